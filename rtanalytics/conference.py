@@ -1,0 +1,165 @@
+"""``conference.toml``: what a conference is called, where its stream and archive are, its own tags.
+
+Everything that reads the file goes through :func:`read_conference`, so that a mistake in it is
+reported once, in one way: which file, which line, what was found, what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+__all__ = ["Conference", "ConferenceError", "Trending", "own_terms", "read_conference"]
+
+
+class ConferenceError(ValueError):
+    """A ``conference.toml`` that cannot be used; the message names file, line and remedy."""
+
+
+class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How this conference's trends are computed: the lines that tuning writes.
+
+    Parameters
+    ----------
+    algorithm : str, optional
+        A name from the registry; the library's default otherwise.
+    bin : str
+        Width of a bin, such as ``15min``.
+    top : int
+        How many topics a bin may show.
+    parameters : dict
+        The algorithm's parameters by name.
+    """
+
+    algorithm: str | None = None
+    bin: str = "15min"
+    top: int = 10
+    parameters: dict[str, float | int | str | bool] = {}
+
+
+class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A conference as its ``conference.toml`` describes it.
+
+    Parameters
+    ----------
+    name : str
+        Letters, digits, ``-``, ``_`` and ``.``: names the stream's keys.
+    title : str, optional
+        For people.
+    timezone : str
+        IANA name; days and talks are shown in it.
+    stream : str, optional
+        ``redis://…``; the embedded server (or ``REDIS_URL``) otherwise.
+    archive : str, optional
+        Folder of the recording, relative to the file.
+    schedule : str, optional
+        File with the talks, relative to the file.
+    hashtags, accounts : list of str
+        The conference's own: they never trend.
+    ignore : list of str
+        Terms that are no topics.
+    mute : list of str
+        Authors who are not shown and do not count.
+    source : list of dict
+        One table a source: ``type``, ``name`` and what that source needs.
+    trending : Trending
+        Settings of the trends.
+    """
+
+    name: str
+    title: str | None = None
+    timezone: str = "UTC"
+    stream: str | None = None
+    archive: str | None = None
+    schedule: str | None = None
+    hashtags: list[str] = []
+    accounts: list[str] = []
+    ignore: list[str] = []
+    mute: list[str] = []
+    source: list[dict[str, Any]] = []
+    trending: Trending = Trending()
+    folder: Path = Path()
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
+            raise ValueError(
+                f"name {self.name!r} may have letters, digits, '.', '_' and '-' only (100 at most)"
+            )
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"timezone {self.timezone!r} is unknown; write an IANA name such as Europe/Berlin"
+            ) from None
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of the venue."""
+        return ZoneInfo(self.timezone)
+
+    def path(self, name: str | None) -> Path | None:
+        """A file or folder that the toml names, relative to the toml itself."""
+        return None if name is None else (self.folder / Path(name).expanduser())
+
+
+def read_conference(path: str | Path) -> Conference:
+    """Read and check a ``conference.toml``.
+
+    Raises
+    ------
+    ConferenceError
+        If it is missing, is no TOML, or says something that cannot be; the message names the
+        line.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConferenceError(f"{path}: no such file; 'rtanalytics init {path}' writes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConferenceError(f"{path}: cannot be read: {error}") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConferenceError(f"{path}: {error}") from None
+    table.pop("folder", None)
+    try:
+        return msgspec.structs.replace(msgspec.convert(table, Conference), folder=path.parent)
+    except msgspec.ValidationError as error:
+        key, message = _where(str(error))
+        line = _line_of(text, key)
+        raise ConferenceError(f"{path}:{line}: {message}" if line else f"{path}: {message}") from None
+
+
+def own_terms(*lists: list[str]) -> frozenset[str]:
+    """Tags and accounts without their marks, case-folded: how they are compared."""
+    return frozenset(name.lstrip("#@").casefold() for names in lists for name in names if name)
+
+
+def _where(message: str) -> tuple[str, str]:
+    """The key that a msgspec message is about, and the message in our words."""
+    found = re.search(r" - at `\$\.?([^`]*)`$", message)
+    head = message[: found.start()] if found else message
+    unknown = re.search(r"unknown field `(\w+)`", message)
+    missing = re.search(r"missing required field `(\w+)`", message)
+    if unknown:
+        within = found.group(1) if found else ""
+        fields = (Trending if within == "trending" else Conference).__struct_fields__
+        known = ", ".join(sorted(set(fields) - {"folder"}))
+        return unknown.group(1), f"{unknown.group(1)!r} is not known here; known are {known}"
+    if missing:
+        return "", f'{missing.group(1)!r} is missing; write {missing.group(1)} = "…" at the top'
+    if not found and (named := re.match(r"(name|timezone) ", head)):
+        return named.group(1), head
+    path = found.group(1) if found else ""
+    return path.split(".")[-1].split("[")[0], f"{path or 'conference'}: {head}"
+
+
+def _line_of(text: str, key: str) -> int | None:
+    found = re.search(rf"^\s*(?:\[+\s*)?{re.escape(key)}\b", text, re.M) if key else None
+    return text.count("\n", 0, found.end()) + 1 if found else None

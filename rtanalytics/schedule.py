@@ -1,0 +1,174 @@
+"""Talks: what is on now, what is next, and what is known to have been talked about.
+
+Two files of an archive are read here: ``_schedule.json``, a list of talks, and ``_truth.csv``,
+the known topics that trends are measured against.
+"""
+
+from __future__ import annotations
+
+import csv
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+__all__ = ["KnownTopic", "Schedule", "Talk", "parse_time", "read_truth"]
+
+
+class Talk(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One talk: half-open ``[start, end)``, aware UTC.
+
+    Raises
+    ------
+    ValueError
+        If a time is naive or the talk ends before it starts.
+    """
+
+    id: str
+    title: str
+    start: datetime
+    end: datetime
+    speakers: list[str] = []
+    room: str | None = None
+    track: str | None = None
+    kind: str = "talk"
+    url: str | None = None
+    abstract: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("start", "end"):
+            moment: datetime = getattr(self, name)
+            if moment.tzinfo is None:
+                raise ValueError(f"talk {self.id!r}: {name} {moment.isoformat()} has no time zone")
+            if moment.tzinfo is not UTC:
+                msgspec.structs.force_setattr(self, name, moment.astimezone(UTC))
+        if self.end < self.start:
+            raise ValueError(f"talk {self.id!r} ends ({self.end}) before it starts ({self.start})")
+
+
+class Schedule:
+    """Talks in order of their start.
+
+    Parameters
+    ----------
+    talks : iterable of Talk
+        In any order.
+
+    Examples
+    --------
+    >>> nine, ten = datetime(2026, 5, 15, 9, tzinfo=UTC), datetime(2026, 5, 15, 10, tzinfo=UTC)
+    >>> schedule = Schedule([Talk(id="1", title="Welcome", start=nine, end=ten)])
+    >>> schedule.on(nine)[0].title, schedule.on(ten)
+    ('Welcome', [])
+    """
+
+    def __init__(self, talks: Iterable[Talk] = ()) -> None:
+        self.talks: list[Talk] = sorted(talks, key=lambda t: (t.start, t.end, t.id))
+        self._starts = [t.start for t in self.talks]
+
+    def __iter__(self) -> Iterator[Talk]:
+        return iter(self.talks)
+
+    def __len__(self) -> int:
+        return len(self.talks)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schedule) and self.talks == other.talks
+
+    __hash__ = None  # type: ignore[assignment]  # a schedule can be read again and compared
+
+    def on(self, moment: datetime) -> list[Talk]:
+        """The talks that are on at ``moment``."""
+        return [t for t in self.talks[: bisect_right(self._starts, moment)] if moment < t.end]
+
+    def between(self, start: datetime, end: datetime) -> list[Talk]:
+        """The talks that share some time with ``[start, end)``."""
+        return [t for t in self.talks[: bisect_left(self._starts, end)] if start < t.end]
+
+    def next(self, moment: datetime, n: int = 5) -> list[Talk]:
+        """The next ``n`` talks that start after ``moment``."""
+        first = bisect_right(self._starts, moment)
+        return self.talks[first : first + n]
+
+    def to_json(self) -> bytes:
+        """The talks as a JSON list, one indented object each."""
+        return msgspec.json.format(msgspec.json.encode(self.talks), indent=1) + b"\n"
+
+    @classmethod
+    def from_json(cls, data: bytes | str) -> Schedule:
+        """Read what :meth:`to_json` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is no such list; the message names the field.
+        """
+        return cls(msgspec.json.decode(data, type=list[Talk]))
+
+
+class KnownTopic(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is known to have been talked about, and by which words it is recognised."""
+
+    start: datetime
+    end: datetime
+    keywords: tuple[str, ...]
+    extra: dict[str, str] = {}
+
+    @property
+    def label(self) -> str:
+        """Title or speaker if the file has them, otherwise the first keyword."""
+        return self.extra.get("title") or self.extra.get("speaker") or self.keywords[0]
+
+
+def read_truth(path: str | Path) -> list[KnownTopic]:
+    """Read a truth file: CSV with ``start_utc``, ``end_utc``, ``keywords`` (joined by ``|``).
+
+    Raises
+    ------
+    ValueError
+        If a column is missing or a time is none; the message names file and line.
+    """
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        missing = {"start_utc", "end_utc", "keywords"} - set(reader.fieldnames or ())
+        if missing:
+            raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; a truth file needs it")
+        topics = []
+        for row in reader:
+            try:
+                start, end = parse_time(row.pop("start_utc")), parse_time(row.pop("end_utc"))
+            except ValueError as error:
+                raise ValueError(f"{path}:{reader.line_num}: {error}") from None
+            keywords = tuple(k.strip() for k in row.pop("keywords").split("|") if k.strip())
+            if not keywords:
+                raise ValueError(f"{path}:{reader.line_num}: no keywords; name at least one")
+            topics.append(KnownTopic(start=start, end=end, keywords=keywords, extra=row))
+    return topics
+
+
+def write_truth(path: str | Path, topics: Sequence[KnownTopic]) -> None:
+    """Write a truth file that :func:`read_truth` reads."""
+    extra = list(dict.fromkeys(name for topic in topics for name in topic.extra))
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["start_utc", "end_utc", "keywords", *extra])
+        for t in topics:
+            cells = [t.extra.get(name, "") for name in extra]
+            writer.writerow([t.start.isoformat(), t.end.isoformat(), "|".join(t.keywords), *cells])
+
+
+def parse_time(text: str) -> datetime:
+    """An ISO 8601 time as aware UTC; without an offset it is taken as UTC.
+
+    Raises
+    ------
+    ValueError
+        If it is no such time.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"{text!r} is not an ISO 8601 time such as 2026-05-15T09:30:00Z") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -19,7 +19,9 @@ __all__ = ["Clock", "PacedClock", "WallClock"]
 class Clock(Protocol):
     """Tells the time as an aware UTC datetime."""
 
-    def now(self) -> datetime: ...
+    def now(self) -> datetime:
+        """The time, now."""
+        ...
 
 
 class WallClock:

@@ -161,5 +161,5 @@ def _where(message: str) -> tuple[str, str]:
 
 
 def _line_of(text: str, key: str) -> int | None:
-    found = re.search(rf"^\s*(?:\[+\s*)?{re.escape(key)}\b", text, re.M) if key else None
+    found = re.search(rf"^\s*(?:\[+\s*)?{re.escape(key)}\b", text, re.MULTILINE) if key else None
     return text.count("\n", 0, found.end()) + 1 if found else None

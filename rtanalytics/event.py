@@ -184,9 +184,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
     def __post_init__(self) -> None:
         if self.id.find(":") < 1:
-            raise ValueError(
-                f"event id {self.id!r} has no namespace: write it as namespace:scope:native_key"
-            )
+            raise ValueError(f"event id {self.id!r} has no namespace: write it as namespace:scope:native_key")
         if self.created_at.tzinfo is not UTC:
             force_setattr(self, "created_at", _utc(self.created_at, self.id))
         if self.received_at is None:
@@ -226,7 +224,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
     @property
     def body(self) -> str:
         """What a reader sees: the text, or the title where there is no text."""
-        return self.text if self.text else (self.title or "")
+        return self.text or self.title or ""
 
     def settled(self) -> Event:
         """The event with a claimed time from the future replaced and marked.

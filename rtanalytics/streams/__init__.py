@@ -1,0 +1,229 @@
+"""Streams: buckets of events that many write and many read, each event exactly once.
+
+One protocol, :class:`EventStream`, and what it promises is written down as a test suite in
+``tests/contracts/stream.py`` that every transport passes: :class:`~rtanalytics.streams.redis.RedisStream`
+on a server, :class:`~rtanalytics.streams.memory.MemoryStream` within a process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
+
+from rtanalytics.event import Event
+from rtanalytics.feed import Feed, Snapshot
+from rtanalytics.streams.position import StreamPosition
+
+__all__ = [
+    "MAX_PACKET",
+    "Appended",
+    "DeadLetter",
+    "EventStream",
+    "Fenced",
+    "PacketTooLarge",
+    "Scope",
+    "StreamError",
+    "StreamPosition",
+    "StreamUnavailable",
+    "Trimmed",
+    "open_stream",
+]
+
+MAX_PACKET = 1_000_000
+"""Bytes of the largest packet that a stream takes; more is a dead letter."""
+
+
+class StreamError(Exception):
+    """Something about a stream that the caller has to know."""
+
+
+class StreamUnavailable(StreamError):
+    """The server did not answer; whether a write arrived is unknown, and doing it again is harmless."""
+
+
+class Fenced(StreamError):
+    """Another process has taken over this scope; whoever gets this must stop writing."""
+
+
+class Trimmed(StreamError):
+    """Entries between the reader's position and the oldest one kept are gone from the stream."""
+
+
+class PacketTooLarge(StreamError):
+    """An event's packet exceeds :data:`MAX_PACKET`; the message names the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The right to write for one scope of a connector, and where it had come to.
+
+    Parameters
+    ----------
+    bucket, name : str
+        Which bucket, and which connector and part of it (``feeds:https://…``).
+    fence : int
+        Grows with each opening: a holder of a smaller one is refused.
+    cursor : bytes, optional
+        What was stored with the last events of this scope.
+    """
+
+    bucket: str
+    name: str
+    fence: int
+    cursor: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of each event of a batch, in its order.
+
+    ``verdicts`` has a letter an event: ``n`` new, ``e`` an edit, ``x`` a delete, ``d`` a duplicate.
+    """
+
+    verdicts: str
+
+    @property
+    def new(self) -> int:
+        return self.verdicts.count("n")
+
+    @property
+    def edited(self) -> int:
+        return self.verdicts.count("e")
+
+    @property
+    def deleted(self) -> int:
+        return self.verdicts.count("x")
+
+    @property
+    def duplicate(self) -> int:
+        return self.verdicts.count("d")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Something delivered that could not be read, kept as it came.
+
+    Parameters
+    ----------
+    id : str
+        Its place among the bucket's dead letters; empty until it is stored.
+    source, scope, reason : str
+        Which source, which part of it, and what was wrong with it.
+    raw : bytes
+        As delivered.
+    at : datetime
+        When it was received.
+    """
+
+    source: str
+    scope: str
+    reason: str
+    raw: bytes
+    at: datetime
+    id: str = ""
+
+
+@runtime_checkable
+class EventStream(Protocol):
+    """Buckets of events under one name; see the contract suite for what is promised."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def key(self) -> str: ...
+
+    def open_scope(self, bucket: str, name: str) -> Scope:
+        """Take the right to write for a scope; whoever had it is fenced off from now on."""
+        ...
+
+    def append(
+        self, events: Sequence[Event], scope: Scope | None = None, cursor: bytes | None = None
+    ) -> Appended:
+        """Store what is new of a batch, and the cursor, in one step a bucket.
+
+        Raises
+        ------
+        Fenced
+            Another process has opened the scope; nothing was written.
+        PacketTooLarge
+            Nothing was written.
+        StreamUnavailable
+            Unknown whether it was written; append the same batch again.
+        ValueError
+            If a cursor is given without a scope, or events of another bucket than the scope's.
+        """
+        ...
+
+    def mark(self, moment: datetime, buckets: Sequence[str] | None = None) -> None:
+        """Say that nothing received before ``moment`` follows; later appends are raised to it."""
+        ...
+
+    def reset(self, reason: str) -> None:
+        """Begin a new epoch in all buckets: readers forget what they were told."""
+        ...
+
+    def snapshot(self, n: int = 100) -> Snapshot:
+        """The newest ``n`` events in their current state, and the position after them."""
+        ...
+
+    def follow(self, position: StreamPosition | str | None = None) -> Feed:
+        """A feed of everything after ``position``; of what comes from now on if it is None.
+
+        ``"start"`` stands for the oldest entry kept. Iterating raises :class:`Trimmed` where
+        entries that the reader has not seen are gone.
+        """
+        ...
+
+    def committed(self, position: StreamPosition) -> None:
+        """The recorder's word that everything up to ``position`` lies safely in the archive."""
+        ...
+
+    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
+        """Drop entries older than ``retention``, never past what a recorder has committed."""
+        ...
+
+    def buckets(self) -> list[str]: ...
+
+    def dead(self, bucket: str, letter: DeadLetter) -> None:
+        """Keep a dead letter."""
+        ...
+
+    def dead_letters(self, bucket: str) -> list[DeadLetter]: ...
+
+    def set_health(self, name: str, fields: dict[str, object]) -> None:
+        """Publish the health of a process; each has a name."""
+        ...
+
+    def health(self) -> dict[str, dict[str, object]]: ...
+
+    def delete(self) -> None:
+        """Remove everything under the stream's name."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_stream(name: str, url: str | None = None) -> EventStream:
+    """A stream by its conference's name and the server's address.
+
+    Parameters
+    ----------
+    name : str
+        The conference's name; ``<conference>/replay/<run>`` for a replay.
+    url : str, optional
+        ``redis://…``, ``rediss://…`` or ``unix://…``; otherwise ``REDIS_URL`` or the embedded server.
+
+    Raises
+    ------
+    ValueError
+        If the address is of a kind that is not known.
+    StreamUnavailable
+        If no server answers there.
+    """
+    from rtanalytics.streams.redis import RedisStream
+    from rtanalytics.streams.server import resolve_url
+
+    return RedisStream(url or resolve_url(), name)

@@ -1,0 +1,267 @@
+"""The same promises within one process, for tests, demonstrations and notebooks without a server.
+
+Nothing is kept when the process ends. Streams of one name in one process are the same stream.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from rtanalytics.event import Event, encode
+from rtanalytics.feed import Delivery, Feed, Snapshot
+from rtanalytics.streams import MAX_PACKET, Appended, DeadLetter, Fenced, PacketTooLarge, Scope, Trimmed
+from rtanalytics.streams.follower import Entry, StreamFeed, current, to_us
+from rtanalytics.streams.position import START, Place, StreamPosition, entry_key
+
+__all__ = ["MemoryStream"]
+
+
+@dataclass
+class _Bucket:
+    entries: list[tuple[float, Entry]] = field(default_factory=list)
+    seen: dict[str, Event] = field(default_factory=dict)
+    fences: dict[str, int] = field(default_factory=dict)
+    cursors: dict[str, bytes] = field(default_factory=dict)
+    dead: list[DeadLetter] = field(default_factory=list)
+    number: int = 0
+    dropped: int = 0
+    mark: int = 0
+    epoch: int = 0
+    recorder: str | None = None
+
+    def add(self, kind: str, value: bytes, raised: int = 0) -> None:
+        self.number += 1
+        self.entries.append((time.time(), Entry(f"{self.number}-0", kind, value, raised)))
+
+    @property
+    def last(self) -> str:
+        return f"{self.number}-0"
+
+
+@dataclass
+class _Log:
+    buckets: dict[str, _Bucket] = field(default_factory=dict)
+    health: dict[str, dict[str, object]] = field(default_factory=dict)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+
+_logs: dict[str, _Log] = {}
+
+
+class MemoryStream:
+    """A stream in this process.
+
+    Parameters
+    ----------
+    name : str
+        Streams of one name share their events.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._log = _logs.setdefault(name, _Log())
+
+    @property
+    def key(self) -> str:
+        return f"memory://{self.name}"
+
+    def open_scope(self, bucket: str, name: str) -> Scope:
+        with self._log.changed:
+            held = self._bucket(bucket)
+            held.fences[name] = held.fences.get(name, 0) + 1
+            return Scope(bucket, name, held.fences[name], held.cursors.get(name))
+
+    def append(
+        self, events: Sequence[Event], scope: Scope | None = None, cursor: bytes | None = None
+    ) -> Appended:
+        if cursor is not None and scope is None:
+            raise ValueError("a cursor belongs to a scope: open one and pass it along")
+        strangers = {e.bucket for e in events} - {scope.bucket} if scope else set()
+        if scope is not None and strangers:
+            raise ValueError(f"scope {scope.name!r} writes to {scope.bucket!r}, not to {sorted(strangers)}")
+        packets = [encode(event) for event in events]
+        for event, packet in zip(events, packets, strict=True):
+            if len(packet) > MAX_PACKET:
+                raise PacketTooLarge(
+                    f"event {event.id!r} has a packet of {len(packet):,} bytes; the limit is {MAX_PACKET:,}"
+                )
+        with self._log.changed:
+            if scope is not None and self._bucket(scope.bucket).fences.get(scope.name) != scope.fence:
+                raise Fenced(
+                    f"scope {scope.name!r} of bucket {scope.bucket!r} was taken over by another process"
+                )
+            verdicts = ""
+            for event, packet in zip(events, packets, strict=True):
+                bucket = self._bucket(event.bucket)
+                verdict = judge(bucket.seen.get(event.id), event)
+                verdicts += verdict
+                if verdict != "d":
+                    bucket.add("e", packet, bucket.mark if to_us(event.received_at) < bucket.mark else 0)
+                    bucket.seen[event.id] = event
+            if scope is not None and cursor is not None:
+                self._bucket(scope.bucket).cursors[scope.name] = cursor
+            self._log.changed.notify_all()
+        return Appended(verdicts)
+
+    def mark(self, moment: datetime, buckets: Sequence[str] | None = None) -> None:
+        us = to_us(moment)
+        with self._log.changed:
+            for name in list(self._log.buckets) if buckets is None else buckets:
+                bucket = self._bucket(name)
+                if us > bucket.mark:
+                    bucket.mark = us
+                    bucket.add("m", str(us).encode())
+            self._log.changed.notify_all()
+
+    def reset(self, reason: str) -> None:
+        with self._log.changed:
+            epoch = max((b.epoch for b in self._log.buckets.values()), default=0) + 1
+            for bucket in self._log.buckets.values():
+                bucket.epoch, bucket.mark = epoch, 0
+                bucket.seen.clear()
+                bucket.add("x", f"{epoch}|{reason}".encode())
+            self._log.changed.notify_all()
+
+    def snapshot(self, n: int = 100) -> Snapshot:
+        with self._log.changed:
+            states: list[tuple[str, Entry, Event]] = []
+            for name, bucket in self._log.buckets.items():
+                epoch: list[tuple[str, Entry]] = []
+                for _, entry in bucket.entries:
+                    if entry.kind == "x":
+                        epoch.clear()
+                    elif entry.kind == "e":
+                        epoch.append((name, entry))
+                states += current(epoch)
+            position = StreamPosition(_ends(self._log))
+        states.sort(key=lambda state: state[2].received_at)
+        return Snapshot([Delivery(position, event) for _, _, event in states[-n:] if n > 0], position)
+
+    def follow(self, position: StreamPosition | str | None = None) -> Feed:
+        if position == "start":
+            with self._log.changed:
+                places = {n: Place(f"{b.dropped}-0") for n, b in self._log.buckets.items()}
+            position = StreamPosition(places)
+        elif isinstance(position, str):
+            position = StreamPosition.parse(position)
+        return StreamFeed(_Reader(self), self.snapshot, position, lambda _: False)
+
+    def committed(self, position: StreamPosition) -> None:
+        with self._log.changed:
+            for name, place in position.places.items():
+                self._bucket(name).recorder = place.entry
+
+    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
+        before = time.time() - retention.total_seconds()
+        dropped = 0
+        with self._log.changed:
+            for bucket in self._log.buckets.values():
+                keep = 0
+                for at, entry in bucket.entries:
+                    if at >= before or (
+                        bucket.recorder is not None and entry_key(entry.id) > entry_key(bucket.recorder)
+                    ):
+                        break
+                    keep += 1
+                    bucket.dropped = entry_key(entry.id)[0]
+                del bucket.entries[:keep]
+                dropped += keep
+        return dropped
+
+    def buckets(self) -> list[str]:
+        with self._log.changed:
+            return sorted(self._log.buckets)
+
+    def dead(self, bucket: str, letter: DeadLetter) -> None:
+        with self._log.changed:
+            held = self._bucket(bucket).dead
+            held.append(DeadLetter(letter.source, letter.scope, letter.reason, letter.raw, letter.at, str(len(held) + 1)))
+
+    def dead_letters(self, bucket: str) -> list[DeadLetter]:
+        with self._log.changed:
+            return list(self._bucket(bucket).dead)
+
+    def set_health(self, name: str, fields: dict[str, object]) -> None:
+        with self._log.changed:
+            self._log.health[name] = dict(fields)
+
+    def health(self) -> dict[str, dict[str, object]]:
+        with self._log.changed:
+            return {name: dict(fields) for name, fields in sorted(self._log.health.items())}
+
+    def delete(self) -> None:
+        with self._log.changed:
+            self._log.buckets.clear()
+            self._log.health.clear()
+            self._log.changed.notify_all()
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+    def _bucket(self, name: str) -> _Bucket:
+        return self._log.buckets.setdefault(name, _Bucket())
+
+
+def judge(old: Event | None, event: Event) -> str:
+    """What an event is to its stream: ``n`` new, ``e`` an edit, ``x`` a delete, ``d`` a duplicate.
+
+    The script of the Redis stream does the same; the contract suite holds them together.
+    """
+    if old is None:
+        return "x" if event.op == "delete" else "n"
+    from_file = event.ingest is not None and event.ingest.via == "file"
+    if event.rev == old.rev or from_file or old.op == "delete":
+        return "d"
+    if event.op == "delete":
+        return "x"
+    edited, before = (to_us(e.edited_at) if e.edited_at else 0 for e in (event, old))
+    later = event.seq > old.seq or (event.seq == 0 and old.seq == 0)
+    if edited > before or (edited == before and event.producer == old.producer and later):
+        return "e"
+    return "d"
+
+
+class _Reader:
+    def __init__(self, stream: MemoryStream) -> None:
+        self._log = stream._log
+        self.key = stream.key
+
+    def places(self, known: dict[str, Place] | None) -> dict[str, Place]:
+        with self._log.changed:
+            ends = _ends(self._log)
+        if known is None:
+            return ends
+        return {n: min(known.get(n, START), ends[n], key=lambda p: entry_key(p.entry)) for n in ends}
+
+    def read(self, places: dict[str, Place], block: timedelta) -> dict[str, list[Entry]]:
+        with self._log.changed:
+            batch = self._take(places)
+            if not batch:
+                self._log.changed.wait(block.total_seconds())
+                batch = self._take(places)
+        return batch
+
+    def _take(self, places: dict[str, Place]) -> dict[str, list[Entry]]:
+        batch = {}
+        for name, bucket in self._log.buckets.items():
+            read = entry_key(places.setdefault(name, Place(f"{bucket.dropped}-0")).entry)[0]
+            if read < bucket.dropped:
+                raise Trimmed(
+                    f"{self.key}: bucket {name!r} is trimmed up to {bucket.dropped}-0, this reader had come to "
+                    f"{read}-0; read on from the archive, or begin with a snapshot"
+                )
+            entries = [entry for _, entry in bucket.entries[read - bucket.dropped :][:500]]
+            if entries:
+                batch[name] = entries
+        return batch
+
+    def release(self) -> None:
+        """Nothing to give back."""
+
+
+def _ends(log: _Log) -> dict[str, Place]:
+    return {name: Place(b.last, b.mark, b.epoch) for name, b in log.buckets.items()}

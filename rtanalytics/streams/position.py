@@ -1,0 +1,105 @@
+"""How far a reader has come in the buckets of a stream.
+
+A position is a vector: for each bucket the id of the last entry read, the mark that held there
+and the epoch (see :mod:`rtanalytics.streams.follower`). Its text form also carries a few bytes
+for each of the newest deliveries, so that a reader that comes back after the server lost its
+tail does not take for new what is appended again.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from typing import NamedTuple, Self
+
+__all__ = ["START", "Place", "StreamPosition", "entry_key", "fingerprint"]
+
+TAIL = 1_000
+"""Deliveries that a stored position remembers."""
+
+TAIL_MS = 5_000
+"""Milliseconds that a stored position looks back: several times what ``everysec`` can lose."""
+
+
+class Place(NamedTuple):
+    """Where a reader stands in one bucket."""
+
+    entry: str = "0-0"
+    mark: int = 0
+    """Microseconds since 1970: nothing received before it follows; 0 if there is none."""
+    epoch: int = 0
+
+
+START = Place()
+
+
+class StreamPosition:
+    """Places in every bucket, and fingerprints of what was delivered last.
+
+    ``str(position)`` can be stored anywhere and read back with :meth:`parse`. Positions of one
+    stream compare by :meth:`reaches`; there is no order between buckets.
+    """
+
+    __slots__ = ("places", "tail")
+
+    def __init__(self, places: Mapping[str, Place], tail: Iterable[str] = ()) -> None:
+        self.places = dict(places)
+        self.tail = frozenset(tail)
+
+    def __str__(self) -> str:
+        fields: dict[str, object] = {"v": 1, "at": {b: list(p) for b, p in sorted(self.places.items())}}
+        if self.tail:
+            fields["tail"] = sorted(self.tail)
+        return json.dumps(fields, separators=(",", ":"))
+
+    def __repr__(self) -> str:
+        return f"StreamPosition({ {b: p.entry for b, p in self.places.items()} })"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StreamPosition) and self.places == other.places
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self.places.items()))
+
+    def without_tail(self) -> StreamPosition:
+        """The bare vector, for readers that know by themselves what they have."""
+        return StreamPosition(self.places)
+
+    def reaches(self, other: StreamPosition) -> bool:
+        """True if in every bucket it is at least as far as ``other``."""
+        return all(
+            entry_key(self.places.get(bucket, START).entry) >= entry_key(place.entry)
+            for bucket, place in other.places.items()
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text form.
+
+        Raises
+        ------
+        ValueError
+            If it is no position, or one of a newer version.
+        """
+        try:
+            fields = json.loads(text)
+            if fields["v"] != 1:
+                raise ValueError(f"version {fields['v']} is not known here")
+            places = {b: Place(str(e), int(m), int(k)) for b, (e, m, k) in fields["at"].items()}
+            return cls(places, fields.get("tail", ()))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"{text[:80]!r} is not a position of a stream: {error}") from None
+
+
+def entry_key(entry: str) -> tuple[int, int]:
+    """An entry id as numbers: ``1-10`` comes after ``1-9``."""
+    milliseconds, _, number = entry.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+def fingerprint(event_id: str, rev: str) -> str:
+    """48 bits of an id and its revision, as text."""
+    digest = blake2b(f"{event_id}\0{rev}".encode("utf-8", "replace"), digest_size=6).digest()
+    return base64.urlsafe_b64encode(digest).decode()

@@ -1,0 +1,439 @@
+"""What every transport must do; subclass :class:`StreamContract` and give it a ``new_stream``.
+
+The helpers at the top read through the public interface only, and wait for what they expect
+instead of sleeping.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from rtanalytics.event import Author, Event
+from rtanalytics.feed import Delivery, Feed, Item, Reset, Watermark
+from rtanalytics.streams import DeadLetter, EventStream, Fenced, PacketTooLarge, StreamPosition, Trimmed
+
+T0 = datetime(2026, 5, 15, 9, tzinfo=UTC)
+NewStream = Callable[..., EventStream]
+
+
+def made(n: int, bucket: str = "test", **fields: object) -> Event:
+    """An event that says its number."""
+    moment = T0 + timedelta(seconds=n)
+    base: dict[str, object] = {
+        "id": f"{bucket}::{n}", "source": bucket, "created_at": moment, "text": f"event {n}",
+        "author": Author(handle=f"user{n % 7}"), "producer": "maker", "seq": n + 1,
+    }  # fmt: skip
+    return Event(**{**base, **fields})  # type: ignore[arg-type]
+
+
+def take(feed: Feed, n: int, seconds: float = 20) -> list[Delivery]:
+    """The next ``n`` deliveries, or a failure that says how many came."""
+    got: list[Delivery] = []
+    for item in timed(feed, seconds):
+        if isinstance(item, Delivery):
+            got.append(item)
+            if len(got) == n:
+                return got
+    raise AssertionError(f"{len(got)} of {n} deliveries within {seconds} s")
+
+
+def timed(feed: Feed, seconds: float) -> Iterator[Item]:
+    """The feed's items until the time is up."""
+    timer = threading.Timer(seconds, feed.close)
+    timer.start()
+    try:
+        yield from feed
+    finally:
+        timer.cancel()
+
+
+def ids(deliveries: list[Delivery]) -> list[str]:
+    """The events' ids, in order."""
+    return [d.event.id for d in deliveries]
+
+
+class StreamContract:
+    """The promises of ``rtanalytics.streams.EventStream``."""
+
+    @pytest.fixture
+    def new_stream(self) -> NewStream:
+        """Returns streams: the same one for the same ``part``, empty at the test's start."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def stream(self, new_stream: NewStream) -> EventStream:
+        return new_stream()
+
+    def test_what_was_appended_is_in_the_snapshot(self, stream: EventStream) -> None:
+        """Append, then snapshot sees it, whole."""
+        events = [made(n) for n in range(5)]
+        assert stream.append(events).verdicts == "nnnnn"
+        assert [d.event for d in stream.snapshot(10).deliveries] == events
+
+    def test_an_empty_stream_has_a_usable_position(self, stream: EventStream) -> None:
+        """Following from the position of nothing delivers everything, also of new buckets."""
+        snapshot = stream.snapshot(10)
+        assert snapshot.deliveries == []
+        stream.append([made(0), made(1, "other")])
+        position = StreamPosition.parse(str(snapshot.position))
+        assert sorted(ids(take(stream.follow(position), 2))) == ["other::1", "test::0"]
+
+    @pytest.mark.parametrize(("n", "expected"), [(0, []), (2, [3, 4]), (99, [0, 1, 2, 3, 4])])
+    def test_a_snapshot_is_the_newest_n_in_order(
+        self, stream: EventStream, n: int, expected: list[int]
+    ) -> None:
+        """None, some, and more than there are."""
+        stream.append([made(i) for i in range(5)])
+        assert ids(stream.snapshot(n).deliveries) == [f"test::{i}" for i in expected]
+
+    def test_a_snapshot_merges_buckets_by_received_at(self, stream: EventStream) -> None:
+        """The newest n over all buckets, not of each."""
+        stream.append([made(n, "ab"[n % 2]) for n in range(10)])
+        assert ids(stream.snapshot(4).deliveries) == ["a::6", "b::7", "a::8", "b::9"]
+
+    def test_a_snapshot_shows_the_current_state_and_still_n_of_it(self, stream: EventStream) -> None:
+        """Edits take the place of what they edit, deletes take it away; older ones move up."""
+        stream.append([made(n) for n in range(6)])
+        stream.append([made(5, text="edited", seq=50)])
+        stream.append([made(4, op="delete", text=None, seq=51)])
+        got = stream.snapshot(3).deliveries
+        assert sorted(ids(got)) == ["test::2", "test::3", "test::5"]
+        assert next(d.event.text for d in got if d.event.id == "test::5") == "edited"
+
+    def test_snapshot_and_follow_deliver_each_event_once_under_a_writer(
+        self, stream: EventStream, new_stream: NewStream
+    ) -> None:
+        """Whatever is appended between the two calls is in one of them."""
+        writer = threading.Thread(target=_write, args=(new_stream(), 400))
+        writer.start()
+        for _ in range(5):
+            feed = stream.follow()
+            shown = ids(feed.snapshot(10_000).deliveries)
+            rest = take(feed, 400 - len(shown)) if len(shown) < 400 else []
+            assert sorted(shown + ids(rest)) == sorted(f"test::{n}" for n in range(400))
+        writer.join()
+
+    def test_follow_blocks_and_wakes(self, stream: EventStream) -> None:
+        """A reader that waits is told of an event at once."""
+        feed = stream.follow()
+        timer = threading.Timer(0.3, stream.append, ([made(1)],))
+        timer.start()
+        started = time.monotonic()
+        assert ids(take(feed, 1)) == ["test::1"]
+        assert 0.25 < time.monotonic() - started < 5
+
+    def test_any_delivered_position_can_be_resumed_from(self, stream: EventStream) -> None:
+        """Also after a trip through text, and in several buckets."""
+        stream.append([made(n, "abc"[n % 3]) for n in range(30)])
+        whole = take(stream.follow("start"), 30)
+        for cut in (0, 1, 13, 28):
+            position = StreamPosition.parse(str(whole[cut].position))
+            assert ids(take(stream.follow(position), 29 - cut)) == ids(whole[cut + 1 :])
+
+    def test_positions_tell_which_reaches_further(self, stream: EventStream) -> None:
+        """In each bucket numerically, so that the tenth comes after the ninth."""
+        stream.append([made(n) for n in range(12)])
+        whole = take(stream.follow("start"), 12)
+        for earlier, later in zip(whole, whole[1:], strict=False):
+            assert later.position.reaches(earlier.position)  # type: ignore[attr-defined]
+            assert not earlier.position.reaches(later.position)  # type: ignore[attr-defined]
+
+    def test_a_known_id_is_stored_once(self, stream: EventStream) -> None:
+        """In sequence, within a batch, and with the verdict that says so."""
+        assert stream.append([made(1), made(1), made(2)]).verdicts == "ndn"
+        assert stream.append([made(2), made(3)]).verdicts == "dn"
+        assert ids(take(stream.follow("start"), 3)) == ["test::1", "test::2", "test::3"]
+
+    def test_concurrent_writers_of_the_same_events_store_each_once(
+        self, stream: EventStream, new_stream: NewStream
+    ) -> None:
+        """Four writers of the same hundred events: a hundred are new, the rest duplicates."""
+        told: list[str] = []
+
+        def write(seed: int) -> None:
+            mine = new_stream()
+            order = list(range(100))
+            random.Random(seed).shuffle(order)
+            for first in range(0, 100, 9):
+                told.append(mine.append([made(n) for n in order[first : first + 9]]).verdicts)
+
+        threads = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert "".join(told).count("n") == 100
+        assert len(stream.snapshot(1000).deliveries) == 100
+
+    def test_another_revision_of_the_same_producer_is_an_edit(self, stream: EventStream) -> None:
+        """It is delivered, and a retry of the older one does not undo it."""
+        first, second = made(1), made(1, text="better", seq=9)
+        assert stream.append([first]).verdicts == "n"
+        assert stream.append([second]).verdicts == "e"
+        assert stream.append([first]).verdicts == "d"
+        assert stream.append([second]).verdicts == "d"
+        assert [d.event.text for d in take(stream.follow("start"), 2)] == ["event 1", "better"]
+
+    def test_a_later_edited_at_is_an_edit_whoever_brings_it(self, stream: EventStream) -> None:
+        """Another producer's copy is a duplicate, unless it was edited later."""
+        stream.append([made(1)])
+        stranger = made(1, text="as another saw it", producer="other", seq=99)
+        assert stream.append([stranger]).verdicts == "d"
+        edited = msgspec.structs.replace(stranger, edited_at=T0 + timedelta(hours=1))
+        assert stream.append([edited]).verdicts == "e"
+        earlier = made(1, text="an older edit", edited_at=T0 + timedelta(minutes=1), seq=500)
+        assert stream.append([earlier]).verdicts == "d"
+
+    def test_a_delete_is_final(self, stream: EventStream) -> None:
+        """A re-read create does not undo it, and a delete is told once."""
+        gone = made(1, op="delete", text=None, seq=7)
+        assert stream.append([made(1)]).verdicts == "n"
+        assert stream.append([gone]).verdicts == "x"
+        assert stream.append([gone]).verdicts == "d"
+        assert stream.append([made(1, text="again", seq=8)]).verdicts == "d"
+        assert stream.snapshot(5).deliveries == []
+
+    def test_rows_of_files_never_edit(self, stream: EventStream) -> None:
+        """An imported row of a known id is a duplicate whatever it says."""
+        from rtanalytics.event import Ingest
+
+        stream.append([made(1)])
+        row = made(1, text="from a table", seq=99, ingest=Ingest(via="file"))
+        assert stream.append([row]).verdicts == "d"
+
+    def test_a_batch_with_a_packet_too_large_is_refused_whole(self, stream: EventStream) -> None:
+        """Nothing of it is written, and the message names the event."""
+        with pytest.raises(PacketTooLarge, match="test::2"):
+            stream.append([made(1), made(2, text="x" * 1_100_000)])
+        assert stream.snapshot(5).deliveries == []
+
+    def test_a_retry_completes_a_batch(self, stream: EventStream) -> None:
+        """Part of it was written before: the rest is added, nothing is doubled."""
+        stream.append([made(n) for n in range(3)])
+        assert stream.append([made(n) for n in range(6)]).verdicts == "dddnnn"
+        assert len(stream.snapshot(100).deliveries) == 6
+
+    def test_more_than_one_call_holds_is_split_and_stays_in_order(self, stream: EventStream) -> None:
+        """2,500 events, the cursor stored with the last of them."""
+        scope = stream.open_scope("test", "maker")
+        told = stream.append([made(n) for n in range(2500)], scope, b"2500")
+        assert told.new == 2500
+        assert ids(take(stream.follow("start"), 2500)) == [f"test::{n}" for n in range(2500)]
+        assert stream.open_scope("test", "maker").cursor == b"2500"
+
+    def test_a_cursor_is_stored_with_its_events(self, stream: EventStream) -> None:
+        """Also when all of them are duplicates, or there are none."""
+        scope = stream.open_scope("test", "maker")
+        assert scope.cursor is None
+        stream.append([made(1)], scope, b"one")
+        stream.append([made(1)], scope, b"two")
+        assert stream.open_scope("test", "maker").cursor == b"two"
+        scope = stream.open_scope("test", "maker")
+        stream.append([], scope, b"\x00\xff three")
+        assert stream.open_scope("test", "maker").cursor == b"\x00\xff three"
+
+    def test_who_was_fenced_off_writes_nothing(self, stream: EventStream) -> None:
+        """The older holder of a scope is refused before anything is written."""
+        old = stream.open_scope("test", "maker")
+        new = stream.open_scope("test", "maker")
+        with pytest.raises(Fenced):
+            stream.append([made(1)], old, b"old")
+        assert stream.append([made(2)], new, b"new").new == 1
+        assert ids(stream.snapshot(9).deliveries) == ["test::2"]
+        assert stream.open_scope("test", "maker").cursor == b"new"
+
+    def test_scopes_do_not_fence_each_other(self, stream: EventStream) -> None:
+        """Two connectors of one bucket write side by side."""
+        one, two = stream.open_scope("test", "api"), stream.open_scope("test", "atom")
+        assert stream.append([made(1)], one, b"1").new == 1
+        assert stream.append([made(1), made(2)], two, b"2").verdicts == "dn"
+
+    def test_a_scope_writes_to_its_bucket_only(self, stream: EventStream) -> None:
+        """And a cursor needs a scope."""
+        scope = stream.open_scope("test", "maker")
+        with pytest.raises(ValueError, match="other"):
+            stream.append([made(1, "other")], scope, b"1")
+        with pytest.raises(ValueError, match="scope"):
+            stream.append([made(1)], cursor=b"1")
+
+    def test_the_watermark_is_the_least_mark(self, stream: EventStream) -> None:
+        """It waits for the slowest bucket, and for one that has no mark yet."""
+        feed = stream.follow()
+        stream.append([made(1, "a"), made(1, "b")])
+        stream.mark(T0 + timedelta(minutes=2), ["a"])
+        stream.mark(T0 + timedelta(minutes=1), ["b"])
+        stream.mark(T0 + timedelta(minutes=3))
+        marks = []
+        for item in timed(feed, 10):
+            if isinstance(item, Watermark):
+                marks.append(item.time)
+                if item.time == T0 + timedelta(minutes=3):
+                    break
+        assert marks[-1] == T0 + timedelta(minutes=3)
+        assert marks == sorted(marks)
+        assert T0 + timedelta(minutes=2) not in marks
+
+    def test_an_append_behind_the_mark_is_raised_to_it(self, stream: EventStream) -> None:
+        """Nothing is delivered as received before what the mark has promised."""
+        stream.append([made(1)])
+        stream.mark(T0 + timedelta(hours=1))
+        stream.append([made(2), made(7200)])
+        received = [d.event.received_at for d in take(stream.follow("start"), 3)]
+        assert received[1:] == [T0 + timedelta(hours=1), T0 + timedelta(hours=2)]
+        assert stream.snapshot(3).deliveries[1].event.received_at == T0 + timedelta(hours=1)
+
+    def test_a_reset_begins_anew_in_all_buckets(self, stream: EventStream) -> None:
+        """Told once; the same events can follow again; a snapshot shows the new epoch only."""
+        stream.append([made(1, "a"), made(2, "b")])
+        stream.mark(T0 + timedelta(hours=1))
+        feed = stream.follow("start")
+        stream.reset("seek")
+        assert stream.append([made(1, "a"), made(2, "b")]).verdicts == "nn"
+        stream.mark(T0 + timedelta(minutes=1))
+        items: list[Item] = []
+        for item in timed(feed, 10):
+            items.append(item)
+            if isinstance(item, Watermark) and any(isinstance(i, Reset) for i in items):
+                break
+        resets = [i for i in items if isinstance(i, Reset)]
+        assert [r.reason for r in resets] == ["seek"]
+        after = items[items.index(resets[0]) :]
+        assert sorted(ids([i for i in after if isinstance(i, Delivery)])) == ["a::1", "b::2"]
+        assert after[-1] == Watermark(T0 + timedelta(minutes=1))
+        assert len(stream.snapshot(10).deliveries) == 2
+
+    def test_a_bucket_that_appears_later_is_noticed(self, stream: EventStream) -> None:
+        """A running follower reads it from its beginning."""
+        stream.append([made(0)])
+        feed = stream.follow()
+        timer = threading.Timer(0.2, lambda: stream.append([made(n, "late") for n in range(3)]))
+        timer.start()
+        assert ids(take(feed, 3)) == ["late::0", "late::1", "late::2"]
+
+    def test_trimming_keeps_what_no_recorder_has(self, stream: EventStream) -> None:
+        """Everything is older than no time at all, but only what was committed goes."""
+        stream.append([made(n) for n in range(10)])
+        whole = take(stream.follow("start"), 10)
+        stream.committed(whole[3].position)  # type: ignore[arg-type]
+        assert stream.trim(timedelta(seconds=-1)) == 4
+        assert ids(take(stream.follow("start"), 6)) == [f"test::{n}" for n in range(4, 10)]
+
+    def test_following_from_below_the_trim_says_so(self, stream: EventStream) -> None:
+        """Silence would be a loss."""
+        stream.append([made(n) for n in range(10)])
+        whole = take(stream.follow("start"), 10)
+        stream.committed(whole[5].position)  # type: ignore[arg-type]
+        stream.trim(timedelta(seconds=-1))
+        with pytest.raises(Trimmed, match="test"):
+            take(stream.follow(whole[2].position), 1)  # type: ignore[arg-type]
+        assert ids(take(stream.follow(whole[5].position), 4)) == ids(whole[6:])  # type: ignore[arg-type]
+
+    def test_a_trim_past_a_running_reader_says_so(self, stream: EventStream) -> None:
+        """Also in the middle of a stream."""
+        stream.append([made(n) for n in range(2000)])
+        items = iter(stream.follow("start"))
+        assert isinstance(next(items), Delivery)
+        last = stream.snapshot(1).position
+        stream.committed(last)  # type: ignore[arg-type]
+        stream.trim(timedelta(seconds=-1))
+        stream.append([made(n) for n in range(3000, 3005)])
+        with pytest.raises(Trimmed):
+            for _ in items:
+                pass
+
+    def test_a_position_survives_the_trimming_of_everything(self, stream: EventStream) -> None:
+        """Nothing was missed, so nothing is said, and new events arrive."""
+        stream.append([made(n) for n in range(5)])
+        last = take(stream.follow("start"), 5)[-1].position
+        stream.committed(last)  # type: ignore[arg-type]
+        assert stream.trim(timedelta(seconds=-1)) == 5
+        stream.append([made(9)])
+        assert ids(take(stream.follow(StreamPosition.parse(str(last))), 1)) == ["test::9"]
+
+    def test_ids_are_remembered_beyond_the_trim(self, stream: EventStream) -> None:
+        """What a source reads again after a trim is still a duplicate."""
+        stream.append([made(n) for n in range(5)])
+        stream.trim(timedelta(seconds=-1))
+        assert stream.append([made(n) for n in range(5)]).verdicts == "ddddd"
+
+    def test_a_slow_reader_holds_up_nobody(self, stream: EventStream) -> None:
+        """One reader stops in the middle; another and the writer go on."""
+        stream.append([made(n) for n in range(10)])
+        slow = iter(stream.follow("start"))
+        next(slow)
+        stream.append([made(n) for n in range(10, 2000)])
+        assert len(take(stream.follow("start"), 2000)) == 2000
+
+    def test_closing_ends_a_blocked_reader_and_leaks_no_thread(self, stream: EventStream) -> None:
+        """Within a second, five times over."""
+        before = threading.active_count()
+        for _ in range(5):
+            feed = stream.follow()
+            reader = threading.Thread(target=lambda f=feed: list(f))
+            reader.start()
+            feed.close()
+            reader.join(5)
+            assert not reader.is_alive()
+        assert threading.active_count() == before
+
+    def test_large_and_odd_texts_come_through_whole(self, stream: EventStream) -> None:
+        """Half a megabyte, NULs, line breaks, right-to-left, emoji."""
+        texts = ["x" * 500_000, "a\x00b\r\n\u2028", "مرحبا 👩‍👩‍👧 \ufeff", "\\ud800 \" {}"]
+        events = [made(n, text=text) for n, text in enumerate(texts)]
+        stream.append(events)
+        assert [d.event for d in take(stream.follow("start"), 4)] == events
+
+    def test_streams_are_apart(self, new_stream: NewStream) -> None:
+        """Two names share nothing: not events, not ids, not scopes."""
+        one, two = new_stream("one"), new_stream("two")
+        assert one.append([made(1)], one.open_scope("test", "s"), b"1").new == 1
+        assert two.append([made(1)]).new == 1
+        assert two.open_scope("test", "s").cursor is None
+        one.delete()
+        assert len(two.snapshot(5).deliveries) == 1
+        assert one.snapshot(5).deliveries == []
+
+    def test_dead_letters_are_kept_as_they_came(self, stream: EventStream) -> None:
+        """Any bytes, with source and reason, counted one by one."""
+        letter = DeadLetter("feed", "https://x.example", "no XML", b"\xff\x00<rss", T0)
+        stream.dead("test", letter)
+        stream.dead("test", letter)
+        kept = stream.dead_letters("test")
+        assert [(k.source, k.reason, k.raw, k.at) for k in kept] == [("feed", "no XML", b"\xff\x00<rss", T0)] * 2
+        assert kept[0].id != kept[1].id
+
+    def test_health_is_one_record_a_name(self, stream: EventStream) -> None:
+        """The newest replaces the one before."""
+        stream.set_health("planet", {"state": "ok", "events": 3})
+        stream.set_health("planet", {"state": "failed", "events": 4})
+        assert stream.health() == {"planet": {"state": "failed", "events": 4}}
+
+    async def _first(self, feed: Feed, n: int) -> list[str]:
+        got: list[str] = []
+        async for item in feed:
+            if isinstance(item, Delivery):
+                got.append(item.event.id)
+                if len(got) == n:
+                    break
+        feed.close()
+        return got
+
+    def test_a_feed_can_be_awaited(self, stream: EventStream) -> None:
+        """The same items for ``async for``."""
+        import asyncio
+
+        stream.append([made(n) for n in range(3)])
+        assert asyncio.run(self._first(stream.follow("start"), 3)) == [f"test::{n}" for n in range(3)]
+
+
+def _write(stream: EventStream, n: int) -> None:
+    for first in range(0, n, 7):
+        stream.append([made(i) for i in range(first, min(n, first + 7))])
+        time.sleep(0.001)

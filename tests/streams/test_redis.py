@@ -1,0 +1,183 @@
+"""The stream on a real server keeps the contract, and the faults that only a server can have."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+import redis
+
+from rtanalytics.feed import Delivery
+from rtanalytics.streams import StreamPosition, StreamUnavailable
+from rtanalytics.streams.redis import RedisStream
+from rtanalytics.streams.server import Server
+from tests.contracts.stream import NewStream, StreamContract, ids, made, take
+
+
+@pytest.fixture
+def new_stream(redis_server: Server, prefix: str) -> Iterator[NewStream]:
+    """Streams of the session's server under names of this test, removed at its end."""
+    made_streams: list[RedisStream] = []
+
+    def new(part: str = "") -> RedisStream:
+        made_streams.append(RedisStream(redis_server.url, f"{prefix}{part}"))
+        return made_streams[-1]
+
+    yield new
+    for stream in made_streams:
+        stream.delete()
+        stream.close()
+
+
+class TestRedisStream(StreamContract):
+    """Every promise, on the embedded server."""
+
+    @pytest.fixture
+    def new_stream(self, new_stream: NewStream) -> NewStream:
+        """Not the contract's, but the module's."""
+        return new_stream
+
+
+def test_a_frozen_server_fails_an_append_in_bounded_time(redis_server: Server, prefix: str) -> None:
+    """SIGSTOP: unavailable within the timeout; the retry after SIGCONT stores each event once."""
+    stream = RedisStream(redis_server.url, prefix)
+    stream.append([made(0)])
+    os.kill(redis_server.pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        with pytest.raises(StreamUnavailable):
+            stream.append([made(1)])
+        assert time.monotonic() - started < 15
+    finally:
+        os.kill(redis_server.pid, signal.SIGCONT)
+    assert stream.append([made(0), made(1), made(2)]).verdicts[0] == "d"
+    assert sorted(ids(stream.snapshot(9).deliveries)) == ["test::0", "test::1", "test::2"]
+    stream.delete()
+
+
+def test_a_name_or_namespace_with_braces_is_refused(redis_server: Server, prefix: str) -> None:
+    """It would break the hash tag, and with it the promise that a bucket lives on one node."""
+    with pytest.raises(ValueError, match="braces"):
+        RedisStream(redis_server.url, "a{b}")
+    with pytest.raises(ValueError, match="braces"):
+        RedisStream(redis_server.url, prefix).append([made(1, "te{st}")])
+
+
+def test_no_server_is_said_without_the_password() -> None:
+    """The message names the address, not the secret."""
+    stream = RedisStream("redis://:secret@127.0.0.1:1/0", "x")
+    with pytest.raises(StreamUnavailable) as caught:
+        stream.append([made(1)])
+    assert "127.0.0.1:1" in str(caught.value)
+    assert "secret" not in str(caught.value) + stream.key
+
+
+def test_an_entry_that_is_no_packet_is_passed_over_and_counted(redis_server: Server, prefix: str) -> None:
+    """Somebody else's entry does not stop the feed."""
+    stream = RedisStream(redis_server.url, prefix)
+    stream.append([made(1)])
+    client = redis.Redis.from_url(redis_server.url)
+    client.xadd(stream._key("test", "events"), {"e": b'{"id": 3'})
+    stream.append([made(2)])
+    feed = stream.follow("start")
+    assert ids(take(feed, 2)) == ["test::1", "test::2"]
+    assert feed.unreadable == 1  # type: ignore[attr-defined]
+    assert len(stream.snapshot(5).deliveries) == 2
+    stream.delete()
+
+
+def test_what_a_server_lost_is_appended_again_and_shown_once(redis_server: Server, prefix: str) -> None:
+    """The tail vanishes with its cursor; the source reads again; no reader sees anything twice."""
+    stream = RedisStream(redis_server.url, prefix)
+    client = redis.Redis.from_url(redis_server.url)
+    scope = stream.open_scope("test", "maker")
+    stream.append([made(n) for n in range(5)], scope, b"5")
+    saved = {key: client.dump(key) for key in client.keys(f"rta:{{{prefix}*")}
+    stream.append([made(n) for n in range(5, 9)], scope, b"9")
+
+    running = stream.follow("start")
+    items = iter(running)
+    first = [next(items) for _ in range(9)]
+    stored = str(first[-1].position)  # type: ignore[union-attr]
+
+    client.delete(*client.keys(f"rta:{{{prefix}*"))  # what a restart on a shorter file does
+    for key, value in saved.items():
+        client.restore(key, 0, value)
+
+    again = stream.open_scope("test", "maker")
+    assert again.cursor == b"5"
+    assert stream.append([made(n) for n in range(5, 12)], again, b"12").new == 7
+    rest = [next(items) for _ in range(3)]
+    assert [i.event.id for i in rest if isinstance(i, Delivery)] == ["test::9", "test::10", "test::11"]
+    rejoined = stream.follow(StreamPosition.parse(stored))
+    assert ids(take(rejoined, 3)) == ["test::9", "test::10", "test::11"]
+    stream.delete()
+
+
+def test_a_server_that_comes_back_empty_is_noticed(redis_server: Server, prefix: str) -> None:
+    """A running follower goes on with what is appended then, instead of waiting for ever."""
+    stream = RedisStream(redis_server.url, prefix)
+    stream.append([made(n) for n in range(3)])
+    items = iter(stream.follow("start"))
+    assert [next(items).event.id for _ in range(3)] == ["test::0", "test::1", "test::2"]  # type: ignore[union-attr]
+    client = redis.Redis.from_url(redis_server.url)
+    client.delete(*client.keys(f"rta:{{{prefix}*"))
+    client.client_kill_filter(skipme=True)
+    assert RedisStream(redis_server.url, prefix).append([made(n) for n in range(5)]).new == 5
+    assert [next(items).event.id for _ in range(2)] == ["test::3", "test::4"]  # type: ignore[union-attr]
+    stream.delete()
+
+
+def test_a_writer_survives_the_loss_of_its_connections(redis_server: Server, prefix: str) -> None:
+    """Cut at random moments, each batch retried until it is answered: every event once, in order."""
+    client = redis.Redis.from_url(redis_server.url)
+    stream = RedisStream(redis_server.url, prefix)
+    done = threading.Event()
+
+    def cut() -> None:
+        while not done.wait(0.005):
+            client.client_kill_filter(skipme=True, _type="normal")
+
+    killer = threading.Thread(target=cut)
+    killer.start()
+    cuts = 0
+    try:
+        for first in range(0, 2000, 50):
+            batch = [made(n) for n in range(first, first + 50)]
+            while True:
+                try:
+                    stream.append(batch)
+                    break
+                except StreamUnavailable:
+                    cuts += 1
+    finally:
+        done.set()
+        killer.join()
+    assert cuts > 0
+    assert ids(take(stream.follow("start"), 2000)) == [f"test::{n}" for n in range(2000)]
+    stream.delete()
+
+
+def test_a_chat_line_can_be_confirmed(redis_server: Server, prefix: str) -> None:
+    """WAITAOF: what cannot be read again lies on the disk before it counts as sent."""
+    stream = RedisStream(redis_server.url, prefix)
+    stream.append([made(1)])
+    assert stream.confirm(timedelta(seconds=5)) is True
+    stream.delete()
+
+
+def test_a_run_can_be_left_to_vanish(redis_server: Server, prefix: str) -> None:
+    """A replay's keys expire together."""
+    stream = RedisStream(redis_server.url, f"{prefix}/replay/1")
+    stream.append([made(1), made(2, "other")])
+    stream.expire(timedelta(hours=1))
+    client = redis.Redis.from_url(redis_server.url)
+    keys = client.keys(f"rta:{{{prefix}/replay/1*")
+    assert keys
+    assert all(client.ttl(key) > 0 for key in keys)
+    stream.delete()

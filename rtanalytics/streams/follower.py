@@ -106,6 +106,7 @@ class StreamFeed(AsyncFromSync):
         self._closed = threading.Event()
         self._status = Status("live")
         self.unreadable = 0
+        self._places: dict[str, Place]
         self._begin(position)
 
     @property

@@ -86,8 +86,9 @@ redis.call('XADD', KEYS[1], '*', 'm', ARGV[1])
 return 1
 """
 
-# KEYS events seen state; ARGV epoch reason
+# KEYS events seen state; ARGV epoch reason: nothing to do where the epoch has begun already
 RESET = """
+if tonumber(redis.call('HGET', KEYS[3], 'epoch') or '0') >= tonumber(ARGV[1]) then return 0 end
 redis.call('XADD', KEYS[1], '*', 'x', ARGV[1] .. '|' .. ARGV[2])
 redis.call('HSET', KEYS[3], 'epoch', ARGV[1])
 redis.call('HDEL', KEYS[3], 'mark')
@@ -95,10 +96,10 @@ redis.call('DEL', KEYS[2])
 return 1
 """
 
-# KEYS bucketset buckets; ARGV bucket
+# KEYS bucketset buckets epoch; ARGV bucket → the epoch that the bucket must have begun
 REGISTER = """
 if redis.call('SADD', KEYS[1], ARGV[1]) == 1 then redis.call('XADD', KEYS[2], '*', 'b', ARGV[1]) end
-return 1
+return redis.call('GET', KEYS[3]) or '0'
 """
 
 # KEYS events state → last entry id, mark, epoch

@@ -46,6 +46,7 @@ class _Bucket:
 class _Log:
     buckets: dict[str, _Bucket] = field(default_factory=dict)
     health: dict[str, dict[str, object]] = field(default_factory=dict)
+    epoch: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
 
 
@@ -119,7 +120,8 @@ class MemoryStream:
 
     def reset(self, reason: str) -> None:
         with self._log.changed:
-            epoch = max((b.epoch for b in self._log.buckets.values()), default=0) + 1
+            self._log.epoch += 1
+            epoch = self._log.epoch
             for bucket in self._log.buckets.values():
                 bucket.epoch, bucket.mark = epoch, 0
                 bucket.seen.clear()
@@ -197,13 +199,18 @@ class MemoryStream:
         with self._log.changed:
             self._log.buckets.clear()
             self._log.health.clear()
+            self._log.epoch = 0
             self._log.changed.notify_all()
 
     def close(self) -> None:
         """Nothing to give back."""
 
     def _bucket(self, name: str) -> _Bucket:
-        return self._log.buckets.setdefault(name, _Bucket())
+        if name not in self._log.buckets:
+            bucket = self._log.buckets[name] = _Bucket(epoch=self._log.epoch)
+            if bucket.epoch:
+                bucket.add("x", f"{bucket.epoch}|a bucket that came after a reset".encode())
+        return self._log.buckets[name]
 
 
 def judge(old: Event | None, event: Event) -> str:

@@ -6,7 +6,7 @@ Keys of a bucket carry one hash tag, so that on a cluster they live on one node:
     rta:{<name>/<bucket>}:seen     hash id → entry, revision and origin of its newest revision
     rta:{<name>/<bucket>}:state    hash: mark, low (highest trimmed entry), recorder, epoch, fence:*, cursor:*
     rta:{<name>/<bucket>}:dead     stream of dead letters
-    rta:{<name>}:buckets           stream of bucket names; :bucketset the same as a set
+    rta:{<name>}:buckets           stream of bucket names; :bucketset the same as a set; :epoch a number
     rta:{<name>}:health            hash: process name → JSON
 
 ``seen`` remembers an id for :data:`SEEN_FOR` after its newest revision.
@@ -160,13 +160,14 @@ class RedisStream:
             self._run("mark", keys, [to_us(moment)])
 
     def reset(self, reason: str) -> None:
-        buckets = self.buckets()
         with self._errors():
-            epochs = [int(self._client.hget(self._key(b, "state"), "epoch") or 0) for b in buckets]
-        epoch = max(epochs, default=0) + 1
-        for bucket in buckets:
-            keys = [self._key(bucket, part) for part in ("events", "seen", "state")]
-            self._run("reset", keys, [epoch, reason])
+            epoch = self._client.incr(f"rta:{{{self.name}}}:epoch")
+        for bucket in self.buckets():
+            self._begin(bucket, epoch, reason)
+
+    def _begin(self, bucket: str, epoch: int, reason: str) -> None:
+        keys = [self._key(bucket, part) for part in ("events", "seen", "state")]
+        self._run("reset", keys, [epoch, reason])
 
     def confirm(self, timeout: timedelta = timedelta(seconds=2)) -> bool:
         """Wait until what this connection wrote is on the server's disk (``WAITAOF``).
@@ -278,19 +279,14 @@ class RedisStream:
         return {name.decode(): json.loads(value) for name, value in sorted(rows.items())}
 
     def delete(self) -> None:
-        keys: list[str] = [f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "health")]
-        for bucket in self.buckets():
-            keys += [self._key(bucket, part) for part in ("events", "seen", "state", "dead")]
+        keys = self._keys()
         with self._errors():
-            for key in keys:
-                self._client.unlink(key)
+            self._client.unlink(*keys)
         self._registered.clear()
 
     def expire(self, after: timedelta) -> None:
         """Let everything under the name vanish ``after`` from now: for the runs of replays."""
-        keys: list[str] = [f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "health")]
-        for bucket in self.buckets():
-            keys += [self._key(bucket, part) for part in ("events", "seen", "state", "dead")]
+        keys = self._keys()
         with self._errors():
             for key in keys:
                 self._client.expire(key, after)
@@ -316,6 +312,12 @@ class RedisStream:
     def _key(self, bucket: str, part: str) -> str:
         return f"rta:{{{self.name}/{bucket}}}:{part}"
 
+    def _keys(self) -> list[str]:
+        keys = [f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "epoch", "health")]
+        for bucket in self.buckets():
+            keys += [self._key(bucket, part) for part in ("events", "seen", "state", "dead")]
+        return keys
+
     def _state(self, bucket: str) -> dict[bytes, bytes]:
         with self._errors():
             state: dict[bytes, bytes] = self._client.hgetall(self._key(bucket, "state"))
@@ -326,8 +328,9 @@ class RedisStream:
         if bucket not in self._registered:
             if not bucket or any(c in "{}" or c <= " " for c in bucket):
                 raise ValueError(f"namespace {bucket!r} may have no white space and no braces")
-            keys = [f"rta:{{{self.name}}}:bucketset", f"rta:{{{self.name}}}:buckets"]
-            self._run("register", keys, [bucket])
+            keys = [f"rta:{{{self.name}}}:{part}" for part in ("bucketset", "buckets", "epoch")]
+            if epoch := int(self._run("register", keys, [bucket])):
+                self._begin(bucket, epoch, "a bucket that came after a reset")
             self._registered.add(bucket)
 
     def _run(self, script: str, keys: list[str], args: Sequence[Any]) -> Any:

@@ -309,6 +309,16 @@ class StreamContract:
         assert after[-1] == Watermark(T0 + timedelta(minutes=1))
         assert len(stream.snapshot(10).deliveries) == 2
 
+    def test_a_bucket_that_comes_after_a_reset_is_read(self, stream: EventStream) -> None:
+        """It belongs to the new epoch, for a running reader, a new one and a snapshot."""
+        stream.append([made(1, "a")])
+        feed = stream.follow()
+        stream.reset("seek")
+        stream.append([made(2, "b"), made(3, "a")])
+        assert sorted(ids(take(feed, 2))) == ["a::3", "b::2"]
+        assert sorted(ids(take(stream.follow("start"), 2))) == ["a::3", "b::2"]
+        assert ids(stream.snapshot(9).deliveries) == ["b::2", "a::3"]
+
     def test_a_bucket_that_appears_later_is_noticed(self, stream: EventStream) -> None:
         """A running follower reads it from its beginning."""
         stream.append([made(0)])

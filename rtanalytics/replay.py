@@ -1,0 +1,349 @@
+"""Play a recording at any speed, into a feed or into a stream, as if it happened now.
+
+A :class:`Replay` is a :class:`~rtanalytics.feed.Feed`: what reads the running stream reads it
+just the same. Events are due at ``received_at`` on a paced clock. Deadlines are absolute, so
+nothing adds up; whatever is due is released at once; and the clock never jumps when the speed
+changes. A watermark goes out at every minute of the recording, and a final one at its end.
+
+>>> from datetime import UTC, datetime
+>>> from rtanalytics.event import Event
+>>> said = [Event(id=f"test::{n}", source="test", text="hello",
+...               created_at=datetime(2026, 5, 15, 9, n, tzinfo=UTC)) for n in range(3)]
+>>> [item.event.id for item in replay(said, speed="max") if isinstance(item, Delivery)]
+['test::0', 'test::1', 'test::2']
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from msgspec.structs import replace
+
+from rtanalytics.clock import PacedClock
+from rtanalytics.event import Event
+from rtanalytics.feed import FOREVER, AsyncFromSync, Delivery, Item, Reset, Snapshot, Status, Watermark
+from rtanalytics.streams import EventStream
+
+__all__ = ["Played", "Replay", "days_until_today", "play_into", "replay"]
+
+MARK_EVERY = timedelta(minutes=1)
+"""The grid of the watermarks: no coarser than the finest bin."""
+
+Speed = float | Literal["max"]
+
+
+def replay(
+    recording: Iterable[Event],
+    speed: Speed = 1.0,
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    shift: timedelta = timedelta(0),
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Replay:
+    """Play a recording; see :class:`Replay` for the parameters."""
+    return Replay(recording, speed, start=start, end=end, shift=shift, monotonic=monotonic)
+
+
+class Replay(AsyncFromSync):
+    """A recording as a feed.
+
+    Parameters
+    ----------
+    recording : Recording or iterable of Event
+        In the order of ``received_at``; it must be possible to iterate over it again.
+    speed : float or 'max'
+        Recorded seconds a real second; ``'max'`` (or infinity) waits for nothing.
+    start, end : datetime, optional
+        Only events with ``start <= received_at < end``, in the recording's own time.
+    shift : timedelta
+        Whole days that are added to every time, so that bins and seasons stay what they were.
+    monotonic : callable
+        Real seconds; tests pass a hand-driven one.
+
+    Raises
+    ------
+    ValueError
+        If the speed is not above 0, ``shift`` is not whole days, or ``end`` is before ``start``.
+
+    Notes
+    -----
+    One reader iterates; the controls may be called from any thread and take effect at once.
+    """
+
+    def __init__(
+        self,
+        recording: Iterable[Event],
+        speed: Speed = 1.0,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        shift: timedelta = timedelta(0),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if shift % timedelta(days=1):
+            raise ValueError(f"shift {shift} is not whole days: bins and seasons would move")
+        if start and end and end < start:
+            raise ValueError(f"the replay would end ({end}) before it starts ({start})")
+        self.recording = recording
+        self.shift = shift
+        self.start, self.end = start, end
+        first = next(self._between(start), None)
+        self._first = first.received_at if first else (start or datetime.now(UTC)) + shift
+        self.clock = PacedClock(self._first, _rate(speed), monotonic)
+        self._control = threading.Condition()
+        self._monotonic = monotonic
+        self._closed = False
+        self._steps = 0
+        self._sought: datetime | None = None
+        self._epoch = 0
+        self._index = 0
+        self._marked: datetime | None = None
+        self._ended = False
+        self._events: Iterator[Event]
+        self._peeked: Event | None
+        self._rewind(start)
+
+    # -- what a feed is --------------------------------------------------------------------
+
+    @property
+    def key(self) -> str:
+        """The recording's name and where this replay of it began."""
+        name = getattr(self.recording, "name", "events")
+        return f"replay:{name}:{self._first:%Y-%m-%dT%H:%M:%S}:{id(self):x}"
+
+    @property
+    def status(self) -> Status:
+        if self._ended:
+            return Status("ended", self._pace, self.clock.now())
+        return Status("paused" if self.clock.paused else "replay", self._pace, self.clock.now())
+
+    @property
+    def _pace(self) -> str:
+        return "max" if math.isinf(self.clock.rate) else f"×{self.clock.rate:g}"
+
+    def snapshot(self, n: int = 100) -> Snapshot:
+        """The newest ``n`` events before where the replay stands."""
+        latest: dict[str, Event] = {}
+        for event in itertools.islice(self._between(self.start), self._index):
+            latest.pop(event.id, None)
+            if event.op != "delete":
+                latest[event.id] = event
+            if len(latest) > n:
+                del latest[next(iter(latest))]
+        position = _Position(self._epoch, self._index)
+        return Snapshot([Delivery(position, event) for event in latest.values()], position)
+
+    def __iter__(self) -> Iterator[Item]:
+        while (item := self._next(wait=True)) is not None:
+            yield item
+
+    def batches(self, limit: int = 500) -> Iterator[list[Item]]:
+        """What is due, at most ``limit`` items at a time; waits only while nothing is."""
+        while (item := self._next(wait=True)) is not None:
+            batch = [item]
+            while len(batch) < limit and (item := self._next(wait=False)) is not None:
+                batch.append(item)
+            yield batch
+
+    def close(self) -> None:
+        with self._control:
+            self._closed = True
+            self._control.notify_all()
+
+    # -- controls --------------------------------------------------------------------------
+
+    @property
+    def speed(self) -> float:
+        """Recorded seconds a real second; infinity for ``'max'``. Setting it moves no time."""
+        return self.clock.rate
+
+    @speed.setter
+    def speed(self, speed: Speed) -> None:
+        with self._control:
+            self.clock.rate = _rate(speed)
+            self._control.notify_all()
+
+    def pause(self) -> None:
+        """Stand still."""
+        with self._control:
+            self.clock.pause()
+            self._control.notify_all()
+
+    def resume(self) -> None:
+        """Go on from where it stands."""
+        with self._control:
+            self._steps = 0
+            self.clock.resume()
+            self._control.notify_all()
+
+    def step(self, n: int = 1) -> None:
+        """Pause, and let the next ``n`` events go."""
+        with self._control:
+            self.clock.pause()
+            self._steps += n
+            self._control.notify_all()
+
+    def seek(self, moment: datetime) -> None:
+        """Go on from ``moment`` (in replayed time); readers are told to forget what they have."""
+        with self._control:
+            self._sought = moment.astimezone(UTC)
+            self._ended = False
+            self._control.notify_all()
+
+    # -- how it runs -----------------------------------------------------------------------
+
+    def _next(self, wait: bool) -> Item | None:
+        """The next item that is due; None at the end, or if nothing is due and it may not wait."""
+        with self._control:
+            while not self._closed:
+                if self._sought is not None:
+                    return self._go_to(self._sought)
+                if self._ended:
+                    return None
+                event = self._peeked
+                if event is None:
+                    self._ended = True
+                    return Watermark(FOREVER)
+                at = event.received_at
+                minute = at - (at - _GRID) % MARK_EVERY
+                stepping = self._steps > 0
+                if not stepping:
+                    # the minutes before the event are told when they are over, not when it comes
+                    due = min(at, self._marked + MARK_EVERY) if self._marked else at
+                    seconds = self.clock.wait(due)
+                    if seconds > 0:
+                        if not wait:
+                            return None
+                        self._control.wait(None if math.isinf(seconds) else seconds)
+                        continue
+                    if due < at and math.isfinite(self.clock.rate):
+                        self._marked = due
+                        return Watermark(due)
+                if self._marked is None or minute > self._marked:
+                    self._marked = minute
+                    return Watermark(minute)
+                self._steps -= stepping
+                if stepping or math.isinf(self.clock.rate):
+                    self.clock.seek(at)
+                self._index += 1
+                self._peeked = next(self._events, None)
+                return Delivery(_Position(self._epoch, self._index), event)
+            return None
+
+    def _go_to(self, moment: datetime) -> Reset:
+        self._sought = None
+        self._epoch += 1
+        self._steps = 0
+        self._rewind(self.start)
+        while self._peeked is not None and self._peeked.received_at < moment:
+            self._index += 1
+            self._peeked = next(self._events, None)
+        self.clock.seek(moment)
+        return Reset(f"the replay was moved to {moment:%Y-%m-%d %H:%M:%S}")
+
+    def _rewind(self, start: datetime | None) -> None:
+        self._events = self._between(start)
+        self._peeked = next(self._events, None)
+        self._index = 0
+        self._marked = None
+        self._ended = False
+
+    def _between(self, start: datetime | None) -> Iterator[Event]:
+        shift = self.shift
+        for event in self.recording:
+            if start is not None and event.received_at < start:
+                continue
+            if self.end is not None and event.received_at >= self.end:
+                return
+            yield _shifted(event, shift) if shift else event
+
+
+@dataclass(frozen=True, slots=True)
+class _Position:
+    epoch: int
+    index: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What went into a stream: events, how many of them it did not know, and the seconds it took."""
+
+    events: int
+    new: int
+    seconds: float
+
+
+def play_into(
+    source: Replay, stream: EventStream, progress: Callable[[int], None] = lambda _: None
+) -> Played:
+    """Write a replay into a stream, with its marks; the stream should be a run of its own.
+
+    Parameters
+    ----------
+    source : Replay
+        Read to its end.
+    stream : EventStream
+        Named ``<conference>/replay/<run>``, so that it is neither taken for the original nor
+        recorded with it.
+    progress : callable
+        Called with the number of events after each batch.
+
+    Raises
+    ------
+    StreamUnavailable
+        If the server is gone; what was appended can be appended again.
+    """
+    started = time.monotonic()
+    events = new = 0
+    for batch in source.batches():
+        waiting: list[Event] = []
+        mark: datetime | None = None
+        for item in batch:
+            if isinstance(item, Delivery):
+                waiting.append(item.event)
+            elif isinstance(item, Watermark):
+                mark = item.time
+            else:
+                waiting, mark = [], None
+                stream.reset(item.reason)
+        if waiting:
+            new += stream.append(waiting).new
+            events += len(waiting)
+        if mark is not None:
+            # the batch's last mark says all that its earlier ones would have said
+            stream.mark(mark)
+        progress(events)
+    return Played(events, new, time.monotonic() - started)
+
+
+def days_until_today(moment: datetime, now: datetime | None = None) -> timedelta:
+    """Whole days that bring ``moment`` to today, at its own time of day."""
+    today = (now or datetime.now(UTC)).date()
+    return timedelta(days=(today - moment.date()).days)
+
+
+def _shifted(event: Event, shift: timedelta) -> Event:
+    return replace(
+        event,
+        created_at=event.created_at + shift,
+        received_at=event.received_at + shift,
+        edited_at=event.edited_at + shift if event.edited_at else None,
+    )
+
+
+def _rate(speed: Speed) -> float:
+    return math.inf if speed == "max" else float(speed)
+
+
+_GRID = datetime(1970, 1, 1, tzinfo=UTC)

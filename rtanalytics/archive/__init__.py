@@ -1,0 +1,22 @@
+"""The archive: what was received, in Parquet files that outlive this package."""
+
+from rtanalytics.archive.about import RecordingMeta
+from rtanalytics.archive.columns import COLUMNS, from_table, to_table
+from rtanalytics.archive.files import ArchiveError
+from rtanalytics.archive.importing import ImportReport, import_into
+from rtanalytics.archive.recording import Recording, write_recording
+from rtanalytics.archive.writer import ArchiveWriter, Transaction
+
+__all__ = [
+    "COLUMNS",
+    "ArchiveError",
+    "ArchiveWriter",
+    "ImportReport",
+    "Recording",
+    "RecordingMeta",
+    "Transaction",
+    "from_table",
+    "import_into",
+    "to_table",
+    "write_recording",
+]

@@ -1,0 +1,171 @@
+"""Events out of files into an archive: what is new is added, what is known is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rtanalytics.archive.fold import Reader, Revision, fold, revisions
+from rtanalytics.archive.writer import ArchiveWriter
+from rtanalytics.event import Event
+
+__all__ = ["ImportReport", "import_into"]
+
+_CHUNK = 20_000
+_PROBLEMS = 20
+
+
+class ImportReport(msgspec.Struct, kw_only=True):
+    """What became of the rows of an import.
+
+    Parameters
+    ----------
+    read : int
+        All of them: the sum of the next four.
+    new, edited, duplicate, rejected : int
+        Added; added as a later revision of a known id; known already; not understood.
+    problems : list of str
+        Why rows were rejected, the first few of them.
+    """
+
+    read: int = 0
+    new: int = 0
+    edited: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+    problems: list[str] = []
+
+
+def import_into(
+    archive: str | Path | ArchiveWriter,
+    events: Iterable[Event | ValueError],
+    *,
+    edits: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> ImportReport:
+    """Add to an archive what it does not have, and compact it; all of it or, on an error, nothing.
+
+    Parameters
+    ----------
+    archive : str, Path or ArchiveWriter
+        Made if it is not there.
+    events : iterable of Event
+        In the order of their file: of a repeated id the first wins, and of events received at
+        one time the first comes first. An importer that can go on after a bad row yields the
+        ``ValueError`` that says what is wrong with it, which is counted as rejected.
+    edits : bool
+        Whether a known id may be edited, by another revision with a later ``edited_at``, and
+        deleted. Rows of tables may not: they do not know when they were edited.
+    progress : callable, optional
+        Called now and then with the number of rows read so far.
+
+    Returns
+    -------
+    ImportReport
+
+    Raises
+    ------
+    ArchiveError
+        If the archive cannot be written.
+    Exception
+        Whatever reading ``events`` raises; the archive is as it was then.
+    """
+    if not isinstance(archive, ArchiveWriter):
+        with ArchiveWriter(archive) as writer:
+            return import_into(writer, events, edits=edits, progress=progress)
+    report = ImportReport()
+    known = _Known(archive.reader, edits=edits)
+    with archive.transaction() as transaction:
+        waiting: list[Event] = []
+
+        def settle() -> None:
+            transaction.add(known.sift(waiting, report))
+            waiting.clear()
+            if progress is not None:
+                progress(report.read)
+
+        for item in events:
+            report.read += 1
+            if isinstance(item, Event):
+                waiting.append(item)
+                if len(waiting) >= _CHUNK:
+                    settle()
+            else:
+                report.rejected += 1
+                if len(report.problems) < _PROBLEMS:
+                    report.problems.append(str(item))
+        settle()
+    archive.compact()
+    return report
+
+
+class _Known:
+    """The ids that an archive has, and those that this import has added."""
+
+    def __init__(self, reader: Reader, *, edits: bool) -> None:
+        segments, deleted = reader.refresh()
+        self._edits = edits
+        self._deleted = deleted.ids
+        self._shown: dict[str, Revision] = {}
+        self._state: pa.Table | None = None
+        if edits and segments:
+            state = fold(reader, segments, deleted)
+            self._deleted = state.deleted
+            self._state = pa.concat_tables(
+                [state.day(day, ["id", "rev", "op", "edited_at", "received_at"]) for day in state.days]
+            )
+            self._ids = [self._state.column("id")]
+        else:
+            self._ids = [reader.table(segment, ["id"]).column("id") for segment in segments]
+
+    def sift(self, events: list[Event], report: ImportReport) -> list[Event]:
+        """Those of the events that are to be added."""
+        self._look_up(events)
+        out = []
+        for event in events:
+            shown = self._shown.get(event.id)
+            if event.id in self._deleted:
+                report.duplicate += 1
+            elif shown is None:
+                report.new += 1
+                out.append(event)
+                self._shown[event.id] = _revision(event)
+            elif self._edits and _edits(event, shown):
+                report.edited += 1
+                out.append(event)
+                self._shown[event.id] = _revision(event)
+            else:
+                report.duplicate += 1
+        return out
+
+    def _look_up(self, events: list[Event]) -> None:
+        """Learn what the archive has of these ids: a search through it, not a copy of it."""
+        asked = pa.array([e.id for e in events if e.id not in self._shown], pa.string())
+        if not len(asked):
+            return
+        for column in self._ids:
+            hit = pc.is_in(column, value_set=asked)
+            if self._state is not None:
+                self._shown.update(revisions(self._state.filter(hit)))
+            else:
+                self._shown.update(dict.fromkeys(column.filter(hit).to_pylist(), _UNKNOWN))
+
+
+_UNKNOWN = Revision("", "create", None, 0)
+
+
+def _revision(event: Event) -> Revision:
+    edited_at = None if event.edited_at is None else int(event.edited_at.timestamp() * 1e6)
+    return Revision(event.rev, event.op, edited_at, int(event.received_at.timestamp() * 1e6))
+
+
+def _edits(event: Event, shown: Revision) -> bool:
+    new = _revision(event)
+    if shown.op == "delete":
+        return False
+    later = new.edited_at is not None and new.edited_at > shown.made_at
+    return new.op == "delete" or (later and new.rev != shown.rev)

@@ -1,0 +1,277 @@
+"""Reading an archive: as events, as a table, as a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from rtanalytics.archive.about import RecordingMeta, read_about
+from rtanalytics.archive.columns import COLUMNS, from_table
+from rtanalytics.archive.files import ArchiveError, damaged
+from rtanalytics.archive.fold import Fold, Reader, fold, in_order
+from rtanalytics.archive.writer import ArchiveWriter
+from rtanalytics.event import Event
+from rtanalytics.schedule import KnownTopic, Schedule, read_truth
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Recording", "write_recording"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Recording:
+    """A recorded event in its current state: each id once, as it was edited last, without deleted ones.
+
+    It is read when it is asked, a day at a time, so that recordings of millions of events fit into
+    memory and one that is still being written shows what it holds by then.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The archive.
+    damaged : {'error', 'skip'}
+        What to do about a segment that is not what was written: raise, or leave it out and name
+        it in ``damaged``.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no archive; and from every method, if a file is damaged.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from datetime import datetime, UTC
+    >>> from rtanalytics.archive import write_recording
+    >>> folder = tempfile.mkdtemp()
+    >>> hello = Event(id="irc::1", source="irc", text="hello", created_at=datetime(2026, 5, 15, tzinfo=UTC))
+    >>> recording = write_recording(folder, [hello])
+    >>> [event.text for event in recording], len(recording)
+    (['hello'], 1)
+    """
+
+    def __init__(self, folder: str | Path, *, damaged: Literal["error", "skip"] = "error") -> None:
+        self.folder = Path(folder)
+        self._reader = Reader(self.folder, skip=damaged == "skip")
+        self._fold: Fold | None = None
+        self._reader.refresh()
+
+    def __repr__(self) -> str:
+        return f"Recording({str(self.folder)!r})"
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.resolve().name
+
+    @property
+    def damaged(self) -> dict[Path, str]:
+        """The files that were left out so far, and why."""
+        return dict(self._reader.damaged)
+
+    def __len__(self) -> int:
+        return self._steadily(Fold.rows)
+
+    def __iter__(self) -> Iterator[Event]:
+        """Its events in order of ``received_at``; of equal times, as they were recorded."""
+        for table in self._tables():
+            yield from self._rebuilt(table)
+
+    def log(self) -> Iterator[Event]:
+        """Every revision and delete that has not been compacted away, in order of ``received_at``."""
+        for day in self._days():
+            yield from self._rebuilt(self._steadily(_log_of, day))
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Its current state as an Arrow table in order of ``received_at``.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Names out of :data:`~rtanalytics.archive.columns.COLUMNS`; all but ``raw`` otherwise.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+        """
+        wanted = [n for n in COLUMNS.names if n != "raw"] if columns is None else list(columns)
+        unknown = [name for name in wanted if name not in COLUMNS.names]
+        if unknown:
+            raise ValueError(f"no column {unknown[0]!r}; there are {', '.join(COLUMNS.names)}")
+        tables = list(self._tables(wanted))
+        return pa.concat_tables(tables) if tables else COLUMNS.empty_table().select(wanted)
+
+    def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The same as a pandas frame, its rows numbered from 0."""
+        frame: pd.DataFrame = self.table(columns).to_pandas()
+        return frame
+
+    def dataset(self) -> ds.Dataset:
+        """Its current state as a pyarrow data set.
+
+        Of a compacted archive it reads the files when it is asked, and can be larger than memory;
+        otherwise it holds :meth:`table`.
+        """
+
+        def files(state: Fold) -> ds.Dataset | None:
+            if not state.segments or not all(state.as_it_is(day) for day in state.days):
+                return None
+            pages = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+            return ds.dataset(
+                [str(s.path) for s in sorted(state.segments, key=lambda s: (s.day, s.number))],
+                schema=COLUMNS,
+                format=ds.ParquetFileFormat(default_fragment_scan_options=pages),
+            )
+
+        return self._steadily(files) or ds.dataset(self.table(COLUMNS.names))
+
+    @property
+    def start(self) -> datetime | None:
+        """When its first event was received; nothing if there is none."""
+        return self._edge(0)
+
+    @property
+    def end(self) -> datetime | None:
+        """When its last event was received; nothing if there is none."""
+        return self._edge(-1)
+
+    @cached_property
+    def meta(self) -> RecordingMeta:
+        """Title, time zone, own tags and accounts, as ``_recording.toml`` has them."""
+        return read_about(self.folder / "_recording.toml")
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """Its talks, from ``_schedule.json``."""
+        path = self.folder / "_schedule.json"
+        try:
+            return Schedule.from_json(path.read_bytes())
+        except FileNotFoundError:
+            return Schedule()
+        except (OSError, ValueError) as error:
+            raise ArchiveError(f"{path}: {error}") from None
+
+    @cached_property
+    def truth(self) -> list[KnownTopic]:
+        """Its known topics, from ``_truth.csv``."""
+        path = self.folder / "_truth.csv"
+        try:
+            return read_truth(path)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise ArchiveError(f"{path}: {error.strerror}") from None
+        except ValueError as error:
+            raise ArchiveError(str(error)) from None
+
+    def _state(self) -> Fold:
+        segments, deleted = self._reader.refresh()
+        if self._fold is None or self._fold.segments != segments:
+            self._fold = fold(self._reader, segments, deleted)
+        return self._fold
+
+    def _steadily(self, ask: Callable[Concatenate[Fold, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the state; if a file was compacted away meanwhile, ask the new one."""
+        for _ in range(20):
+            try:
+                return ask(self._state(), *args, **kwargs)
+            except FileNotFoundError:
+                self._fold = None
+        raise ArchiveError(f"{self.folder}: its files vanish while they are read; is it being removed?")
+
+    def _days(self) -> Iterator[str]:
+        """Days in order, those included that come while we read."""
+        last = ""
+        while days := self._steadily(_days_after, last):
+            last = days[0]
+            yield last
+
+    def _tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        for day in self._days():
+            yield from self._steadily(_tables_of, day, columns)
+
+    def _rebuilt(self, table: pa.Table) -> Iterator[Event]:
+        try:
+            yield from from_table(table)
+        except (ValueError, pa.ArrowException) as error:
+            raise damaged(self.folder, str(error)) from None
+
+    def _edge(self, which: int) -> datetime | None:
+        days = self._steadily(_days_after, "")
+        for day in days if which == 0 else reversed(days):
+            times = self._steadily(_received, day)
+            if len(times):
+                moment: datetime = (pc.min(times) if which == 0 else pc.max(times)).as_py()
+                return moment.astimezone(UTC)
+        return None
+
+
+def write_recording(
+    folder: str | Path,
+    events: Iterable[Event],
+    *,
+    schedule: Schedule | None = None,
+    truth: Sequence[KnownTopic] | None = None,
+    meta: RecordingMeta | None = None,
+) -> Recording:
+    """Write a closed archive: compacted, and with nothing in it but the recording.
+
+    The same events give the same tables.
+
+    Parameters
+    ----------
+    folder : str or Path
+        New or empty.
+    events : iterable of Event
+        In any order; of equal ``received_at`` the first comes first.
+    schedule, truth, meta
+        What is known of the recorded event.
+
+    Raises
+    ------
+    ArchiveError
+        If the folder holds events already, or cannot be written.
+    """
+    with ArchiveWriter(folder) as writer:
+        if writer.reader.refresh()[0]:
+            raise ArchiveError(f"{folder} holds events already; name a folder that is new or empty")
+        with writer.transaction() as transaction:
+            transaction.add(events)
+        writer.compact()
+        writer.describe(schedule=schedule, truth=truth, meta=meta or RecordingMeta())
+        writer.close(tidy=True)
+    return Recording(folder)
+
+
+def _days_after(state: Fold, last: str) -> list[str]:
+    return [day for day in state.days if day > last]
+
+
+def _tables_of(state: Fold, day: str, columns: Sequence[str] | None) -> Iterable[pa.Table]:
+    mine = state.of_day(day)
+    if not state.as_it_is(day):
+        return [state.day(day, columns)]
+    # Opened now, read when it is their turn: a file that is open stays, whoever removes its name.
+    opened = [state.reader.batches(state.segments[i], columns) for i in mine]
+    return (batch for batches in opened for batch in batches)
+
+
+def _received(state: Fold, day: str) -> pa.ChunkedArray:
+    return state.day(day, ["received_at"]).column(0)
+
+
+def _log_of(state: Fold, day: str) -> pa.Table:
+    table = pa.concat_tables([state.reader.table(state.segments[i]) for i in state.of_day(day)])
+    return in_order(table, np.arange(table.num_rows))

@@ -1,0 +1,321 @@
+"""One server a folder: joining the one that runs, starting one, ending it.
+
+Whoever starts or stops a server holds ``starting.lock`` meanwhile. Whether one runs is told by
+``running.lock``, which the server holds; whether it is ours, by its taking our password.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import hiredis
+import msgspec
+
+from rtanalytics.streams.server.eviction import check_policy
+from rtanalytics.streams.server.folder import (
+    LOG,
+    RUNNING,
+    STARTING,
+    State,
+    check_data,
+    clear_leftovers,
+    configuration,
+    fresh,
+    keep_cut,
+    last_words,
+    read_state,
+    set_aside,
+    write_state,
+)
+from rtanalytics.streams.server.process import (
+    ServerError,
+    birth,
+    claim,
+    detach,
+    find_binary,
+    gone,
+    group_of,
+    send_signal,
+)
+
+__all__ = ["join_or_start", "stop"]
+
+logger = logging.getLogger(__name__)
+
+PORTS_TRIED = 20
+POLL = 0.005  # s between two looks at a process that is not our child
+
+
+def join_or_start(folder: Path, timeout: timedelta) -> tuple[State, bool]:
+    """The server in the folder, and whether it was started by us."""
+    if sys.platform == "win32":
+        find_binary()  # says what to do instead
+    with _usable(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _one_starter(folder, timeout):
+            state = read_state(folder)
+            if _runs(folder, state):
+                if state is None:
+                    raise ServerError(_unknown(folder))
+                if told := _await(folder, state, timeout):
+                    return _settle(folder, state, told), False
+            return _start(folder, state, timeout), True
+
+
+def stop(folder: Path, timeout: timedelta, run_id: str | None = None) -> bool:
+    """Shut down the server in the folder, if it is that run; False if it was not there."""
+    if not folder.is_dir():
+        return False
+    with _usable(folder), _one_starter(folder, timeout):
+        state = read_state(folder)
+        if not _runs(folder, state):
+            return False
+        if state is None:
+            raise ServerError(_unknown(folder))
+        if run_id is not None and state.run_id != run_id:
+            return False
+        _end(folder, state, timeout)
+        return True
+
+
+def _start(folder: Path, before: State | None, timeout: timedelta) -> State:
+    """Start the server, with the port and password that it had before if it can be."""
+    binary = find_binary()
+    check_data(folder, before)
+    if before:
+        clear_leftovers(folder, before)
+    log = folder / LOG
+    if log.exists():
+        log.replace(log.with_name(f"{LOG}.1"))
+    state = before or fresh()
+    whole: Path | None = None
+    for _ in range(PORTS_TRIED):
+        if not _free(state.port):  # asked first: whoever is there need not see the password
+            state = fresh(state.run_id)
+            continue
+        begun = log.stat().st_size if log.exists() else 0
+        state = _launch(folder, state, binary, mend=whole is not None)
+        try:
+            told = _await(folder, state, timeout)
+        except BaseException:  # nor does an interrupt leave a server behind that nobody has seen
+            send_signal(state.pid, state.born, signal.SIGTERM)
+            raise
+        if told:
+            break
+        said = log.read_bytes()[begun:].decode("utf-8", "replace")
+        if "Address already in use" in said:
+            state = fresh(state.run_id)
+        elif whole is not None or (whole := set_aside(folder, said)) is None:
+            raise ServerError(last_words(folder, said))
+    else:
+        raise ServerError(f"{folder}: {PORTS_TRIED} ports were tried, and other programs have them all")
+    state = _settle(folder, state, told)
+    if before and before.port != state.port:
+        logger.warning(
+            "port %d has been taken by another program: the server in %s is now at port %d and has a new "
+            "password; addresses handed out before no longer work",
+            before.port,
+            folder,
+            state.port,
+        )
+    if whole:
+        keep_cut(folder, whole)
+    return state
+
+
+def _launch(folder: Path, state: State, binary: Path, *, mend: bool) -> State:
+    """Start the process, which is not up yet when this returns."""
+    state = msgspec.structs.replace(state, binary=str(binary), pid=0, born="")
+    write_state(folder, state)  # first: if we are killed meanwhile, the next one can talk to the server
+    handle = claim(folder / RUNNING)
+    if handle is None:
+        raise ServerError(f"{folder}: another program has locked {RUNNING}; end it and try again")
+    try:
+        reading, writing = os.pipe()
+        try:
+            with open(writing, "wb") as config:
+                config.write(configuration(folder, state, mend=mend))
+            with (folder / LOG).open("ab") as log:
+                pid = detach([binary, "-"], folder=folder, stdin=reading, log=log, holding=handle)
+        finally:
+            os.close(reading)
+    finally:
+        os.close(handle)  # the server has its own
+    state = msgspec.structs.replace(state, pid=pid, born=birth(pid), group=group_of(pid))
+    write_state(folder, state)
+    return state
+
+
+def _await(folder: Path, state: State, timeout: timedelta) -> dict[str, str] | None:
+    """What the server tells of itself once it has loaded its data; None if it ended before."""
+    silent_since = time.monotonic()
+    while True:
+        told = _hello(state)
+        if told and told["loading"] == "0":
+            return told
+        if told:
+            silent_since = time.monotonic()
+        elif not _runs(folder, state):
+            return None
+        elif time.monotonic() - silent_since > timeout.total_seconds():
+            raise ServerError(
+                f"{folder}: the server (pid {state.pid}) has not answered on port {state.port} for "
+                f"{timeout.total_seconds():g} s; if it was stopped let it go on (kill -CONT {state.pid}), "
+                "else end it and try again"
+            )
+        time.sleep(POLL)
+
+
+def _hello(state: State) -> dict[str, str] | None:
+    """The server's INFO; None if nobody answers, or somebody who does not know the password."""
+    try:
+        info = _ask(state, "INFO")
+    except (OSError, hiredis.HiredisError):
+        return None
+    lines = (line.partition(":") for line in info.decode("utf-8", "replace").splitlines())
+    told = {name: value for name, colon, value in lines if colon}
+    # whoever else listens there may take any password
+    return told if told.get("process_id") == str(state.pid) or not state.pid else None
+
+
+def _ask(state: State, command: str, seconds: float = 0.5) -> Any:
+    """One command's answer.
+
+    A socket and the parser, because the whole client takes ten times as long to import as the
+    server to start.
+
+    Raises
+    ------
+    OSError
+        If nobody answers (``ConnectionError`` if the connection was closed instead).
+    hiredis.HiredisError
+        If the answer is an error, or in no language that a server speaks.
+    """
+    with socket.create_connection(("127.0.0.1", state.port), timeout=seconds) as link:
+        link.sendall(f"AUTH {state.password}\r\n{command}\r\n".encode())
+        reader = hiredis.Reader()
+        answers: list[Any] = []
+        while len(answers) < 2:
+            data = link.recv(65536)
+            if not data:
+                raise ConnectionResetError(errno.ECONNRESET, "closed by the server")
+            reader.feed(data)
+            while (answer := reader.gets()) is not False:
+                if isinstance(answer, hiredis.HiredisError):
+                    raise answer
+                answers.append(answer)
+        return answers[1]
+
+
+def _settle(folder: Path, state: State, told: Mapping[str, str]) -> State:
+    """The state with what the running server tells, stored if that is new."""
+    check_policy(told["maxmemory_policy"], f"the server in {folder}")
+    pid = int(told["process_id"])
+    now = msgspec.structs.replace(state, pid=pid, born=birth(pid), run_id=told["run_id"])
+    if now != state:
+        write_state(folder, now)
+    return now
+
+
+def _end(folder: Path, state: State, timeout: timedelta) -> None:
+    """Shut the server down; kill it only if it does not react."""
+    try:
+        # NOSAVE: not into a dump besides. The append-only file is synchronised all the same.
+        _ask(state, "SHUTDOWN NOSAVE", min(5.0, timeout.total_seconds()))
+    except hiredis.ReplyError as error:
+        raise ServerError(f"{folder}: the server refuses to stop: {error} (see {folder / LOG})") from error
+    except ConnectionResetError:
+        logger.debug("the server in %s closes its connections, as it should", folder)
+    except (OSError, hiredis.ProtocolError):
+        send_signal(state.pid, state.born, signal.SIGTERM)
+    if _ended(folder, state, timeout):
+        return
+    logger.warning("the server in %s (pid %d) did not react and is killed", folder, state.pid)
+    send_signal(state.pid, state.born, signal.SIGKILL)
+    if not _ended(folder, state, timeout):
+        raise ServerError(f"{folder}: the server (pid {state.pid}) cannot be ended")
+
+
+def _ended(folder: Path, state: State, timeout: timedelta) -> bool:
+    """Wait until no server runs in the folder; False if one still does."""
+    deadline = time.monotonic() + timeout.total_seconds()
+    while _runs(folder, state):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def _runs(folder: Path, state: State | None) -> bool:
+    """Whether a server has the folder, answering or not; ask only when nobody else starts one."""
+    lock = folder / RUNNING
+    handle = claim(lock)
+    if handle is not None:
+        os.close(handle)
+        return False
+    if state is None or not gone(state.pid, state.born):
+        return True
+    # A killed server may leave a child that rewrites its data, and has the lock. The next server
+    # locks a file of its own.
+    lock.unlink()
+    return False
+
+
+def _free(port: int) -> bool:
+    """Whether a server could listen there: it too does not mind connections that are fading out."""
+    with socket.socket() as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(("127.0.0.1", port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
+
+
+@contextmanager
+def _one_starter(folder: Path, timeout: timedelta) -> Iterator[None]:
+    """Let one process at a time start or stop the server."""
+    deadline = time.monotonic() + timeout.total_seconds()
+    while (handle := claim(folder / STARTING)) is None:
+        if time.monotonic() > deadline:
+            raise ServerError(
+                f"{folder}: another process has been starting or stopping the server for "
+                f"{timeout.total_seconds():g} s (see {folder / LOG}); try again when it is done"
+            )
+        time.sleep(POLL)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def _usable(folder: Path) -> Iterator[None]:
+    """Say which folder it was that could not be written."""
+    try:
+        yield
+    except OSError as error:
+        raise ServerError(
+            f"{folder}: the server's files cannot be kept there ({error}); "
+            "name another folder, or set RTANALYTICS_HOME to one"
+        ) from error
+
+
+def _unknown(folder: Path) -> str:
+    return (
+        f"{folder}: a server runs there, but server.json, which had its port and password, is missing or "
+        f"damaged; end that process (it has {RUNNING} open) and try again"
+    )

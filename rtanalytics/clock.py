@@ -8,12 +8,13 @@ absolute, so waiting for many small gaps does not add up their errors.
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-__all__ = ["Clock", "PacedClock", "WallClock"]
+__all__ = ["Clock", "PacedClock", "WallClock", "parse_duration"]
 
 
 class Clock(Protocol):
@@ -128,3 +129,25 @@ def _checked(rate: float) -> float:
     if not rate > 0:
         raise ValueError(f"rate must be above 0, not {rate}; pause() stands still")
     return float(rate)
+
+
+_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "day": 86400, "days": 86400}
+
+
+def parse_duration(text: str) -> timedelta:
+    """A duration as people write it: ``30s``, ``15min``, ``1.5h``, ``2d``.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or not above 0.
+
+    Examples
+    --------
+    >>> parse_duration("90min")
+    datetime.timedelta(seconds=5400)
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text.lower())
+    if not found or found[2] not in _UNITS or float(found[1]) <= 0:
+        raise ValueError(f"{text!r} is no duration; write a number and a unit, such as 30s, 15min, 2h or 1d")
+    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])

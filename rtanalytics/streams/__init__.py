@@ -7,13 +7,13 @@ on a server, :class:`~rtanalytics.streams.memory.MemoryStream` within a process.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from rtanalytics.event import Event
-from rtanalytics.feed import Feed, Snapshot
+from rtanalytics.feed import Feed, Item, Snapshot
 from rtanalytics.streams.position import StreamPosition
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "DeadLetter",
     "EventStream",
     "Fenced",
+    "FollowedFeed",
+    "Note",
     "PacketTooLarge",
     "Scope",
     "StreamError",
@@ -102,6 +104,15 @@ class Appended:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """A result on a channel: its place there, its name and what it says."""
+
+    place: str
+    name: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetter:
     """Something delivered that could not be read, kept as it came.
 
@@ -123,6 +134,14 @@ class DeadLetter:
     raw: bytes
     at: datetime
     id: str = ""
+
+
+class FollowedFeed(Feed, Protocol):
+    """A feed on a stream: it can also be read by the batch."""
+
+    def batches(self) -> Iterator[list[Item]]:
+        """What came with each read, or an empty list when for a while nothing came."""
+        ...
 
 
 @runtime_checkable
@@ -169,7 +188,7 @@ class EventStream(Protocol):
         """The newest ``n`` events in their current state, and the position after them."""
         ...
 
-    def follow(self, position: StreamPosition | str | None = None) -> Feed:
+    def follow(self, position: StreamPosition | str | None = None) -> FollowedFeed:
         """A feed of everything after ``position``; of what comes from now on if it is None.
 
         ``"start"`` stands for the oldest entry kept. Iterating raises :class:`Trimmed` where
@@ -192,6 +211,14 @@ class EventStream(Protocol):
         ...
 
     def dead_letters(self, bucket: str) -> list[DeadLetter]: ...
+
+    def publish(self, channel: str, name: str, payload: bytes) -> bool:
+        """Put a result on a channel beside the buckets, once a name; False if it is known."""
+        ...
+
+    def published(self, channel: str, after: str = "0-0", wait: timedelta | None = None) -> list[Note]:
+        """Results after a place, in order; with ``wait``, that long for the first one."""
+        ...
 
     def set_health(self, name: str, fields: dict[str, object]) -> None:
         """Publish the health of a process; each has a name."""

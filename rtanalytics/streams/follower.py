@@ -130,6 +130,11 @@ class StreamFeed(AsyncFromSync):
         self._closed.set()
 
     def __iter__(self) -> Iterator[Item]:
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[list[Item]]:
+        """What came with each read, or an empty list after half a second in which nothing came."""
         try:
             checked = False
             while not self._closed.is_set():
@@ -145,8 +150,8 @@ class StreamFeed(AsyncFromSync):
                     checked = False
                     self._status = Status("reconnecting", str(error))
                     self._closed.wait(0.1)
-                    continue
-                yield from self._told(batch)
+                    batch = {}
+                yield list(self._told(batch))
         finally:
             self._status = Status("ended")
             self._backend.release()

@@ -7,7 +7,7 @@ n new, e edit, x delete, d duplicate.
 
 from __future__ import annotations
 
-__all__ = ["APPEND", "FORGET", "LAST", "MARK", "OPEN_SCOPE", "REGISTER", "RESET", "SNAPSHOT", "TRIM"]
+__all__ = ["APPEND", "FORGET", "LAST", "MARK", "OPEN_SCOPE", "PUBLISH", "REGISTER", "RESET", "SNAPSHOT", "TRIM"]
 
 # KEYS events seen state
 # ARGV scope fence has_cursor cursor n earliest received(comma separated), n ids, n origins, n packets
@@ -168,4 +168,11 @@ for i = 1, #page[2], 2 do
 end
 if #old > 0 then redis.call('HDEL', KEYS[1], unpack(old)) end
 return page[1]
+"""
+
+# KEYS channel names; ARGV name payload → 1 if it is new
+PUBLISH = """
+if redis.call('SADD', KEYS[2], ARGV[1]) == 0 then return 0 end
+redis.call('XADD', KEYS[1], '*', 'n', ARGV[1], 'p', ARGV[2])
+return 1
 """

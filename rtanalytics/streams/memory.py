@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from rtanalytics.event import Event, encode
-from rtanalytics.feed import Delivery, Feed, Snapshot
-from rtanalytics.streams import MAX_PACKET, Appended, DeadLetter, Fenced, PacketTooLarge, Scope, Trimmed
+from rtanalytics.feed import Delivery, Snapshot
+from rtanalytics.streams import MAX_PACKET, Appended, DeadLetter, Fenced, Note, PacketTooLarge, Scope, Trimmed
 from rtanalytics.streams.follower import Entry, StreamFeed, current, to_us
 from rtanalytics.streams.position import START, Place, StreamPosition, entry_key
 
@@ -46,6 +46,7 @@ class _Bucket:
 class _Log:
     buckets: dict[str, _Bucket] = field(default_factory=dict)
     health: dict[str, dict[str, object]] = field(default_factory=dict)
+    channels: dict[str, list[Note]] = field(default_factory=dict)
     epoch: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -143,7 +144,7 @@ class MemoryStream:
         states.sort(key=lambda state: state[2].received_at)
         return Snapshot([Delivery(position, event) for _, _, event in states[-n:] if n > 0], position)
 
-    def follow(self, position: StreamPosition | str | None = None) -> Feed:
+    def follow(self, position: StreamPosition | str | None = None) -> StreamFeed:
         if position == "start":
             with self._log.changed:
                 places = {n: Place(f"{b.dropped}-0") for n, b in self._log.buckets.items()}
@@ -187,6 +188,24 @@ class MemoryStream:
         with self._log.changed:
             return list(self._bucket(bucket).dead)
 
+    def publish(self, channel: str, name: str, payload: bytes) -> bool:
+        with self._log.changed:
+            notes = self._log.channels.setdefault(channel, [])
+            if any(note.name == name for note in notes):
+                return False
+            notes.append(Note(f"{len(notes) + 1}-0", name, payload))
+            self._log.changed.notify_all()
+            return True
+
+    def published(self, channel: str, after: str = "0-0", wait: timedelta | None = None) -> list[Note]:
+        first = entry_key(after)[0]
+        with self._log.changed:
+            if wait is not None:
+                self._log.changed.wait_for(
+                    lambda: len(self._log.channels.get(channel, ())) > first, wait.total_seconds()
+                )
+            return self._log.channels.get(channel, [])[first:]
+
     def set_health(self, name: str, fields: dict[str, object]) -> None:
         with self._log.changed:
             self._log.health[name] = dict(fields)
@@ -199,6 +218,7 @@ class MemoryStream:
         with self._log.changed:
             self._log.buckets.clear()
             self._log.health.clear()
+            self._log.channels.clear()
             self._log.epoch = 0
             self._log.changed.notify_all()
 

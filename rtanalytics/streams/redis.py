@@ -8,6 +8,7 @@ Keys of a bucket carry one hash tag, so that on a cluster they live on one node:
     rta:{<name>/<bucket>}:dead     stream of dead letters
     rta:{<name>}:buckets           stream of bucket names; :bucketset the same as a set; :epoch a number
     rta:{<name>}:health            hash: process name → JSON
+    rta:{<name>}:channel:<channel> stream of results (trends); its :names is the set of their names
 
 ``seen`` remembers an id for :data:`SEEN_FOR` after its newest revision.
 """
@@ -27,12 +28,13 @@ from redis.exceptions import BusyLoadingError, ReadOnlyError, RedisError, Respon
 from redis.retry import Retry
 
 from rtanalytics.event import Event, encode
-from rtanalytics.feed import Delivery, Feed, Snapshot
+from rtanalytics.feed import Delivery, Snapshot
 from rtanalytics.streams import (
     MAX_PACKET,
     Appended,
     DeadLetter,
     Fenced,
+    Note,
     PacketTooLarge,
     Scope,
     StreamError,
@@ -209,7 +211,7 @@ class RedisStream:
         position = StreamPosition(places)
         return Snapshot([Delivery(position, event) for _, _, event in states[-n:] if n > 0], position)
 
-    def follow(self, position: StreamPosition | str | None = None) -> Feed:
+    def follow(self, position: StreamPosition | str | None = None) -> StreamFeed:
         if position == "start":
             position = StreamPosition({b: _low(self._state(b)) for b in self.buckets()})
         elif isinstance(position, str):
@@ -269,6 +271,20 @@ class RedisStream:
             for entry, f in rows
         ]
 
+    def publish(self, channel: str, name: str, payload: bytes) -> bool:
+        return bool(self._run("publish", [self._channel(channel), f"{self._channel(channel)}:names"], [name, payload]))
+
+    def published(self, channel: str, after: str = "0-0", wait: timedelta | None = None) -> list[Note]:
+        words: list[Any] = ["XREAD", "COUNT", COUNT]
+        if wait is not None:
+            words += ["BLOCK", max(1, int(min(wait.total_seconds(), TIMEOUT / 2) * 1000))]
+        with self._errors():
+            answer = self._client.execute_command(*words, "STREAMS", self._channel(channel), after)
+        return [Note(e.decode(), f[1].decode(), f[3]) for _, items in answer for e, f in items]
+
+    def _channel(self, channel: str) -> str:
+        return f"rta:{{{self.name}}}:channel:{channel}"
+
     def set_health(self, name: str, fields: dict[str, object]) -> None:
         with self._errors():
             self._client.hset(f"rta:{{{self.name}}}:health", name, json.dumps(fields))
@@ -316,6 +332,8 @@ class RedisStream:
         keys = [f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "epoch", "health")]
         for bucket in self.buckets():
             keys += [self._key(bucket, part) for part in ("events", "seen", "state", "dead")]
+        with self._errors():
+            keys += [key.decode() for key in self._client.scan_iter(self._channel("*"), count=1000)]
         return keys
 
     def _state(self, bucket: str) -> dict[bytes, bytes]:

@@ -425,6 +425,20 @@ class StreamContract:
         stream.set_health("planet", {"state": "failed", "events": 4})
         assert stream.health() == {"planet": {"state": "failed", "events": 4}}
 
+    def test_a_result_is_published_once_and_can_be_waited_for(
+        self, stream: EventStream, new_stream: NewStream
+    ) -> None:
+        """Readers find it after the place they had come to; a second one of its name is refused."""
+        timer = threading.Timer(0.2, lambda: new_stream().publish("trends", "09:00", b"\x00 first"))
+        timer.start()
+        found = stream.published("trends", wait=timedelta(seconds=2))
+        timer.join()
+        assert [(n.name, n.payload) for n in found] == [("09:00", b"\x00 first")]
+        assert stream.publish("trends", "09:00", b"other") is False
+        assert stream.publish("trends", "09:15", b"second") is True
+        assert [n.payload for n in stream.published("trends", found[0].place)] == [b"second"]
+        assert stream.published("other") == []
+
     async def _first(self, feed: Feed, n: int) -> list[str]:
         got: list[str] = []
         async for item in feed:

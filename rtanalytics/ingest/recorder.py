@@ -1,0 +1,111 @@
+"""The recorder: what flows through a stream, into an archive, each revision once.
+
+It reads on from the position that the archive's own segments state; there is no other
+book-keeping that could disagree with them. Only after a commit does it tell the stream how far
+it has come, and only up to there may the stream be trimmed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from rtanalytics.archive import ArchiveWriter
+from rtanalytics.feed import FOREVER, Delivery, Reset
+from rtanalytics.streams import EventStream, StreamError, StreamPosition, StreamUnavailable
+
+__all__ = ["Recorded", "record"]
+
+FLUSH_EVERY = timedelta(seconds=1)
+FLUSH_EVENTS = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What a recorder did: events committed, in how many commits."""
+
+    events: int
+    commits: int
+
+
+def record(
+    stream: EventStream,
+    folder: str | Path,
+    *,
+    stop: threading.Event | None = None,
+    flush_every: timedelta = FLUSH_EVERY,
+    flush_events: int = FLUSH_EVENTS,
+    compact: bool = True,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Recorded:
+    """Record a stream until it ends (a replay's run does) or ``stop`` is set.
+
+    Parameters
+    ----------
+    stream : EventStream
+        Read from where the archive says it was recorded up to, at first from its beginning.
+    folder : str or Path
+        The archive; made if it is not there.
+    stop : threading.Event, optional
+        Set it to end: what was read is committed first.
+    flush_every, flush_events : timedelta, int
+        A commit happens after this time or this many events, whichever comes first.
+    compact : bool
+        Bring the archive to its current state at the end.
+    progress : callable
+        Called with the number of events after each commit.
+
+    Raises
+    ------
+    ArchiveError
+        If the archive cannot be written, or another process is writing it.
+    Trimmed
+        If entries that were not recorded are gone from the stream.
+    """
+    stop = stop or threading.Event()
+    events = commits = 0
+    with ArchiveWriter(folder) as writer:
+        known = writer.positions.get(stream.key)
+        feed = stream.follow(StreamPosition.parse(known) if known else "start")
+        waiting: list[Delivery] = []
+        since, ended = time.monotonic(), False
+        for batch in feed.batches():
+            for item in batch:
+                if isinstance(item, Delivery):
+                    waiting.append(item)
+                elif isinstance(item, Reset):
+                    raise StreamError(f"{stream.key}: {item.reason}; a run that is moved cannot be recorded")
+                else:
+                    ended = ended or item.time == FOREVER
+            last = ended or stop.is_set()
+            if waiting and (
+                last or len(waiting) >= flush_events or time.monotonic() - since >= flush_every.total_seconds()
+            ):
+                _commit(writer, stream, waiting)
+                events += len(waiting)
+                commits += 1
+                waiting = []
+                progress(events)
+            if not waiting:
+                since = time.monotonic()
+            if last:
+                break
+        if compact:
+            writer.compact()
+    return Recorded(events, commits)
+
+
+def _commit(writer: ArchiveWriter, stream: EventStream, waiting: list[Delivery]) -> None:
+    position = waiting[-1].position
+    assert isinstance(position, StreamPosition)
+    # the archive knows what it has, so the bare position will do
+    bare = position.without_tail()
+    writer.append([*waiting[:-1], Delivery(bare, waiting[-1].event)], stream=stream.key)
+    try:
+        stream.committed(bare)
+    except StreamUnavailable:
+        return  # it is told with the next commit; until then less is trimmed than could be

@@ -1,0 +1,445 @@
+"""From scores to trends: terms that are said together become one topic; a list of K a bin.
+
+:class:`Trender` is the one way from deliveries to trends, live and over a recording. Events wait
+in a log until the bin at whose close they count is complete: that of their ``said_at``, or,
+for one that comes late, the first bin that closes after they were received. What a bin tells
+therefore depends on which events there are and on their two times, never on how they were
+batched, ordered or repeated on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from rtanalytics.counts import BinCounts, Channel, Ints, TermCounts
+from rtanalytics.event import Event
+from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
+from rtanalytics.schedule import Schedule
+from rtanalytics.terms import fold, join
+from rtanalytics.trending import DEFAULT, Algorithm, get
+
+__all__ = ["Settings", "Trend", "TrendBin", "Trender", "trends"]
+
+
+class Trend(msgspec.Struct, frozen=True, kw_only=True):
+    """One topic of a bin: a line of ``trending --json``.
+
+    Parameters
+    ----------
+    bin_start, bin_end : datetime
+        The bin, half-open.
+    rank : int
+        From 1.
+    terms : list of str
+        As they are commonly written, most telling first.
+    label : str
+        What to call it.
+    score, expected : float
+        Of the most telling term, by the algorithm.
+    messages, authors : int
+        How many messages of the bin say any of the terms, and how many people wrote them.
+    examples : list of str
+        Ids of messages, by different people where there are several.
+    observed : int
+        Count of the most telling term in the channel that was scored; compare ``expected``.
+    id : str
+        What stays the same while the topic lasts; empty where identity is not followed.
+    sources : dict
+        Messages by source.
+    talks : list of str
+        Titles of the talks that were on.
+    """
+
+    bin_start: datetime
+    bin_end: datetime
+    rank: int
+    terms: list[str]
+    label: str
+    score: float
+    expected: float
+    messages: int
+    authors: int
+    examples: list[str]
+    observed: int = 0
+    id: str = ""
+    sources: dict[str, int] = {}
+    talks: list[str] = []
+
+
+class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
+    """What trended in ``[start, end)``.
+
+    Parameters
+    ----------
+    start, end : datetime
+        The bin.
+    trends : list of Trend
+        By rank; fewer than asked for, or none, when little happened.
+    messages, authors : int
+        Everything said in the bin, and by how many.
+    late : int
+        Events that became known after their own bin had closed, since the last bin told.
+    """
+
+    start: datetime
+    end: datetime
+    trends: list[Trend]
+    messages: int
+    authors: int
+    late: int = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How trends are told; can be pickled and handed to another process.
+
+    Parameters
+    ----------
+    algorithm : str or Algorithm
+        A name from the registry, or an instance with its own parameters. One that needs to see
+        the future is refused.
+    bin : timedelta
+        Width of a bin.
+    top : int
+        Topics a bin at most.
+    channel : {'authors', 'messages'}
+        What is counted.
+    grace : timedelta
+        How long after its end a bin waits for what was said in it.
+    own : frozenset of str
+        The conference's own tags and accounts, case-folded and without marks; they never trend.
+        Where none are given, tags in more than a fifth of the messages so far are taken for it.
+    ignore : frozenset of str
+        Further terms that are no topics, folded likewise.
+    mute : frozenset of str
+        Handles, case-folded, of authors who do not count.
+    schedule : Schedule
+        To say which talks were on.
+    least : float, optional
+        Score that a trend must exceed; the algorithm's floor unless given.
+    least_count : int
+        Count that a trend must reach.
+    together : float
+        Share of the rarer term's messages that must also say the other for two terms to be one
+        topic.
+    """
+
+    algorithm: str | Algorithm = DEFAULT
+    bin: timedelta = timedelta(minutes=15)
+    top: int = 10
+    channel: Channel = "authors"
+    grace: timedelta = timedelta(minutes=1)
+    own: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+    mute: frozenset[str] = frozenset()
+    schedule: Schedule = field(default_factory=Schedule)
+    least: float | None = None
+    least_count: int = 2
+    together: float = 0.6
+
+    def __post_init__(self) -> None:
+        if self.top < 1:
+            raise ValueError(f"top is {self.top}; a bin shows at least one topic")
+        if self.grace < timedelta(0):
+            raise ValueError(f"grace is {self.grace}; a bin cannot close before its end")
+        algorithm = get(self.algorithm)
+        if not algorithm.causal:
+            raise ValueError(
+                f"{algorithm.name} needs later bins to judge one, so it cannot tell trends as they come;"
+                " score a whole recording with it instead"
+            )
+        for name in ("own", "ignore", "mute"):
+            folded = frozenset(fold(word).lstrip("@#") for word in getattr(self, name))
+            object.__setattr__(self, name, folded)
+
+
+class Trender:
+    """Deliveries in, trends out.
+
+    Parameters
+    ----------
+    **settings
+        Fields of :class:`Settings`.
+
+    Examples
+    --------
+    >>> at = datetime(2026, 5, 15, 9, tzinfo=UTC)
+    >>> said = [Event(id=f"irc:x:{i}", source="irc", text=text, created_at=at + i * timedelta(minutes=1))
+    ...         for i, text in enumerate(["hello"] * 30 + ["the venv keynote!", "venv keynote", "Venv"])]
+    >>> [[t.label for t in bin.trends] for bin in trends(said)]
+    [[], [], ['venv keynote']]
+    """
+
+    def __init__(self, algorithm: str | Algorithm = DEFAULT, **settings: Any) -> None:
+        self._begin(Settings(algorithm=algorithm, **settings))
+
+    @classmethod
+    def of(cls, settings: Settings) -> Trender:
+        """A trender with these settings."""
+        new = cls.__new__(cls)
+        new._begin(settings)
+        return new
+
+    @property
+    def settings(self) -> Settings:
+        """What it was made with."""
+        return self._settings
+
+    def _begin(self, settings: Settings) -> None:
+        self._settings = settings
+        self.algorithm = get(settings.algorithm)
+        self.counts = TermCounts(settings.bin)
+        self._state = self.algorithm.start()
+        self._waiting: dict[int, list[int]] = {}
+        self._written = np.zeros(0, np.int64)
+        self._said = np.zeros(0, np.int64)
+        self._messages = 0
+        self._closed: int | None = None
+        self._late = 0
+
+    def push(self, items: Iterable[Item]) -> list[TrendBin]:
+        """Take what a feed delivers.
+
+        Parameters
+        ----------
+        items : iterable of Delivery, Watermark or Reset
+            A batch of any size.
+
+        Returns
+        -------
+        list of TrendBin
+            The bins that closed, in order; those in which nobody said anything are left out.
+        """
+        told: list[TrendBin] = []
+        events: list[Event] = []
+        for item in items:
+            if isinstance(item, Delivery):
+                events.append(item.event)
+            elif isinstance(item, Watermark):
+                self._take(events)
+                events = []
+                told += self._close(item.time)
+            else:
+                self._begin(self._settings)
+                events, told = [], []
+        self._take(events)
+        return told
+
+    def _take(self, events: list[Event]) -> None:
+        mute = self._settings.mute
+        if mute:
+            events = [e for e in events if e.handle.casefold() not in mute]
+        rows = self.counts.log(events)
+        for row, event in zip(rows, events, strict=True):
+            known = self.counts.bin_of(event.received_at - self._settings.grace)
+            bin = known if event.op == "delete" else max(known, self.counts.bin_of(event.said_at))
+            if self._closed is not None:
+                bin = max(bin, self._closed + 1)
+            self._waiting.setdefault(bin, []).append(row)
+
+    def _close(self, watermark: datetime) -> Iterator[TrendBin]:
+        complete = self.counts.bin_of(max(watermark - self._settings.grace, _FIRST)) - 1
+        for bin in sorted(b for b in self._waiting if b <= complete):
+            rows = self._waiting.pop(bin)
+            touched, changed = self.counts.apply(rows)
+            self._late += sum(1 for row in changed if self.counts.logged_bin(row) not in (bin, None))
+            if touched - {bin}:
+                self._learn_again(bin)
+            if self.counts.rows(bin).size:
+                yield self._tell(bin)
+        if watermark < FOREVER and (self._closed is None or complete > self._closed):
+            self._closed = complete
+
+    def _learn_again(self, upto: int) -> None:
+        """Bring the state to what it would be, had all that is known now been known in time."""
+        self._state = self.algorithm.start()
+        self._written[:], self._said[:], self._messages = 0, 0, 0
+        for bin in self.counts.bins:
+            if bin < upto:
+                rows = self.counts.rows(bin)
+                self._note(rows, self.counts.occurrences(rows)[1])
+                self.algorithm.step(self._state, self.counts.bin(bin, self._settings.channel))
+
+    def _tell(self, bin: int) -> TrendBin:
+        settings, counts = self._settings, self.counts
+        start, end = counts.start_of(bin), counts.start_of(bin + 1)
+        rows = counts.rows(bin)
+        place, term = counts.occurrences(rows)
+        said = counts.bin(bin, settings.channel)
+        self._note(rows, term)
+        score, expected = self.algorithm.step(self._state, said)
+        least = self.algorithm.floor if settings.least is None else settings.least
+        good = (score > least) & (said.counts >= settings.least_count) & ~self._barred(said)
+        found = [
+            _Scored(
+                int(said.terms[i]),
+                i,
+                float(score[i]),
+                counts.vocabulary.keys[said.terms[i]],
+                frozenset(place[term == said.terms[i]].tolist()),
+            )
+            for i in np.flatnonzero(good).tolist()
+        ]
+        groups = _grouped(found, settings.top, settings.together)
+        talks = [talk.title for talk in settings.schedule.between(start, end)]
+        authors = counts.authors(rows)
+        told = []
+        for rank, group in enumerate(groups, 1):
+            lead = group.lead
+            of = np.array(sorted(group.messages), np.int64)
+            texts = [self._surface(scored.term) for scored in group.shown]
+            told.append(
+                Trend(
+                    bin_start=start,
+                    bin_end=end,
+                    rank=rank,
+                    terms=texts,
+                    label=texts[0],
+                    score=lead.score,
+                    expected=float(expected[lead.at]),
+                    observed=int(said.counts[lead.at]),
+                    messages=len(of),
+                    authors=len(np.unique(authors[of])),
+                    examples=[counts.ids[rows[i]] for i in _examples(lead.places, authors)],
+                    sources=counts.sources(rows[of]),
+                    talks=talks,
+                )
+            )
+        late, self._late = self._late, 0
+        people = len(np.unique(authors))
+        return TrendBin(start=start, end=end, trends=told, messages=len(rows), authors=people, late=late)
+
+    def _note(self, rows: Ints, terms: Ints) -> None:
+        """Learn how terms are written and how common they are."""
+        surfaces, times = self.counts.written(rows)
+        self._written = _grown(self._written, len(self.counts.vocabulary.surfaces))
+        self._written[surfaces] += times
+        self._said = _grown(self._said, len(self.counts.vocabulary))
+        np.add.at(self._said, terms, 1)
+        self._messages += len(rows)
+
+    def _barred(self, said: BinCounts) -> npt.NDArray[np.bool_]:
+        """Which terms of a bin are no topics: ignored, or the conference's own."""
+        settings, keys = self._settings, self.counts.vocabulary.keys
+        given = settings.own | settings.ignore
+        barred = np.array([keys[t].lstrip("@") in given for t in said.terms], np.bool_)
+        if not settings.own:
+            for i in np.flatnonzero(self._said[said.terms] > _OWN_SHARE * self._messages):
+                barred[i] |= self._surface(int(said.terms[i])).startswith("#")
+        return barred
+
+    def _surface(self, term: int) -> str:
+        """A term as it is most often written so far."""
+        vocabulary = self.counts.vocabulary
+        if (words := vocabulary.words(term)) is not None:
+            return join([self._surface(word).lstrip("#") for word in words])
+        return max(
+            (int(self._written[s]), vocabulary.surfaces[s])
+            for s in vocabulary.surfaces_of(term)
+            if s < len(self._written)
+        )[1]
+
+
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+_OWN_SHARE = 0.2
+
+
+def _grown(old: Ints, size: int) -> Ints:
+    if len(old) >= size:
+        return old
+    new = np.zeros(max(size, 2 * len(old)), np.int64)
+    new[: len(old)] = old
+    return new
+
+
+class _Scored(NamedTuple):
+    """A term of the bin that may trend."""
+
+    term: int
+    at: int
+    score: float
+    key: str
+    places: frozenset[int]
+
+    @property
+    def order(self) -> tuple[float, int, str]:
+        return -self.score, -len(self.places), self.key
+
+
+class _Group:
+    """Terms that are said together."""
+
+    def __init__(self, lead: _Scored) -> None:
+        self.lead = lead
+        self.messages = set(lead.places)
+        self.shown = [lead]
+
+    def holds(self, other: _Scored, together: float) -> bool:
+        both = len(self.lead.places & other.places)
+        return both >= together * min(len(self.lead.places), len(other.places))
+
+    def add(self, other: _Scored) -> None:
+        """Take a term in; show it unless a longer or more telling one says the same."""
+        self.messages |= other.places
+        for i, old in enumerate(self.shown):
+            if _within(other.key, old.key):
+                return
+            if _within(old.key, other.key):
+                if len(other.places) >= 0.6 * len(old.places):
+                    self.shown[i] = other
+                    self.shown[i + 1 :] = [s for s in self.shown[i + 1 :] if not _within(s.key, other.key)]
+                return
+        if len(self.shown) < _SHOWN:
+            self.shown.append(other)
+
+
+_SHOWN = 5
+
+
+def _within(part: str, whole: str) -> bool:
+    """Are the words of one phrase a stretch of the other's?"""
+    return f" {part} " in f" {whole} "
+
+
+def _grouped(found: list[_Scored], top: int, together: float) -> list[_Group]:
+    """The ``top`` topics: each term, from the highest score, joins the first group it fits."""
+    groups: list[_Group] = []
+    for scored in sorted(found, key=lambda s: s.order):
+        for group in groups:
+            if group.holds(scored, together):
+                group.add(scored)
+                break
+        else:
+            groups.append(_Group(scored))
+    return groups[:top]
+
+
+def _examples(places: frozenset[int], authors: Ints, most: int = 3) -> list[int]:
+    """A few of the messages, by different authors as far as there are."""
+    order = sorted(places)
+    first = {int(authors[i]): i for i in reversed(order)}
+    own = sorted(first.values())
+    return (own + [i for i in order if i not in own])[:most]
+
+
+def trends(source: Feed | Recording | Iterable[Event], **settings: Any) -> Iterator[TrendBin]:
+    """The trends of a feed, a recording or any events, bin after bin.
+
+    Parameters
+    ----------
+    source : Feed, Recording or iterable of Event
+        What a feed delivers, or all events there are. Where the events are not in the order in
+        which they were received, all of them are read before the first bin is told.
+    **settings
+        Fields of :class:`Settings`.
+    """
+    trender = Trender(**settings)
+    for item in as_feed(source):
+        yield from trender.push([item])

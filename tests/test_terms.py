@@ -1,0 +1,123 @@
+"""Texts to terms, in every script, and the vocabulary that numbers them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtanalytics.event import Event
+from rtanalytics.terms import Kind, Vocabulary, fold, text_of, tokens
+
+AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
+
+
+def surfaces(text: str) -> list[str]:
+    return [token.surface for token in tokens(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("O’Briant's talk, don't miss", ["O’Briant's", "talk", "don't", "miss"]),
+        ("well-known child‑friendly - yes", ["well-known", "child‑friendly", "yes"]),
+        ("asyncio.run, data.table. End", ["asyncio.run", "data.table", "End"]),
+        ("C++ and C# in n() not x+y", ["C++", "and", "C#", "in", "n()", "not", "x", "y"]),
+        ("dplyr::filter R&D q&a", ["dplyr::filter", "R&D", "q", "a"]),
+        ("@ada: hi@example.org (@user@host.social)", ["@ada", "@user@host.social"]),
+        ("#PyConDE,#Köln #2018 ##x a#b", ["#PyConDE", "#Köln", "2018", "#x", "a", "b"]),
+        ("see https://www.python.org/a?b=c. http://user@x.io:80/", ["see", "python.org", "x.io"]),
+        ("pic.twitter.com/abc www.example.com", ["pic.twitter.com", "example.com"]),
+        ("RT @ada: yes RT @bob no", ["yes", "no"]),
+        ("cats &amp; dogs &#39;n mice", ["cats", "dogs", "n", "mice"]),
+        ("हिन्दी में परीक्षण", ["हिन्दी", "में", "परीक्षण"]),
+        ("cafe\u0301 CAFÉ", ["café", "CAFÉ"]),
+        ("ภาษาไทย ok", ["ภาษาไทย", "ok"]),
+        ("می‌خواهم", ["می‌خواهم"]),
+        ("さあ、Jimのglueパッケージ", ["さ", "あ", "Jim", "の", "glueパッケージ"]),
+        ("日本語", ["日", "本", "語"]),
+        ("👩‍👩‍👧‍👦 🇩🇪🇫🇷 👍🏽 ❤️ 1️⃣", ["👩‍👩‍👧‍👦", "🇩🇪", "🇫🇷", "👍🏽", "❤️", "1️⃣"]),
+        ("\ufe0f \u200d .,;!", []),
+    ],
+)
+def test_texts_are_cut_where_readers_would_cut_them(text: str, expected: list[str]) -> None:
+    """Names, code, addresses, emoji and words of any script come out whole; signs do not."""
+    assert surfaces(text) == expected
+
+
+def test_spellings_share_a_key() -> None:
+    """Case, accents, apostrophes, the tag's mark and a genitive do not split a term."""
+    assert len({fold(s) for s in ("#PyCon", "pycon", "PYCON", "PyCon's", "pycon’s")}) == 1
+    assert fold("Straße") == "strasse"
+    assert fold("Škoda") == fold("skoda")
+    assert fold("@Ada") == "@ada" != fold("Ada")
+    assert fold("❤️") == fold("❤")
+
+
+def test_marks_that_are_letters_stay() -> None:
+    """Indic vowel signs and Japanese voicing distinguish words, so they are kept."""
+    assert fold("हिन्दी") == "हिन्दी"
+    assert fold("が") != fold("か")
+
+
+@given(st.text())
+def test_folding_twice_changes_nothing_more(text: str) -> None:
+    """A key folds to itself unless a second genitive or mark was hidden behind the first."""
+    for surface in surfaces(text):
+        once = fold(surface)
+        assert fold(once) == once or once.endswith("'s")
+
+
+@given(st.text())
+def test_any_text_can_be_cut(text: str) -> None:
+    """No text raises, and no token is empty or holds white space."""
+    for token in tokens(text):
+        assert token.surface
+        assert not any(c.isspace() for c in token.surface)
+
+
+def test_phrases_stop_at_punctuation_and_lines() -> None:
+    """Only white space within a line joins two tokens."""
+    follows = [t.follows for t in tokens("a b, c d\ne")]
+    assert follows == [False, True, False, True, False]
+
+
+def test_an_event_is_counted_with_title_tags_and_expanded_links() -> None:
+    """Where the source expanded links, the short ones in the text are left out."""
+    event = Event(
+        id="feeds:x:1", source="feeds", created_at=AT, title="Notes on PyCon", text="read https://t.co/x",
+        tags=["python", "type hints"], links=["https://peps.python.org/pep-0484"],
+    )  # fmt: skip
+    assert surfaces(text_of(event)) == [
+        "Notes", "on", "PyCon", "read", "#python", "type", "hints", "peps.python.org",
+    ]  # fmt: skip
+
+
+def test_stop_words_numbers_and_shorteners_are_no_terms_of_their_own() -> None:
+    """They are kept in the row, so that phrases may contain them, but do not count alone."""
+    vocabulary = Vocabulary()
+    flat, offsets = vocabulary.encode(["the state of Python 3 https://t.co/x R"])
+    alone = [vocabulary.surfaces[s] for s in flat if s >= 0 and vocabulary.counts_alone[s]]
+    assert alone == ["state", "Python"]
+    assert offsets.tolist() == [0, len(flat)]
+
+
+def test_numbers_of_a_vocabulary_do_not_depend_on_batches() -> None:
+    """Texts encoded one by one and together give the same surfaces."""
+    texts = ["PyCon keynote!", "", "pycon 日本", "the #PyCon keynote"]
+    together, one_by_one = Vocabulary(), Vocabulary()
+    flat, _ = together.encode(texts)
+    assert flat.tolist() == [s for text in texts for s in one_by_one.encode([text])[0].tolist()]
+    assert together.keys == one_by_one.keys
+
+
+def test_the_same_letters_of_two_kinds_are_two_surfaces_of_one_term() -> None:
+    """A tag and a word share the term but are told apart, so that the commoner can be shown."""
+    vocabulary = Vocabulary()
+    flat, _ = vocabulary.encode(["#python python"])
+    surfaces = [s for s in flat.tolist() if s >= 0]
+    assert len(set(surfaces)) == 2
+    assert len({int(vocabulary.term_of[s]) for s in surfaces}) == 1
+    assert vocabulary.kinds[surfaces].tolist() == [Kind.TAG, Kind.WORD]

@@ -1,0 +1,261 @@
+"""Trends: the same live and in batch, one topic for what is said together, no stop topics."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtanalytics.event import Author, Event
+from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark
+from rtanalytics.schedule import Schedule, Talk
+from rtanalytics.topics import Settings, Trend, TrendBin, Trender, trends
+
+AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
+WIDTH, GRACE = timedelta(minutes=15), timedelta(minutes=1)
+DATA = Path(os.environ.get("RTANALYTICS_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def say(
+    number: int, text: str, minute: float, author: str = "", delay: float = 0, op: Any = "create"
+) -> Event:
+    said = AT + timedelta(minutes=minute)
+    return Event(
+        id=f"irc:x:{number}", source="irc:#x", author=Author(handle=author or f"p{number}"), text=text,
+        created_at=said, received_at=said + timedelta(minutes=delay), op=op,
+    )  # fmt: skip
+
+
+def chatter(seed: int = 1) -> list[Event]:
+    """Two hours of talk with two bursts, and some late, edited and deleted messages."""
+    chance = random.Random(seed)
+    words = "coffee python room wifi slides lunch demo queue badge shirt".split()
+    said = []
+    for i in range(240):
+        minute = i / 2
+        text = " ".join(chance.sample(words, 3))
+        if 45 <= minute < 60 and i % 2:
+            text += " Guido Example keynote"
+        if 75 <= minute < 90 and i % 3 == 0:
+            text = "the #venv demo by @ada"
+        delay = chance.choice([0, 0, 0, 0.5, 0.9, 20, 40])
+        said.append(say(i, f"{text} #conf26", minute, f"p{i % 23}", delay))
+        if i % 20 == 7:
+            said.append(say(i, f"{text} edited", minute, f"p{i % 23}", delay + 17, "update"))
+        if i % 30 == 11:
+            said.append(say(i, "", minute, f"p{i % 23}", delay + 33, "delete"))
+    return sorted(said, key=lambda e: e.received_at)
+
+
+def live(said: list[Event], size: int, every: timedelta, **settings: Any) -> list[TrendBin]:
+    """Trends of a log that is delivered in batches, with a watermark now and then."""
+    trender, told = Trender(bin=WIDTH, grace=GRACE, **settings), []
+    mark = AT
+    for start in range(0, len(said), size):
+        batch: list[Item] = []
+        for event in said[start : start + size]:
+            while event.received_at >= mark + every:
+                mark += every
+                batch.append(Watermark(mark))
+            batch.append(Delivery(0, event))
+        told += trender.push(batch)
+    return told + trender.push([Watermark(FOREVER)])
+
+
+def batch(said: list[Event], **settings: Any) -> list[TrendBin]:
+    return list(trends(said, bin=WIDTH, grace=GRACE, **settings))
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 40), st.integers(0, 5))
+def test_live_equals_batch_however_it_is_batched(size: int, minutes: int, seed: int) -> None:
+    """Any batching and any rhythm of watermarks tells what one pass over all events tells."""
+    said = chatter(seed)
+    assert live(said, size, timedelta(minutes=minutes)) == batch(said)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_order_within_the_grace_and_repeats_change_nothing(shuffle: random.Random) -> None:
+    """Events shuffled between two watermarks, and delivered three times, tell the same trends."""
+    said = chatter()
+    again: list[Event] = []
+    step = timedelta(seconds=30)
+    mark = AT
+    while mark < said[-1].received_at + step:
+        part = [e for e in said if mark <= e.received_at < mark + step] * 3
+        shuffle.shuffle(part)
+        again += part
+        mark += step
+    assert live(again, 7, step) == batch(said)
+
+
+@pytest.mark.parametrize("algorithm", ["count", "decay", "ewma", "poisson", "seasonal-poisson"])
+def test_every_algorithm_tells_the_same_live_and_in_batch(algorithm: str) -> None:
+    """States that are learnt again after a late event equal those that knew it in time."""
+    said = chatter()
+    assert live(said, 5, timedelta(minutes=3), algorithm=algorithm) == batch(said, algorithm=algorithm)
+
+
+def test_a_burst_is_told_once_under_its_full_name_with_its_reasons() -> None:
+    """Words of a name that burst together are one topic, with counts, people and examples."""
+    told = {bin.start: bin.trends for bin in batch(chatter())}
+    keynote = told[AT + timedelta(minutes=45)][0]
+    assert keynote.label == "Guido Example keynote"
+    assert sum("guido" in " ".join(t.terms).lower() for t in told[AT + timedelta(minutes=45)]) == 1
+    assert keynote.rank == 1
+    assert keynote.observed > 5 * keynote.expected
+    assert keynote.messages >= keynote.authors >= 2
+    assert len(keynote.examples) == len(set(keynote.examples)) == 3
+    assert keynote.sources == {"irc:#x": keynote.messages}
+
+
+def test_the_conferences_own_tags_never_trend() -> None:
+    """Neither when they are given, nor, learnt, when they are in a fifth of all messages."""
+    burst = [say(1000 + i, "#conf26 starts #other", 61 + i / 4) for i in range(20)]
+    said = sorted(chatter() + burst, key=lambda e: e.received_at)
+    for own in (frozenset(), frozenset({"conf26"})):
+        terms = {term for bin in batch(said, own=own) for t in bin.trends for term in t.terms}
+        assert "#other" in terms
+        assert "#conf26" not in terms
+
+
+def test_own_tags_are_learnt_from_the_past_only() -> None:
+    """What becomes common later does not bar a term from trending before."""
+    said = [say(i, "hello there friends", i / 4) for i in range(120)]
+    said += [say(200 + i, "#new thing", 31 + i) for i in range(5)]
+    later = [say(300 + i, "#new", 46 + i / 100) for i in range(900)]
+    early = batch(said)
+    assert any("#new" in t.terms for bin in early for t in bin.trends)
+    assert batch(said + later)[: len(early) - 1] == early[:-1]
+
+
+def test_ignored_terms_and_muted_authors_do_not_count() -> None:
+    """An ignored term is no topic; a muted author is not even counted."""
+    said = chatter()
+    ignored = batch(said, ignore=frozenset({"Guido", "keynote"}))
+    assert not {"Guido", "keynote"} & {term for bin in ignored for t in bin.trends for term in t.terms}
+    muted = batch(said, mute=frozenset({"P3"}))
+    assert muted == batch([e for e in said if e.handle != "p3"])
+
+
+def test_a_late_event_counts_in_its_bin_but_changes_no_trend_already_told() -> None:
+    """It is history for the bins that close after it was received, and is reported as late."""
+    quiet = [say(i, "hello", i / 4) for i in range(240)]
+    late = [say(900 + i, "venv", 20 + i / 10, delay=15) for i in range(10)]
+    now = [say(800 + i, "venv", 46 + i / 10) for i in range(4)]
+    without, told = batch(quiet + now), batch(quiet + late + now)
+    assert [b.trends for b in told[:3]] == [b.trends for b in without[:3]]
+    assert sum(bin.late for bin in told) == 10
+    assert told[3].trends == []
+    assert without[3].trends[0].label == "venv"
+
+
+def test_a_bin_closes_when_the_watermark_passes_its_end_and_the_grace() -> None:
+    """Not at its end, and without waiting for an event of the next bin."""
+    trender = Trender(bin=WIDTH, grace=GRACE)
+    end = AT + WIDTH
+    assert trender.push([Delivery(1, say(1, "hello", 1)), Watermark(end + GRACE / 2)]) == []
+    assert [bin.start for bin in trender.push([Watermark(end + GRACE)])] == [AT]
+    assert trender.push([Watermark(FOREVER)]) == []
+
+
+def test_a_long_silence_costs_nothing_and_the_end_of_time_is_near() -> None:
+    """Decades between two bins, and the final watermark, are passed at once."""
+    later = Event(id="x:y:1", source="x", text="hello again", created_at=AT + timedelta(days=30_000))
+    told = batch([say(1, "hello", 0), later])
+    assert [bin.start for bin in told] == [AT, AT + timedelta(days=30_000)]
+
+
+def test_a_reset_forgets_everything() -> None:
+    """After a seek the trends are those of a trender that starts there."""
+    said = chatter()
+    trender = Trender(bin=WIDTH, grace=GRACE)
+    items: list[Item] = [Delivery(0, e) for e in said]
+    trender.push([*items, Watermark(AT + timedelta(minutes=50))])
+    assert trender.push([Reset("seek"), *items, Watermark(FOREVER)]) == batch(said)
+
+
+def test_a_trend_names_the_talks_that_were_on() -> None:
+    """Titles of the talks that share time with the bin."""
+    talk = Talk(id="1", title="Packaging", start=AT + timedelta(minutes=50), end=AT + timedelta(minutes=70))
+    told = batch(chatter(), schedule=Schedule([talk]))
+    assert {bin.start: bin.trends[0].talks for bin in told if bin.trends}[AT + 3 * WIDTH] == ["Packaging"]
+
+
+def test_settings_travel_to_another_process() -> None:
+    """They survive pickling, and a trender made of them tells the same."""
+    trender = Trender("ewma", bin=WIDTH, top=3, own=frozenset({"#Conf26"}))
+    copy = pickle.loads(pickle.dumps(trender.settings))
+    assert copy == trender.settings
+    assert isinstance(copy, Settings)
+    items = [*(Delivery(0, e) for e in chatter()), Watermark(FOREVER)]
+    assert Trender.of(copy).push(items) == trender.push(items)
+
+
+def test_settings_that_cannot_be_are_refused() -> None:
+    """With one line that says what would be right."""
+    with pytest.raises(ValueError, match="no algorithm 'x'"):
+        Trender("x")
+    with pytest.raises(ValueError, match="top is 0"):
+        Trender(top=0)
+    with pytest.raises(ValueError, match="grace"):
+        Trender(grace=timedelta(seconds=-1))
+
+
+def test_a_trend_is_one_line_of_json() -> None:
+    """With the fields that scripts rely on, times in ISO 8601 and UTC."""
+    trend = batch(chatter())[3].trends[0]
+    line = msgspec.json.decode(msgspec.json.encode(trend))
+    assert line["bin_start"] == "2026-05-15T09:45:00Z"
+    assert {
+        "bin_end",
+        "rank",
+        "terms",
+        "label",
+        "score",
+        "expected",
+        "messages",
+        "authors",
+        "examples",
+    } <= set(line)
+    assert msgspec.convert(line, Trend) == trend
+
+
+def _tweet(row: dict[str, Any]) -> Event:
+    author = Author(handle=row["author"])
+    said = {"text": row["text"], "created_at": row["created_at"]}
+    return Event(id=f"twitter::{row['id']}", source="twitter", author=author, **said)
+
+
+@pytest.mark.data
+def test_all_keynotes_of_user2018_are_found(tmp_path: Path) -> None:
+    """On a real conference the default algorithm tells all seven keynotes among its first ten."""
+    if not DATA.is_dir() and not os.environ.get("CI"):
+        pytest.skip("the recordings of others are not here")
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(DATA / "recordings" / "user2018.parquet").to_pylist()
+    said = {row["id"]: _tweet(row) for row in reversed(rows)}
+    lines = [
+        msgspec.json.encode(trend)
+        for bin in trends(said.values(), bin=timedelta(minutes=30), top=10)
+        for trend in bin.trends
+    ]
+    file = tmp_path / "trends.jsonl"
+    file.write_bytes(b"\n".join(lines))
+    judge = DATA.parent / "judge" / "trend_recall.py"
+    truth = DATA / "schedules" / "user2018_truth.csv"
+    command = [sys.executable, str(judge), str(file), str(truth), "--max-terms", "3"]
+    report = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "recall@10 7/7" in report

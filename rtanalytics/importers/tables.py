@@ -1,0 +1,319 @@
+"""Tables: Parquet, CSV and JSON lines with the columns ``created_at, source, author, text, id, url``.
+
+A row becomes an event with the id ``<source up to the first colon>::<id>``; what follows that
+colon is its channel. Texts are kept character for character: nothing here takes ``NA`` for a
+missing value, strips a blank or turns line ends. ``author`` and ``url`` may be missing, and
+columns named ``type``, ``channel``, ``to``, ``title``, ``lang``, ``tags``, ``mentions`` or
+``links`` are taken along; any other is passed over.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rtanalytics.event import Author, Event, Ingest
+from rtanalytics.importers import ImporterError
+from rtanalytics.schedule import parse_time
+
+__all__ = ["CSV", "JSONL", "PARQUET", "TableError", "read_table"]
+
+_NEEDED = ("created_at", "source", "text", "id")
+_TEXTS = ("type", "channel", "to", "title", "lang")
+_LISTS = ("tags", "mentions", "links")
+_KNOWN = (*_NEEDED, "author", "url", *_TEXTS, *_LISTS)
+_TYPES = {
+    **dict.fromkeys(("github", "gitlab", "bitbucket", "git"), "commit"),
+    **dict.fromkeys(("irc", "slack", "discord", "matrix", "zulip", "gitter"), "message"),
+    **dict.fromkeys(("flickr", "instagram"), "photo"),
+}
+_FROM_FILE = Ingest(via="file", connector="tables@1")
+_LONGEST_FIELD = 2**26
+
+Row = tuple[int, dict[str, Any]]
+"""Where a row stands in its file, counted from 1, and its cells."""
+
+
+class TableError(ImporterError):
+    """A table cannot be imported; the message names file, line or row, and what can be done."""
+
+
+class _RowError(ValueError):
+    """What is wrong with a row; whoever reads the file adds where it stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Importer of one kind of table.
+
+    Parameters
+    ----------
+    what : str
+        Its name for people.
+    suffixes : tuple of str
+        How its files' names end.
+    starts : callable
+        True for the first bytes of such a file.
+    rows : callable
+        Reads the rows of a file.
+    place : str
+        What a row's number is called: ``line`` or ``row``.
+    """
+
+    what: str
+    suffixes: tuple[str, ...]
+    starts: Callable[[bytes], bool]
+    rows: Callable[[Path], Iterator[Row]]
+    place: str
+    edits: bool = False
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """True by the file's name or by how it begins."""
+        return path.name.lower().endswith(self.suffixes) or self.starts(head)
+
+    def read(self, path: Path) -> Iterator[Event]:
+        """The events of a table, a row each, in the file's order.
+
+        Raises
+        ------
+        TableError
+            If a column is missing, or a row holds no event.
+        """
+        try:
+            for number, cells in self.rows(path):
+                try:
+                    yield _event(cells)
+                except ValueError as error:
+                    raise TableError(f"{path}, {self.place} {number}: {error}") from None
+        except OSError as error:
+            raise TableError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def read_table(path: str | Path) -> Iterator[Event]:
+    """The events of a table, in its order.
+
+    Parameters
+    ----------
+    path : str or Path
+        Parquet, CSV or JSON lines; found out by name and content.
+
+    Raises
+    ------
+    TableError
+        At once if it is none of them, and while it is read if it is bad.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {error.strerror}") from None
+    for kind in (PARQUET, CSV, JSONL):
+        if kind.recognises(path, head):
+            return kind.read(path)
+    raise TableError(f"{path} is no table that is known here; give Parquet, CSV or JSON lines")
+
+
+def _event(cells: dict[str, Any]) -> Event:
+    source, text = _needed(cells, "source"), cells.get("text")
+    namespace, _, channel = source.partition(":")
+    if not namespace:
+        raise _RowError(
+            f"source {_shown(source)} begins with a colon; write a name such as twitter before it"
+        )
+    if text is not None and not isinstance(text, str):
+        raise _RowError(f"text {_shown(text)} is no text")
+    author = cells.get("author")
+    if author and not isinstance(author, str):
+        raise _RowError(f"author {_shown(author)} is no text")
+    url = cells.get("url")
+    extra: dict[str, Any] = {"type": _TYPES.get(namespace, "post"), "channel": channel or None}
+    extra |= {name: value for name in _TEXTS if isinstance(value := cells.get(name), str) and value}
+    for name in _LISTS:
+        if isinstance(value := cells.get(name), list):
+            extra[name] = [item for item in value if isinstance(item, str)]
+    return Event(
+        id=f"{namespace}::{_needed(cells, 'id')}",
+        source=source,
+        created_at=_moment(cells.get("created_at")),
+        author=Author(handle=author.removeprefix("@") or author) if author else None,
+        text=text,
+        url=url if isinstance(url, str) else None,
+        ingest=_FROM_FILE,
+        **extra,
+    )
+
+
+def _needed(cells: dict[str, Any], name: str) -> str:
+    value = cells.get(name)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, float):
+        # 1016809294082203648 comes back from a float as …650: another message, or none.
+        raise _RowError(f"{name} {value} is a fraction, which has lost digits; write ids as text")
+    if not isinstance(value, str):
+        raise _RowError(f"{name} {_shown(value)} is no text" if value is not None else f"no {name}")
+    if not value:
+        raise _RowError(f"{name} is empty; every row needs one")
+    return value
+
+
+def _moment(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if value is None or value == "":
+        raise _RowError("created_at is empty; every row needs one")
+    if not isinstance(value, str):
+        raise _RowError(f"created_at {_shown(value)} is no time; write 2026-05-15T09:30:00Z")
+    try:
+        return parse_time(value)
+    except (ValueError, OverflowError):
+        raise _RowError(f"created_at {_shown(value)} is no time; write 2026-05-15T09:30:00Z") from None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _columns(path: Path, names: list[str]) -> None:
+    missing = [name for name in _NEEDED if name not in names]
+    if missing:
+        found = ", ".join(_shown(name)[1:-1] for name in names[:12]) or "nothing"
+        raise TableError(
+            f"{path}: no column {', '.join(missing)}; a table needs {', '.join(_NEEDED)}, "
+            f"and this one has {found}"
+        )
+
+
+def _parquet_rows(path: Path) -> Iterator[Row]:
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            _columns(path, names)
+            number = 0
+            for batch in file.iter_batches(10_000, columns=[n for n in _KNOWN if n in names]):
+                cells = {name: _cells(path, name, batch.column(name)) for name in batch.schema.names}
+                for row in zip(*cells.values(), strict=True):
+                    number += 1
+                    yield number, dict(zip(cells, row, strict=True))
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError) as error:
+        first = (str(error).splitlines() or [""])[0]
+        raise TableError(f"{path} is no Parquet file, or not all of it: {first}; fetch it again") from None
+
+
+def _cells(path: Path, name: str, column: pa.Array) -> list[Any]:
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.dictionary_decode(), kind.value_type
+    if pa.types.is_timestamp(kind):
+        try:
+            # Arrow hands out microseconds only, and its own zone objects at ten times the price.
+            naive = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us"))
+            return naive.to_pylist()  # type: ignore[no-any-return]
+        except (pa.ArrowException, ValueError, OverflowError) as error:
+            raise TableError(f"{path}: column {name}: {error}") from None
+    if pa.types.is_date(kind):
+        column = column.cast(pa.timestamp("us"))
+    return column.to_pylist()  # type: ignore[no-any-return]
+
+
+def _csv_rows(path: Path) -> Iterator[Row]:
+    if csv.field_size_limit() < _LONGEST_FIELD:
+        csv.field_size_limit(_LONGEST_FIELD)
+    line = 1
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file, strict=True)
+            names = next(reader, [])
+            _columns(path, names)
+            line = reader.line_num + 1
+            for values in reader:
+                if values and len(values) != len(names):
+                    raise TableError(
+                        f"{path}, line {line}: {len(values)} fields, but the table has {len(names)} columns; "
+                        f"texts with commas, quotes or line breaks belong between quotes"
+                    )
+                if values:
+                    yield line, dict(zip(names, values, strict=True))
+                line = reader.line_num + 1
+    except UnicodeDecodeError:
+        raise _undecodable(path) from None
+    except csv.Error as error:
+        raise TableError(f"{path}, line {line}: not CSV as it should be: {error}") from None
+
+
+def _jsonl_rows(path: Path) -> Iterator[Row]:
+    decode = msgspec.json.Decoder().decode
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if not data.strip():
+                continue
+            try:
+                cells = decode(data)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                cells = _lenient(path, number, data)
+            if not isinstance(cells, dict):
+                raise TableError(
+                    f"{path}, line {number}: {_shown(cells)} is no JSON object; write one a line"
+                )
+            missing = [name for name in _NEEDED if name not in cells]
+            if missing:
+                raise TableError(
+                    f"{path}, line {number}: no {', '.join(missing)}; a row needs {', '.join(_NEEDED)}"
+                )
+            yield number, cells
+
+
+def _lenient(path: Path, number: int, data: bytes) -> Any:
+    """Python's own parser takes lone surrogates, which old exports have; the packet replaces them."""
+    try:
+        return json.loads(data.decode())
+    except UnicodeDecodeError:
+        raise _undecodable(path) from None
+    except (ValueError, RecursionError) as error:
+        raise TableError(f"{path}, line {number}: not JSON: {error}; the file may be cut off") from None
+
+
+def _undecodable(path: Path) -> TableError:
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            if line.startswith((b"\xff\xfe", b"\xfe\xff")) and number == 1:
+                return TableError(f"{path} is UTF-16; save it as UTF-8")
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                wrong = line[error.start : error.start + 1]
+                return TableError(f"{path}, line {number}: {wrong!r} is not UTF-8; save it as UTF-8")
+    return TableError(f"{path} is not UTF-8; save it as UTF-8")
+
+
+PARQUET = Table(
+    "Parquet table", (".parquet", ".pq"), lambda head: head.startswith(b"PAR1"), _parquet_rows, "row"
+)
+CSV = Table(
+    "CSV table",
+    (".csv",),
+    lambda head: b"created_at" in head.split(b"\n", 1)[0] and head[:1] != b"{",
+    _csv_rows,
+    "line",
+)
+JSONL = Table(
+    "JSON lines",
+    (".jsonl", ".ndjson"),
+    lambda head: head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{",
+    _jsonl_rows,
+    "line",
+)

@@ -216,6 +216,18 @@ def test_a_planted_violation_is_caught(copy, contract, importer, imported):
     assert edge in done.stdout
 
 
+def test_what_is_meant_to_be_used_can_be(copy):
+    """The contracts leave open what they are meant to: the shared client, the libraries in their places."""
+    plant(copy, "sources.feeds", "rtanalytics.sources.http")
+    plant(copy, "sources.feeds", "feedparser")
+    plant(copy, "widgets.feed_view", "anywidget")
+    plant(copy, "report", "rtanalytics.plot")
+    plant(copy, "streams.redis", "redis")
+    plant(copy, "archive", "pyarrow")
+    done = check_imports(copy)
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_module_without_a_layer_is_refused(copy):
     """A new module is given its place among the layers before it lands."""
     (copy / "rtanalytics" / "somewhere.py").touch()

@@ -200,7 +200,7 @@ class Replay(AsyncFromSync):
 
     # -- how it runs -----------------------------------------------------------------------
 
-    def _next(self, wait: bool) -> Item | None:
+    def _next(self, *, wait: bool) -> Item | None:
         """The next item that is due; None at the end, or if nothing is due and it may not wait."""
         with self._control:
             while not self._closed:

@@ -163,7 +163,9 @@ def test_controls_take_effect_while_the_reader_waits() -> None:
 
 def test_from_and_to_are_half_open() -> None:
     """The event at the end is left out, the one at the start is in."""
-    player = replay(said(0, 10, 20, 30), "max", start=T0 + timedelta(seconds=10), end=T0 + timedelta(seconds=30))
+    player = replay(
+        said(0, 10, 20, 30), "max", start=T0 + timedelta(seconds=10), end=T0 + timedelta(seconds=30)
+    )
     assert events(list(player)) == ["test::1", "test::2"]
 
 
@@ -214,7 +216,9 @@ def test_in_real_time_events_come_when_they_are_due() -> None:
 
 def test_playing_into_a_stream_tells_the_same_events_and_marks() -> None:
     """What a follower of the run gets is what a reader of the replay gets."""
-    recording = sorted(said(*range(0, 9000, 7)) + said(*range(3, 9000, 11), bucket="other"), key=lambda e: e.received_at)
+    recording = sorted(
+        said(*range(0, 9000, 7)) + said(*range(3, 9000, 11), bucket="other"), key=lambda e: e.received_at
+    )
     stream = MemoryStream("replay-test")
     played = play_into(replay(recording, "max"), stream)
     assert played.events == played.new == len(recording)

@@ -83,7 +83,9 @@ def record(
                     ended = ended or item.time == FOREVER
             last = ended or stop.is_set()
             if waiting and (
-                last or len(waiting) >= flush_events or time.monotonic() - since >= flush_every.total_seconds()
+                last
+                or len(waiting) >= flush_events
+                or time.monotonic() - since >= flush_every.total_seconds()
             ):
                 _commit(writer, stream, waiting)
                 events += len(waiting)
@@ -100,10 +102,8 @@ def record(
 
 
 def _commit(writer: ArchiveWriter, stream: EventStream, waiting: list[Delivery]) -> None:
-    position = waiting[-1].position
-    assert isinstance(position, StreamPosition)
     # the archive knows what it has, so the bare position will do
-    bare = position.without_tail()
+    bare = StreamPosition.parse(str(waiting[-1].position)).without_tail()
     writer.append([*waiting[:-1], Delivery(bare, waiting[-1].event)], stream=stream.key)
     try:
         stream.committed(bare)

@@ -88,18 +88,22 @@ class Appended:
 
     @property
     def new(self) -> int:
+        """Events that were not known."""
         return self.verdicts.count("n")
 
     @property
     def edited(self) -> int:
+        """Events that brought another revision."""
         return self.verdicts.count("e")
 
     @property
     def deleted(self) -> int:
+        """Events that took something back."""
         return self.verdicts.count("x")
 
     @property
     def duplicate(self) -> int:
+        """Events that were known already."""
         return self.verdicts.count("d")
 
 
@@ -204,13 +208,17 @@ class EventStream(Protocol):
         """Drop entries older than ``retention``, never past what a recorder has committed."""
         ...
 
-    def buckets(self) -> list[str]: ...
+    def buckets(self) -> list[str]:
+        """Names of the buckets, in alphabetical order."""
+        ...
 
     def dead(self, bucket: str, letter: DeadLetter) -> None:
         """Keep a dead letter."""
         ...
 
-    def dead_letters(self, bucket: str) -> list[DeadLetter]: ...
+    def dead_letters(self, bucket: str) -> list[DeadLetter]:
+        """The dead letters that are kept, oldest first."""
+        ...
 
     def publish(self, channel: str, name: str, payload: bytes) -> bool:
         """Put a result on a channel beside the buckets, once a name; False if it is known."""
@@ -224,7 +232,9 @@ class EventStream(Protocol):
         """Publish the health of a process; each has a name."""
         ...
 
-    def health(self) -> dict[str, dict[str, object]]: ...
+    def health(self) -> dict[str, dict[str, object]]:
+        """The newest health of each process, by name."""
+        ...
 
     def delete(self) -> None:
         """Remove everything under the stream's name."""

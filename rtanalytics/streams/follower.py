@@ -120,8 +120,7 @@ class StreamFeed(AsyncFromSync):
     def snapshot(self, n: int = 100) -> Snapshot:
         """The newest ``n`` events in their current state; iteration goes on after them."""
         snapshot = self._snapshot(n)
-        assert isinstance(snapshot.position, StreamPosition)
-        self._begin(snapshot.position)
+        self._begin(StreamPosition.parse(str(snapshot.position)))
         for delivery in snapshot.deliveries:
             self._seen[delivery.event.id] = delivery.event.rev
         return snapshot
@@ -228,7 +227,9 @@ class StreamFeed(AsyncFromSync):
                         at = max(at, to_us(event.received_at))
                     except ValueError as error:
                         self.unreadable += 1
-                        log.warning("%s %s: entry %s is no packet: %r", self.key, bucket, entry.id, str(error))
+                        log.warning(
+                            "%s %s: entry %s is no packet: %r", self.key, bucket, entry.id, str(error)
+                        )
                 elif entry.kind == "m":
                     at = max(at, int(entry.value))
                 timed.append((at, bucket, entry, event))

@@ -7,7 +7,18 @@ n new, e edit, x delete, d duplicate.
 
 from __future__ import annotations
 
-__all__ = ["APPEND", "FORGET", "LAST", "MARK", "OPEN_SCOPE", "PUBLISH", "REGISTER", "RESET", "SNAPSHOT", "TRIM"]
+__all__ = [
+    "APPEND",
+    "FORGET",
+    "LAST",
+    "MARK",
+    "OPEN_SCOPE",
+    "PUBLISH",
+    "REGISTER",
+    "RESET",
+    "SNAPSHOT",
+    "TRIM",
+]
 
 # KEYS events seen state
 # ARGV scope fence has_cursor cursor n earliest received(comma separated), n ids, n origins, n packets

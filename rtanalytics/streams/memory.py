@@ -182,7 +182,11 @@ class MemoryStream:
     def dead(self, bucket: str, letter: DeadLetter) -> None:
         with self._log.changed:
             held = self._bucket(bucket).dead
-            held.append(DeadLetter(letter.source, letter.scope, letter.reason, letter.raw, letter.at, str(len(held) + 1)))
+            held.append(
+                DeadLetter(
+                    letter.source, letter.scope, letter.reason, letter.raw, letter.at, str(len(held) + 1)
+                )
+            )
 
     def dead_letters(self, bucket: str) -> list[DeadLetter]:
         with self._log.changed:
@@ -278,8 +282,8 @@ class _Reader:
             read = entry_key(places.setdefault(name, Place(f"{bucket.dropped}-0")).entry)[0]
             if read < bucket.dropped:
                 raise Trimmed(
-                    f"{self.key}: bucket {name!r} is trimmed up to {bucket.dropped}-0, this reader had come to "
-                    f"{read}-0; read on from the archive, or begin with a snapshot"
+                    f"{self.key}: bucket {name!r} is trimmed up to {bucket.dropped}-0, this reader had come "
+                    f"to {read}-0; read on from the archive, or begin with a snapshot"
                 )
             entries = [entry for _, entry in bucket.entries[read - bucket.dropped :][:500]]
             if entries:

@@ -199,7 +199,9 @@ class RedisStream:
             keys = [self._key(bucket, part) for part in ("events", "state")]
             want, found = n, []
             while True:
-                last, mark, epoch, whole, raw = self._run("snapshot", keys, [want, places.get(bucket, START).entry])
+                last, mark, epoch, whole, raw = self._run(
+                    "snapshot", keys, [want, places.get(bucket, START).entry]
+                )
                 if bucket not in places:
                     places[bucket] = Place(last.decode(), int(mark), int(epoch))
                 found = [(bucket, _entry(item)) for item in reversed(raw)]
@@ -272,7 +274,9 @@ class RedisStream:
         ]
 
     def publish(self, channel: str, name: str, payload: bytes) -> bool:
-        return bool(self._run("publish", [self._channel(channel), f"{self._channel(channel)}:names"], [name, payload]))
+        return bool(
+            self._run("publish", [self._channel(channel), f"{self._channel(channel)}:names"], [name, payload])
+        )
 
     def published(self, channel: str, after: str = "0-0", wait: timedelta | None = None) -> list[Note]:
         words: list[Any] = ["XREAD", "COUNT", COUNT]

@@ -6,6 +6,7 @@ instead of sleeping.
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -141,7 +142,7 @@ class StreamContract:
         """In each bucket numerically, so that the tenth comes after the ninth."""
         stream.append([made(n) for n in range(12)])
         whole = take(stream.follow("start"), 12)
-        for earlier, later in zip(whole, whole[1:], strict=False):
+        for earlier, later in itertools.pairwise(whole):
             assert later.position.reaches(earlier.position)  # type: ignore[attr-defined]
             assert not earlier.position.reaches(later.position)  # type: ignore[attr-defined]
 
@@ -162,7 +163,7 @@ class StreamContract:
             order = list(range(100))
             random.Random(seed).shuffle(order)
             for first in range(0, 100, 9):
-                told.append(mine.append([made(n) for n in order[first : first + 9]]).verdicts)
+                told.append(mine.append([made(n) for n in order[first : first + 9]]).verdicts)  # noqa: PERF401
 
         threads = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
         for thread in threads:
@@ -395,7 +396,7 @@ class StreamContract:
 
     def test_large_and_odd_texts_come_through_whole(self, stream: EventStream) -> None:
         """Half a megabyte, NULs, line breaks, right-to-left, emoji."""
-        texts = ["x" * 500_000, "a\x00b\r\n\u2028", "مرحبا 👩‍👩‍👧 \ufeff", "\\ud800 \" {}"]
+        texts = ["x" * 500_000, "a\x00b\r\n\u2028", "مرحبا 👩‍👩‍👧 \ufeff", '\\ud800 " {}']
         events = [made(n, text=text) for n, text in enumerate(texts)]
         stream.append(events)
         assert [d.event for d in take(stream.follow("start"), 4)] == events
@@ -416,7 +417,9 @@ class StreamContract:
         stream.dead("test", letter)
         stream.dead("test", letter)
         kept = stream.dead_letters("test")
-        assert [(k.source, k.reason, k.raw, k.at) for k in kept] == [("feed", "no XML", b"\xff\x00<rss", T0)] * 2
+        assert [(k.source, k.reason, k.raw, k.at) for k in kept] == [
+            ("feed", "no XML", b"\xff\x00<rss", T0)
+        ] * 2
         assert kept[0].id != kept[1].id
 
     def test_health_is_one_record_a_name(self, stream: EventStream) -> None:

@@ -1,0 +1,104 @@
+"""Commands on a running stream."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+
+import typer
+
+from rtanalytics.cli.terminal import Failed, console, event_line
+from rtanalytics.conference import Conference, read_conference
+from rtanalytics.event import encode
+from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
+from rtanalytics.streams import EventStream, open_stream
+
+__all__ = ["conference_stream", "register", "stream_of"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(tail)
+
+
+def tail(
+    where: Annotated[
+        str, typer.Argument(metavar="CONFERENCE.TOML|URL", help="A conference, or redis://…/<db>/<name>.")
+    ],
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=0, help="Show this many of the newest first.")
+    ] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One packet a line.")] = False,
+) -> None:
+    """Follow the stream in the terminal; Ctrl-C ends it."""
+    stream = stream_of(where)
+    out = console()
+    feed = stream.follow()
+    try:
+        for delivery in feed.snapshot(last).deliveries:
+            _show(delivery, out, as_json)
+        for item in feed:
+            if isinstance(item, Delivery):
+                _show(item, out, as_json)
+            elif isinstance(item, Reset) and not as_json:
+                out.print(f"— {item.reason} —", style="dim")
+            elif isinstance(item, Watermark) and item.time == FOREVER:
+                return
+    except KeyboardInterrupt:
+        feed.close()
+
+
+def _show(delivery: Delivery, out: object, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.buffer.write(encode(delivery.event) + b"\n")
+        sys.stdout.buffer.flush()
+    else:
+        out.print(event_line(delivery.event))  # type: ignore[attr-defined]
+
+
+def stream_of(where: str, name: str | None = None) -> EventStream:
+    """The stream that a conference.toml or a URL names.
+
+    Parameters
+    ----------
+    where : str
+        A path, or ``redis://host:port/<db>/<stream name>``.
+    name : str, optional
+        The stream's name where the URL has none.
+
+    Raises
+    ------
+    Failed
+        If the URL names no stream and several are there, or none.
+    """
+    if "://" not in where:
+        return conference_stream(read_conference(Path(where)))
+    url, named = split_url(where)
+    if not (named or name):
+        raise Failed(f"{url} names no stream; write redis://host:port/<db>/<conference>")
+    return open_stream(named or name or "", url)
+
+
+def conference_stream(conference: Conference) -> EventStream:
+    """The running stream of a conference."""
+    url, named = split_url(conference.stream) if conference.stream else (None, "")
+    return open_stream(named or conference.name, url)
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """The server's address and, behind the number of the database, the stream's name.
+
+    Examples
+    --------
+    >>> split_url("redis://localhost:6379/0/pycon/replay/7")
+    ('redis://localhost:6379/0', 'pycon/replay/7')
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss"):
+        return url, ""
+    database, _, name = parts.path.lstrip("/").partition("/")
+    if database and not database.isdigit():
+        database, name = "0", f"{database}/{name}".rstrip("/")
+    return urlunsplit(parts._replace(path=f"/{database}" if database else "")), name

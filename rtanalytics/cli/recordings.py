@@ -1,0 +1,223 @@
+"""Commands on recordings: import, replay, trending."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import typer
+
+from rtanalytics.cli.terminal import console, event_line, moment, progress, safe
+
+if TYPE_CHECKING:
+    from rtanalytics.archive import Recording
+    from rtanalytics.topics import TrendBin
+
+__all__ = ["register", "trend_settings"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("import")(import_)
+    app.command()(replay)
+    app.command()(trending)
+
+
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Recorded files of any known format.")
+    ],
+    to: Annotated[
+        Path, typer.Option("--to", metavar="ARCHIVE", help="Folder of the archive; made if it is not there.")
+    ],
+    form: Annotated[
+        str | None, typer.Option("--format", help="Its format, where the file does not tell it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The counts as one JSON object.")] = False,
+) -> None:
+    """Read files into an archive: what is new is added, what is known is left alone."""
+    from rtanalytics.archive import import_into
+    from rtanalytics.importers import open_events
+
+    def events() -> Any:
+        done = 0
+        for file in files:
+            for event in open_events(file, form):
+                yield event
+                done += 1
+                if done % 1000 == 0:
+                    tick(done)
+
+    with progress("importing") as tick:
+        report = import_into(to, events())
+    counts = msgspec.to_builtins(report)
+    if as_json:
+        typer.echo(msgspec.json.encode(counts).decode())
+    else:
+        typer.echo(
+            ", ".join(
+                f"{counts[name]:,} {name}" for name in ("read", "new", "edited", "duplicate", "rejected")
+            )
+        )
+
+
+def replay(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE")],
+    speed: Annotated[str, typer.Option(help="Recorded seconds a second, or 'max'.")] = "1",
+    start: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Begin here (ISO 8601).")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End before this.")] = None,
+    shift: Annotated[
+        str, typer.Option(metavar="days|keep", help="days: move by whole days to today.")
+    ] = "keep",
+    into: Annotated[
+        str | None,
+        typer.Option(metavar="CONFERENCE.TOML|URL", help="Play into a stream, as a run of its own."),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(metavar="ARCHIVE", help="Record the run into another archive.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Packets, or the counts of a run, as JSON.")
+    ] = False,
+) -> None:
+    """Play a recording: in the terminal, or with --into through a running stream."""
+    from rtanalytics.archive import Recording
+    from rtanalytics.replay import days_until_today
+    from rtanalytics.replay import replay as play
+
+    if shift not in ("days", "keep"):
+        raise typer.BadParameter(f"{shift!r} is neither 'days' nor 'keep'", param_hint="--shift")
+    recording = Recording(archive)
+    began = recording.start
+    player = play(
+        recording,
+        _speed(speed),
+        start=moment(start) if start else None,
+        end=moment(end) if end else None,
+        shift=days_until_today(began) if shift == "days" and began else timedelta(0),
+    )
+    if into is None and record is None:
+        _print(player, as_json)
+        return
+    from rtanalytics.cli.runs import play_run
+
+    with progress(f"replaying {safe(recording.name)}", len(recording)) as tick:
+        run = play_run(player, recording.name, into, record, tick)
+    if as_json:
+        typer.echo(msgspec.json.encode(run).decode())
+    else:
+        rate = run["events"] / run["seconds"] if run["seconds"] else 0.0
+        kept = f", recorded {run['recorded']:,} in {safe(str(record))}" if record else ""
+        typer.echo(
+            f"{run['events']:,} events in {run['seconds']:.1f} s ({rate:,.0f}/s) into {run['stream']}{kept}"
+        )
+
+
+def trending(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE")],
+    algorithm: Annotated[str | None, typer.Option(help="A name from the registry.")] = None,
+    width: Annotated[
+        str, typer.Option("--bin", metavar="DURATION", help="Such as 5min, 30min, 1h.")
+    ] = "15min",
+    top: Annotated[int, typer.Option(min=1, help="Topics a bin at most.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a topic and line.")] = False,
+) -> None:
+    """Tell what trended, bin after bin."""
+    from rtanalytics.archive import Recording
+    from rtanalytics.topics import trends
+
+    recording = Recording(archive)
+    settings = trend_settings(recording, algorithm, width, top)
+    out = console()
+    with progress("counting", len(recording)) as tick:
+        for bin in trends(_counted(recording, tick), **settings):
+            if as_json:
+                for trend in bin.trends:
+                    sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
+            elif bin.trends:
+                _print_bin(bin, out)
+
+
+def trend_settings(recording: Recording, algorithm: str | None, width: str, top: int) -> dict[str, Any]:
+    """Settings of the trends of a recording, checked here because people type them."""
+    from rtanalytics.clock import parse_duration
+    from rtanalytics.conference import own_terms
+    from rtanalytics.trending import get
+
+    settings: dict[str, Any] = {
+        "top": top,
+        "own": own_terms(recording.meta.hashtags, recording.meta.accounts),
+        "ignore": frozenset(recording.meta.ignore),
+        "schedule": recording.schedule,
+    }
+    try:
+        settings["bin"] = parse_duration(width)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--bin") from None
+    if algorithm is not None:
+        try:
+            settings["algorithm"] = get(algorithm)
+        except (ValueError, KeyError) as error:
+            raise typer.BadParameter(str(error.args[0]), param_hint="--algorithm") from None
+    return settings
+
+
+def _counted(recording: Recording, tick: Callable[[int], None]) -> Any:
+    for number, event in enumerate(recording):
+        if number % 500 == 0:
+            tick(number)
+        yield event
+
+
+def _print_bin(bin: TrendBin, out: Any) -> None:
+    from rich.text import Text
+
+    out.print(
+        Text(f"{bin.start:%Y-%m-%d %H:%M} – {bin.end:%H:%M}", style="bold"),
+        Text(f"{bin.messages} messages, {bin.authors} people", style="dim"),
+    )
+    for trend in bin.trends:
+        others = [safe(term) for term in trend.terms if term != trend.label]
+        line = Text(f"{trend.rank:>3}  ", style="dim")
+        line.append(safe(trend.label), style="bold cyan")
+        if others:
+            line.append(f"  {', '.join(others[:5])}", style="cyan")
+        line.append(f"  {trend.messages} messages, {trend.authors} people", style="dim")
+        if trend.talks:
+            line.append(f"  during {safe('; '.join(trend.talks[:2]))}", style="green")
+        out.print(line)
+
+
+def _print(player: Any, as_json: bool) -> None:
+    from rtanalytics.event import encode
+    from rtanalytics.feed import Delivery
+
+    out = console()
+    try:
+        for item in player:
+            if not isinstance(item, Delivery):
+                continue
+            if as_json:
+                sys.stdout.buffer.write(encode(item.event) + b"\n")
+            else:
+                out.print(event_line(item.event))
+    except KeyboardInterrupt:
+        player.close()
+
+
+def _speed(text: str) -> Any:
+    if text == "max":
+        return "max"
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise typer.BadParameter(f"{text!r} is neither a number above 0 nor 'max'", param_hint="--speed")
+    return speed

@@ -13,7 +13,7 @@ BASE = datetime(2026, 5, 15, 9, tzinfo=UTC)
 
 def event(n: int = 0, *, author: str | Author | None = "ada", **fields: Any) -> Event:
     """Event number ``n``: id ``test::n``, said ``n`` seconds after :data:`BASE`, and what else is given."""
-    defaults = {
+    defaults: dict[str, Any] = {
         "id": f"test::{n}",
         "source": "test",
         "created_at": BASE + timedelta(seconds=n),

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
-from rtanalytics.streams.server.folder import LOG, State
+from rtanalytics.streams.server.folder import State, open_log
 from rtanalytics.streams.server.process import ServerError, detach, send_signal
 from rtanalytics.streams.server.supervise import join_or_start, stop
 
@@ -212,7 +212,7 @@ def _tie(folder: Path, state: State) -> int:
     watchdog = Path(__file__).with_name("watchdog.py")
     reading, writing = os.pipe()
     try:
-        with (folder / LOG).open("ab") as log:
+        with open_log(folder) as log:
             command: list[str | Path] = [sys.executable, "-I", watchdog, folder, state.run_id]
             detach(command, folder=folder, stdin=reading, log=log)
     except BaseException:

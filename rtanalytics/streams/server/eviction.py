@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rtanalytics.streams.server.process import ServerError
+
+if TYPE_CHECKING:
+    import redis
 
 __all__ = ["check_policy", "check_server"]
 
 
-class _Client(Protocol):
-    """What :func:`check_server` needs of a client: redis-py's and Valkey's have it."""
-
-    def info(self, section: str, /) -> Any: ...
-
-
-def check_server(client: _Client) -> None:
+def check_server(client: redis.Redis | redis.RedisCluster) -> None:
     """Refuse a server that would throw entries away when its memory is full.
 
     Under ``allkeys-lru`` and the like a full server evicts whole keys, and a stream is one key.
@@ -24,17 +21,23 @@ def check_server(client: _Client) -> None:
     Parameters
     ----------
     client : redis.Redis or redis.RedisCluster
-        Connected to the server.
+        Connected to the server; of a cluster, every node is asked.
 
     Raises
     ------
     ServerError
         If its ``maxmemory-policy`` is not ``noeviction``.
+    redis.RedisError
+        If it does not answer.
     """
-    told = client.info("memory")
-    # a cluster's client may answer with a table a node
-    for node in told.values() if told and all(isinstance(v, Mapping) for v in told.values()) else (told,):
-        check_policy(str(node.get("maxmemory_policy", "")), "this server")
+    import redis
+
+    # a cluster's client would otherwise ask one node; of several it makes a table by their address
+    everyone = {"target_nodes": "all"} if isinstance(client, redis.RedisCluster) else {}
+    told: Mapping[str, Any] = client.info("memory", **everyone)
+    several = all(isinstance(node, Mapping) for node in told.values())
+    for where, node in (told if several else {"that was given": told}).items():
+        check_policy(str(node.get("maxmemory_policy", "")), f"the server {where}")
 
 
 def check_policy(policy: str, which: str) -> None:

@@ -16,6 +16,7 @@ import shutil
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -33,6 +34,7 @@ __all__ = [
     "fresh",
     "keep_cut",
     "last_words",
+    "open_log",
     "read_state",
     "set_aside",
     "write_state",
@@ -104,6 +106,11 @@ def write_state(folder: Path, state: State) -> None:
     with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(msgspec.json.encode(state))
     new.replace(folder / STATE)
+
+
+def open_log(folder: Path) -> IO[bytes]:
+    """The server's log, to write at its end; readable for the user only."""
+    return open(os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab")
 
 
 def configuration(folder: Path, state: State, *, mend: bool) -> bytes:
@@ -180,6 +187,7 @@ def keep_cut(folder: Path, whole: Path) -> None:
     file = whole.with_suffix("")
     size = file.stat().st_size
     torn = folder / f"torn-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.aof"
+    torn.touch(mode=0o600)
     with whole.open("rb") as copy:
         copy.seek(size)
         torn.write_bytes(copy.read())

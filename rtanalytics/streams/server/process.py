@@ -200,7 +200,9 @@ def _began(pid: int) -> str:
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return ""
-        return "" if fields[0] in {b"Z", b"X"} else fields[19].decode()
+        # The first thread may have ended while others still hold the process's files and ports.
+        ended = fields[0] in {b"Z", b"X"} and int(fields[17]) <= 1
+        return "" if ended else fields[19].decode()
     told = subprocess.run(
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)],
         capture_output=True,

@@ -34,6 +34,7 @@ from rtanalytics.streams.server.folder import (
     fresh,
     keep_cut,
     last_words,
+    open_log,
     read_state,
     set_aside,
     write_state,
@@ -146,7 +147,7 @@ def _launch(folder: Path, state: State, binary: Path, *, mend: bool) -> State:
         try:
             with open(writing, "wb") as config:
                 config.write(configuration(folder, state, mend=mend))
-            with (folder / LOG).open("ab") as log:
+            with open_log(folder) as log:
                 pid = detach([binary, "-"], folder=folder, stdin=reading, log=log, holding=handle)
         finally:
             os.close(reading)
@@ -258,12 +259,15 @@ def _ended(folder: Path, state: State, timeout: timedelta) -> bool:
 
 
 def _runs(folder: Path, state: State | None) -> bool:
-    """Whether a server has the folder, answering or not; ask only when nobody else starts one."""
+    """Whether a server has the folder, answering or not; ask only when nobody else starts one.
+
+    One that is about to end counts: the lock may be free a moment before the port.
+    """
     lock = folder / RUNNING
     handle = claim(lock)
     if handle is not None:
         os.close(handle)
-        return False
+        return state is not None and state.born != "" and birth(state.pid) == state.born
     if state is None or not gone(state.pid, state.born):
         return True
     # A killed server may leave a child that rewrites its data, and has the lock. The next server

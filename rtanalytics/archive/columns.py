@@ -256,7 +256,7 @@ _NO_INGEST = Ingest()
 
 def _events(table: pa.Table) -> list[Event]:
     n = table.num_rows
-    columns = {name: _whole(table.column(name)) for name in table.column_names}
+    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
     _check(columns)
     blank = _BLANK.__copy__  # type: ignore[attr-defined]  # copy.copy() takes twice as long
     out = [blank() for _ in range(n)]
@@ -300,14 +300,6 @@ def _check(columns: dict[str, pa.Array]) -> None:
     if columns["url"].null_count < len(columns["url"]):
         good = pc.match_substring_regex(columns["url"], r"(?is)\Ahttps?://[^\x00-\x20]*\z")
         columns["url"] = pc.if_else(good, columns["url"], pa.scalar(None, pa.string()))
-
-
-def _whole(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks or [_none(column)])
-
-
-def _none(column: pa.ChunkedArray) -> pa.Array:
-    return pa.array([], column.type)
 
 
 def _datetimes(column: pa.Array) -> list[datetime | None]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
-from rtanalytics.archive.files import MANIFEST, TEMPORARY, Manifest, read_manifest
+from rtanalytics.archive.files import MANIFEST, TEMPORARY, ArchiveError, Manifest, read_manifest
 
 
 class SyncError(OSError):
@@ -57,13 +58,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_day(folder: Path, day: str) -> None:
-    """Make the folder of a day, if it is not there."""
-    if not (folder / day).is_dir():
-        (folder / day).mkdir()
-        sync_folder(folder)
-
-
 class Swap:
     """Files that become part of an archive together, and files that leave it with that.
 
@@ -72,62 +66,102 @@ class Swap:
 
     Attributes
     ----------
-    decided : bool
-        True from the moment on at which a crash would no longer undo it.
+    unsure : bool
+        True if only the disk can tell, when it is read again, whether the swap was made.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.decided = False
+        self.unsure = False
         self._rename: dict[str, str] = {}
+        self._days: set[Path] = set()
 
     def add(self, final: str, data: bytes | pa.Buffer) -> None:
         """Bring a new file to the disk; ``final`` is its path within the archive.
 
         Raises
         ------
-        OSError
-            If the disk is full, say; ``SyncError`` if it did not confirm.
+        ArchiveError
+            If the disk is full, say.
         """
-        write_file(self._place(final), data)
+        with self._told():
+            write_file(self._place(final), data)
 
     def add_written(self, final: str, write: Callable[[Path], None]) -> None:
         """The same for something that writes its file itself."""
-        path = self._place(final)
-        write(path)
-        with open(path, "rb") as file:
-            _sync(file.fileno(), path)
+        with self._told():
+            path = self._place(final)
+            write(path)
+            with open(path, "rb") as file:
+                _sync(file.fileno(), path)
+
+    def commit(self, remove: Sequence[str] = ()) -> None:
+        """Swap: all at once for whoever reads the archive through this package.
+
+        Raises
+        ------
+        ArchiveError
+            If it could not be done, or (see ``unsure``) not be finished.
+        """
+        with self._told():
+            if len(self._rename) == 1 and not remove:
+                ((temporary, final),) = self._rename.items()
+                self.unsure = True
+                (self.folder / temporary).rename(self.folder / final)
+                sync_folder((self.folder / final).parent)
+            elif self._rename or remove:
+                _sync_days(self.folder, self._rename)
+                manifest = _temporary()
+                said = msgspec.json.encode(Manifest(rename=self._rename, remove=list(remove)))
+                write_file(self.folder / manifest, said)
+                self.unsure = True
+                (self.folder / manifest).rename(self.folder / MANIFEST)
+                sync_folder(self.folder)
+                apply_manifest(self.folder)
+            self.unsure = False
+            self._rename.clear()
+
+    def abandon(self) -> None:
+        """Take back what is not decided."""
+        if not self.unsure:
+            for path in self.folder.glob(f"{TEMPORARY}*"):
+                path.unlink()
+            for temporary in self._rename:
+                (self.folder / temporary).unlink(missing_ok=True)
+            for day in self._days:
+                if not any(day.iterdir()):
+                    day.rmdir()
 
     def _place(self, final: str) -> Path:
         day, _, _ = final.rpartition("/")
         temporary = f"{day}/{_temporary()}" if day else _temporary()
-        if day:
-            make_day(self.folder, day)
+        if day and not (self.folder / day).is_dir():
+            (self.folder / day).mkdir()
+            self._days.add(self.folder / day)
+            sync_folder(self.folder)
         self._rename[temporary] = final
         return self.folder / temporary
 
-    def commit(self, remove: Sequence[str] = ()) -> None:
-        """Swap: all at once for whoever reads the archive through this package."""
-        if len(self._rename) == 1 and not remove:
-            ((temporary, final),) = self._rename.items()
-            self.decided = True
-            (self.folder / temporary).rename(self.folder / final)
-            sync_folder((self.folder / final).parent)
-        elif self._rename or remove:
-            _sync_days(self.folder, self._rename)
-            manifest = _temporary()
-            said = msgspec.json.encode(Manifest(rename=self._rename, remove=list(remove)))
-            write_file(self.folder / manifest, said)
-            self.decided = True
-            (self.folder / manifest).rename(self.folder / MANIFEST)
-            sync_folder(self.folder)
-            apply_manifest(self.folder)
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            with told(self.folder):
+                yield
+        except ArchiveError as error:
+            self.unsure = self.unsure or isinstance(error.__cause__, SyncError)
+            raise
 
-    def abandon(self) -> None:
-        """Take back what is not decided."""
-        if not self.decided:
-            for temporary in self._rename:
-                (self.folder / temporary).unlink(missing_ok=True)
+
+@contextmanager
+def told(folder: Path) -> Iterator[None]:
+    """What the system says, in one sentence that names the archive."""
+    try:
+        yield
+    except OSError as error:
+        where = error.filename or folder
+        raise ArchiveError(
+            f"{folder} cannot be written: {where}: {error.strerror or error}; see to its space and its rights"
+        ) from error
 
 
 def _temporary() -> str:

@@ -19,9 +19,11 @@ and whoever opens the archive for writing next finishes it.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 
@@ -147,7 +149,10 @@ class Listing:
 
 def digest(data: bytes | memoryview | pa.Buffer) -> str:
     """96 bits that tell whether any bit of a file has changed."""
-    return blake2b(data, digest_size=12).hexdigest()
+    return _hash(data).hexdigest()
+
+
+_hash = partial(blake2b, digest_size=12)
 
 
 def segment_name(number: int, day: str, data: bytes | pa.Buffer) -> str:
@@ -177,49 +182,45 @@ def encode_segment(table: pa.Table, meta: Meta) -> pa.Buffer:
     return sink.getvalue()
 
 
-def open_verified(segment: Segment) -> tuple[pq.ParquetFile, Meta]:
-    """A segment whose bytes were found to be those that were written, and what it says.
+def verify(segment: Segment) -> None:
+    """Read a segment once and see that its bytes are those that were written.
 
     Raises
     ------
     ArchiveError
-        If it is damaged.
+        If they are not.
     FileNotFoundError
         If it is gone, because the archive was compacted since it was listed.
     """
     try:
-        data = segment.path.read_bytes()
+        with open(segment.path, "rb") as file:
+            found = hashlib.file_digest(file, _hash).hexdigest()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ArchiveError(f"{segment.path}: cannot be read: {error.strerror}") from None
-    if digest(data) != segment.digest:
+    if found != segment.digest:
         raise damaged(segment.path, "its bytes are not those that were written")
-    return _opened(segment.path, pa.BufferReader(data))
 
 
-def open_unverified(segment: Segment) -> tuple[pq.ParquetFile, Meta]:
-    """The same without reading more than is asked for; page checksums are still looked at.
+def open_segment(segment: Segment) -> tuple[pq.ParquetFile, Meta]:
+    """A segment, and what it says. Pages are checked when they are read, by Parquet's own means.
 
     Raises
     ------
     ArchiveError, FileNotFoundError
-        As :func:`open_verified`.
+        As :func:`verify`.
     """
-    return _opened(segment.path, str(segment.path))
-
-
-def _opened(path: Path, source: str | pa.BufferReader) -> tuple[pq.ParquetFile, Meta]:
     try:
-        file = pq.ParquetFile(source, page_checksum_verification=True)
+        file = pq.ParquetFile(segment.path, page_checksum_verification=True)
     except FileNotFoundError:
         raise
     except (OSError, pa.ArrowException) as error:
-        raise damaged(path, str(error)) from None
+        raise damaged(segment.path, str(error)) from None
     metadata = file.metadata.metadata or {}
     said = metadata.get(b"rtanalytics", b"")
     if digest(said).encode() != metadata.get(b"rtanalytics.sum"):
-        raise damaged(path, "its description is not the one that was written")
+        raise damaged(segment.path, "its description is not the one that was written")
     return file, msgspec.json.decode(said, type=Meta)
 
 

@@ -32,12 +32,12 @@ from rtanalytics.archive.files import (
     Segment,
     damaged,
     listing,
-    open_unverified,
-    open_verified,
+    open_segment,
     read_deleted,
+    verify,
 )
 
-_LIGHT = ("id", "rev", "op", "edited_at", "received_at")
+LIGHT = ("id", "rev", "op", "edited_at", "received_at")
 
 
 class Revision(NamedTuple):
@@ -78,7 +78,7 @@ class Reader:
         self.folder = folder
         self.skip = skip
         self.damaged: dict[Path, str] = {}
-        self._verified: set[Path] = set()
+        self._verified: set[str] = set()
         self._meta: dict[str, Meta] = {}
 
     def refresh(self) -> tuple[list[Segment], Deleted]:
@@ -95,6 +95,9 @@ class Reader:
                 self._bad(path, ArchiveError(f"{path} is no segment of this archive; move it away"))
             try:
                 sound = [s for s in found.segments if not self.skip or self._sound(s)]
+                names = {s.name for s in sound}
+                self._verified &= names
+                self._meta = {name: meta for name, meta in self._meta.items() if name in names}
                 return sound, self._deleted(found.deleted)
             except FileNotFoundError:
                 continue  # compacted since it was listed
@@ -102,7 +105,7 @@ class Reader:
     def meta(self, segment: Segment) -> Meta:
         """What a segment says of itself."""
         if segment.name not in self._meta:
-            self._meta[segment.name] = open_unverified(segment)[1]
+            self._meta[segment.name] = open_segment(segment)[1]
         return self._meta[segment.name]
 
     def open(self, segment: Segment) -> pq.ParquetFile:
@@ -115,10 +118,10 @@ class Reader:
         FileNotFoundError
             If it was compacted since it was listed.
         """
-        known = segment.path in self._verified
-        file, meta = open_unverified(segment) if known else open_verified(segment)
-        self._verified.add(segment.path)
-        self._meta[segment.name] = meta
+        if segment.name not in self._verified:
+            verify(segment)
+            self._verified.add(segment.name)
+        file, self._meta[segment.name] = open_segment(segment)
         return file
 
     def table(self, segment: Segment, columns: Sequence[str] | None = None) -> pa.Table:
@@ -146,7 +149,7 @@ class Reader:
     def _sound(self, segment: Segment) -> bool:
         if segment.path in self.damaged:
             return False
-        if segment.path not in self._verified:
+        if segment.name not in self._verified:
             try:
                 self.open(segment)
             except ArchiveError as error:
@@ -212,9 +215,8 @@ class Fold:
     def as_it_is(self, day: str) -> bool:
         """True if the day's segments, read one after the other, are its current state."""
         mine = self.of_day(day)
-        if not all(self.reader.meta(self.segments[i]).compacted for i in mine):
-            return False
-        return not any(i in self.gone for i in mine) and not any(s[0] in mine for s in self.edits)
+        touched = self.gone.keys() | {slot[0] for slot in self.edits}
+        return touched.isdisjoint(mine) and all(self.reader.meta(self.segments[i]).compacted for i in mine)
 
     def rows(self) -> int:
         """How many ids are shown."""
@@ -297,43 +299,45 @@ def fold(reader: Reader, segments: list[Segment], deleted: Deleted) -> Fold:
     fresh = [i for i, s in enumerate(segments) if not reader.meta(s).compacted]
     if not fresh:
         return out
-    parts = [reader.table(segments[i], _LIGHT) for i in fresh]
+    parts = [reader.table(segments[i], ("id", "op")) for i in fresh]
     rows = pa.concat_tables(parts)
-    where = np.repeat(fresh, [p.num_rows for p in parts])
-    row = np.concatenate([np.arange(p.num_rows) for p in parts])
-
-    ids = rows.column("id")
-    codes = ids.combine_chunks().dictionary_encode()
-    codes = codes if isinstance(codes, pa.Array) else codes.unify_dictionaries().combine_chunks()
+    codes = rows.column("id").combine_chunks().dictionary_encode()
     names, code = codes.dictionary, np.asarray(codes.indices)
     look = np.bincount(code, minlength=len(names)) > 1
     look[code[np.asarray(pc.equal(rows.column("op"), "delete"))]] = True
     if out.deleted:
         look |= np.asarray(pc.is_in(names, value_set=pa.array(list(out.deleted), pa.string())))
 
-    known: list[tuple[int, list[int], pa.Table]] = []
+    current: dict[str, tuple[Slot, Slot, Revision]] = {}
     for i, segment in enumerate(segments):
         if reader.meta(segment).compacted:
             hit = pc.index_in(reader.table(segment, ["id"]).column("id"), value_set=names)
             at = np.flatnonzero(np.asarray(hit.is_valid()))
-            if len(at):
-                look[np.asarray(hit.take(at))] = True
-                known.append((i, at.tolist(), reader.table(segment, _LIGHT).take(at)))
-
-    current: dict[str, tuple[Slot, Slot, Revision]] = {}
-    for i, numbers, table in known:
-        for number, (id_, revision) in zip(numbers, revisions(table), strict=True):
-            current[id_] = ((i, number), (i, number), revision)
-    pick = np.flatnonzero(look[code])
-    chosen = zip(where[pick].tolist(), row[pick].tolist(), revisions(rows.take(pick)), strict=True)
-    for i, number, (id_, revision) in chosen:
-        _step(out, current, (i, number), id_, revision)
+            look[np.asarray(hit.take(at))] = True
+            for slot, id_, revision in _looked_up(reader, segments, i, at):
+                current[id_] = (slot, slot, revision)
+    start = 0
+    for i, part in zip(fresh, parts, strict=True):
+        at = np.flatnonzero(look[code[start : start + part.num_rows]])
+        start += part.num_rows
+        for slot, id_, revision in _looked_up(reader, segments, i, at):
+            _step(out, current, slot, id_, revision)
     for first, shown, revision in current.values():
         if shown != first:
             out.edits[first] = (shown, revision.made_at)
     for numbers in out.gone.values():
         numbers.sort()
     return out
+
+
+def _looked_up(
+    reader: Reader, segments: list[Segment], i: int, at: np.ndarray[tuple[int], np.dtype[np.int64]]
+) -> Iterator[tuple[Slot, str, Revision]]:
+    """The rows ``at`` of a segment, looked at one by one."""
+    if len(at):
+        rows = reader.table(segments[i], LIGHT).take(at)
+        for row, (id_, revision) in zip(at.tolist(), revisions(rows), strict=True):
+            yield (i, row), id_, revision
 
 
 def _step(

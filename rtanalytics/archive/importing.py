@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rtanalytics.archive.fold import Reader, Revision, fold, revisions
+from rtanalytics.archive.fold import LIGHT, Reader, Revision, fold, revisions
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
 
@@ -115,9 +115,7 @@ class _Known:
         if edits and segments:
             state = fold(reader, segments, deleted)
             self._deleted = state.deleted
-            self._state = pa.concat_tables(
-                [state.day(day, ["id", "rev", "op", "edited_at", "received_at"]) for day in state.days]
-            )
+            self._state = pa.concat_tables([state.day(day, LIGHT) for day in state.days])
             self._ids = [self._state.column("id")]
         else:
             self._ids = [reader.table(segment, ["id"]).column("id") for segment in segments]

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from rtanalytics.archive.about import RecordingMeta
 from rtanalytics.archive.columns import to_table
-from rtanalytics.archive.commit import Swap, SyncError, apply_manifest, sweep, sync_folder
+from rtanalytics.archive.commit import Swap, apply_manifest, sweep, sync_folder, told
 from rtanalytics.archive.compact import compact_into
 from rtanalytics.archive.files import (
     DAMAGED,
@@ -77,8 +77,8 @@ class ArchiveWriter:
         self._number = 1
         self._failure: str | None = None
         self._pid = os.getpid()
-        with _told(self.folder):
-            _claim(self.folder)
+        with told(self.folder):
+            self._new = _claim(self.folder)
             self._lock = _Lock(self.folder)
             try:
                 apply_manifest(self.folder)
@@ -97,7 +97,10 @@ class ArchiveWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(tidy=error is not None and self._new)
+        if self._new and error is not None and not any(self.folder.iterdir()):
+            # Whatever went wrong, an archive that was never written to need not stay.
+            self.folder.rmdir()
 
     def close(self, *, tidy: bool = False) -> None:
         """Let others write; what was appended is on the disk already.
@@ -225,15 +228,11 @@ class ArchiveWriter:
             raise ArchiveError(f"{self.folder}: a forked process must open a writer of its own")
         swap = Swap(self.folder)
         try:
-            with _told(self.folder):
-                yield swap
+            yield swap
         except BaseException as error:
-            unsure = swap.decided or isinstance(error.__cause__, SyncError)
-            if unsure:
-                # Whether it is in the archive is told by the disk alone, when it is read again.
+            if swap.unsure:
                 self._failure = f"{self.folder}: writing failed before ({error}); open the archive again"
-            else:
-                swap.abandon()
+            swap.abandon()
             raise
 
     def _put(self, swap: Swap, table: pa.Table, positions: dict[str, str]) -> None:
@@ -294,29 +293,19 @@ class Transaction:
         self._put(table)
 
 
-@contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """What the system says, in one sentence that names the archive."""
-    try:
-        yield
-    except OSError as error:
-        what = error.strerror or str(error)
-        where = error.filename or folder
-        advice = "; nothing was added" if not isinstance(error, SyncError) else ""
-        raise ArchiveError(f"{folder}: cannot be written ({where}: {what}){advice}") from error
-
-
-def _claim(folder: Path) -> None:
-    """Make the folder, or see that it is an archive or empty."""
+def _claim(folder: Path) -> bool:
+    """Make the folder, or see that it is an archive or empty; true if it was made."""
     if not folder.exists():
         folder.mkdir(parents=True)
         sync_folder(folder.parent)
-    elif not is_archive(folder):
+        return True
+    if not is_archive(folder):
         for entry in os.scandir(folder):
             if not entry.name.startswith("."):
                 raise ArchiveError(
                     f"{folder} is no archive: it holds {entry.name!r}; name a folder that is new or empty"
                 )
+    return False
 
 
 class _Lock:

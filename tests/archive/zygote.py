@@ -1,0 +1,96 @@
+"""A process that has everything imported and forks a writer on request, so that many can be killed.
+
+Reads a JSON object a line, answers with the writer's exit status when it has ended, however it
+did. ``kill_at`` makes the writer kill itself (SIGKILL) just before its n-th change to the file
+system; ``kill_after`` has it killed after so many seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from datetime import timedelta
+from typing import Any
+
+from rtanalytics.archive import ArchiveWriter
+from rtanalytics.event import Event
+from rtanalytics.feed import Delivery
+from tests.build import BASE, event
+
+CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
+
+
+def said(n: int) -> Event:
+    """Event number ``n`` of a stream that has no end: 20 an hour, so a day has 480."""
+    return event(n, created_at=BASE + timedelta(minutes=3 * n), producer="p", seq=n)
+
+
+def batch(start: int, end: int) -> list[Delivery]:
+    """Events ``start`` to ``end - 1``; a position is the number of the next one."""
+    return [Delivery(n + 1, said(n)) for n in range(start, end)]
+
+
+def record(folder: str, until: int, seed: int, largest: int = 80) -> None:
+    """A recorder: goes on from where the archive says it is, and compacts now and then."""
+    dice = random.Random(seed)
+    with ArchiveWriter(folder) as writer:
+        n = int(writer.positions.get("events", 0))
+        while n < until:
+            end = min(until, n + dice.randint(1, largest))
+            writer.append(batch(n, end))
+            n = end
+            if dice.random() < 0.2:
+                writer.compact()
+
+
+def append(folder: str, start: int, end: int) -> None:
+    with ArchiveWriter(folder) as writer:
+        writer.append(batch(start, end))
+
+
+def compact(folder: str) -> None:
+    with ArchiveWriter(folder) as writer:
+        writer.compact()
+
+
+def transaction(folder: str, start: int, end: int) -> None:
+    with ArchiveWriter(folder) as writer, writer.transaction() as bulk:
+        bulk.add(said(n) for n in range(start, end))
+
+
+def _die_at(change: int) -> None:
+    left = change
+
+    def watch(name: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        writes = name == "open" and isinstance(arguments[1], str) and set(arguments[1]) & set("xw")
+        if name in CHANGES or writes:
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(watch)
+
+
+def main() -> None:
+    for line in sys.stdin:
+        wanted = json.loads(line)
+        change, seconds = wanted.pop("kill_at", None), wanted.pop("kill_after", None)
+        pid = os.fork()
+        if pid == 0:
+            if change is not None:
+                _die_at(change)
+            globals()[wanted.pop("do")](**wanted)
+            os._exit(0)
+        if seconds is not None:
+            time.sleep(seconds)
+            os.kill(pid, signal.SIGKILL)  # it is ours until we have waited for it
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -191,13 +191,9 @@ def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendB
     say = console()
     say.print()
     say.print(f"replayed  {sums.played:>7,} events into Redis")
-    say.print(
-        f"recorded  {sums.recorded:>7,} events into Parquet, {len(kept):,} in the archive, texts equal: {_yes(same)}"
-    )
+    say.print(f"recorded  {sums.recorded:>7,} events into Parquet, archive equals recording: {_yes(same)}")
     say.print(f"followed  {len(sums.followed):>7,} events, none twice")
-    say.print(
-        f"trends    {len(told):>7,} bins live, {len(batch):,} in one batch over the archive, equal: {_yes(told == batch)}"
-    )
+    say.print(f"trends    {len(told):>7,} bins, equal to one batch over the archive: {_yes(told == batch)}")
     say.print()
     say.print(Text("what people talked about", style="bold"))
     best = sorted((t for bin in told for t in bin.trends), key=lambda t: -t.score)

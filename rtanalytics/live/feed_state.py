@@ -1,0 +1,414 @@
+"""The newest messages of a feed, in their current form, with exact counters."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import NotRequired, TypedDict
+
+from rtanalytics.event import Event, is_web_url, repair
+from rtanalytics.feed import Delivery, Item, Reset, Status
+from rtanalytics.live.appearance import Appearance, appearance
+from rtanalytics.live.status import StatusLine, iso, status_line
+
+__all__ = ["DRAWN", "Counters", "FeedState", "Patch", "Row", "row_of"]
+
+DRAWN = 200
+"""Rows that one patch adds at most: what a front end draws at once without stalling."""
+
+_TEXT, _TITLE, _NAME, _TAGS = 2_000, 300, 80, 12
+_KNOWN = 50_000
+
+
+class Row(TypedDict):
+    """One message as plain fields; everything but ``n`` and ``edited`` is text from outside.
+
+    ``n`` grows with arrival and orders rows. ``url`` is http or https, or None. ``created`` is
+    ISO 8601, UTC. Texts are cut (``text`` at 2,000 characters) and otherwise as they came.
+    """
+
+    id: str
+    n: int
+    source: str
+    type: str
+    author: str
+    handle: str
+    title: str
+    text: str
+    url: str | None
+    created: str
+    tags: list[str]
+    edited: bool
+
+
+class Counters(TypedDict):
+    """What was delivered since the view began, or since the feed was last reset.
+
+    ``total`` counts every event, edits and deletes included; ``sources`` divides it by source;
+    ``edits``, ``deletes`` and ``muted`` (by authors who are not shown) are parts of it.
+    """
+
+    total: int
+    sources: dict[str, int]
+    edits: int
+    deletes: int
+    muted: int
+
+
+class Patch(TypedDict):
+    """What has changed since the last patch.
+
+    Whoever applies it forgets everything first if ``reset`` is true, then takes out ``removed``
+    (ids), replaces ``changed``, adds ``added`` (newest first), and keeps the ``cap`` rows of the
+    largest ``n``. ``looks`` brings the appearance of sources that are new. ``waiting`` events
+    came while the view stands still; ``skipped`` ones went by undrawn since the beginning, and
+    ``sampled`` says that some of them did just now.
+    """
+
+    reset: bool
+    added: list[Row]
+    changed: list[Row]
+    removed: list[str]
+    cap: int
+    counters: Counters
+    looks: dict[str, Appearance]
+    paused: bool
+    waiting: int
+    skipped: int
+    sampled: bool
+    filter: dict[str, list[str] | str]
+    status: NotRequired[StatusLine]
+
+
+@dataclass(slots=True)
+class _Held:
+    n: int
+    event: Event
+    edited: bool = False
+    said: str | None = None
+
+    def says(self, words: list[str]) -> bool:
+        if self.said is None:
+            e = self.event
+            name = e.author.name if e.author and e.author.name else ""
+            self.said = "\n".join((e.handle, name, e.title or "", e.text or "", *e.tags)).casefold()
+        return all(word in self.said for word in words)
+
+
+class FeedState:
+    """Folds deliveries into the newest ``cap`` messages as they are now.
+
+    An edit replaces a message where it stands, a delete takes it out, a muted author's messages
+    are not shown. While paused nothing new appears, but nothing is lost either, and what is
+    deleted goes at once.
+
+    Parameters
+    ----------
+    cap : int
+        Rows shown at most.
+    mute : collection of str
+        Handles whose messages are not shown; case does not matter.
+
+    Raises
+    ------
+    ValueError
+        If ``cap`` is below 1.
+
+    Notes
+    -----
+    Not locked: whoever calls it from two threads holds a lock. Besides the rows that are shown
+    it keeps four times as many older ones, so that a filter or a delete finds others to show.
+    An edit that does not say that it is one (``op`` "create" again) is recognised among the
+    newest 50,000 ids.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> nine = datetime(2026, 5, 15, 9, tzinfo=UTC)
+    >>> said = [Event(id=f"irc:x:{n}", source="irc", text=f"hello {n}", created_at=nine) for n in range(3)]
+    >>> state = FeedState(cap=2)
+    >>> patch = state.apply(Delivery(n, event) for n, event in enumerate(said))
+    >>> [row["text"] for row in patch["added"]], patch["counters"]["total"]
+    (['hello 2', 'hello 1'], 3)
+    """
+
+    def __init__(self, cap: int = 200, mute: Collection[str] = ()) -> None:
+        if cap < 1:
+            raise ValueError(f"cap is {cap}; a view shows at least one row")
+        self.cap = cap
+        self._muted = {handle.lstrip("@").casefold() for handle in mute}
+        self._sources: frozenset[str] = frozenset()
+        self._text = ""
+        self._words: list[str] = []
+        self._paused = False
+        self._n = 0
+        self._begin()
+        self._cleared = False
+
+    def _begin(self) -> None:
+        self._held: dict[str, _Held] = {}
+        self._later: dict[str, _Held] = {}
+        self._known: dict[str, None] = {}
+        self._shown: dict[str, tuple[int, Event]] = {}
+        self._fresh: deque[int] = deque()
+        self._looks: dict[str, Appearance] = {}
+        self._new_looks: dict[str, Appearance] = {}
+        self._total = self._edits = self._deletes = self._hidden = 0
+        self._counts: dict[str, int] = {}
+        self._waiting = self._skipped = self._told_skipped = 0
+        self._cleared = self._dirty = True
+
+    # -- what comes in ---------------------------------------------------------------------
+
+    def apply(self, items: Iterable[Item], status: Status | None = None) -> Patch:
+        """Take items and tell what they changed."""
+        self.take(items)
+        patch = self.patch()
+        if status is not None:
+            patch["status"] = status_line(status)
+        return patch
+
+    def take(self, items: Iterable[Item]) -> None:
+        """Fold items in; a watermark changes nothing here, a reset forgets everything."""
+        for item in items:
+            if isinstance(item, Delivery):
+                self._take(item.event)
+            elif isinstance(item, Reset):
+                self._begin()
+
+    def _take(self, event: Event) -> None:
+        self._dirty = True
+        self._total += 1
+        self._counts[event.source] = self._counts.get(event.source, 0) + 1
+        if event.source not in self._looks:
+            self._looks[event.source] = self._new_looks[event.source] = appearance(event.source)
+        if self._is_muted(event):
+            self._hidden += 1
+        if event.op == "delete":
+            self._deletes += 1
+            self._held.pop(event.id, None)
+            self._later.pop(event.id, None)
+            self._know(event.id)
+            return
+        known = event.id in self._known
+        self._edits += known or event.op == "update"
+        self._know(event.id)
+        for held in (self._held, self._later):
+            if (row := held.get(event.id)) is not None:
+                held[event.id] = replace(row, event=event, edited=True, said=None)
+                return
+        if not known:
+            self._add(event)
+
+    def _know(self, event_id: str) -> None:
+        self._known.pop(event_id, None)
+        self._known[event_id] = None
+        if len(self._known) > _KNOWN:
+            del self._known[next(iter(self._known))]
+
+    def _add(self, event: Event) -> None:
+        self._n += 1
+        row = _Held(self._n, event, edited=event.op == "update")
+        rows = self._later if self._paused else self._held
+        rows[event.id] = row
+        self._waiting += self._paused
+        if self._eligible(row):
+            self._fresh.append(row.n)
+            if len(self._fresh) > self.cap:
+                self._fresh.popleft()
+                self._skipped += 1
+        if len(rows) > 5 * self.cap:
+            del rows[next(iter(rows))]
+
+    # -- what people choose ----------------------------------------------------------------
+
+    @property
+    def paused(self) -> bool:
+        """True while nothing new is shown."""
+        return self._paused
+
+    def pause(self) -> None:
+        """Show nothing new until :meth:`resume`; the feed goes on, and what waits is counted."""
+        self._paused = self._dirty = True
+
+    def resume(self) -> None:
+        """Show what came meanwhile: the newest of it, if it is more than fits."""
+        self._paused, self._dirty = False, True
+        self._held.update(self._later)
+        self._later = {}
+        self._waiting = 0
+        for event_id in list(islice(self._held, max(0, len(self._held) - 5 * self.cap))):
+            del self._held[event_id]
+
+    def filter(self, sources: Collection[str] | None = None, text: str | None = None) -> None:
+        """Show only some messages; what is not given stays as it is.
+
+        Parameters
+        ----------
+        sources : collection of str, optional
+            Show these only; all if it is empty.
+        text : str, optional
+            Words that a message must all have (in its text, title, tags or author's name),
+            whatever their case.
+        """
+        if sources is not None:
+            self._sources = frozenset(sources)
+        if text is not None:
+            self._text = text
+            self._words = text.casefold().split()
+        self._fresh.clear()
+        self._dirty = True
+
+    def mute(self, handle: str) -> None:
+        """Show nothing of this author any more."""
+        self._muted.add(handle.lstrip("@").casefold())
+        self._dirty = True
+
+    def unmute(self, handle: str) -> None:
+        """Show this author again."""
+        self._muted.discard(handle.lstrip("@").casefold())
+        self._dirty = True
+
+    def _is_muted(self, event: Event) -> bool:
+        return bool(self._muted) and event.handle.casefold() in self._muted
+
+    def _eligible(self, row: _Held) -> bool:
+        return (
+            (not self._sources or row.event.source in self._sources)
+            and not self._is_muted(row.event)
+            and (not self._words or row.says(self._words))
+        )
+
+    # -- what goes out ---------------------------------------------------------------------
+
+    @property
+    def dirty(self) -> bool:
+        """True if the next patch would tell something."""
+        return self._dirty
+
+    @property
+    def counters(self) -> Counters:
+        """Exact, however much was drawn."""
+        return {
+            "total": self._total,
+            "sources": dict(self._counts),
+            "edits": self._edits,
+            "deletes": self._deletes,
+            "muted": self._hidden,
+        }
+
+    def rows(self) -> list[Row]:
+        """What is shown now, newest first, as of the last patch."""
+        shown = sorted(self._shown.items(), key=lambda item: -item[1][0])
+        return [row_of(event, n, edited=self._was_edited(event_id)) for event_id, (n, event) in shown]
+
+    def newest(self) -> list[Row]:
+        """What the next patches will come to: the newest rows, newest first."""
+        return [row_of(row.event, row.n, edited=row.edited) for row in self._newest()]
+
+    def redraw(self) -> None:
+        """Tell everything in the next patch: whoever drew it so far has gone."""
+        self._cleared = self._dirty = True
+
+    def everything(self) -> Patch:
+        """A patch for somebody who has nothing; what others are told next does not change."""
+        patch = self._message()
+        patch["reset"], patch["added"], patch["looks"] = True, self.rows(), dict(self._looks)
+        return patch
+
+    def patch(self) -> Patch:
+        """What has changed since the last call."""
+        patch = self._message()
+        patch["reset"] = self._cleared
+        if self._cleared:
+            self._shown = {}
+        patch["removed"] = [
+            i for i in self._shown if (h := self._held.get(i)) is None or not self._eligible(h)
+        ]
+        for event_id in patch["removed"]:
+            del self._shown[event_id]
+        desired = self._newest()
+        missing = [row for row in desired if row.event.id not in self._shown][:DRAWN]
+        for event_id, (_, event) in self._shown.items():
+            now = self._held[event_id]
+            if now.event is not event:
+                self._shown[event_id] = now.n, now.event
+                patch["changed"].append(row_of(now.event, now.n, edited=now.edited))
+        for row in missing:
+            self._shown[row.event.id] = row.n, row.event
+            patch["added"].append(row_of(row.event, row.n, edited=row.edited))
+        if len(self._shown) > self.cap:
+            keep = sorted(self._shown.items(), key=lambda item: -item[1][0])[: self.cap]
+            self._shown = dict(keep)
+        passed = self._account(desired, {row.n for row in missing})
+        patch["skipped"], patch["sampled"] = self._skipped, passed > 0
+        patch["looks"] = dict(self._looks) if self._cleared else self._new_looks
+        self._new_looks = {}
+        self._cleared = False
+        self._dirty = len(missing) == DRAWN
+        return patch
+
+    def _newest(self) -> list[_Held]:
+        rows = (row for row in reversed(self._held.values()) if self._eligible(row))
+        return list(islice(rows, self.cap))
+
+    def _account(self, desired: list[_Held], drawn: set[int]) -> int:
+        """Count what was overtaken before it could be drawn; returns how many that were."""
+        left = [n for n in self._fresh if n not in drawn]
+        floor = desired[-1].n if len(desired) == self.cap and not self._paused else 0
+        self._fresh = deque(n for n in left if n > floor)
+        self._skipped += len(left) - len(self._fresh)
+        if self._paused:
+            return 0
+        passed, self._told_skipped = self._skipped - self._told_skipped, self._skipped
+        return passed
+
+    def _was_edited(self, event_id: str) -> bool:
+        row = self._held.get(event_id)
+        return row is not None and row.edited
+
+    def _message(self) -> Patch:
+        return {
+            "reset": False,
+            "added": [],
+            "changed": [],
+            "removed": [],
+            "cap": self.cap,
+            "counters": self.counters,
+            "looks": {},
+            "paused": self._paused,
+            "waiting": self._waiting,
+            "skipped": self._skipped,
+            "sampled": False,
+            "filter": {"sources": sorted(self._sources), "text": self._text},
+        }
+
+
+def row_of(event: Event, n: int = 0, *, edited: bool = False) -> Row:
+    """The fields of an event that a view shows.
+
+    Nothing is escaped: it is data, and whoever draws it makes text nodes of it.
+    """
+    author = event.author
+    name = (author.name or author.handle) if author else ""
+    return {
+        "id": event.id,
+        "n": n,
+        "source": event.source,
+        "type": repair(event.type),
+        "author": _cut(name, _NAME),
+        "handle": _cut(event.handle, _NAME),
+        "title": _cut(event.title or "", _TITLE),
+        "text": _cut(event.text or "", _TEXT),
+        "url": repair(event.url) if event.url and is_web_url(event.url) else None,
+        "created": iso(event.said_at),
+        "tags": [_cut(tag, _NAME) for tag in event.tags[:_TAGS]],
+        "edited": edited,
+    }
+
+
+def _cut(text: str, longest: int) -> str:
+    text = repair(text)
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -1,0 +1,223 @@
+"""The topics of the newest bin, with where each came from."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal, TypedDict
+
+from rtanalytics.event import Event, repair
+from rtanalytics.live.feed_state import Row, row_of
+from rtanalytics.live.status import iso
+
+if TYPE_CHECKING:
+    from rtanalytics.topics import Trend, TrendBin
+
+__all__ = ["TopicRow", "TrendPatch", "TrendState"]
+
+_QUOTES = 3
+_LABEL = 120
+
+
+class TopicRow(TypedDict):
+    """One topic as a view shows it; texts are from outside.
+
+    ``id`` stays the same while the topic lasts. ``change`` compares with the bin before;
+    ``spark`` has its messages in the newest bins, oldest first, 0 where it did not trend.
+    ``score`` and ``expected`` are None where they are no finite number.
+    """
+
+    id: str
+    rank: int
+    label: str
+    terms: list[str]
+    score: float | None
+    expected: float | None
+    messages: int
+    authors: int
+    sources: dict[str, int]
+    talks: list[str]
+    change: Literal["new", "up", "down", "same"]
+    moved: int
+    spark: list[int]
+    quotes: list[Row]
+
+
+class TrendPatch(TypedDict):
+    """The newest bin, whole: there is little of it.
+
+    ``start`` and ``end`` are None before the first bin. ``earlier`` lists topics of the bins
+    before that trend no more, newest first, with the ``end`` of their last bin.
+    """
+
+    start: str | None
+    end: str | None
+    messages: int
+    topics: list[TopicRow]
+    earlier: list[dict[str, str]]
+
+
+@dataclass
+class _Topic:
+    id: str
+    label: str
+    terms: set[str]
+    seen: dict[datetime, int] = field(default_factory=dict)
+    ranks: dict[datetime, int] = field(default_factory=dict)
+
+
+class TrendState:
+    """Folds bins of trends into a ranking with a memory.
+
+    Where trends carry no ``id`` (identity is not followed), a topic is taken for one of the bin
+    before if they share a term or their label.
+
+    Parameters
+    ----------
+    bins : int
+        How many bins the sparklines span, and how long an earlier topic is remembered.
+    earlier : int
+        How many topics that trend no more are told.
+    """
+
+    def __init__(self, bins: int = 24, earlier: int = 5) -> None:
+        self.bins = bins
+        self.earlier = earlier
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: the feed was reset."""
+        self._topics: dict[str, _Topic] = {}
+        self._starts: deque[datetime] = deque(maxlen=self.bins)
+        self._numbered = 0
+        self._last: TrendPatch = {"start": None, "end": None, "messages": 0, "topics": [], "earlier": []}
+
+    def apply(
+        self, bins: Iterable[TrendBin], find: Callable[[str], Event | None] = lambda _: None
+    ) -> TrendPatch:
+        """Take bins in order and tell the ranking of the newest.
+
+        Parameters
+        ----------
+        bins : iterable of TrendBin
+            A bin that was told before replaces what it said; an older one is passed over.
+        find : callable
+            Gives the event of an id, or None: for the quotes.
+        """
+        for bin in bins:
+            if self._starts and bin.start < self._starts[-1]:
+                continue
+            self._take(bin, find)
+        return self._last
+
+    def retract(self, event_id: str) -> bool:
+        """Quote this message no more: it was deleted. True if it was quoted."""
+        quoted = False
+        for topic in self._last["topics"]:
+            left = [row for row in topic["quotes"] if row["id"] != event_id]
+            quoted |= len(left) < len(topic["quotes"])
+            topic["quotes"] = left
+        return quoted
+
+    def everything(self) -> TrendPatch:
+        """The newest bin."""
+        return self._last
+
+    def _take(self, bin: TrendBin, find: Callable[[str], Event | None]) -> None:
+        again = bool(self._starts) and bin.start == self._starts[-1]
+        if not again:
+            self._starts.append(bin.start)
+        before = self._starts[-2] if len(self._starts) > 1 else None
+        taken: set[str] = set()
+        rows = []
+        for trend in sorted(bin.trends, key=lambda t: t.rank):
+            topic = self._topic_of(trend, taken, bin.start if again else None, before)
+            taken.add(topic.id)
+            topic.label = trend.label
+            topic.terms = {term.casefold() for term in trend.terms}
+            topic.seen[bin.start], topic.ranks[bin.start] = trend.messages, trend.rank
+            rows.append(self._row(topic, trend, before, find))
+        self._forget(bin.start, taken)
+        self._last = {
+            "start": iso(bin.start),
+            "end": iso(bin.end),
+            "messages": bin.messages,
+            "topics": rows,
+            "earlier": self._gone(taken, bin),
+        }
+
+    def _topic_of(
+        self, trend: Trend, taken: set[str], again: datetime | None, before: datetime | None
+    ) -> _Topic:
+        if trend.id:
+            return self._topics.setdefault(trend.id, _Topic(trend.id, trend.label, set()))
+        terms, label = {term.casefold() for term in trend.terms}, trend.label.casefold()
+        known = [
+            topic
+            for topic in self._topics.values()
+            if topic.id not in taken
+            and (
+                topic.label.casefold() == label
+                or ({before, again} & topic.seen.keys() and topic.terms & terms)
+            )
+        ]
+        if known:
+            return max(known, key=lambda t: (t.label.casefold() == label, len(t.terms & terms)))
+        self._numbered += 1
+        topic = _Topic(f"topic-{self._numbered}", trend.label, set())
+        self._topics[topic.id] = topic
+        return topic
+
+    def _row(
+        self, topic: _Topic, trend: Trend, before: datetime | None, find: Callable[[str], Event | None]
+    ) -> TopicRow:
+        was = topic.ranks.get(before) if before else None
+        moved = 0 if was is None else was - trend.rank
+        change: Literal["new", "up", "down", "same"] = (
+            "new" if was is None else "up" if moved > 0 else "down" if moved < 0 else "same"
+        )
+        quotes = [event for i in trend.examples if (event := find(i)) is not None]
+        return {
+            "id": topic.id,
+            "rank": trend.rank,
+            "label": _short(trend.label),
+            "terms": [_short(term) for term in trend.terms],
+            "score": trend.score if math.isfinite(trend.score) else None,
+            "expected": trend.expected if math.isfinite(trend.expected) else None,
+            "messages": trend.messages,
+            "authors": trend.authors,
+            "sources": dict(trend.sources),
+            "talks": [_short(talk) for talk in trend.talks],
+            "change": change,
+            "moved": moved,
+            "spark": [topic.seen.get(start, 0) for start in self._starts],
+            "quotes": [row_of(event) for event in quotes[:_QUOTES]],
+        }
+
+    def _forget(self, start: datetime, taken: set[str]) -> None:
+        oldest = self._starts[0]
+        for topic in list(self._topics.values()):
+            if topic.id not in taken:
+                topic.seen.pop(start, None)
+                topic.ranks.pop(start, None)
+            topic.seen = {at: n for at, n in topic.seen.items() if at >= oldest}
+            topic.ranks = {at: n for at, n in topic.ranks.items() if at >= oldest}
+            if not topic.seen:
+                del self._topics[topic.id]
+
+    def _gone(self, taken: set[str], bin: TrendBin) -> list[dict[str, str]]:
+        width = bin.end - bin.start
+        gone = [t for t in self._topics.values() if t.id not in taken]
+        gone.sort(key=lambda t: (max(t.seen), -t.ranks[max(t.seen)]), reverse=True)
+        return [
+            {"id": t.id, "label": _short(t.label), "end": iso(max(t.seen) + width)}
+            for t in gone[: self.earlier]
+        ]
+
+
+def _short(text: str) -> str:
+    text = repair(text)
+    return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"

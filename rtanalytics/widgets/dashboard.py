@@ -1,0 +1,81 @@
+"""The wall: messages on the left, trends and talks on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rtanalytics.event import Event
+from rtanalytics.feed import Feed
+from rtanalytics.schedule import Schedule
+from rtanalytics.widgets.base import View, Wire, checked_mute
+from rtanalytics.widgets.parts import FeedPart, Part, TalkPart, TrendPart
+from rtanalytics.widgets.reader import as_source
+from rtanalytics.widgets.trending_view import WARM, trender_settings
+
+__all__ = ["Dashboard"]
+
+
+class Dashboard(View):
+    """Messages, trends and talks of one feed, which is read once for all of them.
+
+    Parameters
+    ----------
+    feed : Feed or iterable of Event
+        ``stream.follow()``, ``replay(recording, speed=60)``, or events. It is closed with the
+        view.
+    schedule : Schedule, optional
+        The talks; without them there is no panel for them.
+    trends : Feed or iterable of TrendBin, optional
+        Where a trender publishes; otherwise the trends are worked out from the feed.
+    cap : int
+        Messages shown at most; the counters count all.
+    mute : iterable of str
+        Handles whose messages are not shown and do not count for trends.
+    next_talks : int
+        How many of the coming talks to show.
+    title, height, timezone
+        See :class:`~rtanalytics.widgets.base.View`.
+    key : str
+        Names the feed if it is a plain iterable; two of one key replace one another.
+    **settings
+        Of :class:`~rtanalytics.topics.Trender`: ``algorithm``, ``bin``, ``top``, ``own``, ….
+
+    Raises
+    ------
+    TypeError
+        If a feed cannot be iterated over, or a setting is unknown.
+    ValueError
+        If ``cap`` is below 1, or a setting cannot be.
+    """
+
+    def __init__(
+        self,
+        feed: Feed | Iterable[Event],
+        schedule: Schedule | None = None,
+        trends: Feed | Iterable[Any] | None = None,
+        *,
+        cap: int = 200,
+        mute: Iterable[str] = (),
+        next_talks: int = 4,
+        title: str = "",
+        height: int = 720,
+        timezone: str | None = None,
+        key: str = "events",
+        **settings: Any,
+    ) -> None:
+        muted = checked_mute(mute)
+        trend_part = TrendPart(trender_settings(settings, schedule, muted))
+        parts: list[Part] = [FeedPart(cap, muted)]
+        draws = ["feed", "trends"]
+        if schedule is not None and len(schedule):
+            parts.append(TalkPart(schedule, next_talks))
+            draws.append("talks")
+        if trends is None:
+            wires = [Wire(as_source(feed, key), (*parts, trend_part), max(cap, WARM))]
+        else:
+            wires = [
+                Wire(as_source(feed, key), parts, cap),
+                Wire(as_source(trends, f"{key} trends"), (trend_part,), WARM),
+            ]
+        super().__init__(wires, draws=draws, title=title, height=height, timezone=timezone, schedule=schedule)

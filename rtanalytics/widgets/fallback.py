@@ -1,0 +1,91 @@
+"""What is shown where the widget cannot live: plain HTML in a saved notebook.
+
+No script, no style sheet, no picture; every text from outside is escaped, every link is http or
+https.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from rtanalytics.event import is_web_url
+from rtanalytics.live import Counters, Row, StatusLine, TalkPatch, TalkRow, TrendPatch, appearance
+
+__all__ = ["feed", "page", "talks", "trends"]
+
+_ROWS = 50
+
+
+def page(title: str, status: StatusLine, parts: Sequence[str]) -> str:
+    """The parts under one heading."""
+    said = " · ".join(
+        escape(word) for word in (status["label"], status["detail"], _time(status["at"])) if word
+    )
+    head = f"<p><strong>{escape(title)}</strong> <em>{said}</em></p>"
+    return "<div>" + head + "".join(parts) + "</div>"
+
+
+def feed(rows: Sequence[Row], counters: Counters) -> str:
+    """The newest rows as a table, and the counters."""
+    counts = [f"{counters['total']:,} events"]
+    counts += [f"{escape(appearance(s)['label'])} {n:,}" for s, n in counters["sources"].items()]
+    if not rows:
+        return f"<p>{' · '.join(counts)}</p>"
+    lines = "".join(
+        f"<tr><td>{escape(_time(row['created']))}</td><td>{escape(appearance(row['source'])['label'])}</td>"
+        f"<td>{escape(row['author'])}</td><td>{_body(row)}</td></tr>"
+        for row in rows[:_ROWS]
+    )
+    head = "<tr><th>time (UTC)</th><th>source</th><th>author</th><th>message</th></tr>"
+    return f"<p>{' · '.join(counts)}</p><table><thead>{head}</thead><tbody>{lines}</tbody></table>"
+
+
+def trends(told: TrendPatch) -> str:
+    """The ranking of the newest bin."""
+    if told["start"] is None:
+        return "<p>No bin is complete yet.</p>"
+    items = "".join(
+        f"<li><strong>{escape(topic['label'])}</strong> "
+        f"{topic['messages']:,} messages by {topic['authors']:,} people"
+        + (f" · during {escape(', '.join(topic['talks']))}" if topic["talks"] else "")
+        + "</li>"
+        for topic in told["topics"]
+    )
+    span = f"{_time(told['start'])} – {_time(told['end'])} UTC"
+    body = f"<ol>{items}</ol>" if items else "<p>Nothing stood out.</p>"
+    return f"<p>Trending, {escape(span)}</p>{body}"
+
+
+def talks(told: TalkPatch) -> str:
+    """Now and next as two lists."""
+    return _talks("On now", told["now"]) + _talks("Next", told["next"])
+
+
+def _talks(heading: str, rows: Sequence[TalkRow]) -> str:
+    if not rows:
+        return f"<p>{heading}: nothing</p>"
+    items = "".join(
+        f"<li>{escape(_time(talk['start']))} {_link(talk['title'], talk['url'])}"
+        + "".join(f" · {escape(word)}" for word in (", ".join(talk["speakers"]), talk["room"]) if word)
+        + "</li>"
+        for talk in rows
+    )
+    return f"<p>{heading}</p><ul>{items}</ul>"
+
+
+def _body(row: Row) -> str:
+    words = [_link(row["title"], row["url"])] if row["title"] else []
+    if row["text"] and row["text"] != row["title"]:
+        words.append(escape(row["text"]) if words else _link(row["text"], row["url"]))
+    return "<br>".join(words)
+
+
+def _link(text: str, url: str | None) -> str:
+    if url is None or not is_web_url(url):
+        return escape(text)
+    return f'<a href="{escape(url, quote=True)}" rel="noopener noreferrer" target="_blank">{escape(text)}</a>'
+
+
+def _time(moment: str | None) -> str:
+    return moment[:16].replace("T", " ") if moment else ""

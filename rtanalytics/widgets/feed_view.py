@@ -1,0 +1,64 @@
+"""The messages of a feed as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rtanalytics.event import Event
+from rtanalytics.feed import Feed
+from rtanalytics.widgets.base import View, Wire, checked_mute
+from rtanalytics.widgets.parts import FeedPart
+from rtanalytics.widgets.reader import as_source
+
+__all__ = ["FeedView"]
+
+
+class FeedView(View):
+    """The newest messages, with counters, filters and a status line.
+
+    Parameters
+    ----------
+    feed : Feed or iterable of Event
+        ``stream.follow()``, ``replay(recording, speed=60)``, or events. It is closed with the
+        view.
+    cap : int
+        Messages shown at most; the counters count all.
+    mute : iterable of str
+        Handles whose messages are not shown.
+    recent : int, optional
+        How many earlier messages to begin with; as many as fit, unless given. 0 begins where the
+        feed stands.
+    title, height, timezone
+        See :class:`~rtanalytics.widgets.base.View`.
+    key : str
+        Names the feed if it is a plain iterable; two of one key replace one another.
+
+    Raises
+    ------
+    TypeError
+        If ``feed`` cannot be iterated over.
+    ValueError
+        If ``cap`` is below 1 or the time zone unknown.
+    """
+
+    def __init__(
+        self,
+        feed: Feed | Iterable[Event],
+        cap: int = 200,
+        *,
+        mute: Iterable[str] = (),
+        recent: int | None = None,
+        title: str = "",
+        height: int = 560,
+        timezone: str | None = None,
+        key: str = "events",
+    ) -> None:
+        part = FeedPart(cap, checked_mute(mute))
+        wire = Wire(as_source(feed, key), (part,), cap if recent is None else recent)
+        super().__init__([wire], draws=["feed"], title=title, height=height, timezone=timezone)
+        self._feed_part = part
+
+    @property
+    def state(self) -> FeedPart:
+        """The part that holds what is shown."""
+        return self._feed_part

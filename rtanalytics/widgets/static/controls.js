@@ -1,0 +1,181 @@
+// The top of a view: title, status, time, counters; source chips, text filter, pause; the replay's bar.
+
+const SPEEDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800, "max"];
+
+class Heading {
+  constructor(context) {
+    this.context = context;
+    this.node = make("header", "rta-head");
+    const top = make("div", "rta-top");
+    this.title = make("div", "rta-title", context.model.get("title"));
+    this.status = make("span", "rta-status");
+    this.status.setAttribute("role", "status");
+    this.dot = make("span", "rta-dot");
+    this.word = make("span", "rta-word");
+    this.status.append(this.dot, this.word);
+    this.detail = make("span", "rta-detail");
+    this.time = make("span", "rta-now");
+    this.counters = make("span", "rta-counters");
+    this.total = make("b", "rta-total", "0");
+    this.rest = make("span", "rta-rest");
+    this.sampled = make("span", "rta-sampled", "sampled");
+    this.sampled.hidden = true;
+    if (this.title.textContent) top.append(this.title);
+    top.append(this.status, this.time, this.detail, make("span", "rta-gap"));
+    if (context.model.get("replays")) top.append(this.replayBar());
+    if (context.draws.includes("feed")) {
+      this.counters.append(this.total, make("span", "rta-rest", " events"), this.rest);
+      top.append(this.sampled, this.counters);
+    }
+    this.node.append(top);
+    if (context.draws.includes("feed")) this.node.append(this.filters());
+    this.chips = new Map();
+  }
+
+  filters() {
+    const bar = make("div", "rta-filters");
+    this.sources = make("div", "rta-chips");
+    this.sources.setAttribute("role", "group");
+    this.sources.setAttribute("aria-label", "Sources");
+    const search = make("label", "rta-search");
+    this.text = make("input");
+    this.text.type = "search";
+    this.text.placeholder = "Filter messages";
+    this.text.setAttribute("aria-label", "Filter messages by their words");
+    this.text.maxLength = 200;
+    search.append(icon("search"), this.text);
+    let waiting;
+    this.text.addEventListener("input", () => {
+      clearTimeout(waiting);
+      waiting = setTimeout(() => this.context.send({ kind: "filter", text: this.text.value }), 150);
+    });
+    bar.append(this.sources, search);
+    if (!this.context.model.get("replays")) {
+      this.pause = button("rta-button rta-pause", "Pause", "pause", () =>
+        this.context.send({ kind: this.paused ? "resume" : "pause" }),
+      );
+      bar.append(this.pause);
+    }
+    return bar;
+  }
+
+  replayBar() {
+    const bar = make("span", "rta-replay");
+    bar.setAttribute("role", "group");
+    bar.setAttribute("aria-label", "Replay");
+    const say = (action, value) => this.context.send({ kind: "replay", action, value });
+    this.play = button("rta-button rta-play", "Pause the replay", "pause", () => say(this.playing ? "pause" : "resume"));
+    this.speed = make("select", "rta-speed");
+    this.speed.setAttribute("aria-label", "Speed of the replay");
+    for (const speed of SPEEDS) this.speedOption(speed);
+    this.speed.addEventListener("change", () => {
+      say("speed", this.speed.value === "max" ? "max" : Number(this.speed.value));
+    });
+    bar.append(
+      button("rta-button rta-back", "Back one hour", "back", () => say("jump", -3600)),
+      this.play,
+      button("rta-button rta-ahead", "Ahead one hour", "ahead", () => say("jump", 3600)),
+      this.speed,
+    );
+    return bar;
+  }
+
+  speedOption(speed) {
+    const option = make("option", "", speed === "max" ? "max" : `×${speed}`);
+    option.value = String(speed);
+    this.speed.append(option);
+  }
+
+  setStatus(status) {
+    this.status.dataset.state = status.state;
+    this.word.textContent = status.label;
+    this.detail.textContent = status.detail || "";
+    this.detail.title = status.detail || "";
+  }
+
+  setReplay(replay) {
+    this.playing = replay.playing;
+    const label = replay.playing ? "Pause the replay" : "Play the replay";
+    this.play.title = label;
+    this.play.setAttribute("aria-label", label);
+    this.play.replaceChildren(icon(replay.playing ? "pause" : "play"));
+    const value = String(replay.speed);
+    if (!Array.from(this.speed.options).some((option) => option.value === value)) this.speedOption(replay.speed);
+    if (document.activeElement !== this.speed) this.speed.value = value;
+  }
+
+  tick(clock) {
+    this.time.textContent = clock.wall ? "" : clock.line.format(clock.now());
+    this.time.hidden = clock.wall;
+  }
+
+  setFeed(patch) {
+    const { counters } = patch;
+    this.total.textContent = number(counters.total);
+    const rest = [];
+    if (counters.edits) rest.push(`${number(counters.edits)} edited`);
+    if (counters.deletes) rest.push(`${number(counters.deletes)} deleted`);
+    if (counters.muted) rest.push(`${number(counters.muted)} muted`);
+    if (patch.waiting) rest.push(`${number(patch.waiting)} waiting`);
+    this.rest.textContent = rest.map((word) => ` · ${word}`).join("");
+    this.sampled.hidden = !patch.skipped;
+    if (patch.sampled) {
+      this.sampled.classList.remove("rta-over");
+      clearTimeout(this.calm);
+      this.calm = setTimeout(() => this.sampled.classList.add("rta-over"), 2000);
+    }
+    this.sampled.title = `${number(patch.skipped)} messages went by too fast to be drawn; the counters have them all`;
+    this.setChips(counters.sources, patch.filter);
+    if (this.pause && patch.paused !== this.paused) {
+      this.paused = patch.paused;
+      const label = patch.paused ? "Go on" : "Pause";
+      this.pause.title = label;
+      this.pause.setAttribute("aria-label", label);
+      this.pause.setAttribute("aria-pressed", String(patch.paused));
+      this.pause.replaceChildren(icon(patch.paused ? "play" : "pause"));
+    }
+    if (document.activeElement !== this.text) this.text.value = patch.filter.text;
+  }
+
+  setChips(counts, filter) {
+    const chosen = new Set(filter.sources);
+    for (const [source, chip] of this.chips) {
+      if (!(source in counts)) {
+        chip.node.remove();
+        this.chips.delete(source);
+      }
+    }
+    for (const [source, count] of Object.entries(counts)) {
+      let chip = this.chips.get(source);
+      if (!chip) {
+        chip = this.chip(source);
+        this.chips.set(source, chip);
+        this.sources.append(chip.node);
+      }
+      chip.count.textContent = number(count);
+      chip.node.setAttribute("aria-pressed", String(chosen.has(source)));
+      chip.node.classList.toggle("rta-dim", chosen.size > 0 && !chosen.has(source));
+    }
+    this.chosen = chosen;
+  }
+
+  chip(source) {
+    const look = this.context.looks.get(source) || PLAIN_LOOK;
+    const node = button("rta-chip", `Only ${look.label}`, look.icon, () => {
+      const next = new Set(this.chosen);
+      if (!next.delete(source)) next.add(source);
+      this.context.send({ kind: "filter", sources: [...next] });
+    });
+    node.style.setProperty("--h", look.hue);
+    node.removeAttribute("aria-label");
+    const count = make("b", "", "0");
+    node.append(make("span", "rta-chip-name", look.label), count);
+    return { node, count };
+  }
+
+  // A topic was chosen: show what is said about it; again, or an empty text, shows everything.
+  ask(text) {
+    this.text.value = this.text.value === text ? "" : text;
+    this.context.send({ kind: "filter", text: this.text.value });
+  }
+}

@@ -1,0 +1,152 @@
+// The messages, newest first.
+
+const FADING = 40; // more rows at once are not faded in: that would be a flicker
+
+class FeedPanel {
+  constructor(context) {
+    this.context = context;
+    this.node = make("section", "rta-feed");
+    this.list = make("div", "rta-list");
+    this.list.setAttribute("role", "feed");
+    this.list.setAttribute("aria-live", "off"); // a flood read aloud helps nobody
+    this.list.setAttribute("aria-label", "Messages");
+    this.list.tabIndex = 0;
+    this.empty = make("div", "rta-empty");
+    this.empty.append(icon("post"), make("p", "", "Nothing said yet."), make("small", "", "Messages appear here as they come."));
+    this.node.append(this.empty, this.list);
+    this.rows = new Map();
+  }
+
+  apply(patch, fresh) {
+    for (const [source, look] of Object.entries(patch.looks)) this.context.looks.set(source, look);
+    if (patch.reset) {
+      this.rows.clear();
+      this.list.replaceChildren();
+    }
+    for (const id of patch.removed) this.drop(id);
+    for (const row of patch.changed) {
+      const old = this.rows.get(row.id);
+      if (!old) continue;
+      const next = this.build(row);
+      old.node.replaceWith(next.node);
+      this.rows.set(row.id, next);
+    }
+    this.add(patch.added, fresh && patch.added.length <= FADING);
+    this.trim(patch.cap);
+    const filtered = patch.filter.text || patch.filter.sources.length > 0;
+    this.empty.hidden = this.rows.size > 0;
+    this.empty.children[1].textContent = filtered && patch.counters.total ? "No message matches the filter." : "Nothing said yet.";
+    this.empty.children[2].hidden = Boolean(filtered && patch.counters.total);
+  }
+
+  add(added, fading) {
+    const built = [];
+    for (const row of added) {
+      this.drop(row.id);
+      const next = this.build(row);
+      if (fading) next.node.classList.add("rta-fresh");
+      this.rows.set(row.id, next);
+      built.push(next);
+    }
+    const newest = this.list.firstElementChild;
+    const top = newest ? Number(newest.dataset.n) : -1;
+    const above = document.createDocumentFragment();
+    for (const next of built) {
+      if (Number(next.node.dataset.n) > top) above.append(next.node);
+      else this.insert(next.node);
+    }
+    this.list.prepend(above);
+  }
+
+  // One that is older than what is shown: it had to make room, and has it again.
+  insert(node) {
+    const n = Number(node.dataset.n);
+    for (const other of this.list.children) {
+      if (Number(other.dataset.n) < n) {
+        other.before(node);
+        return;
+      }
+    }
+    this.list.append(node);
+  }
+
+  drop(id) {
+    const old = this.rows.get(id);
+    if (old) {
+      old.node.remove();
+      this.rows.delete(id);
+    }
+  }
+
+  trim(cap) {
+    while (this.list.childElementCount > cap) {
+      const last = this.list.lastElementChild;
+      this.rows.delete(last.rtaId);
+      last.remove();
+    }
+  }
+
+  build(row) {
+    const look = this.context.looks.get(row.source) || { ...PLAIN_LOOK, label: row.source };
+    const node = make("article", "rta-row");
+    node.dataset.n = row.n;
+    node.rtaId = row.id;
+    node.style.setProperty("--h", look.hue);
+    const face = make("span", "rta-face", initials(row.author));
+    face.setAttribute("aria-hidden", "true");
+    const badge = make("span", "rta-badge");
+    badge.append(icon(look.icon));
+    face.append(badge);
+    const body = make("div", "rta-body");
+    const by = make("div", "rta-by");
+    const author = make("bdi", "rta-author", row.author || "somebody");
+    by.append(author);
+    if (row.handle && row.handle !== row.author) by.append(make("bdi", "rta-handle", `@${row.handle}`));
+    if (row.type === "repost" || row.type === "reply") by.append(icon(row.type));
+    const source = make("bdi", "rta-source", look.label);
+    source.title = row.source;
+    const time = make("time", "rta-time");
+    time.dateTime = row.created;
+    const said = Date.parse(row.created);
+    time.title = this.context.clock.full.format(said);
+    by.append(source, make("span", "rta-gap"));
+    if (row.edited) by.append(make("span", "rta-edited", "edited"));
+    by.append(time);
+    body.append(by);
+    const told = row.title && row.title !== row.text;
+    if (told) {
+      const title = linked(row.url, row.title, "rta-headline");
+      title.dir = "auto";
+      body.append(title);
+    }
+    if (row.text) body.append(prose(row.text, "rta-text"));
+    const text = (row.text || "").toLowerCase();
+    const tags = row.tags.filter((tag) => !text.includes(`#${tag.toLowerCase()}`));
+    if (tags.length) {
+      const list = make("div", "rta-tags");
+      for (const tag of tags) list.append(make("bdi", "rta-tag", `#${tag}`));
+      body.append(list);
+    }
+    if (row.url && !told) {
+      // the time is where people look for the way to the original
+      const way = linked(row.url, "", "rta-way");
+      time.replaceWith(way);
+      way.append(time);
+    }
+    node.append(face, body);
+    const built = { node, time, said };
+    this.date(built);
+    return built;
+  }
+
+  date({ time, said }) {
+    const { clock } = this.context;
+    const ago = clock.ago(said);
+    const text = ago.endsWith("d") || !ago ? clock.at(said) : `${ago} · ${clock.at(said)}`;
+    if (time.textContent !== text) time.textContent = text;
+  }
+
+  tick() {
+    for (const built of this.rows.values()) this.date(built);
+  }
+}

@@ -1,0 +1,92 @@
+// What is on, how far it is, and what comes next.
+
+class TalksPanel {
+  constructor(context) {
+    this.context = context;
+    this.node = make("section", "rta-panel rta-talks");
+    this.now = this.list("On now");
+    this.next = this.list("Next");
+    this.cards = new Map();
+  }
+
+  list(heading) {
+    const head = make("div", "rta-panel-head");
+    const note = make("span", "rta-panel-note");
+    head.append(make("h3", "", heading), note);
+    const list = make("ul", "rta-talk-list");
+    const empty = make("p", "rta-none");
+    this.node.append(head, empty, list);
+    return { list, empty, note };
+  }
+
+  apply(patch) {
+    const kept = new Map();
+    const card = (talk) => {
+      const known = this.cards.get(talk.id) || this.build(talk);
+      this.cards.delete(talk.id);
+      kept.set(talk.id, known);
+      this.update(known, talk, Date.parse(patch.moment));
+      return known.node;
+    };
+    this.fill(this.now.list, patch.now.map(card));
+    this.fill(this.next.list, patch.next.map(card));
+    this.cards = kept;
+    this.now.empty.hidden = patch.now.length > 0;
+    this.now.empty.textContent = "Nothing is on.";
+    this.next.empty.hidden = patch.next.length > 0;
+    this.next.empty.textContent = patch.total ? "That was the last one." : "The schedule is empty.";
+    this.now.note.textContent = patch.now.length > 1 ? `${patch.now.length} rooms` : "";
+  }
+
+  // Nodes that stay are left alone: taken out and put back, their bars would not move but jump.
+  fill(list, nodes) {
+    for (const node of [...list.children]) if (!nodes.includes(node)) node.remove();
+    nodes.forEach((node, i) => {
+      if (list.children[i] !== node) list.insertBefore(node, list.children[i] || null);
+    });
+  }
+
+  build(talk) {
+    const node = make("li", "rta-talk");
+    const head = make("div", "rta-talk-head");
+    const when = make("span", "rta-when");
+    const left = make("span", "rta-left");
+    head.append(when);
+    if (talk.room) head.append(make("bdi", "rta-room", talk.room));
+    head.append(make("span", "rta-gap"), left);
+    const title = linked(talk.url, talk.title, "rta-talk-title");
+    title.dir = "auto";
+    node.append(head, title);
+    if (talk.speakers.length) node.append(make("bdi", "rta-speakers", talk.speakers.join(", ")));
+    const track = make("div", "rta-progress");
+    const bar = make("div");
+    track.append(bar);
+    track.setAttribute("role", "progressbar");
+    track.setAttribute("aria-valuemin", "0");
+    track.setAttribute("aria-valuemax", "100");
+    track.setAttribute("aria-label", "How far the talk is");
+    node.append(track);
+    return { node, when, left, track, bar };
+  }
+
+  update(card, talk, moment) {
+    const { clock } = this.context;
+    const [start, end] = [Date.parse(talk.start), Date.parse(talk.end)];
+    const on = start <= moment && moment < end;
+    card.when.textContent = on ? `${clock.short.format(start)} – ${clock.short.format(end)}` : this.when(start, moment);
+    const minutes = Math.ceil(((on ? end : start) - moment) / 60000);
+    const said = minutes < 90 ? `${minutes} min` : minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : "";
+    card.left.textContent = said && (on ? `${said} left` : `in ${said}`);
+    card.node.classList.toggle("rta-on", on);
+    card.track.hidden = !on;
+    card.bar.style.transform = `scaleX(${talk.progress})`;
+    card.track.setAttribute("aria-valuenow", String(Math.round(talk.progress * 100)));
+  }
+
+  when(start, moment) {
+    const { clock } = this.context;
+    return (start - moment > 16 * 3600e3 ? clock.line : clock.short).format(start);
+  }
+
+  tick() {}
+}

@@ -1,0 +1,83 @@
+"""What is on, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from rtanalytics.clock import Clock, WallClock
+from rtanalytics.feed import Feed, Snapshot, Status
+from rtanalytics.schedule import Schedule
+from rtanalytics.widgets.base import View, Wire
+from rtanalytics.widgets.parts import TalkPart
+
+__all__ = ["TalksView"]
+
+
+class TalksView(View):
+    """The talks that are on, with how far they are, and the next ones.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        The talks.
+    feed : Feed, optional
+        Whose time counts: a replay's, or the wall's for a running stream. Without one it is the
+        clock's.
+    clock : Clock, optional
+        Tells the time where there is no feed; the wall's unless given.
+    next_talks : int
+        How many of the coming talks to show.
+    title, height, timezone
+        See :class:`~rtanalytics.widgets.base.View`.
+
+    Raises
+    ------
+    ValueError
+        If both a feed and a clock are given.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        feed: Feed | None = None,
+        *,
+        clock: Clock | None = None,
+        next_talks: int = 4,
+        title: str = "",
+        height: int = 420,
+        timezone: str | None = None,
+    ) -> None:
+        if feed is not None and clock is not None:
+            raise ValueError("a feed brings its own time; give a clock or a feed, not both")
+        source = feed if feed is not None else _Told(clock or WallClock(), schedule)
+        wire = Wire(source, (TalkPart(schedule, next_talks),), 1)
+        super().__init__(
+            [wire], draws=["talks"], title=title, height=height, timezone=timezone, schedule=schedule
+        )
+
+
+class _Told:
+    """A feed that delivers nothing and only tells the time."""
+
+    def __init__(self, clock: Clock, schedule: Schedule) -> None:
+        self._clock = clock
+        self.key = f"talks:{schedule.talks[0].id}:{len(schedule)}" if len(schedule) else "talks"
+
+    @property
+    def status(self) -> Status:
+        if isinstance(self._clock, WallClock):
+            return Status("live")
+        return Status("live", at=self._clock.now())
+
+    def snapshot(self, n: int = 100) -> Snapshot:
+        return Snapshot([])
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __aiter__(self) -> Any:
+        raise TypeError("this feed only tells the time")
+
+    def close(self) -> None:
+        """Nothing to close."""

@@ -1,0 +1,77 @@
+"""What people talk about more than before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rtanalytics.event import Event
+from rtanalytics.feed import Feed
+from rtanalytics.schedule import Schedule
+from rtanalytics.widgets.base import View, Wire
+from rtanalytics.widgets.parts import TrendPart
+from rtanalytics.widgets.reader import as_source
+
+__all__ = ["WARM", "TrendingView", "trender_settings"]
+
+WARM = 5_000
+"""Earlier events that trends are warmed with where a view works them out itself."""
+
+
+class TrendingView(View):
+    """The topics of the newest bin, by rank.
+
+    Parameters
+    ----------
+    feed : Feed or iterable
+        A feed of messages, whose trends are then worked out in the view's thread, or one of
+        :class:`~rtanalytics.topics.TrendBin`, as a trender publishes them: told by what it
+        delivers.
+    schedule : Schedule, optional
+        Says which talks were on.
+    recent : int
+        Earlier messages to warm up with, where trends are worked out here.
+    title, height, timezone
+        See :class:`~rtanalytics.widgets.base.View`.
+    key : str
+        Names the feed if it is a plain iterable; two of one key replace one another.
+    **settings
+        Of :class:`~rtanalytics.topics.Trender`: ``algorithm``, ``bin``, ``top``, ``own``, ….
+
+    Raises
+    ------
+    TypeError
+        If ``feed`` cannot be iterated over, or a setting is unknown.
+    ValueError
+        If a setting cannot be.
+    """
+
+    def __init__(
+        self,
+        feed: Feed | Iterable[Event] | Iterable[Any],
+        schedule: Schedule | None = None,
+        *,
+        recent: int = WARM,
+        title: str = "",
+        height: int = 560,
+        timezone: str | None = None,
+        key: str = "trends",
+        **settings: Any,
+    ) -> None:
+        part = TrendPart(trender_settings(settings, schedule))
+        wire = Wire(as_source(feed, key), (part,), recent)
+        super().__init__(
+            [wire], draws=["trends"], title=title, height=height, timezone=timezone, schedule=schedule
+        )
+
+
+def trender_settings(
+    settings: dict[str, Any], schedule: Schedule | None, mute: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The settings with what the view knows besides."""
+    known: dict[str, Any] = {}
+    if schedule is not None:
+        known["schedule"] = schedule
+    if muted := frozenset(mute):
+        known["mute"] = muted
+    return known | settings

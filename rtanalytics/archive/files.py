@@ -215,7 +215,8 @@ def open_segment(segment: Segment) -> tuple[pq.ParquetFile, Meta]:
         file = pq.ParquetFile(segment.path, page_checksum_verification=True)
     except FileNotFoundError:
         raise
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:
+        # A footer with flipped bits makes the parser stumble in many ways.
         raise damaged(segment.path, str(error)) from None
     metadata = file.metadata.metadata or {}
     said = metadata.get(b"rtanalytics", b"")

@@ -210,7 +210,7 @@ def test_page_checksums_are_written() -> None:
     data = bytearray(encode_segment(to_table([event(n, text=f"{n:050}") for n in range(500)]), Meta()))
     chunk = pq.ParquetFile(io.BytesIO(bytes(data))).metadata.row_group(0).column(COLUMNS.names.index("text"))
     data[chunk.data_page_offset + chunk.total_compressed_size - 5] ^= 1
-    with pytest.raises(OSError, match="(?i)crc|corrupt"):
+    with pytest.raises(OSError, match=r"(?i)crc|corrupt"):
         pq.read_table(io.BytesIO(bytes(data)), columns=["text"], page_checksum_verification=True)
 
 

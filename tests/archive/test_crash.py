@@ -130,7 +130,7 @@ def state(folder: Path) -> dict[str, list[Any]]:
 def test_a_kill_before_any_single_change_leaves_all_or_nothing(
     processes: Zygote, tmp_path: Path, do: str, arguments: dict[str, int], after: int
 ) -> None:
-    """Killed before its n-th change to the disk, for every n: what is read is the old state or the new one."""
+    """Killed before its n-th change to the disk, for every n: what is read is the old or the new state."""
     prepared(tmp_path / "before")
     old = state(tmp_path / "before")
     shutil.copytree(tmp_path / "before", tmp_path / "after")

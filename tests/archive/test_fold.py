@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -37,13 +38,10 @@ def naive(log: list[Event]) -> list[Event]:
                 shown[e.id] = e
                 edited[e.id] = True
     out = []
-    for id_, e in shown.items():
-        e = msgspec.structs.replace(
-            e, op="create", received_at=first[id_].received_at, created_at=first[id_].created_at
-        )
-        if edited.get(id_):
-            e = msgspec.structs.replace(e, edited_at=shown[id_].edited_at or shown[id_].received_at)
-        out.append(e)
+    for id_, now in shown.items():
+        when = (now.edited_at or now.received_at) if edited.get(id_) else now.edited_at
+        times = {"received_at": first[id_].received_at, "created_at": first[id_].created_at}
+        out.append(msgspec.structs.replace(now, op="create", edited_at=when, **times))
     return sorted(out, key=lambda e: e.received_at)
 
 
@@ -87,7 +85,7 @@ def test_reading_compacting_and_the_slow_twin_agree(log: list[Event], cuts: list
         with ArchiveWriter(folder) as writer:
             edges = sorted({0, len(log), *(min(at, len(log)) for at, _ in cuts)})
             compact = {min(at, len(log)) for at, wanted in cuts if wanted}
-            for a, b in zip(edges, edges[1:], strict=False):
+            for a, b in pairwise(edges):
                 writer.append([Delivery(n, log[n]) for n in range(a, b)])
                 kept += by_day(log[a:b])
                 if b in compact:

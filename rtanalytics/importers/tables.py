@@ -263,7 +263,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 continue
             try:
                 cells = decode(data)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 cells = _lenient(path, number, data)
             if not isinstance(cells, dict):
                 raise TableError(
@@ -300,20 +300,16 @@ def _undecodable(path: Path) -> TableError:
     return TableError(f"{path} is not UTF-8; save it as UTF-8")
 
 
+def _begins(head: bytes) -> bytes:
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+
+
+def _is_csv(head: bytes) -> bool:
+    return b"created_at" in head.split(b"\n", 1)[0] and _begins(head) not in (b"{", b"[")
+
+
 PARQUET = Table(
     "Parquet table", (".parquet", ".pq"), lambda head: head.startswith(b"PAR1"), _parquet_rows, "row"
 )
-CSV = Table(
-    "CSV table",
-    (".csv",),
-    lambda head: b"created_at" in head.split(b"\n", 1)[0] and head[:1] != b"{",
-    _csv_rows,
-    "line",
-)
-JSONL = Table(
-    "JSON lines",
-    (".jsonl", ".ndjson"),
-    lambda head: head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{",
-    _jsonl_rows,
-    "line",
-)
+CSV = Table("CSV table", (".csv",), _is_csv, _csv_rows, "line")
+JSONL = Table("JSON lines", (".jsonl", ".ndjson"), lambda head: _begins(head) == b"{", _jsonl_rows, "line")

@@ -1,0 +1,93 @@
+"""What a source tells about itself: one hash a source, for ``status`` and for whoever worries.
+
+``state`` is one of ``starting``, ``ok``, ``degraded``, ``rate_limited``, ``auth``, ``blocked``,
+``gone``, ``failed``, ``stopped`` and ``fenced``. A hash whose ``at`` is older than a few
+heartbeats belongs to a process that is no more, whatever its state says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from rtanalytics.event import Event
+from rtanalytics.sources.base import Batch, Source, SourceSpec, printable
+from rtanalytics.streams import EventStream, StreamUnavailable
+
+__all__ = ["Health", "now"]
+
+log = logging.getLogger(__name__)
+
+
+class Health:
+    """What a source tells about itself, in the stream, for ``status``."""
+
+    def __init__(self, spec: SourceSpec, source: Source, stream: EventStream, counts: Counter[str]) -> None:
+        self.spec = spec
+        self.counts = counts
+        self.name = f"source:{spec.name}"
+        self.state = "starting"
+        self.facts: dict[str, object] = {
+            "kind": spec.__struct_config__.tag,
+            "bucket": source.bucket,
+            "scope": source.scope,
+            "pid": os.getpid(),
+            "started": now(),
+        }
+        self._stream = stream
+        self._told = 0.0
+
+    def succeeded(self, batch: Batch) -> None:
+        self.state = "degraded" if batch.problem else "ok"
+        self.facts["last_success"] = now()
+        self.facts["error"] = batch.problem or ""
+        self.facts["failures"] = 0
+        self.facts.update(batch.notes)
+
+    def stored(self, new: int, edited: int, deleted: int, duplicate: int, events: list[Event]) -> None:
+        found = {"new": new, "edited": edited, "deleted": deleted, "duplicate": duplicate}
+        self.counts.update({name: n for name, n in found.items() if n})
+        if events:
+            newest = max(events, key=lambda e: e.created_at)
+            self.facts["last_event"] = newest.received_at.isoformat()
+            self.facts["last_created"] = newest.created_at.isoformat()
+            lag = (newest.received_at - newest.created_at).total_seconds()
+            self.facts["lag_s"] = round(max(0.0, lag), 1)
+
+    def due(self, every: timedelta) -> bool:
+        return time.monotonic() - self._told >= every.total_seconds()
+
+    async def tell(self, state: str | None = None, **facts: object) -> None:
+        """Publish it; if the server is away, the log has said so and the next time will do."""
+        self.state = state or self.state
+        self.facts.update(facts)
+        self._told = time.monotonic()
+        fields = {
+            "state": self.state,
+            "at": now(),
+            **self.facts,
+            "rss_mb": _rss_mb(),
+            "counts": dict(sorted(self.counts.items())),
+        }
+        try:
+            await asyncio.to_thread(self._stream.set_health, self.name, fields)
+        except StreamUnavailable as error:
+            log.debug("%s: health not told: %s", self.name, printable(error))
+
+
+def now() -> str:
+    """The time as the health has it."""
+    return datetime.now(UTC).isoformat()
+
+
+def _rss_mb() -> float | None:
+    """Memory of this process now, in MB, where the system tells."""
+    if not sys.platform.startswith("linux"):
+        return None
+    with open("/proc/self/statm") as file:
+        return round(int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)

@@ -1,0 +1,370 @@
+"""One source, polled for ever: what it gives is stored with its cursor, what it raises is waited out.
+
+The runner is the whole life of a source's process. It opens the source's scope, polls, stores
+the batch and its cursor in one step, tells its health, and waits. It never gives up silently:
+each class of error has its own patience, and the health says which it is and until when.
+
+At-least-once is all it needs to do: a batch of which it is not known whether it was stored is
+stored again, and the stream takes nothing twice. When the server was away, the stored cursor is
+asked for anew: if it has fallen back, so have the events that came with it, and they are read
+again from there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import msgspec
+
+from rtanalytics.event import Event, encode
+from rtanalytics.ingest.health import Health, now
+from rtanalytics.sources import open_source
+from rtanalytics.sources.base import (
+    AuthFailed,
+    Batch,
+    Blocked,
+    CursorInvalid,
+    Gone,
+    Malformed,
+    RateLimited,
+    Reject,
+    Source,
+    SourceError,
+    SourceSpec,
+    printable,
+)
+from rtanalytics.streams import (
+    MAX_PACKET,
+    DeadLetter,
+    EventStream,
+    Fenced,
+    PacketTooLarge,
+    Scope,
+    StreamUnavailable,
+)
+
+__all__ = ["Outcome", "Patience", "run_source", "serve_source"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Outcome(StrEnum):
+    """Why a source stopped running.
+
+    ``STOPPED``: it was asked to. ``FENCED``: another process has taken its scope, or the server
+    came back empty and has forgotten who had it. ``GONE``: the source itself says that it will
+    not come back; starting it again asks it again.
+    """
+
+    STOPPED = "stopped"
+    FENCED = "fenced"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait before what.
+
+    Parameters
+    ----------
+    first, cap : timedelta
+        Backoff after the n-th failure in a row is random between 0 and ``first * 2**n``, at most
+        ``cap``.
+    blocked, blocked_cap : timedelta
+        The same where we are not welcome or the credentials are wrong.
+    gone : timedelta
+        Until a source that says it is gone is asked again; the third time within a day ends it.
+    heartbeat : timedelta
+        How often the health is told while nothing happens.
+    """
+
+    first: timedelta = timedelta(seconds=1)
+    cap: timedelta = timedelta(minutes=15)
+    blocked: timedelta = timedelta(hours=1)
+    blocked_cap: timedelta = timedelta(hours=24)
+    gone: timedelta = timedelta(hours=8)
+    heartbeat: timedelta = timedelta(seconds=10)
+
+    def backoff(self, failures: int) -> timedelta:
+        """Full jitter: a random share of a time that doubles."""
+        longest: timedelta = min(self.cap, self.first * 2 ** min(failures, 30))
+        return longest * random.random()
+
+    def unwelcome(self, failures: int) -> timedelta:
+        """At least half of ``blocked``, doubling."""
+        longest: timedelta = min(self.blocked_cap, self.blocked * 2 ** min(failures - 1, 10))
+        return longest * random.uniform(0.5, 1.0)
+
+
+async def run_source(
+    spec: SourceSpec, stream: EventStream, *, stop: asyncio.Event, patience: Patience | None = None
+) -> Outcome:
+    """Poll a source and store what it gives, until told to stop.
+
+    Parameters
+    ----------
+    spec : SourceSpec
+        Which source.
+    stream : EventStream
+        Where to; health is told there under ``source:<name>``.
+    stop : asyncio.Event
+        Set, it interrupts any wait and any poll. What was polled but not stored is read again
+        next time.
+    patience : Patience, optional
+        How long to wait after what.
+
+    Returns
+    -------
+    Outcome
+        Why it ended.
+
+    Raises
+    ------
+    Exception
+        What neither source nor stream declared: a bug, for whoever supervises the process.
+    """
+    counts: Counter[str] = Counter()
+    source = open_source(spec, counts)
+    runner = _Runner(spec, source, stream, stop, patience or Patience(), counts)
+    try:
+        return await runner.run()
+    finally:
+        await source.close()
+
+
+def serve_source(spec: SourceSpec, stream: EventStream, *, patience: Patience | None = None) -> Outcome:
+    """:func:`run_source` as the whole of a process: SIGTERM and SIGINT stop it in good order."""
+
+    async def main() -> Outcome:
+        stop = asyncio.Event()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError):  # on Windows
+                asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        return await run_source(spec, stream, stop=stop, patience=patience)
+
+    return asyncio.run(main())
+
+
+class _Stop(Exception):  # it is no error
+    """Somebody asked us to stop."""
+
+
+class _Runner:
+    def __init__(
+        self,
+        spec: SourceSpec,
+        source: Source,
+        stream: EventStream,
+        stop: asyncio.Event,
+        patience: Patience,
+        counts: Counter[str],
+    ) -> None:
+        self._source, self._stream, self._stop, self._patience = source, stream, stop, patience
+        self._scope: Scope | None = None
+        self._cursor: bytes | None = None
+        self._failures = 0
+        self._gone: list[float] = []
+        self._letters: dict[str, float] = {}
+        self._health = Health(spec, source, stream, counts)
+
+    async def run(self) -> Outcome:
+        try:
+            await self._open()
+            while (wait := await self._turn()) is not None:
+                await self._pause(wait)
+            outcome = Outcome.GONE
+        except _Stop:
+            outcome = Outcome.STOPPED
+        except Fenced as error:
+            log.warning("%s: %s", self._health.name, printable(error))
+            outcome = Outcome.FENCED
+        except Exception as error:
+            await self._health.tell("failed", error=f"{type(error).__name__}: {printable(error)}")
+            raise
+        await self._health.tell(str(outcome))
+        return outcome
+
+    async def _turn(self) -> timedelta | None:
+        """One poll and what follows from it; None if there is no use in another."""
+        self._health.facts["last_attempt"] = now()
+        try:
+            batch = await self._unless_stopped(self._source.poll(self._cursor))
+        except SourceError as error:
+            return await self._failed(error)
+        if not await self._store(batch):
+            return timedelta(0)
+        self._failures = 0
+        self._health.succeeded(batch)
+        return batch.wait * random.uniform(1.0, 1.05)
+
+    async def _failed(self, error: SourceError) -> timedelta | None:
+        """How long an error is waited out, by its class."""
+        name, wait = type(error).__name__, None
+        state = "degraded"
+        if isinstance(error, RateLimited):
+            # not a failure: the other side is well, and has said when to come again
+            state, wait = "rate_limited", error.wait
+            wait = None if wait is None else max(wait, self._patience.first) * random.uniform(1.0, 1.05)
+        else:
+            self._failures += 1
+        if isinstance(error, (AuthFailed, Blocked)):
+            state = "auth" if isinstance(error, AuthFailed) else "blocked"
+            wait = self._patience.unwelcome(self._failures)
+        elif isinstance(error, Gone):
+            at = time.monotonic()
+            self._gone = [*(t for t in self._gone if at - t < 86_400), at]
+            state, wait = "gone", self._patience.gone
+        elif isinstance(error, CursorInvalid) and self._cursor is not None:
+            self._cursor, wait = None, timedelta(0)
+        elif isinstance(error, Malformed):
+            await self._unreadable(error)
+        wait = self._patience.backoff(max(1, self._failures)) if wait is None else wait
+        self._health.counts[f"error_{name}"] += 1
+        if state != self._health.state:
+            log.warning("%s: %s: %s", self._health.name, state, printable(error))
+        await self._health.tell(state, error=printable(error), failures=self._failures)
+        return None if len(self._gone) >= 3 and isinstance(error, Gone) else wait
+
+    async def _unreadable(self, error: Malformed) -> None:
+        """A dead letter for a source that leaves it to us; one an hour of a kind."""
+        kind, at = type(error).__name__, time.monotonic()
+        if at - self._letters.get(kind, -3600.0) >= 3600:
+            self._letters[kind] = at
+            await self._bury([Reject(reason=str(error), raw=error.raw)])
+
+    # -- storing ---------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        scope = await self._patiently(
+            lambda: self._stream.open_scope(self._source.bucket, self._source.scope), "opening the scope"
+        )
+        self._scope, self._cursor = scope, scope.cursor
+        await self._health.tell("starting")
+
+    async def _store(self, batch: Batch) -> bool:
+        """Store a batch; False if the server has lost what came before it, which is to be polled again."""
+        await self._bury(batch.rejects)
+        events, failures = batch.events, 0
+        while True:
+            try:
+                told = await asyncio.to_thread(self._stream.append, events, self._scope, batch.cursor)
+            except PacketTooLarge:
+                events = await self._fitting(events)
+            except StreamUnavailable as error:
+                failures += 1
+                await self._stream_away(error, failures, "storing")
+                expected = {self._cursor, batch.cursor}
+                await self._reopen()
+                if self._cursor not in expected:
+                    return False
+            else:
+                break
+        if batch.cursor is not None:
+            self._cursor = batch.cursor
+        self._health.stored(told.new, told.edited, told.deleted, told.duplicate, events)
+        return True
+
+    async def _reopen(self) -> None:
+        """The scope and the cursor as the server has them now that it is back.
+
+        Asked for only by who still holds the scope: opening it would otherwise take it away from
+        its new holder.
+        """
+        await self._patiently(lambda: self._stream.append([], self._scope), "checking the scope")
+        await self._open()
+
+    async def _fitting(self, events: list[Event]) -> list[Event]:
+        """The events that a stream takes; the others without their HTML, or as dead letters."""
+        kept, rejects = [], []
+        for event in events:
+            packet = encode(event)
+            if len(packet) > MAX_PACKET and event.html is not None:
+                event = msgspec.structs.replace(event, html=None)  # noqa: PLW2901  # a smaller one of the same
+                packet = encode(event)
+            if len(packet) <= MAX_PACKET:
+                kept.append(event)
+                continue
+            reason = f"a packet of {len(packet):,} bytes; the limit is {MAX_PACKET:,}"
+            rejects.append(Reject(reason=reason, raw=packet[:64_000], where=event.id))
+        await self._bury(rejects)
+        return kept
+
+    async def _bury(self, rejects: list[Reject]) -> None:
+        for reject in rejects:
+            letter = DeadLetter(
+                source=self._health.spec.name,
+                scope=self._source.scope,
+                reason=f"{reject.where}: {reject.reason}" if reject.where else reject.reason,
+                raw=reject.raw,
+                at=datetime.now(UTC),
+            )
+            await self._patiently(lambda: self._stream.dead(self._source.bucket, letter), "a dead letter")  # noqa: B023
+            self._health.counts["dead"] += 1
+
+    async def _patiently(self, call: Callable[[], T], what: str) -> T:
+        """A call to the stream, again and again until the server answers."""
+        failures = 0
+        while True:
+            try:
+                return await asyncio.to_thread(call)
+            except StreamUnavailable as error:
+                failures += 1
+                await self._stream_away(error, failures, what)
+
+    async def _stream_away(self, error: StreamUnavailable, failures: int, what: str) -> None:
+        if failures == 1:
+            log.warning("%s: the stream is away (%s): %s", self._health.name, what, printable(error))
+        self._health.counts["stream_away"] += 1
+        await self._sleep(self._patience.backoff(failures))
+
+    # -- waiting ---------------------------------------------------------------------------
+
+    async def _pause(self, wait: timedelta) -> None:
+        """Wait, tell the health now and then, and be woken by a stop."""
+        until = time.monotonic() + wait.total_seconds()
+        self._health.facts["next_poll"] = (datetime.now(UTC) + wait).isoformat()
+        while True:
+            left = until - time.monotonic()
+            if wait or self._health.due(self._patience.heartbeat):
+                await self._health.tell()
+            if left <= 0:
+                if self._stop.is_set():
+                    raise _Stop
+                return
+            await self._sleep(timedelta(seconds=min(left, self._patience.heartbeat.total_seconds())))
+
+    async def _sleep(self, wait: timedelta) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait.total_seconds()):
+                await self._stop.wait()
+        if self._stop.is_set():
+            raise _Stop
+
+    async def _unless_stopped(self, work: Any) -> Batch:
+        """The result of a poll, unless a stop comes first: then the poll is cancelled."""
+        poll, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({poll, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if poll.done():
+                batch: Batch = poll.result()
+                return batch
+            raise _Stop
+        finally:
+            stopped.cancel()
+            if not poll.done():
+                poll.cancel()
+                with contextlib.suppress(asyncio.CancelledError, SourceError):
+                    await poll

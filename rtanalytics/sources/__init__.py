@@ -1,0 +1,155 @@
+"""Sources: what is read from outside, one kind a module, found by the ``type`` of its table.
+
+A new source is a module (or package) beside the others with a :class:`~rtanalytics.sources.base.SourceSpec`
+subclass for its table, a pure ``parse`` and a class that fulfils
+:class:`~rtanalytics.sources.base.Source`, and a line in :data:`KINDS`. Modules are named as text,
+so that looking at a ``conference.toml`` imports only what stands in it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from importlib import import_module
+from typing import Any, cast
+
+import msgspec
+
+from rtanalytics.conference import ConferenceError
+from rtanalytics.sources.base import Source, SourceSpec, duration
+
+__all__ = ["KINDS", "SourceTableError", "open_source", "read_specs", "spec_from_table"]
+
+KINDS: dict[str, str] = {
+    "feed": "rtanalytics.sources.feeds",
+}
+"""The ``type`` of a table and the module that reads it, which has ``Spec`` and ``open_source``."""
+
+
+class SourceTableError(ConferenceError):
+    """A ``[[source]]`` table that cannot be used.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong with what, and what to write instead.
+    number : int
+        Which table of the file, from 1.
+    key : str
+        Which of its keys; empty if it is about the table.
+    """
+
+    def __init__(self, message: str, number: int, key: str = "") -> None:
+        super().__init__(message)
+        self.number = number
+        self.key = key
+
+
+def read_specs(tables: Iterable[Mapping[str, Any]]) -> list[SourceSpec]:
+    """The specs of all ``[[source]]`` tables of a conference.
+
+    Raises
+    ------
+    SourceTableError
+        If one cannot be used, or two of them share a name or an address.
+    """
+    specs: list[SourceSpec] = []
+    names: dict[str, int] = {}
+    scopes: dict[tuple[type[SourceSpec], str], int] = {}
+    for number, table in enumerate(tables, start=1):
+        spec = spec_from_table(table, number)
+        if other := names.get(spec.name):
+            raise SourceTableError(
+                f"[[source]] {number}: name {spec.name!r} is taken by [[source]] {other}; give each its own",
+                number,
+                "name",
+            )
+        if other := scopes.get((type(spec), spec.scope)):
+            raise SourceTableError(
+                f"[[source]] {number} ({spec.name}) reads the same as [[source]] {other}; "
+                'remove one of them, or give it a key = "…" of its own',
+                number,
+            )
+        names[spec.name] = scopes[type(spec), spec.scope] = number
+        specs.append(spec)
+    return specs
+
+
+def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
+    """The spec of one ``[[source]]`` table.
+
+    Raises
+    ------
+    SourceTableError
+        The message names the table, the key and what to write instead.
+
+    Examples
+    --------
+    >>> spec_from_table({"type": "feed", "name": "blog", "url": "https://blog.example/feed", "evry": "5min"})
+    Traceback (most recent call last):
+    ...
+    rtanalytics.sources.SourceTableError: [[source]] 1 (blog): 'evry' is not known; did you mean 'every'?
+    """
+    named = table.get("name")
+    label = f"[[source]] {number}" + (f" ({named})" if isinstance(named, str) else "")
+    kind = table.get("type")
+    if not isinstance(kind, str) or kind not in KINDS:
+        what = "has no type" if kind is None else f"type {kind!r} is not known"
+        raise SourceTableError(
+            f'{label}: {what}; write type = "…" with one of {_list(KINDS)}', number, "type"
+        )
+    spec = cast("type[SourceSpec]", import_module(KINDS[kind]).Spec)
+    fields = {f.encode_name: f for f in msgspec.structs.fields(spec)}
+    values = dict(table)
+    for key in table:
+        if key != "type" and key not in fields:
+            near = difflib.get_close_matches(key, fields, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {_list(fields)}"
+            raise SourceTableError(f"{label}: {key!r} is not known; {hint}", number, key)
+    for key, field in fields.items():
+        if key not in values:
+            if field.required:
+                raise SourceTableError(f'{label}: {key!r} is missing; write {key} = "…"', number, key)
+        elif _is_duration(field.type):
+            try:
+                values[key] = duration(values[key]).total_seconds()
+            except ValueError as error:
+                raise SourceTableError(f"{label}: {key} = {error}", number, key) from None
+    try:
+        return msgspec.convert(values, spec)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at `$.")
+        key = path.rstrip("`").split("[")[0] or message.split(" ")[0]
+        prefix = f"{key}: " if path else ""
+        raise SourceTableError(f"{label}: {prefix}{message}", number, key if key in fields else "") from None
+
+
+def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
+    """The source that a spec describes; it connects when it is first polled.
+
+    Parameters
+    ----------
+    spec : SourceSpec
+        From :func:`spec_from_table`.
+    counts : Counter, optional
+        Where it counts what it does (``fetched``, ``http_304``, ``bytes`` …).
+
+    Raises
+    ------
+    TypeError
+        If no kind of source has such a spec.
+    """
+    module = KINDS.get(cast("str", spec.__struct_config__.tag))
+    if module is None:
+        raise TypeError(f"{type(spec).__name__} is the spec of no source; known are {_list(KINDS)}")
+    return cast("Source", import_module(module).open_source(spec, Counter() if counts is None else counts))
+
+
+def _is_duration(kind: Any) -> bool:
+    return kind is timedelta or timedelta in getattr(kind, "__args__", ())
+
+
+def _list(names: Iterable[str] | Sequence[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,106 @@
+"""HTML from outside → plain text for counting, clean HTML for showing, plain titles.
+
+Everything goes through nh3 (an HTML5 parser and an allow-list, not patterns), and only what it
+wrote itself, which is well-formed, is taken apart further.
+"""
+
+from __future__ import annotations
+
+import html as entities
+import re
+
+import nh3
+from yarl import URL
+
+from rtanalytics.event import is_web_url
+
+__all__ = ["MAX_LINKS", "clean_html", "links", "plain", "plain_title"]
+
+MAX_LINKS = 100
+"""Links of one text that are kept."""
+
+# Pictures are not fetched by a view: whoever serves them would learn who looks at it.
+_TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
+_BLOCKS = {
+    "address", "article", "aside", "blockquote", "br", "caption", "center", "dd", "details", "div", "dl",
+    "dt", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main",
+    "nav", "ol", "p", "pre", "section", "summary", "table", "tr", "ul",
+}  # fmt: skip
+_DROPPED = {"script", "style", "title", "iframe", "noscript", "template", "svg", "math"}
+
+
+def clean_html(source: str, base: str = "") -> str:
+    """HTML that is safe to show: no scripts, styles, forms, pictures or foreign schemes.
+
+    Parameters
+    ----------
+    source : str
+        As delivered.
+    base : str
+        With which relative addresses are made absolute; without one they are removed.
+
+    Examples
+    --------
+    >>> clean_html('<p onclick="x()">Hi <script>alert(1)</script><a href="/a">you</a>', "https://x.example/feed")
+    '<p>Hi <a href="https://x.example/a" rel="noopener noreferrer nofollow">you</a></p>'
+    """
+    return nh3.clean(
+        source,
+        tags=_TAGS,
+        clean_content_tags=_DROPPED,
+        url_schemes={"http", "https", "mailto"},
+        url_relative=("rewrite_with_base", base) if _has_host(base) else "deny",
+        link_rel="noopener noreferrer nofollow",
+    )
+
+
+def plain(source: str) -> str:
+    r"""The text of a piece of HTML, blocks on lines of their own.
+
+    Examples
+    --------
+    >>> plain("<p>one &amp; <b>two</b></p><ul><li>three<li>four</ul>")
+    'one & two\nthree\nfour'
+    """
+    # Without attributes nh3 writes nothing but <tag>, </tag>, text and entities.
+    bare = nh3.clean(source, tags=_BLOCKS, attributes={}, clean_content_tags=_DROPPED, link_rel=None)
+    if "<" not in bare:
+        return "\n".join(" ".join(line.split()) for line in _unescape(bare).splitlines()).strip()
+    pieces = re.split(r"(</?(?:\w+)>)", bare)
+    lines: list[str] = []
+    for piece in pieces:
+        if piece.startswith("<"):
+            lines.append("\n")
+        else:
+            lines.append(re.sub(r"\s+", " ", _unescape(piece)))
+    text = "".join(lines)
+    return re.sub(r" *\n[ \n]*", "\n", text).strip()
+
+
+def plain_title(source: str) -> str:
+    r"""A title as one line of text, whatever markup was in it.
+
+    Examples
+    --------
+    >>> plain_title("<img src=x onerror=alert(1)> <b>AT&amp;T</b>\nopens")
+    'AT&T opens'
+    """
+    return " ".join(_unescape(nh3.clean(source, tags=set(), clean_content_tags=_DROPPED)).split())
+
+
+def links(cleaned: str) -> list[str]:
+    """The web addresses that :func:`clean_html`'s result points to, each once, in their order."""
+    found = (entities.unescape(href) for href in re.findall(r'<a [^>]*?href="([^"]*)"', cleaned))
+    return list(dict.fromkeys(url for url in found if is_web_url(url)))[:MAX_LINKS]
+
+
+def _has_host(url: str) -> bool:
+    """False also for an address that only looks like one: nh3 refuses to take it as a base."""
+    try:
+        return is_web_url(url) and URL(url).host is not None
+    except ValueError:
+        return False
+
+
+def _unescape(text: str) -> str:
+    return entities.unescape(text)

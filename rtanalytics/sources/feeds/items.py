@@ -1,0 +1,229 @@
+"""An entry of any kind of feed, and the event that it becomes.
+
+RSS, Atom, RDF and JSON Feed differ in how they are written; what an entry is called for ever,
+when it was said and what of it may be shown is decided here, once for all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b, sha1
+from typing import Any
+from urllib.parse import urljoin
+
+import msgspec
+
+from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, encode, is_web_url
+from rtanalytics.sources.base import MAX_RAW, Meta, Reject, printable
+from rtanalytics.sources.clean import clean_html, links, plain
+
+__all__ = ["EARLIEST", "Item", "event_id", "events_of", "language", "person"]
+
+EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+"""Dates before there were feeds are slips."""
+
+MAX_PACKET = 900_000
+"""Bytes of an event; a stream takes 1 MB, and what stores it may add a little."""
+
+MAX_TAGS, MAX_MEDIA, MAX_NAME = 50, 20, 200
+
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+
+
+@dataclass(slots=True)
+class Item:
+    """An entry as its format tells it, not yet trusted.
+
+    Parameters
+    ----------
+    place : int
+        Its number in the document, from 1.
+    source : dict
+        The entry, for a dead letter.
+    id, link, title : str, optional
+        ``title`` is plain already.
+    html, text : str, optional
+        The content: markup, or else plain text.
+    published, updated : datetime, optional
+        Aware.
+    date : str
+        The date as written, part of the identity where there is nothing better.
+    author : Author, optional
+        Who wrote it.
+    tags, media : list
+        As found.
+    reply_to : str, optional
+        The ``id`` of what it answers.
+    lang, base, type : str
+        ``base`` is what relative addresses are relative to.
+    """
+
+    place: int
+    source: dict[str, Any]
+    id: str | None = None
+    link: str | None = None
+    title: str | None = None
+    html: str | None = None
+    text: str | None = None
+    published: datetime | None = None
+    updated: datetime | None = None
+    date: str = ""
+    author: Author | None = None
+    tags: list[str] = field(default_factory=list)
+    media: list[Media] = field(default_factory=list)
+    reply_to: str | None = None
+    lang: str | None = None
+    base: str = ""
+    type: str = "post"
+
+
+def events_of(items: Iterable[Item], meta: Meta) -> tuple[list[Event], list[Reject], int]:
+    """The events of a document: the first of an id wins.
+
+    Returns
+    -------
+    events : list of Event
+        In the document's order.
+    rejects : list of Reject
+        Entries that have nothing to be known by, are too large, or say something else under an
+        id that was there before.
+    repeated : int
+        Entries that were in the document twice, word for word.
+    """
+    events: dict[str, Event] = {}
+    rejects: list[Reject] = []
+    repeated = 0
+    for item in items:
+        try:
+            event = _event(item, meta)
+        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+            rejects.append(_reject(item, printable(error)))
+            continue
+        first = events.setdefault(event.id, event)
+        if first is event:
+            continue
+        if first.rev == event.rev:
+            repeated += 1
+        else:
+            rejects.append(_reject(item, "its id is that of an entry before it, its content is not"))
+    return list(events.values()), rejects, repeated
+
+
+def event_id(bucket: str, scope: str, native: str) -> str:
+    """``bucket:scope:sha1``; addresses are the same under http and https.
+
+    The scope is hashed too, so that two feeds that count their entries 1, 2, 3 never meet.
+    """
+    native = re.sub(r"^https?://", "//", native.strip(), flags=re.IGNORECASE)
+    digest = sha1(f"{scope}\n{native}".encode("utf-8", "replace"), usedforsecurity=False)
+    return f"{bucket}:{scope}:{digest.hexdigest()}"
+
+
+def person(name: str | None, email: str | None = None, url: str | None = None) -> Author | None:
+    """Who wrote it, without e-mail addresses; of one that is all there is, what is before the ``@``."""
+    name = printable(_EMAIL.sub(" ", name), MAX_NAME).strip(" \"'()<>@") if name else ""
+    handle = name or printable((email or "").partition("@")[0], MAX_NAME)
+    if not handle:
+        return None
+    return Author(handle=handle, name=name or None, url=url if url and is_web_url(url) else None)
+
+
+def language(*claims: object) -> str | None:
+    """The first claim that looks like a language tag (BCP 47)."""
+    for claim in claims:
+        if isinstance(claim, str) and re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*", claim):
+            return claim.replace("_", "-")
+    return None
+
+
+def _event(item: Item, meta: Meta) -> Event:
+    base = urljoin(meta.url, item.base)
+    link = urljoin(base, item.link) if item.link else None
+    html = clean_html(item.html, base) if item.html else None
+    text = plain(item.html) if item.html else item.text
+    native, id_kind = _native(item, link, text)
+    created, edited, time_kind, claimed = _times(item, meta)
+    url = link if link and is_web_url(link) else None
+    reply_to = event_id("feeds", meta.scope, item.reply_to) if item.reply_to else None
+    event = Event(
+        id=event_id("feeds", meta.scope, native),
+        source=meta.source,
+        type="reply" if reply_to else item.type,
+        created_at=created,
+        received_at=meta.received_at,
+        edited_at=edited,
+        rev=_rev(item, text, url),
+        author=item.author,
+        title=item.title or None,
+        text=text or None,
+        html=html or None,
+        url=url,
+        lang=item.lang,
+        tags=_tags(item.tags),
+        links=links(html) if html else [],
+        media=item.media[:MAX_MEDIA],
+        reply_to=reply_to,
+        thread=reply_to,
+        ingest=Ingest(
+            via="poll", connector=meta.connector, id_kind=id_kind, time_kind=time_kind, claimed_at=claimed
+        ),
+    ).settled()
+    return _fitting(event)
+
+
+def _native(item: Item, link: str | None, text: str | None) -> tuple[str, str]:
+    if item.id:
+        return item.id, "native"
+    if link:
+        return link, "derived"
+    if item.title:
+        return f"{item.title}\n{item.date}", "derived"
+    if text:
+        return f"{text}\n{item.date}", "derived"
+    raise ValueError("it has neither id, link, title nor text: nothing to know it by")
+
+
+def _times(item: Item, meta: Meta) -> tuple[datetime, datetime | None, str, datetime | None]:
+    """created_at, edited_at, how far to trust it, and the claim that was not believed."""
+    claimed = item.published or item.updated
+    if claimed is None or claimed < EARLIEST:
+        return meta.received_at, None, "observed", claimed
+    edited = item.updated if item.updated and item.updated > claimed else None
+    if edited is not None and edited > meta.received_at + FUTURE_TOLERANCE:
+        edited = meta.received_at
+    return claimed, edited, "source", None
+
+
+def _rev(item: Item, text: str | None, url: str | None) -> str:
+    """Changes with what a reader sees, not with our cleaning, nor with signatures in media's addresses."""
+    media = (m.url.partition("?")[0] for m in item.media[:MAX_MEDIA])
+    seen = (item.title or "", text or "", url or "", *media)
+    return blake2b("\0".join(seen).encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def _fitting(event: Event) -> Event:
+    if len(event.text or "") + len(event.html or "") < MAX_PACKET // 10:
+        return event
+    if len(encode(event)) > MAX_PACKET:
+        event = msgspec.structs.replace(event, html=None, links=[])
+        if (size := len(encode(event))) > MAX_PACKET:
+            raise ValueError(f"its text alone makes {size:,} bytes; an event may have {MAX_PACKET:,}")
+    return event
+
+
+def _tags(found: list[str]) -> list[str]:
+    tags: dict[str, str] = {}
+    for tag in found:
+        name = printable(tag, 100).lstrip("#")
+        if name and not is_web_url(name):
+            tags.setdefault(name.casefold(), name)
+    return list(tags.values())[:MAX_TAGS]
+
+
+def _reject(item: Item, reason: str) -> Reject:
+    raw = json.dumps(item.source, default=str).encode()[:MAX_RAW]
+    return Reject(reason=reason, raw=raw, where=f"entry {item.place}")

@@ -1,0 +1,111 @@
+"""JSON Feed (https://jsonfeed.org/version/1.1), which feedparser 6.0 does not read."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from rtanalytics.event import Author, Media, is_web_url
+from rtanalytics.sources.base import Malformed, Meta, printable
+from rtanalytics.sources.feeds.items import Item, language, person
+
+__all__ = ["is_json", "read_json"]
+
+
+def is_json(raw: bytes) -> bool:
+    """True if a document begins as a JSON object does, whatever the server calls it."""
+    return raw[:200].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+
+
+def read_json(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
+    """The entries of a document, and what it says about itself, as :func:`read_xml` does.
+
+    Raises
+    ------
+    Malformed
+        If it is no JSON Feed.
+    """
+    try:
+        feed = msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"no feed: broken JSON: {printable(error)}") from None
+    version, entries = feed.get("version"), feed.get("items")
+    if (
+        not isinstance(version, str)
+        or "jsonfeed.org/version/" not in version
+        or not isinstance(entries, list)
+    ):
+        raise Malformed("no feed: JSON, but no JSON Feed: it lacks its version or its items")
+    author = _author(feed)
+    lang = language(feed.get("language"), meta.language)
+    items = [
+        _item(number, entry if isinstance(entry, dict) else {"entry": entry}, author, lang)
+        for number, entry in enumerate(entries, start=1)
+    ]
+    return items, {"title": printable(_text(feed.get("title"))) or None, "wait": None, "complete": True}
+
+
+def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str | None) -> Item:
+    native = entry.get("id")
+    if isinstance(native, float) and native.is_integer():
+        native = int(native)
+    # A number is against the specification, and common.
+    identity = str(native) if isinstance(native, (str, int, float)) and not isinstance(native, bool) else ""
+    published, updated = _text(entry.get("date_published")), _text(entry.get("date_modified"))
+    return Item(
+        place=number,
+        source=entry,
+        id=identity or None,
+        link=_text(entry.get("url")).strip() or None,
+        title=" ".join(_text(entry.get("title")).split()) or None,
+        html=_text(entry.get("content_html")) or None,
+        text=_text(entry.get("content_text")) or _text(entry.get("summary")) or None,
+        published=_moment(published),
+        updated=_moment(updated),
+        date=published or updated,
+        author=_author(entry) or author,
+        tags=[tag for tag in _list(entry.get("tags")) if isinstance(tag, str)],
+        media=_media(entry),
+        lang=language(entry.get("language"), lang),
+    )
+
+
+def _author(context: dict[str, Any]) -> Author | None:
+    for found in [*_list(context.get("authors")), context.get("author")]:
+        if isinstance(found, dict):
+            who = person(_text(found.get("name")), None, _text(found.get("url")))
+            if who is not None:
+                return who
+    return None
+
+
+def _media(entry: dict[str, Any]) -> list[Media]:
+    found: dict[str, Media] = {}
+    for name in ("image", "banner_image"):
+        if is_web_url(url := _text(entry.get(name))):
+            found.setdefault(url, Media(url=url))
+    for thing in _list(entry.get("attachments")):
+        if isinstance(thing, dict) and is_web_url(url := _text(thing.get("url"))):
+            mime = printable(_text(thing.get("mime_type")).lower(), 100)
+            kind = mime.partition("/")[0]
+            kind = kind if kind in {"image", "video", "audio"} else "file"
+            found.setdefault(url, Media(url=url, kind=kind, mime=mime or None))
+    return list(found.values())
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

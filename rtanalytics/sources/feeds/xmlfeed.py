@@ -1,0 +1,198 @@
+"""RSS, RDF and Atom, well-formed or not, by feedparser.
+
+feedparser is not asked to make anything safe or absolute: it takes longer over that than over
+the rest, and our own cleaning follows anyway.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.sax
+from calendar import timegm
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import feedparser
+
+from rtanalytics.event import Author, Media, is_web_url
+from rtanalytics.sources.base import Malformed, Meta, printable
+from rtanalytics.sources.clean import plain_title
+from rtanalytics.sources.feeds.items import Item, language, person
+
+__all__ = ["read_xml"]
+
+_ENDS = (b"</rss>", b"</feed>", b"</rdf:rdf>", b"</rdf>", b"</atom:feed>", b"</channel>")
+_PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
+
+
+def read_xml(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
+    """The entries of a document, and what it says about itself.
+
+    Returns
+    -------
+    items : list of Item
+        In the document's order.
+    about : dict
+        ``title``, ``wait`` (timedelta or None) and ``complete``.
+
+    Raises
+    ------
+    Malformed
+        If it is no feed.
+    """
+    found = feedparser.parse(
+        io.BytesIO(raw),  # never bytes or text as such: it would take them for a file's name
+        response_headers=_headers(meta),
+        resolve_relative_uris=False,
+        sanitize_html=False,
+    )
+    broken = found.get("bozo_exception")
+    broken = broken if isinstance(broken, xml.sax.SAXException) else None
+    if not found.get("version") and not found.entries:
+        raise Malformed(_what_it_is(raw, broken))
+    feed = found.feed
+    author = _person(feed)
+    atom = str(found.get("version", "")).startswith("atom")
+    items = [
+        _item(number, entry, atom=atom, author=author, lang=_text(feed.get("language")) or meta.language)
+        for number, entry in enumerate(found.entries, start=1)
+    ]
+    about = {
+        "title": plain_title(_text(feed.get("title"))) or None,
+        "wait": _wait(feed),
+        # Cut off in the middle by whoever wrote it: the next reading may bring the rest.
+        "complete": broken is None or raw.rstrip()[-20:].lower().endswith(_ENDS),
+    }
+    return items, about
+
+
+def _headers(meta: Meta) -> dict[str, str]:
+    """Only what the server said about the encoding: its media type is often wrong, and then in the way."""
+    charset = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", meta.content_type, re.IGNORECASE)
+    headers = {"content-type": "application/xml" + (f"; charset={charset[1]}" if charset else "")}
+    if lang := language(meta.language):
+        headers["content-language"] = lang
+    return headers
+
+
+def _item(number: int, entry: Any, *, atom: bool, author: Author | None, lang: str) -> Item:
+    content = _content(entry)
+    title = entry.get("title_detail") or {}
+    html, text = _text(content.get("value")) or None, None
+    if atom and content.get("type") == "text/plain":
+        html, text = None, html
+    reply = entry.get("thr_in-reply-to")
+    return Item(
+        place=number,
+        source=dict(entry),
+        id=_text(entry.get("id")) or None,
+        link=_link(entry),
+        title=_title(_text(entry.get("title")), literal=atom and title.get("type") == "text/plain"),
+        html=html,
+        text=text,
+        published=_moment(entry, "published") or _moment(entry, "created"),
+        updated=_moment(entry, "updated"),
+        date=_text(entry.get("published")) or _text(entry.get("updated")),
+        author=_person(entry) or author,
+        tags=[_tag(tag) for tag in entry.get("tags", ())],
+        media=_media(entry),
+        reply_to=_text(reply.get("ref")) or None if isinstance(reply, dict) else None,
+        lang=language(content.get("language"), title.get("language"), lang),
+        base=_text(content.get("base")) or _text(title.get("base")),
+        type="video" if entry.get("yt_videoid") else "post",
+    )
+
+
+def _content(entry: Any) -> dict[str, Any]:
+    """The first content that is text, or else the summary."""
+    for content in entry.get("content", ()):
+        kind = str(content.get("type", "text/html"))
+        if content.get("value") and (kind.startswith("text/") or kind.endswith("xml")):
+            return dict(content)
+    detail = entry.get("summary_detail")
+    return dict(detail) if isinstance(detail, dict) else {"value": entry.get("summary")}
+
+
+def _title(title: str, *, literal: bool) -> str:
+    # Atom says whether a title is markup; RSS leaves one to guess, and much of it is.
+    return " ".join(title.split()) if literal else plain_title(title)
+
+
+def _link(entry: Any) -> str | None:
+    link = _text(entry.get("link"))
+    if not link:
+        links = entry.get("links", ())
+        link = next((_text(x.get("href")) for x in links if x.get("rel") in {None, "alternate"}), "")
+    return link.strip() or None
+
+
+def _moment(entry: Any, name: str) -> datetime | None:
+    parsed = entry.get(f"{name}_parsed") if f"{name}_parsed" in entry else None
+    if parsed is None:
+        return None
+    try:
+        return datetime.fromtimestamp(timegm(parsed), UTC)
+    except (ValueError, OverflowError, OSError, TypeError):
+        return None
+
+
+def _person(context: Any) -> Author | None:
+    detail = context.get("author_detail")
+    if not isinstance(detail, dict):
+        return person(_text(context.get("author")))
+    return person(_text(detail.get("name")), _text(detail.get("email")), _text(detail.get("href")))
+
+
+def _tag(tag: Any) -> str:
+    term, label = _text(tag.get("term")), _text(tag.get("label"))
+    return label if label and (not term or is_web_url(term)) else term
+
+
+def _media(entry: Any) -> list[Media]:
+    """Enclosures, media:content and media:thumbnail, each address once."""
+    found: dict[str, Media] = {}
+    enclosures = [x for x in entry.get("links", ()) if x.get("rel") == "enclosure"]
+    for thing in [*enclosures, *entry.get("media_content", ()), *entry.get("media_thumbnail", ())]:
+        url = _text(thing.get("href")) or _text(thing.get("url"))
+        if not is_web_url(url) or url in found:
+            continue
+        mime = _text(thing.get("type")).lower() or None
+        kind = _text(thing.get("medium")) or (mime or "").partition("/")[0]
+        if not kind and thing in entry.get("media_thumbnail", ()):
+            kind = "image"
+        found[url] = Media(
+            url=url,
+            kind=kind if kind in {"image", "video", "audio"} else "file",
+            mime=printable(mime, 100) if mime else None,
+            width=_number(thing.get("width")),
+            height=_number(thing.get("height")),
+        )
+    return list(found.values())
+
+
+def _wait(feed: Any) -> timedelta | None:
+    """What ``ttl`` (minutes) or the syndication module asks for; the longer of the two."""
+    waits = []
+    if minutes := _number(feed.get("ttl")):
+        waits.append(timedelta(minutes=minutes))
+    if hours := _PERIODS.get(_text(feed.get("sy_updateperiod")).lower()):
+        waits.append(timedelta(hours=hours) / max(1, _number(feed.get("sy_updatefrequency")) or 1))
+    return max(waits, default=None)
+
+
+def _what_it_is(raw: bytes, broken: Exception | None) -> str:
+    head = raw[:2000].lower()
+    if not raw.strip():
+        return "no feed: the document is empty"
+    if b"<html" in head or b"<!doctype html" in head:
+        return 'no feed: a web page; its address may be in the page\'s <link rel="alternate">'
+    return f"no feed: {printable(broken) if broken else 'no element of RSS, RDF or Atom in it'}"
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value) else None
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

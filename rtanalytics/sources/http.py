@@ -1,0 +1,382 @@
+"""The one polite HTTP client: what it asks for, what it takes, where it does not go.
+
+It asks with the validators it was given, tells who it is, and keeps to what the answer says about
+asking again. It takes no more bytes and no more time than it was told, packed or unpacked. It
+follows redirects by hand and goes to public http and https addresses only: the address that a
+name stands for is checked where the connection is made, so a name that changes its mind in
+between gains nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+import zlib
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from rtanalytics.sources.base import (
+    MAX_RAW,
+    AuthFailed,
+    Blocked,
+    Gone,
+    Malformed,
+    RateLimited,
+    Refused,
+    TooLarge,
+    Transient,
+    printable,
+    redact,
+)
+from rtanalytics.sources.headers import echo, freshness, retry_after
+
+__all__ = ["Answer", "HttpClient", "Validators", "is_public", "user_agent"]
+
+MAX_REDIRECTS = 8
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PERMANENT = {301, 308}
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What a server said about its version of a document, to be sent back byte for byte."""
+
+    etag: str | None = None
+    modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A document, or the word that it has not changed.
+
+    Parameters
+    ----------
+    status : int
+        200 or 304.
+    url : str
+        Where it was found in the end.
+    body : bytes
+        Unpacked; empty with 304.
+    validators : Validators
+        Of this version; those that were sent, with 304.
+    moved_to : str, optional
+        Where it has moved for good: every redirect on the way was permanent.
+    wait : timedelta, optional
+        How long the server calls it fresh.
+    content_type, language : str
+        Its headers; empty if not told.
+    """
+
+    status: int
+    url: str
+    body: bytes = b""
+    validators: Validators = field(default_factory=Validators)
+    moved_to: str | None = None
+    wait: timedelta | None = None
+    content_type: str = ""
+    language: str = ""
+
+
+class HttpClient:
+    """One source's client; it connects when it is first used.
+
+    Parameters
+    ----------
+    counts : Counter
+        ``requests``, ``bytes`` (as sent), ``http_<status>`` and ``redirects_permanent`` are counted.
+    trusted : collection of str
+        Hosts that may have a private address: the ones that a person wrote down.
+    resolver : AbstractResolver, optional
+        Finds addresses; the system's by default.
+    """
+
+    def __init__(
+        self,
+        counts: Counter[str],
+        trusted: Collection[str] = (),
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._counts = counts
+        self._trusted = frozenset(_bare(host) for host in trusted)
+        self._resolver = resolver
+        self._session: aiohttp.ClientSession | None = None
+
+    async def get(
+        self,
+        url: str,
+        validators: Validators = Validators(),
+        max_bytes: int = 10_000_000,
+        timeout: timedelta = timedelta(seconds=30),  # noqa: ASYNC109  # it is part of the request
+        accept: str = "*/*",
+    ) -> Answer:
+        """Fetch a document.
+
+        Parameters
+        ----------
+        url : str
+            http or https; user and password in it are sent as Basic authorisation to that host.
+        validators : Validators
+            Of the version that is known.
+        max_bytes : int
+            Of the body, packed and unpacked.
+        timeout : timedelta
+            For everything, redirects and the last byte included.
+        accept : str
+            The media types wanted.
+
+        Raises
+        ------
+        Transient, Refused, RateLimited, AuthFailed, Blocked, Gone
+            The class says what to do.
+        TooLarge, Malformed
+            With the beginning of the body.
+        """
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                return await self._follow(URL(url), validators, max_bytes, accept)
+        except TimeoutError:
+            raise Transient(
+                f"{redact(str(url))}: no complete answer within {timeout.total_seconds():g} s"
+            ) from None
+        except aiohttp.ClientPayloadError as error:
+            raise Transient(f"{redact(str(url))}: the answer was cut off: {_said(error)}") from None
+        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+            raise Transient(f"{redact(str(url))}: {_said(error)}") from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _follow(self, url: URL, validators: Validators, max_bytes: int, accept: str) -> Answer:
+        headers = {"Accept": accept, "Accept-Encoding": "gzip, deflate"}
+        if validators.etag is not None:
+            headers["If-None-Match"] = validators.etag
+        if validators.modified is not None:
+            headers["If-Modified-Since"] = validators.modified
+        permanent, moved_to = True, None
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check(url)
+            async with self._open().get(url, headers=headers, allow_redirects=False) as response:
+                self._counts["requests"] += 1
+                self._counts[f"http_{response.status}"] += 1
+                if response.status in _REDIRECTS:
+                    target = response.headers.get("Location", "")
+                    if not target:
+                        raise Transient(f"{redact(str(url))}: status {response.status} without a Location")
+                    permanent = permanent and response.status in _PERMANENT
+                    url = url.join(URL(target)).with_fragment(None)
+                    if permanent:
+                        moved_to = str(url)
+                        self._counts["redirects_permanent"] += 1
+                    continue
+                return await self._take(response, validators, max_bytes, moved_to)
+        raise Transient(f"{redact(str(url))}: more than {MAX_REDIRECTS} redirects")
+
+    async def _take(
+        self, response: aiohttp.ClientResponse, validators: Validators, max_bytes: int, moved_to: str | None
+    ) -> Answer:
+        url, headers, now = str(response.url), response.headers, datetime.now(UTC)
+        if response.status == 304 and validators != Validators():
+            return Answer(304, url, b"", validators, moved_to, freshness(headers, now))
+        if response.status not in {200, 203}:
+            raise _refusal(response.status, redact(str(url)), retry_after(headers, now))
+        body = await self._body(response, max_bytes)
+        return Answer(
+            200,
+            url,
+            body,
+            Validators(echo(headers.get("ETag")), echo(headers.get("Last-Modified"))),
+            moved_to,
+            freshness(headers, now),
+            headers.get("Content-Type", ""),
+            headers.get("Content-Language", ""),
+        )
+
+    async def _body(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
+        label = redact(str(response.url))
+        inflate = _Inflater(response.headers.get("Content-Encoding", ""), max_bytes, label)
+        announced, packed = response.content_length or 0, 0
+        async for chunk in response.content.iter_any():
+            packed += len(chunk)
+            self._counts["bytes"] += len(chunk)
+            inflate.add(chunk)
+            if packed > max_bytes or (announced > max_bytes and len(inflate.out) >= MAX_RAW):
+                break
+        if (size := max(announced, packed)) > max_bytes:
+            raise TooLarge(
+                f"{label}: {size:,} bytes or more; the limit is {max_bytes:,}", bytes(inflate.out[:MAX_RAW])
+            )
+        return inflate.finish()
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            resolver = _GuardedResolver(self._resolver or aiohttp.ThreadedResolver(), self._trusted)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=4),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                headers={"User-Agent": user_agent()},
+                auto_decompress=False,
+                trust_env=False,
+            )
+        return self._session
+
+    def _check(self, url: URL) -> None:
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise Refused(f"{redact(str(url))}: only http and https addresses are followed")
+        if _bare(url.host) not in self._trusted:
+            try:
+                address = ipaddress.ip_address(_bare(url.host))
+            except ValueError:
+                return  # a name: the resolver looks at what it stands for
+            if not is_public(address):
+                raise Refused(_private(redact(str(url)), [str(address)]))
+
+
+class _GuardedResolver(AbstractResolver):
+    """Gives only addresses that we may go to."""
+
+    def __init__(self, inner: AbstractResolver, trusted: frozenset[str]) -> None:
+        self._inner = inner
+        self._trusted = trusted
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        if _bare(host) in self._trusted:
+            return found
+        public = [r for r in found if is_public(ipaddress.ip_address(r["host"].split("%")[0]))]
+        if not public:
+            raise Refused(_private(printable(host), [r["host"] for r in found]))
+        return public
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class _Inflater:
+    """Unpacks as it comes, and stops at the limit however small the packed body is."""
+
+    def __init__(self, encoding: str, limit: int, label: str) -> None:
+        self.out = bytearray()
+        self._limit = limit
+        self._label = label
+        self._head = b""
+        self._coding = encoding.strip().lower()
+        self._unpacker: Any = None
+        self._plain = self._coding in {"", "identity"}
+        if not self._plain and self._coding not in {"gzip", "x-gzip", "deflate"}:
+            raise Malformed(f"{label}: content coding {printable(encoding, 40)!r}, which was not asked for")
+
+    def add(self, chunk: bytes) -> None:
+        if not self._plain and self._unpacker is None:
+            chunk = self._head = self._head + chunk
+            if len(chunk) < 2:
+                return
+            self._begin(chunk)
+        if self._plain:
+            self.out += chunk
+        else:
+            self._unpack(chunk)
+        if len(self.out) > self._limit:
+            raise TooLarge(
+                f"{self._label}: unpacks to more than the limit of {self._limit:,} bytes",
+                bytes(self.out[:MAX_RAW]),
+            )
+
+    def finish(self) -> bytes:
+        if self._unpacker is not None and not self._unpacker.eof:
+            raise Transient(f"{self._label}: the packed answer was cut off")
+        if self._unpacker is None and not self._plain:
+            self.out += self._head
+        return bytes(self.out)
+
+    def _begin(self, head: bytes) -> None:
+        gzip = head[:2] == b"\x1f\x8b"
+        zlib_header = head[0] & 15 == 8 and (head[0] << 8 | head[1]) % 31 == 0
+        if self._coding != "deflate" and not gzip:
+            self._plain = True  # says gzip and sends none: common enough, and harmless
+            return
+        self._unpacker = zlib.decompressobj(31 if gzip else 15 if zlib_header else -15)
+
+    def _unpack(self, chunk: bytes) -> None:
+        try:
+            while chunk and len(self.out) <= self._limit:
+                self.out += self._unpacker.decompress(chunk, self._limit + 1 - len(self.out))
+                chunk = self._unpacker.unconsumed_tail
+                if self._unpacker.eof:
+                    rest = self._unpacker.unused_data
+                    if rest[:2] != b"\x1f\x8b":
+                        return
+                    chunk, self._unpacker = rest, zlib.decompressobj(31)
+        except zlib.error as error:
+            begun = bytes(self.out[:MAX_RAW])
+            raise Malformed(f"{self._label}: cannot be unpacked: {error}", begun) from None
+
+
+def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """True for an address out on the Internet; IPv4 within IPv6 is looked at too.
+
+    Examples
+    --------
+    >>> [is_public(ipaddress.ip_address(a)) for a in ("9.9.9.9", "169.254.169.254", "::ffff:10.0.0.1")]
+    [True, False, False]
+    """
+    if isinstance(address, ipaddress.IPv6Address):
+        within = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        if address in ipaddress.ip_network("64:ff9b::/96"):
+            within.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if any(a is not None and not is_public(a) for a in within):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+@cache
+def user_agent() -> str:
+    """Who we say we are."""
+    try:
+        return f"rtanalytics/{version('rtanalytics')} (conference reader)"
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "rtanalytics (conference reader)"
+
+
+def _refusal(status: int, label: str, wait: timedelta | None) -> Exception:
+    message = f"{label}: status {status}"
+    if status == 429 or (wait is not None and status in {403, 503}):
+        asked = f"; asks to wait {wait.total_seconds():g} s" if wait is not None else ""
+        return RateLimited(message + asked, wait)
+    if status == 401:
+        return AuthFailed(f"{message}: the address wants a login; write it as https://user:password@…")
+    if status == 410:
+        return Gone(f"{message}: gone for good; remove the source or write its new address")
+    if status in {400, 402, 403, 405, 406, 407, 451}:
+        return Blocked(message)
+    return Transient(message)
+
+
+def _private(label: str, addresses: list[str]) -> str:
+    return f"{label}: {', '.join(addresses[:3])} is not public; write allow_private = true if it is meant"
+
+
+def _bare(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
+def _said(error: BaseException) -> str:
+    """A library's error in one line, addresses in it redacted."""
+    text = re.sub(r"(?i)[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", lambda m: redact(m[0]), str(error))
+    return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)

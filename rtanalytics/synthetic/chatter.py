@@ -1,0 +1,355 @@
+"""What people say: about the talk that is on, and about everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rtanalytics.synthetic.cast import Person, plain
+from rtanalytics.synthetic.dice import Deck, Dice, Weighted
+from rtanalytics.synthetic.grammar import Grammar, Script, Template, read_conversations, read_sections
+from rtanalytics.synthetic.programme import Subject, bare
+from rtanalytics.synthetic.writer import DAY, HOUR, MINUTE, Draft, Rhythm, Slots, Writer, dice_delay
+
+TIMETABLE = (
+    ("arrive", 0, 24, 14, "eve"), ("arrive", 6, 11, 3, "first"), ("arrive", 11, 24, 0.6, "first"),
+    ("register", 7, 11, 9, "first"), ("register", 7, 10, 2, "all"), ("morning", 6, 10, 8, "all"),
+    ("coffee", 9, 12, 5, "all"), ("coffee", 14, 17, 4, "all"), ("coffee", 7, 18, 1, "all"),
+    ("lunch", 12, 14, 12, "all"), ("wifi", 8, 18, 3, "all"), ("sticker", 9, 18, 2.2, "all"),
+    ("people", 8, 24, 4, "all"), ("choose", 9, 16, 3, "all"), ("nerves", 7, 23, 2, "all"),
+    ("evening", 17, 24, 9, "all"), ("evening", 0, 2, 6, "all"), ("remote", 0, 24, 1.5, "all"),
+    ("leave", 13, 24, 14, "last"), ("city", 7, 24, 2.5, "all"), ("opinion", 0, 24, 3, "all"),
+    ("official", 8, 18, 1.2, "all"),
+)  # fmt: skip
+"""Sections of ``hallway.txt``: hours (local, half-open), weight, and on which days."""
+
+MOMENTS = {
+    "start": (("start", 8), ("praise", 1), ("joke", 1)),
+    "on": (("claim", 9), ("quote", 7), ("joke", 3), ("praise", 4), ("idea", 4), ("link", 2), ("ask", 1)),
+    "end": (("ask", 5), ("end", 5), ("praise", 4), ("quote", 2), ("link", 2)),
+    "after": (("idea", 4), ("link", 4), ("end", 3), ("praise", 3), ("ask", 2), ("quote", 1), ("speaker", 2)),
+}
+"""What people write at the start of a talk, while it is on, at its end and after it."""
+
+
+def grammar_for(dice: Dice) -> Grammar:
+    """The grammar of all sentences."""
+    return Grammar(read_sections("reactions.txt", "hallway.txt", "languages.txt", "feeds.txt"), dice)
+
+
+class Chatter:
+    """Drafts of everything that is said.
+
+    Parameters
+    ----------
+    writer : Writer
+        Knows people and words, and how many lead days there are.
+    rhythm : Rhythm
+        When people write.
+    days : int
+        Days of the conference.
+    shop_talk : float
+        Share of the other chatter that is about the vocabulary's things; the rest is small talk.
+    ambient : float
+        Share of it that sounds like reactions to talks, about words and people drawn at random.
+    """
+
+    def __init__(self, writer: Writer, rhythm: Rhythm, days: int, shop_talk: float, ambient: float) -> None:
+        self.writer, self.rhythm, self.dice = writer, rhythm, writer.dice
+        self.shop_talk, self.ambient = shop_talk, ambient
+        self._conversations = read_conversations("irc.txt")
+        self._scripts = {name: Deck(len(c), self.dice) for name, c in self._conversations.items()}
+        self._small_talk = [
+            [_sections(day - writer.lead_days, days, hour) for hour in range(24)]
+            for day in range(writer.lead_days + days)
+        ]
+        self._languages = {name.split()[0] for name in writer.grammar.sections if name.endswith(" hall")}
+        self._moments = {moment: Weighted.of(rows) for moment, rows in MOMENTS.items()}
+        happening, aside = writer.grammar.sections["any happening"], writer.grammar.sections["aside"]
+        self._happening, self._aside = happening, aside
+
+    # --- about talks -------------------------------------------------------------------------
+
+    def react(self, subject: Subject, n: int, origin: int) -> list[Draft]:
+        """``n`` drafts about a talk or a happening, its answers and repetitions included.
+
+        Parameters
+        ----------
+        origin : int
+            Start of the subject, in milliseconds after the first midnight.
+        """
+        length = int((subject.end - subject.start).total_seconds() * 1000)
+        audience = self._audience(subject, max(4, int(0.8 * n)))
+        slots = self._slots(subject)
+        says = subject.says + (self._happening if "it" in subject.context else ())
+        deck = Deck(len(says), self.dice)
+        drafts: list[Draft] = []
+        while len(drafts) < n:
+            if says:
+                at = origin + _outburst(length, self.dice)
+                new = [self._about_happening(lambda: says[deck.deal()], at, slots, audience)]
+            else:
+                new = self._about_talk(subject, origin, length, slots, audience)
+            for draft in new:
+                draft.subject = subject
+            drafts += new
+            head = new[0]
+            if head.source == "mastodon" and head.type == "post":
+                if self.dice.chance(0.12):
+                    answers = "reply" if says else "agree"
+                    drafts.append(self.writer.reply(head, answers, slots))
+                while self.dice.chance(0.07):
+                    drafts.append(self.writer.boost(head))
+        return drafts[:n]
+
+    def _about_talk(
+        self, subject: Subject, origin: int, length: int, slots: Slots, audience: list[Person]
+    ) -> list[Draft]:
+        dice, writer = self.dice, self.writer
+        moment, at = _moment(length, dice)
+        at += origin
+        if moment == "on" and dice.chance(0.09):
+            others = dice.shuffled(writer.people[:60])[:3]
+            cast = list(dict.fromkeys([dice.pick(audience), *others]))[:3]
+            return writer.conversation(self._script("talk"), at, slots, cast, writer.channel)
+        person = audience[int(len(audience) * dice.random() ** 1.25)]
+        if moment in {"start", "on"} and dice.chance(0.04):
+            return [self._photo(person, at, "photo talk", slots)]
+        if person.lang in self._languages and moment != "start" and dice.chance(0.3):
+            return [writer.post(person, at, f"{person.lang} talk", slots, lang=person.lang)]
+        section = self._moments[moment].draw(dice)
+        if section == "speaker":
+            person = subject.speaker or person
+        return [writer.post(person, at, section, slots)]
+
+    def _about_happening(
+        self, deal: Callable[[], Template], at: int, slots: Slots, audience: list[Person]
+    ) -> Draft:
+        """A post or a line on IRC, sometimes with an aside, so that no two people say the same."""
+        dice, writer = self.dice, self.writer
+        person = dice.pick(audience)
+        text, literal = writer.unsaid(deal, slots, at)
+        if "it" in slots and len(text) < 120 and dice.chance(0.3):
+            aside = writer.fill(dice.pick(self._aside), slots, at)
+            text = f"{text.rstrip('.')}. {aside}" if text[-1] in ".?!)" or text[-1].isalnum() else text
+        if dice.chance(0.12):
+            return Draft(at, "irc", "message", person, text, channel=writer.channel)
+        return writer.styled(person, at, text, literal=literal)
+
+    def _audience(self, subject: Subject, n: int) -> list[Person]:
+        people: dict[str, Person] = {}
+        for _ in range(3 * n):
+            person = self.writer.anybody()
+            if person is not subject.speaker:
+                people[person.handle] = person
+            if len(people) == n:
+                break
+        return list(people.values())
+
+    def _slots(self, subject: Subject) -> Slots:
+        """What the templates may say about a subject."""
+        dice, context = self.dice, subject.context
+        slots: Slots = {**self.writer.base, **context}
+        if subject.kind == "buzz":
+            words = dice.shuffled(subject.keywords)
+
+            def turn() -> str:
+                words.append(words.pop(0))
+                return words[-1]
+
+            return slots | {"thing": turn, "thing2": turn}
+        if subject.matter is None:
+            return slots
+        lines, keys = subject.matter.lines, subject.matter.keys
+        names = ("speaker", "speaker", "speaker", "at", "at", "surname", "surname", "first")
+        return slots | {
+            "who": lambda: context[dice.pick(names)],
+            "key": lambda: dice.pick(keys),
+            "key2": lambda: dice.pick(keys[1:]),
+            "bare": lambda: bare(dice.pick(keys)),
+            "claim": lambda: dice.pick(lines["claim"]),
+            "claim2": lambda: dice.pick(lines["claim"]),
+            "quote": lambda: _misquoted(dice.pick(lines["quote"]), dice),
+            "ask": lambda: dice.pick(lines["ask"]),
+            "joke": lambda: dice.pick(lines["joke"]),
+            "at2": context["at"],
+            "place": self.writer.base["place"],
+        }
+
+    # --- about everything else ---------------------------------------------------------------
+
+    def background(self, n: int, talks_of: dict[int, list[Subject]]) -> list[Draft]:
+        """``n`` drafts of small talk, shop talk, IRC, photographs, commits and blog posts.
+
+        Parameters
+        ----------
+        talks_of : dict
+            The talks of each day, for those who blog and those who mend what they have shown.
+        """
+        dice, writer = self.dice, self.writer
+        kinds = Weighted(
+            ["post", "irc", "photo", "commit", "essay", "recap", "notes"],
+            [58, 7.0, 3.4, 3.0, 0.25, 0.4, 0.4],
+        )
+        drafts: list[Draft] = []
+        while len(drafts) < n:
+            kind, at = kinds.draw(dice), self.rhythm.moment(dice)
+            match kind:
+                case "irc":
+                    channel = dice.pick((writer.channel, writer.channel, f"{writer.channel}-hallway"))
+                    section = "help" if dice.chance(0.15) and 7 <= at // HOUR % 24 < 19 else "hall"
+                    channel = f"{writer.channel}-help" if section == "help" else channel
+                    people = dice.shuffled(writer.people[: max(12, len(writer.people) // 3)])[:3]
+                    drafts += writer.conversation(self._script(section), at, writer.base, people, channel)
+                case "photo":
+                    drafts.append(self._photo(writer.anybody(), at, "photo hall", writer.base))
+                case "commit":
+                    drafts += self._commits(at, talks_of.get(at // DAY, []))
+                case "essay" | "recap" | "notes":
+                    drafts.append(self._article(kind, at, talks_of.get(at // DAY, [])))
+                case _:
+                    drafts += self._posts(at)
+        return drafts[:n]
+
+    def _posts(self, at: int) -> list[Draft]:
+        dice, writer = self.dice, self.writer
+        person, roll = writer.anybody(), dice.random()
+        slots: Slots = writer.base
+        if roll < self.ambient:
+            slots = self._ambient()
+            post = writer.post(person, at, self._moments["on"].draw(dice), slots, tries=2)
+        elif roll < self.ambient + self.shop_talk:
+            post = writer.post(person, at, "work", slots, tries=2)
+        elif person.lang in self._languages and dice.chance(0.35):
+            post = writer.post(person, at, f"{person.lang} hall", slots, lang=person.lang)
+        else:
+            section = self._small_talk[at // DAY][at // HOUR % 24].draw(dice)
+            author = writer.official if section == "official" else person
+            post = writer.post(author, at, section, slots, tries=8)
+        drafts = [post]
+        while dice.chance(0.11):
+            drafts.append(writer.reply(post, "reply", writer.base))
+        while dice.chance(0.06):
+            drafts.append(writer.boost(post, 20.0))
+        return drafts
+
+    def _ambient(self) -> Slots:
+        """Slots that let a reaction to a talk be about anybody and anything."""
+        dice, writer, base = self.dice, self.writer, self.writer.base
+        person = writer.anybody()
+        slots: Slots = dict(base)
+        names = {"speaker": f"{person.given} {person.surname}", "at": f"@{person.handle}"}
+        slots |= names
+        slots |= {
+            "surname": person.surname, "first": person.given, "at2": names["at"],
+            "who": lambda: names["speaker"] if dice.chance(0.4) else names["at"],
+            "key": writer.thing, "key2": writer.thing, "key3": writer.thing, "product": writer.tool,
+            "title": lambda: writer.grammar.say("any title", slots),
+            "about": lambda: writer.grammar.say("any about", slots),
+            "claim": lambda: writer.grammar.say("any claim", slots),
+            "quote": lambda: writer.grammar.say("any quote", slots),
+            "ask": lambda: writer.grammar.say("any ask", slots),
+            "joke": lambda: writer.grammar.say("any joke", slots),
+        }  # fmt: skip
+        return slots
+
+    def _photo(self, person: Person, at: int, section: str, slots: Slots) -> Draft:
+        writer = self.writer
+        title, _ = writer.fresh(section, slots, at)
+        text = title
+        if self.dice.chance(0.35):
+            text = f"{title}. {writer.fresh('photo text', slots, at)[0]}"
+        if self.dice.chance(0.6):
+            text = f"{text} #{writer.tags[0]}"
+        return Draft(at, "flickr", "photo", person, text, title=title, channel="conference pool")
+
+    def _commits(self, at: int, talks: list[Subject]) -> list[Draft]:
+        """One to three commits to one repository; speakers mend what they have shown."""
+        dice, writer = self.dice, self.writer
+        person, repo, messages = writer.anybody(), writer.tool(), list[str]()
+        subject = dice.pick(talks) if talks and dice.chance(0.3) else None
+        if subject is not None and subject.matter is not None and subject.speaker is not None:
+            person, repo = subject.speaker, subject.context["product"]
+            messages = dice.shuffled(subject.matter.lines["commit"])
+        channel = f"{plain(person.handle)}/{plain(repo)}"
+        drafts = []
+        for _ in range(1 + dice.below(3)):
+            told = messages.pop() if messages and dice.chance(0.7) else None
+            message = told or writer.fresh("commit", writer.base, at)[0]
+            drafts.append(Draft(at, "github", "commit", person, message, channel=channel))
+            at += int(dice.between(2, 40) * MINUTE)
+        return drafts
+
+    def _article(self, kind: str, at: int, talks: list[Subject]) -> Draft:
+        """A blog post; a recapitulation or a speaker's notes only after that day's talks."""
+        dice, writer = self.dice, self.writer
+        base = writer.base
+        person = writer.anybody()
+        if kind != "essay" and not talks:
+            kind = "essay"
+        if kind != "essay" and at // HOUR % 24 < 18:
+            at = at // DAY * DAY + int(dice.between(17.8, 23.4) * HOUR)
+        if kind == "recap":
+            told = dice.shuffled(talks)[: 2 + dice.below(2)]
+            parts = [
+                writer.fresh("recap open", base, at)[0],
+                *(writer.fresh("recap talk", self._slots(subject), at)[0] for subject in told),
+                writer.fresh("recap close", base, at)[0],
+            ]
+            title = writer.fresh("recap title", base, at)[0]
+        elif kind == "notes":
+            subject = dice.pick(talks)
+            person, slots = subject.speaker or person, self._slots(subject)
+            title = writer.fresh("notes title", slots, at)[0]
+            parts = self._in_order("notes text", 3 + dice.below(2), slots, at)
+        else:
+            title = writer.fresh("essay title", base, at)[0]
+            parts = self._in_order("essay text", 3 + dice.below(3), base, at)
+        site = f"{plain(person.handle)}.example.{dice.pick(('org', 'net', 'com'))}"
+        return Draft(at, "feeds", "article", person, "\n\n".join(parts), title=title, channel=site, lang="en")
+
+    def _in_order(self, section: str, n: int, slots: Slots, at: int) -> list[str]:
+        """``n`` sentences of a section, in the order in which they stand there."""
+        templates = self.writer.grammar.sections[section]
+        chosen = sorted(self.dice.shuffled(range(len(templates)))[:n])
+        return [self.writer.fill(templates[number], slots, at) for number in chosen]
+
+    def _script(self, section: str) -> Script:
+        return self._conversations[section][self._scripts[section].deal()]
+
+
+def _sections(day: int, days: int, hour: int) -> Weighted[str]:
+    """The sections of small talk at an hour of a day; day 0 is the first of the conference."""
+    kinds = {"all"}
+    kinds |= {"eve"} if day < 0 else {"first"} if day == 0 else set()
+    kinds |= {"last"} if day == days - 1 else set()
+    return Weighted.of(
+        [(name, w) for name, first, end, w, kind in TIMETABLE if kind in kinds and first <= hour < end]
+    )
+
+
+def _moment(length: int, dice: Dice) -> tuple[str, int]:
+    """A phase of a talk, and a time in it, in milliseconds after the start."""
+    roll = dice.random()
+    if roll < 0.1:
+        return "start", int(dice.between(-2, 5) * MINUTE)
+    if roll < 0.72:
+        return "on", int(2 * MINUTE + (length - 3 * MINUTE) * dice.random())
+    if roll < 0.88:
+        return "end", length + int(dice.between(-4, 7) * MINUTE)
+    if roll < 0.96:
+        return "after", length + int(dice_delay(dice, 25) * MINUTE)
+    return "after", length + int(dice.between(1.5, 20) * HOUR)  # in the evening, or over coffee next morning
+
+
+def _outburst(length: int, dice: Dice) -> int:
+    """When somebody speaks of a happening: mostly soon."""
+    u = dice.random()
+    return int(length * (0.75 * u * u + 0.25 * dice.random()))
+
+
+def _misquoted(quote: str, dice: Dice) -> str:
+    """Now and then people write down only the beginning."""
+    words = quote.split()
+    if len(words) > 9 and dice.chance(0.14):
+        return " ".join(words[: 6 + dice.below(len(words) - 8)]).rstrip(".,") + " …"
+    return quote

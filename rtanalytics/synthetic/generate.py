@@ -1,0 +1,288 @@
+"""Puts a conference together: programme, happenings, decoys, and chatter to fill the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from rtanalytics.event import Event
+from rtanalytics.schedule import KnownTopic, Schedule
+from rtanalytics.synthetic import decoys as false_topics
+from rtanalytics.synthetic.cast import Person, Vocabulary, make_people, make_place, make_vocabulary, plain
+from rtanalytics.synthetic.chatter import Chatter, grammar_for
+from rtanalytics.synthetic.dice import Dice
+from rtanalytics.synthetic.grammar import Grammar
+from rtanalytics.synthetic.happenings import make_buzz, make_happenings
+from rtanalytics.synthetic.programme import Subject, make_talks, schedule_of
+from rtanalytics.synthetic.writer import Draft, Rhythm, Writer, to_events
+
+FIRST_DAY = datetime(2026, 6, 10, tzinfo=timezone(timedelta(hours=1)))
+"""Local midnight of the default's first day, a Wednesday."""
+
+TIMEZONE = "Europe/Lisbon"
+"""An IANA zone that has the offset of :data:`FIRST_DAY`, for showing times."""
+
+SLACK = timedelta(minutes=30)
+"""How long after its end a topic's messages still count as planted in it."""
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """A generated conference.
+
+    Parameters
+    ----------
+    name, title, city : str
+        Short name for files and keys; how people call it; where it is.
+    seed : int
+        What it was made from.
+    events : list of Event
+        In the order in which they were received.
+    schedule : Schedule
+        Talks and breaks.
+    truth : list of KnownTopic
+        What was planted, by start. ``extra``: title, speaker, kind (keynote, talk, buzz, or the kind
+        of a happening such as alarm), room, planted (number of events within
+        ``[start, end + 30 min)`` that have one of the keywords).
+    decoys : list of KnownTopic
+        What bursts and is no topic, by start. ``extra``: title, kind (daily, storm, spam, bot), and
+        speaker and planted where they apply.
+    hashtags, accounts : list of str
+        The conference's own, which should never trend.
+    timezone : str
+        For showing times; right for the default ``start``.
+    """
+
+    name: str
+    title: str
+    city: str
+    seed: int
+    events: list[Event]
+    schedule: Schedule
+    truth: list[KnownTopic]
+    decoys: list[KnownTopic]
+    hashtags: list[str]
+    accounts: list[str]
+    timezone: str = TIMEZONE
+
+
+def conference(
+    seed: int,
+    *,
+    days: int = 3,
+    events: int = 6000,
+    talks_per_day: int = 14,
+    bursts: int | None = None,
+    burst_size: float = 1.0,
+    existing_words: bool = False,
+    written: bool = True,
+    decoys: bool = True,
+    vocabulary: int = 900,
+    shop_talk: float = 0.24,
+    ambient: float = 0.0,
+    people: int | None = None,
+    lead_days: int = 0,
+    start: datetime = FIRST_DAY,
+) -> Synthetic:
+    """An invented conference, with everything that people said about it online.
+
+    The same seed and arguments give the same events everywhere.
+
+    Parameters
+    ----------
+    seed : int
+        Names, subjects, words and times all follow from it.
+    days : int
+        Days of the conference.
+    events : int
+        How many events in all; the planted ones are among them.
+    talks_per_day : int
+        Two of them are keynotes.
+    bursts : int, optional
+        How many topics are planted, each of about ``burst_size * sqrt(events / days)`` messages,
+        three in four of them on talks; the other talks go unmentioned. Without it every talk gets
+        its share, keynotes most, and a few things happen beside the programme.
+    burst_size : float
+        Relative size of what is planted; 0.5 halves it.
+    existing_words : bool
+        Topics are made of words, and held by people, that are talked of all the time; otherwise
+        they bring names and phrases of their own.
+    written : bool
+        Talks are about the subjects written out in ``texts/subjects.txt``, as far as they go;
+        otherwise all are composed of the vocabulary.
+    decoys : bool
+        Add daily hashtags, copied jokes, a spammer and a bot.
+    vocabulary : int
+        Number of words in constant use, with Zipf frequencies.
+    shop_talk, ambient : float
+        Shares of the other posts that are about those words, and that sound like reactions to a
+        talk but are about words and people at random.
+    people : int, optional
+        Who takes part; ``events ** 0.7`` by default.
+    lead_days : int
+        Quieter days before the first talk, with the same daily habits.
+    start : datetime
+        Local midnight of the first day (of the lead days, if there are any), aware; its offset is
+        kept throughout.
+
+    Returns
+    -------
+    Synthetic
+        Events, schedule, truth and decoys.
+
+    Raises
+    ------
+    ValueError
+        If ``start`` is naive, a number is out of range, or so much is planted that no room is
+        left for other chatter.
+
+    Examples
+    --------
+    >>> made = conference(7, events=500, talks_per_day=4)
+    >>> len(made.events), len(made.schedule) > 12, made.truth[0].extra["kind"]
+    (500, True, 'keynote')
+    """
+    _check(start, days, events, burst_size, vocabulary, lead_days)
+    crowd = make_people(people or max(80, int(events**0.7)), Dice(seed, "people"))
+    lexicon = make_vocabulary(vocabulary, Dice(seed, "vocabulary"))
+    dice, planner = Dice(seed, "chatter"), Dice(seed, "programme")
+    grammar = grammar_for(dice)
+    writer = Writer(make_place(start.year, Dice(seed, "place")), crowd, lexicon, grammar, dice, lead_days)
+    place = writer.place
+
+    midnights = [start + timedelta(days=lead_days + day) for day in range(days)]
+    n_talks = days * talks_per_day
+    familiar = _familiar(lexicon, 3 * (n_talks + (bursts or 0)), planner) if existing_words else None
+    talks = make_talks(
+        midnights, talks_per_day, place, _speakers(crowd, n_talks, planner, known=existing_words), lexicon,
+        Grammar(grammar.sections, planner), planner, written=written, familiar=familiar,
+    )  # fmt: skip
+    unit = (events / (days + lead_days)) ** 0.5
+    if bursts is None:
+        total = sum(s.weight for s in talks)
+        planted = [(s, max(3, round(0.36 * events * burst_size * s.weight / total))) for s in talks]
+        extra = make_happenings(writer, midnights, planner) if written else []
+    else:
+        on_talks = min(n_talks, bursts - bursts // 4)
+        chosen = [talks[n] for n in sorted(planner.shuffled(range(n_talks))[:on_talks])]
+        planted = [(s, max(4, round(unit * burst_size * planner.between(0.7, 1.3)))) for s in chosen]
+        unused = familiar[3 * n_talks :] if familiar is not None else None
+        extra = make_buzz(writer, midnights, bursts - on_talks, planner, unused)
+    planted += [(s, max(4, round(unit * burst_size * planner.between(0.7, 1.3)))) for s in extra]
+
+    chatter = Chatter(writer, _rhythm(days, lead_days), days, shop_talk, ambient)
+    drafts: list[Draft] = []
+    for subject, n in planted:
+        drafts += chatter.react(subject, n, int((subject.start - start).total_seconds() * 1000))
+    false: list[KnownTopic] = []
+    if decoys:
+        more, false = false_topics.make_decoys(writer, talks, days, unit, start)
+        drafts += more
+    if events - len(drafts) < events // 10:
+        raise ValueError(
+            f"{len(drafts)} of {events} events are planted, which leaves nothing to hide them in; "
+            f"raise events or lower bursts or burst_size"
+        )
+    drafts += chatter.background(events - len(drafts), _by_day([s for s, _ in planted], start))
+    return Synthetic(
+        name=f"{plain(place.conf)}-{place.year}",
+        title=f"{place.conf} {place.year}",
+        city=place.city,
+        seed=seed,
+        events=to_events(drafts, start, seed),
+        schedule=schedule_of(talks, midnights, place),
+        truth=_in_order([_known(subject, drafts, start) for subject, _ in planted]),
+        decoys=_in_order(false),
+        hashtags=list(writer.tags),
+        accounts=[writer.official.handle, false_topics.bot_name(writer)],
+    )
+
+
+def hard_conference(
+    seed: int, *, events: int = 100_000, bursts: int = 20, burst_size: float = 0.5, lead_days: int = 0
+) -> Synthetic:
+    """A conference to measure algorithms on: small bursts of existing words, in much chatter.
+
+    Half-size bursts, a Zipf vocabulary of a fifth of a word an event (20,000 for 100,000), and all
+    decoys. Nothing in it is from a list of subjects.
+
+    Parameters
+    ----------
+    seed, events, bursts, burst_size, lead_days
+        As for :func:`conference`.
+    """
+    return conference(
+        seed, events=events, bursts=bursts, burst_size=burst_size, existing_words=True, written=False,
+        vocabulary=max(1000, events // 5), shop_talk=0.55, ambient=0.3, lead_days=lead_days,
+    )  # fmt: skip
+
+
+def _check(
+    start: datetime, days: int, events: int, burst_size: float, vocabulary: int, lead_days: int
+) -> None:
+    if start.tzinfo is None:
+        raise ValueError(f"start {start.isoformat()} has no time zone; give an aware datetime")
+    if days < 1 or lead_days < 0 or events < 100 or burst_size <= 0 or vocabulary < 200:
+        raise ValueError(
+            "a conference needs days >= 1, lead_days >= 0, events >= 100, burst_size > 0 and "
+            f"vocabulary >= 200, not {days}, {lead_days}, {events}, {burst_size} and {vocabulary}"
+        )
+
+
+def _rhythm(days: int, lead_days: int) -> Rhythm:
+    """Full days, a little less on the last, and much less before the first."""
+    return Rhythm([0.4] * lead_days + [1.05] * (days - 1) + [0.95])
+
+
+def _speakers(crowd: list[Person], n: int, dice: Dice, *, known: bool) -> list[Person]:
+    """Distinct people with distinct surnames; ``known``: among those whom others mention often."""
+    pool = crowd[: max(4 * n, 40)] if known else crowd[5:]
+    chosen: dict[str, Person] = {}
+    for person in dice.shuffled(pool):
+        chosen.setdefault(person.surname, person)
+        if len(chosen) == n:
+            return list(chosen.values())
+    raise ValueError(f"{len(crowd)} people are too few for {n} speakers; raise people or lower talks_per_day")
+
+
+def _familiar(lexicon: Vocabulary, n: int, dice: Dice) -> list[str]:
+    """Single words of middling frequency: in use every day, and nobody's topic."""
+    single = [w for w in lexicon.things.items[30:1100] if " " not in w and "-" not in w]
+    if len(single) < n:
+        raise ValueError(
+            f"{n} familiar words are needed and {len(single)} there; raise vocabulary or lower talks_per_day"
+        )
+    return dice.shuffled(single)[:n]
+
+
+def _by_day(subjects: list[Subject], start: datetime) -> dict[int, list[Subject]]:
+    """The talks of each day, days counted from ``start``."""
+    days: dict[int, list[Subject]] = {}
+    for subject in subjects:
+        if subject.matter is not None:
+            days.setdefault((subject.start - start).days, []).append(subject)
+    return days
+
+
+def _known(subject: Subject, drafts: list[Draft], start: datetime) -> KnownTopic:
+    """The truth about a subject, with what was planted counted in the finished texts."""
+    first = int((subject.start - start).total_seconds() * 1000)
+    last = int((subject.end + SLACK - start).total_seconds() * 1000)
+    keywords = [k.casefold() for k in subject.keywords]
+    texts = [d.text.casefold() for d in drafts if d.subject is subject and first <= d.at < last]
+    return KnownTopic(
+        start=subject.start.astimezone(UTC),
+        end=subject.end.astimezone(UTC),
+        keywords=subject.keywords,
+        extra={
+            "title": subject.title,
+            "speaker": subject.context["speaker"] if subject.speaker else "",
+            "kind": subject.kind,
+            "room": (subject.talk.room or "") if subject.talk else "",
+            "planted": str(sum(any(k in text for k in keywords) for text in texts)),
+        },
+    )
+
+
+def _in_order(topics: list[KnownTopic]) -> list[KnownTopic]:
+    return sorted(topics, key=lambda t: (t.start, t.end, t.label))

@@ -1,0 +1,228 @@
+"""Sentences from templates: ``{slot}``, ``{+slot}`` (capitalised) and ``{this|that}``, nested at will.
+
+The templates live in text files under ``texts/``, in sections headed ``== name``; a line that
+begins with ``# `` is a comment. Reading them checks them: an unbalanced brace names file and line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from rtanalytics.synthetic.dice import Deck, Dice
+
+Context = Mapping[str, str | Callable[[], str]]
+"""What the slots stand for: a text, or how to make one."""
+
+_SLOT = re.compile(r"\+?[a-zA-Z][a-z_]*\d*")
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A named hole in a template."""
+
+    name: str
+    capital: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Templates of which one is taken."""
+
+    options: tuple[Template, ...]
+
+
+Template = tuple[str | Slot | Choice, ...]
+Record = dict[str, tuple[str, ...]]
+"""The texts of each field of a block."""
+Script = tuple[tuple[str, bool, Template], ...]
+"""A conversation: who says it, is it an action, and what."""
+
+
+def parse(text: str, where: str = "template") -> Template:
+    """Read one template.
+
+    Raises
+    ------
+    ValueError
+        If its braces do not match; the message says where.
+    """
+    parts, end = _sequence(text, 0, where, top=True)
+    if end != len(text):
+        raise ValueError(f"{where}: a '}}' closes nothing in {text!r}")
+    return parts
+
+
+def _sequence(text: str, at: int, where: str, *, top: bool) -> tuple[Template, int]:
+    parts: list[str | Slot | Choice] = []
+    literal = ""
+    while at < len(text):
+        char = text[at]
+        if char == "{":
+            if literal:
+                parts.append(literal)
+                literal = ""
+            part, at = _braces(text, at + 1, where)
+            parts.append(part)
+        elif char == "}" or (char == "|" and not top):
+            break
+        else:
+            literal += char
+            at += 1
+    if literal:
+        parts.append(literal)
+    return tuple(parts), at
+
+
+def _braces(text: str, at: int, where: str) -> tuple[Slot | Choice, int]:
+    if slot := _SLOT.match(text, at):
+        name, end = slot.group(), slot.end()
+        if text[end : end + 1] == "}":
+            return Slot(name.lstrip("+"), name[0] == "+"), end + 1
+    options = []
+    while True:
+        option, at = _sequence(text, at, where, top=False)
+        options.append(option)
+        if at == len(text):
+            raise ValueError(f"{where}: a '{{' is never closed in {text!r}")
+        at += 1
+        if text[at - 1] == "}":
+            return Choice(tuple(options)), at
+
+
+def slots(template: Template) -> Iterator[str]:
+    """The names of all slots in a template."""
+    for part in template:
+        if isinstance(part, Slot):
+            yield part.name
+        elif isinstance(part, Choice):
+            for option in part.options:
+                yield from slots(option)
+
+
+def expand(template: Template, context: Context, dice: Dice) -> str:
+    """Fill a template in.
+
+    Raises
+    ------
+    KeyError
+        If the context lacks a slot.
+    """
+    pieces = []
+    for part in template:
+        if isinstance(part, str):
+            pieces.append(part)
+        elif isinstance(part, Choice):
+            pieces.append(expand(dice.pick(part.options), context, dice))
+        else:
+            value = context[part.name]
+            text = value if isinstance(value, str) else value()
+            pieces.append(text[:1].upper() + text[1:] if part.capital else text)
+    return "".join(pieces)
+
+
+class Memo(dict[str, str]):
+    """A context in which every slot keeps the first text it got: for conversations."""
+
+    def __init__(self, context: Context, **fixed: str) -> None:
+        super().__init__(fixed)
+        self._context = context
+
+    def __missing__(self, name: str) -> str:
+        value = self._context[name]
+        self[name] = text = value if isinstance(value, str) else value()
+        return text
+
+
+class Grammar:
+    """Sections of templates, dealt like cards so that a template returns as late as possible.
+
+    Parameters
+    ----------
+    sections : mapping of str to templates
+        From :func:`read_sections`.
+    dice : Dice
+        Makes every choice.
+    """
+
+    def __init__(self, sections: Mapping[str, tuple[Template, ...]], dice: Dice) -> None:
+        self.sections = sections
+        self.dice = dice
+        self._decks = {name: Deck(len(lines), dice) for name, lines in sections.items()}
+
+    def deal(self, section: str) -> Template:
+        """The next template of a section."""
+        return self.sections[section][self._decks[section].deal()]
+
+    def say(self, section: str, context: Context) -> str:
+        """The next template of a section, filled in."""
+        return expand(self.deal(section), context, self.dice)
+
+    def fill(self, template: Template, context: Context) -> str:
+        """A given template, filled in."""
+        return expand(template, context, self.dice)
+
+
+@cache
+def read_lines(name: str) -> tuple[tuple[int, str], ...]:
+    """Numbered lines of a text file of this package, without comments."""
+    text = files("rtanalytics.synthetic").joinpath("texts", name).read_text(encoding="utf-8")
+    return tuple((n, line) for n, line in enumerate(text.splitlines(), 1) if not line.startswith("# "))
+
+
+@cache
+def read_blocks(name: str) -> dict[str, tuple[str, ...]]:
+    """The lines of each ``== section`` of a text file; empty lines are kept."""
+    blocks: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for _, line in read_lines(name):
+        if line.startswith("== "):
+            lines = blocks.setdefault(line[3:].strip(), [])
+        else:
+            lines.append(line)
+    return {section: tuple(block) for section, block in blocks.items()}
+
+
+@cache
+def read_sections(*names: str) -> dict[str, tuple[Template, ...]]:
+    """The sections of several text files, each line a parsed template."""
+    return {
+        section: tuple(parse(line, f"{name}, section {section}") for line in lines if line)
+        for name in names
+        for section, lines in read_blocks(name).items()
+    }
+
+
+@cache
+def read_records(name: str) -> tuple[Record, ...]:
+    """Blocks of ``field: text`` lines, parted by empty lines; a field may be repeated."""
+    records: list[dict[str, list[str]]] = [{}]
+    for number, line in read_lines(name):
+        if not line:
+            records.append({})
+            continue
+        field, colon, text = line.partition(": ")
+        if not colon:
+            raise ValueError(f"{name}:{number}: write 'field: text', not {line!r}")
+        records[-1].setdefault(field, []).append(text)
+    return tuple({k: tuple(v) for k, v in record.items()} for record in records if record)
+
+
+@cache
+def read_conversations(name: str) -> dict[str, tuple[Script, ...]]:
+    """The scripts of each section; an empty line ends a script."""
+    found = {}
+    for section, lines in read_blocks(name).items():
+        talks: list[Script] = []
+        talk: list[tuple[str, bool, Template]] = []
+        for line in (*lines, ""):
+            if line:
+                talk.append((line[0], line[1] == "*", parse(line[2:].strip(), f"{name}, {section}")))
+            elif talk:
+                talks.append(tuple(talk))
+                talk = []
+        found[section] = tuple(talks)
+    return found

@@ -1,0 +1,249 @@
+"""The programme: who speaks when about what, and what else will be on everybody's lips.
+
+A subject is either *written* (``texts/subjects.txt``: one block of claims, quotations and
+questions that belong together) or *composed* of words of the seed's own vocabulary. Either way
+everything that can be said about a talk is fixed here, so that two people who quote it agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from rtanalytics.schedule import Schedule, Talk
+from rtanalytics.synthetic.cast import Person, Place, Vocabulary, plain, project_name, words
+from rtanalytics.synthetic.dice import Dice
+from rtanalytics.synthetic.grammar import Grammar, Record, Template, expand, parse, read_records
+
+SLOTS = ((10, 30), (11, 20), (13, 45), (14, 35), (15, 50))
+"""Local times at which parallel talks of 40 minutes begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """What can be said about a talk, whoever gives it and whenever.
+
+    Parameters
+    ----------
+    context : dict of str to str
+        Fills the slots of templates: title, abstract, area, about, product, names.
+    lines : dict of str to list of str
+        Finished texts by kind: claim, quote, ask, joke, commit.
+    keys : tuple of str
+        The phrases that belong to it, with their article where they have one.
+    """
+
+    context: dict[str, str]
+    lines: dict[str, list[str]]
+    keys: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Subject:
+    """Something that people talk about from ``start`` to ``end``; ``keywords`` recognise it.
+
+    A talk has a speaker, a :class:`Matter` and a weight, its popularity; what happens beside the
+    programme has sentences of its own, ``says``.
+    """
+
+    title: str
+    kind: str
+    start: datetime
+    end: datetime
+    keywords: tuple[str, ...]
+    context: dict[str, str]
+    matter: Matter | None = None
+    speaker: Person | None = None
+    talk: Talk | None = None
+    weight: float = 1.0
+    says: tuple[Template, ...] = ()
+
+
+def day_plan(talks_per_day: int, rooms: int) -> list[tuple[int, int, int, int]]:
+    """Rows of (hour, minute, length in minutes, room) of one day; keynotes are in room 0.
+
+    Raises
+    ------
+    ValueError
+        If the day has fewer than 2 or more than ``2 + rooms * len(SLOTS)`` talks.
+    """
+    most = 2 + rooms * len(SLOTS)
+    if not 2 <= talks_per_day <= most:
+        raise ValueError(
+            f"talks_per_day must be from 2 to {most} (two keynotes, {rooms} rooms), not {talks_per_day}"
+        )
+    plan = [(9, 15, 45, 0)]
+    rest = talks_per_day - 2
+    used = max(1, -(-rest // rooms), min(4, rest))  # slots; as few talks side by side as possible
+    for number in range(rest):
+        hour, minute = SLOTS[number % used]
+        plan.append((hour, minute, 40, number // used))
+    return [*plan, (16, 45, 45, 0)]
+
+
+def make_talks(
+    days: list[datetime], per_day: int, place: Place, speakers: list[Person], vocabulary: Vocabulary,
+    grammar: Grammar, dice: Dice, *, written: bool, familiar: list[str] | None,
+) -> list[Subject]:  # fmt: skip
+    """One subject a talk, in order of time.
+
+    Parameters
+    ----------
+    days : list of datetime
+        Local midnights.
+    familiar : list of str, optional
+        If given, talks are about these words, three each, and bring no names of their own.
+    """
+    blocks = dice.shuffled(read_records("subjects.txt")) if written and familiar is None else []
+    taken = {name.lower() for name in (*vocabulary.things.items, *vocabulary.tools.items)}
+    people, known = iter(speakers), iter(familiar or ())
+    subjects = []
+    for day, midnight in enumerate(days, 1):
+        plan = day_plan(per_day, min(len(place.rooms), 4 if per_day > 17 else 3))
+        for number, (hour, minute, length, room) in enumerate(plan):
+            keynote = number in (0, len(plan) - 1)
+            speaker = next(people)
+            context = talk_context(speaker, place, room, project_name(taken, dice), dice)
+            if blocks:
+                matter = written_matter(blocks.pop(), context, grammar, dice, keynote=keynote)
+            else:
+                keys = [next(known) for _ in range(3)] if familiar is not None else None
+                matter = composed_matter(context, vocabulary, keys, grammar, dice)
+            names = [context["at"]] if familiar else [context["product"], context["surname"], context["at"]]
+            start = midnight + timedelta(hours=hour, minutes=minute)
+            subject = Subject(
+                context["title"], "keynote" if keynote else "talk", start, start + timedelta(minutes=length),
+                tuple(word.lower() for word in (*names, *map(bare, matter.keys))), context, matter, speaker,
+                weight=3.2 if keynote else dice.between(0.3, 1.0) + dice.between(0.0, 0.9),
+            )  # fmt: skip
+            slug = "-".join(w for w in map(plain, subject.title.split()[:6]) if w)
+            subject.talk = Talk(
+                id=f"{plain(place.conf)}-{day}-{number + 1:02d}", title=subject.title, start=subject.start,
+                end=subject.end, speakers=[f"{speaker.given} {speaker.surname}"], room=place.rooms[room],
+                track=context["area"], kind=subject.kind, abstract=context["abstract"],
+                url=f"https://{plain(place.conf)}.example.org/talks/{slug}",
+            )  # fmt: skip
+            subjects.append(subject)
+    return subjects
+
+
+def bare(key: str) -> str:
+    """A phrase without its article."""
+    return key.removeprefix("the ").removeprefix("a ").removeprefix("an ")
+
+
+def talk_context(
+    speaker: Person, place: Place, room: int, product: str, dice: Dice
+) -> dict[str, str]:
+    """Names and numbers of one talk; a surname too short to be told apart is used with its given name."""
+    full = f"{speaker.given} {speaker.surname}"
+    return {
+        "speaker": full,
+        "first": speaker.given,
+        "surname": speaker.surname if len(speaker.surname) >= 5 else full,
+        "at": f"@{speaker.handle}",
+        "product": product,
+        "room": place.rooms[room],
+        "town": dice.pick(place.towns),
+        "town2": dice.pick(place.towns),
+        "area": "Open stage",
+    }
+
+
+def a_place(dice: Dice) -> str:
+    """Where somebody works."""
+    return dice.pick(words("places"))
+
+
+def numbers(dice: Dice) -> dict[str, str]:
+    """The numbers that templates ask for."""
+    return {
+        "n2": str(2 + dice.below(8)),
+        "n10": str(11 + dice.below(85)),
+        "n20": str(11 + dice.below(18)),
+        "n100": str(120 + dice.below(860)),
+        "pct": str(12 + dice.below(82)),
+        "year": str(2009 + dice.below(16)),
+    }
+
+
+def written_matter(
+    block: Record, context: dict[str, str], grammar: Grammar, dice: Dice, *, keynote: bool
+) -> Matter:
+    """What ``subjects.txt`` says about one subject, numbers and names filled in once."""
+
+    def fill(text: str) -> str:
+        return expand(parse(text, "subjects.txt"), {**context, **numbers(dice)}, dice)
+
+    context["area"], context["about"] = block["area"][0], fill(block["about"][0])
+    context["title"], context["abstract"] = fill(dice.pick(block["title"])), fill(block["abstract"][0])
+    kinds = ("claim", "quote", "ask", "joke", "commit")
+    lines = {kind: [fill(text) for text in block[kind]] for kind in kinds}
+    add_generic(lines, context, block["key"], grammar, dice, 4 if keynote else 1)
+    return Matter(context, lines, block["key"])
+
+
+def composed_matter(
+    context: dict[str, str], vocabulary: Vocabulary, keys: list[str] | None, grammar: Grammar, dice: Dice
+) -> Matter:
+    """What can be said with the vocabulary alone; ``keys`` are words already in use, or none."""
+    things = vocabulary.things
+    if keys is None:
+        keys = [f"{dice.pick((context['town2'], *ADJECTIVES))} {things.draw(dice)}" for _ in range(3)]
+    else:
+        context["product"] = vocabulary.tools.draw(dice)
+        context |= dict.fromkeys(("speaker", "surname", "first"), context["at"])
+    slots = {**context, "key": keys[0], "key2": keys[1], "key3": keys[2], "place": a_place(dice)}
+    for name in ("about", "title", "abstract"):
+        context[name] = grammar.say(f"any {name}", {**slots, **numbers(dice)})
+    lines: dict[str, list[str]] = {"claim": [], "quote": [], "ask": [], "joke": [], "commit": []}
+    add_generic(lines, context, tuple(keys), grammar, dice, 4)
+    return Matter(context, lines, tuple(keys))
+
+
+ADJECTIVES = tuple(
+    """
+    quiet slow borrowed brittle patient salted folded hollow drifting unpaid nested rusty sleepy honest spare
+    sideways layered tangled polite stubborn leaning woven feral tidal paper copper wooden velvet crooked
+    bitter
+    """.split()
+)
+"""Make phrases that nobody has used before of words that everybody uses."""
+
+
+def add_generic(
+    lines: dict[str, list[str]], context: dict[str, str], keys: tuple[str, ...], grammar: Grammar,
+    dice: Dice, n: int,
+) -> None:  # fmt: skip
+    """Add ``n`` claims and quotations, and half as many questions and jokes, that suit any talk."""
+    for kind, count in (("claim", n), ("quote", n), ("ask", (n + 1) // 2), ("joke", n // 2)):
+        for _ in range(count):
+            first, second, third = (dice.shuffled(keys) * 3)[:3]
+            slots = {**context, **numbers(dice), "key": first, "key2": second, "key3": third}
+            slots["place"] = a_place(dice)
+            lines[kind].append(grammar.say(f"any {kind}", slots))
+
+
+def schedule_of(subjects: list[Subject], days: list[datetime], place: Place) -> Schedule:
+    """The talks, and what lies between them."""
+    talks = [s.talk for s in subjects if s.talk is not None]
+    for day, midnight in enumerate(days, 1):
+        between = [
+            ("Registration", 8, 0, 70), ("Coffee", 10, 0, 30), ("Lunch", 12, 15, 85), ("Coffee", 15, 15, 30),
+        ]  # fmt: skip
+        if day == len(days):
+            between.append(("Closing and goodbye", 17, 30, 25))
+        elif day == 1:
+            between.append(("Reception in the foyer", 18, 0, 120))
+        else:
+            between.append(("Conference dinner", 19, 30, 150))
+        for number, (title, hour, minute, length) in enumerate(between):
+            start = midnight + timedelta(hours=hour, minutes=minute)
+            talks.append(
+                Talk(
+                    id=f"{plain(place.conf)}-{day}-b{number + 1}", title=title, start=start,
+                    end=start + timedelta(minutes=length),
+                    kind="break" if title in ("Registration", "Coffee", "Lunch") else "social",
+                )
+            )  # fmt: skip
+    return Schedule(talks)

@@ -83,7 +83,7 @@ class TrendState:
         How many topics that trend no more are told.
     """
 
-    def __init__(self, bins: int = 24, earlier: int = 5) -> None:
+    def __init__(self, bins: int = 16, earlier: int = 5) -> None:
         self.bins = bins
         self.earlier = earlier
         self.clear()

@@ -243,7 +243,7 @@ class View(anywidget.AnyWidget):
     def _control(self, content: Mapping[str, Any]) -> None:
         feed: Any = self.feed
         action, value = content.get("action"), content.get("value")
-        if action in {"pause", "resume"}:
+        if action in ("pause", "resume"):
             getattr(feed, action)()
         elif action == "speed" and (value == "max" or (isinstance(value, int | float) and value > 0)):
             feed.speed = value

@@ -66,11 +66,9 @@ class TrendingPanel {
       for (const term of others) list.append(make("bdi", "", term));
       body.append(list);
     }
-    if (topic.rank <= 3 && topic.quotes.length) body.append(this.quote(topic.quotes[0]));
+    if (topic.rank <= 2 && topic.quotes.length) body.append(this.quote(topic.quotes[0]));
     body.append(this.facts(topic));
-    const right = make("div", "rta-topic-side");
-    right.append(this.spark(topic.spark, most), this.shares(topic.sources));
-    node.append(rank, body, right);
+    node.append(rank, body, this.spark(topic.spark, most));
     return node;
   }
 
@@ -101,6 +99,7 @@ class TrendingPanel {
     };
     fact("post", number(topic.messages), `${number(topic.messages)} messages in this interval`);
     fact("people", number(topic.authors), `by ${number(topic.authors)} people`);
+    facts.append(this.heard(topic.sources));
     if (topic.talks.length === 1) fact("talk", topic.talks[0], `during ${topic.talks[0]}`);
     else if (topic.talks.length > 1) fact("talk", `${topic.talks.length} talks`, `during ${topic.talks.join("; ")}`);
     return facts;
@@ -110,7 +109,7 @@ class TrendingPanel {
     const [wide, high, base] = [76, 26, 24];
     const svg = drawn("svg", { viewBox: `0 0 ${wide} ${high}`, class: "rta-spark", role: "img" });
     svg.setAttribute("aria-label", `Messages in the last ${values.length} intervals: ${values.join(", ")}`);
-    const slots = Math.max(12, values.length);
+    const slots = Math.max(8, values.length);
     const width = wide / slots;
     values.forEach((value, i) => {
       const tall = value ? Math.max(2, (value / most) * (base - 2)) : 1;
@@ -128,18 +127,19 @@ class TrendingPanel {
     return svg;
   }
 
-  shares(sources) {
-    const bar = make("div", "rta-shares");
+  // Which sources speak of it, the loudest first.
+  heard(sources) {
+    const list = make("span", "rta-heard");
     const told = Object.entries(sources).sort((a, b) => b[1] - a[1]);
-    for (const [source, count] of told) {
+    for (const [source] of told.slice(0, 5)) {
       const look = this.context.looks.get(source) || PLAIN_LOOK;
-      const part = make("span");
-      part.style.setProperty("--h", look.hue);
-      part.style.flexGrow = count;
-      bar.append(part);
+      const one = make("span");
+      one.style.setProperty("--h", look.hue);
+      one.append(icon(look.icon));
+      list.append(one);
     }
-    bar.title = told.map(([source, count]) => `${source}: ${number(count)}`).join("\n");
-    return bar;
+    list.title = told.map(([source, count]) => `${source}: ${number(count)}`).join("\n");
+    return list;
   }
 
   tick() {}

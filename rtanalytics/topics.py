@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.counts import BinCounts, Channel, Ints, TermCounts
+from rtanalytics.counts import Channel, Ints, Said, TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
 from rtanalytics.schedule import Schedule
@@ -196,6 +196,7 @@ class Trender:
         self._settings = settings
         self.algorithm = get(settings.algorithm)
         self.counts = TermCounts(settings.bin)
+        self.counts.mute(settings.mute)
         self._state = self.algorithm.start()
         self._waiting: dict[int, list[int]] = {}
         self._written = np.zeros(0, np.int64)
@@ -233,23 +234,21 @@ class Trender:
         return told
 
     def _take(self, events: list[Event]) -> None:
-        mute = self._settings.mute
-        if mute:
-            events = [e for e in events if e.handle.casefold() not in mute]
-        rows = self.counts.log(events)
-        for row, event in zip(rows, events, strict=True):
-            known = self.counts.bin_of(event.received_at - self._settings.grace)
-            bin = known if event.op == "delete" else max(known, self.counts.bin_of(event.said_at))
-            if self._closed is not None:
-                bin = max(bin, self._closed + 1)
-            self._waiting.setdefault(bin, []).append(row)
+        rows = np.array(self.counts.log(events), np.int64)
+        if not len(rows):
+            return
+        bins = self.counts.known_in(rows, self._settings.grace)
+        if self._closed is not None:
+            bins = np.maximum(bins, self._closed + 1)
+        for bin in np.unique(bins).tolist():
+            self._waiting.setdefault(bin, []).extend(rows[bins == bin].tolist())
 
     def _close(self, watermark: datetime) -> Iterator[TrendBin]:
         complete = self.counts.bin_of(max(watermark - self._settings.grace, _FIRST)) - 1
         for bin in sorted(b for b in self._waiting if b <= complete):
             rows = self._waiting.pop(bin)
             touched, changed = self.counts.apply(rows)
-            self._late += sum(1 for row in changed if self.counts.logged_bin(row) not in (bin, None))
+            self._late += sum(1 for row in changed if self.counts.bin_at(row) not in (bin, None))
             if touched - {bin}:
                 self._learn_again(bin)
             if self.counts.rows(bin).size:
@@ -263,29 +262,31 @@ class Trender:
         self._written[:], self._said[:], self._messages = 0, 0, 0
         for bin in self.counts.bins:
             if bin < upto:
-                rows = self.counts.rows(bin)
-                self._note(rows, self.counts.occurrences(rows)[1])
+                self._note(self.counts.said(bin))
                 self.algorithm.step(self._state, self.counts.bin(bin, self._settings.channel))
 
     def _tell(self, bin: int) -> TrendBin:
         settings, counts = self._settings, self.counts
         start, end = counts.start_of(bin), counts.start_of(bin + 1)
-        rows = counts.rows(bin)
-        place, term = counts.occurrences(rows)
-        said = counts.bin(bin, settings.channel)
-        self._note(rows, term)
-        score, expected = self.algorithm.step(self._state, said)
+        said = counts.said(bin)
+        rows = said.rows
+        self._note(said)
+        bin_counts = counts.bin(bin, settings.channel)
+        score, expected = self.algorithm.step(self._state, bin_counts)
         least = self.algorithm.floor if settings.least is None else settings.least
-        good = (score > least) & (said.counts >= settings.least_count) & ~self._barred(said)
+        good = (score > least) & (bin_counts.counts >= settings.least_count)
+        good[good] &= ~self._barred(bin_counts.terms[good])
+        trending = np.flatnonzero(good)
+        places = np.searchsorted(said.terms, bin_counts.terms[trending])
         found = [
             _Scored(
-                int(said.terms[i]),
+                int(bin_counts.terms[i]),
                 i,
                 float(score[i]),
-                counts.vocabulary.keys[said.terms[i]],
-                frozenset(place[term == said.terms[i]].tolist()),
+                counts.vocabulary.keys[bin_counts.terms[i]],
+                frozenset(said.places(place).tolist()),
             )
-            for i in np.flatnonzero(good).tolist()
+            for i, place in zip(trending.tolist(), places.tolist(), strict=True)
         ]
         groups = _grouped(found, settings.top, settings.together)
         talks = [talk.title for talk in settings.schedule.between(start, end)]
@@ -304,7 +305,7 @@ class Trender:
                     label=texts[0],
                     score=lead.score,
                     expected=float(expected[lead.at]),
-                    observed=int(said.counts[lead.at]),
+                    observed=int(bin_counts.counts[lead.at]),
                     messages=len(of),
                     authors=len(np.unique(authors[of])),
                     examples=[counts.ids[rows[i]] for i in _examples(lead.places, authors)],
@@ -316,23 +317,23 @@ class Trender:
         people = len(np.unique(authors))
         return TrendBin(start=start, end=end, trends=told, messages=len(rows), authors=people, late=late)
 
-    def _note(self, rows: Ints, terms: Ints) -> None:
+    def _note(self, said: Said) -> None:
         """Learn how terms are written and how common they are."""
-        surfaces, times = self.counts.written(rows)
+        used = self.counts.written(said.rows)
         self._written = _grown(self._written, len(self.counts.vocabulary.surfaces))
-        self._written[surfaces] += times
+        self._written[: len(used)] += used
         self._said = _grown(self._said, len(self.counts.vocabulary))
-        np.add.at(self._said, terms, 1)
-        self._messages += len(rows)
+        self._said[said.terms] += said.counts[0]
+        self._messages += len(said.rows)
 
-    def _barred(self, said: BinCounts) -> npt.NDArray[np.bool_]:
-        """Which terms of a bin are no topics: ignored, or the conference's own."""
+    def _barred(self, terms: Ints) -> npt.NDArray[np.bool_]:
+        """Which terms are no topics: ignored, or the conference's own."""
         settings, keys = self._settings, self.counts.vocabulary.keys
         given = settings.own | settings.ignore
-        barred = np.array([keys[t].lstrip("@") in given for t in said.terms], np.bool_)
+        barred = np.array([keys[t].lstrip("@") in given for t in terms.tolist()], np.bool_)
         if not settings.own:
-            for i in np.flatnonzero(self._said[said.terms] > _OWN_SHARE * self._messages):
-                barred[i] |= self._surface(int(said.terms[i])).startswith("#")
+            for i in np.flatnonzero(self._said[terms] > _OWN_SHARE * self._messages):
+                barred[i] |= self._surface(int(terms[i])).startswith("#")
         return barred
 
     def _surface(self, term: int) -> str:
@@ -349,6 +350,8 @@ class Trender:
 
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _OWN_SHARE = 0.2
+_BATCH = 1000
+"""Deliveries that are taken in at once; nothing is told before a watermark anyway."""
 
 
 def _grown(old: Ints, size: int) -> Ints:
@@ -441,5 +444,10 @@ def trends(source: Feed | Recording | Iterable[Event], **settings: Any) -> Itera
         Fields of :class:`Settings`.
     """
     trender = Trender(**settings)
+    batch: list[Item] = []
     for item in as_feed(source):
-        yield from trender.push([item])
+        batch.append(item)
+        if not isinstance(item, Delivery) or len(batch) == _BATCH:
+            yield from trender.push(batch)
+            batch = []
+    yield from trender.push(batch)

@@ -2,16 +2,106 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import given
+import regex
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.event import Event
-from rtanalytics.terms import Kind, Vocabulary, fold, text_of, tokens
+from rtanalytics.terms import ALONE, Kind, Token, Vocabulary, characters, fold, text_of, tokens
+from tests import naive
 
 AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
+
+
+DATA = Path(os.environ.get("RTANALYTICS_DATA", Path(__file__).parents[2] / "shared" / "data"))
+HARD = st.text(
+    st.sampled_from(
+        "ab CR#@&.:/'’-_1٣()+ \n\t,!…“éſİßＡ＠＃हिन्दी日本のカー"
+        "\u0301\ufe0f\u20e3\u200d\u200c\u200b👩🏽🇩🇪❤©\U000e0067\x00"
+    )
+)
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            "RT",
+            "MT",
+            " ",
+            "@ada",
+            "@",
+            ":",
+            "http://",
+            "HTTPS://",
+            "www.",
+            "x.org",
+            "/a",
+            "me@x.org",
+            "C++",
+            "#",
+            "R&D",
+            "n()",
+            "F#",
+            "dplyr::x",
+            "don't",
+            "…",
+            "1️⃣",
+            "👩‍👩‍👧",
+            "日本",
+            "e\u0301",
+            "&amp;",
+            "a.b",
+            "\n",
+            "q",
+        ]
+    )
+).map("".join)
+
+
+def cut(texts: list[str]) -> list[list[Token]]:
+    """Tokens of each text by the fast path, all in one batch."""
+    vocabulary = Vocabulary()
+    flat, offsets = vocabulary.encode(texts)
+    found = []
+    for begin, end in pairwise(offsets.tolist()):
+        row, before = [], -1
+        for number in flat[begin:end].tolist():
+            if number >= 0:
+                row.append(Token(int(vocabulary.kinds[number]), vocabulary.surfaces[number], before >= 0))
+            before = number
+        found.append(row)
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.one_of(HARD, PIECES, st.text())))
+def test_the_fast_path_agrees_with_the_patterns(texts: list[str]) -> None:
+    """The compiled scanner cuts any text as the patterns of the slow twin do."""
+    assert cut(texts) == [list(naive.tokens(text)) for text in texts]
+
+
+@pytest.mark.data
+def test_the_fast_path_agrees_on_all_recordings_and_naughty_strings() -> None:
+    """Some 115 000 real texts, and strings made to break parsers."""
+    if not DATA.is_dir() and not os.environ.get("CI"):
+        pytest.skip("the recordings of others are not here")
+    import pyarrow.parquet as pq
+
+    texts: list[str] = []
+    for file in sorted((DATA / "recordings").glob("*.parquet")):
+        texts += [text or "" for text in pq.read_table(file, columns=["text"])["text"].to_pylist()]
+    for file in sorted((DATA / "suites" / "blns").iterdir()):
+        texts += file.read_text(encoding="utf-8").splitlines()
+    for file in sorted((DATA / "labelled" / "crisislex_t6").glob("*.csv")):
+        texts += file.read_text(encoding="utf-8", errors="replace").splitlines()
+    assert len(texts) > 100_000
+    for text, found in zip(texts, cut(texts), strict=True):
+        assert found == list(naive.tokens(text)), text
 
 
 def surfaces(text: str) -> list[str]:
@@ -99,7 +189,7 @@ def test_stop_words_numbers_and_shorteners_are_no_terms_of_their_own() -> None:
     """They are kept in the row, so that phrases may contain them, but do not count alone."""
     vocabulary = Vocabulary()
     flat, offsets = vocabulary.encode(["the state of Python 3 https://t.co/x R"])
-    alone = [vocabulary.surfaces[s] for s in flat if s >= 0 and vocabulary.counts_alone[s]]
+    alone = [vocabulary.surfaces[s] for s in flat if s >= 0 and vocabulary.uses[s] & ALONE]
     assert alone == ["state", "Python"]
     assert offsets.tolist() == [0, len(flat)]
 
@@ -121,3 +211,28 @@ def test_the_same_letters_of_two_kinds_are_two_surfaces_of_one_term() -> None:
     assert len(set(surfaces)) == 2
     assert len({int(vocabulary.term_of[s]) for s in surfaces}) == 1
     assert vocabulary.kinds[surfaces].tolist() == [Kind.TAG, Kind.WORD]
+
+
+def test_a_segmenter_makes_words_of_scripts_without_spaces() -> None:
+    """What it parts are tokens that count alone, and may form phrases."""
+    parts = {"私は東京タワーに行く": ["私", "は", "東京タワー", "に", "行く"]}
+    found = list(tokens("私は東京タワーに行く!", segmenter=parts.__getitem__))
+    assert [t.surface for t in found] == ["私", "は", "東京タワー", "に", "行く"]
+    assert [t.follows for t in found] == [False, True, True, True, True]
+
+
+def test_stop_words_of_a_language_without_a_list_are_refused() -> None:
+    """The error names the languages there are."""
+    with pytest.raises(ValueError, match=r"no stop words for 'xx'; there are lists for .*english"):
+        Vocabulary(("xx",))
+
+
+def test_every_character_is_classified_as_by_its_pattern() -> None:
+    """The table of flags is complete: no letter, mark or picture lies where it was not looked for."""
+    every = "".join(" " if 0xD800 <= c < 0xE000 else chr(c) for c in range(0x110000))
+    for flag, pattern in characters._CLASSES.items():
+        expected = np.zeros(0x110000, bool)
+        for run in regex.finditer(f"{pattern}+", every, regex.VERSION1):
+            expected[run.start() : run.end()] = True
+        expected[0xD800:0xE000] = False
+        assert np.array_equal(characters.table() & flag != 0, expected), pattern

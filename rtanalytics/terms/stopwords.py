@@ -1,8 +1,14 @@
-"""Words that say nothing by themselves, and addresses that hide where they lead."""
+"""Words that say nothing by themselves, and hosts of addresses that hide where they lead."""
 
 from __future__ import annotations
 
-__all__ = ["SHORTENERS", "STOP_WORDS"]
+from collections.abc import Iterable
+from functools import cache
+
+__all__ = ["LANGUAGES", "SHORTENERS", "words"]
+
+LANGUAGES = ("en", "de", "es", "fr", "it", "nl", "pt")
+"""The languages whose words are passed over unless others are named."""
 
 _ENGLISH = """
 a about above across actually after again against ago all almost along already also although always am
@@ -30,39 +36,46 @@ working works would wouldn't yeah year years yes yesterday yet you you'd you'll 
 yourself yourselves amp rt mt via cc http https www com ie eg e.g i.e vs w ll ve im dont cant didnt doesnt
 thats lol haha wow yay monday tuesday wednesday thursday friday saturday sunday
 """
-_OTHERS = """
-aber alle als also am an auch auf aus bei bin bis bist da damit dann das dass dein dem den der des die
-dies diese dir doch du durch ein eine einem einen einer eines er es euch für gegen habe haben hat hier hin
-ich ihr im in ist ja jede kann kein keine man mehr mein mich mir mit muss nach nicht noch nun nur ob oder
-ohne schon sehr sein sich sie sind so über um und uns unser unter vom von vor war was weil wenn wer werden
-wie wieder wir wird wo zu zum zur
-au aux avec avoir c'est ce ces cette d'un d'une dans de des donc du elle en est et être faire fait il ils
-j'ai je la le les leur lui mais me même moi mon ne nos notre nous on ont ou où par pas peut plus pour
-qu'il que qui sa sans se ses si son sont sur ta te tes toi ton tous tout très tu un une vos votre vous y
-al algo como con contra cual cuando de del desde donde el ella ellos en entre era es esa ese eso esta este
-esto están fue ha hace hacia han hasta hay la las le les lo los más me mi muy nada ni no nos nosotros o os
-otra otro para pero poco por porque que qué quien se ser si sin sobre son su sus también te tiene todo
-todos tu un una uno unos y ya yo
-ao aos as até com da das de do dos e ela ele em essa esse esta este eu foi isso isto já mais mas mesmo meu
-minha muito na nas nem no nos não nós os ou para pela pelo por quando que quem se sem ser seu sua são
-também tem um uma você à às
-al alla allo anche c'è che chi ci con cosa da dal dalla dei del della di dove e ed era fra gli ha hanno ho
-il io la le lei lo loro lui ma mi mia mio molto ne nei nel nella noi non nostro o per perché più può
-quando quella quello questa questo se sei si sia sono su sua sul sulla suo ti tra tu tutti tutto un una
-uno vi voi è
-aan al als bij dat de den der deze die dit doen door dus een en er ge geen had heb hebben heeft het hij
-hoe ik in is ja je kan maar me meer met mij mijn moet na naar niet nog nu of om onder ons ook op over te
-tot uit van veel voor waren was wat we wel werd wie wij wil worden zal ze zich zij zijn zo zou
-"""
-
-STOP_WORDS = f"{_ENGLISH} {_OTHERS}".split()
-"""Words, as they are written, that are no terms and neither start nor end a phrase."""
+"""A list of our own: those of the libraries hold ``ai``, ``text``, ``computer`` and ``microsoft``."""
 
 SHORTENERS = frozenset(
     """
-    t.co bit.ly ow.ly buff.ly dlvr.it goo.gl tinyurl.com fb.me lnkd.in is.gd ift.tt wp.me j.mp
-    owl.ly tmblr.co instagr.am pic.twitter.com twitter.com x.com amzn.to trib.al shar.es
-    feedproxy.google.com
+    t.co bit.ly ow.ly buff.ly dlvr.it goo.gl tinyurl.com fb.me lnkd.in is.gd ift.tt wp.me j.mp owl.ly
+    tmblr.co instagr.am pic.twitter.com twitter.com x.com amzn.to trib.al shar.es feedproxy.google.com
     """.split()
 )
 """Hosts of addresses that say nothing about where they lead."""
+
+
+@cache
+def words(languages: Iterable[str] = LANGUAGES) -> frozenset[str]:
+    """Stop words of languages, as they are written.
+
+    Parameters
+    ----------
+    languages : tuple of str
+        Two-letter codes (``en``) or names (``english``).
+
+    Raises
+    ------
+    ValueError
+        If there is no list for a language; the message names those there are.
+    """
+    from stop_words import (  # type: ignore[import-untyped]
+        AVAILABLE_LANGUAGES,
+        LANGUAGE_MAPPING,
+        StopWordError,
+        get_stop_words,
+    )
+
+    found: set[str] = set()
+    for language in languages:
+        if language in ("en", "english"):
+            found.update(_ENGLISH.split())
+            continue
+        try:
+            found.update(word for entry in get_stop_words(language) for word in entry.split())
+        except StopWordError:
+            known = ", ".join(sorted({*LANGUAGE_MAPPING, *AVAILABLE_LANGUAGES}))
+            raise ValueError(f"no stop words for {language!r}; there are lists for {known}") from None
+    return frozenset(found)

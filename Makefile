@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "$$found -m venv $(VENV)"; $$found -m venv --clear $(VENV); \
 	fi
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
-	    && $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt -e '.[lab,test]' \
+	    && $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[lab,test]' \
 	    || { echo 'uv could not do it, so pip does'; \
 	         $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[lab,test]'; }
 	@touch $(STAMP)

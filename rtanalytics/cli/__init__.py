@@ -67,7 +67,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
     """What can go wrong without a mistake of ours; only what has been imported can have been raised."""
     names = (
         ("rtanalytics.archive", "ArchiveError"),
-        ("rtanalytics.importers", "ImportFailed"),
+        ("rtanalytics.importers", "ImporterError"),
         ("rtanalytics.conference", "ConferenceError"),
         ("rtanalytics.streams", "StreamError"),
         ("rtanalytics.streams.server", "ServerError"),

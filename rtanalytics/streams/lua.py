@@ -21,64 +21,70 @@ __all__ = [
 ]
 
 # KEYS events seen state
-# ARGV scope fence has_cursor cursor n earliest received(comma separated), n ids, n origins, n packets
-# An origin is rev|op|edited|seq|file|producer. The one pass over known ids (HMGET) and the one
-# write of what is learnt (HSET) are what makes this faster than a pipeline of XADDs.
+# ARGV scope fence cursor('=' before it, or empty) earliest careful batch [before after]
+# The batch is a MessagePack array {ids, origins, packets, received}: packed and unpacked in C on
+# both sides, it costs half of what as many arguments would. An origin is
+# day|op|edited|seq|file|producer|rev. `careful` is 1 where an id may stand twice in the batch or
+# something is deleted. The usual batch, all new, takes one HMGET, the XADDs and one HSET.
+# `before` is the link that the call before has left if it was done, `after` the one to leave.
+# The answer is R where events are older than the mark and the times were not sent along.
 APPEND = """
 local events, seen, state = KEYS[1], KEYS[2], KEYS[3]
-local scope, n = ARGV[1], tonumber(ARGV[5])
-if scope ~= '' then
-  local fence = redis.call('HGET', state, 'fence:' .. scope)
-  if fence ~= ARGV[2] then return redis.error_reply('FENCED ' .. scope) end
+local call = redis.call
+local held = call('HMGET', state, 'mark', 'fence:' .. ARGV[1], 'chain:' .. ARGV[1])
+if ARGV[1] ~= '' and held[2] ~= ARGV[2] then return redis.error_reply('FENCED ' .. ARGV[1]) end
+if ARGV[7] and ARGV[7] ~= '' and held[3] ~= ARGV[7] then return redis.error_reply('BROKEN ' .. ARGV[7]) end
+local batch = cmsgpack.unpack(ARGV[6])
+local ids, origins, packets, received = batch[1], batch[2], batch[3], nil
+local n, mark = #ids, tonumber(held[1] or '0')
+if n > 0 and tonumber(ARGV[4]) < mark then
+  received = batch[4]
+  if not received then return 'R' end
 end
-local fresh = redis.call('EXISTS', events) == 0
-local told = {}
+
+local function parts(origin)
+  return string.match(origin, '^%d+|(%l)|(%d+)|(%d+)|(%d)|([^|]*)|(.*)$')
+end
+local function judge(old, origin)
+  local op, edited, seq, file, producer, rev = parts(origin)
+  if not old then return op == 'd' and 'x' or 'n' end
+  local oop, oedited, oseq, _, oproducer, orev = parts(old)
+  if rev == orev or file == '1' or oop == 'd' then return 'd' end
+  if op == 'd' then return 'x' end
+  edited, oedited, seq, oseq = tonumber(edited), tonumber(oedited), tonumber(seq), tonumber(oseq)
+  if edited > oedited then return 'e' end
+  local later = seq > oseq or (seq == 0 and oseq == 0)
+  if edited == oedited and producer == oproducer and later then return 'e' end
+  return 'd'
+end
+
+local fresh = call('EXISTS', events) == 0
+local told, learnt, k, mine = {}, {}, 0, {}
 if n > 0 then
-  local first = 7
-  local ids = {}
-  for i = 1, n do ids[i] = ARGV[first + i] end
-  local known = redis.call('HMGET', seen, unpack(ids))
-  local mark, received = redis.call('HGET', state, 'mark'), nil
-  if mark and tonumber(ARGV[6]) < tonumber(mark) then
-    received = {}
-    for us in string.gmatch(ARGV[7], '[^,]+') do received[#received + 1] = tonumber(us) end
-    mark = tonumber(mark)
-  end
-  local learnt, mine = {}, {}
+  local known, careful = call('HMGET', seen, unpack(ids)), ARGV[5] == '1'
   for i = 1, n do
-    local id, origin = ids[i], ARGV[first + n + i]
-    local old = mine[id] or known[i]
-    local verdict = 'n'
-    if old then
-      local orev, oop, oedited, oseq, ofile, oproducer =
-        string.match(old, '^[^|]*|([^|]*)|(%l)|(%d+)|(%d+)|(%d)|(.*)$')
-      local rev, op, edited, seq, file, producer =
-        string.match(origin, '^([^|]*)|(%l)|(%d+)|(%d+)|(%d)|(.*)$')
-      verdict = 'd'
-      if rev ~= orev and file == '0' and oop ~= 'd' then
-        local e, oe, s, os = tonumber(edited), tonumber(oedited), tonumber(seq), tonumber(oseq)
-        if op == 'd' then verdict = 'x'
-        elseif e > oe then verdict = 'e'
-        elseif e == oe and producer == oproducer and (s > os or (s == 0 and os == 0)) then verdict = 'e' end
-      end
-    elseif string.find(origin, '^[^|]*|d|') then verdict = 'x' end
+    local old, verdict = known[i], 'n'
+    if careful then old = mine[ids[i]] or old end
+    if old or careful then verdict = judge(old, origins[i]) end
     if verdict ~= 'd' then
-      local packet, entry = ARGV[first + 2 * n + i], nil
       if received and received[i] < mark then
-        entry = redis.call('XADD', events, '*', 'e', packet, 'r', string.format('%.0f', mark))
+        call('XADD', events, '*', 'e', packets[i], 'r', string.format('%.0f', mark))
       else
-        entry = redis.call('XADD', events, '*', 'e', packet)
+        call('XADD', events, '*', 'e', packets[i])
       end
-      local now = entry .. '|' .. origin
-      mine[id] = now
-      learnt[#learnt + 1] = id
-      learnt[#learnt + 1] = now
+      if careful then mine[ids[i]] = origins[i] end
+      learnt[k + 1], learnt[k + 2] = ids[i], origins[i]
+      k = k + 2
     end
     told[i] = verdict
   end
-  if #learnt > 0 then redis.call('HSET', seen, unpack(learnt)) end
+  if k > 0 then call('HSET', seen, unpack(learnt)) end
 end
-if ARGV[3] == '1' then redis.call('HSET', state, 'cursor:' .. scope, ARGV[4]) end
+if ARGV[8] then
+  if ARGV[8] ~= '' then call('HSET', state, 'chain:' .. ARGV[1], ARGV[8])
+  else call('HDEL', state, 'chain:' .. ARGV[1]) end
+end
+if ARGV[3] ~= '' then call('HSET', state, 'cursor:' .. ARGV[1], string.sub(ARGV[3], 2)) end
 return (fresh and '+' or '-') .. table.concat(told)
 """
 
@@ -170,7 +176,7 @@ redis.call('HSET', KEYS[2], 'low', low[1][1])
 return redis.call('XTRIM', KEYS[1], 'MINID', min)
 """
 
-# KEYS seen; ARGV cursor milliseconds → next cursor: forget ids whose newest revision is older
+# KEYS seen; ARGV cursor day → next cursor: forget ids whose newest revision is of an earlier day
 FORGET = """
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 500)
 local old = {}

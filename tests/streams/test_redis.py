@@ -82,7 +82,7 @@ def test_an_entry_that_is_no_packet_is_passed_over_and_counted(redis_server: Ser
     stream = RedisStream(redis_server.url, prefix)
     stream.append([made(1)])
     client = redis.Redis.from_url(redis_server.url)
-    client.xadd(stream._key("test", "events"), {"e": b'{"id": 3'})
+    client.xadd(stream.key_of("test", "events"), {"e": b'{"id": 3'})
     stream.append([made(2)])
     feed = stream.follow("start")
     assert ids(take(feed, 2)) == ["test::1", "test::2"]

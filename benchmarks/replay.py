@@ -57,10 +57,8 @@ def report(name: str, late: list[float]) -> None:
 
 def busiest(events: list[Event]) -> datetime:
     """When the hour with the most events begins."""
-    return max(
-        Counter(e.received_at.replace(minute=0, second=0, microsecond=0) for e in events).items(),
-        key=lambda i: i[1],
-    )[0]
+    hours = Counter(e.received_at.replace(minute=0, second=0, microsecond=0) for e in events)
+    return max(hours, key=lambda hour: hours[hour])
 
 
 def keep(url: str, name: str, folder: str) -> None:
@@ -84,7 +82,7 @@ def whole_path(archive: Recording) -> None:
         same = list(Recording(f"{folder}/again")) == list(archive)
         print(f"archive to Redis        {played.events / appended:>9,.0f} events/s")
         print(
-            f"archive to archive      {played.events / whole:>9,.0f} events/s, compaction included; equal: {same}"
+            f"archive to archive      {played.events / whole:>9,.0f} events/s with compaction; equal: {same}"
         )
 
 

@@ -27,6 +27,14 @@ def until(condition, what, seconds=20):
         time.sleep(0.01)
 
 
+def written(client):
+    """Wait until the server has handed all that it acknowledged to the operating system.
+
+    While a synchronisation goes on it holds back what comes in, for up to two seconds.
+    """
+    until(lambda: client.info("persistence")["aof_buffer_length"] == 0, "the server's file is written")
+
+
 def kill(pid):
     """The process dies at once, as by the out-of-memory killer, and this waits until it has."""
     os.kill(pid, signal.SIGKILL)

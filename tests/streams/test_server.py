@@ -32,20 +32,27 @@ from rtanalytics.streams.server import (
     supervise,
 )
 from rtanalytics.streams.server.process import birth, find_binary, gone, send_signal
-from tests.processes import kill, lives, until
+from tests.processes import kill, lives, until, written
 
 ROOT = Path(__file__).resolve().parents[2]
 SHORT = timedelta(seconds=1)
+STARTED = []
+"""Processes of the test that runs, so that one that fails leaves none behind."""
 
 
 @pytest.fixture
 def folder(tmp_path):
     """A place for a server, which a test leaves without any process that still works there."""
     yield tmp_path / "server"
+    while STARTED:
+        with STARTED.pop() as process:  # waits, and closes the pipes
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     left = [process for process in psutil.process_iter() if inside(process, tmp_path) and lives(process.pid)]
     for process in left:
-        if "watchdog.py" not in " ".join(process.cmdline()):
-            process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
+            if "watchdog.py" not in " ".join(process.cmdline()):
+                process.kill()
     until(lambda: not any(lives(process.pid) for process in left), "the processes in the folder end")
 
 
@@ -57,10 +64,11 @@ def inside(process, folder):
 
 
 def fill(server, n):
-    """Append n entries."""
+    """Append n entries, and wait until a crash of the server cannot cost one."""
     with redis.Redis.from_url(server.url) as client:
         for i in range(n):
             client.xadd("entries", {"n": i})
+        written(client)
 
 
 def entries(server):
@@ -79,7 +87,7 @@ def python(script, *arguments):
         def tell(server):
             print(json.dumps([server.url, server.pid]), flush=True)
     """
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(head) + textwrap.dedent(script), *map(str, arguments)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
@@ -87,6 +95,8 @@ def python(script, *arguments):
         text=True,
         start_new_session=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def told(process):
@@ -229,8 +239,13 @@ def test_an_interrupt_does_not_reach_the_server(folder, start):
     url, pid = told(user)
     os.killpg(user.pid, signal.SIGINT)
     assert told(user) == [url, pid]  # the interrupt has arrived where it belongs
+    assert os.getsid(pid) != os.getsid(user.pid)
+    with redis.Redis.from_url(url) as client:
+        # a server acts on an interrupt a few ticks of its clock later
+        begun = client.info("server")["uptime_in_seconds"]
+        until(lambda: client.info("server")["uptime_in_seconds"] > begun + 1, "the server goes on")
     assert ensure_server(folder).pid == pid
-    assert entries(ensure_server(folder)) == []
+    assert "SIGINT" not in (folder / "server.log").read_text()
     user.communicate("end\n")
     stop_server(folder)
 
@@ -259,6 +274,31 @@ def test_the_end_of_a_fork_neither_stops_the_server_nor_removes_its_folder(folde
     parent.communicate("end\n")
     until(lambda: not lives(pid), "the server ends with its parent")
     assert (folder / "appendonlydir").is_dir()
+
+
+def test_no_watchdog_waits_for_a_fork_once_the_block_is_left(folder):
+    """A long-lived worker forked in the block does not keep what served the block."""
+    script = """
+        with EmbeddedServer(folder) as server:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(60)
+                signal.pause()
+            tell(server)
+            sys.stdin.readline()
+        print(child, flush=True)
+    """
+    parent = python(script, folder)
+    _, pid = told(parent)
+    (watchdog,) = (p.pid for p in psutil.process_iter() if inside(p, folder) and p.pid != pid)
+    parent.stdin.write("leave\n")
+    parent.stdin.flush()
+    child = told(parent)
+    assert parent.wait(20) == 0
+    until(lambda: not lives(watchdog), "the watchdog ends")
+    assert not lives(pid)
+    assert lives(child)
+    os.kill(child, signal.SIGKILL)
 
 
 def test_a_block_stops_its_server_though_the_folder_is_gone(folder):

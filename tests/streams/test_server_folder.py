@@ -10,7 +10,7 @@ import redis
 
 from rtanalytics.streams.server import EmbeddedServer, ServerError, ensure_server, stop_server
 from rtanalytics.streams.server.folder import State, last_words, read_state, write_state
-from tests.processes import kill
+from tests.processes import kill, written
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def filled(folder):
     with redis.Redis.from_url(server.url) as client:
         for i in range(10):
             client.xadd("entries", {"n": i})
+        written(client)
     kill(server.pid)
     return server.url
 
@@ -231,6 +232,7 @@ def test_after_a_torn_tail_the_server_is_as_good_as_new(folder):
     server = ensure_server(folder)
     with redis.Redis.from_url(server.url) as client:
         client.xadd("entries", {"n": 77})
+        written(client)
     kill(server.pid)
     with EmbeddedServer(folder) as again:
         assert entries(again) == [*range(9), 77]

@@ -7,9 +7,10 @@ for a block: it goes with the block, and with the process however that ends.
 
 The folder has ``server.json`` (port, password, pid; for the user's eyes only), ``server.log`` and
 the server's append-only file. A server that was killed comes back with the port and the password
-it had, so that clients need not be told anything, and with all entries: the append-only file is
-written at once and synchronised every second, so that only a crash of the whole machine can cost
-a second of them. Those are read again from their sources, whose cursors share the entries' fate.
+it had, so that clients need not be told anything, and with its entries. The append-only file is
+synchronised every second, and what comes in during that may be held back: a kill can cost the last
+two seconds, rarely, and a crash of the machine will. Those are read again from their sources,
+whose cursors share the entries' fate.
 """
 
 from rtanalytics.streams.server.embedded import (

@@ -416,9 +416,10 @@ class TermCounts:
         later: Ints = np.maximum(known, self._bins(rows))
         return later
 
-    def bin_at(self, row: int) -> int | None:
-        """The bin in which a row counts; None if it does not."""
-        return int(self._bins(np.array([row]))[0]) if self._counts.values[row] else None
+    def elsewhere(self, rows: list[int], bin: int) -> int:
+        """How many of the rows count in another bin."""
+        where = np.array(rows, np.int64)
+        return int((self._counts.values[where] & (self._bins(where) != bin)).sum())
 
     def authors(self, rows: Ints) -> Ints:
         """Number of the author of each row."""

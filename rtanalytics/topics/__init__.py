@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,6 +23,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
 from rtanalytics.schedule import Schedule
 from rtanalytics.terms import fold, join
+from rtanalytics.topics.grouping import Scored, examples, grouped, strongest
 from rtanalytics.trending import DEFAULT, Algorithm, get
 
 __all__ = ["Settings", "Trend", "TrendBin", "Trender", "trends"]
@@ -248,7 +249,7 @@ class Trender:
         for bin in sorted(b for b in self._waiting if b <= complete):
             rows = self._waiting.pop(bin)
             touched, changed = self.counts.apply(rows)
-            self._late += sum(1 for row in changed if self.counts.bin_at(row) not in (bin, None))
+            self._late += self.counts.elsewhere(changed, bin)
             if touched - {bin}:
                 self._learn_again(bin)
             if self.counts.rows(bin).size:
@@ -276,25 +277,24 @@ class Trender:
         least = self.algorithm.floor if settings.least is None else settings.least
         good = (score > least) & (bin_counts.counts >= settings.least_count)
         good[good] &= ~self._barred(bin_counts.terms[good])
-        trending = np.flatnonzero(good)
-        places = np.searchsorted(said.terms, bin_counts.terms[trending])
+        keys = self.counts.vocabulary.keys
+        best = strongest(np.flatnonzero(good), score, bin_counts, keys, _CANDIDATES * settings.top)
         found = [
-            _Scored(
-                int(bin_counts.terms[i]),
-                i,
-                float(score[i]),
-                counts.vocabulary.keys[bin_counts.terms[i]],
-                frozenset(said.places(place).tolist()),
+            Scored(term, at, float(score[at]), keys[term], said.places(place))
+            for term, at, place in zip(
+                bin_counts.terms[best].tolist(),
+                best.tolist(),
+                np.searchsorted(said.terms, bin_counts.terms[best]).tolist(),
+                strict=True,
             )
-            for i, place in zip(trending.tolist(), places.tolist(), strict=True)
         ]
-        groups = _grouped(found, settings.top, settings.together)
+        groups = grouped(found, settings.together)[: settings.top]
         talks = [talk.title for talk in settings.schedule.between(start, end)]
         authors = counts.authors(rows)
         told = []
         for rank, group in enumerate(groups, 1):
             lead = group.lead
-            of = np.array(sorted(group.messages), np.int64)
+            of = group.messages
             texts = [self._surface(scored.term) for scored in group.shown]
             told.append(
                 Trend(
@@ -308,7 +308,7 @@ class Trender:
                     observed=int(bin_counts.counts[lead.at]),
                     messages=len(of),
                     authors=len(np.unique(authors[of])),
-                    examples=[counts.ids[rows[i]] for i in _examples(lead.places, authors)],
+                    examples=[counts.ids[rows[i]] for i in examples(lead.messages, authors)],
                     sources=counts.sources(rows[of]),
                     talks=talks,
                 )
@@ -350,6 +350,8 @@ class Trender:
 
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 _OWN_SHARE = 0.2
+_CANDIDATES = 20
+"""Terms that are grouped for each topic that may be shown: the strongest ones."""
 _BATCH = 1000
 """Deliveries that are taken in at once; nothing is told before a watermark anyway."""
 
@@ -360,76 +362,6 @@ def _grown(old: Ints, size: int) -> Ints:
     new = np.zeros(max(size, 2 * len(old)), np.int64)
     new[: len(old)] = old
     return new
-
-
-class _Scored(NamedTuple):
-    """A term of the bin that may trend."""
-
-    term: int
-    at: int
-    score: float
-    key: str
-    places: frozenset[int]
-
-    @property
-    def order(self) -> tuple[float, int, str]:
-        return -self.score, -len(self.places), self.key
-
-
-class _Group:
-    """Terms that are said together."""
-
-    def __init__(self, lead: _Scored) -> None:
-        self.lead = lead
-        self.messages = set(lead.places)
-        self.shown = [lead]
-
-    def holds(self, other: _Scored, together: float) -> bool:
-        both = len(self.lead.places & other.places)
-        return both >= together * min(len(self.lead.places), len(other.places))
-
-    def add(self, other: _Scored) -> None:
-        """Take a term in; show it unless a longer or more telling one says the same."""
-        self.messages |= other.places
-        for i, old in enumerate(self.shown):
-            if _within(other.key, old.key):
-                return
-            if _within(old.key, other.key):
-                if len(other.places) >= 0.6 * len(old.places):
-                    self.shown[i] = other
-                    self.shown[i + 1 :] = [s for s in self.shown[i + 1 :] if not _within(s.key, other.key)]
-                return
-        if len(self.shown) < _SHOWN:
-            self.shown.append(other)
-
-
-_SHOWN = 5
-
-
-def _within(part: str, whole: str) -> bool:
-    """Are the words of one phrase a stretch of the other's?"""
-    return f" {part} " in f" {whole} "
-
-
-def _grouped(found: list[_Scored], top: int, together: float) -> list[_Group]:
-    """The ``top`` topics: each term, from the highest score, joins the first group it fits."""
-    groups: list[_Group] = []
-    for scored in sorted(found, key=lambda s: s.order):
-        for group in groups:
-            if group.holds(scored, together):
-                group.add(scored)
-                break
-        else:
-            groups.append(_Group(scored))
-    return groups[:top]
-
-
-def _examples(places: frozenset[int], authors: Ints, most: int = 3) -> list[int]:
-    """A few of the messages, by different authors as far as there are."""
-    order = sorted(places)
-    first = {int(authors[i]): i for i in reversed(order)}
-    own = sorted(first.values())
-    return (own + [i for i in order if i not in own])[:most]
 
 
 def trends(source: Feed | Recording | Iterable[Event], **settings: Any) -> Iterator[TrendBin]:

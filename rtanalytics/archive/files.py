@@ -29,6 +29,7 @@ from pathlib import Path
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rtanalytics.event import SCHEMA
@@ -47,6 +48,7 @@ _OURS = re.compile(
     r"|_recording\.toml|_schedule\.json|_truth\.csv"
 )
 _ROW_GROUP = 65_536
+_hash = partial(blake2b, digest_size=12)
 _DELTA = ("created_at", "received_at", "edited_at", "seq", "ingest.claimed_at")
 _SHARED_STARTS = ("id", "url", "reply_to")
 _DICTIONARY = (
@@ -76,12 +78,15 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
         compacted segments, in order of ``received_at``.
     rows : int
         How many there are.
+    until : int
+        The latest ``received_at`` among them, in microseconds since 1970.
     """
 
     schema: int = SCHEMA
     positions: dict[str, str] = {}
     compacted: bool = False
     rows: int = 0
+    until: int = 0
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,12 +152,9 @@ class Listing:
     deleted: Path | None
 
 
-def digest(data: bytes | memoryview | pa.Buffer) -> str:
+def digest(data: bytes | pa.Buffer) -> str:
     """96 bits that tell whether any bit of a file has changed."""
     return _hash(data).hexdigest()
-
-
-_hash = partial(blake2b, digest_size=12)
 
 
 def segment_name(number: int, day: str, data: bytes | pa.Buffer) -> str:
@@ -162,7 +164,8 @@ def segment_name(number: int, day: str, data: bytes | pa.Buffer) -> str:
 
 def encode_segment(table: pa.Table, meta: Meta) -> pa.Buffer:
     """A table with the columns of :data:`COLUMNS` as the bytes of a Parquet file (zstd)."""
-    said = msgspec.json.encode(msgspec.structs.replace(meta, rows=table.num_rows))
+    until = pc.max(table.column("received_at").cast(pa.int64())).as_py() or 0
+    said = msgspec.json.encode(msgspec.structs.replace(meta, rows=table.num_rows, until=until))
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
@@ -237,18 +240,32 @@ def damaged(path: Path, reason: str) -> ArchiveError:
 def listing(folder: Path) -> Listing:
     """The files that count now, a swap that is under way counted as done.
 
+    A folder is not listed in one moment: of two files that come meanwhile, the later may be seen
+    and the earlier not. So it is listed until it is twice the same; under a writer that never
+    rests, until nothing but later files has been added.
+
     Raises
     ------
     ArchiveError
         If the folder is missing or is no archive.
     """
     manifest = read_manifest(folder)
+    found = _list(folder, manifest)
+    attempts = 0
     while True:
+        manifest, before, last = read_manifest(folder), manifest, found
         found = _list(folder, manifest)
-        again = read_manifest(folder)
-        if again == manifest:
+        if (manifest, found) == (before, last):
             return found
-        manifest = again
+        attempts += 1
+        if attempts > 5 and manifest == before and _continues(found, last):
+            return last
+
+
+def _continues(found: Listing, last: Listing) -> bool:
+    newest = last.segments[-1].number if last.segments else 0
+    earlier = [s for s in found.segments if s.number <= newest]
+    return (earlier, found.strange, found.deleted) == (last.segments, last.strange, last.deleted)
 
 
 def is_archive(folder: Path) -> bool:
@@ -280,7 +297,7 @@ def _list(folder: Path, manifest: Manifest | None) -> Listing:
             where = folder / temporary if (folder / temporary).exists() else folder / final
             if final == DELETED:
                 deleted = where
-            else:
+            elif final.endswith(".parquet"):
                 paths[final] = where
         for name in manifest.remove:
             paths.pop(name, None)

@@ -40,6 +40,15 @@ from rtanalytics.archive.files import (
 LIGHT = ("id", "rev", "op", "edited_at", "received_at")
 
 
+VANISHING = 20
+"""How often a file may be compacted away while we read it, before we ask what is going on."""
+
+
+def vanishing(folder: Path) -> ArchiveError:
+    """The error for an archive that does not hold still."""
+    return ArchiveError(f"{folder}: its files vanish while they are read; is somebody removing it?")
+
+
 class Revision(NamedTuple):
     """As much of a row as the fold looks at; times in microseconds since 1970."""
 
@@ -89,7 +98,7 @@ class Reader:
         ArchiveError
             If there is no archive, or a file in it is none of ours or damaged.
         """
-        while True:
+        for _ in range(VANISHING):
             found = listing(self.folder)
             for path in found.strange:
                 self._bad(path, ArchiveError(f"{path} is no segment of this archive; move it away"))
@@ -101,6 +110,7 @@ class Reader:
                 return sound, self._deleted(found.deleted)
             except FileNotFoundError:
                 continue  # compacted since it was listed
+        raise vanishing(self.folder)
 
     def meta(self, segment: Segment) -> Meta:
         """What a segment says of itself."""
@@ -194,6 +204,8 @@ class Fold:
         Rows of a segment that are not shown.
     edits : dict of Slot to (Slot, int)
         Rows that show the content of another, made at that time.
+    until : int, optional
+        Show nothing that was received later, in microseconds since 1970.
     """
 
     reader: Reader
@@ -201,7 +213,13 @@ class Fold:
     deleted: dict[str, int]
     gone: dict[int, list[int]] = field(default_factory=dict)
     edits: dict[Slot, tuple[Slot, int]] = field(default_factory=dict)
+    until: int | None = None
     _winners: pa.Table | None = None
+
+    @property
+    def newest(self) -> int:
+        """The latest ``received_at`` in the segments."""
+        return max((self.reader.meta(s).until for s in self.segments), default=0)
 
     @property
     def days(self) -> list[str]:
@@ -215,6 +233,10 @@ class Fold:
     def as_it_is(self, day: str) -> bool:
         """True if the day's segments, read one after the other, are its current state."""
         mine = self.of_day(day)
+        if self.until is not None and any(
+            self.reader.meta(self.segments[i]).until > self.until for i in mine
+        ):
+            return False
         touched = self.gone.keys() | {slot[0] for slot in self.edits}
         return touched.isdisjoint(mine) and all(self.reader.meta(self.segments[i]).compacted for i in mine)
 
@@ -233,6 +255,8 @@ class Fold:
         keep = np.ones(table.num_rows, bool)
         for i in mine:
             keep[[starts[i] + row for row in self.gone.get(i, ())]] = False
+        if self.until is not None:
+            keep &= np.asarray(table.column("received_at").cast(pa.int64())) <= self.until
         index = np.arange(table.num_rows)
         edited = [slot for slot in self.edits if slot[0] in starts]
         if edited:
@@ -273,6 +297,13 @@ class Fold:
             parts.append(self.reader.table(self.segments[segment]).take(np.array([r for r, _ in rows])))
             numbers += [number for _, number in rows]
         return pa.concat_tables(parts).take(np.argsort(np.array(numbers)))
+
+
+def reached(reader: Reader, segments: list[Segment], deleted: Deleted) -> dict[str, str]:
+    """How far each stream had been read for what is there: what was written last says so."""
+    if segments and segments[-1].number > deleted.number:
+        return dict(reader.meta(segments[-1]).positions)
+    return dict(deleted.positions)
 
 
 def in_order(table: pa.Table, index: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:

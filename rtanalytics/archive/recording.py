@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -16,7 +17,7 @@ import pyarrow.dataset as ds
 from rtanalytics.archive.about import RecordingMeta, read_about
 from rtanalytics.archive.columns import COLUMNS, from_table
 from rtanalytics.archive.files import ArchiveError, damaged
-from rtanalytics.archive.fold import Fold, Reader, fold, in_order
+from rtanalytics.archive.fold import VANISHING, Fold, Reader, fold, in_order, reached, vanishing
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
 from rtanalytics.schedule import KnownTopic, Schedule, read_truth
@@ -65,7 +66,7 @@ class Recording:
         self.folder = Path(folder)
         self._reader = Reader(self.folder, skip=damaged == "skip")
         self._fold: Fold | None = None
-        self._reader.refresh()
+        _, self._deleted = self._reader.refresh()
 
     def __repr__(self) -> str:
         return f"Recording({str(self.folder)!r})"
@@ -85,13 +86,22 @@ class Recording:
 
     def __iter__(self) -> Iterator[Event]:
         """Its events in order of ``received_at``; of equal times, as they were recorded."""
-        for table in self._tables():
+        for table in self._walk(_tables_of):
             yield from self._rebuilt(table)
 
     def log(self) -> Iterator[Event]:
         """Every revision and delete that has not been compacted away, in order of ``received_at``."""
-        for day in self._days():
-            yield from self._rebuilt(self._steadily(_log_of, day))
+        for table in self._walk(_log_of):
+            yield from self._rebuilt(table)
+
+    @property
+    def positions(self) -> dict[str, str]:
+        """How far each stream has been recorded.
+
+        Whoever wants to go on with the live stream asks before reading: the stream then repeats
+        at most what came meanwhile, and leaves nothing out.
+        """
+        return self._steadily(lambda state: reached(self._reader, state.segments, self._deleted))
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
         """Its current state as an Arrow table in order of ``received_at``.
@@ -110,7 +120,7 @@ class Recording:
         unknown = [name for name in wanted if name not in COLUMNS.names]
         if unknown:
             raise ValueError(f"no column {unknown[0]!r}; there are {', '.join(COLUMNS.names)}")
-        tables = list(self._tables(wanted))
+        tables = list(self._walk(partial(_tables_of, columns=wanted)))
         return pa.concat_tables(tables) if tables else COLUMNS.empty_table().select(wanted)
 
     def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -177,30 +187,40 @@ class Recording:
             raise ArchiveError(str(error)) from None
 
     def _state(self) -> Fold:
-        segments, deleted = self._reader.refresh()
+        segments, self._deleted = self._reader.refresh()
         if self._fold is None or self._fold.segments != segments:
-            self._fold = fold(self._reader, segments, deleted)
+            self._fold = fold(self._reader, segments, self._deleted)
         return self._fold
 
     def _steadily(self, ask: Callable[Concatenate[Fold, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the state; if a file was compacted away meanwhile, ask the new one."""
-        for _ in range(20):
+        for _ in range(VANISHING):
             try:
                 return ask(self._state(), *args, **kwargs)
             except FileNotFoundError:
                 self._fold = None
-        raise ArchiveError(f"{self.folder}: its files vanish while they are read; is it being removed?")
+        raise vanishing(self.folder)
 
-    def _days(self) -> Iterator[str]:
-        """Days in order, those included that come while we read."""
-        last = ""
-        while days := self._steadily(_days_after, last):
-            last = days[0]
-            yield last
+    def _walk(self, read: Callable[[Fold, str], Iterable[pa.Table]]) -> Iterator[pa.Table]:
+        """The tables of each day, as of now.
 
-    def _tables(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        for day in self._days():
-            yield from self._steadily(_tables_of, day, columns)
+        If a day was compacted before its turn, the new files are read, up to what was there when
+        we began: otherwise a recording that grows past midnight would show the end of one day
+        missing, and the beginning of the next.
+        """
+        state, until = self._steadily(lambda state: (state, state.newest))
+        last, failures = "", 0
+        while days := [day for day in state.days if day > last]:
+            try:
+                tables = read(state, days[0])
+            except FileNotFoundError:
+                failures += 1
+                if failures == VANISHING:
+                    raise vanishing(self.folder) from None
+                state = replace(self._steadily(lambda state: state), until=until)
+                continue
+            last, failures = days[0], 0
+            yield from tables
 
     def _rebuilt(self, table: pa.Table) -> Iterator[Event]:
         try:
@@ -209,7 +229,7 @@ class Recording:
             raise damaged(self.folder, str(error)) from None
 
     def _edge(self, which: int) -> datetime | None:
-        days = self._steadily(_days_after, "")
+        days = self._steadily(lambda state: state.days)
         for day in days if which == 0 else reversed(days):
             times = self._steadily(_received, day)
             if len(times):
@@ -255,11 +275,7 @@ def write_recording(
     return Recording(folder)
 
 
-def _days_after(state: Fold, last: str) -> list[str]:
-    return [day for day in state.days if day > last]
-
-
-def _tables_of(state: Fold, day: str, columns: Sequence[str] | None) -> Iterable[pa.Table]:
+def _tables_of(state: Fold, day: str, columns: Sequence[str] | None = None) -> Iterable[pa.Table]:
     mine = state.of_day(day)
     if not state.as_it_is(day):
         return [state.day(day, columns)]
@@ -272,6 +288,6 @@ def _received(state: Fold, day: str) -> pa.ChunkedArray:
     return state.day(day, ["received_at"]).column(0)
 
 
-def _log_of(state: Fold, day: str) -> pa.Table:
+def _log_of(state: Fold, day: str) -> list[pa.Table]:
     table = pa.concat_tables([state.reader.table(state.segments[i]) for i in state.of_day(day)])
-    return in_order(table, np.arange(table.num_rows))
+    return [in_order(table, np.arange(table.num_rows))]

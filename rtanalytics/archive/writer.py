@@ -28,7 +28,7 @@ from rtanalytics.archive.files import (
     read_deleted,
     segment_name,
 )
-from rtanalytics.archive.fold import Reader
+from rtanalytics.archive.fold import Reader, reached
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
 from rtanalytics.schedule import KnownTopic, Schedule, write_truth
@@ -147,10 +147,10 @@ class ArchiveWriter:
         if not rows:
             return 0
         if callable(stream):
-            reached = {stream(d): str(d.position) for d in rows}
+            new = {stream(d): str(d.position) for d in rows}
         else:
-            reached = {stream: str(rows[-1].position)}
-        positions = dict(sorted({**self._positions, **reached}.items()))
+            new = {stream: str(rows[-1].position)}
+        positions = dict(sorted({**self._positions, **new}.items()))
         with self._writing() as swap:
             self._put(swap, to_table([d.event for d in rows]), positions)
             swap.commit()
@@ -247,11 +247,7 @@ class ArchiveWriter:
         found = listing(self.folder)
         deleted = read_deleted(found.deleted)
         self._number = max(self._number, deleted.number + 1, *(s.number + 1 for s in found.segments[-1:]))
-        newest = found.segments[-1] if found.segments else None
-        if newest is not None and newest.number > deleted.number:
-            self._positions = dict(self._reader.meta(newest).positions)
-        else:
-            self._positions = dict(deleted.positions)
+        self._positions = reached(self._reader, found.segments, deleted)
 
     def _quarantine(self) -> None:
         for segment in listing(self.folder).segments:
@@ -287,17 +283,14 @@ class Transaction:
             waiting, self._waiting = self._waiting, []
             self._put(to_table(waiting))
 
-    def add_table(self, table: pa.Table) -> None:
-        """Rows with the columns of :data:`~rtanalytics.archive.columns.COLUMNS`."""
-        self.flush()
-        self._put(table)
-
 
 def _claim(folder: Path) -> bool:
     """Make the folder, or see that it is an archive or empty; true if it was made."""
-    if not folder.exists():
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    if missing:
         folder.mkdir(parents=True)
-        sync_folder(folder.parent)
+        for path in missing:
+            sync_folder(path.parent)
         return True
     if not is_archive(folder):
         for entry in os.scandir(folder):

@@ -170,6 +170,28 @@ def test_a_kill_before_any_single_change_leaves_all_or_nothing(
     assert seen[-1] is (arguments != {"start": 500, "end": 510})
 
 
+def test_a_kill_while_a_recording_is_described_leaves_all_or_nothing(
+    processes: Zygote, tmp_path: Path
+) -> None:
+    """Title, talks and topics change together, and the events can be read at any moment."""
+    seen = []
+    for change in range(1, 1000):
+        folder = tmp_path / str(change)
+        with ArchiveWriter(folder) as writer:
+            writer.append(zygote.batch(0, 3))
+        status = processes.run("describe", folder=folder, kill_at=change)
+        if status == 0:
+            break
+        assert numbers(folder) == [0, 1, 2]
+        with ArchiveWriter(folder):
+            recording = Recording(folder)
+            assert len(recording.schedule) == (recording.meta.title == "new")
+            assert (folder / "_truth.csv").exists() == (recording.meta.title == "new")
+        seen.append(recording.meta.title == "new")
+    assert seen == sorted(seen)
+    assert set(seen) == {False, True}
+
+
 def test_a_lock_does_not_outlive_its_holder(processes: Zygote, tmp_path: Path) -> None:
     """After a kill nobody has to remove anything by hand."""
     assert processes.run("append", folder=tmp_path / "a", start=0, end=5) == 0

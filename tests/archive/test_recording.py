@@ -299,3 +299,25 @@ def test_every_segment_says_of_itself_what_others_need(closed: Path) -> None:
     for path in closed.rglob("*.parquet"):
         said = pq.ParquetFile(path).metadata.metadata[b"rtanalytics"]
         assert said.startswith(b'{"schema":1,"positions":{},"compacted":true,"rows":')
+
+
+def test_a_link_that_leads_nowhere_does_not_keep_a_reader_busy_for_ever(closed: Path) -> None:
+    """A segment that is listed but cannot be opened ends in a sentence, not in a loop."""
+    path = next(closed.rglob("*.parquet"))
+    path.rename(path.with_name("_elsewhere"))
+    path.symlink_to("nowhere")
+    for damaged in ("error", "skip"):
+        with pytest.raises(ArchiveError, match="its files vanish while they are read"):
+            list(Recording(closed, damaged=damaged))  # type: ignore[arg-type]
+
+
+def test_a_recording_says_where_the_live_stream_goes_on(tmp_path: Path) -> None:
+    """Whoever warms up on the archive knows from where to follow, before compaction and after it."""
+    with ArchiveWriter(tmp_path / "a") as writer:
+        assert Recording(tmp_path / "a").positions == {}
+        recording = Recording(tmp_path / "a")
+        for n in range(3):
+            writer.append([Delivery(f"{n}-0", event(n))])
+            assert recording.positions == {"events": f"{n}-0"}
+        writer.compact()
+        assert recording.positions == {"events": "2-0"}

@@ -16,9 +16,10 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from rtanalytics.archive import ArchiveWriter
+from rtanalytics.archive import ArchiveWriter, RecordingMeta
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
+from rtanalytics.schedule import Schedule, Talk
 from tests.build import BASE, event
 
 CHANGES = {"os.mkdir", "os.rename", "os.remove", "os.rmdir"}
@@ -60,6 +61,12 @@ def compact(folder: str) -> None:
 def transaction(folder: str, start: int, end: int) -> None:
     with ArchiveWriter(folder) as writer, writer.transaction() as bulk:
         bulk.add(said(n) for n in range(start, end))
+
+
+def describe(folder: str) -> None:
+    with ArchiveWriter(folder) as writer:
+        talk = Talk(id="1", title="Opening", start=BASE, end=BASE)
+        writer.describe(schedule=Schedule([talk]), truth=[], meta=RecordingMeta(title="new"))
 
 
 def _die_at(change: int) -> None:

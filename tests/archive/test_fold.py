@@ -112,7 +112,9 @@ def test_reading_compacting_and_the_slow_twin_agree(log: list[Event], cuts: list
 def test_a_log_appended_twice_shows_what_it_shows_once(log: list[Event]) -> None:
     """What a recorder reads again after a crash, out of order or not, changes nothing that was shown."""
     log = [
-        msgspec.structs.replace(e, edited_at=(e.edited_at or e.received_at) + timedelta(microseconds=n))
+        msgspec.structs.replace(
+            e, rev=str(n), edited_at=(e.edited_at or e.received_at) + timedelta(microseconds=n)
+        )
         for n, e in enumerate(by_day(log))
     ]
     with tempfile.TemporaryDirectory() as name, ArchiveWriter(Path(name, "a")) as writer:

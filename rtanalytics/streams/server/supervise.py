@@ -236,9 +236,7 @@ def _end(folder: Path, state: State, timeout: timedelta) -> None:
         _ask(state, "SHUTDOWN NOSAVE", min(5.0, timeout.total_seconds()))
     except hiredis.ReplyError as error:
         raise ServerError(f"{folder}: the server refuses to stop: {error} (see {folder / LOG})") from error
-    except ConnectionResetError:
-        logger.debug("the server in %s closes its connections, as it should", folder)
-    except (OSError, hiredis.ProtocolError):
+    except (OSError, hiredis.ProtocolError):  # it closed the connection, as it should, or it is deaf
         send_signal(state.pid, state.born, signal.SIGTERM)
     if _ended(folder, state, timeout):
         return

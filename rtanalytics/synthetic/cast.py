@@ -94,8 +94,7 @@ def plain(text: str) -> str:
 def make_people(n: int, dice: Dice) -> list[Person]:
     """``n`` people of many cultures with distinct names, handles and nicks."""
     cultures = [
-        (section, lines[0].split(), lines[1].split())
-        for section, lines in read_blocks("people.txt").items()
+        (section, lines[0].split(), lines[1].split()) for section, lines in read_blocks("people.txt").items()
     ]
     stems, tails = words("stems"), words("tails")
     weights = [3.0 if lang == "en" else 1.6 if lang in ("de", "es", "fr") else 1.0 for lang, _, _ in cultures]
@@ -160,7 +159,8 @@ def make_vocabulary(size: int, dice: Dice) -> Vocabulary:
     if size > 2000:
         common += compounds[:500] + pairs[:300]
         compounds, pairs = compounds[500:], pairs[300:]
-    things = [*dice.shuffled(common), *dice.shuffled(pairs)[: min(2000, size // 2)], *compounds][:size]
+    pairs = dice.shuffled(pairs)[: min(2000, size // 2)]
+    things = list(dict.fromkeys([*dice.shuffled(common), *pairs, *compounds]))[:size]
     return Vocabulary(Weighted(things, zipf(len(things))), Weighted(tools, zipf(len(tools), 0.8)))
 
 
@@ -174,7 +174,7 @@ def make_place(year: int, dice: Dice) -> Place:
             towns.append(town)
     conf = dice.pick(words("confheads")) + dice.pick(words("conftails"))
     city = dice.pick(("", "", "Port ", "Sankt ", "Nova ", "Upper ")) + towns.pop()
-    rooms = dice.pick(read_blocks("words.txt")["rooms"]).split(",")
+    rooms = dice.pick([line for line in read_blocks("words.txt")["rooms"] if line]).split(",")
     return Place(
         conf, conf, year, city, dice.pick(words("venues")), tuple(r.strip() for r in rooms),
         tuple(dice.shuffled(words("sights"))[:4]), tuple(towns),
@@ -186,14 +186,16 @@ def project_name(taken: set[str], dice: Dice) -> str:
     stems, heads, tails = words("stems"), words("heads"), words("tails")
     while True:
         stem = dice.pick(stems)
-        name = dice.pick((
+        coined = dice.pick(words("townheads"))
+        shapes = (
             stem.capitalize() + dice.pick(stems),
             stem.capitalize() + dice.pick(stems).capitalize(),
             dice.pick(heads) + stem,
             stem.capitalize() + dice.pick(tails),
             stem + dice.pick(tails),
-            dice.pick(words("townheads")) + dice.pick(("ella", "ivo", "ora", "iq", "ette", "arium", "esk", "oko")),
-        ))  # fmt: skip
+            coined + dice.pick(("ella", "ivo", "ora", "iq", "ette", "arium", "esk", "oko")),
+        )
+        name = dice.pick(shapes)
         if name.lower() not in taken and len(name) >= 6:
             taken.add(name.lower())
             return name

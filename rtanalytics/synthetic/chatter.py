@@ -15,7 +15,7 @@ TIMETABLE = (
     ("register", 7, 11, 9, "first"), ("register", 7, 10, 2, "all"), ("morning", 6, 10, 8, "all"),
     ("coffee", 9, 12, 5, "all"), ("coffee", 14, 17, 4, "all"), ("coffee", 7, 18, 1, "all"),
     ("lunch", 12, 14, 12, "all"), ("wifi", 8, 18, 3, "all"), ("sticker", 9, 18, 2.2, "all"),
-    ("people", 8, 24, 4, "all"), ("choose", 9, 16, 3, "all"), ("nerves", 7, 23, 2, "all"),
+    ("people", 8, 24, 4, "all"), ("choose", 9, 16, 3, "all"), ("nerves", 7, 15, 2, "all"),
     ("evening", 17, 24, 9, "all"), ("evening", 0, 2, 6, "all"), ("remote", 0, 24, 1.5, "all"),
     ("leave", 13, 24, 14, "last"), ("city", 7, 24, 2.5, "all"), ("opinion", 0, 24, 3, "all"),
     ("official", 8, 18, 1.2, "all"),
@@ -51,18 +51,22 @@ class Chatter:
         Share of the other chatter that is about the vocabulary's things; the rest is small talk.
     ambient : float
         Share of it that sounds like reactions to talks, about words and people drawn at random.
+    habits : bool
+        Small talk keeps to the hours of the timetable; otherwise all of it may come at any hour.
     """
 
-    def __init__(self, writer: Writer, rhythm: Rhythm, days: int, shop_talk: float, ambient: float) -> None:
+    def __init__(
+        self, writer: Writer, rhythm: Rhythm, days: int, shop_talk: float, ambient: float, *, habits: bool
+    ) -> None:
         self.writer, self.rhythm, self.dice = writer, rhythm, writer.dice
         self.shop_talk, self.ambient = shop_talk, ambient
         self._conversations = read_conversations("irc.txt")
         self._scripts = {name: Deck(len(c), self.dice) for name, c in self._conversations.items()}
         self._small_talk = [
-            [_sections(day - writer.lead_days, days, hour) for hour in range(24)]
+            [_sections(day - writer.lead_days, days, hour if habits else None) for hour in range(24)]
             for day in range(writer.lead_days + days)
         ]
-        self._languages = {name.split()[0] for name in writer.grammar.sections if name.endswith(" hall")}
+        self._unmended: dict[str, list[str]] = {}
         self._moments = {moment: Weighted.of(rows) for moment, rows in MOMENTS.items()}
         happening, aside = writer.grammar.sections["any happening"], writer.grammar.sections["aside"]
         self._happening, self._aside = happening, aside
@@ -114,12 +118,17 @@ class Chatter:
         person = audience[int(len(audience) * dice.random() ** 1.25)]
         if moment in {"start", "on"} and dice.chance(0.04):
             return [self._photo(person, at, "photo talk", slots)]
-        if person.lang in self._languages and moment != "start" and dice.chance(0.3):
+        if moment != "start" and self._speaks_own(person, "talk"):
             return [writer.post(person, at, f"{person.lang} talk", slots, lang=person.lang)]
         section = self._moments[moment].draw(dice)
         if section == "speaker":
             person = subject.speaker or person
         return [writer.post(person, at, section, slots)]
+
+    def _speaks_own(self, person: Person, about: str) -> bool:
+        """Whether a person writes in the mother tongue: the more often, the more there is to say in it."""
+        own = self.writer.grammar.sections.get(f"{person.lang} {about}", ())
+        return bool(own) and self.dice.chance(min(0.35, 0.035 * len(own)))
 
     def _about_happening(
         self, deal: Callable[[], Template], at: int, slots: Slots, audience: list[Person]
@@ -130,7 +139,7 @@ class Chatter:
         text, literal = writer.unsaid(deal, slots, at)
         if "it" in slots and len(text) < 120 and dice.chance(0.3):
             aside = writer.fill(dice.pick(self._aside), slots, at)
-            text = f"{text.rstrip('.')}. {aside}" if text[-1] in ".?!)" or text[-1].isalnum() else text
+            text = f"{text}{'' if text[-1] in '.?!' else '.'} {aside}"
         if dice.chance(0.12):
             return Draft(at, "irc", "message", person, text, channel=writer.channel)
         return writer.styled(person, at, text, literal=literal)
@@ -161,10 +170,17 @@ class Chatter:
             return slots
         lines, keys = subject.matter.lines, subject.matter.keys
         names = ("speaker", "speaker", "speaker", "at", "at", "surname", "surname", "first")
+        order = dice.shuffled(keys)
+
+        def key() -> str:
+            chosen = order.pop(dice.below(len(order) - 1))  # not the one that was used last
+            order.append(chosen)
+            return chosen
+
         return slots | {
             "who": lambda: context[dice.pick(names)],
-            "key": lambda: dice.pick(keys),
-            "key2": lambda: dice.pick(keys[1:]),
+            "key": key,
+            "key2": key,
             "bare": lambda: bare(dice.pick(keys)),
             "claim": lambda: dice.pick(lines["claim"]),
             "claim2": lambda: dice.pick(lines["claim"]),
@@ -186,26 +202,29 @@ class Chatter:
             The talks of each day, for those who blog and those who mend what they have shown.
         """
         dice, writer = self.dice, self.writer
-        kinds = Weighted(
-            ["post", "irc", "photo", "commit", "essay", "recap", "notes"],
-            [58, 7.0, 3.4, 3.0, 0.25, 0.4, 0.4],
-        )
-        drafts: list[Draft] = []
+        kinds = Weighted(["post", "irc", "photo", "commit", "essay"], [58, 7.0, 3.4, 3.0, 0.25])
+        # Blogs tell the same day in the same words: some a day, however much is said elsewhere.
+        drafts = [
+            self._article(kind, day * DAY, talks)
+            for day, talks in talks_of.items()
+            for kind, most in (("recap", 7), ("notes", len(talks) // 2))
+            for _ in range(min(most, n // 300))
+        ]
         while len(drafts) < n:
             kind, at = kinds.draw(dice), self.rhythm.moment(dice)
             match kind:
                 case "irc":
-                    channel = dice.pick((writer.channel, writer.channel, f"{writer.channel}-hallway"))
                     section = "help" if dice.chance(0.15) and 7 <= at // HOUR % 24 < 19 else "hall"
-                    channel = f"{writer.channel}-help" if section == "help" else channel
+                    rooms = ("", "", "-hallway") if section == "hall" else ("-help",)
                     people = dice.shuffled(writer.people[: max(12, len(writer.people) // 3)])[:3]
+                    channel = f"{writer.channel}{dice.pick(rooms)}"
                     drafts += writer.conversation(self._script(section), at, writer.base, people, channel)
                 case "photo":
                     drafts.append(self._photo(writer.anybody(), at, "photo hall", writer.base))
                 case "commit":
                     drafts += self._commits(at, talks_of.get(at // DAY, []))
-                case "essay" | "recap" | "notes":
-                    drafts.append(self._article(kind, at, talks_of.get(at // DAY, [])))
+                case "essay":
+                    drafts.append(self._article(kind, at, []))
                 case _:
                     drafts += self._posts(at)
         return drafts[:n]
@@ -219,12 +238,17 @@ class Chatter:
             post = writer.post(person, at, self._moments["on"].draw(dice), slots, tries=2)
         elif roll < self.ambient + self.shop_talk:
             post = writer.post(person, at, "work", slots, tries=2)
-        elif person.lang in self._languages and dice.chance(0.35):
-            post = writer.post(person, at, f"{person.lang} hall", slots, lang=person.lang)
+        elif self._speaks_own(person, "hall"):
+            early = 5 <= at // HOUR % 24 < 10 and dice.chance(0.6)
+            section = f"{person.lang} {'morning' if early else 'hall'}"
+            post = writer.post(person, at, section, slots, lang=person.lang)
         else:
-            section = self._small_talk[at // DAY][at // HOUR % 24].draw(dice)
-            author = writer.official if section == "official" else person
-            post = writer.post(author, at, section, slots, tries=8)
+            for _ in range(4):  # until somebody says something new
+                section = self._small_talk[at // DAY][at // HOUR % 24].draw(dice)
+                author = writer.official if section == "official" else person
+                post = writer.post(author, at, section, slots)
+                if not writer.repeated:
+                    break
         drafts = [post]
         while dice.chance(0.11):
             drafts.append(writer.reply(post, "reply", writer.base))
@@ -238,11 +262,12 @@ class Chatter:
         person = writer.anybody()
         slots: Slots = dict(base)
         names = {"speaker": f"{person.given} {person.surname}", "at": f"@{person.handle}"}
-        slots |= names
+        slots |= names | {"slides": writer.link(), "repo": writer.link()}
         slots |= {
             "surname": person.surname, "first": person.given, "at2": names["at"],
             "who": lambda: names["speaker"] if dice.chance(0.4) else names["at"],
-            "key": writer.thing, "key2": writer.thing, "key3": writer.thing, "product": writer.tool,
+            "key": writer.thing, "key2": writer.thing, "key3": writer.thing, "bare": writer.thing,
+            "product": writer.tool,
             "title": lambda: writer.grammar.say("any title", slots),
             "about": lambda: writer.grammar.say("any about", slots),
             "claim": lambda: writer.grammar.say("any claim", slots),
@@ -265,11 +290,12 @@ class Chatter:
     def _commits(self, at: int, talks: list[Subject]) -> list[Draft]:
         """One to three commits to one repository; speakers mend what they have shown."""
         dice, writer = self.dice, self.writer
-        person, repo, messages = writer.anybody(), writer.tool(), list[str]()
+        person, repo = writer.anybody(), writer.tool()
+        messages: list[str] = []
         subject = dice.pick(talks) if talks and dice.chance(0.3) else None
         if subject is not None and subject.matter is not None and subject.speaker is not None:
             person, repo = subject.speaker, subject.context["product"]
-            messages = dice.shuffled(subject.matter.lines["commit"])
+            messages = self._unmended.setdefault(subject.title, dice.shuffled(subject.matter.lines["commit"]))
         channel = f"{plain(person.handle)}/{plain(repo)}"
         drafts = []
         for _ in range(1 + dice.below(3)):
@@ -280,13 +306,11 @@ class Chatter:
         return drafts
 
     def _article(self, kind: str, at: int, talks: list[Subject]) -> Draft:
-        """A blog post; a recapitulation or a speaker's notes only after that day's talks."""
+        """A blog post; a recapitulation or a speaker's notes in the evening after that day's talks."""
         dice, writer = self.dice, self.writer
         base = writer.base
         person = writer.anybody()
-        if kind != "essay" and not talks:
-            kind = "essay"
-        if kind != "essay" and at // HOUR % 24 < 18:
+        if kind != "essay":
             at = at // DAY * DAY + int(dice.between(17.8, 23.4) * HOUR)
         if kind == "recap":
             told = dice.shuffled(talks)[: 2 + dice.below(2)]
@@ -317,8 +341,10 @@ class Chatter:
         return self._conversations[section][self._scripts[section].deal()]
 
 
-def _sections(day: int, days: int, hour: int) -> Weighted[str]:
-    """The sections of small talk at an hour of a day; day 0 is the first of the conference."""
+def _sections(day: int, days: int, hour: int | None) -> Weighted[str]:
+    """The sections of small talk at an hour (or any) of a day; day 0 is the first of the conference."""
+    if hour is None:
+        return Weighted.of([(name, w * (end - first)) for name, first, end, w, _ in TIMETABLE])
     kinds = {"all"}
     kinds |= {"eve"} if day < 0 else {"first"} if day == 0 else set()
     kinds |= {"last"} if day == days - 1 else set()

@@ -24,19 +24,22 @@ def make_decoys(
     """
     dice, lead = writer.dice, writer.lead_days
     drafts, found = daily_tags(writer, days + lead, lead, max(5, round(0.35 * unit)), start)
-    found += meals(days + lead, start)
+    found += [
+        known(start, day * DAY, (day + 1) * DAY, (f"day {n}",), title=f"day {n}", kind="daily")
+        for n, day in enumerate(range(lead, lead + days), 1)
+    ]
     storms = max(2, days - 1)
     for number in range(storms):
         at = int((24 * (lead + number * days // storms) + dice.between(10, 19)) * HOUR)
-        more, decoy = storm(writer, at, max(12, round(0.8 * unit)), start)
+        more, decoy = storm(writer, at, max(8, round(0.8 * unit)), start)
         drafts += more
         found.append(decoy)
     for day in sorted({lead, lead + days - 1}):
         at = int((24 * day + dice.between(11, 16)) * HOUR)
-        more, decoy = spammer(writer, at, max(15, round(0.7 * unit)), start)
+        more, decoy = spammer(writer, at, max(10, round(0.7 * unit)), start)
         drafts += more
         found.append(decoy)
-    more, several = bot(writer, talks, range(lead, lead + days), max(2, round(0.06 * unit)), start)
+    more, several = bot(writer, talks, range(lead, lead + days), max(1, round(0.06 * unit)), start)
     return drafts + more, found + several
 
 
@@ -55,8 +58,8 @@ def daily_tags(
     """Three hashtags, each at its own hour of every day, by many people."""
     dice = writer.dice
     drafts, decoys = [], []
-    for tag, usual in zip(dice.shuffled(words("daily")), (7.5, 12.75, 20.5), strict=False):
-        hour = usual + dice.between(-0.5, 0.5)
+    for tags, usual in zip(words("daily"), (7.5, 12.75, 20.5), strict=True):
+        tag, hour = dice.pick(tags.split(",")), usual + dice.between(-0.5, 0.5)
         for day in range(days):
             n = max(4, int(size * dice.between(0.8, 1.2) * (0.5 if day < lead else 1.0)))
             first = int((day * 24 + hour) * HOUR)
@@ -123,7 +126,9 @@ def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[D
         tags = dice.shuffled([writer.tags[0], *writer.side_tags[:4]])[:2]
         channel = f"#{writer.tags[0]}" if writer.tags[0] in tags else None
         hijack = " ".join(f"#{tag}" for tag in tags)
-        drafts.append(Draft(moment, "mastodon", "post", person, f"{text} {hijack}", lang="en", channel=channel))
+        drafts.append(
+            Draft(moment, "mastodon", "post", person, f"{text} {hijack}", lang="en", channel=channel)
+        )
         moment += int(dice_delay(dice, 150 / size) * MINUTE)
     decoy = known(
         start, at, moment + 1, (topic.lower(), f"@{person.handle}", "growfast"), title=text,

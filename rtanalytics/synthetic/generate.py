@@ -80,6 +80,7 @@ def conference(
     vocabulary: int = 900,
     shop_talk: float = 0.24,
     ambient: float = 0.0,
+    habits: bool = True,
     people: int | None = None,
     lead_days: int = 0,
     start: datetime = FIRST_DAY,
@@ -117,6 +118,8 @@ def conference(
     shop_talk, ambient : float
         Shares of the other posts that are about those words, and that sound like reactions to a
         talk but are about words and people at random.
+    habits : bool
+        Coffee is talked of at coffee time, lunch at noon, and so on; otherwise at any time.
     people : int, optional
         Who takes part; ``events ** 0.7`` by default.
     lead_days : int
@@ -160,7 +163,7 @@ def conference(
     unit = (events / (days + lead_days)) ** 0.5
     if bursts is None:
         total = sum(s.weight for s in talks)
-        planted = [(s, max(3, round(0.36 * events * burst_size * s.weight / total))) for s in talks]
+        planted = [(s, max(3, round(0.4 * events * burst_size * s.weight / total))) for s in talks]
         extra = make_happenings(writer, midnights, planner) if written else []
     else:
         on_talks = min(n_talks, bursts - bursts // 4)
@@ -170,7 +173,7 @@ def conference(
         extra = make_buzz(writer, midnights, bursts - on_talks, planner, unused)
     planted += [(s, max(4, round(unit * burst_size * planner.between(0.7, 1.3)))) for s in extra]
 
-    chatter = Chatter(writer, _rhythm(days, lead_days), days, shop_talk, ambient)
+    chatter = Chatter(writer, _rhythm(days, lead_days), days, shop_talk, ambient, habits=habits)
     drafts: list[Draft] = []
     for subject, n in planted:
         drafts += chatter.react(subject, n, int((subject.start - start).total_seconds() * 1000))
@@ -178,6 +181,7 @@ def conference(
     if decoys:
         more, false = false_topics.make_decoys(writer, talks, days, unit, start)
         drafts += more
+        false += false_topics.meals(days + lead_days, start) if habits else []
     if events - len(drafts) < events // 10:
         raise ValueError(
             f"{len(drafts)} of {events} events are planted, which leaves nothing to hide them in; "
@@ -204,7 +208,8 @@ def hard_conference(
     """A conference to measure algorithms on: small bursts of existing words, in much chatter.
 
     Half-size bursts, a Zipf vocabulary of a fifth of a word an event (20,000 for 100,000), and all
-    decoys. Nothing in it is from a list of subjects.
+    decoys. Nothing in it is from a list of subjects, and what bursts is in ``truth`` or ``decoys``:
+    small talk keeps no hours here.
 
     Parameters
     ----------
@@ -213,7 +218,7 @@ def hard_conference(
     """
     return conference(
         seed, events=events, bursts=bursts, burst_size=burst_size, existing_words=True, written=False,
-        vocabulary=max(1000, events // 5), shop_talk=0.55, ambient=0.3, lead_days=lead_days,
+        vocabulary=max(1000, events // 5), shop_talk=0.55, ambient=0.3, habits=False, lead_days=lead_days,
     )  # fmt: skip
 
 

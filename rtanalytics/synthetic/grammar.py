@@ -17,6 +17,8 @@ from rtanalytics.synthetic.dice import Deck, Dice
 Context = Mapping[str, str | Callable[[], str]]
 """What the slots stand for: a text, or how to make one."""
 
+_NOUNS = frozenset({"thing", "thing2", "tech", "tech2", "drink", "product", "bare"})
+_VOWELS = frozenset("aeiou")
 _SLOT = re.compile(r"\+?[a-zA-Z][a-z_]*\d*")
 
 
@@ -104,7 +106,7 @@ def slots(template: Template) -> Iterator[str]:
 
 
 def expand(template: Template, context: Context, dice: Dice) -> str:
-    """Fill a template in.
+    """Fill a template in; "a" before a noun that begins with a vowel becomes "an".
 
     Raises
     ------
@@ -120,6 +122,8 @@ def expand(template: Template, context: Context, dice: Dice) -> str:
         else:
             value = context[part.name]
             text = value if isinstance(value, str) else value()
+            if part.name in _NOUNS and text[:1].lower() in _VOWELS and pieces and pieces[-1].endswith(" a "):
+                pieces[-1] = f"{pieces[-1][:-1]}n "
             pieces.append(text[:1].upper() + text[1:] if part.capital else text)
     return "".join(pieces)
 

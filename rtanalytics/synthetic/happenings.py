@@ -20,9 +20,7 @@ def make_happenings(writer: Writer, midnights: list[datetime], dice: Dice) -> li
     return [_happening(writer, midnight, record, dice) for midnight, record in plan]
 
 
-def _happening(
-    writer: Writer, midnight: datetime, record: Record, dice: Dice
-) -> Subject:
+def _happening(writer: Writer, midnight: datetime, record: Record, dice: Dice) -> Subject:
     """One of the records of ``happenings.txt``, with its names chosen and a time within its hours."""
     first, end = (int(hour) for hour in record["hours"][0].split("-"))
     minutes = int(record["minutes"][0])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import cycle
 
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.synthetic.cast import Person, Place, Vocabulary, plain, project_name, words
@@ -97,6 +98,7 @@ def make_talks(
     blocks = dice.shuffled(read_records("subjects.txt")) if written and familiar is None else []
     taken = {name.lower() for name in (*vocabulary.things.items, *vocabulary.tools.items)}
     people, known = iter(speakers), iter(familiar or ())
+    tools = cycle(dice.shuffled(vocabulary.tools.items[5:205]))
     subjects = []
     for day, midnight in enumerate(days, 1):
         plan = day_plan(per_day, min(len(place.rooms), 4 if per_day > 17 else 3))
@@ -107,9 +109,13 @@ def make_talks(
             if blocks:
                 matter = written_matter(blocks.pop(), context, grammar, dice, keynote=keynote)
             else:
-                keys = [next(known) for _ in range(3)] if familiar is not None else None
+                keys = None
+                if familiar is not None:
+                    keys = [next(known) for _ in range(3)]
+                    context["product"] = next(tools)
                 matter = composed_matter(context, vocabulary, keys, grammar, dice)
-            names = [context["at"]] if familiar else [context["product"], context["surname"], context["at"]]
+            names = [context["product"], context["at"]]
+            names += [] if familiar else [context["surname"], speaker.given]
             start = midnight + timedelta(hours=hour, minutes=minute)
             subject = Subject(
                 context["title"], "keynote" if keynote else "talk", start, start + timedelta(minutes=length),
@@ -132,9 +138,7 @@ def bare(key: str) -> str:
     return key.removeprefix("the ").removeprefix("a ").removeprefix("an ")
 
 
-def talk_context(
-    speaker: Person, place: Place, room: int, product: str, dice: Dice
-) -> dict[str, str]:
+def talk_context(speaker: Person, place: Place, room: int, product: str, dice: Dice) -> dict[str, str]:
     """Names and numbers of one talk; a surname too short to be told apart is used with its given name."""
     full = f"{speaker.given} {speaker.surname}"
     return {
@@ -144,6 +148,8 @@ def talk_context(
         "at": f"@{speaker.handle}",
         "product": product,
         "room": place.rooms[room],
+        "slides": f"https://slides.example.org/{plain(speaker.surname)}-{plain(product)}",
+        "repo": f"https://code.example.com/{plain(speaker.handle)}/{plain(product)}",
         "town": dice.pick(place.towns),
         "town2": dice.pick(place.towns),
         "area": "Open stage",
@@ -191,7 +197,6 @@ def composed_matter(
     if keys is None:
         keys = [f"{dice.pick((context['town2'], *ADJECTIVES))} {things.draw(dice)}" for _ in range(3)]
     else:
-        context["product"] = vocabulary.tools.draw(dice)
         context |= dict.fromkeys(("speaker", "surname", "first"), context["at"])
     slots = {**context, "key": keys[0], "key2": keys[1], "key3": keys[2], "place": a_place(dice)}
     for name in ("about", "title", "abstract"):
@@ -215,11 +220,16 @@ def add_generic(
     lines: dict[str, list[str]], context: dict[str, str], keys: tuple[str, ...], grammar: Grammar,
     dice: Dice, n: int,
 ) -> None:  # fmt: skip
-    """Add ``n`` claims and quotations, and half as many questions and jokes, that suit any talk."""
+    """Add ``n`` claims and quotations, and half as many questions and jokes, that suit any talk.
+
+    What is the talk's own stands there three times, since people prefer to repeat that.
+    """
     for kind, count in (("claim", n), ("quote", n), ("ask", (n + 1) // 2), ("joke", n // 2)):
+        lines[kind] *= 3
         for _ in range(count):
             first, second, third = (dice.shuffled(keys) * 3)[:3]
             slots = {**context, **numbers(dice), "key": first, "key2": second, "key3": third}
+            slots["bare"] = bare(first)
             slots["place"] = a_place(dice)
             lines[kind].append(grammar.say(f"any {kind}", slots))
 

@@ -100,6 +100,7 @@ class Writer:
             lower=False, drops_stop=False, tags=0.9, emoji=0.02,
         )  # fmt: skip
         self._said: set[str] = set()
+        self.repeated = False  # was the last text said before?
         self._last_thing = ""
         self._at = 0
         self.lead_days = lead_days
@@ -185,7 +186,8 @@ class Writer:
         for _ in range(tries):
             template = deal()
             text = self.grammar.fill(template, context)
-            if text not in self._said:
+            self.repeated = text in self._said
+            if not self.repeated:
                 break
         if len(text) > 30:
             self._said.add(text)

@@ -11,6 +11,10 @@ given: what they do to a state follows from the numbers of the bins.
 Notation: k is a term's count in the bin, d the bin's total, b and B the sums of both over the
 history before the bin, λ what was expected.
 
+Here are the five to begin with; the others are in :mod:`rtanalytics.algorithms`. Most are one of
+two kinds, and then only say what is their own: a :class:`Contrast` compares a bin with the sums of
+its history, a :class:`Recursive` carries a few numbers a term from bin to bin.
+
 To add an algorithm: write the class, decorate it with :func:`register`, and let it pass the
 contract in ``tests/contracts/scorer.py``.
 """
@@ -20,33 +24,39 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-from rtanalytics.counts import BinCounts, Cells, Channel, TermCounts
+from rtanalytics.algorithms.tools import (
+    at_least,
+    poisson_surprise,
+    positive,
+    rounds,
+    running,
+    sum_before,
+    totals_before,
+)
+from rtanalytics.counts import BinCounts, Cells, Channel, Floats, Ints, TermCounts
 
 __all__ = [
     "ALGORITHMS",
     "DEFAULT",
     "Algorithm",
+    "At",
+    "Contrast",
     "DecayedCount",
     "EwmaZ",
     "Poisson",
+    "Recursive",
     "Scores",
     "SeasonalPoisson",
     "State",
     "WindowCount",
     "get",
-    "poisson_surprise",
     "register",
 ]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 
 class Scores(NamedTuple):
@@ -75,6 +85,7 @@ class State:
 
     def __init__(self, *names: str) -> None:
         self.bin: int | None = None
+        self.first: int | None = None
         self.history = 0.0
         self.recent: deque[BinCounts] = deque()
         self.slots: dict[int, tuple[Ints, Floats, float]] = {}
@@ -129,6 +140,7 @@ class Algorithm(ABC):
         if state.bin is not None and bin.bin <= state.bin:
             raise ValueError(f"bin {bin.bin} after bin {state.bin}: step() takes bins in their order")
         state.reserve(int(bin.terms[-1]) + 1 if len(bin.terms) else 0)
+        state.first = bin.bin if state.first is None else state.first
         scores = self._step(state, bin)
         state.bin = bin.bin
         return scores
@@ -199,6 +211,138 @@ def get(algorithm: str | Algorithm, **parameters: Any) -> Algorithm:
     return cls(**parameters)
 
 
+class At(NamedTuple):
+    """Where and when a :class:`Recursive` algorithm looks, for several terms at once.
+
+    Parameters
+    ----------
+    bin : numpy.ndarray of int64 or int
+        Number of the bin.
+    d : numpy.ndarray of float64 or float
+        Its total.
+    age : numpy.ndarray of int64 or int
+        How many bins ago the first bin was.
+    gap : numpy.ndarray of int64
+        Bins since the term was said, both not counted; since the first bin if it is new.
+    history : numpy.ndarray of float64 or float
+        B: the total of all bins before.
+    quiet : numpy.ndarray of float64
+        The part of B that falls into the gap.
+    width : timedelta
+        Width of a bin.
+    """
+
+    bin: Any
+    d: Any
+    age: Any
+    gap: Any
+    history: Any
+    quiet: Any
+    width: timedelta
+
+
+class Recursive(Algorithm):
+    """A kind of algorithm: a few numbers a term, carried from one bin in which it is said to the next.
+
+    Subclasses name the numbers, all 0 for a new term, and say what a gap does to them
+    (:meth:`rest`), what they make of a count (:meth:`judge`), and what they learn from it
+    (:meth:`learn`).
+    """
+
+    memory: ClassVar[tuple[str, ...]]
+
+    def rest(self, past: tuple[Floats, ...], at: At) -> tuple[Floats, ...]:
+        """The numbers after ``at.gap`` bins in which the term was not said."""
+        return past
+
+    @abstractmethod
+    def judge(self, past: tuple[Floats, ...], k: Floats, at: At) -> Scores:
+        """Scores of counts ``k``, given the numbers just before."""
+
+    @abstractmethod
+    def learn(self, past: tuple[Floats, ...], k: Floats, at: At) -> tuple[Floats, ...]:
+        """The numbers after the count is known."""
+
+    def _score(self, cells: Cells) -> Scores:
+        score, expected = np.zeros(len(cells)), np.zeros(len(cells))
+        before, places = totals_before(cells, None), cells.places
+        past = tuple(np.zeros(len(cells.starts) - 1) for _ in self.memory)
+        for now, last in rounds(cells):
+            k, place, bin = cells.counts[now], places[now], cells.bins[now]
+            if last is None:
+                gap, since = bin - cells.bin_numbers[0], np.zeros(len(now))
+            else:
+                gap, since = bin - cells.bins[last] - 1, before[places[last]] + cells.totals[places[last]]
+            history = before[place]
+            at = At(
+                bin,
+                cells.totals[place],
+                bin - cells.bin_numbers[0],
+                gap,
+                history,
+                history - since,
+                cells.width,
+            )
+            past = self.rest(tuple(number[: len(now)] for number in past), at)
+            score[now], expected[now] = self.judge(past, k, at)
+            past = self.learn(past, k, at)
+        return Scores(score, expected)
+
+    def start(self) -> State:
+        return State(*self.memory, "last", "since", "known")
+
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        t, first = bin.terms, state.first if state.first is not None else bin.bin
+        gap = np.where(state.known[t] > 0, bin.bin - state.last[t] - 1, bin.bin - first)
+        at = At(
+            bin.bin, bin.total, bin.bin - first, gap, state.history, state.history - state.since[t], bin.width
+        )
+        past = self.rest(tuple(getattr(state, name)[t] for name in self.memory), at)
+        scores = self.judge(past, bin.counts, at)
+        for name, number in zip(self.memory, self.learn(past, bin.counts, at), strict=True):
+            getattr(state, name)[t] = number
+        state.history += bin.total
+        state.last[t], state.since[t], state.known[t] = bin.bin, state.history, 1.0
+        return scores
+
+
+class Contrast(Algorithm):
+    """A kind of algorithm: the bin against the sums of its history.
+
+    Parameters
+    ----------
+    history : int, optional
+        How many bins back the history reaches; all of the past unless given, which is best for
+        what nobody has said before.
+    """
+
+    def __init__(self, history: int | None = None) -> None:
+        self.history = None if history is None else at_least("history", history, 1)
+
+    @abstractmethod
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        """Scores of counts k in bins with totals d, against sums b and B over so many bins."""
+
+    def _score(self, cells: Cells) -> Scores:
+        places = cells.places
+        bins = _reach(cells.bins - (cells.bin_numbers[0] if len(cells) else 0), self.history)
+        history = totals_before(cells, self.history)[places]
+        return self.compare(
+            cells.counts, cells.totals[places], sum_before(cells, self.history), history, bins
+        )
+
+    def start(self) -> State:
+        return State("window")
+
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        if self.history is not None:
+            _forget(state, bin.bin - 1 - self.history)
+        bins = _reach(bin.bin - (state.first if state.first is not None else bin.bin), self.history)
+        scores = self.compare(bin.counts, bin.total, state.window[bin.terms], state.history, bins)
+        _remember(state, bin, keep=self.history is not None)
+        return scores
+
+
 @register
 class WindowCount(Algorithm):
     """How often a term was said in the last bins: the baseline of all baselines.
@@ -215,10 +359,10 @@ class WindowCount(Algorithm):
     name = "count"
 
     def __init__(self, bins: int = 4) -> None:
-        self.bins = _at_least("bins", bins, 1)
+        self.bins = at_least("bins", bins, 1)
 
     def _score(self, cells: Cells) -> Scores:
-        score = _sum_before(cells, self.bins - 1) + cells.counts
+        score = sum_before(cells, self.bins - 1) + cells.counts
         return Scores(score, np.zeros(len(cells)))
 
     def start(self) -> State:
@@ -231,7 +375,7 @@ class WindowCount(Algorithm):
 
 
 @register
-class DecayedCount(Algorithm):
+class DecayedCount(Recursive):
     """How often a term was said, what was said long ago counting less.
 
     score = Σ k·2^(−age / half_life). Calmer than a window and needs no memory of single bins,
@@ -245,33 +389,23 @@ class DecayedCount(Algorithm):
     """
 
     name = "decay"
+    memory = ("kept",)
 
     def __init__(self, half_life: float = 4.0) -> None:
-        self.half_life = _positive("half_life", half_life)
+        self.half_life = positive("half_life", half_life)
 
-    def _score(self, cells: Cells) -> Scores:
-        score = np.empty(len(cells))
-        kept = np.zeros(0)
-        for now, gap in _rounds(cells):
-            kept = cells.counts[now] + (kept[: len(now)] * self._decay(gap) if gap is not None else 0.0)
-            score[now] = kept
-        return Scores(score, np.zeros(len(cells)))
+    def rest(self, past: tuple[Floats, ...], at: At) -> tuple[Floats, ...]:
+        return (past[0] * np.exp2(-(at.gap + 1.0) / self.half_life),)
 
-    def start(self) -> State:
-        return State("kept", "last")
+    def judge(self, past: tuple[Floats, ...], k: Floats, at: At) -> Scores:
+        return Scores(past[0] + k, np.zeros(len(k)))
 
-    def _step(self, state: State, bin: BinCounts) -> Scores:
-        t = bin.terms
-        state.kept[t] = state.kept[t] * self._decay(bin.bin - state.last[t]) + bin.counts
-        state.last[t] = bin.bin
-        return Scores(state.kept[t], np.zeros(len(t)))
-
-    def _decay(self, gap: Any) -> Floats:
-        return np.exp2(-np.asarray(gap, np.float64) / self.half_life)
+    def learn(self, past: tuple[Floats, ...], k: Floats, at: At) -> tuple[Floats, ...]:
+        return (past[0] + k,)
 
 
 @register
-class EwmaZ(Algorithm):
+class EwmaZ(Recursive):
     """Distance of a count from its moving mean, in moving standard deviations.
 
     score = (k − μ) / √(v + floor²), before k is learned; then, with Δ = k − μ and
@@ -289,89 +423,49 @@ class EwmaZ(Algorithm):
     """
 
     name = "ewma"
+    memory = ("mean", "variance")
 
     def __init__(self, half_life: float = 8.0, floor_count: float = 1.0) -> None:
-        self.half_life = _positive("half_life", half_life)
-        self.floor_count = _positive("floor_count", floor_count)
+        self.half_life = positive("half_life", half_life)
+        self.floor_count = positive("floor_count", floor_count)
 
-    def _score(self, cells: Cells) -> Scores:
-        score, expected = np.empty(len(cells)), np.empty(len(cells))
-        mean = variance = np.zeros(0)
-        for now, gap in _rounds(cells):
-            if gap is None:
-                mean = variance = np.zeros(len(now))
-            else:
-                mean, variance = self._rest(mean[: len(now)], variance[: len(now)], gap - 1)
-            k = cells.counts[now]
-            expected[now], score[now] = mean, self._z(k, mean, variance)
-            mean, variance = self._learn(k, mean, variance)
-        return Scores(score, expected)
+    def rest(self, past: tuple[Floats, ...], at: At) -> tuple[Floats, ...]:
+        mean, variance = past
+        kept = np.exp2(-at.gap / self.half_life)  # the recursion for zeros, in closed form
+        return mean * kept, kept * (variance + mean**2 * (1 - kept))
 
-    def start(self) -> State:
-        return State("mean", "variance", "last")
+    def judge(self, past: tuple[Floats, ...], k: Floats, at: At) -> Scores:
+        mean, variance = past
+        return Scores((k - mean) / np.sqrt(variance + self.floor_count**2), mean)
 
-    def _step(self, state: State, bin: BinCounts) -> Scores:
-        t, k = bin.terms, bin.counts
-        mean, variance = self._rest(state.mean[t], state.variance[t], bin.bin - state.last[t] - 1)
-        score = self._z(k, mean, variance)
-        state.mean[t], state.variance[t] = self._learn(k, mean, variance)
-        state.last[t] = bin.bin
-        return Scores(score, mean)
-
-    def _z(self, k: Floats, mean: Floats, variance: Floats) -> Floats:
-        return (k - mean) / np.sqrt(variance + self.floor_count**2)
-
-    def _learn(self, k: Floats, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    def learn(self, past: tuple[Floats, ...], k: Floats, at: At) -> tuple[Floats, ...]:
+        mean, variance = past
         alpha = 1 - 2 ** (-1 / self.half_life)
         difference = k - mean
         return mean + alpha * difference, (1 - alpha) * (variance + alpha * difference**2)
 
-    def _rest(self, mean: Floats, variance: Floats, bins: Any) -> tuple[Floats, Floats]:
-        """Moments after so many bins without the term: the recursion for zeros in closed form."""
-        kept = np.exp2(-np.asarray(bins, np.float64) / self.half_life)
-        return mean * kept, kept * (variance + mean**2 * (1 - kept))
-
 
 @register
-class Poisson(Algorithm):
+class Poisson(Contrast):
     """How improbable so many are, if the term is said at the rate of its history.
 
     score = −log₁₀ P(X ≥ k), X Poisson with λ = (b + ½)·d / B. The half makes the first mention
     of a term finite; d / B lets busy bins be busy. The first bin has no history and no trends.
-    It is fooled by what comes every day at the same hour, and by copies. As a test for bursts
-    against all history: Hendrickson et al. (2015), "Trend Detection in Social Data", compare
-    with the bin before instead.
+    It is fooled by what comes every day at the same hour, and by copies.
 
     Parameters
     ----------
     history : int, optional
-        How many bins back b and B reach; all of the past unless given, which is best for what
-        nobody has said before.
+        How many bins back b and B reach; all of the past unless given.
     """
 
     name = "poisson"
     floor = 2.0
 
-    def __init__(self, history: int | None = None) -> None:
-        self.history = None if history is None else _at_least("history", history, 1)
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        return self._judge(k, _rate(b, d, B))
 
-    def _score(self, cells: Cells) -> Scores:
-        before = _sum_before(cells, self.history)
-        d, history = cells.totals[cells.places], _totals_before(cells, self.history)[cells.places]
-        return self._judge(cells.counts, _rate(before, d, history))
-
-    def start(self) -> State:
-        return State("window")
-
-    def _step(self, state: State, bin: BinCounts) -> Scores:
-        if self.history is not None:
-            _forget(state, bin.bin - 1 - self.history)
-        expected = _rate(state.window[bin.terms], bin.total, state.history)
-        _remember(state, bin, keep=self.history is not None)
-        return self._judge(bin.counts, expected)
-
-    @staticmethod
-    def _judge(k: Floats, expected: Floats) -> Scores:
+    def _judge(self, k: Floats, expected: Floats) -> Scores:
         return Scores(poisson_surprise(k, expected), np.where(np.isfinite(expected), expected, 0.0))
 
 
@@ -399,21 +493,21 @@ class SeasonalPoisson(Poisson):
 
     def __init__(self, history: int | None = None, period_hours: float = 24.0, prior: float = 100.0) -> None:
         super().__init__(history)
-        self.period_hours = _positive("period_hours", period_hours)
-        self.prior = _positive("prior", prior)
+        self.period_hours = positive("period_hours", period_hours)
+        self.prior = positive("prior", prior)
 
     def _score(self, cells: Cells) -> Scores:
         places, period = cells.places, self._period(cells.width)
-        before, history = _sum_before(cells, self.history), _totals_before(cells, self.history)
+        before, history = sum_before(cells, self.history), totals_before(cells, self.history)
         slot = cells.bins % period
         order = np.lexsort((cells.bins, slot, cells.terms))
         key = cells.terms[order] * period + slot[order]
         slot_before = np.empty(len(cells))
-        slot_before[order] = _running(cells.counts[order], np.diff(key, prepend=-1) != 0)
+        slot_before[order] = running(cells.counts[order], np.diff(key, prepend=-1) != 0)
         slots = cells.bin_numbers % period
         order = np.lexsort((cells.bin_numbers, slots))
         slot_total = np.empty(len(slots))
-        slot_total[order] = _running(cells.totals[order], np.diff(slots[order], prepend=-1) != 0)
+        slot_total[order] = running(cells.totals[order], np.diff(slots[order], prepend=-1) != 0)
         expected = self._expect(
             before, cells.totals[places], history[places], slot_before, slot_total[places]
         )
@@ -445,39 +539,6 @@ class SeasonalPoisson(Poisson):
         return max(1, round(timedelta(hours=self.period_hours) / width))
 
 
-def poisson_surprise(k: Floats, expected: Floats) -> Floats:
-    """−log₁₀ P(X ≥ k) for Poisson X, and 0 where k does not exceed what was expected.
-
-    Parameters
-    ----------
-    k, expected : numpy.ndarray of float64, shape (n,)
-        Counts, and means; an infinite mean expects anything.
-
-    Returns
-    -------
-    numpy.ndarray of float64, shape (n,)
-        Finite, also where the probability itself would underflow.
-    """
-    from scipy.special import gammainc, gammaln
-
-    surprise = np.zeros(len(k))
-    above = np.flatnonzero(k > expected)
-    k, mean = k[above], expected[above]
-    tail = gammainc(k, mean)
-    tiny = tail < 1e-290
-    surprise[above[~tiny]] = -np.log10(tail[~tiny])
-    if tiny.any():  # P(X ≥ k) = e^−λ λ^k/k! · (1 + λ/(k+1) + λ²/((k+1)(k+2)) + …)
-        k, mean = k[tiny], mean[tiny]
-        term, total, i = np.ones(len(k)), np.ones(len(k)), 1
-        while (term > 1e-17 * total).any():
-            term = term * mean / (k + i)
-            total += term
-            i += 1
-        surprise[above[tiny]] = -(k * np.log(mean) - mean - gammaln(k + 1) + np.log(total)) / np.log(10)
-    np.maximum(surprise, 0.0, out=surprise)
-    return surprise
-
-
 def _rate(before: Floats, d: Any, history: Any) -> Floats:
     """λ = (b + ½)·d / B; infinite without a history."""
     with np.errstate(divide="ignore"):
@@ -485,34 +546,9 @@ def _rate(before: Floats, d: Any, history: Any) -> Floats:
     return rate
 
 
-def _running(values: Floats, first: npt.NDArray[np.bool_]) -> Floats:
-    """Sum of the values before each one, starting anew wherever ``first``."""
-    before = np.cumsum(values) - values
-    start = np.maximum.accumulate(np.where(first, np.arange(len(values)), 0))
-    since: Floats = before - before[start]
-    return since
-
-
-def _sum_before(cells: Cells, bins: int | None) -> Floats:
-    """Sum of each cell's term over the ``bins`` bins before it, or over all before."""
-    if bins is None:
-        return _running(cells.counts, np.diff(cells.terms, prepend=-1) != 0)
-    if not len(cells):
-        return np.zeros(0)
-    low = cells.bins.min()
-    place = cells.terms * (cells.bins.max() - low + 1) + cells.bins - low
-    earliest = place - np.minimum(bins, cells.bins - low)
-    before = np.concatenate([[0.0], np.cumsum(cells.counts)])
-    since: Floats = before[np.arange(len(cells))] - before[np.searchsorted(place, earliest)]
-    return since
-
-
-def _totals_before(cells: Cells, bins: int | None) -> Floats:
-    """Sum of the totals over the ``bins`` bins before each bin, or over all before."""
-    before: Floats = np.concatenate([[0.0], np.cumsum(cells.totals)])
-    if bins is None:
-        return before[:-1]
-    return before[:-1] - before[np.searchsorted(cells.bin_numbers, cells.bin_numbers - bins)]
+def _reach(age: Any, history: int | None) -> Any:
+    """How many bins a history has."""
+    return age if history is None else np.minimum(age, history)
 
 
 def _remember(state: State, bin: BinCounts, *, keep: bool = True) -> None:
@@ -531,31 +567,5 @@ def _forget(state: State, upto: int) -> None:
         state.history -= old.total
 
 
-def _rounds(cells: Cells) -> Iterator[tuple[Ints, Ints | None]]:
-    """The first cells of all terms, then their second ones, and so on.
-
-    Yields
-    ------
-    (numpy.ndarray of int64, numpy.ndarray of int64 or None)
-        Places of the cells, longest terms first, so that each round is as long as the head of
-        the round before that goes on; and the bins passed since, None in the first round.
-    """
-    starts = cells.starts
-    lengths = np.diff(starts)
-    order = np.argsort(-lengths, kind="stable")
-    first, lengths = starts[:-1][order], lengths[order]
-    for i in range(int(lengths[0]) if len(lengths) else 0):
-        now = first[: np.searchsorted(-lengths, -i, side="left")] + i
-        yield now, (cells.bins[now] - cells.bins[now - 1]) if i else None
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    if value != int(value) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number from {least}")
-    return int(value)
-
-
-def _positive(name: str, value: float) -> float:
-    if not value > 0:
-        raise ValueError(f"{name} is {value!r}; it must be positive")
-    return value
+# The others enter themselves into the registry.
+from rtanalytics.algorithms import bursts, rates, shares  # noqa: E402, F401

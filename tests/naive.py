@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import html
-import math
 import unicodedata
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 from zlib import crc32
 
 import regex
 
 from rtanalytics.event import Event
 from rtanalytics.terms import ALONE, CONTENT, EDGE, INNER, Kind, Token, Vocabulary, fold, join, text_of
-
-Bins = list[tuple[int, dict[int, float], float]]
-"""Bins in order: number, count of each term, total."""
-
 
 # -- cutting ----------------------------------------------------------------------------------
 
@@ -181,70 +175,3 @@ def count(
                 len({who[e.id] for e in by if e.id in first}),
             )
     return counts
-
-
-# -- algorithms: each takes the bins up to and including the one to score, and a term -------------
-
-
-def count_score(p: Any, bins: Bins, term: int) -> float:
-    now = bins[-1][0]
-    return sum(counts.get(term, 0.0) for bin, counts, _ in bins if bin > now - p.bins)
-
-
-def decay_score(p: Any, bins: Bins, term: int) -> float:
-    now = bins[-1][0]
-    return sum(c.get(term, 0.0) * 2 ** (-(now - bin) / p.half_life) for bin, c, _ in bins)
-
-
-def ewma_score(p: Any, bins: Bins, term: int) -> float:
-    alpha = 1 - 2 ** (-1 / p.half_life)
-    by_bin = {bin: counts for bin, counts, _ in bins}
-    mean = variance = 0.0
-    for bin in range(bins[0][0], bins[-1][0]):
-        difference = by_bin.get(bin, {}).get(term, 0.0) - mean
-        mean += alpha * difference
-        variance = (1 - alpha) * (variance + alpha * difference**2)
-    return (bins[-1][1][term] - mean) / math.sqrt(variance + p.floor_count**2)
-
-
-def poisson_tail(k: float, mean: float) -> float:
-    """−log₁₀ P(X ≥ k), summed term by term."""
-    if k <= mean:
-        return 0.0
-    term = total = 1.0
-    i = int(k)
-    while term > 1e-18 * total:
-        i += 1
-        term *= mean / i
-        total += term
-    return -(k * math.log(mean) - mean - math.lgamma(k + 1) + math.log(total)) / math.log(10)
-
-
-def _rate(bins: Bins, term: int, history: int | None) -> float:
-    now, _, d = bins[-1]
-    past = [b for b in bins[:-1] if history is None or b[0] >= now - history]
-    total = sum(t for _, _, t in past)
-    return (sum(c.get(term, 0.0) for _, c, _ in past) + 0.5) * d / total if total else math.inf
-
-
-def poisson_score(p: Any, bins: Bins, term: int) -> float:
-    return poisson_tail(bins[-1][1][term], _rate(bins, term, p.history))
-
-
-def seasonal_score(p: Any, bins: Bins, term: int, *, period: int) -> float:
-    now, counts, d = bins[-1]
-    plain = _rate(bins, term, p.history)
-    slot = [b for b in bins[:-1] if (now - b[0]) % period == 0]
-    said, total = sum(c.get(term, 0.0) for _, c, _ in slot), sum(t for _, _, t in slot)
-    seasonal = (d * said + p.prior * plain) / (total + p.prior)
-    return poisson_tail(counts[term], max(plain, seasonal))
-
-
-SCORES: dict[str, Callable[[Any, Bins, int], float]] = {
-    "count": count_score,
-    "decay": decay_score,
-    "ewma": ewma_score,
-    "poisson": poisson_score,
-    "seasonal-poisson": lambda p, bins, term: seasonal_score(p, bins, term, period=round(p.period_hours * 4)),
-}
-"""Twin of each algorithm, for bins of a quarter of an hour."""

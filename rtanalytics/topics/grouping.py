@@ -98,6 +98,7 @@ def strongest(terms: Ints, score: Floats, said: BinCounts, keys: Sequence[str], 
             (-said.counts[order]).tolist(),
             said.terms[order].tolist(),
             order.tolist(),
+            strict=True,
         ),
         key=lambda found: (found[0], found[1], keys[found[2]]),
     )

@@ -1,0 +1,1 @@
+"""The algorithms beyond the first five; importing this enters them into the registry."""

@@ -1,0 +1,371 @@
+"""Algorithms that model a burst: states that switch, change points, extremes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rtanalytics.algorithms.tools import at_least, positive
+from rtanalytics.counts import BinCounts, Cells, Floats
+from rtanalytics.trending import (
+    Algorithm,
+    At,
+    EwmaZ,
+    Recursive,
+    Scores,
+    State,
+    register,
+)
+
+__all__ = ["ChangePoint", "Cusum", "Kleinberg", "PeaksOverThreshold", "viterbi"]
+
+Past = tuple[Floats, ...]
+
+
+@register
+class Kleinberg(Algorithm):
+    """Bursts as the cheapest path through states of ever higher rates: exact, over all terms at once.
+
+    score = Σ over the burst of (cost₀ − cost_q): the weight of the burst that the bin lies in, 0
+    outside of bursts. State i expects the share p_i = p₀·sⁱ, p₀ = Σk / Σd; being in it costs
+    −ln Bin(k; d, p_i), going up from i to j costs (j − i)·γ·ln n, going down nothing; the path
+    with the least cost (Viterbi) says in which state each bin was. A burst is a stretch of bins
+    in states above 0. Kleinberg (2002/2003), "Bursty and Hierarchical Structure in Streams",
+    batched arrivals. It knows the future, so it is not causal; γ and s hang together, and a slow
+    rise over days is weak: it is taken for the base rate.
+
+    Parameters
+    ----------
+    states : int
+        How many states.
+    s : float
+        Ratio of the rates of neighbouring states.
+    gamma : float
+        γ, what going up costs.
+    """
+
+    name = "kleinberg"
+    causal = False
+
+    def __init__(self, states: int = 2, s: float = 2.0, gamma: float = 1.0) -> None:
+        self.states = at_least("states", states, 2)
+        self.s, self.gamma = positive("s", s), positive("gamma", gamma)
+        if s <= 1:
+            raise ValueError(f"s is {s}; each state must expect more than the one below it, so s > 1")
+
+    def _score(self, cells: Cells) -> Scores:
+        score, expected = np.zeros(len(cells)), np.zeros(len(cells))
+        if not len(cells):
+            return Scores(score, expected)
+        places, starts, d = cells.places, cells.starts, cells.totals
+        block = max(1, _BLOCK // len(d))
+        for first in range(0, len(starts) - 1, block):
+            cut = slice(starts[first], starts[min(first + block, len(starts) - 1)])
+            term = np.repeat(
+                np.arange(len(starts[first : first + block + 1]) - 1),
+                np.diff(starts[first : first + block + 1]),
+            )
+            counts = np.zeros((int(term[-1]) + 1, len(d)))
+            counts[term, places[cut]] = cells.counts[cut]
+            path, costs = viterbi(counts, d, self.states, self.s, self.gamma)
+            saved = costs[0] - np.take_along_axis(costs, path[None], 0)[0]
+            burst = path > 0
+            begin = burst & ~np.pad(burst, ((0, 0), (1, 0)))[:, :-1]
+            number = np.cumsum(begin.ravel()).reshape(burst.shape)
+            weight = np.bincount(number[burst], saved[burst], minlength=int(number[-1, -1]) + 1)
+            score[cut] = np.where(burst, weight[number], 0.0)[term, places[cut]]
+            expected[cut] = (counts.sum(1) / d.sum())[term] * d[places[cut]]
+        return Scores(np.maximum(score, 0.0), expected)
+
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        raise ValueError(f"{self.name} needs later bins to judge one; 'cusum' is its streaming form")
+
+
+_BLOCK = 1 << 22
+"""Cells of the dense table that are worked on at once."""
+
+
+def viterbi(counts: Floats, d: Floats, states: int, s: float, gamma: float) -> tuple[Any, Floats]:
+    """The cheapest path of each term through Kleinberg's states.
+
+    Parameters
+    ----------
+    counts : numpy.ndarray of float64, shape (terms, n)
+        Counts of each term in each bin.
+    d : numpy.ndarray of float64, shape (n,)
+        Totals of the bins.
+    states, s, gamma
+        As in :class:`Kleinberg`.
+
+    Returns
+    -------
+    (numpy.ndarray of int8, shape (terms, n); numpy.ndarray of float64, shape (states, terms, n))
+        State of each bin, and the cost of each state there, without the binomial coefficient
+        that all states share.
+    """
+    share = np.clip(counts.sum(1) / d.sum(), 1e-12, 1 - 1e-9)
+    level = np.arange(states)
+    p = np.minimum(share * s ** level[:, None], 1 - 1e-9)
+    costs = -(counts * np.log(p)[:, :, None] + (d - counts) * np.log1p(-p)[:, :, None])
+    n = counts.shape[1]
+    up = gamma * np.log(max(n, 2)) * np.maximum(level[None, :] - level[:, None], 0)
+    best = costs[:, :, 0] + up[0][:, None]
+    came = np.zeros((n, states, len(counts)), np.int8)
+    for t in range(1, n):
+        through = best[:, None, :] + up[:, :, None]
+        came[t] = through.argmin(0)
+        best = through.min(0) + costs[:, :, t]
+    path = np.empty((len(counts), n), np.int8)
+    path[:, -1] = best.argmin(0)
+    for t in range(n - 1, 0, -1):
+        path[:, t - 1] = came[t, path[:, t], np.arange(len(counts))]
+    return path, costs
+
+
+@register
+class Cusum(Recursive):
+    """Kleinberg's two states as they come: how much better the burst explains the recent bins.
+
+    score = S ← max(0, S + ln Bin(k; d, p₁) / Bin(k; d, p₀)), p₀ = (b + ½) / B from all bins before and
+    p₁ = s·p₀. Bins without the term lower S by what their totals say at the p₀ of now. This is
+    Page's cumulative sum test (1954), "Continuous Inspection Schemes", for the states of
+    Kleinberg (2003). A term that slowly grew for long has a high S: it is fooled by drift.
+
+    Parameters
+    ----------
+    s : float
+        Ratio of the rates.
+    """
+
+    name = "cusum"
+    floor = 3.0
+    memory = ("sum", "said")
+
+    def __init__(self, s: float = 2.0) -> None:
+        self.s = positive("s", s)
+        if s <= 1:
+            raise ValueError(f"s is {s}; a burst must expect more than the usual, so s > 1")
+
+    def _rates(self, said: Floats, at: At) -> tuple[Floats, Floats]:
+        usual = np.minimum((said + 0.5) / np.maximum(at.history, 1.0), 0.5 / self.s)
+        return usual, usual * self.s
+
+    def rest(self, past: Past, at: At) -> Past:
+        total, said = past
+        usual, burst = self._rates(said, at)
+        total = np.maximum(total + at.quiet * (np.log1p(-burst) - np.log1p(-usual)), 0.0)
+        return total, said
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        usual, _ = self._rates(past[1], at)
+        return Scores(self.learn(past, k, at)[0], usual * at.d * (np.asarray(at.history) > 0))
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        total, said = past
+        usual, burst = self._rates(said, at)
+        ratio = k * np.log(self.s) + (at.d - k) * (np.log1p(-burst) - np.log1p(-usual))
+        total = np.where(np.asarray(at.history) > 0, np.maximum(total + ratio, 0.0), 0.0)
+        return total, said + k
+
+
+@register
+class ChangePoint(Recursive):
+    """Bayesian online change point detection: how sure is it that a new run has begun?
+
+    score = −log₁₀ P(the run is longer than ``recent`` bins), where k exceeds what the older runs
+    expect, else 0. A run is a stretch of bins with one rate; rates have a Gamma(shape, 1/rate)
+    prior, counts are Poisson, and before each bin a run ends with the chance ``hazard``. Adams &
+    MacKay (2007), "Bayesian Online Changepoint Detection", where a run ends after a bin, so that a
+    burst would be noticed one bin late. Runs are followed up to ``longest`` bins, older ones as
+    one; a silence is followed for as many bins and taken to change nothing more. It costs
+    ``longest`` times as much as the others, and is fooled by the daily round.
+
+    Parameters
+    ----------
+    hazard : float
+        Chance of a change a bin.
+    recent : int
+        Runs up to so many bins are new.
+    longest : int
+        Runs that are told apart.
+    shape, rate : float
+        Prior of the counts a bin.
+    """
+
+    name = "change-point"
+
+    def __init__(
+        self,
+        hazard: float = 0.02,
+        recent: int = 1,
+        longest: int = 24,
+        shape: float = 0.2,
+        rate: float = 1.0,
+    ) -> None:
+        if not 0 < hazard < 1:
+            raise ValueError(f"hazard is {hazard!r}; it must lie between 0 and 1")
+        self.hazard, self.recent = hazard, at_least("recent", recent, 1)
+        self.longest = at_least("longest", longest, self.recent + 1)
+        self.shape, self.rate = positive("shape", shape), positive("rate", rate)
+
+    @property
+    def memory(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Weight of each run length (0 for a new term: all on the first) and counts of each run."""
+        return tuple(f"{kind}{i}" for kind in ("weight", "sum", "length") for i in range(self.longest))
+
+    def rest(self, past: Past, at: At) -> Past:
+        for bin in range(1, min(int(np.max(at.gap, initial=0)), self.longest) + 1):
+            quiet = np.asarray(at.gap) >= bin
+            moved = self._follow(tuple(number[quiet] for number in past), np.zeros(int(quiet.sum())))
+            for number, new in zip(past, moved, strict=True):
+                number[quiet] = new
+        return past
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        weight, total, length = self._awaited(past)
+        old = slice(self.recent, None)
+        seen = weight[old].sum(0)
+        rate = (self.shape + total[old]) / (self.rate + length[old])
+        expected = np.where(seen > 0, (weight[old] * rate).sum(0) / np.where(seen > 0, seen, 1.0), 0.0)
+        after = np.stack(self._follow(past, k)[self.recent : self.longest]).sum(0)
+        score = np.maximum(-np.log10(np.maximum(after, 1e-300)), 0.0)
+        return Scores(np.where((k > expected) & (seen > 0), score, 0.0), expected)
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        return self._follow(past, k)
+
+    def _awaited(self, past: Past) -> tuple[Floats, Floats, Floats]:
+        """Weights, counts and bins of the runs that the next bin may belong to: a new one first."""
+        n = self.longest
+        before, sums, lengths = np.stack(past[:n]), np.stack(past[n : 2 * n]), np.stack(past[2 * n :])
+        weight, total, length = np.zeros_like(before), np.zeros_like(before), np.zeros_like(before)
+        weight[0] = np.where(before.sum(0) > 0, self.hazard, 1.0)
+        weight[1:] = before[:-1] * (1 - self.hazard)
+        total[1:], length[1:] = sums[:-1], lengths[:-1]
+        oldest = before[-1] * (1 - self.hazard)  # joins the one that has just become as old
+        both = weight[-1] + oldest
+        part = np.where(both > 0, oldest / np.where(both > 0, both, 1.0), 0.0)
+        total[-1] += part * (sums[-1] - total[-1])
+        length[-1] += part * (lengths[-1] - length[-1])
+        weight[-1] = both
+        return weight, total, length
+
+    def _follow(self, past: Past, k: Floats) -> Past:
+        """Runs after a bin with counts ``k``."""
+        from scipy.special import gammaln
+
+        weight, total, length = self._awaited(past)
+        a, b = self.shape + total, self.rate + length
+        log = gammaln(a + k) - gammaln(a) + a * np.log(b / (b + 1)) - k * np.log(b + 1)
+        log -= np.where(weight > 0, log, -np.inf).max(0)  # the likeliest run becomes 1: no underflow
+        chance = np.where(weight > 0, weight * np.exp(np.minimum(log, 0.0)), 0.0)
+        chance = chance / chance.sum(0)
+        return (*chance, *(total + k), *(length + 1))
+
+
+@register
+class PeaksOverThreshold(Algorithm):
+    """Extreme values: how rare is such a deviation among all deviations so far?
+
+    score = −log₁₀ P(Z > z) of the EWMA z-score z: its tail above u, the 98 % quantile of the first
+    ``calibrate`` scores, is taken for a generalised Pareto distribution with
+    P = (n_u / n)·(1 + ξ(z − u)/σ)^(−1/ξ), ξ and σ by moments over the excesses of all earlier
+    bins; 0 up to u and until calibrated. Siffer et al. (2017), "Anomaly Detection in Streams with
+    Extreme Value Theory" (SPOT), who fit by likelihood and one series; here all terms are one
+    population. It makes z-scores comparable, and is fooled by what fools them.
+
+    Parameters
+    ----------
+    half_life, floor_count : float
+        Of :class:`~rtanalytics.trending.EwmaZ`.
+    quantile : float
+        Where the tail begins.
+    calibrate : int
+        How many scores are seen before the first trend.
+    """
+
+    name = "peaks-over-threshold"
+
+    def __init__(
+        self,
+        half_life: float = 8.0,
+        floor_count: float = 1.0,
+        quantile: float = 0.98,
+        calibrate: int = 200,
+    ) -> None:
+        self.half_life, self.floor_count = half_life, floor_count
+        EwmaZ(half_life, floor_count)
+        if not 0 < quantile < 1:
+            raise ValueError(f"quantile is {quantile!r}; it must lie between 0 and 1")
+        self.quantile, self.calibrate = quantile, at_least("calibrate", calibrate, 10)
+
+    def _score(self, cells: Cells) -> Scores:
+        z, expected = EwmaZ(self.half_life, self.floor_count)._score(cells)
+        score, tail = np.zeros(len(cells)), Tail(self.quantile, self.calibrate)
+        order = np.argsort(cells.bins, kind="stable")
+        for part in np.split(order, np.flatnonzero(np.diff(cells.bins[order])) + 1):
+            score[part] = tail.rarity(z[part])
+            tail.learn(z[part])
+        return Scores(score, expected)
+
+    def start(self) -> State:
+        state = EwmaZ(self.half_life, self.floor_count).start()
+        vars(state)["tail"] = Tail(self.quantile, self.calibrate)
+        return state
+
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        z, expected = EwmaZ(self.half_life, self.floor_count)._step(state, bin)
+        tail: Tail = vars(state)["tail"]
+        score = tail.rarity(z)
+        tail.learn(z)
+        return Scores(score, expected)
+
+
+class Tail:
+    """The upper tail of a stream of numbers, as a generalised Pareto distribution.
+
+    Parameters
+    ----------
+    quantile : float
+        Where the tail begins.
+    calibrate : int
+        How many numbers decide where that is.
+    """
+
+    def __init__(self, quantile: float, calibrate: int) -> None:
+        self.quantile, self.calibrate = quantile, calibrate
+        self.start: float | None = None
+        self._first: list[Floats] = []
+        self._seen = self._above = 0
+        self._sum = self._squares = 0.0
+
+    def learn(self, values: Floats) -> None:
+        """Take in numbers; their order within one call does not matter."""
+        if self.start is None:
+            self._first.append(values)
+            self._seen += len(values)
+            if self._seen < self.calibrate:
+                return
+            values = np.concatenate(self._first)
+            self.start, self._seen, self._first = float(np.quantile(values, self.quantile)), 0, []
+        excess = np.sort(values[values > self.start] - self.start)
+        self._seen += len(values)
+        self._above += len(excess)
+        self._sum += float(excess.sum())
+        self._squares += float((excess**2).sum())
+
+    def rarity(self, values: Floats) -> Floats:
+        """−log₁₀ of the chance that a number is larger, and 0 up to where the tail begins."""
+        rarity = np.zeros(len(values))
+        if self.start is None or self._above < 2:
+            return rarity
+        mean = self._sum / self._above
+        variance = max(self._squares / self._above - mean**2, 1e-12 * mean**2)
+        shape = min(max(0.5 * (1 - mean**2 / variance), 0.0), 0.49)
+        scale = mean * (1 - shape)
+        high = values > self.start
+        excess = (values[high] - self.start) / scale
+        log = np.log1p(shape * excess) / shape if shape > 1e-9 else excess
+        rarity[high] = -np.log10(self._above / self._seen) + log / np.log(10)
+        return rarity

@@ -1,0 +1,266 @@
+"""Algorithms that follow each term's own course: growth, moving averages, moving deviations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rtanalytics.algorithms.tools import at_least, positive
+from rtanalytics.counts import Floats
+from rtanalytics.trending import At, Contrast, Recursive, Scores, register
+
+__all__ = ["Gnip", "Growth", "Macd", "Mastodon", "SigniTrend", "TwitInfo", "ZScore"]
+
+Past = tuple[Floats, ...]
+
+
+@register
+class Growth(Contrast):
+    """How many times the usual count.
+
+    score = (k + 1) / (b / h + 1), h the number of bins of the history, empty ones included. Fooled
+    by rare terms: three mentions of what is never said quadruple it, while a keynote that
+    doubles a common word is passed over.
+
+    Parameters
+    ----------
+    history : int, optional
+        How many bins back b reaches; all of the past if None.
+    """
+
+    name = "growth"
+    floor = 2.0
+
+    def __init__(self, history: int | None = 48) -> None:
+        super().__init__(history)
+
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        usual = b / np.maximum(bins, 1)
+        return Scores((k + 1) / (usual + 1), usual)
+
+
+@register
+class Macd(Recursive):
+    """Convergence and divergence of a fast and a slow moving average of a term's counts.
+
+    score = EMA_fast − EMA_slow, both after the bin; EMA ← EMA + α(k − EMA) with
+    α = 1 − 2^(−1/half_life), bins without the term counting as zeros. Appel (1979), "The Moving
+    Average Convergence Divergence Method"; on hashtags: Lu & Yang (2012), "Trend Prediction on
+    Twitter Based on MACD". Measures in counts, so it is fooled by frequent terms.
+
+    Parameters
+    ----------
+    fast, slow : float
+        Half-lives in bins.
+    """
+
+    name = "macd"
+    memory = ("fast_mean", "slow_mean")
+
+    def __init__(self, fast: float = 1.0, slow: float = 12.0) -> None:
+        self.fast, self.slow = positive("fast", fast), positive("slow", slow)
+        if fast >= slow:
+            raise ValueError(f"fast is {fast} and slow is {slow}; fast must be the shorter half-life")
+
+    def rest(self, past: Past, at: At) -> Past:
+        return past[0] * np.exp2(-at.gap / self.fast), past[1] * np.exp2(-at.gap / self.slow)
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        fast, slow = self.learn(past, k, at)
+        return Scores(fast - slow, past[1])
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        fast, slow = 1 - 2 ** (-1 / self.fast), 1 - 2 ** (-1 / self.slow)
+        return past[0] + fast * (k - past[0]), past[1] + slow * (k - past[1])
+
+
+@register
+class ZScore(Recursive):
+    """Distance from the mean of all bins so far, in standard deviations.
+
+    score = (k − μ) / √(σ² + 1), μ and σ² over all earlier bins, those without the term as zeros.
+    The one keeps a term that was said twice from beating the keynote. Fooled by periodic peaks,
+    which stay rare among all bins however regular they are.
+    """
+
+    name = "zscore"
+    floor = 2.0
+    memory = ("total", "squares")
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        bins = np.maximum(at.age, 1)
+        mean = past[0] / bins
+        variance = np.maximum(past[1] / bins - mean**2, 0.0)
+        return Scores((k - mean) / np.sqrt(variance + 1), mean)
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        return past[0] + k, past[1] + k**2
+
+
+@register
+class SigniTrend(Recursive):
+    """Significance of a term's share against its moving mean and deviation.
+
+    score = (x − μ) / (√v + β) with x = k / d, before the bin is learned; then, with Δ = x − μ:
+    μ ← μ + αΔ, v ← (1 − α)(v + αΔ²), α = 1 − 2^(−1/half_life). Schubert, Weiler & Kriegel (2014),
+    "SigniTrend: Scalable Detection of Emerging Topics in Textual Streams by Hashed Significance
+    Thresholds", whose ELKI implementation keeps μ and v in hash tables; here each term has its
+    own. Fooled while it is cold, and by the choice of β.
+
+    Parameters
+    ----------
+    half_life : float
+        Bins after which a share weighs half.
+    bias : float
+        β, a share: below it nothing is significant.
+    """
+
+    name = "signitrend"
+    memory = ("mean", "variance")
+
+    def __init__(self, half_life: float = 12.0, bias: float = 0.01) -> None:
+        self.half_life, self.bias = positive("half_life", half_life), positive("bias", bias)
+
+    def rest(self, past: Past, at: At) -> Past:
+        mean, variance = past
+        kept = np.exp2(-at.gap / self.half_life)
+        return mean * kept, kept * (variance + mean**2 * (1 - kept))
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        mean, variance = past
+        return Scores((k / at.d - mean) / (np.sqrt(variance) + self.bias), mean * at.d)
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        mean, variance = past
+        alpha = 1 - 2 ** (-1 / self.half_life)
+        difference = k / at.d - mean
+        return mean + alpha * difference, (1 - alpha) * (variance + alpha * difference**2)
+
+
+@register
+class TwitInfo(Recursive):
+    """Peaks: counts that rise, and lie more than a few mean deviations above the moving mean.
+
+    score = (k − mean) / max(meandev, floor) if k exceeds the bin before, else 0; then
+    meandev ← α|k − mean| + (1 − α)meandev, mean ← αk + (1 − α)mean. Marcus et al. (2011),
+    "TwitInfo: Aggregating and Visualizing Microblogs for Event Exploration", where a peak starts
+    at a score of 2; ``floor`` is ours, for terms whose deviation is still 0. Fooled while it
+    warms up, and by small counts.
+
+    Parameters
+    ----------
+    alpha : float
+        Weight of the newest bin.
+    floor_count : float
+        Least deviation, in counts.
+    """
+
+    name = "twitinfo"
+    floor = 2.0
+    memory = ("mean", "deviation", "before")
+
+    def __init__(self, alpha: float = 0.125, floor_count: float = 1.0) -> None:
+        if not 0 < alpha < 1:
+            raise ValueError(f"alpha is {alpha!r}; it must lie between 0 and 1")
+        self.alpha, self.floor_count = alpha, positive("floor_count", floor_count)
+
+    def rest(self, past: Past, at: At) -> Past:
+        mean, deviation, before = past
+        kept = (1 - self.alpha) ** np.asarray(at.gap, np.float64)
+        deviation = kept * (deviation + at.gap * self.alpha / (1 - self.alpha) * mean)
+        return mean * kept, deviation, np.where(at.gap > 0, 0.0, before)
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        mean, deviation, before = past
+        score = (k - mean) / np.maximum(deviation, self.floor_count)
+        return Scores(np.where(k > before, score, 0.0), mean)
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        mean, deviation, _ = past
+        difference = np.abs(k - mean)
+        return (
+            mean + self.alpha * (k - mean),
+            self.alpha * difference + (1 - self.alpha) * deviation,
+            k,
+        )
+
+
+@register
+class Gnip(Recursive):
+    """Rise over the bin before, measured by how uncertain that count was.
+
+    score = (k − ν) / CI₀.₉₉(ν) for k > ν, else 0: ν is the count of the bin before, and CI the upper
+    half of its exact 99 % Poisson interval, χ²₀.₉₉₅(2ν + 2)/2 − ν. This is the η of Hendrickson et al.
+    (2015), "Trend Detection in Social Data", with ν cancelled so that it is defined at ν = 0.
+    Their program counts falls as well; here only rises trend. One bin of memory makes it quick,
+    and fooled by whatever goes up and down.
+    """
+
+    name = "gnip"
+    memory = ("before",)
+
+    def rest(self, past: Past, at: At) -> Past:
+        return (np.where(at.gap > 0, 0.0, past[0]),)
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        from scipy.special import gammaincinv
+
+        interval = gammaincinv(past[0] + 1, 0.995) - past[0]
+        return Scores(np.maximum(k - past[0], 0.0) / interval, past[0])
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        return (k,)
+
+
+@register
+class Mastodon(Recursive):
+    """The trending tags of Mastodon: today against yesterday, fading in hours.
+
+    score = max·2^(−Δt / half_life): when a term is used, s = (o − e)² / e is worked out, o the
+    count of the current period and e that of the one before (1 if it was 0), with s = 0 if
+    e > o or o < ``least``; the maximum of s is kept with its time, forgotten after two periods,
+    and fades from then on. As in the program's ``app/models/trends/tags.rb`` (version 4), which
+    counts distinct accounts a day; here the counts of the period's bins are added up. Fooled at
+    the change of the period, and by whatever is used every other day.
+
+    Parameters
+    ----------
+    period_hours : float
+        Length of the period: a day in the original.
+    half_life_hours : float
+        After which a maximum counts half.
+    least : int
+        Count of a period below which nothing trends.
+    """
+
+    name = "mastodon"
+    memory = ("today", "yesterday", "period", "peak", "peak_at")
+
+    def __init__(self, period_hours: float = 24.0, half_life_hours: float = 4.0, least: int = 5) -> None:
+        self.period_hours = positive("period_hours", period_hours)
+        self.half_life_hours = positive("half_life_hours", half_life_hours)
+        self.least = at_least("least", least, 1)
+
+    def rest(self, past: Past, at: At) -> Past:
+        today, yesterday, period, peak, peak_at = past
+        bins = self.period_hours * 3600 / at.width.total_seconds()
+        now = np.floor(at.bin / bins) + np.zeros(len(today))
+        passed = now - period
+        yesterday = np.where(passed == 0, yesterday, np.where(passed == 1, today, 0.0))
+        today = np.where(passed == 0, today, 0.0)
+        peak = np.where(at.bin - peak_at > 2 * bins, 0.0, peak)
+        return today, yesterday, now, peak, peak_at
+
+    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+        _, yesterday, _, peak, peak_at = self.learn(past, k, at)
+        hours = (at.bin - peak_at) * (at.width.total_seconds() / 3600)
+        return Scores(peak * np.exp2(-hours / self.half_life_hours), yesterday)
+
+    def learn(self, past: Past, k: Floats, at: At) -> Past:
+        today, yesterday, period, peak, peak_at = past
+        today = today + k
+        expected = np.maximum(yesterday, 1.0)
+        score = np.where((expected > today) | (today < self.least), 0.0, (today - expected) ** 2 / expected)
+        peak_at = np.where(score > peak, at.bin, peak_at)
+        return today, yesterday, period, np.maximum(score, peak), peak_at

@@ -1,0 +1,211 @@
+"""Algorithms that hold the bin against its background: is the term's share of it larger than before?
+
+All compare the same four numbers: k of d in the bin, b of B in the history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rtanalytics.algorithms.tools import negative_binomial_surprise, positive
+from rtanalytics.counts import Cells, Floats
+from rtanalytics.trending import (
+    Algorithm,
+    Contrast,
+    Poisson,
+    Scores,
+    SeasonalPoisson,
+    State,
+    register,
+)
+
+__all__ = [
+    "G2",
+    "Benhardus",
+    "ChiSquare",
+    "DfIdf",
+    "Jlh",
+    "NegativeBinomial",
+    "SeasonalNegativeBinomial",
+]
+
+
+@register
+class NegativeBinomial(Poisson):
+    """How improbable so many are, if the term's rate itself varies.
+
+    score = −log₁₀ P(X ≥ k), X negative binomial with mean λ = (b + ½)·d / B and variance
+    λ + dispersion·λ². As :class:`~rtanalytics.trending.Poisson`, but a term that is always said a
+    lot must rise by a share to be news, not by a few roots. Fooled by what comes every day at
+    the same hour.
+
+    Parameters
+    ----------
+    history : int, optional
+        How many bins back b and B reach; all of the past unless given.
+    dispersion : float
+        Squared coefficient of variation of the rate.
+    """
+
+    name = "negative-binomial"
+    floor = 2.0
+
+    def __init__(self, history: int | None = None, dispersion: float = 0.1) -> None:
+        super().__init__(history)
+        self.dispersion = positive("dispersion", dispersion)
+
+    def _judge(self, k: Floats, expected: Floats) -> Scores:
+        score = negative_binomial_surprise(k, expected, self.dispersion)
+        return Scores(score, np.where(np.isfinite(expected), expected, 0.0))
+
+
+@register
+class SeasonalNegativeBinomial(SeasonalPoisson):
+    """The negative binomial tail against the larger of two rates: of late, and at this time of day.
+
+    score = −log₁₀ P(X ≥ k), X negative binomial with variance λ + dispersion·λ² and the λ of
+    :class:`~rtanalytics.trending.SeasonalPoisson`. Fooled in the first period, which has no season.
+
+    Parameters
+    ----------
+    history, period_hours, prior
+        As in :class:`~rtanalytics.trending.SeasonalPoisson`.
+    dispersion : float
+        Squared coefficient of variation of the rate.
+    """
+
+    name = "seasonal-negative-binomial"
+
+    def __init__(
+        self,
+        history: int | None = None,
+        period_hours: float = 24.0,
+        prior: float = 100.0,
+        dispersion: float = 0.1,
+    ) -> None:
+        super().__init__(history, period_hours, prior)
+        self.dispersion = positive("dispersion", dispersion)
+
+    def _judge(self, k: Floats, expected: Floats) -> Scores:
+        score = negative_binomial_surprise(k, expected, self.dispersion)
+        return Scores(score, np.where(np.isfinite(expected), expected, 0.0))
+
+
+@register
+class ChiSquare(Contrast):
+    """Pearson's χ² of the table {said, not said} × {bin, history}.
+
+    score = N(k(B−b) − b(d−k))² / ((k+b)(N−k−b)·d·B), N = d + B, where the term's share rose, else
+    0. Elasticsearch's ``chi_square`` for significant terms. Fooled by small expected counts,
+    where χ² is no good approximation, so that rare terms score too high.
+    """
+
+    name = "chi2"
+    floor = 10.83
+
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        n = d + B
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = n * (k * (B - b) - b * (d - k)) ** 2 / ((k + b) * (n - k - b) * d * B)
+            expected = np.where(B > 0, b * d / B, 0.0)
+        rose = (k * B > b * d) & (n > k + b)
+        return Scores(np.where(rose, score, 0.0), expected)
+
+
+@register
+class G2(Contrast):
+    """The log-likelihood ratio of the table {said, not said} × {bin, history}.
+
+    score = 2 Σ O·ln(O / E) over the four cells, where the term's share rose, else 0. Dunning
+    (1993), "Accurate Methods for the Statistics of Surprise and Coincidence": right for rare
+    terms too. Like every test on counts it is fooled by copies, and by the daily round.
+    """
+
+    name = "g2"
+    floor = 10.83
+
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        from scipy.special import xlogy
+
+        n, said = d + B, k + b
+        with np.errstate(divide="ignore", invalid="ignore"):
+            score = 2 * (
+                xlogy(k, k * n / (said * d))
+                + xlogy(d - k, (d - k) * n / ((n - said) * d))
+                + xlogy(b, b * n / (said * B))
+                + xlogy(B - b, (B - b) * n / ((n - said) * B))
+            )
+            expected = np.where(B > 0, b * d / B, 0.0)
+        return Scores(np.where((k * B > b * d) & np.isfinite(score), score, 0.0), expected)
+
+
+@register
+class Jlh(Contrast):
+    """Rise of a term's share, absolute times relative.
+
+    score = (f − g)·f / g with f = k / d and g = (b + k) / (B + d), the share in history and bin
+    together; 0 where the share fell. Elasticsearch's default for significant terms. Fooled by
+    small bins: one person who says three rare words in a quiet hour wins.
+    """
+
+    name = "jlh"
+
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        share, background = k / d, (b + k) / (B + d)
+        with np.errstate(divide="ignore"):
+            expected = np.where(np.asarray(B) > 0, b * d / np.maximum(B, 1), 0.0)
+        return Scores(np.maximum(share - background, 0.0) * share / background, expected)
+
+
+@register
+class DfIdf(Contrast):
+    """df-idf_t: frequency now, over the logarithm of the mean frequency before.
+
+    score = (k + 1) / (ln(b / h + 1) + 1), h the number of bins of the history. Aiello et al. (2013), "Sensing
+    Trending Topics in Twitter"; their boost of proper nouns and their clusters of 2–3-grams
+    belong to the topic-level method BNgram. The logarithm punishes what is always said far too
+    little: popularity wins wherever terms are single words.
+
+    Parameters
+    ----------
+    history : int, optional
+        How many bins back b reaches.
+    """
+
+    name = "df-idf"
+    floor = 3.0
+
+    def __init__(self, history: int | None = 4) -> None:
+        super().__init__(history)
+
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        mean = b / np.maximum(bins, 1)
+        return Scores((k + 1) / (np.log(mean + 1) + 1), mean)
+
+
+@register
+class Benhardus(Algorithm):
+    """A term's share now, over its mean share in all other bins, later ones included.
+
+    score = (k / d) / ((Σ_other k′/d′ + 1/D) / (n − 1)), D the total and n the number of all bins.
+    Benhardus & Kalita (2013), "Streaming Trend Detection in Twitter" (normalised term frequency);
+    the 1/D, one message in all, is ours, and defines the score of what is said in one bin only.
+    It knows the future, so it is not causal; rare terms said once fool it.
+    """
+
+    name = "benhardus"
+    causal = False
+
+    def _score(self, cells: Cells) -> Scores:
+        if not len(cells):
+            return Scores(np.zeros(0), np.zeros(0))
+        share = cells.counts / cells.totals[cells.places]
+        number = np.repeat(np.arange(len(cells.starts) - 1), np.diff(cells.starts))
+        other = np.bincount(number, share)[number] - share
+        usual = (np.maximum(other, 0.0) + 1 / cells.totals.sum()) / max(len(cells.totals) - 1, 1)
+        return Scores(share / usual, usual * cells.totals[cells.places])
+
+    def _step(self, state: State, bin: Any) -> Scores:
+        raise ValueError(f"{self.name} needs later bins to judge one: score() a whole recording with it")

@@ -1,0 +1,154 @@
+"""What the algorithms are made of: sums over history, tails of distributions, checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from rtanalytics.counts import Cells, Floats, Ints
+
+__all__ = [
+    "at_least",
+    "negative_binomial_surprise",
+    "poisson_surprise",
+    "positive",
+    "rounds",
+    "running",
+    "sum_before",
+    "totals_before",
+]
+
+
+def poisson_surprise(k: Floats, expected: Floats) -> Floats:
+    """−log₁₀ P(X ≥ k) for Poisson X, and 0 where k does not exceed what was expected.
+
+    Parameters
+    ----------
+    k, expected : numpy.ndarray of float64, shape (n,)
+        Counts, and means; an infinite mean expects anything.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+        Finite, also where the probability itself would underflow.
+    """
+    from scipy.special import gammainc, gammaln
+
+    surprise = np.zeros(len(k))
+    above = np.flatnonzero(k > expected)
+    k, mean = k[above], expected[above]
+    tail = gammainc(k, mean)
+    tiny = tail < 1e-290
+    surprise[above[~tiny]] = -np.log10(tail[~tiny])
+    if tiny.any():  # P(X ≥ k) = e^−λ λ^k/k! · (1 + λ/(k+1) + λ²/((k+1)(k+2)) + …)
+        k, mean = k[tiny], mean[tiny]
+        term, total, i = np.ones(len(k)), np.ones(len(k)), 1
+        while (term > 1e-17 * total).any():
+            term = term * mean / (k + i)
+            total += term
+            i += 1
+        surprise[above[tiny]] = -(k * np.log(mean) - mean - gammaln(k + 1) + np.log(total)) / np.log(10)
+    np.maximum(surprise, 0.0, out=surprise)
+    return surprise
+
+
+def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -> Floats:
+    """−log₁₀ P(X ≥ k) for X with mean λ and variance λ + dispersion·λ², and 0 where k is not above λ.
+
+    Parameters
+    ----------
+    k, expected : numpy.ndarray of float64, shape (n,)
+        Counts, and means; an infinite mean expects anything.
+    dispersion : float
+        How much the rate itself varies; towards 0 this is the Poisson tail.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+        Finite, also where the probability itself would underflow.
+    """
+    from scipy.special import betainc, betaln
+
+    surprise = np.zeros(len(k))
+    above = np.flatnonzero(k > expected)
+    k, mean = k[above], expected[above]
+    size = 1 / dispersion
+    success = mean / (mean + size)
+    tail = betainc(k, size, success)
+    tiny = tail < 1e-290
+    surprise[above[~tiny]] = -np.log10(tail[~tiny])
+    if tiny.any():  # I_x(k, r) = x^k (1−x)^r / (k B(k, r)) · (1 + x(k+r)/(k+1) + …)
+        k, x = k[tiny], success[tiny]
+        term, total, i = np.ones(len(k)), np.ones(len(k)), 0
+        while (term > 1e-17 * total).any():
+            term = term * x * (k + size + i) / (k + 1 + i)
+            total += term
+            i += 1
+        log = k * np.log(x) + size * np.log1p(-x) - np.log(k) - betaln(k, size) + np.log(total)
+        surprise[above[tiny]] = -log / np.log(10)
+    np.maximum(surprise, 0.0, out=surprise)
+    return surprise
+
+
+def running(values: Floats, first: npt.NDArray[np.bool_]) -> Floats:
+    """Sum of the values before each one, starting anew wherever ``first``."""
+    before = np.cumsum(values) - values
+    start = np.maximum.accumulate(np.where(first, np.arange(len(values)), 0))
+    since: Floats = before - before[start]
+    return since
+
+
+def sum_before(cells: Cells, bins: int | None) -> Floats:
+    """Sum of each cell's term over the ``bins`` bins before it, or over all before."""
+    if bins is None:
+        return running(cells.counts, np.diff(cells.terms, prepend=-1) != 0)
+    if not len(cells):
+        return np.zeros(0)
+    low = cells.bins.min()
+    place = cells.terms * (cells.bins.max() - low + 1) + cells.bins - low
+    earliest = place - np.minimum(bins, cells.bins - low)
+    before = np.concatenate([[0.0], np.cumsum(cells.counts)])
+    since: Floats = before[np.arange(len(cells))] - before[np.searchsorted(place, earliest)]
+    return since
+
+
+def totals_before(cells: Cells, bins: int | None) -> Floats:
+    """Sum of the totals over the ``bins`` bins before each bin, or over all before."""
+    before: Floats = np.concatenate([[0.0], np.cumsum(cells.totals)])
+    if bins is None:
+        return before[:-1]
+    return before[:-1] - before[np.searchsorted(cells.bin_numbers, cells.bin_numbers - bins)]
+
+
+def rounds(cells: Cells) -> Iterator[tuple[Ints, Ints | None]]:
+    """The first cells of all terms, then their second ones, and so on.
+
+    Yields
+    ------
+    (numpy.ndarray of int64, numpy.ndarray of int64 or None)
+        Places of the cells, longest terms first, so that each round is as long as the head of
+        the round before that goes on; and places of the cells before, None in the first round.
+    """
+    starts = cells.starts
+    lengths = np.diff(starts)
+    order = np.argsort(-lengths, kind="stable")
+    first, lengths = starts[:-1][order], lengths[order]
+    for i in range(int(lengths[0]) if len(lengths) else 0):
+        now = first[: np.searchsorted(-lengths, -i, side="left")] + i
+        yield now, (now - 1) if i else None
+
+
+def at_least(name: str, value: int, least: int) -> int:
+    """``value``, if it is a whole number from ``least`` on; a ValueError names it otherwise."""
+    if value != int(value) or value < least:
+        raise ValueError(f"{name} is {value!r}; it must be a whole number from {least}")
+    return int(value)
+
+
+def positive(name: str, value: float) -> float:
+    """``value``, if it is positive; a ValueError names it otherwise."""
+    if not value > 0:
+        raise ValueError(f"{name} is {value!r}; it must be positive")
+    return value

@@ -30,6 +30,8 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         A name from the registry; the library's default otherwise.
     bin : str
         Width of a bin, such as ``15min``.
+    grace : str
+        How long after its end a bin waits for what was said in it.
     top : int
         How many topics a bin may show.
     parameters : dict
@@ -38,6 +40,7 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     algorithm: str | None = None
     bin: str = "15min"
+    grace: str = "1min"
     top: int = 10
     parameters: dict[str, float | int | str | bool] = {}
 

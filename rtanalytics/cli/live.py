@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import time
+from collections import deque
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
@@ -13,7 +17,7 @@ from rtanalytics.cli.terminal import Failed, console, event_line
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
 from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
-from rtanalytics.streams import EventStream, open_stream
+from rtanalytics.streams import EventStream, Note, StreamUnavailable, open_stream
 
 __all__ = ["conference_stream", "register", "stream_of"]
 
@@ -30,10 +34,15 @@ def tail(
     last: Annotated[
         int, typer.Option("--last", "-n", min=0, help="Show this many of the newest first.")
     ] = 10,
-    as_json: Annotated[bool, typer.Option("--json", help="One packet a line.")] = False,
+    trends: Annotated[bool, typer.Option("--trends", help="What trends, instead of what is said.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One packet, or one topic, a line.")] = False,
 ) -> None:
-    """Follow the stream in the terminal; Ctrl-C ends it."""
+    """Follow the stream, or its trends, in the terminal; Ctrl-C ends it."""
     stream = stream_of(where)
+    if trends:
+        with contextlib.suppress(KeyboardInterrupt):
+            _tail_trends(stream, last, as_json)
+        return
     out = console()
     feed = stream.follow()
     try:
@@ -48,6 +57,37 @@ def tail(
                 return
     except KeyboardInterrupt:
         feed.close()
+
+
+def _tail_trends(stream: EventStream, last: int, as_json: bool) -> None:
+    import msgspec
+
+    from rtanalytics.cli.recordings import print_bin
+    from rtanalytics.cli.trender import CHANNEL
+    from rtanalytics.topics import TrendBin
+
+    out = console()
+    place = "0-0"
+    notes: deque[Note] = deque(maxlen=last)
+    while page := stream.published(CHANNEL, place):
+        notes.extend(page)
+        place = page[-1].place
+    while True:
+        for note in notes:
+            bin = msgspec.json.decode(note.payload, type=TrendBin)
+            if as_json:
+                for trend in bin.trends:
+                    sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
+                sys.stdout.flush()
+            elif bin.trends:
+                print_bin(bin, out)
+        try:
+            notes = deque(stream.published(CHANNEL, place, wait=timedelta(seconds=1)))
+        except StreamUnavailable:
+            notes.clear()
+            time.sleep(0.5)
+        if notes:
+            place = notes[-1].place
 
 
 def _show(delivery: Delivery, out: object, as_json: bool) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rtanalytics.archive import Recording
     from rtanalytics.topics import TrendBin
 
-__all__ = ["register", "trend_settings"]
+__all__ = ["print_bin", "register", "trend_settings"]
 
 
 def register(app: typer.Typer) -> None:
@@ -141,7 +141,7 @@ def trending(
                 for trend in bin.trends:
                     sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
             elif bin.trends:
-                _print_bin(bin, out)
+                print_bin(bin, out)
 
 
 def trend_settings(recording: Recording, algorithm: str | None, width: str, top: int) -> dict[str, Any]:
@@ -175,7 +175,8 @@ def _counted(recording: Recording, tick: Callable[[int], None]) -> Any:
         yield event
 
 
-def _print_bin(bin: TrendBin, out: Any) -> None:
+def print_bin(bin: TrendBin, out: Any) -> None:
+    """A bin's topics, a line each."""
     from rich.text import Text
 
     out.print(

@@ -236,6 +236,10 @@ class EventStream(Protocol):
         """The newest health of each process, by name."""
         ...
 
+    def stats(self) -> dict[str, dict[str, int]]:
+        """For each bucket: ``entries`` in the stream, known ``ids``, ``dead`` letters ever, ``mark`` (µs)."""
+        ...
+
     def delete(self) -> None:
         """Remove everything under the stream's name."""
         ...

@@ -218,6 +218,13 @@ class MemoryStream:
         with self._log.changed:
             return {name: dict(fields) for name, fields in sorted(self._log.health.items())}
 
+    def stats(self) -> dict[str, dict[str, int]]:
+        with self._log.changed:
+            return {
+                name: {"entries": len(b.entries), "ids": len(b.seen), "dead": len(b.dead), "mark": b.mark}
+                for name, b in sorted(self._log.buckets.items())
+            }
+
     def delete(self) -> None:
         with self._log.changed:
             self._log.buckets.clear()

@@ -285,6 +285,17 @@ class RedisStream(Wire):
             rows = self.client.hgetall(f"rta:{{{self.name}}}:health")
         return {name.decode(): json.loads(value) for name, value in sorted(rows.items())}
 
+    def stats(self) -> dict[str, dict[str, int]]:
+        found = {}
+        for bucket in self.buckets():
+            state = self.state_of(bucket)
+            with self.errors():
+                entries = int(self.client.xlen(self.key_of(bucket, "events")))
+                ids = int(self.client.hlen(self.key_of(bucket, "seen")))
+            dead, mark = int(state.get(b"dead", 0)), int(state.get(b"mark", 0))
+            found[bucket] = {"entries": entries, "ids": ids, "dead": dead, "mark": mark}
+        return found
+
     def delete(self) -> None:
         keys = self.keys()
         with self.errors():

@@ -422,6 +422,17 @@ class StreamContract:
         ] * 2
         assert kept[0].id != kept[1].id
 
+    def test_the_stream_says_how_much_it_holds(self, stream: EventStream) -> None:
+        """Entries, ids and dead letters of each bucket."""
+        stream.append([made(1, "a"), made(2, "a"), made(3, "b")])
+        stream.append([made(1, "a", text="edited", seq=9)])
+        stream.dead("b", DeadLetter("feed", "x", "no XML", b"", T0))
+        found = stream.stats()
+        assert {n: (f["entries"], f["ids"], f["dead"]) for n, f in found.items()} == {
+            "a": (3, 2, 0),
+            "b": (1, 1, 1),
+        }
+
     def test_health_is_one_record_a_name(self, stream: EventStream) -> None:
         """The newest replaces the one before."""
         stream.set_health("planet", {"state": "ok", "events": 3})

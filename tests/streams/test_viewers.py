@@ -78,21 +78,23 @@ def test_each_viewer_sees_its_snapshot_and_everything_after_it_once(tmp_path: Pa
         for viewer in viewers:
             viewer.start()
         writer = RedisStream(server.url, "dose")
-        killed = False
-        for first in range(0, EVENTS, 20):
+        scope = writer.open_scope("test", "maker")
+        killed, first = False, 0
+        while first < EVENTS:
             if first >= EVENTS // 2 and not killed:
                 killed = True
                 os.kill(server.pid, signal.SIGKILL)
                 again = ensure_server(tmp_path / "server")
                 assert again.url == server.url
                 assert again.pid != server.pid
-            batch = [made(n) for n in range(first, first + 20)]
-            while True:
-                try:
-                    writer.append(batch)
-                    break
-                except StreamUnavailable:
-                    time.sleep(0.02)
+            try:
+                writer.append([made(n) for n in range(first, first + 20)], scope, str(first + 20).encode())
+                first += 20
+            except StreamUnavailable:
+                # as a source does: what the server still knows of the cursor is where to go on
+                time.sleep(0.02)
+                scope = writer.open_scope("test", "maker")
+                first = int(scope.cursor or 0)
             time.sleep(0.01)
         for viewer in viewers:
             viewer.join(60)

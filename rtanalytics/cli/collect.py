@@ -1,0 +1,209 @@
+"""``collect`` and ``status``: a conference read live, and how it fares."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.text import Text
+
+from rtanalytics.cli.live import conference_stream, split_url
+from rtanalytics.cli.terminal import Failed, console, event_line, safe
+from rtanalytics.cli.trender import conference_settings, trender_worker
+from rtanalytics.conference import Conference, read_conference
+
+__all__ = ["register"]
+
+STALE = timedelta(seconds=60)
+"""A health record older than this belongs to a process that is no more."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(collect)
+    app.command()(status)
+
+
+def collect(
+    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Fetch once, show it, store nothing.")] = False,
+    backoff_cap: Annotated[
+        float, typer.Option(min=0.1, help="Longest wait, in seconds, before something is tried again.")
+    ] = 300.0,
+) -> None:
+    """Read the sources into the stream, record it, tell trends; Ctrl-C ends it in good order."""
+    from rtanalytics.ingest.supervisor import Supervisor, WorkerSpec
+    from rtanalytics.ingest.workers import recorder_worker, source_worker
+    from rtanalytics.streams.redis import RedisStream
+    from rtanalytics.streams.server import check_server, resolve_url
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    conference = read_conference(path)
+    specs = _specs(conference, path)
+    settings = conference_settings(conference)
+    if dry_run:
+        asyncio.run(_preview(specs))
+        return
+    url, named = split_url(conference.stream) if conference.stream else (resolve_url(), "")
+    name = named or conference.name
+    stream = RedisStream(url, name)
+    with stream.errors():
+        check_server(stream.client)
+    archive = conference.path(conference.archive) or conference.folder / "archive"
+    cap = timedelta(seconds=backoff_cap)
+    workers = [
+        WorkerSpec("recorder", recorder_worker, (url, name, archive)),
+        WorkerSpec("trender", trender_worker, (url, name, archive, settings)),
+        *(WorkerSpec(f"source:{spec.name}", source_worker, (url, name, spec, cap)) for spec in specs),
+    ]
+    revive = None if conference.stream else _revive
+    supervisor = Supervisor(workers, stream, revive=revive, cap=min(cap, timedelta(seconds=30)))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: supervisor.stop())
+    say = console(stderr=True)
+    say.print(f"collecting {safe(conference.title or conference.name)}: {len(specs)} sources → {stream.key}")
+    say.print(f"recording into {safe(str(archive))}; Ctrl-C ends it")
+    say.print(f"how it fares: rtanalytics status {safe(str(path))}")
+    supervisor.run()
+
+
+def status(
+    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+) -> None:
+    """Say how each source, the stream and the archive fare."""
+    conference = read_conference(path)
+    stream = conference_stream(conference)
+    archive = conference.path(conference.archive) or conference.folder / "archive"
+    found: dict[str, Any] = {
+        "conference": conference.name,
+        "stream": stream.key,
+        "health": stream.health(),
+        "buckets": stream.stats(),
+        "archive": {"folder": str(archive), "events": _recorded(archive)},
+    }
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    _print_status(found, datetime.now(UTC))
+
+
+def _specs(conference: Conference, path: Path) -> list[Any]:
+    """The sources, or an error that names the line of the table."""
+    from rtanalytics.conference import ConferenceError
+    from rtanalytics.sources import SourceTableError, read_specs
+
+    try:
+        return list(read_specs(conference.source))
+    except SourceTableError as error:
+        line = _table_line(path.read_text(encoding="utf-8"), error.number, error.key)
+        raise ConferenceError(f"{path}:{line}: {error}") from None
+
+
+def _table_line(text: str, number: int, key: str) -> int:
+    """The line of a key in the n-th [[source]] table, or of the table's head."""
+    head = 0
+    for line, content in enumerate(text.splitlines(), start=1):
+        stripped = content.strip()
+        if stripped.startswith("[[source]]"):
+            number -= 1
+            if number < 0:
+                break
+            head = line
+        elif number == 0 and key and stripped.split("=")[0].strip().strip("\"'") == key:
+            return line
+    return head or 1
+
+
+async def _preview(specs: list[Any]) -> None:
+    """One poll of each source, shown and stored nowhere."""
+    from rtanalytics.sources import open_source
+    from rtanalytics.sources.base import SourceError
+
+    out = console()
+    failed = 0
+    for spec in specs:
+        source = open_source(spec)
+        try:
+            batch = await source.poll(None)
+        except SourceError as error:
+            failed += 1
+            out.print(Text(f"{safe(spec.name)}: {type(error).__name__}: {safe(str(error))}", style="red"))
+            continue
+        finally:
+            await source.close()
+        out.print(
+            Text(
+                f"{safe(spec.name)}: {len(batch.events)} events, {len(batch.rejects)} unreadable",
+                style="bold",
+            )
+        )
+        for event in batch.events[:5]:
+            out.print(event_line(event))
+        for reject in batch.rejects[:3]:
+            out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
+    if failed:
+        raise Failed(f"{failed} of {len(specs)} sources could not be read")
+
+
+def _revive() -> None:
+    """The embedded server, started again with the port and the password it had."""
+    from rtanalytics.streams.server import resolve_url
+
+    resolve_url()
+
+
+def _recorded(archive: Path) -> int | None:
+    from rtanalytics.archive import ArchiveError, Recording
+
+    try:
+        return len(Recording(archive)) if archive.is_dir() else None
+    except ArchiveError:
+        return None
+
+
+def _print_status(found: dict[str, Any], now: datetime) -> None:
+    out = console()
+    health: dict[str, dict[str, Any]] = found["health"]
+    out.print(Text(f"{found['conference']}  {found['stream']}", style="bold"))
+    names = sorted({name.removeprefix("process:") for name in health})
+    for name in names:
+        told = {**health.get(f"process:{name}", {}), **health.get(name, {})}
+        process = health.get(f"process:{name}", {})
+        state = str(told.get("state", "?"))
+        if process and process.get("state") != "running":
+            state = str(process["state"])
+        at = str(told.get("at", ""))
+        stale = bool(at) and now - datetime.fromisoformat(at) > STALE and state not in ("stopped", "finished")
+        line = Text(f"  {safe(name):<28}")
+        line.append(
+            f"{'silent' if stale else state:<13}",
+            style="green" if state in ("ok", "running") and not stale else "yellow",
+        )
+        facts = [
+            f"{told[k]} {k}"
+            for k in ("new", "edited", "duplicate", "dead", "recorded", "bins")
+            if told.get(k)
+        ]
+        if process.get("restarts"):
+            facts.append(f"started again {process['restarts']} times ({process.get('last_end')})")
+        line.append(", ".join(facts), style="dim")
+        if told.get("error"):
+            line.append(f"  {safe(str(told['error']))}", style="red")
+        out.print(line)
+    for bucket, stats in found["buckets"].items():
+        out.print(
+            Text(f"  bucket {safe(bucket):<21}").append(
+                f"{stats['entries']:,} entries, {stats['ids']:,} ids, {stats['dead']:,} dead letters",
+                style="dim",
+            )
+        )
+    archive = found["archive"]
+    count = "not there yet" if archive["events"] is None else f"{archive['events']:,} events"
+    out.print(Text(f"  archive {safe(archive['folder'])}: {count}"))

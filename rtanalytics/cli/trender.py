@@ -1,0 +1,126 @@
+"""The trender: one process a conference that counts and publishes trends, so that all views agree.
+
+It learns from the archive what was said before, in the order in which it was received, and then
+reads on in the stream from where the archive ends. What it has told once stays told: a bin is
+published under its time, and a second one of that time is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rtanalytics.conference import Conference, own_terms
+from rtanalytics.feed import FOREVER, Item, Watermark
+from rtanalytics.ingest.workers import TELL_EVERY, stop_on_sigterm
+from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
+
+__all__ = ["CHANNEL", "conference_settings", "trender_worker"]
+
+CHANNEL = "trends"
+
+
+def conference_settings(conference: Conference) -> dict[str, Any]:
+    """The settings of :class:`rtanalytics.topics.Trender` that a ``conference.toml`` asks for.
+
+    Raises
+    ------
+    ConferenceError
+        If one of them cannot be; the message names it.
+    """
+    from rtanalytics.clock import parse_duration
+    from rtanalytics.conference import ConferenceError
+    from rtanalytics.trending import DEFAULT, get
+
+    trending = conference.trending
+    what = "algorithm"
+    try:
+        algorithm = get(trending.algorithm or DEFAULT, **trending.parameters)
+        what = "bin"
+        width = parse_duration(trending.bin)
+        what = "grace"
+        grace = parse_duration(trending.grace)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ConferenceError(f"[trending] of {conference.name}: {what}: {error.args[0]}") from None
+    return {
+        "algorithm": algorithm,
+        "bin": width,
+        "grace": grace,
+        "top": trending.top,
+        "own": own_terms(conference.hashtags, conference.accounts),
+        "ignore": frozenset(conference.ignore),
+        "mute": frozenset(conference.mute),
+        "schedule": conference_schedule(conference),
+    }
+
+
+def conference_schedule(conference: Conference) -> Any:
+    """The talks of a conference; an empty schedule if it names no file."""
+    from rtanalytics.schedule import Schedule
+
+    path = conference.path(conference.schedule)
+    if path is None:
+        return Schedule()
+    from rtanalytics.importers.schedules import read_schedule
+
+    return read_schedule(path, conference.timezone)
+
+
+def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) -> None:
+    """Count and publish until SIGTERM."""
+    from rtanalytics.topics import Trender
+
+    stop = stop_on_sigterm()
+    stream = open_stream(name, url)
+    trender = Trender(**settings)
+    told, bins = 0.0, 0
+    for items in _everything(stream, folder):
+        for bin in trender.push(items):
+            _publish(stream, bin)
+            bins += 1
+        if time.monotonic() - told >= TELL_EVERY:
+            told = time.monotonic()
+            _tell(stream, bins)
+        if stop.is_set():
+            return
+
+
+def _everything(stream: EventStream, folder: Path) -> Iterator[list[Item]]:
+    """What the archive has, in the order of its reception, and then what the stream has after it."""
+    position: StreamPosition | str = "start"
+    if folder.is_dir() and any(folder.glob("day=*")):
+        from rtanalytics.archive import Recording
+        from rtanalytics.replay import replay
+
+        archive = Recording(folder)
+        # first the position, then the events: what is committed in between comes twice, which a
+        # trender does not mind, instead of never
+        known = archive.positions.get(stream.key)
+        position = StreamPosition.parse(known) if known else "start"
+        for batch in replay(archive, "max").batches():
+            yield [item for item in batch if not (isinstance(item, Watermark) and item.time == FOREVER)]
+    yield from stream.follow(position).batches()
+
+
+def _publish(stream: EventStream, bin: Any) -> None:
+    """Until the server takes it: a bin that is told to nobody is lost."""
+    payload = msgspec.json.encode(bin)
+    while True:
+        try:
+            stream.publish(CHANNEL, f"{bin.start.isoformat()}/{bin.end.isoformat()}", payload)
+            return
+        except StreamUnavailable:
+            time.sleep(0.2)
+
+
+def _tell(stream: EventStream, bins: int) -> None:
+    fields: dict[str, object] = {"state": "ok", "bins": bins, "at": datetime.now(UTC).isoformat()}
+    try:
+        stream.set_health("trender", fields)
+    except StreamUnavailable:
+        return  # it is told again in a few seconds

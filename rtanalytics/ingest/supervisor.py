@@ -1,0 +1,243 @@
+"""A process a worker: started, watched, started again, and none takes another with it.
+
+LeafyChat's IRC connection shared a process with its push server, and both died of either. Here
+every source, the recorder and the trender has a spawned process of its own. The supervisor only
+watches: it starts again what has ended, waits longer each time, says in the stream's health what
+it did, and writes the marks by which followers know that a stretch of time is complete, also for
+a source that is idle or dead. It never gives up a worker unless the worker itself says that
+there is nothing left to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import wait as wait_for
+from typing import Any
+
+from rtanalytics.streams import EventStream, StreamError, StreamUnavailable
+
+__all__ = ["FINISHED", "Supervisor", "WorkerSpec"]
+
+log = logging.getLogger(__name__)
+
+FINISHED = 3
+"""Exit status by which a worker says that there is no use in starting it again."""
+
+MARK_BEHIND = timedelta(seconds=2)
+"""How far marks stay behind the present: what is on its way is not raised to them."""
+
+CALM = timedelta(seconds=60)
+"""A worker that ran this long has recovered: its backoff begins anew."""
+
+TRIM_EVERY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What a worker's process does.
+
+    Parameters
+    ----------
+    name : str
+        In health, logs and ``status``: ``source:planet``, ``recorder``, ``trender``.
+    work : callable
+        A function of a module, so that a spawned process can import it. It ends when the process
+        gets SIGTERM; an exit status of :data:`FINISHED` keeps it from being started again.
+    args : tuple
+        Its arguments, picklable.
+    """
+
+    name: str
+    work: Callable[..., Any]
+    args: tuple[Any, ...] = ()
+
+
+@dataclass
+class _Worker:
+    spec: WorkerSpec
+    process: Any = None
+    started: float = 0.0
+    failures: int = 0
+    restarts: int = 0
+    due: float = 0.0
+    finished: bool = False
+    why: str = ""
+
+
+@dataclass
+class Supervisor:
+    """Runs workers until :meth:`stop`.
+
+    Parameters
+    ----------
+    specs : sequence of WorkerSpec
+        What to run; names are unique.
+    stream : EventStream
+        For health, marks and trimming; the workers open their own.
+    revive : callable, optional
+        Brings back a server that does not answer, if it is ours to bring back.
+    cap : timedelta
+        The longest wait before a worker is started again.
+    mark_every : timedelta
+        How often the marks are written.
+    retention : timedelta
+        How long entries stay in the stream after they were recorded.
+    """
+
+    specs: Sequence[WorkerSpec]
+    stream: EventStream
+    revive: Callable[[], None] | None = None
+    cap: timedelta = timedelta(seconds=30)
+    mark_every: timedelta = timedelta(seconds=2)
+    retention: timedelta = timedelta(days=7)
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    _workers: list[_Worker] = field(default_factory=list, init=False)
+
+    def run(self) -> None:
+        """Start everything, watch it, and return once everything has ended after :meth:`stop`."""
+        self._workers = [_Worker(spec) for spec in self.specs]
+        keeper = threading.Thread(target=self._keep, name="supervisor-marks", daemon=True)
+        keeper.start()
+        try:
+            while not self._stop.is_set() and not all(w.finished for w in self._workers):
+                self._start_due()
+                self._watch()
+        finally:
+            self._stop.set()
+            self._drain()
+            keeper.join(10)
+            self._tell()
+
+    def stop(self) -> None:
+        """Ask all workers to end in good order; may be called from a signal handler or a thread."""
+        self._stop.set()
+
+    def pids(self) -> dict[str, int]:
+        """The processes that run, by worker."""
+        return {w.spec.name: w.process.pid for w in self._workers if w.process is not None}
+
+    def _start_due(self) -> None:
+        for worker in self._workers:
+            if worker.process is None and not worker.finished and time.monotonic() >= worker.due:
+                context = multiprocessing.get_context("spawn")
+                worker.process = context.Process(target=_child, args=(worker.spec,), name=worker.spec.name)
+                worker.process.start()
+                worker.started = time.monotonic()
+                self._tell(worker)
+
+    def _watch(self) -> None:
+        """Wait for an end, for the next start that is due, or a tenth of a second for a stop."""
+        running = {w.process.sentinel: w for w in self._workers if w.process is not None}
+        if not running:
+            self._stop.wait(0.1)
+        for sentinel in wait_for(list(running), timeout=0.1):
+            worker = running[sentinel]
+            worker.process.join()
+            self._ended(worker, worker.process.exitcode)
+
+    def _ended(self, worker: _Worker, status: int) -> None:
+        ran = time.monotonic() - worker.started
+        worker.process = None
+        worker.why = f"signal {-status}" if status < 0 else f"status {status}"
+        if self._stop.is_set():
+            return
+        if status == FINISHED:
+            worker.finished = True
+            log.warning("%s says that there is nothing left to do", worker.spec.name)
+        else:
+            worker.failures = 1 if ran >= CALM.total_seconds() else worker.failures + 1
+            worker.restarts += 1
+            longest = min(self.cap.total_seconds(), 0.1 * 2.0 ** min(worker.failures, 20))
+            pause = longest * random.uniform(0.5, 1.0)
+            worker.due = time.monotonic() + pause
+            log.warning("%s ended (%s); starts again in %.1f s", worker.spec.name, worker.why, pause)
+        self._tell(worker)
+
+    def _drain(self) -> None:
+        """SIGTERM, up to ten seconds for good order, then SIGKILL."""
+        running = [w for w in self._workers if w.process is not None]
+        for worker in running:
+            worker.process.terminate()
+        until = time.monotonic() + 10
+        for worker in running:
+            worker.process.join(max(0.1, until - time.monotonic()))
+            if worker.process.is_alive():
+                log.error("%s did not end within 10 s and is killed", worker.spec.name)
+                worker.process.kill()
+                worker.process.join()
+            worker.process = None
+
+    def _tell(self, *workers: _Worker) -> None:
+        for worker in workers or self._workers:
+            alive = worker.process is not None
+            state = "running" if alive else "finished" if worker.finished else "waiting"
+            fields: dict[str, object] = {
+                "state": "stopped" if self._stop.is_set() and not alive else state,
+                "pid": worker.process.pid if alive else None,
+                "restarts": worker.restarts,
+                "last_end": worker.why,
+                "at": datetime.now(UTC).isoformat(),
+            }
+            try:
+                self.stream.set_health(f"process:{worker.spec.name}", fields)
+            except StreamUnavailable:
+                return  # the keeper sees to the server, and all is told again when it is back
+
+    def _keep(self) -> None:
+        """Marks, trimming and the server's life: none of it may hold up the watching."""
+        trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
+        away = False
+        while not self._stop.wait(self.mark_every.total_seconds()):
+            try:
+                self.stream.mark(datetime.now(UTC) - MARK_BEHIND)
+                if away:
+                    away = False
+                    self._tell()
+                if time.monotonic() >= trim_at:
+                    self.stream.trim(self.retention)
+                    trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
+            except StreamUnavailable as error:
+                if not away:
+                    log.warning("the stream is away: %s", error)
+                away = True
+                self._revive()
+
+    def _revive(self) -> None:
+        if self.revive is None:
+            return
+        try:
+            self.revive()
+        except Exception:
+            log.exception("the server could not be brought back; it is tried again")
+
+
+def _child(spec: WorkerSpec) -> None:
+    """The life of a worker's process: Ctrl-C is the supervisor's, and it does not outlive it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()
+    logging.basicConfig(level=logging.WARNING, format=f"%(asctime)s {spec.name} %(levelname)s %(message)s")
+    try:
+        spec.work(*spec.args)
+    except (StreamError, OSError) as error:
+        # what the world can do to it; anything else is a mistake of ours and told with its traceback
+        log.warning("%s", error)
+        sys.exit(1)
+
+
+def _follow(parent: Any) -> None:
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    os._exit(1)

@@ -1,0 +1,62 @@
+"""What the processes of ``collect`` do on the input side: one function a kind of worker."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rtanalytics.ingest.supervisor import FINISHED
+from rtanalytics.sources.base import SourceSpec
+from rtanalytics.streams import StreamUnavailable, open_stream
+
+__all__ = ["recorder_worker", "source_worker", "stop_on_sigterm"]
+
+log = logging.getLogger(__name__)
+
+TELL_EVERY = 5.0
+
+
+def source_worker(url: str, name: str, spec: SourceSpec, cap: timedelta) -> None:
+    """Poll one source for ever; ends with :data:`FINISHED` if the source says that it is gone."""
+    from rtanalytics.ingest.runner import Outcome, Patience, serve_source
+
+    outcome = serve_source(spec, open_stream(name, url), patience=Patience(cap=cap))
+    sys.exit({Outcome.STOPPED: 0, Outcome.GONE: FINISHED}.get(outcome, 1))
+
+
+def recorder_worker(url: str, name: str, folder: Path) -> None:
+    """Record the stream until SIGTERM, and tell how far it has come."""
+    from rtanalytics.archive import ArchiveError
+    from rtanalytics.ingest.recorder import record
+
+    stream = open_stream(name, url)
+    told = 0.0
+
+    def tell(events: int) -> None:
+        nonlocal told
+        if time.monotonic() - told < TELL_EVERY:
+            return
+        told = time.monotonic()
+        fields: dict[str, object] = {"state": "ok", "recorded": events, "archive": str(folder)}
+        try:
+            stream.set_health("recorder", {**fields, "at": datetime.now(UTC).isoformat()})
+        except StreamUnavailable as error:
+            log.warning("health could not be told: %s", error)
+
+    try:
+        record(stream, folder, stop=stop_on_sigterm(), progress=tell)
+    except ArchiveError as error:
+        log.warning("%s", error)
+        sys.exit(1)
+
+
+def stop_on_sigterm() -> threading.Event:
+    """An event that SIGTERM sets; call it in the main thread."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    return stop

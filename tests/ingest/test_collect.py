@@ -1,0 +1,299 @@
+"""``collect`` as people run it: real processes, a real server, a feed over HTTP, and kill -9 for each."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import pytest
+
+from rtanalytics.archive import Recording
+from rtanalytics.feed import Delivery
+from rtanalytics.streams.redis import RedisStream
+from rtanalytics.streams.server import EmbeddedServer, Server, ensure_server, stop_server
+from tests.processes import lives
+
+
+RTA = [sys.executable, "-m", "rtanalytics"]
+
+
+class FeedServer:
+    """An RSS feed whose items a test adds."""
+
+    def __init__(self) -> None:
+        self.items: list[tuple[str, str, datetime]] = []
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:  # the name is the library's
+                body = outer.rss()
+                tag = f'"{len(outer.items)}"'
+                if self.headers.get("If-None-Match") == tag:
+                    self.send_response(304)
+                    self.end_headers()
+                    return
+                self.send_response(200)
+                self.send_header("Content-Type", "application/rss+xml")
+                self.send_header("ETag", tag)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: object) -> None:
+                """Nothing: the tests' output is theirs."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/feed.xml"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def add(self, n: int, title: str = "") -> None:
+        """One more item."""
+        self.items.append((f"item-{n}", title or f"Post number {n}", datetime.now(UTC)))
+
+    def rss(self) -> bytes:
+        """The newest hundred."""
+        rows = "".join(
+            f"<item><guid isPermaLink='false'>{g}</guid><title>{escape(t)}</title>"
+            f"<author>p{i % 7}@x.example (Person {i % 7})</author>"
+            f"<pubDate>{format_datetime(at)}</pubDate></item>"
+            for i, (g, t, at) in enumerate(self.items[-100:])
+        )
+        return f"<rss version='2.0'><channel><title>Planet</title>{rows}</channel></rss>".encode()
+
+
+@pytest.fixture
+def feed() -> Iterator[FeedServer]:
+    """One on a free port."""
+    server = FeedServer()
+    yield server
+    server.server.shutdown()
+
+
+class Collect:
+    """A running ``rtanalytics collect``."""
+
+    def __init__(self, folder: Path, feed: FeedServer, url: str | None, home: Path | None = None) -> None:
+        self.folder = folder
+        (folder / "conference.toml").write_text(
+            'name = "live"\narchive = "archive"\n'
+            + (f'stream = "{url}"\n' if url else "")
+            + '[trending]\nbin = "1min"\ngrace = "1s"\n'
+            f'[[source]]\ntype = "feed"\nname = "planet"\nurl = "{feed.url}"\n'
+            'every = "1s"\nallow_private = true\n',
+            encoding="utf-8",
+        )
+        self.env = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
+        if home is not None:
+            self.env["RTANALYTICS_HOME"] = str(home)
+        self.log = (folder / "log").open("w+")
+        self.process = subprocess.Popen(
+            [*RTA, "collect", folder / "conference.toml", "--backoff-cap", "1"],
+            env=self.env, stderr=self.log, stdout=self.log,
+        )  # fmt: skip
+
+    def status(self) -> dict[str, Any]:
+        """What ``status --json`` says."""
+        run = subprocess.run(
+            [sys.executable, "-m", "rtanalytics", "status", self.folder / "conference.toml", "--json"],
+            env=self.env, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(run.stdout)
+        return found
+
+    def end(self) -> None:
+        """Ctrl-C, and everything has ended."""
+        self.process.send_signal(signal.SIGINT)
+        assert self.process.wait(30) == 0
+        self.log.seek(0)
+        assert "Traceback" not in self.log.read()
+
+
+def until(condition: Callable[[], Any], what: str, seconds: float = 30) -> float:
+    """Seconds until something is so."""
+    started = time.monotonic()
+    while not condition():
+        assert time.monotonic() - started < seconds, f"{what}: not within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+def ids(stream: RedisStream) -> list[str]:
+    """What a reader from the beginning is shown up to now."""
+    feed = stream.follow("start")
+    got: list[str] = []
+    for batch in feed.batches():
+        got += [i.event.text or i.event.title or "" for i in batch if isinstance(i, Delivery)]
+        if not batch:
+            break
+    return got
+
+
+def test_every_process_can_be_killed_and_nothing_is_lost_or_doubled(
+    feed: FeedServer, redis_server: Server, prefix: str, tmp_path: Path
+) -> None:
+    """Source, recorder and trender, kill -9 each: back within two seconds, the others undisturbed."""
+    collect = Collect(tmp_path, feed, f"{redis_server.url}/{prefix}")
+    stream = RedisStream(redis_server.url, prefix)
+    try:
+        feed.add(0)
+        until(lambda: len(stream.snapshot(10).deliveries) == 1, "the first item")
+        added = 1
+        for name in ("source:planet", "recorder", "trender"):
+            before = {n: h for n, h in stream.health().items() if n.startswith("process:")}
+            pid = before[f"process:{name}"]["pid"]
+            assert isinstance(pid, int)
+            os.kill(pid, signal.SIGKILL)
+            back = until(
+                lambda n=name, p=pid: stream.health()[f"process:{n}"]["pid"] not in (None, p),
+                f"{name} is back",
+                5,
+            )
+            assert back < 2.0
+            for other, was in before.items():
+                if other != f"process:{name}":
+                    assert stream.health()[other]["pid"] == was["pid"]
+            for _ in range(3):
+                feed.add(added)
+                added += 1
+            until(
+                lambda n=added: len(stream.snapshot(100).deliveries) == n, f"items after the death of {name}"
+            )
+        until(lambda: (collect.status()["archive"]["events"] or 0) == added, "everything is recorded")
+        found = collect.status()
+        assert found["health"]["source:planet"]["state"] == "ok"
+        assert found["health"]["process:recorder"]["restarts"] == 1
+    finally:
+        collect.end()
+    assert sorted(ids(stream)) == sorted(f"Post number {n}" for n in range(added))
+    kept = [e.title for e in Recording(tmp_path / "archive").log()]
+    assert sorted(kept) == sorted(f"Post number {n}" for n in range(added))
+    stream.delete()
+
+
+def test_a_killed_server_is_brought_back_and_collecting_goes_on(feed: FeedServer, tmp_path: Path) -> None:
+    """The embedded server dies: the supervisor starts it again, with its port, and nothing is missing."""
+    home = tmp_path / "home"
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    collect = Collect(folder, feed, None, home)
+    try:
+        feed.add(0)
+        until(lambda: any(home.glob("**/server.json")), "the server")
+        state = next(home.glob("**/server.json"))
+        server = ensure_server(state.parent)
+        stream = RedisStream(server.url, "live")
+        until(lambda: len(stream.snapshot(10).deliveries) == 1, "the first item")
+        os.kill(server.pid, signal.SIGKILL)
+        feed.add(1)
+        until(lambda: collect.process.poll() is None and _items(server.url) == 2, "the second item")
+        until(lambda: (collect.status()["archive"]["events"] or 0) == 2, "everything is recorded")
+    finally:
+        collect.end()
+        for found in home.glob("**/server.json"):
+            stop_server(found.parent)
+
+
+def _items(url: str) -> int:
+    from rtanalytics.streams import StreamUnavailable
+
+    try:
+        return len(RedisStream(url, "live").snapshot(10).deliveries)
+    except StreamUnavailable:
+        return -1
+
+
+@pytest.mark.slow
+def test_a_hot_topic_is_told_in_the_next_bin(
+    feed: FeedServer, redis_server: Server, prefix: str, tmp_path: Path
+) -> None:
+    """The trender publishes bins as their time comes, and tail --trends shows them."""
+    collect = Collect(tmp_path, feed, f"{redis_server.url}/{prefix}")
+    stream = RedisStream(redis_server.url, prefix)
+    try:
+        for n in range(12):
+            feed.add(n, f"walrus keynote remark {n}")
+        until(lambda: stream.published("trends"), "a bin is told", 90)
+        told = [json.loads(note.payload) for note in stream.published("trends")]
+        assert len({(b["start"], b["end"]) for b in told}) == len(told)
+        assert told[0]["messages"] > 0
+    finally:
+        collect.end()
+    stream.delete()
+
+
+def test_a_killed_supervisor_leaves_no_orphans(feed: FeedServer, tmp_path: Path) -> None:
+    """Its workers notice and end; the next collect goes on."""
+    with EmbeddedServer(tmp_path / "server") as server:
+        stream = RedisStream(server.url, "live")
+        collect = Collect(tmp_path, feed, f"{server.url}/live")
+        feed.add(0)
+        until(lambda: len(stream.snapshot(10).deliveries) == 1, "the first item")
+        pids = [h["pid"] for n, h in stream.health().items() if n.startswith("process:")]
+        collect.process.kill()
+        collect.process.wait()
+        until(lambda: not any(lives(pid) for pid in pids), "the workers end", 20)
+        again = Collect(tmp_path, feed, f"{server.url}/live")
+        feed.add(1)
+        until(lambda: len(stream.snapshot(10).deliveries) == 2, "the second item")
+        again.end()
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ('name = "x"\n[[source]]\ntype = "feeed"\n', ["conference.toml:3", "feeed"]),
+        ('name = "x"\n\n[[source]]\ntype = "feed"\nname = "a"\nurl = "https://a.example"\nevry = "1s"\n',
+         ["conference.toml:7", "evry", "every"]),
+        ('name = "x"\n[trending]\nbin = "soon"\n', ["bin", "soon"]),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_the_file_is_one_line_with_its_number(
+    tmp_path: Path, toml: str, words: list[str]
+) -> None:
+    """Before anything is started."""
+    path = tmp_path / "conference.toml"
+    path.write_text(toml, encoding="utf-8")
+    run = subprocess.run(
+        [sys.executable, "-m", "rtanalytics", "collect", path], capture_output=True, text=True, check=False,
+        env={**os.environ, "REDIS_URL": "redis://127.0.0.1:1/0"},
+    )  # fmt: skip
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    for word in words:
+        assert word in run.stderr
+
+
+def test_init_writes_a_file_that_works(feed: FeedServer, tmp_path: Path) -> None:
+    """Answers on standard input; what it writes is read by a dry run; it overwrites nothing."""
+    path = tmp_path / "c.toml"
+    answers = f"JuniperConf 2026\n\nEurope/Berlin\n#juniper pyjuniper\n\n{feed.url}\n\n"
+    command = [sys.executable, "-m", "rtanalytics"]
+    run = subprocess.run(
+        [*command, "init", path], input=answers, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert f"wrote {path}" in run.stdout
+    text = path.read_text(encoding="utf-8")
+    assert 'name = "juniperconf-2026"' in text
+    assert 'hashtags = ["#juniper", "#pyjuniper"]' in text
+    path.write_text(text + "allow_private = true\n", encoding="utf-8")
+    feed.add(1)
+    dry = subprocess.run([*command, "collect", path, "--dry-run"], capture_output=True, text=True, check=True)
+    assert "1 events" in dry.stdout
+    assert "Post number 1" in dry.stdout
+    again = subprocess.run(
+        [*command, "init", path], input=answers, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 1
+    assert "exists" in again.stderr

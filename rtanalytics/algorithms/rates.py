@@ -206,7 +206,8 @@ class Gnip(Recursive):
     def judge(self, past: Past, k: Floats, at: At) -> Scores:
         from scipy.special import gammaincinv
 
-        interval = gammaincinv(past[0] + 1, 0.995) - past[0]
+        different, which = np.unique(past[0], return_inverse=True)  # the interval is dear, counts repeat
+        interval = (gammaincinv(different + 1, 0.995) - different)[which]
         return Scores(np.maximum(k - past[0], 0.0) / interval, past[0])
 
     def learn(self, past: Past, k: Floats, at: At) -> Past:

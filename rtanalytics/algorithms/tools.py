@@ -103,20 +103,17 @@ def running(values: Floats, first: npt.NDArray[np.bool_]) -> Floats:
 def sum_before(cells: Cells, bins: int | None) -> Floats:
     """Sum of each cell's term over the ``bins`` bins before it, or over all before."""
     if bins is None:
-        return running(cells.counts, np.diff(cells.terms, prepend=-1) != 0)
-    if not len(cells):
-        return np.zeros(0)
-    low = cells.bins.min()
-    place = cells.terms * (cells.bins.max() - low + 1) + cells.bins - low
-    earliest = place - np.minimum(bins, cells.bins - low)
-    before = np.concatenate([[0.0], np.cumsum(cells.counts)])
-    since: Floats = before[np.arange(len(cells))] - before[np.searchsorted(place, earliest)]
+        since: Floats = cells.before[:-1] - cells.before[cells.first]
+        return since
+    from rtanalytics.algorithms.kernel import window
+
+    since = cells.before[:-1] - cells.before[window(cells.starts, cells.bins, bins)]
     return since
 
 
 def totals_before(cells: Cells, bins: int | None) -> Floats:
     """Sum of the totals over the ``bins`` bins before each bin, or over all before."""
-    before: Floats = np.concatenate([[0.0], np.cumsum(cells.totals)])
+    before = cells.totals_before
     if bins is None:
         return before[:-1]
     return before[:-1] - before[np.searchsorted(cells.bin_numbers, cells.bin_numbers - bins)]

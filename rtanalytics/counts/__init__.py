@@ -21,6 +21,7 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Literal
 from zlib import crc32
 
@@ -68,7 +69,7 @@ class BinCounts:
     width: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cells:
     """Terms × bins of one channel, only what is not zero, ordered by term and then bin.
 
@@ -96,16 +97,31 @@ class Cells:
     def __len__(self) -> int:
         return len(self.terms)
 
-    @property
+    @cached_property
     def places(self) -> Ints:
         """Place of each cell's bin in ``bin_numbers``."""
         return np.searchsorted(self.bin_numbers, self.bins)
 
-    @property
+    @cached_property
     def starts(self) -> Ints:
         """Where each term's cells begin; ``len(self)`` ends it."""
         first = np.flatnonzero(np.diff(self.terms, prepend=-1))
         return np.append(first, len(self.terms))
+
+    @cached_property
+    def before(self) -> Floats:
+        """Sum of the counts of all cells before each, and at the end of all."""
+        return np.concatenate([[0.0], np.cumsum(self.counts)])
+
+    @cached_property
+    def first(self) -> Ints:
+        """Place of the first cell of each cell's term."""
+        return np.repeat(self.starts[:-1], np.diff(self.starts))
+
+    @cached_property
+    def totals_before(self) -> Floats:
+        """Sum of the totals of all bins before each, and at the end of all."""
+        return np.concatenate([[0.0], np.cumsum(self.totals)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
@@ -46,6 +47,11 @@ def to_naive(cells: Cells) -> Bins:
     return [
         (b.bin, dict(zip(b.terms.tolist(), b.counts.tolist(), strict=True)), b.total) for b in bins_of(cells)
     ]
+
+
+def given(cells: Cells) -> list[Any]:
+    """What the cells were made of, without what they worked out since."""
+    return [getattr(cells, field.name) for field in fields(cells)]
 
 
 class ScorerContract:
@@ -158,14 +164,14 @@ class ScorerContract:
     def test_the_input_is_left_alone(self, cells: Cells) -> None:
         """Scoring changes neither the cells nor a bin."""
         bins = bins_of(cells)[:50]
-        before = pickle.dumps((cells, bins))
+        before = pickle.dumps((given(cells), bins))
         algorithm = self.make()
         algorithm.score(cells)
         if algorithm.causal:
             state = algorithm.start()
             for bin in bins:
                 algorithm.step(state, bin)
-        assert pickle.dumps((cells, bins)) == before
+        assert pickle.dumps((given(cells), bins)) == before
 
     def test_its_docstring_gives_formula_and_weakness(self) -> None:
         """Whoever chooses it can read what it computes and what fools it."""

@@ -25,7 +25,6 @@ from rtanalytics.streams.redis import RedisStream
 from rtanalytics.streams.server import EmbeddedServer, Server, ensure_server, stop_server
 from tests.processes import lives
 
-
 RTA = [sys.executable, "-m", "rtanalytics"]
 
 

@@ -114,11 +114,11 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
                 raise SourceTableError(f'{label}: {key!r} is missing; write {key} = "…"', number, key)
         elif _is_duration(field.type):
             try:
-                values[key] = duration(values[key]).total_seconds()
+                values[key] = duration(values[key])
             except ValueError as error:
                 raise SourceTableError(f"{label}: {key} = {error}", number, key) from None
     try:
-        return msgspec.convert(values, spec)
+        return msgspec.convert(values, spec, builtin_types=(timedelta,))
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`").split("[")[0] or message.split(" ")[0]

@@ -293,8 +293,9 @@ class _Inflater:
         else:
             self._unpack(chunk)
         if len(self.out) > self._limit:
+            how = "is" if self._plain else "unpacks to"
             raise TooLarge(
-                f"{self._label}: unpacks to more than the limit of {self._limit:,} bytes",
+                f"{self._label}: {how} more than the limit of {self._limit:,} bytes",
                 bytes(self.out[:MAX_RAW]),
             )
 

@@ -123,13 +123,23 @@ def event_id(bucket: str, scope: str, native: str) -> str:
     return f"{bucket}:{scope}:{digest.hexdigest()}"
 
 
-def person(name: str | None, email: str | None = None, url: str | None = None) -> Author | None:
-    """Who wrote it, without e-mail addresses; of one that is all there is, what is before the ``@``."""
-    name = printable(_EMAIL.sub(" ", name), MAX_NAME).strip(" \"'()<>@") if name else ""
-    handle = name or printable((email or "").partition("@")[0], MAX_NAME)
+def person(told: str, url: str = "") -> Author | None:
+    """Who wrote it, without e-mail addresses; of one that is all there is, what is before the ``@``.
+
+    Examples
+    --------
+    >>> [person(told).handle for told in ("ada@x.example (Ada L.)", "Ada (she)", "ada@x.example")]
+    ['Ada L.', 'Ada (she)', 'ada']
+    """
+    email = _EMAIL.search(told)
+    name = re.sub(r"\(\s*\)|<\s*>", "", _EMAIL.sub("", told)).strip()
+    if email and name.startswith("(") and name.endswith(")"):
+        name = name[1:-1]
+    name = printable(name, MAX_NAME).strip(" \"'@")
+    handle = name or (email[0].partition("@")[0] if email else "")
     if not handle:
         return None
-    return Author(handle=handle, name=name or None, url=url if url and is_web_url(url) else None)
+    return Author(handle=handle, name=name or None, url=url if is_web_url(url) else None)
 
 
 def language(*claims: object) -> str | None:

@@ -75,7 +75,7 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
 def _author(context: dict[str, Any]) -> Author | None:
     for found in [*_list(context.get("authors")), context.get("author")]:
         if isinstance(found, dict):
-            who = person(_text(found.get("name")), None, _text(found.get("url")))
+            who = person(_text(found.get("name")), _text(found.get("url")))
             if who is not None:
                 return who
     return None

@@ -41,21 +41,18 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
     Malformed
         If it is no feed.
     """
-    found = feedparser.parse(
-        io.BytesIO(raw),  # never bytes or text as such: it would take them for a file's name
-        response_headers=_headers(meta),
-        resolve_relative_uris=False,
-        sanitize_html=False,
-    )
+    found = _parsed(raw, meta)
     broken = found.get("bozo_exception")
     broken = broken if isinstance(broken, xml.sax.SAXException) else None
     if not found.get("version") and not found.entries:
         raise Malformed(_what_it_is(raw, broken))
-    feed = found.feed
+    feed = dict(found.feed)  # plain, because feedparser's own makes up what is missing
     author = _person(feed)
     atom = str(found.get("version", "")).startswith("atom")
     items = [
-        _item(number, entry, atom=atom, author=author, lang=_text(feed.get("language")) or meta.language)
+        _item(
+            number, dict(entry), atom=atom, author=author, lang=_text(feed.get("language")) or meta.language
+        )
         for number, entry in enumerate(found.entries, start=1)
     ]
     about = {
@@ -67,6 +64,45 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
     return items, about
 
 
+def _parsed(raw: bytes, meta: Meta) -> Any:
+    for attempt in (raw, _referring(raw)):
+        try:
+            return feedparser.parse(
+                io.BytesIO(attempt),  # never bytes or text as such: it would take them for a file's name
+                response_headers=_headers(meta),
+                resolve_relative_uris=False,
+                sanitize_html=False,
+            )
+        except (ValueError, OverflowError) as error:
+            broken: Exception = error  # a reference to no character, most of the time
+        except Exception as error:  # noqa: BLE001  # what a library did not foresee is a dead letter
+            broken = error
+            break
+    raise Malformed(f"feedparser failed: {type(broken).__name__}: {printable(broken)}")
+
+
+def _referring(raw: bytes) -> bytes:
+    """The document with its numeric references in order: halves of characters joined, the rest replaced."""
+
+    def joined(found: re.Match[bytes]) -> bytes:
+        high, low = int(found[1], 16), int(found[2], 16)
+        return b"&#%d;" % (0x10000 + (high - 0xD800 << 10) + low - 0xDC00)
+
+    def valid(found: re.Match[bytes]) -> bytes:
+        digits = found[1].lower()
+        code = int(digits[1:], 16) if digits.startswith(b"x") else int(digits)
+        sound = (
+            code in {9, 10, 13}
+            or 0x20 <= code < 0xD800
+            or 0xE000 <= code < 0xFFFE
+            or 0x10000 <= code < 0x110000
+        )
+        return found[0] if sound else b"&#65533;"
+
+    raw = re.sub(rb"(?i)&#x(d[89ab][0-9a-f]{2});&#x(d[c-f][0-9a-f]{2});", joined, raw)
+    return re.sub(rb"(?i)&#(x[0-9a-f]{1,12}|[0-9]{1,12});?", valid, raw)
+
+
 def _headers(meta: Meta) -> dict[str, str]:
     """Only what the server said about the encoding: its media type is often wrong, and then in the way."""
     charset = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", meta.content_type, re.IGNORECASE)
@@ -76,16 +112,16 @@ def _headers(meta: Meta) -> dict[str, str]:
     return headers
 
 
-def _item(number: int, entry: Any, *, atom: bool, author: Author | None, lang: str) -> Item:
+def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | None, lang: str) -> Item:
     content = _content(entry)
     title = entry.get("title_detail") or {}
     html, text = _text(content.get("value")) or None, None
     if atom and content.get("type") == "text/plain":
         html, text = None, html
-    reply = entry.get("thr_in-reply-to")
+    reply = next((value for name, value in entry.items() if name.endswith("in-reply-to")), None)
     return Item(
         place=number,
-        source=dict(entry),
+        source=entry,
         id=_text(entry.get("id")) or None,
         link=_link(entry),
         title=_title(_text(entry.get("title")), literal=atom and title.get("type") == "text/plain"),
@@ -104,7 +140,7 @@ def _item(number: int, entry: Any, *, atom: bool, author: Author | None, lang: s
     )
 
 
-def _content(entry: Any) -> dict[str, Any]:
+def _content(entry: dict[str, Any]) -> dict[str, Any]:
     """The first content that is text, or else the summary."""
     for content in entry.get("content", ()):
         kind = str(content.get("type", "text/html"))
@@ -119,7 +155,7 @@ def _title(title: str, *, literal: bool) -> str:
     return " ".join(title.split()) if literal else plain_title(title)
 
 
-def _link(entry: Any) -> str | None:
+def _link(entry: dict[str, Any]) -> str | None:
     link = _text(entry.get("link"))
     if not link:
         links = entry.get("links", ())
@@ -127,8 +163,8 @@ def _link(entry: Any) -> str | None:
     return link.strip() or None
 
 
-def _moment(entry: Any, name: str) -> datetime | None:
-    parsed = entry.get(f"{name}_parsed") if f"{name}_parsed" in entry else None
+def _moment(entry: dict[str, Any], name: str) -> datetime | None:
+    parsed = entry.get(f"{name}_parsed")
     if parsed is None:
         return None
     try:
@@ -137,11 +173,10 @@ def _moment(entry: Any, name: str) -> datetime | None:
         return None
 
 
-def _person(context: Any) -> Author | None:
+def _person(context: dict[str, Any]) -> Author | None:
+    # The whole as it was written: feedparser's own parting of it knows no domain like .photography.
     detail = context.get("author_detail")
-    if not isinstance(detail, dict):
-        return person(_text(context.get("author")))
-    return person(_text(detail.get("name")), _text(detail.get("email")), _text(detail.get("href")))
+    return person(_text(context.get("author")), _text(detail.get("href")) if isinstance(detail, dict) else "")
 
 
 def _tag(tag: Any) -> str:
@@ -149,7 +184,7 @@ def _tag(tag: Any) -> str:
     return label if label and (not term or is_web_url(term)) else term
 
 
-def _media(entry: Any) -> list[Media]:
+def _media(entry: dict[str, Any]) -> list[Media]:
     """Enclosures, media:content and media:thumbnail, each address once."""
     found: dict[str, Media] = {}
     enclosures = [x for x in entry.get("links", ()) if x.get("rel") == "enclosure"]
@@ -171,7 +206,7 @@ def _media(entry: Any) -> list[Media]:
     return list(found.values())
 
 
-def _wait(feed: Any) -> timedelta | None:
+def _wait(feed: dict[str, Any]) -> timedelta | None:
     """What ``ttl`` (minutes) or the syndication module asks for; the longer of the two."""
     waits = []
     if minutes := _number(feed.get("ttl")):

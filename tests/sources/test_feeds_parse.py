@@ -1,0 +1,435 @@
+"""What a feed says and what it becomes: identity, times, texts, and what cannot be read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rtanalytics.event import decode, encode
+from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed
+from rtanalytics.sources.feeds.items import event_id
+from rtanalytics.sources.feeds.parse import parse
+from tests.sources.server import item, rss
+
+RECEIVED = datetime(2026, 5, 20, 12, tzinfo=UTC)
+
+
+def meta(**fields) -> Meta:
+    defaults = {
+        "source": "feeds:blog",
+        "scope": "blog.example",
+        "connector": "feed@1",
+        "received_at": RECEIVED,
+        "url": "https://blog.example/feed.xml",
+    }
+    return Meta(**defaults | fields)
+
+
+def read(raw: bytes | str, **fields) -> Parsed:
+    return parse(raw.encode() if isinstance(raw, str) else raw, meta(**fields))
+
+
+def only(raw: bytes | str, **fields):
+    [event] = read(raw, **fields).events
+    return event
+
+
+def atom(*entries: str, head: str = "") -> str:
+    return f'<feed xmlns="http://www.w3.org/2005/Atom"><title>Blog</title>{head}{"".join(entries)}</feed>'
+
+
+def json_feed(*items, **fields) -> bytes:
+    return json.dumps({"version": "https://jsonfeed.org/version/1.1", "items": items, **fields}).encode()
+
+
+RDF = """<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/"
+ xmlns:dc="http://purl.org/dc/elements/1.1/"><channel rdf:about="https://blog.example/"><title>Blog</title></channel>
+<item rdf:about="https://blog.example/1"><title>One</title><link>https://blog.example/1</link>
+<dc:date>2026-05-01T09:00:00+02:00</dc:date><dc:creator>Ada</dc:creator></item></rdf:RDF>"""
+
+# --- the same post in four formats ----------------------------------------------------------------
+
+FOUR = {
+    "rss": rss(
+        "<item><guid isPermaLink='false'>1</guid><title>One &amp;amp; only</title><link>/1</link>"
+        "<description>&lt;p&gt;Hi &lt;b&gt;you&lt;/b&gt;&lt;/p&gt;</description><category>py</category>"
+        "<author>ada@blog.example (Ada)</author><pubDate>Fri, 01 May 2026 09:00:00 +0200</pubDate></item>"
+    ),
+    "atom": atom(
+        "<entry><id>1</id><title type='html'>One &amp;amp; only</title><link href='/1'/><category term='py'/>"
+        "<content type='html'>&lt;p&gt;Hi &lt;b&gt;you&lt;/b&gt;&lt;/p&gt;</content>"
+        "<author><name>Ada</name><email>ada@blog.example</email></author>"
+        "<published>2026-05-01T09:00:00+02:00</published></entry>"
+    ).encode(),
+    "json": json_feed(
+        {
+            "id": "1",
+            "title": "One & only",
+            "url": "/1",
+            "content_html": "<p>Hi <b>you</b></p>",
+            "tags": ["py"],
+            "authors": [{"name": "Ada"}],
+            "date_published": "2026-05-01T09:00:00+02:00",
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FOUR)
+def test_a_post_is_the_same_event_in_every_format(kind):
+    """Id, revision, time, author, plain title, plain text, clean HTML, address and tags agree."""
+    event = only(FOUR[kind])
+    assert event.id == event_id("feeds", "blog.example", "1")
+    assert event.created_at == datetime(2026, 5, 1, 7, tzinfo=UTC)
+    assert (event.title, event.text, event.html) == ("One & only", "Hi you", "<p>Hi <b>you</b></p>")
+    assert (event.author.handle, event.author.url, event.tags) == ("Ada", None, ["py"])
+    assert (event.url, event.source, event.bucket) == ("https://blog.example/1", "feeds:blog", "feeds")
+    assert event.rev == only(FOUR["rss"]).rev
+    assert "ada@blog.example" not in encode(event).decode()
+
+
+def test_rdf_is_read():
+    """RSS 1.0: rdf:about is its name, dates and authors are Dublin Core's."""
+    event = only(RDF)
+    assert (event.title, event.author.handle, event.ingest.id_kind) == ("One", "Ada", "native")
+    assert event.id == event_id("feeds", "blog.example", "https://blog.example/1")
+
+
+# --- identity ---------------------------------------------------------------------------------------
+
+
+def test_an_item_is_known_by_guid_then_link_then_title_and_date():
+    """Each kind of name is stable over readings; what has none of them is a dead letter."""
+    items = [
+        "<item><guid>g</guid><link>https://x.example/1</link><title>t</title></item>",
+        "<item><link>https://x.example/1</link><title>t</title></item>",
+        "<item><title>t</title><pubDate>Fri, 01 May 2026 09:00:00 +0000</pubDate></item>",
+        "<item><title>t</title><pubDate>Sat, 02 May 2026 09:00:00 +0000</pubDate></item>",
+        "<item><description>words</description></item>",
+        "<item><category>nothing</category></item>",
+    ]
+    parsed = read(rss(*items))
+    assert [e.ingest.id_kind for e in parsed.events] == ["native", *["derived"] * 4]
+    assert len({e.id for e in parsed.events}) == 5
+    assert [e.id for e in read(rss(*reversed(items))).events] == [e.id for e in reversed(parsed.events)]
+    [reject] = parsed.rejects
+    assert (reject.where, "neither" in reject.reason, b"nothing" in reject.raw) == ("entry 6", True, True)
+
+
+def test_ids_survive_a_move_to_tls_and_differ_between_feeds():
+    """With TLS and without it is the same thing; two feeds that count from 1 do not meet."""
+    plain, tls = (only(rss(item(f"{scheme}://x.example/1"))) for scheme in ("http", "https"))
+    assert plain.id == tls.id
+    assert only(rss(item("1"))).id != only(rss(item("1")), scope="other.example").id
+
+
+def test_the_first_of_an_id_wins():
+    """Word for word the same is counted; another text under one id is a dead letter, not lost in silence."""
+    parsed = read(rss(item("1", "one"), item("1", "one"), item("1", "two"), item("2")))
+    assert [e.title for e in parsed.events] == ["one", "2"]
+    assert parsed.counts == {"entries": 4, "repeated": 1}
+    assert [(r.where, b"two" in r.raw) for r in parsed.rejects] == [("entry 3", True)]
+
+
+def test_a_revision_changes_with_what_a_reader_sees():
+    """Title, text, address and media count; dates, tags and signatures in media's addresses do not."""
+    media = "<enclosure url='https://x.example/a.mp3?sig={}' type='audio/mpeg' length='1'/>"
+    base = only(rss(item("1", "one", more=media.format(1)))).rev
+    assert only(rss(item("1", "one", day=2, more=media.format(2) + "<category>x</category>"))).rev == base
+    assert only(rss(item("1", "two", more=media.format(1)))).rev != base
+    assert only(rss(item("1", "one"))).rev != base
+
+
+# --- times ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("date", "created", "kind"),
+    [
+        ("Fri, 01 May 2026 09:00:00 EST", datetime(2026, 5, 1, 14, tzinfo=UTC), "source"),
+        ("2026-05-01T09:00:00Z", datetime(2026, 5, 1, 9, tzinfo=UTC), "source"),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", RECEIVED, "observed"),
+        ("yesterday", RECEIVED, "observed"),
+        ("", RECEIVED, "observed"),
+        ("Fri, 01 May 2028 09:00:00 +0000", RECEIVED, "future"),
+        ("Wed, 20 May 2026 12:04:00 +0000", RECEIVED + timedelta(minutes=4), "source"),
+        ("Fri, 01 May 99999 09:00:00 +0000", RECEIVED, "observed"),
+    ],
+)
+def test_a_time_is_believed_if_it_can_be(date, created, kind):
+    """Before there were feeds, in the future, nonsense or nothing: said when received, and marked so."""
+    event = only(rss(f"<item><guid>1</guid><pubDate>{date}</pubDate></item>"))
+    assert (event.created_at, event.received_at, event.ingest.time_kind) == (created, RECEIVED, kind)
+
+
+def test_an_update_is_an_edit_at_its_time():
+    """Later than published it is edited_at; alone it is the time; in the future it is now."""
+    entry = "<entry><id>1</id><title>t</title><published>{}</published><updated>{}</updated></entry>"
+    event = only(atom(entry.format("2026-05-01T09:00:00Z", "2026-05-02T09:00:00Z")))
+    assert event.edited_at == datetime(2026, 5, 2, 9, tzinfo=UTC)
+    alone = only(atom("<entry><id>1</id><title>t</title><updated>2026-05-02T09:00:00Z</updated></entry>"))
+    assert (alone.created_at, alone.edited_at) == (datetime(2026, 5, 2, 9, tzinfo=UTC), None)
+    assert only(atom(entry.format("2026-05-01T09:00:00Z", "2036-05-02T09:00:00Z"))).edited_at == RECEIVED
+
+
+# --- texts ------------------------------------------------------------------------------------------
+
+
+def test_a_title_is_plain_text_whatever_its_feed_thinks():
+    """Markup goes where titles may be markup; where the format says they are text, they are kept as text."""
+    hostile = "&lt;img src=x onerror=alert(1)&gt; Hi &amp;lt;b&amp;gt;"
+    assert only(rss(f"<item><guid>1</guid><title>{hostile}</title></item>")).title == "Hi <b>"
+    assert only(atom(f"<entry><id>1</id><title type='html'>{hostile}</title></entry>")).title == "Hi <b>"
+    title = "The <table> element & you"
+    escaped = "The &lt;table&gt; element &amp; you"
+    assert only(atom(f"<entry><id>1</id><title>{escaped}</title></entry>")).title == title
+    assert only(json_feed({"id": "1", "title": title})).title == title
+
+
+def test_hostile_content_is_harmless_in_html_and_absent_from_text():
+    """Scripts, handlers, pictures and script addresses; the entry's own address included."""
+    event = only(
+        json_feed(
+            {
+                "id": "1",
+                "url": "javascript:alert(1)",
+                "content_html": "<p onclick=a()>Hi<script>alert(1)</script><img src=https://t.example/p.gif></p>",
+            }
+        )
+    )
+    assert (event.html, event.text, event.url) == ("<p>Hi</p>", "Hi", None)
+
+
+def test_relative_addresses_are_resolved_against_the_feed_and_its_bases():
+    """xml:base counts; links are told."""
+    content = "<content type='html'>&lt;a href='2'&gt;x&lt;/a&gt;</content>"
+    entry = f"<entry xml:base='/posts/'><id>1</id><link href='1'/>{content}</entry>"
+    event = only(atom(entry))
+    assert event.url == "https://blog.example/posts/1"
+    assert event.links == ["https://blog.example/posts/2"]
+
+
+def test_media_are_told_and_not_fetched():
+    """Enclosures, media:content and thumbnails, each address once, web addresses only."""
+    mrss = "xmlns:m='http://search.yahoo.com/mrss/'"
+    more = (
+        "<enclosure url='https://x.example/a.mp3' type='audio/mpeg' length='1'/>"
+        "<enclosure url='file:///etc/passwd' type='image/png' length='1'/>"
+        f"<m:content {mrss} url='https://x.example/v' medium='video' width='640'/>"
+        f"<m:thumbnail {mrss} url='https://x.example/t.jpg' height='9x'/>"
+    )
+    media = only(rss(item("1", more=more))).media
+    assert [(m.url[-5:], m.kind, m.width, m.height) for m in media] == [
+        ("a.mp3", "audio", None, None),
+        ("ple/v", "video", 640, None),
+        ("t.jpg", "image", None, None),
+    ]
+
+
+def test_an_answer_points_to_what_it_answers():
+    """Atom threading: the id is the one that the answered entry has in this feed."""
+    entry = (
+        "<entry><id>2</id><t:in-reply-to xmlns:t='http://purl.org/syndication/thread/1.0' ref='1'/></entry>"
+        "<entry><id>1</id></entry>"
+    )
+    reply, first = read(atom(entry)).events
+    assert (reply.type, reply.reply_to, reply.thread) == ("reply", first.id, first.id)
+
+
+@pytest.mark.parametrize(
+    ("author", "handle", "name"),
+    [
+        ("ada@blog.example (Ada L.)", "Ada L.", "Ada L."),
+        ("ada@blog.example", "ada", None),
+        ('nobody@flickr.com ("ada l")', "ada l", "ada l"),
+        ("@ada", "ada", "ada"),
+        ("", None, None),
+    ],
+)
+def test_authors_have_names_and_no_mail_addresses(author, handle, name):
+    """Of an address that is all there is, the part before the @ stays."""
+    found = only(rss(f"<item><guid>1</guid><author>{author}</author></item>")).author
+    assert (found and found.handle, found and found.name) == (handle, name)
+
+
+@pytest.mark.parametrize(
+    ("raw", "content_type"),
+    [
+        ("<?xml version='1.0' encoding='iso-8859-1'?>", "application/rss+xml"),
+        ("", "application/rss+xml; charset=iso-8859-1"),
+        ("<?xml version='1.0' encoding='utf-8'?>", "text/xml; charset=utf-8"),
+        ("<?xml version='1.0' encoding='iso-8859-1'?>", "text/plain; charset=nonsense"),
+    ],
+)
+def test_an_encoding_is_found_though_header_or_document_lie(raw, content_type):
+    """By header, by declaration, or by trying: ü is ü."""
+    body = raw.encode() + rss(item("1", "Zürich §")).decode().encode("iso-8859-1")
+    assert only(body, content_type=content_type).title == "Zürich §"
+
+
+def test_halves_of_characters_do_not_cost_the_feed():
+    """Emoji written as two references, and references to nothing, as careless programs do."""
+    parsed = read(rss(item("1", "a &#xD83D;&#xDC0D; b &#xD800; c &#0; d"), item("2", "fine")))
+    assert [e.title for e in parsed.events] == ["a 🐍 b \ufffd c \ufffd d", "fine"]
+
+
+def test_byte_order_marks_and_utf_16_are_read():
+    """As some servers write them."""
+    text = "<?xml version='1.0' encoding='{}'?>" + rss(item("1", "Zürich 🐍")).decode()
+    assert only(text.format("utf-16").encode("utf-16")).title == "Zürich 🐍"
+    assert only(b"\xef\xbb\xbf" + text.format("utf-8").encode()).title == "Zürich 🐍"
+    assert only(b"\xef\xbb\xbf" + json_feed({"id": 7, "title": "ü"})).title == "ü"
+
+
+# --- documents that cannot be read -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "empty"),
+        (b"  \n", "empty"),
+        (b"<!doctype html><html><body>Sign in to the hotel's network</body></html>", "web page"),
+        (b'{"a": 1}', "no JSON Feed"),
+        (b'{"version": "https://jsonfeed.org/version/1", "items": 3}', "no JSON Feed"),
+        (b'{"version": ', "broken JSON"),
+        (b'{"a":' + b"[" * 100_000, "broken JSON"),
+        (b"\x00\x01\x02", "no feed"),
+        (b"<?xml version='1.0'?><svg/>", "no feed"),
+    ],
+)
+def test_what_is_no_feed_is_said_to_be_none(raw, said):
+    """A captive portal's page is not an empty feed."""
+    with pytest.raises(Malformed, match=said):
+        read(raw)
+
+
+def test_a_document_that_breaks_off_is_read_but_not_believed():
+    """Its entries count; that this was the whole of its version does not."""
+    whole = rss(item("1"), item("2"))
+    assert read(whole).complete
+    cut = read(whole[: whole.index(b"<guid>2") + 9])
+    assert cut.events[0].title == "1"
+    assert not cut.complete
+    assert read(whole.replace(b"<title>1", b"<title>&nope; 1")).complete
+
+
+def test_an_empty_feed_is_a_feed():
+    """Nothing has been said yet, which is no mistake."""
+    assert read(rss()) == Parsed(title="Blog", counts={"entries": 0, "repeated": 0})
+
+
+def test_an_entry_that_no_stream_takes_is_a_dead_letter():
+    """Its HTML goes first; text beyond 900 kB is cut out, the others stay."""
+    parsed = read(
+        json_feed(
+            {"id": "1", "content_html": "<p>" + "<b>x</b> " * 90_000},
+            {"id": "2", "content_text": "y" * 1_000_000},
+            {"id": "3", "title": "fine"},
+        )
+    )
+    first, last = parsed.events
+    assert (first.html, len(first.text)) == (None, 179_999)
+    assert last.title == "fine"
+    [reject] = parsed.rejects
+    assert "900,000" in reject.reason
+    assert len(reject.raw) == MAX_RAW
+
+
+def test_entities_are_neither_fetched_nor_multiplied(tmp_path):
+    """External entities stay unread, a billion laughs stay few."""
+    secret = tmp_path / "secret.txt"
+    secret.write_text("hunter2")
+    outside = f'<!DOCTYPE x [<!ENTITY e SYSTEM "file://{secret}">]>'
+    assert "hunter2" not in str(read(outside.encode() + rss(item("1", "&e;"))))
+    laughs = "".join(f'<!ENTITY l{i + 1} "{f"&l{i};" * 10}">' for i in range(9))
+    bomb = f'<!DOCTYPE x [<!ENTITY l0 "ha">{laughs}]>'.encode() + rss(item("1", "&l9;"))
+    assert len(str(read(bomb))) < 10_000
+
+
+def test_what_a_feed_asks_for_is_told():
+    """Minutes in ttl, periods in the syndication module: the longer one."""
+    sy = "xmlns:sy='http://purl.org/rss/1.0/modules/syndication/'"
+    period = f"<sy:updatePeriod {sy}>hourly</sy:updatePeriod>"
+    assert read(rss(head="<ttl>30</ttl>")).wait == timedelta(minutes=30)
+    assert read(rss(head="<ttl>30</ttl>" + period)).wait == timedelta(hours=1)
+    assert read(rss(head="<ttl>soon</ttl>")).wait is None
+
+
+# --- whatever comes --------------------------------------------------------------------------------
+
+OPENED = "item entry guid id title link description content pubDate author".split()
+CLOSED = "item entry guid id title link description channel author".split()
+ODD = """<link href='/x'/>|<enclosure url='x' type='y'/>|<category term=''/>|<ttl a='1'>|<thr:in-reply-to ref='1'/>
+|<content type='application/octet-stream'>/w==</content>|<![CDATA[|]]>|<!--|-->|&#0;|&#xD800;|&amp;|&x;
+|<media:content url='https://x.example/a' width='x'/>|xml:base='http://['|2026-05-01|\ud7ff|<?xml version='1.0'?>|\x00"""
+WORDS = st.sampled_from([f"<{tag}>" for tag in OPENED] + [f"</{tag}>" for tag in CLOSED] + ODD.split("|"))
+
+
+def sound(parsed: Parsed) -> bool:
+    """Every event can be stored and read again as it is; every reject is small and says why."""
+    return all(decode(encode(e)) == e and e.bucket == "feeds" for e in parsed.events) and all(
+        r.reason and len(r.raw) <= MAX_RAW for r in parsed.rejects
+    )
+
+
+def sound_or_refused(raw: bytes) -> bool:
+    try:
+        return sound(read(raw))
+    except Malformed:
+        return True
+
+
+FUZZ = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@FUZZ
+@given(
+    st.sampled_from(["<rss version='2.0'><channel>", "<feed xmlns='http://www.w3.org/2005/Atom'>", ""]),
+    st.lists(WORDS, max_size=25),
+)
+def test_any_markup_is_read_or_refused(head, words):
+    """Feed elements in any order, unclosed and crossed: events that can be stored, or Malformed."""
+    assert sound_or_refused((head + "".join(words)).encode("utf-8", "replace"))
+
+
+@FUZZ
+@given(st.binary(max_size=200), st.integers(0, 400), st.integers(0, 50))
+def test_any_damage_to_a_document_is_read_or_refused(noise, at, cut):
+    """Bytes put in and cut out of a sound document."""
+    for raw in FOUR.values():
+        assert sound_or_refused(raw[:at] + noise + raw[at + cut :])
+
+
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.just("2026-05-01T00:00:00Z"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "url", "id"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+ENTRIES = st.dictionaries(
+    st.sampled_from(
+        "id url title content_html content_text date_published date_modified author authors tags attachments".split()
+    ),
+    VALUES,
+    max_size=6,
+)
+
+
+@FUZZ
+@given(st.lists(ENTRIES | VALUES, max_size=4), VALUES)
+def test_any_json_feed_is_read_or_refused(items, author):
+    """Every field with a value of any type."""
+    raw = json.dumps({"version": "https://jsonfeed.org/version/1", "items": items, "author": author})
+    assert sound_or_refused(raw.encode("utf-8", "replace"))

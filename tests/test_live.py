@@ -203,7 +203,9 @@ def test_filters_choose_by_source_and_by_all_words():
     assert screen.apply(state.patch()).texts == ["lunch", "keynote in the STRASSE hall"]
     state.filter(sources=["a"])
     assert screen.apply(state.patch()).texts == ["lunch"]
-    screen.apply(state.apply(said(event(3, text="Keynote!", source="b"), event(4, text="keynote?", source="a"))))
+    screen.apply(
+        state.apply(said(event(3, text="Keynote!", source="b"), event(4, text="keynote?", source="a")))
+    )
     assert screen.texts == ["keynote?", "lunch"]
     assert screen.last["counters"]["total"] == 5
     state.filter(sources=[], text="")
@@ -218,7 +220,9 @@ def test_somebody_who_comes_late_is_told_everything():
     assert second.rows == first.rows
     assert second.last["looks"].keys() == {"test"}
     patch = state.apply(said(event(6), event(5, op="delete", text=None)))
-    assert second.apply(patch).texts == first.apply(patch).texts == ["event 6", "event 4", "event 3", "event 2"]
+    assert (
+        second.apply(patch).texts == first.apply(patch).texts == ["event 6", "event 4", "event 3", "event 2"]
+    )
 
 
 def test_hostile_text_goes_through_as_it_is():
@@ -304,7 +308,9 @@ _steps = st.lists(
             st.integers(0, 12),
             st.sampled_from(["lunch", "keynote", "lunch keynote"]),
         ),
-        st.tuples(st.just("filter"), st.sampled_from(["", "lunch", "keynote"]), st.sampled_from(["", "s0", "s1"])),
+        st.tuples(
+            st.just("filter"), st.sampled_from(["", "lunch", "keynote"]), st.sampled_from(["", "s0", "s1"])
+        ),
         st.tuples(st.sampled_from(["pause", "resume", "flush", "reset"]), st.just(0), st.just("")),
     ),
     max_size=60,

@@ -214,7 +214,23 @@ def test_the_static_fallback_is_escaped():
     view = HeardWall(replay(hostile, "max"), Schedule([talk]), title=NASTY)
     until(lambda: total(view) == 3)
     found = Elements(view.to_html())
-    allowed = {"div", "p", "strong", "em", "table", "thead", "tbody", "tr", "th", "td", "a", "br", "ul", "ol", "li"}
+    allowed = {
+        "div",
+        "p",
+        "strong",
+        "em",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "a",
+        "br",
+        "ul",
+        "ol",
+        "li",
+    }
     assert found.tags <= allowed
     assert {name for name, _ in found.attributes} <= {"href", "rel", "target"}
     assert all(v.startswith("https://") for k, v in found.attributes if k == "href")
@@ -522,7 +538,9 @@ def test_talks_follow_the_replays_time():
     """What is on is what was on then; without a feed the clock decides."""
     talks = Schedule(
         [
-            Talk(id=f"t{n}", title=f"talk {n}", start=BASE + n * 60 * MINUTE, end=BASE + (n + 1) * 60 * MINUTE)
+            Talk(
+                id=f"t{n}", title=f"talk {n}", start=BASE + n * 60 * MINUTE, end=BASE + (n + 1) * 60 * MINUTE
+            )
             for n in range(3)
         ]
     )

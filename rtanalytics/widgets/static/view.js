@@ -43,8 +43,8 @@ function render({ model, el }) {
   function hello() {
     clearTimeout(asking);
     if (complete || tries > 60) return;
-    tries += 1;
     model.send({ kind: "hello" });
+    tries += 1;
     asking = setTimeout(hello, Math.min(10000, 1000 * tries));
   }
 

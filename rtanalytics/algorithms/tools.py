@@ -107,8 +107,8 @@ def sum_before(cells: Cells, bins: int | None) -> Floats:
         return since
     from rtanalytics.algorithms.kernel import window
 
-    since = cells.before[:-1] - cells.before[window(cells.starts, cells.bins, bins)]
-    return since
+    recent: Floats = cells.before[:-1] - cells.before[window(cells.starts, cells.bins, bins)]
+    return recent
 
 
 def totals_before(cells: Cells, bins: int | None) -> Floats:

@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint
+.PHONY: help install demo test lab lint bench
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,6 +19,13 @@ demo: $(STAMP)  ## a recorded conference through the real thing: Redis, archive,
 
 test: $(STAMP)  ## the fast tests, up to 10 minutes
 	$(BIN)/python -m pytest -m "not slow and not data and not browser"
+
+lab: $(STAMP)  ## JupyterLab on the notebooks
+	$(BIN)/rtanalytics lab
+
+bench: $(STAMP)  ## benchmarks, each beside its baseline, on the bundled recording
+	$(BIN)/python benchmarks/append.py
+	$(BIN)/python benchmarks/replay.py data/fixtures/recordings/juniperconf-2026
 
 lint: $(STAMP)  ## style, formatting, types, and who imports whom
 	$(BIN)/ruff check

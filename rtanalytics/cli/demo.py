@@ -23,7 +23,7 @@ from rtanalytics.cli.terminal import Failed, console, event_line, safe
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
-    from rtanalytics.topics import TrendBin
+    from rtanalytics.topics import Trend, TrendBin
 
 __all__ = ["register"]
 
@@ -168,8 +168,7 @@ def _screen(lines: deque[Text], told: list[TrendBin], came: int, total: int) -> 
         for trend in busy.trends[:6]:
             line = Text(f"{trend.rank:>2}  ", style="dim").append(safe(trend.label), style="bold cyan")
             line.append(f"  {trend.messages} messages, {trend.authors} people", style="dim")
-            if trend.talks:
-                line.append(f"  during {safe(trend.talks[0])}", style="green")
+            line.append(_talk(trend), style="green")
             parts.append(line)
     parts.append(Text(f"\n{came:,} of {total:,} events", style="bold"))
     return Group(*parts)
@@ -202,18 +201,24 @@ def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendB
         if trend.label.casefold() in seen or len(seen) >= 8:
             continue
         seen.add(trend.label.casefold())
-        line = Text(f"  {trend.bin_start:%a %H:%M}  ", style="dim").append(
+        line = Text(f"  {trend.bin_start.astimezone(recording.meta.zone):%a %H:%M}  ", style="dim").append(
             f"{safe(trend.label):<28}", style="bold cyan"
         )
         line.append(f" {trend.messages:>4} messages, {trend.authors:>3} people", style="dim")
-        if trend.talks:
-            line.append(f"  during {safe(trend.talks[0])}", style="green")
+        line.append(_talk(trend), style="green")
         say.print(line)
     say.print()
     say.print(f"the archive: {safe(str(archive))}")
     numbers = {sums.played, sums.recorded, len(sums.followed), len(kept), len(recording)}
     if not (same and told == batch and len(numbers) == 1):
         raise Failed("the counts above do not agree: something was lost, doubled or told differently")
+
+
+def _talk(trend: Trend) -> str:
+    """The talk that was on; of several, the one whose title has most of the topic's words."""
+    words = {word for term in trend.terms for word in term.casefold().split()}
+    talks = sorted(trend.talks, key=lambda title: -len(words & set(title.casefold().split())))
+    return f"  during {safe(talks[0])}" if talks else ""
 
 
 def _yes(value: bool) -> str:

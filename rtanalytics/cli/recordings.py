@@ -148,13 +148,15 @@ def trend_settings(recording: Recording, algorithm: str | None, width: str, top:
     """Settings of the trends of a recording, checked here because people type them."""
     from rtanalytics.clock import parse_duration
     from rtanalytics.conference import own_terms
+    from rtanalytics.schedule import Schedule
     from rtanalytics.trending import get
 
     settings: dict[str, Any] = {
         "top": top,
         "own": own_terms(recording.meta.hashtags, recording.meta.accounts),
         "ignore": frozenset(recording.meta.ignore),
-        "schedule": recording.schedule,
+        # what people talk about in a break is not the break
+        "schedule": Schedule(talk for talk in recording.schedule if talk.kind != "break"),
     }
     try:
         settings["bin"] = parse_duration(width)

@@ -8,11 +8,13 @@ missed some asks for all of it.
 * :class:`FeedState`: the newest messages, in their current form, with exact counters;
 * :class:`TrendState`: the topics of the newest bin, and how they came there;
 * :class:`TalkState`: the talks that are on, and the next ones;
+* :class:`PublishedTrends`: the trends that a conference's trender publishes;
 * :func:`view_time`: what time it is for somebody who watches a feed.
 """
 
 from rtanalytics.live.appearance import Appearance, appearance
 from rtanalytics.live.feed_state import Counters, FeedState, Patch, Row, row_of
+from rtanalytics.live.published import PublishedTrends
 from rtanalytics.live.status import StatusLine, status_line, view_time
 from rtanalytics.live.talk_state import TalkPatch, TalkRow, TalkState
 from rtanalytics.live.trend_state import TopicRow, TrendPatch, TrendState
@@ -22,6 +24,7 @@ __all__ = [
     "Counters",
     "FeedState",
     "Patch",
+    "PublishedTrends",
     "Row",
     "StatusLine",
     "TalkPatch",

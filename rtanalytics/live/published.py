@@ -1,0 +1,134 @@
+"""The trends that a conference's trender publishes, as something a view can read.
+
+Every view that reads them shows the same: they were told once, by one process, and a reader
+only passes them on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+import msgspec
+
+from rtanalytics.feed import Status
+from rtanalytics.topics import TrendBin
+
+__all__ = ["PublishedTrends", "Publisher"]
+
+log = logging.getLogger(__name__)
+
+CHANNEL = "trends"
+
+
+class Published(Protocol):
+    """One result on a channel."""
+
+    @property
+    def place(self) -> str:
+        """Where it stands on the channel."""
+        ...
+
+    @property
+    def payload(self) -> bytes:
+        """What it says."""
+        ...
+
+
+class Publisher(Protocol):
+    """What is needed of a stream: its key, and what stands on a channel after a place."""
+
+    @property
+    def key(self) -> str:
+        """Names the stream."""
+        ...
+
+    def published(
+        self, channel: str, after: str = "0-0", wait: timedelta | None = None
+    ) -> Sequence[Published]:
+        """Results after a place; with ``wait``, that long for the first."""
+        ...
+
+
+class PublishedTrends:
+    """The bins of trends on a stream: the newest that are there, and then each as it is told.
+
+    Parameters
+    ----------
+    stream : Publisher
+        The running stream of a conference.
+    last : int
+        Bins to begin with.
+
+    Attributes
+    ----------
+    unreadable : int
+        Results that were no bins; each is named in the log.
+
+    Examples
+    --------
+    In a notebook::
+
+        Dashboard(stream.follow(), schedule, trends=PublishedTrends(stream))
+    """
+
+    def __init__(self, stream: Publisher, last: int = 24) -> None:
+        self._stream = stream
+        self._last = last
+        self._closed = threading.Event()
+        self._status = Status("live")
+        self.unreadable = 0
+
+    @property
+    def key(self) -> str:
+        """Names what is read: the stream's key and the channel."""
+        return f"{self._stream.key}#{CHANNEL}"
+
+    @property
+    def status(self) -> Status:
+        """Live, reconnecting, or ended."""
+        return self._status
+
+    def close(self) -> None:
+        """End the iteration within a second."""
+        self._closed.set()
+
+    def __iter__(self) -> Iterator[TrendBin]:
+        place = "0-0"
+        kept: deque[Published] = deque(maxlen=self._last)
+        wait: timedelta | None = None
+        while not self._closed.is_set():
+            try:
+                page = self._stream.published(CHANNEL, place, wait)
+            except Exception as error:
+                # analysis knows no server and so no server's errors by name; the stream's own
+                # say that asking again is right
+                if type(error).__name__ != "StreamUnavailable":
+                    raise
+                self._status = Status("reconnecting", str(error))
+                self._closed.wait(0.5)
+                continue
+            self._status = Status("live")
+            if page:
+                place = page[-1].place
+            if wait is None and page:
+                kept.extend(page)
+                continue
+            for note in (*kept, *page):
+                if (bin := self._read(note)) is not None:
+                    yield bin
+            kept.clear()
+            wait = timedelta(seconds=1)
+        self._status = Status("ended")
+
+    def _read(self, note: Published) -> TrendBin | None:
+        try:
+            return msgspec.json.decode(note.payload, type=TrendBin)
+        except ValueError as error:
+            self.unreadable += 1
+            log.warning("%s: result %s is no bin of trends: %r", self.key, note.place, str(error))
+            return None

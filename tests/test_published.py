@@ -1,0 +1,55 @@
+"""Published trends reach every reader, once a bin."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import msgspec
+
+from rtanalytics.live import PublishedTrends
+from rtanalytics.streams.memory import MemoryStream
+from rtanalytics.topics import TrendBin
+from tests.build import BASE
+
+
+def told(n: int) -> tuple[str, bytes]:
+    """Bin number n, as the trender publishes it."""
+    start = BASE + n * timedelta(minutes=15)
+    bin = TrendBin(start=start, end=start + timedelta(minutes=15), trends=[], messages=n, authors=n)
+    return start.isoformat(), msgspec.json.encode(bin)
+
+
+def test_a_reader_begins_with_the_newest_bins_and_gets_each_that_follows() -> None:
+    """Two readers of one stream are shown the same, and what is no bin stops neither."""
+    stream = MemoryStream("published")
+    for n in range(30):
+        stream.publish("trends", *told(n))
+    stream.publish("trends", "nonsense", b"{")
+    got: dict[int, list[int]] = {0: [], 1: []}
+    readers = [PublishedTrends(stream, last=5) for _ in got]
+    come = threading.Barrier(3)
+
+    def read(number: int) -> None:
+        for bin in readers[number]:
+            got[number].append(bin.messages)
+            if bin.messages == 29:
+                come.wait(10)
+            if bin.messages == 31:
+                readers[number].close()
+
+    threads = [threading.Thread(target=read, args=(n,)) for n in got]
+    for thread in threads:
+        thread.start()
+    come.wait(10)
+    stream.publish("trends", *told(30))
+    stream.publish("trends", *told(30))
+    stream.publish("trends", *told(31))
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+    assert got[0] == got[1] == [26, 27, 28, 29, 30, 31]
+    assert [r.unreadable for r in readers] == [1, 1]
+    assert readers[0].key == readers[1].key == "memory://published#trends"
+    assert readers[0].status.state == "ended"
+    stream.delete()

@@ -1,0 +1,185 @@
+"""Tables of talks: CSV with columns as people and tools name them.
+
+Needed are a title and a start, which may be one column or a date and a time. Rows without any
+time are talks that have no slot, as exports of submissions have them, and are left out.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from rtanalytics.schedules.parts import ScheduleError, Slot, length_of, placed, plain_text
+
+__all__ = ["COLUMNS", "read_table"]
+
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("id", "guid", "uid", "code", "slug"),
+    "title": ("title", "talk", "talk title", "proposal title", "session title", "presentation"),
+    "start": ("start", "start utc", "starts", "start time", "begin", "datetime", "time"),
+    "end": ("end", "end utc", "ends", "end time", "finish"),
+    "date": ("date", "day", "start date"),
+    "duration": ("duration", "length", "minutes", "duration minutes"),
+    "speakers": ("speaker", "speakers", "speaker names", "speaker name", "presenter", "presenters", "author",
+                 "authors"),
+    "room": ("room", "location", "venue", "hall"),
+    "track": ("track", "session", "stream", "topic"),
+    "kind": ("kind", "type", "session type", "format"),
+    "url": ("url", "link", "website"),
+    "abstract": ("abstract", "description", "summary"),
+    "timezone": ("timezone", "time zone", "tz"),
+}  # fmt: skip
+"""What a column is → the names it is known by; the first that is there counts."""
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | None) -> list[Slot]:
+    """The slots of a CSV table, separated by commas, semicolons or tabs.
+
+    Raises
+    ------
+    ScheduleError
+        If a column is missing or a row cannot be placed in time; the message names the line.
+    """
+    head = text.split("\n", 1)[0]
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    try:
+        names = [re.sub(r"[\s_()-]+", " ", name).strip().lower() for name in next(rows)]
+        columns = _columns(names)
+        if missing := {"title", "start"} - set(columns):
+            raise ScheduleError(
+                f"{where}:1: no column {' and no column '.join(sorted(missing, reverse=True))}; there are "
+                f"{', '.join(names)}"
+            )
+        return list(_slots(rows, columns, names, where, zone, first_day))
+    except csv.Error as error:
+        raise ScheduleError(f"{where}:{rows.line_num}: {error}") from None
+
+
+def _columns(names: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for kind, aliases in COLUMNS.items():
+        for alias in aliases:
+            if alias in names:
+                found[kind] = names.index(alias)
+                break
+    return found
+
+
+def _slots(
+    rows: Iterator[list[str]],
+    columns: dict[str, int],
+    names: list[str],
+    where: str,
+    zone: tzinfo | None,
+    first_day: date | None,
+) -> Iterator[Slot]:
+    many = names[columns["speakers"]].endswith("s") if "speakers" in columns else False
+    for row in rows:
+        cells = {kind: row[place].strip() for kind, place in columns.items() if place < len(row)}
+        if not any(cells.values()):
+            continue
+        line = f"{where}:{rows.line_num}"  # type: ignore[attr-defined]  # it is a csv.reader
+        if not cells.get("start"):
+            continue
+        if not cells.get("title"):
+            raise ScheduleError(f"{line}: no title")
+        local = _zone(cells.get("timezone", ""), line) or zone
+        start = _moment(
+            cells["start"], cells.get("date", ""), _utc(columns, names, "start") or local, line, first_day
+        )
+        end = None
+        if told := cells.get("end"):
+            end = _moment(told, cells.get("date", ""), _utc(columns, names, "end") or local, line, first_day)
+            if end < start and _clock(told):
+                end += timedelta(days=1)  # only times of day: it goes over midnight
+        elif (length := length_of(cells.get("duration"), line)) is not None:
+            end = start + length
+        yield Slot(
+            where=line,
+            id=cells.get("id", ""),
+            title=" ".join(plain_text(cells["title"]).split()),
+            start=start,
+            end=end,
+            speakers=_people(cells.get("speakers", ""), many=many),
+            room=cells.get("room") or None,
+            track=cells.get("track") or None,
+            kind=(cells.get("kind") or "talk").lower(),
+            url=cells.get("url") or None,
+            abstract=plain_text(cells.get("abstract")) or None,
+        )
+
+
+def _moment(told: str, day: str, zone: tzinfo | None, line: str, first_day: date | None) -> datetime:
+    """A cell with a whole time, or a time of day together with a cell that has the day."""
+    clock = _clock(told)
+    if clock is not None:
+        if not day:
+            raise ScheduleError(f"{line}: {told!r} is a time of day; add a column date")
+        return placed(datetime.combine(_day(day, line, first_day), clock), zone, line)
+    whole = re.sub(r"\s+", " ", told)
+    date_part, _, time_part = whole.partition(" ")
+    if time_part and (clock := _clock(time_part)) is not None:
+        return placed(datetime.combine(_day(date_part, line, first_day), clock), zone, line)
+    try:
+        return placed(datetime.fromisoformat(whole), zone, line)
+    except ValueError as error:
+        if isinstance(error, ScheduleError):
+            raise
+        raise ScheduleError(f"{line}: {told!r} is no time such as 2026-05-15 09:30") from None
+
+
+def _clock(told: str) -> time | None:
+    found = re.fullmatch(
+        r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([ap]m)?", told.strip().lower().replace(".m.", "m")
+    )
+    if found is None:
+        return None
+    hour = int(found[1])
+    if found[4]:
+        hour = hour % 12 + (12 if found[4] == "pm" else 0)
+    try:
+        return time(hour, int(found[2]), int(found[3] or 0))
+    except ValueError:
+        return None
+
+
+def _day(told: str, line: str, first_day: date | None) -> date:
+    told = told.strip()
+    if found := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", told):
+        told = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
+    try:
+        return date.fromisoformat(told)
+    except ValueError:
+        pass  # perhaps a day of the week
+    if told[:3].lower() not in _WEEKDAYS:
+        raise ScheduleError(f"{line}: {told!r} is no date; write 2026-05-15")
+    if first_day is None:
+        raise ScheduleError(f"{line}: {told!r} is a day of the week; say which day was the first")
+    return first_day + timedelta(days=(_WEEKDAYS.index(told[:3].lower()) - first_day.weekday()) % 7)
+
+
+def _utc(columns: dict[str, int], names: list[str], kind: str) -> tzinfo | None:
+    return UTC if names[columns[kind]].endswith(" utc") else None
+
+
+def _zone(name: str, line: str) -> tzinfo | None:
+    if not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ScheduleError(
+            f"{line}: time zone {name!r} is unknown; write one such as Europe/Berlin"
+        ) from None
+
+
+def _people(told: str, *, many: bool) -> list[str]:
+    """Names apart: by semicolons, bars, lines and ampersands; by commas only where it says "speakers"."""
+    names = re.split(r"\s*[;|\n]\s*|\s+&\s+" + (r"|\s*,\s*" if many else ""), told)
+    return list(dict.fromkeys(" ".join(name.split()) for name in names if name.strip()))

@@ -392,7 +392,7 @@ class StreamContract:
             feed.close()
             reader.join(5)
             assert not reader.is_alive()
-        assert threading.active_count() == before
+        assert threading.active_count() <= before
 
     def test_large_and_odd_texts_come_through_whole(self, stream: EventStream) -> None:
         """Half a megabyte, NULs, line breaks, right-to-left, emoji."""

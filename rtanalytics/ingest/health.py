@@ -43,6 +43,7 @@ class Health:
         self._told = 0.0
 
     def succeeded(self, batch: Batch) -> None:
+        """Note that a poll came to its end, and what it says about the source."""
         self.state = "degraded" if batch.problem else "ok"
         self.facts["last_success"] = now()
         self.facts["error"] = batch.problem or ""
@@ -50,6 +51,7 @@ class Health:
         self.facts.update(batch.notes)
 
     def stored(self, new: int, edited: int, deleted: int, duplicate: int, events: list[Event]) -> None:
+        """Note what became of a batch in the stream."""
         found = {"new": new, "edited": edited, "deleted": deleted, "duplicate": duplicate}
         self.counts.update({name: n for name, n in found.items() if n})
         if events:
@@ -60,6 +62,7 @@ class Health:
             self.facts["lag_s"] = round(max(0.0, lag), 1)
 
     def due(self, every: timedelta) -> bool:
+        """True if it was last told that long ago."""
         return time.monotonic() - self._told >= every.total_seconds()
 
     async def tell(self, state: str | None = None, **facts: object) -> None:

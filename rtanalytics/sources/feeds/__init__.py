@@ -43,6 +43,9 @@ EVERY = timedelta(minutes=5)
 LONGEST_HINT = timedelta(hours=1)
 """The longest that a server's or a document's hint puts a poll off."""
 
+LINGER = timedelta(seconds=30)
+"""A parser that is not needed for longer than this is not kept: it costs 32 MB, and 0.2 s to start."""
+
 REMEMBERED = 2_000
 """Items that a cursor remembers: those of the last document and, up to this many, from before it."""
 
@@ -162,9 +165,14 @@ class FeedSource:
         self._worker = ParseWorker("rtanalytics.sources.feeds.parse:parse", spec.budget)
 
     async def poll(self, cursor: bytes | None) -> Batch:
+        batch = await self._read(self._state(cursor))
+        if batch.wait > LINGER:
+            await self._worker.close()
+        return batch
+
+    async def _read(self, state: _Cursor) -> Batch:
         from rtanalytics.sources.http import Validators
 
-        state = self._state(cursor)
         try:
             answer = await self._http.get(
                 self._spec.url,

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import redis
@@ -15,7 +16,7 @@ import redis
 from rtanalytics.feed import Delivery
 from rtanalytics.streams import StreamPosition, StreamUnavailable
 from rtanalytics.streams.redis import RedisStream
-from rtanalytics.streams.server import Server
+from rtanalytics.streams.server import EmbeddedServer, Server
 from tests.contracts.stream import NewStream, StreamContract, ids, made, take
 
 
@@ -181,3 +182,33 @@ def test_a_run_can_be_left_to_vanish(redis_server: Server, prefix: str) -> None:
     assert keys
     assert all(client.ttl(key) > 0 for key in keys)
     stream.delete()
+
+
+def test_events_and_cursor_share_one_fate_when_the_log_is_cut(tmp_path: Path) -> None:
+    """The append-only file loses its tail anywhere: the cursor is that of the last whole batch.
+
+    A source that reads again from there completes the stream, each event once and in order.
+    """
+    folder = tmp_path / "server"
+    with EmbeddedServer(folder) as server:
+        stream = RedisStream(server.url, "cut")
+        scope = stream.open_scope("test", "maker")
+        for first in range(0, 200, 10):
+            stream.append([made(n) for n in range(first, first + 10)], scope, str(first + 10).encode())
+    (log,) = folder.glob("**/*.incr.aof")
+    whole = log.read_bytes()
+    cursors = set()
+    for share in (0.97, 0.8, 0.613, 0.402, 0.25):
+        log.write_bytes(whole[: int(len(whole) * share)])
+        with EmbeddedServer(folder) as server:
+            stream = RedisStream(server.url, "cut")
+            kept = ids(stream.snapshot(1000).deliveries)
+            scope = stream.open_scope("test", "maker")
+            first = int(scope.cursor or b"0")
+            assert kept == [f"test::{n}" for n in range(first)]
+            cursors.add(first)
+            stream.append([made(n) for n in range(first, 200)], scope, b"200")
+            assert ids(take(stream.follow("start"), 200)) == [f"test::{n}" for n in range(200)]
+        for name in folder.glob("**/torn-*"):
+            name.unlink()
+    assert len(cursors) == 5

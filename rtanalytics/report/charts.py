@@ -1,0 +1,366 @@
+"""Where things stand in the report's charts: numbers only, the templates draw them as inline SVG.
+
+The report does not use :mod:`rtanalytics.plot`: what the templates draw takes its colours from
+the style sheet, so that one file looks right in a light and a dark theme and on paper, stays
+small, and links into the page.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from math import ceil, log10
+
+from rtanalytics.report.recap import Day, Place, Recap, Topic
+
+__all__ = ["Bars", "DayChart", "Overview", "day_chart", "fit", "overview", "spark", "width_of"]
+
+WIDTH = 1080
+"""Of every chart, in the units that texts are measured in; charts scale, they do not reflow."""
+_LEFT, _RIGHT = 44, 12
+_STEPS = [timedelta(minutes=m) for m in (10, 15, 30, 60, 120, 180, 360, 720, 1440, 10080)]
+_SLOTS = 7
+"""Colours for kinds of source; the last one is for all the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A place on an axis and what is written there."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """The bars of one kind of source, stacked on those before: an SVG path, and a colour."""
+
+    name: str
+    slot: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A topic above the bars: where its line stands, from where to where, and its text."""
+
+    topic: Topic
+    x: float
+    top: float
+    foot: float
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle with a text in it, or beside it if ``tx`` lies outside."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    text: str
+    tx: float
+    anchor: str = "start"
+    topic: Topic | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Messages over the whole time, with the strongest topics on them."""
+
+    height: float
+    top: float
+    base: float
+    bars: tuple[Bars, ...]
+    days: tuple[Tick, ...]
+    lines: tuple[Tick, ...]
+    flags: tuple[Flag, ...]
+    talks: tuple[Box, ...]
+    step: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class DayChart:
+    """A day: its topics, its messages, its talks, one over the other on one axis of time."""
+
+    height: float
+    hours: tuple[Tick, ...]
+    lines: tuple[Tick, ...]
+    topics: tuple[Box, ...]
+    bars: tuple[Bars, ...]
+    pauses: tuple[Box, ...]
+    talks: tuple[Box, ...]
+    rooms: tuple[Tick, ...]
+    top: float
+    base: float
+    foot: float
+    more: int
+    step: timedelta
+
+
+def slots(recap: Recap) -> dict[str, int]:
+    """The colour of each kind of source: its place, from 1."""
+    return {name: min(place, _SLOTS) for place, (name, _) in enumerate(recap.families, 1)}
+
+
+def overview(recap: Recap, most: int = 7) -> Overview:
+    """The chart of the whole time."""
+    first = _midnight(recap.first)
+    span = recap.last - first + timedelta(minutes=1)
+    step = next((s for s in _STEPS if span / s <= 200), _STEPS[-1])
+    start = first + (recap.first - first) // step * step
+    end = start + ceil((recap.last - start + timedelta(microseconds=1)) / step) * step
+    x = _scale(start, end)
+    rows = 4
+    top, base = 20 + 20 * rows, 20 + 20 * rows + 170
+    bars, lines, highest = _bars(recap.moments, slots(recap), start, step, x, top, base)
+    flags = _flags(recap.best[:most], x, rows, base, highest, start, step)
+    days = []
+    day = first
+    every = max(1, ceil((end - start) / timedelta(days=16)))
+    while day < end:
+        if day >= start or (start - day) < timedelta(hours=12):
+            at = max(x(day), _LEFT)
+            days.append(Tick(at, f"{day:%a} {day.day} {day:%b}" if len(days) % every == 0 else ""))
+        day = _midnight(day + timedelta(hours=36))
+    talks = tuple(
+        Box(x(e.place.start), base + 4, max(x(e.place.end) - x(e.place.start), 1.5), 7, "", 0, place=e.place)
+        for e in recap.echoes
+        if start <= e.place.start and e.place.end <= end
+    )
+    return Overview(base + 40, top, base, bars, tuple(days), lines, tuple(flags), talks, step)
+
+
+def _flags(
+    topics: Sequence[Topic],
+    x: _Scale,
+    rows: int,
+    base: float,
+    highest: dict[int, float],
+    start: datetime,
+    step: timedelta,
+) -> list[Flag]:
+    """Labels over the peaks, in as many rows as there is room for; what finds none is left out."""
+    taken: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
+    lines: list[tuple[float, int]] = []
+    flags = []
+    for topic in topics:
+        at = x(topic.peak + (topic.peak_end - topic.peak) / 2)
+        text = fit(topic.label, 150, 12)
+        width = width_of(text, 12) + 8
+        for row in range(rows):
+            for anchor, left in (("start", at + 4), ("end", at - 4 - width)):
+                free = all(left > b or left + width < a for a, b in taken[row])
+                # a label must not stand on the line of one above it, nor a line cross a label
+                free = free and not any(left - 3 < line < left + width + 3 and r < row for line, r in lines)
+                free = free and not any(a - 3 < at < b + 3 for below in taken[row + 1 :] for a, b in below)
+                if free and left > 0 and left + width < WIDTH:
+                    taken[row].append((left, left + width))
+                    lines.append((at, row))
+                    foot = highest.get((topic.peak - start) // step, base)
+                    tx = at + 5 if anchor == "start" else at - 5
+                    flags.append(Flag(topic, at, 8 + 20 * row, foot - 3, text, anchor))
+                    break
+            else:
+                continue
+            break
+    return flags
+
+
+def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
+    """The chart of a day."""
+    start, end = _window(day, recap)
+    x = _scale(start, end)
+    topics, rows = _lanes(day.topics, x)
+    top = 14 + 22 * rows
+    base = top + 92
+    step = next(s for s in _STEPS if (end - start) / s <= 110)
+    bars, lines, _ = _bars(day.times, slots(recap), start, step, x, top, base)
+    hours = []
+    hour = start
+    every = 1 if (end - start) <= timedelta(hours=16) else 2
+    while hour <= end:
+        if hour.hour % every == 0:
+            hours.append(Tick(x(hour), f"{hour:%H:%M}"))
+        hour += timedelta(hours=1)
+    names = list(dict.fromkeys(p.room for p in day.places if not p.pause))
+    lane = {name: base + 24 + 24 * n for n, name in enumerate(names[:rooms])}
+    foot = base + 24 + 24 * len(lane)
+    talks, pauses = [], []
+    for place in day.places:
+        left, right = max(x(place.start), _LEFT), min(x(place.end), WIDTH - _RIGHT)
+        if right <= left:
+            continue
+        if place.pause:
+            text = place.title if width_of(place.title, 10) < right - left - 4 else ""
+            pauses.append(Box(left, top, right - left, foot - top, text, (left + right) / 2, place=place))
+        elif place.room in lane:
+            text = fit(place.title, right - left - 10, 11)
+            talks.append(Box(left, lane[place.room], right - left - 2, 21, text, left + 5, place=place))
+    return DayChart(
+        height=foot + 8,
+        hours=tuple(hours),
+        lines=lines,
+        topics=topics,
+        bars=bars,
+        pauses=tuple(pauses) if len(lane) < 5 else (),
+        talks=tuple(talks),
+        rooms=tuple(Tick(y, name) for name, y in lane.items()),
+        top=top,
+        base=base,
+        foot=foot,
+        more=max(len(names) - rooms, 0),
+        step=step,
+    )
+
+
+def spark(topic: Topic, width: float = 260, height: float = 44) -> tuple[tuple[str, ...], str, float]:
+    """The course of a topic.
+
+    Returns
+    -------
+    (before, in and after its bins) : tuple of str
+        Two SVG paths: bars outside its bins, and within.
+    text : str
+        When it starts and ends.
+    """
+    most = max([count for _, count in topic.course] + [1])
+    each = width / max(len(topic.course), 1)
+    paths = ["", ""]
+    for number, (at, count) in enumerate(topic.course):
+        if count:
+            tall = max(count / most * (height - 2), 2)
+            within = topic.start <= at < topic.end
+            paths[within] += _bar(number * each, height - tall, each - 1, tall)
+    first, last = topic.course[0][0], topic.course[-1][0] + topic.step
+    return tuple(paths), f"{first:%H:%M}–{last:%H:%M}", most
+
+
+def _window(day: Day, recap: Recap) -> tuple[datetime, datetime]:
+    """Whole hours with the talks, the topics and 96 of 100 messages of a day in them."""
+    zone = recap.zone
+    start = datetime.combine(day.date, time(), zone)
+    end = datetime.combine(day.date + timedelta(days=1), time(), zone)
+    times = [at for at, _ in day.times]
+    marks = [times[len(times) // 50], times[-1 - len(times) // 50]] if times else []
+    marks += [p.start for p in day.places] + [t.start for t in day.topics]
+    late = [p.end for p in day.places] + [t.end for t in day.topics] + marks
+    if not marks:
+        return start, end
+    first = max(min(marks).replace(minute=0, second=0, microsecond=0), start)
+    last = min(max(late), end)
+    whole = last.replace(minute=0, second=0, microsecond=0)
+    last = whole if whole == last else whole + timedelta(hours=1)
+    return first, max(min(last, end), first + timedelta(hours=4))
+
+
+def _lanes(topics: Sequence[Topic], x: _Scale) -> tuple[tuple[Box, ...], int]:
+    """A bar for each topic, in as few rows as they fit into."""
+    free: list[float] = []
+    boxes = []
+    for topic in topics:
+        left, right = max(x(topic.start), _LEFT), min(x(topic.end), WIDTH - _RIGHT)
+        text = fit(f"{topic.number}  {topic.label}", 220, 12)
+        long = width_of(text, 12) + 12
+        inside = long < right - left
+        before = not inside and right + long > WIDTH - _RIGHT
+        first, last = (left - long if before else left), (right if inside or before else right + long)
+        row = next((n for n, until in enumerate(free) if first > until + 4), len(free))
+        free[row : row + 1] = [last]
+        tx, anchor = (left - 6, "end") if before else (left + 6 if inside else right + 6, "start")
+        boxes.append(Box(left, 8 + 22 * row, max(right - left, 4), 17, text, tx, anchor, topic=topic))
+    return tuple(boxes), len(free)
+
+
+class _Scale:
+    """Time to x."""
+
+    def __init__(self, start: datetime, end: datetime) -> None:
+        self.start = start
+        self.each = (WIDTH - _LEFT - _RIGHT) / (end - start).total_seconds()
+
+    def __call__(self, at: datetime) -> float:
+        return round(_LEFT + (at - self.start).total_seconds() * self.each, 1)
+
+
+def _scale(start: datetime, end: datetime) -> _Scale:
+    return _Scale(start, end)
+
+
+def _bars(
+    moments: Iterable[tuple[datetime, str]],
+    slot: dict[str, int],
+    start: datetime,
+    step: timedelta,
+    x: _Scale,
+    top: float,
+    base: float,
+) -> tuple[tuple[Bars, ...], tuple[Tick, ...], dict[int, float]]:
+    """Stacked bars, the lines to read them by, and how high each bar reaches."""
+    counts = Counter((slot[name], (at - start) // step) for at, name in moments if at >= start)
+    names = {slot[name]: name for name in reversed(slot)}
+    totals: Counter[int] = Counter()
+    for (_, bin), count in counts.items():
+        totals[bin] += count
+    most = max(totals.values(), default=1)
+    tall = (base - top) / most
+    wide = x(start + step) - x(start)
+    stack: dict[int, float] = {}
+    bars = []
+    for number in sorted(names):
+        path = []
+        for bin in sorted(b for s, b in counts if s == number):
+            height = counts[number, bin] * tall
+            y = stack.get(bin, base) - height
+            stack[bin] = y
+            left = x(start + bin * step)
+            if left < WIDTH - _RIGHT - 1:
+                path.append(_bar(left, y, wide - min(1, wide / 4), height))
+        bars.append(Bars(names[number], number, "".join(path)))
+    return tuple(bars), tuple(Tick(base - n * tall, f"{n:,}") for n in _round_numbers(most)), stack
+
+
+def _bar(x: float, y: float, width: float, height: float) -> str:
+    return f"M{x:.1f} {y:.1f}h{width:.1f}v{height:.1f}h-{width:.1f}z"
+
+
+def _round_numbers(most: int) -> list[int]:
+    """One to three round numbers up to ``most``."""
+    unit = 10 ** int(log10(max(most, 1)))
+    size = next((s for s in (unit, unit // 2, unit // 5) if s and most // s >= 2), 1)
+    numbers = list(range(size, most + 1, size))
+    return numbers if len(numbers) <= 4 else numbers[1::2]
+
+
+def _midnight(at: datetime) -> datetime:
+    return datetime.combine(at.date(), time(), at.tzinfo)
+
+
+def width_of(text: str, size: float) -> float:
+    """About how wide a text is in a sans serif of this size."""
+    return size * sum(
+        0
+        if unicodedata.combining(c)
+        else 1.0
+        if unicodedata.east_asian_width(c) in "WF"
+        else _NARROW.get(c, 0.55)
+        for c in text
+    )
+
+
+_NARROW = dict.fromkeys("iljtfrI.,:;'|!()[] ", 0.32) | dict.fromkeys("mwMW@", 0.85)
+
+
+def fit(text: str, width: float, size: float) -> str:
+    """As much of a text as has room, with an ellipsis where it is cut; nothing if next to nothing has."""
+    if width_of(text, size) <= width:
+        return text
+    while text and width_of(text + "…", size) > width:
+        text = text[:-1]
+    return text.rstrip() + "…" if len(text) > 2 else ""

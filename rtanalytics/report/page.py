@@ -1,0 +1,112 @@
+"""A recap as one self-contained HTML page."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from rtanalytics import __version__
+from rtanalytics.report.charts import day_chart, overview, slots, spark
+from rtanalytics.report.recap import Recap
+from rtanalytics.trending import get
+
+__all__ = ["day_name", "how", "page", "span", "duration"]
+
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = "January February March April May June July August September October November December".split()
+
+
+def page(recap: Recap) -> str:
+    """The page.
+
+    Every text is escaped by the template engine, every foreign one stands in an element of its
+    own direction, and a content security policy forbids whatever might fetch or run something.
+    """
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            recap=recap,
+            slot=slots(recap),
+            overview=overview(recap),
+            days=[(day, day_chart(recap, day)) for day in recap.days],
+            method=how(recap),
+            version=__version__,
+        )
+    )
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("rtanalytics.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.filters.update(
+        day=day_name, weekday=lambda at: _DAYS[at.weekday()], number=lambda n: f"{n:,}", duration=duration
+    )
+    environment.globals.update(span=span, spark=spark, plural=plural)
+    return environment
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """A number and its noun."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def day_name(at: date) -> str:
+    """``10 June 2026``, whatever the locale."""
+    return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
+
+
+def span(first: date, last: date) -> str:
+    """The days from one to another, no more said twice than must be.
+
+    Examples
+    --------
+    >>> span(date(2026, 6, 10), date(2026, 6, 12)), span(date(2026, 6, 30), date(2026, 7, 1))
+    ('10–12 June 2026', '30 June – 1 July 2026')
+    """
+    if (first.year, first.month, first.day) == (last.year, last.month, last.day):
+        return day_name(last)
+    if first.year != last.year:
+        return f"{day_name(first)} – {day_name(last)}"
+    if first.month != last.month:
+        return f"{first.day} {_MONTHS[first.month - 1]} – {day_name(last)}"
+    return f"{first.day}–{day_name(last)}"
+
+
+def duration(length: timedelta) -> str:
+    """A duration as people say it."""
+    minutes = round(length.total_seconds() / 60)
+    if minutes % 60:
+        return plural(minutes, "minute")
+    hours = minutes // 60
+    return plural(hours, "hour") if hours % 24 or hours < 48 else plural(hours // 24, "day")
+
+
+def how(recap: Recap) -> list[tuple[str, str]]:
+    """How the trends were told, as names and values."""
+    settings = recap.settings
+    if settings is None:
+        return []
+    algorithm = get(settings.algorithm)
+    parameters = ", ".join(f"{name} = {value}" for name, value in algorithm.get_params().items())
+    least = algorithm.floor if settings.least is None else settings.least
+    own = ", ".join(sorted(settings.own)) or "tags in more than a fifth of the messages"
+    return [
+        ("Algorithm", f"{algorithm.name} ({parameters})" if parameters else algorithm.name),
+        ("Bins", f"{duration(settings.bin)}, {recap.bins:,} of them with messages"),
+        ("Counted", "people who say a term" if settings.channel == "authors" else f"{settings.channel}"),
+        ("A trend", f"scores over {least:g} with a count of {settings.least_count} or more"),
+        ("Per bin", f"{settings.top} topics at most"),
+        ("Never a topic", own),
+        ("Also ignored", ", ".join(sorted(settings.ignore)) or "nothing"),
+        ("Muted", plural(len(settings.mute), "account")),
+        ("Late messages", f"{recap.late:,}"),
+    ]

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from rtanalytics.event import Event, repair
+from rtanalytics.live.appearance import Appearance, appearance
 from rtanalytics.live.feed_state import Row, row_of
 from rtanalytics.live.status import iso
 
@@ -50,7 +51,8 @@ class TrendPatch(TypedDict):
     """The newest bin, whole: there is little of it.
 
     ``start`` and ``end`` are None before the first bin. ``earlier`` lists topics of the bins
-    before that trend no more, newest first, with the ``end`` of their last bin.
+    before that trend no more, newest first, with the ``end`` of their last bin. ``looks`` has the
+    appearance of the sources that speak of the topics.
     """
 
     start: str | None
@@ -58,6 +60,7 @@ class TrendPatch(TypedDict):
     messages: int
     topics: list[TopicRow]
     earlier: list[dict[str, str]]
+    looks: dict[str, Appearance]
 
 
 @dataclass
@@ -93,7 +96,14 @@ class TrendState:
         self._topics: dict[str, _Topic] = {}
         self._starts: deque[datetime] = deque(maxlen=self.bins)
         self._numbered = 0
-        self._last: TrendPatch = {"start": None, "end": None, "messages": 0, "topics": [], "earlier": []}
+        self._last: TrendPatch = {
+            "start": None,
+            "end": None,
+            "messages": 0,
+            "topics": [],
+            "earlier": [],
+            "looks": {},
+        }
 
     def apply(
         self, bins: Iterable[TrendBin], find: Callable[[str], Event | None] = lambda _: None
@@ -147,6 +157,7 @@ class TrendState:
             "messages": bin.messages,
             "topics": rows,
             "earlier": self._gone(taken, bin),
+            "looks": {source: appearance(source) for row in rows for source in row["sources"]},
         }
 
     def _topic_of(

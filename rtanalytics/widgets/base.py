@@ -28,6 +28,9 @@ _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("dom.js", "controls.js", "feed.js", "trending.js", "talks.js", "view.js")
 _CONTROLS = ("pause", "resume", "seek", "speed")
 _CLOCK = 0.5
+_ALIVE = 5.0
+"""Seconds after which a view that has nothing to say says so; a front end that hears nothing for
+three times as long knows that the kernel is gone."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class View(anywidget.AnyWidget):
         self._cell, self._run = _cell()
         self._told: dict[str, Any] = {}
         self._clock_told = 0.0
+        self._said = time.monotonic()
         self._number = 0
         self._wanted = False
         self._stopped: StatusLine | None = None
@@ -175,9 +179,12 @@ class View(anywidget.AnyWidget):
         if self._wanted:
             self._wanted = False
             self._say("state", self._everything())
+        if time.monotonic() - self._said >= _ALIVE:
+            self._say("beat", {})
         return any(going) or bool(changes)
 
     def _say(self, kind: str, content: dict[str, Any]) -> None:
+        self._said = time.monotonic()
         self._number += kind == "patch"
         self.send({"kind": kind, "v": self._number, **content})
 
@@ -193,7 +200,7 @@ class View(anywidget.AnyWidget):
                 self._told[name] = message[name] = value
         clock = {"now": iso(moment), "wall": on_wall}
         wall_again = on_wall and self._told.get("clock", {}).get("wall")
-        due = time.monotonic() - self._clock_told >= _CLOCK
+        due = bool(message) or time.monotonic() - self._clock_told >= _CLOCK
         if due and not wall_again and clock != self._told.get("clock"):
             self._clock_told = time.monotonic()
             self._told["clock"] = message["clock"] = clock
@@ -204,7 +211,8 @@ class View(anywidget.AnyWidget):
         message: dict[str, Any] = {**self._heading(), "clock": {"now": iso(moment), "wall": on_wall}}
         for wire in self._wires:
             for part in wire.parts:
-                message[part.name] = part.everything(moment)
+                if (everything := part.everything(moment)) is not None:
+                    message[part.name] = everything
         return message
 
     def _heading(self) -> dict[str, Any]:

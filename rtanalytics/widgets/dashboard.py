@@ -9,7 +9,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import Feed
 from rtanalytics.schedule import Schedule
 from rtanalytics.widgets.base import View, Wire, checked_mute
-from rtanalytics.widgets.parts import FeedPart, Part, TalkPart, TrendPart
+from rtanalytics.widgets.parts import FeedPart, Part, QuotePart, TalkPart, TrendPart
 from rtanalytics.widgets.reader import as_source
 from rtanalytics.widgets.trending_view import WARM, trender_settings
 
@@ -57,7 +57,7 @@ class Dashboard(View):
         *,
         cap: int = 200,
         mute: Iterable[str] = (),
-        next_talks: int = 4,
+        next_talks: int = 3,
         title: str = "",
         height: int = 720,
         timezone: str | None = None,
@@ -75,7 +75,7 @@ class Dashboard(View):
             wires = [Wire(as_source(feed, key), (*parts, trend_part), max(cap, WARM))]
         else:
             wires = [
-                Wire(as_source(feed, key), parts, cap),
+                Wire(as_source(feed, key), (*parts, QuotePart(trend_part)), max(cap, WARM)),
                 Wire(as_source(trends, f"{key} trends"), (trend_part,), WARM),
             ]
         super().__init__(wires, draws=draws, title=title, height=height, timezone=timezone, schedule=schedule)

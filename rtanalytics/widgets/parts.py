@@ -23,7 +23,7 @@ from rtanalytics.widgets.reader import Sink
 if TYPE_CHECKING:
     from rtanalytics.live import TalkPatch
 
-__all__ = ["FeedPart", "Part", "TalkPart", "TrendPart"]
+__all__ = ["FeedPart", "Part", "QuotePart", "TalkPart", "TrendPart"]
 
 _BATCH = 500
 _QUOTABLE = 20_000
@@ -171,7 +171,7 @@ class TrendPart(Part):
                 self._dirty = True
         elif isinstance(item, Delivery | Watermark):
             if isinstance(item, Delivery):
-                self._remember(item.event)
+                self.remember(item.event)
             self._waiting.append(item)
             # bins close at watermarks only, so that is when there is something to hear
             if isinstance(item, Watermark) or len(self._waiting) >= _BATCH:
@@ -184,7 +184,8 @@ class TrendPart(Part):
                 self.state.apply(bins, self._events.get)
                 self._dirty = True
 
-    def _remember(self, event: Event) -> None:
+    def remember(self, event: Event) -> None:
+        """Keep an event to quote it, or forget one that was deleted."""
         if event.op == "delete":
             if self._events.pop(event.id, None) is not None:
                 with self.lock:
@@ -219,6 +220,18 @@ class TrendPart(Part):
     def html(self, moment: datetime) -> str:
         with self.lock:
             return fallback.trends(self.state.everything())
+
+
+class QuotePart(Part):
+    """Shows nothing; lets a part whose trends come from elsewhere quote this feed's messages."""
+
+    def __init__(self, trends: TrendPart) -> None:
+        super().__init__()
+        self._trends = trends
+
+    def take(self, item: Any) -> None:
+        if isinstance(item, Delivery):
+            self._trends.remember(item.event)
 
 
 class TalkPart(Part):

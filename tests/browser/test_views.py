@@ -303,6 +303,19 @@ def test_a_killed_server_is_reconnected_with_nothing_missing_and_nothing_twice(
         stream.close()
 
 
+def test_a_restarted_kernel_is_noticed(open_notebook):
+    """Views of a kernel that is gone say so, instead of claiming to be live."""
+    notebook = open_notebook([SETUP, f"_ = stream.append({events_of(3)})\nFeedView(stream.follow())"])
+    notebook.until(WORD, "live")
+    notebook.until(ROWS, 3)
+    kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+    notebook.page.evaluate(f"() => {kernel}.restart().then(() => null)")
+    notebook.until(WORD, "no answer", 40)
+    assert notebook.page.locator(".rta-row").count() == 3
+    notebook.run_all()
+    notebook.until(WORD, "live")
+
+
 # -- the controls -----------------------------------------------------------------------------
 
 WALL = """

@@ -15,8 +15,8 @@ from rtanalytics.feed import FOREVER, AsyncFromSync, Delivery, Reset, Snapshot, 
 from rtanalytics.replay import replay
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.streams.memory import MemoryStream
-from rtanalytics.topics import TrendBin, trends
-from rtanalytics.widgets import Dashboard, FeedView, ReplayControls, TalksView, TrendingView, open_views
+from rtanalytics.topics import Trend, TrendBin, trends
+from rtanalytics.widgets import Dashboard, FeedView, ReplayControls, TalksView, TrendingView, base, open_views
 from rtanalytics.widgets.reader import TICK
 from tests.build import BASE, event
 from tests.test_live import Screen
@@ -152,7 +152,16 @@ def test_messages_are_numbered_without_a_gap(prefix):
     for n in range(5):
         stream.append([event(n)])
         until(lambda n=n: total(view) == n + 1)
-    assert [m["v"] for m in view.sent] == list(range(1, len(view.sent) + 1))
+    patches = [m["v"] for m in view.sent if m["kind"] == "patch"]
+    assert patches == list(range(1, len(patches) + 1))
+
+
+def test_a_view_with_nothing_to_say_says_that_it_lives(prefix, monkeypatch):
+    """So that the front end can tell a quiet feed from a kernel that is gone, and a lost message."""
+    monkeypatch.setattr(base, "_ALIVE", 0.1)
+    view = HeardFeed(MemoryStream(prefix).follow())
+    beats = until(lambda: [m for m in view.__dict__.get("sent", []) if m["kind"] == "beat"])
+    assert beats[0] == {"kind": "beat", "v": view.sent[0]["v"]}
 
 
 def test_a_hello_is_answered_with_everything(prefix):
@@ -508,14 +517,29 @@ def test_published_trends_are_shown_as_they_are():
 
 
 def test_a_dashboard_takes_published_trends_beside_its_feed(prefix):
-    """With a trender's feed given, the messages' feed is not counted again."""
+    """With a trender's feed given, the messages are not counted again; they are quoted all the same."""
     stream = MemoryStream(prefix)
-    told = [TrendBin(start=BASE, end=BASE + 15 * MINUTE, trends=[], messages=3, authors=2)]
-    view = HeardWall(stream.follow(), trends=told)
-    stream.append([event(0)])
+    stream.append([event(0, text="said before")])
+    ready = threading.Event()
+
+    class Published:
+        key, status = "trends of x", Status("live")
+
+        def __iter__(self):
+            ready.wait(20)
+            fields = {"bin_start": BASE, "bin_end": BASE + 15 * MINUTE, "score": 9.0, "expected": 1.0}
+            trend = Trend(
+                rank=1, terms=["x"], label="x", messages=3, authors=2, examples=["test::0"], **fields
+            )
+            yield TrendBin(start=BASE, end=BASE + 15 * MINUTE, trends=[trend], messages=3, authors=2)
+
+    view = HeardWall(stream.follow(), trends=Published())
+    stream.append([event(1)])
     stream.mark(BASE + 500 * MINUTE)
-    until(lambda: total(view) == 1)
+    until(lambda: total(view) == 2)
+    ready.set()
     until(lambda: view.last("trends").get("messages") == 3)
+    assert [q["text"] for q in view.last("trends")["topics"][0]["quotes"]] == ["said before"]
 
 
 def test_a_reset_and_a_delete_reach_the_trends():

@@ -1,5 +1,6 @@
 // The top of a view: title, status, time, counters; source chips, text filter, pause; the replay's bar.
 
+const SAMPLED = 20000; // milliseconds for which the mark stays after the flood
 const SPEEDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800, "max"];
 
 class Heading {
@@ -118,11 +119,10 @@ class Heading {
     if (counters.muted) rest.push(`${number(counters.muted)} muted`);
     if (patch.waiting) rest.push(`${number(patch.waiting)} waiting`);
     this.rest.textContent = rest.map((word) => ` · ${word}`).join("");
-    this.sampled.hidden = !patch.skipped;
-    if (patch.sampled) {
-      this.sampled.classList.remove("rta-over");
+    if (patch.sampled || patch.reset) {
+      this.sampled.hidden = !patch.skipped;
       clearTimeout(this.calm);
-      this.calm = setTimeout(() => this.sampled.classList.add("rta-over"), 2000);
+      this.calm = setTimeout(() => (this.sampled.hidden = true), SAMPLED);
     }
     this.sampled.title = `${number(patch.skipped)} messages went by too fast to be drawn; the counters have them all`;
     this.setChips(counters.sources, patch.filter);
@@ -146,11 +146,13 @@ class Heading {
       }
     }
     for (const [source, count] of Object.entries(counts)) {
+      const look = this.context.looks.get(source) || { ...PLAIN_LOOK, label: source };
       let chip = this.chips.get(source);
-      if (!chip) {
-        chip = this.chip(source);
-        this.chips.set(source, chip);
-        this.sources.append(chip.node);
+      if (!chip || chip.look.label !== look.label) {
+        const next = this.chip(source, look);
+        if (chip) chip.node.replaceWith(next.node);
+        else this.sources.append(next.node);
+        this.chips.set(source, (chip = next));
       }
       chip.count.textContent = number(count);
       chip.node.setAttribute("aria-pressed", String(chosen.has(source)));
@@ -159,8 +161,7 @@ class Heading {
     this.chosen = chosen;
   }
 
-  chip(source) {
-    const look = this.context.looks.get(source) || PLAIN_LOOK;
+  chip(source, look) {
     const node = button("rta-chip", `Only ${look.label}`, look.icon, () => {
       const next = new Set(this.chosen);
       if (!next.delete(source)) next.add(source);
@@ -170,7 +171,8 @@ class Heading {
     node.removeAttribute("aria-label");
     const count = make("b", "", "0");
     node.append(make("span", "rta-chip-name", look.label), count);
-    return { node, count };
+    node.title = source;
+    return { node, count, look };
   }
 
   // A topic was chosen: show what is said about it; again, or an empty text, shows everything.

@@ -113,7 +113,7 @@ class FeedPanel {
     if (row.edited) by.append(make("span", "rta-edited", "edited"));
     by.append(time);
     body.append(by);
-    const told = row.title && row.title !== row.text;
+    const told = row.title && !row.text.startsWith(row.title);
     if (told) {
       const title = linked(row.url, row.title, "rta-headline");
       title.dir = "auto";

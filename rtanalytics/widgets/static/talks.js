@@ -15,7 +15,9 @@ class TalksPanel {
     head.append(make("h3", "", heading), note);
     const list = make("ul", "rta-talk-list");
     const empty = make("p", "rta-none");
-    this.node.append(head, empty, list);
+    const group = make("div", "rta-talk-group");
+    group.append(head, empty, list);
+    this.node.append(group);
     return { list, empty, note };
   }
 
@@ -56,6 +58,8 @@ class TalksPanel {
     head.append(make("span", "rta-gap"), left);
     const title = linked(talk.url, talk.title, "rta-talk-title");
     title.dir = "auto";
+    this.context.spoken.set(talk.title, [talk.title, ...talk.speakers].join(" ").toLowerCase());
+    title.title = [talk.title, ...talk.speakers].join("\n");
     node.append(head, title);
     if (talk.speakers.length) node.append(make("bdi", "rta-speakers", talk.speakers.join(", ")));
     const track = make("div", "rta-progress");
@@ -76,7 +80,8 @@ class TalksPanel {
     card.when.textContent = on ? `${clock.short.format(start)} – ${clock.short.format(end)}` : this.when(start, moment);
     const minutes = Math.ceil(((on ? end : start) - moment) / 60000);
     const said = minutes < 90 ? `${minutes} min` : minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : "";
-    card.left.textContent = said && (on ? `${said} left` : `in ${said}`);
+    card.left.textContent = said && on ? `${said} left` : "";
+    card.when.title = said && !on ? `in ${said}` : "";
     card.node.classList.toggle("rta-on", on);
     card.track.hidden = !on;
     card.bar.style.transform = `scaleX(${talk.progress})`;

@@ -1,5 +1,6 @@
 // The topics of the newest bin, by rank.
 
+const BINS = 10; // bars of a sparkline
 const CHANGES = { new: "new", up: "up", down: "down", same: "–" };
 
 class TrendingPanel {
@@ -18,6 +19,7 @@ class TrendingPanel {
 
   apply(patch) {
     const { clock } = this.context;
+    for (const [source, look] of Object.entries(patch.looks)) this.context.looks.set(source, look);
     const focused = this.list.contains(document.activeElement) ? document.activeElement.rtaId : null;
     this.span.textContent = patch.start ? `${clock.at(Date.parse(patch.start))} – ${clock.short.format(Date.parse(patch.end))}` : "";
     this.span.title = patch.start ? `${number(patch.messages)} messages in this interval` : "";
@@ -25,7 +27,7 @@ class TrendingPanel {
     this.empty.textContent = patch.start
       ? "Nothing stands out in this interval."
       : "No interval is complete yet; the first trends come with it.";
-    const most = Math.max(1, ...patch.topics.flatMap((topic) => topic.spark));
+    const most = Math.max(1, ...patch.topics.flatMap((topic) => topic.spark.slice(-BINS)));
     this.list.replaceChildren(...patch.topics.map((topic) => this.topic(topic, most)));
     this.earlier.hidden = patch.earlier.length === 0;
     this.earlier.replaceChildren(make("span", "rta-panel-note", "Earlier"));
@@ -100,16 +102,27 @@ class TrendingPanel {
     fact("post", number(topic.messages), `${number(topic.messages)} messages in this interval`);
     fact("people", number(topic.authors), `by ${number(topic.authors)} people`);
     facts.append(this.heard(topic.sources));
-    if (topic.talks.length === 1) fact("talk", topic.talks[0], `during ${topic.talks[0]}`);
-    else if (topic.talks.length > 1) fact("talk", `${topic.talks.length} talks`, `during ${topic.talks.join("; ")}`);
+    const talk = this.talkOf(topic);
+    if (talk) fact("talk", talk, `during ${talk}`);
     return facts;
   }
 
-  spark(values, most) {
+  // The talk that was on; where several were, the one whose title or speakers the topic names.
+  talkOf(topic) {
+    if (topic.talks.length < 2) return topic.talks[0];
+    const names = topic.terms.map((term) => term.toLowerCase().replace(/^[@#]/, ""));
+    return topic.talks.find((title) => {
+      const spoken = this.context.spoken.get(title) || title.toLowerCase();
+      return names.some((name) => spoken.includes(name));
+    });
+  }
+
+  spark(all, most) {
+    const values = all.slice(-BINS);
     const [wide, high, base] = [76, 26, 24];
     const svg = drawn("svg", { viewBox: `0 0 ${wide} ${high}`, class: "rta-spark", role: "img" });
     svg.setAttribute("aria-label", `Messages in the last ${values.length} intervals: ${values.join(", ")}`);
-    const slots = Math.max(8, values.length);
+    const slots = BINS;
     const width = wide / slots;
     values.forEach((value, i) => {
       const tall = value ? Math.max(2, (value / most) * (base - 2)) : 1;

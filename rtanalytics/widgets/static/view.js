@@ -4,6 +4,8 @@
 // begins late, or missed one, says hello and is sent everything. Until that comes it draws what it
 // gets, because the kernel may be busy with a long cell.
 
+const SILENCE = 16000; // milliseconds; an open view speaks every 5 s
+const GONE = { state: "failed", label: "no answer", detail: "the kernel has stopped or was restarted: run the cell again" };
 const PANELS = { feed: FeedPanel, trends: TrendingPanel, talks: TalksPanel };
 
 function render({ model, el }) {
@@ -14,7 +16,8 @@ function render({ model, el }) {
   const context = {
     model,
     draws,
-    looks: new Map(),
+    looks: new Map(), // how sources look
+    spoken: new Map(), // title of a talk: title and speakers in small letters
     clock: new ViewClock(model.get("timezone")),
     send: (content) => model.send(content),
   };
@@ -25,7 +28,13 @@ function render({ model, el }) {
   const main = make("div", "rta-main");
   const side = make("div", "rta-side");
   if (panels.feed) main.append(panels.feed.node);
-  for (const name of ["talks", "trends"]) if (panels[name]) side.append(panels[name].node);
+  if (panels.trends) side.append(panels.trends.node);
+  if (panels.talks) {
+    // beside others the talks are a strip above them, so that all that are on can be seen at once
+    if (draws.length > 1) inner.append(panels.talks.node);
+    else side.append(panels.talks.node);
+    panels.talks.node.classList.toggle("rta-strip", draws.length > 1);
+  }
   if (main.childElementCount) inner.append(main);
   if (side.childElementCount) inner.append(side);
   root.classList.toggle("rta-two", Boolean(main.childElementCount && side.childElementCount));
@@ -39,6 +48,10 @@ function render({ model, el }) {
   let planned = false;
   let tries = 0;
   let asking;
+  let ticked = 0;
+  let heard = performance.now();
+  let status = null;
+  let gone = false;
 
   function hello() {
     clearTimeout(asking);
@@ -63,19 +76,32 @@ function render({ model, el }) {
         complete = true; // here from the beginning
       }
     } else {
+      if (complete && message.v > have) {
+        complete = false;
+        tries = 0;
+        hello();
+      }
       return;
     }
     have = Math.max(have, message.v);
     const fresh = message.kind === "patch";
     if (message.clock) context.clock.set(message.clock);
-    if (message.status) {
-      root.dataset.state = message.status.state;
-      context.heading.setStatus(message.status);
-    }
+    if (message.status) setStatus((status = message.status));
     if (message.replay && context.heading.play) context.heading.setReplay(message.replay);
-    for (const name of draws) if (message[name]) panels[name].apply(message[name], fresh);
+    for (const name of ["feed", "talks", "trends"]) if (message[name] && panels[name]) panels[name].apply(message[name], fresh);
     if (message.feed) context.heading.setFeed(message.feed);
-    if (message.clock) tick();
+    if (message.clock && performance.now() - ticked > 400) tick();
+  }
+
+  function setStatus(next) {
+    root.dataset.state = next.state;
+    context.heading.setStatus(next);
+  }
+
+  function listen() {
+    const silent = performance.now() - heard > SILENCE && status && status.state !== "stopped";
+    if (silent !== gone && status) setStatus(silent ? GONE : status);
+    gone = silent;
   }
 
   function draw() {
@@ -94,18 +120,24 @@ function render({ model, el }) {
   }
 
   function onMessage(content) {
+    heard = performance.now();
+    if (gone) listen();
     queue.push(content);
     if (queue.length > 100) draw();
     else plan();
   }
 
   function tick() {
+    ticked = performance.now();
     context.heading.tick(context.clock);
     for (const panel of Object.values(panels)) panel.tick();
   }
 
   model.on("msg:custom", onMessage);
-  const ticking = setInterval(tick, 5000);
+  const ticking = setInterval(() => {
+    tick();
+    listen();
+  }, 5000);
   tick();
   hello();
 

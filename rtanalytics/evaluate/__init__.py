@@ -1,0 +1,57 @@
+"""Told topics against known ones: metrics, comparisons, and the score of the Numenta benchmark.
+
+The rule of what matches is in :mod:`~rtanalytics.evaluate.matching`, the figures in
+:mod:`~rtanalytics.evaluate.metrics`. Tune on some recordings and report on others: nothing here
+can know which is which.
+"""
+
+from rtanalytics.evaluate.alarms import Run, at_recall, false_runs, runs_of
+from rtanalytics.evaluate.comparing import (
+    POOLED,
+    Comparison,
+    Point,
+    Result,
+    compare,
+    compare_all,
+    default_algorithms,
+    figures,
+)
+from rtanalytics.evaluate.figure import draw, plot_delay, plot_recall, ranked
+from rtanalytics.evaluate.matching import SLACK, Alarm, Edge, Truth, alarms_of, assign
+from rtanalytics.evaluate.metrics import METRICS, Interval, Metric, Tally, intervals, judge
+from rtanalytics.evaluate.nab import PROFILES, Nab, Profile, nab_score
+
+__all__ = [
+    "METRICS",
+    "POOLED",
+    "PROFILES",
+    "SLACK",
+    "Alarm",
+    "Comparison",
+    "Edge",
+    "Interval",
+    "Metric",
+    "Nab",
+    "Point",
+    "Profile",
+    "Result",
+    "Run",
+    "Tally",
+    "Truth",
+    "alarms_of",
+    "assign",
+    "at_recall",
+    "compare",
+    "compare_all",
+    "default_algorithms",
+    "draw",
+    "false_runs",
+    "figures",
+    "intervals",
+    "judge",
+    "nab_score",
+    "plot_delay",
+    "plot_recall",
+    "ranked",
+    "runs_of",
+]

@@ -1,0 +1,284 @@
+"""Algorithms side by side, over one recording or many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+from rtanalytics.conference import own_terms
+from rtanalytics.evaluate.alarms import GAP, false_runs
+from rtanalytics.evaluate.matching import Alarm, Truth, alarms_of, assign
+from rtanalytics.evaluate.metrics import METRICS, Tally, intervals, judge
+from rtanalytics.feed import Recording
+from rtanalytics.schedule import KnownTopic
+from rtanalytics.topics import TrendBin, trends
+from rtanalytics.trending import ALGORITHMS, Algorithm, get
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["POOLED", "Comparison", "Point", "Result", "compare", "compare_all", "default_algorithms"]
+
+POOLED = "all"
+"""What stands for all recordings together where a recording's name would stand."""
+
+
+def default_algorithms() -> list[str]:
+    """The algorithms of the registry that can tell trends as they come."""
+    return [name for name, cls in ALGORITHMS.items() if cls.causal]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What a threshold gives.
+
+    Parameters
+    ----------
+    threshold : float
+        Only topics with at least this score are told.
+    recall : float
+        Share of the known topics that are found, over all recordings.
+    per_hour : float
+        False alarms an hour.
+    """
+
+    threshold: float
+    recall: float
+    per_hour: float
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """One algorithm on one recording.
+
+    Parameters
+    ----------
+    algorithm, recording : str
+        Their names.
+    bins : list of TrendBin
+        What was told.
+    truth : Truth
+        What is known.
+    tally : Tally
+        The one against the other.
+    seconds : float
+        Wall-clock time from events to trends.
+    """
+
+    algorithm: str
+    recording: str
+    bins: list[TrendBin]
+    truth: Truth
+    tally: Tally
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Every algorithm on every recording.
+
+    Parameters
+    ----------
+    results : tuple of Result
+        In the order in which they were asked for.
+    max_terms, gap : int
+        As in :func:`~rtanalytics.evaluate.judge`.
+    """
+
+    results: tuple[Result, ...]
+    max_terms: int = 3
+    gap: int = GAP
+
+    @property
+    def algorithms(self) -> list[str]:
+        """Names, in the order in which they were asked for."""
+        return list(dict.fromkeys(result.algorithm for result in self.results))
+
+    @property
+    def recordings(self) -> list[str]:
+        """Names, likewise."""
+        return list(dict.fromkeys(result.recording for result in self.results))
+
+    def of(self, algorithm: str) -> list[Result]:
+        """The results of one algorithm."""
+        return [result for result in self.results if result.algorithm == algorithm]
+
+    def pooled(self, algorithm: str) -> Tally:
+        """Its counts over all recordings."""
+        return reduce(add, (result.tally for result in self.of(algorithm)))
+
+    def curve(self, algorithm: str, points: int = 24) -> list[Point]:
+        """Recall against false alarms over thresholds, over all recordings, from high to low.
+
+        Parameters
+        ----------
+        algorithm : str
+            Its name.
+        points : int
+            Thresholds at most; they are quantiles of the scores of topics that match something.
+        """
+        import numpy as np
+
+        parts: list[tuple[list[Alarm], Truth, float]] = []
+        scores: list[float] = []
+        for result in self.of(algorithm):
+            alarms = alarms_of(result.bins, top=result.tally.top, max_terms=self.max_terms)
+            scores += [alarms[edge.alarm].score for edge in result.truth.edges(alarms)]
+            parts.append((alarms, result.truth, result.tally.hours))
+        events, hours = sum(len(truth) for _, truth, _ in parts), sum(hours for *_, hours in parts)
+        if not scores or not hours:
+            return []
+        quantiles = np.quantile(scores, np.linspace(1, 0, points), method="nearest")
+        found = []
+        for least in dict.fromkeys(quantiles.tolist()):
+            matched = false = 0
+            for alarms, truth, _ in parts:
+                loud = [alarm for alarm in alarms if alarm.score >= least]
+                matched += len(assign(truth.edges(loud)))
+                false += len(false_runs(loud, truth, self.gap))
+            found.append(Point(least, matched / events, false / hours))
+        return found
+
+    def frame(self) -> pd.DataFrame:
+        """A row for each algorithm and recording, and for all recordings together.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by ``algorithm`` and ``recording`` (:data:`POOLED` for all together); columns
+            are :data:`~rtanalytics.evaluate.METRICS`, bounds of the confidence intervals
+            (``recall_low``, ``recall_high``, …), counts, and seconds. NaN where a figure is not defined.
+        """
+        import pandas as pd
+
+        rows = [{"algorithm": a, "recording": r, **figures(t), "seconds": s} for a, r, t, s in self._rows()]
+        frame = pd.DataFrame(rows).set_index(["algorithm", "recording"])
+        return frame.drop(columns="kinds_at_90_recall").astype(float)
+
+    def _rows(self) -> Iterator[tuple[str, str, Tally, float]]:
+        for name in self.algorithms:
+            results = self.of(name)
+            for result in results:
+                yield name, result.recording, result.tally, result.seconds
+            if len(results) > 1:
+                yield name, POOLED, self.pooled(name), sum(result.seconds for result in results)
+
+
+def figures(tally: Tally) -> dict[str, Any]:
+    """Everything that can be read off a tally, None where it is not defined."""
+    bounds = intervals(tally)
+    row: dict[str, Any] = {}
+    for name, metric in METRICS.items():
+        row[name] = metric.of(tally)
+        if name in bounds:
+            interval = bounds[name]
+            row[f"{name}_low"] = interval.low if interval else None
+            row[f"{name}_high"] = interval.high if interval else None
+    return row | {
+        "top": tally.top,
+        "events": tally.events,
+        "matched": tally.matched,
+        "told": tally.told,
+        "slots": tally.slots,
+        "hours": tally.hours,
+        "false_alarms": tally.runs,
+        "false_alarms_at_90_recall": tally.runs_at_recall,
+        "kinds_at_90_recall": tally.kinds_at_recall,
+    }
+
+
+def compare_all(
+    recordings: Iterable[Recording],
+    truths: Iterable[Sequence[KnownTopic]] | None = None,
+    algorithms: Iterable[str | Algorithm] | None = None,
+    *,
+    decoys: Mapping[str, Sequence[KnownTopic]] | None = None,
+    max_terms: int = 3,
+    gap: int = GAP,
+    tell: Callable[[str, str], None] | None = None,
+    **settings: Any,
+) -> Comparison:
+    """Tell the trends of every recording with every algorithm, and judge them.
+
+    Each recording is read once.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        Of different names.
+    truths : iterable of sequences of KnownTopic, optional
+        In the order of the recordings; each recording's own ``truth`` unless given.
+    algorithms : iterable of str or Algorithm, optional
+        All that can tell trends as they come, unless given. An instance is shown under its
+        ``repr`` if its parameters are not the usual ones.
+    decoys : mapping of str to sequences of KnownTopic, optional
+        By the recording's name: bursts that are no topics.
+    max_terms : int
+        Terms of a topic that are read.
+    gap : int
+        Silent bins within a run of alarms.
+    tell : callable, optional
+        Called with the names of algorithm and recording before each pass.
+    **settings
+        Fields of :class:`~rtanalytics.topics.Settings`. The conference's own terms are taken from
+        the recording where ``own`` and ``ignore`` are not given.
+
+    Raises
+    ------
+    ValueError
+        If a recording has no truth, two have the same name, lists differ in length, or an
+        algorithm is not known or needs the future.
+    """
+    recordings = list(recordings)
+    known = [list(getattr(r, "truth", ())) for r in recordings] if truths is None else list(truths)
+    if len(known) != len(recordings):
+        raise ValueError(f"{len(known)} truths for {len(recordings)} recordings; each recording needs one")
+    names = [recording.name for recording in recordings]
+    if doubles := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            f"two recordings are named {doubles[0]!r}; rename one, so that they can be told apart"
+        )
+    chosen = [(_name(a), a) for a in (default_algorithms() if algorithms is None else algorithms)]
+    results: dict[tuple[int, int], Result] = {}
+    for column, (recording, topics) in enumerate(zip(recordings, known, strict=True)):
+        if not topics:
+            raise ValueError(f"nothing is known of what {recording.name!r} talked about; give it a truth")
+        truth, events = Truth(topics), list(recording)
+        own = _own(recording) | settings
+        fooled = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
+        for row, (name, algorithm) in enumerate(chosen):
+            if tell is not None:
+                tell(name, recording.name)
+            began = time.perf_counter()
+            bins = list(trends(events, algorithm=algorithm, **own))
+            seconds = time.perf_counter() - began
+            tally = judge(bins, truth, decoys=fooled, top=own.get("top", 10), max_terms=max_terms, gap=gap)
+            results[row, column] = Result(name, recording.name, bins, truth, tally, seconds)
+    return Comparison(tuple(results[key] for key in sorted(results)), max_terms, gap)
+
+
+def compare(
+    recordings: Iterable[Recording],
+    truths: Iterable[Sequence[KnownTopic]] | None = None,
+    algorithms: Iterable[str | Algorithm] | None = None,
+    **settings: Any,
+) -> pd.DataFrame:
+    """The frame of :func:`compare_all`, which takes the same parameters."""
+    return compare_all(recordings, truths, algorithms, **settings).frame()
+
+
+def _name(algorithm: str | Algorithm) -> str:
+    made = get(algorithm)
+    return made.name if made.get_params() == type(made)().get_params() else repr(made)
+
+
+def _own(recording: Recording) -> dict[str, Any]:
+    """What the recording says of itself."""
+    meta = getattr(recording, "meta", None)
+    if meta is None:
+        return {}
+    return {"own": own_terms(meta.hashtags, meta.accounts), "ignore": frozenset(meta.ignore)}

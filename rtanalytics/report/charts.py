@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from math import ceil, log10
 
-from rtanalytics.report.recap import Day, Place, Recap, Topic
+from rtanalytics.report.facts import Day, Place, Recap, Topic
 
 __all__ = ["Bars", "DayChart", "Overview", "day_chart", "fit", "overview", "spark", "width_of"]
 
@@ -22,6 +22,7 @@ WIDTH = 1080
 """Of every chart, in the units that texts are measured in; charts scale, they do not reflow."""
 _LEFT, _RIGHT = 44, 12
 _STEPS = [timedelta(minutes=m) for m in (10, 15, 30, 60, 120, 180, 360, 720, 1440, 10080)]
+_ROWS = 4
 _SLOTS = 7
 """Colours for kinds of source; the last one is for all the rest."""
 
@@ -83,6 +84,7 @@ class Overview:
     flags: tuple[Flag, ...]
     talks: tuple[Box, ...]
     step: timedelta
+    outside: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,7 @@ class DayChart:
     base: float
     foot: float
     more: int
+    outside: int
     step: timedelta
 
 
@@ -111,83 +114,106 @@ def slots(recap: Recap) -> dict[str, int]:
 
 def overview(recap: Recap, most: int = 7) -> Overview:
     """The chart of the whole time."""
-    first = _midnight(recap.first)
-    span = recap.last - first + timedelta(minutes=1)
-    step = next((s for s in _STEPS if span / s <= 200), _STEPS[-1])
-    start = first + (recap.first - first) // step * step
-    end = start + ceil((recap.last - start + timedelta(microseconds=1)) / step) * step
-    x = _scale(start, end)
-    rows = 4
-    top, base = 20 + 20 * rows, 20 + 20 * rows + 170
-    bars, lines, highest = _bars(recap.moments, slots(recap), start, step, x, top, base)
-    flags = _flags(recap.best[:most], x, rows, base, highest, start, step)
-    days = []
+    first, end = _busy(recap)
+    step = next((s for s in _STEPS if (end - first) / s <= 200), _STEPS[-1])
+    start = first
+    x = _Scale(start, end)
+    placed = _places(recap.best[:most], x)
+    top = 20 + 20 * max((row + 1 for _, row, _, _ in placed), default=0)
+    base = top + 170
+    bars, lines, highest = _bars(recap.moments, slots(recap), start, end, step, top, base)
+    flags = [
+        Flag(
+            topic=topic,
+            x=x(_middle(topic)),
+            top=8 + 20 * row,
+            foot=highest.get((_middle(topic) - start) // step, base) - 3,
+            text=text,
+            anchor=anchor,
+        )
+        for topic, row, text, anchor in placed
+    ]
+    days: list[Tick] = []
     day = first
     every = max(1, ceil((end - start) / timedelta(days=16)))
     while day < end:
-        if day >= start or (start - day) < timedelta(hours=12):
-            at = max(x(day), _LEFT)
-            days.append(Tick(at, f"{day:%a} {day.day} {day:%b}" if len(days) % every == 0 else ""))
+        told = len(days) % every == 0 and x(day) < WIDTH - 70
+        days.append(Tick(x(day), f"{day:%a} {day.day} {day:%b}" if told else ""))
         day = _midnight(day + timedelta(hours=36))
     talks = tuple(
         Box(x(e.place.start), base + 4, max(x(e.place.end) - x(e.place.start), 1.5), 7, "", 0, place=e.place)
         for e in recap.echoes
         if start <= e.place.start and e.place.end <= end
     )
-    return Overview(base + 40, top, base, bars, tuple(days), lines, tuple(flags), talks, step)
+    outside = sum(not start <= at < end for at, _ in recap.moments)
+    return Overview(base + 40, top, base, bars, tuple(days), lines, tuple(flags), talks, step, outside)
 
 
-def _flags(
-    topics: Sequence[Topic],
-    x: _Scale,
-    rows: int,
-    base: float,
-    highest: dict[int, float],
-    start: datetime,
-    step: timedelta,
-) -> list[Flag]:
-    """Labels over the peaks, in as many rows as there is room for; what finds none is left out."""
-    taken: list[list[tuple[float, float]]] = [[] for _ in range(rows)]
+def _busy(recap: Recap) -> tuple[datetime, datetime]:
+    """From the midnight before nearly all messages, topics and talks to the one after.
+
+    What was said in the weeks before and after is one message in twenty-five at most, and would leave
+    the conference itself no room.
+    """
+    few = len(recap.moments) // 50
+    times = recap.moments[few : len(recap.moments) - few]
+    topics, places = (
+        recap.topics,
+        [e.place for e in recap.echoes if recap.first <= e.place.start < recap.last],
+    )
+    first = min([times[0][0], *(t.start for t in topics), *(p.start for p in places)])
+    last = max([times[-1][0], *(t.peak_end for t in topics), *(p.end for p in places)])
+    end = _midnight(last)
+    return _midnight(first), end if end == last else _midnight(end + timedelta(hours=36))
+
+
+def _middle(topic: Topic) -> datetime:
+    return topic.peak + (topic.peak_end - topic.peak) / 2
+
+
+def _places(topics: Sequence[Topic], x: _Scale) -> list[tuple[Topic, int, str, str]]:
+    """Row, text and anchor of a label over each peak; what finds no room is left out."""
+    labels: list[tuple[float, float, int]] = []
     lines: list[tuple[float, int]] = []
-    flags = []
+    placed = []
     for topic in topics:
-        at = x(topic.peak + (topic.peak_end - topic.peak) / 2)
+        at = x(_middle(topic))
         text = fit(topic.label, 150, 12)
-        width = width_of(text, 12) + 8
-        for row in range(rows):
-            for anchor, left in (("start", at + 4), ("end", at - 4 - width)):
-                free = all(left > b or left + width < a for a, b in taken[row])
-                # a label must not stand on the line of one above it, nor a line cross a label
-                free = free and not any(left - 3 < line < left + width + 3 and r < row for line, r in lines)
-                free = free and not any(a - 3 < at < b + 3 for below in taken[row + 1 :] for a, b in below)
-                if free and left > 0 and left + width < WIDTH:
-                    taken[row].append((left, left + width))
-                    lines.append((at, row))
-                    foot = highest.get((topic.peak - start) // step, base)
-                    tx = at + 5 if anchor == "start" else at - 5
-                    flags.append(Flag(topic, at, 8 + 20 * row, foot - 3, text, anchor))
-                    break
-            else:
-                continue
-            break
-    return flags
+        width = 1.1 * width_of(text, 12) + 6
+        for row, anchor in ((row, anchor) for row in range(_ROWS) for anchor in ("start", "end")):
+            left = at + 5 if anchor == "start" else at - 5 - width
+            right = left + width
+            # neither two labels in one place, nor a line through a label under its own
+            clear = (
+                left > _LEFT
+                and right < WIDTH
+                and not any(a < right and left < b and r == row for a, b, r in labels)
+                and not any(left - 4 < line < right + 4 and r <= row for line, r in lines)
+                and not any(a - 4 < at < b + 4 and r >= row for a, b, r in labels)
+            )
+            if clear:
+                labels.append((left, right, row))
+                lines.append((at, row))
+                placed.append((topic, row, text, anchor))
+                break
+    return placed
 
 
 def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
     """The chart of a day."""
     start, end = _window(day, recap)
-    x = _scale(start, end)
+    x = _Scale(start, end)
     topics, rows = _lanes(day.topics, x)
     top = 14 + 22 * rows
     base = top + 92
     step = next(s for s in _STEPS if (end - start) / s <= 110)
-    bars, lines, _ = _bars(day.times, slots(recap), start, step, x, top, base)
+    bars, lines, _ = _bars(day.times, slots(recap), start, end, step, top, base)
     hours = []
     hour = start
     every = 1 if (end - start) <= timedelta(hours=16) else 2
     while hour <= end:
         if hour.hour % every == 0:
-            hours.append(Tick(x(hour), f"{hour:%H:%M}"))
+            hours.append(Tick(x(hour), f"{hour:%H:%M}" if x(hour) < WIDTH - _RIGHT - 8 else ""))
         hour += timedelta(hours=1)
     names = list(dict.fromkeys(p.room for p in day.places if not p.pause))
     lane = {name: base + 24 + 24 * n for n, name in enumerate(names[:rooms])}
@@ -201,7 +227,7 @@ def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
             text = place.title if width_of(place.title, 10) < right - left - 4 else ""
             pauses.append(Box(left, top, right - left, foot - top, text, (left + right) / 2, place=place))
         elif place.room in lane:
-            text = fit(place.title, right - left - 10, 11)
+            text = _short(place, right - left - 12)
             talks.append(Box(left, lane[place.room], right - left - 2, 21, text, left + 5, place=place))
     return DayChart(
         height=foot + 8,
@@ -216,6 +242,7 @@ def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
         base=base,
         foot=foot,
         more=max(len(names) - rooms, 0),
+        outside=sum(not start <= at < end for at, _ in day.times),
         step=step,
     )
 
@@ -243,21 +270,34 @@ def spark(topic: Topic, width: float = 260, height: float = 44) -> tuple[tuple[s
 
 
 def _window(day: Day, recap: Recap) -> tuple[datetime, datetime]:
-    """Whole hours with the talks, the topics and 96 of 100 messages of a day in them."""
+    """Whole hours, with the talks and topics of a day in them; without talks, nearly all messages."""
     zone = recap.zone
     start = datetime.combine(day.date, time(), zone)
     end = datetime.combine(day.date + timedelta(days=1), time(), zone)
-    times = [at for at, _ in day.times]
-    marks = [times[len(times) // 50], times[-1 - len(times) // 50]] if times else []
-    marks += [p.start for p in day.places] + [t.start for t in day.topics]
-    late = [p.end for p in day.places] + [t.end for t in day.topics] + marks
-    if not marks:
-        return start, end
-    first = max(min(marks).replace(minute=0, second=0, microsecond=0), start)
-    last = min(max(late), end)
-    whole = last.replace(minute=0, second=0, microsecond=0)
-    last = whole if whole == last else whole + timedelta(hours=1)
-    return first, max(min(last, end), first + timedelta(hours=4))
+    talks = [place for place in day.places if not place.pause]
+    few = len(day.times) // 40
+    times = [at for at, _ in day.times][few : len(day.times) - few]
+    first = [p.start for p in talks] + [t.start for t in day.topics]
+    last = [p.end for p in talks] + [t.end for t in day.topics]
+    if talks:
+        first, last = [min(first) - timedelta(minutes=30)], [max(last) + timedelta(minutes=30)]
+    elif times:
+        first, last = [*first, times[0]], [*last, times[-1]]
+    left = max(min(first, default=start).replace(minute=0, second=0, microsecond=0), start)
+    right = max(last, default=end)
+    whole = right.replace(minute=0, second=0, microsecond=0)
+    right = min(whole if whole == right else whole + timedelta(hours=1), end)
+    return left, max(right, left + timedelta(hours=4))
+
+
+def _short(place: Place, width: float) -> str:
+    """What of a talk has room: its title, the names of who speaks, or the beginning of its title."""
+    if width_of(place.title, 11) > width and place.speakers:
+        families = ", ".join(name.split()[-1] for name in place.speakers.split(", "))
+        for names in (place.speakers, families):
+            if width_of(names, 11) <= width:
+                return names
+    return fit(place.title, width, 11)
 
 
 def _lanes(topics: Sequence[Topic], x: _Scale) -> tuple[tuple[Box, ...], int]:
@@ -289,21 +329,18 @@ class _Scale:
         return round(_LEFT + (at - self.start).total_seconds() * self.each, 1)
 
 
-def _scale(start: datetime, end: datetime) -> _Scale:
-    return _Scale(start, end)
-
-
 def _bars(
     moments: Iterable[tuple[datetime, str]],
     slot: dict[str, int],
     start: datetime,
+    end: datetime,
     step: timedelta,
-    x: _Scale,
     top: float,
     base: float,
 ) -> tuple[tuple[Bars, ...], tuple[Tick, ...], dict[int, float]]:
     """Stacked bars, the lines to read them by, and how high each bar reaches."""
-    counts = Counter((slot[name], (at - start) // step) for at, name in moments if at >= start)
+    x = _Scale(start, end)
+    counts = Counter((slot[name], (at - start) // step) for at, name in moments if start <= at < end)
     names = {slot[name]: name for name in reversed(slot)}
     totals: Counter[int] = Counter()
     for (_, bin), count in counts.items():
@@ -319,9 +356,7 @@ def _bars(
             height = counts[number, bin] * tall
             y = stack.get(bin, base) - height
             stack[bin] = y
-            left = x(start + bin * step)
-            if left < WIDTH - _RIGHT - 1:
-                path.append(_bar(left, y, wide - min(1, wide / 4), height))
+            path.append(_bar(x(start + bin * step), y, wide - min(1, wide / 4), height))
         bars.append(Bars(names[number], number, "".join(path)))
     return tuple(bars), tuple(Tick(base - n * tall, f"{n:,}") for n in _round_numbers(most)), stack
 

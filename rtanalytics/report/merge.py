@@ -85,8 +85,10 @@ class Merged:
         return next((member.talk for member in told if member.talk), None)
 
     def takes(self, new: Member) -> bool:
-        """True if a trend belongs to it: compared with its strongest and its newest, so that topics
-        do not grow into one another link by link.
+        """True if a trend belongs to it.
+
+        It is compared with the strongest and the newest, so that topics do not grow into one
+        another link by link.
         """
         if new.trend.bin_end - self.start > _LONGEST:
             return False

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from rtanalytics import __version__
 from rtanalytics.report.charts import day_chart, overview, slots, spark
-from rtanalytics.report.recap import Recap
+from rtanalytics.report.facts import Recap
 from rtanalytics.trending import get
 
-__all__ = ["day_name", "how", "page", "span", "duration"]
+__all__ = ["day_name", "duration", "how", "page", "span"]
 
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = "January February March April May June July August September October November December".split()

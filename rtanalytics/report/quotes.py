@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import log1p
@@ -105,6 +105,7 @@ def chosen(
     reposts: Mapping[str, int],
     examples: Collection[str] = (),
     used: Collection[str] = (),
+    dull: Callable[[frozenset[str]], bool] = lambda _: False,
 ) -> list[Said]:
     """The messages to quote, in order of time.
 
@@ -122,6 +123,8 @@ def chosen(
         Ids of messages that the trends name; they are preferred.
     used : collection of str
         Ids of messages that have been quoted elsewhere; they come last.
+    dull : callable, optional
+        Takes the keys of a message; True for what says no more than the page says anyway.
     """
 
     def merit(one: Said) -> float:
@@ -129,7 +132,7 @@ def chosen(
         worth = 2.0 * min(len(one.keys & frozenset(hits)), 3) + 1.5 * log1p(reposts.get(event.id, 0))
         worth += 1.5 * (event.id in examples) + (1.5 if 50 <= len(event.body) <= 260 else 0)
         worth += any(mark in event.body for mark in _QUOTED)
-        worth -= 3 * (words < 6) + 4 * (event.id in used)
+        worth -= 3 * (words < 6) + 4 * (event.id in used) + 3 * dull(one.keys)
         worth -= 0.5 * max(event.body.count("#") + event.body.count("http") - 3, 0)
         return worth
 

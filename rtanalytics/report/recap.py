@@ -1,229 +1,24 @@
-"""What a report says, as plain values: everything is counted and chosen here, nothing is drawn."""
+"""Counting and choosing: everything that a report says is decided here, nothing is drawn."""
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rtanalytics.event import Event, is_web_url
+from rtanalytics.report.facts import Echo, Place, Recap, Topic
 from rtanalytics.report.merge import Merged, merged, strongest
-from rtanalytics.report.quotes import Quote, chosen, family, is_repost, person_key, quote, shown_name
+from rtanalytics.report.quotes import chosen, family, is_repost, person_key, quote
+from rtanalytics.report.tables import days, floor, is_bot, known, persons, sources
 from rtanalytics.report.talks import Names, Stage, stage_of
-from rtanalytics.report.words import Said, clean, keyed, keys_of, needle, says
+from rtanalytics.report.words import Said, clean, keyed, keys_of, needle, says, telling
 from rtanalytics.schedule import KnownTopic, Schedule, Talk
 from rtanalytics.terms import fold
 from rtanalytics.topics import Settings, Trend, TrendBin
 
-__all__ = ["Day", "Echo", "Known", "Person", "Place", "Recap", "Source", "Topic", "gather"]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A talk as it is printed; ``number`` is its place in the programme, 0 for a break."""
-
-    number: int
-    title: str
-    speakers: str
-    room: str
-    kind: str
-    start: datetime
-    end: datetime
-    url: str
-
-    @property
-    def pause(self) -> bool:
-        """True for a break, which is no talk."""
-        return self.number == 0
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """A topic with its evidence.
-
-    Parameters
-    ----------
-    number : int
-        Its place in the report, from 1.
-    label, terms : str, tuple of str
-        What to call it, and its other terms.
-    start, end : datetime
-        From its first to its last bin, in the venue's zone.
-    peak, peak_end : datetime
-        Its strongest bin.
-    observed, expected : int, float
-        Count of its most telling term in that bin, and what the algorithm expected.
-    messages, people : int
-        That say any of its terms in the bins in which it trended.
-    families : tuple of (str, int)
-        Messages by kind of source, most first.
-    about : Place, optional
-        The talk that it names.
-    during : tuple of Place
-        What else was on at its peak.
-    quotes : tuple of Quote
-        By different people.
-    course : tuple of (datetime, int)
-        Start and messages of short bins from an hour before to two hours after.
-    step : timedelta
-        Their width.
-    """
-
-    number: int
-    label: str
-    terms: tuple[str, ...]
-    start: datetime
-    end: datetime
-    peak: datetime
-    peak_end: datetime
-    observed: int
-    expected: float
-    score: float
-    messages: int
-    people: int
-    families: tuple[tuple[str, int], ...]
-    about: Place | None
-    during: tuple[Place, ...]
-    quotes: tuple[Quote, ...]
-    course: tuple[tuple[datetime, int], ...]
-    step: timedelta
-
-    @property
-    def times(self) -> int | None:
-        """How many times more than expected, if the expectation is more than next to nothing."""
-        return round(self.observed / self.expected) if self.expected >= 0.5 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Echo:
-    """A talk and what was said of it: messages while it was on, in the day after, and by how many."""
-
-    place: Place
-    during: int
-    after: int
-    people: int
-    quote: Quote | None
-    topics: tuple[int, ...]
-
-    @property
-    def total(self) -> int:
-        """Messages about it."""
-        return self.during + self.after
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who wrote: messages, how often others addressed or passed them on, and where."""
-
-    name: str
-    handle: str
-    url: str
-    source: str
-    messages: int
-    named: int
-    reposted: int
-    bot: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A source: what it gave, and when it gave most (an hour in the venue's zone)."""
-
-    name: str
-    family: str
-    messages: int
-    people: int
-    share: float
-    first: datetime
-    last: datetime
-    busiest: datetime
-    busiest_messages: int
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A known topic, and the first trend that names it, if one does."""
-
-    label: str
-    start: datetime
-    end: datetime
-    found: str
-    at: datetime | None
-    rank: int
-
-
-@dataclass(frozen=True, slots=True)
-class Day:
-    """A day that is told: its topics, its programme, and the messages of it by time and kind."""
-
-    date: date
-    messages: int
-    people: int
-    topics: tuple[Topic, ...]
-    places: tuple[Place, ...]
-    times: tuple[tuple[datetime, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Recap:
-    """All that a report says.
-
-    Parameters
-    ----------
-    title, zone_name : str
-        The conference, and the zone that all times are in.
-    first, last : datetime
-        Of the messages.
-    messages, people, bots : int
-        Authors that the platform marks as bots are not people.
-    families : tuple of (str, int)
-        Kinds of source by messages, most first.
-    loudest : (datetime, datetime, int, tuple of Place)
-        The busiest half hour, its messages, and what was on.
-    moments : tuple of (datetime, str)
-        Time and kind of source of every message, in order.
-    settings : Settings, optional
-        How the trends were told.
-    late : int
-        Messages that came after their bin had been told.
-    """
-
-    title: str
-    zone_name: str
-    zone: tzinfo
-    first: datetime
-    last: datetime
-    messages: int
-    people: int
-    bots: int
-    reposts: int
-    talks: int
-    families: tuple[tuple[str, int], ...]
-    sources: tuple[Source, ...]
-    persons: tuple[Person, ...]
-    topics: tuple[Topic, ...]
-    told: int
-    days: tuple[Day, ...]
-    echoes: tuple[Echo, ...]
-    known: tuple[Known, ...]
-    loudest: tuple[datetime, datetime, int, tuple[Place, ...]]
-    moments: tuple[tuple[datetime, str], ...]
-    settings: Settings | None
-    bins: int
-    late: int
-    own_programme: bool
-
-    @property
-    def hours(self) -> int:
-        """Hours from the first message to the last, begun ones counted."""
-        return -int(-(self.last - self.first).total_seconds() // 3600) or 1
-
-    @property
-    def best(self) -> tuple[Topic, ...]:
-        """The topics, the strongest first."""
-        return tuple(sorted(self.topics, key=lambda topic: -topic.score))
+__all__ = ["gather"]
 
 
 def gather(
@@ -285,8 +80,8 @@ def gather(
         book.topic(number, topic) for number, topic in enumerate(strongest(every, stage, topics), 1)
     )
     echoes = tuple(book.echo(names, entries) for names in stage)
-    humans = {key for one in said if (key := person_key(one.event)) and not _bot(one.event)}
-    machines = {key for one in said if (key := person_key(one.event)) and _bot(one.event)}
+    humans = {key for one in said if (key := person_key(one.event)) and not is_bot(one.event)}
+    machines = {key for one in said if (key := person_key(one.event)) and is_bot(one.event)}
     moments = tuple((e.said_at.astimezone(zone), family(e.source)) for e in kept)
     return Recap(
         title=clean(title, 120) or "A conference",
@@ -300,13 +95,13 @@ def gather(
         reposts=sum(is_repost(one.event) for one in said),
         talks=len(stage.talks),
         families=tuple(Counter(name for _, name in moments).most_common()),
-        sources=tuple(_sources(said, zone)),
-        persons=tuple(_persons(said, people, book.reposts)),
+        sources=tuple(sources(said, zone)),
+        persons=tuple(persons(said, people, book.reposts)),
         topics=entries,
         told=len(every),
-        days=tuple(_days(said, moments, entries, book)),
+        days=tuple(days(said, moments, entries, book.places.values())),
         echoes=echoes,
-        known=tuple(_known(truth, told, zone)),
+        known=tuple(known(truth, told, zone)),
         loudest=book.loudest(),
         moments=moments,
         settings=settings,
@@ -350,9 +145,18 @@ class _Book:
     def topic(self, number: int, topic: Merged) -> Topic:
         of = self._messages(topic.trends)
         peak = topic.peak
-        hits = keys_of(*(trend.label for trend in topic.trends)) | keys_of(*peak.terms[:3])
+        shown = [*(trend.label for trend in topic.trends), *peak.terms[:3]]
+        hits = frozenset(key for term in shown for key in telling(term) or keys_of(term))
         examples = frozenset(id for trend in topic.trends for id in trend.examples)
-        best = chosen(of, hits, self.quotes, reposts=self.reposts, examples=examples, used=self.used)
+        best = chosen(
+            of,
+            hits,
+            self.quotes,
+            reposts=self.reposts,
+            examples=examples,
+            used=self.used,
+            dull=topic.talk.title_in if topic.talk else lambda _: False,
+        )
         self.used.update(one.event.id for one in best)
         about = self.places[topic.talk.talk.id] if topic.talk else None
         terms = [clean(term, 60) for term in topic.shown()]
@@ -403,11 +207,13 @@ class _Book:
         during, after = self.stage.echo(names)
         both = during + after
         place = self.places[names.talk.id]
-        hits = names.families | names.title
+        hits = names.families
         settled = {
             one.event.id for one in both if one.event.said_at > names.talk.start + timedelta(minutes=10)
         }
-        best = chosen(both, hits, 1, reposts=self.reposts, examples=settled, used=self.used)
+        best = chosen(
+            both, hits, 1, reposts=self.reposts, examples=settled, used=self.used, dull=names.title_in
+        )
         self.used.update(one.event.id for one in best)
         return Echo(
             place=place,
@@ -420,7 +226,7 @@ class _Book:
 
     def loudest(self) -> tuple[datetime, datetime, int, tuple[Place, ...]]:
         half = timedelta(minutes=30)
-        counts = Counter(_floor(at, half) for at in self.stage.times)
+        counts = Counter(floor(at, half) for at in self.stage.times)
         start, messages = max(counts.items(), key=lambda item: (item[1], -item[0].timestamp()))
         end = start + half
         return start.astimezone(self.zone), end.astimezone(self.zone), messages, tuple(self.on(start, end))
@@ -431,101 +237,3 @@ def _zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"timezone {name!r} is unknown; give an IANA name such as Europe/Berlin") from None
-
-
-def _bot(event: Event) -> bool:
-    return bool(event.author and event.author.bot)
-
-
-def _floor(at: datetime, step: timedelta) -> datetime:
-    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % step
-
-
-def _sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
-    by: dict[str, list[Event]] = defaultdict(list)
-    for one in said:
-        by[one.event.source].append(one.event)
-    for name, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0])):
-        hours = Counter(_floor(e.said_at.astimezone(zone), timedelta(hours=1)) for e in events)
-        busiest, count = max(hours.items(), key=lambda item: (item[1], -item[0].timestamp()))
-        yield Source(
-            name=clean(name, 60) or "?",
-            family=family(name),
-            messages=len(events),
-            people=len({person_key(e) for e in events} - {None}),
-            share=len(events) / len(said),
-            first=events[0].said_at.astimezone(zone),
-            last=events[-1].said_at.astimezone(zone),
-            busiest=busiest,
-            busiest_messages=count,
-        )
-
-
-def _persons(said: Sequence[Said], most: int, reposts: Counter[str]) -> Iterable[Person]:
-    by: dict[tuple[str, str], list[Event]] = defaultdict(list)
-    named: Counter[str] = Counter()
-    for one in said:
-        key = person_key(one.event)
-        if key is not None:
-            by[key].append(one.event)
-        own = f"@{fold(one.event.handle)}"
-        named.update(word for word in one.keys if word[:1] == "@" and word != own)
-    for _, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))[:most]:
-        last = events[-1]
-        name, handle = shown_name(last)
-        url = last.author.url if last.author else None
-        yield Person(
-            name=name,
-            handle=handle,
-            url=url if url and is_web_url(url) else "",
-            source=", ".join(dict.fromkeys(family(e.source) for e in events)),
-            messages=len(events),
-            named=named[f"@{fold(last.handle)}"],
-            reposted=sum(reposts.get(e.id, 0) for e in events),
-            bot=_bot(last),
-        )
-
-
-def _days(
-    said: Sequence[Said], moments: Sequence[tuple[datetime, str]], topics: Sequence[Topic], book: _Book
-) -> Iterable[Day]:
-    """The days that have a topic or a talk; the busiest one if there is no such day."""
-    by: dict[date, list[int]] = defaultdict(list)
-    for number, (at, _) in enumerate(moments):
-        by[at.date()].append(number)
-    places = [place for place in book.places.values() if not place.pause]
-    told = {topic.start.date() for topic in topics} | {p.start.date() for p in places if p.start.date() in by}
-    for day in sorted(told) or [max(by, key=lambda day: len(by[day]))]:
-        of = by.get(day, [])
-        yield Day(
-            date=day,
-            messages=len(of),
-            people=len({person_key(said[n].event) for n in of} - {None}),
-            topics=tuple(topic for topic in topics if topic.start.date() == day),
-            places=tuple(p for p in book.places.values() if p.start.date() == day),
-            times=tuple(moments[n] for n in of),
-        )
-
-
-def _known(truth: Sequence[KnownTopic], bins: Sequence[TrendBin], zone: tzinfo) -> Iterable[Known]:
-    """A known topic is found if a trend from its time, or up to an hour later, has a keyword of it."""
-    for topic in sorted(truth, key=lambda t: (t.start, t.end)):
-        wanted = [keys for word in topic.keywords if (keys := keys_of(word))]
-        found = next(
-            (
-                trend
-                for bin in bins
-                if bin.start < topic.end + timedelta(hours=1) and topic.start < bin.end
-                for trend in bin.trends
-                if any(keys <= keys_of(term) for keys in wanted for term in trend.terms)
-            ),
-            None,
-        )
-        yield Known(
-            label=clean(topic.label, 120),
-            start=topic.start.astimezone(zone),
-            end=topic.end.astimezone(zone),
-            found=clean(found.label, 60) if found else "",
-            at=found.bin_start.astimezone(zone) if found else None,
-            rank=found.rank if found else 0,
-        )

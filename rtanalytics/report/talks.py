@@ -20,6 +20,9 @@ _BEFORE = timedelta(minutes=15)
 _TELLING = 3
 """Terms of a trend, from the most telling, that may name a talk."""
 _MOST = 0.5
+"""Share of a trend's messages that must name a talk for the trend to be about it."""
+_TITLE = 0.75
+"""Share of a title's telling words that name the talk."""
 _RARE = 0.01
 """A single word of a title names the talk if no more than this share of all messages says it."""
 _PAUSES = frozenset("break coffee lunch registration social dinner party other".split())
@@ -44,7 +47,7 @@ class Names:
     needles : tuple of Needle
         Speakers' full names, and keywords that are known from elsewhere.
     title : frozenset of str
-        Keys of the telling words of its title; two of them name it.
+        Keys of the telling words of its title; three of four name it.
     rare : frozenset of str
         Those of which one is enough.
     """
@@ -64,7 +67,12 @@ class Names:
 
     def named_in(self, keys: frozenset[str]) -> bool:
         """True if these words name the talk or its speakers."""
-        return bool(self.speaker_in(keys) or self.rare & keys or len(self.title & keys) > 1)
+        return bool(self.speaker_in(keys) or self.rare & keys or self.title_in(keys))
+
+    def title_in(self, keys: frozenset[str]) -> bool:
+        """True if these words are those of its title, but for a few."""
+        both = len(self.title & keys)
+        return both > 1 and both >= _TITLE * len(self.title)
 
     def named_by(self, said: Said) -> bool:
         """True if the message is about the talk."""

@@ -165,10 +165,9 @@ _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 
 def says(said: Said, needles: Collection[Needle]) -> bool:
     """True if the message says any of the terms."""
-    for keys, text in needles:
-        if (keys and keys <= said.keys) or (text and text in fold(said.event.body)):
-            return True
-    return False
+    return any(
+        (keys and keys <= said.keys) or (text and text in fold(said.event.body)) for keys, text in needles
+    )
 
 
 def keys_of(*texts: str) -> frozenset[str]:

@@ -1,0 +1,261 @@
+"""Pictures for notebooks, drawn by matplotlib: each function takes ``ax`` and returns it.
+
+Without an ``ax`` a figure of its own is made that pyplot does not know: it is shown as the last
+value of a cell (``volume(events).figure``), and gone when nobody holds it any more.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from rtanalytics.event import Event
+from rtanalytics.schedule import Schedule
+from rtanalytics.topics import Trend, TrendBin
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+__all__ = ["course", "trends_timeline", "volume"]
+
+_COLOURS = ("#3b74c4", "#e39a3b", "#4b9d7f", "#b45ba0", "#8a6bd1", "#c9544e")
+_REST = "#8c939b"
+_ACCENT = "#b3402a"
+_STEPS = [timedelta(minutes=m) for m in (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10080)]
+
+
+def volume(
+    events: Iterable[Event] | pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    by: str | None = "source",
+    step: timedelta | None = None,
+    schedule: Schedule | None = None,
+    zone: tzinfo = UTC,
+) -> Axes:
+    """Messages over time, stacked.
+
+    Parameters
+    ----------
+    events : iterable of Event, or pandas.DataFrame
+        A frame has the column ``created_at`` and, if ``by`` is given, that one.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    by : {'source', 'type', 'lang', 'channel'} or None
+        What is stacked; the six largest have a colour, all others share grey. A source counts up
+        to its first colon.
+    step : timedelta, optional
+        Width of a bar; one that gives at most 150 bars unless given.
+    schedule : Schedule, optional
+        Talks, as marks under the bars.
+    zone : tzinfo
+        Of the axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If ``step`` is not above 0, or a frame lacks a column.
+
+    Examples
+    --------
+    >>> said = [Event(id=f"irc:x:{n}", source="irc", created_at=datetime(2026, 5, 15, 9, n, tzinfo=UTC))
+    ...         for n in range(60)]
+    >>> volume(said, step=timedelta(minutes=20)).get_ylabel()
+    'messages in 20 min'
+    """
+    moments = sorted(_moments(events, by), key=lambda moment: moment[0])
+    ax = _axes(ax)
+    if not moments:
+        return _nothing(ax, "no messages")
+    span = moments[-1][0] - moments[0][0]
+    if step is None:
+        step = next((s for s in _STEPS if span / s <= 150), _STEPS[-1])
+    if step <= timedelta(0):
+        raise ValueError(f"step is {step}; a bar has a width above 0")
+    start = _floor(moments[0][0], step)
+    bins = (moments[-1][0] - start) // step + 1
+    ranked = [name for name, _ in Counter(name for _, name in moments).most_common()]
+    shown = ranked if len(ranked) <= len(_COLOURS) else ranked[: len(_COLOURS)]
+    heights: dict[str, list[int]] = {name: [0] * bins for name in shown}
+    rest = [0] * bins
+    for at, name in moments:
+        heights.get(name, rest)[(at - start) // step] += 1
+    lefts = [_number((start + n * step).astimezone(zone)) for n in range(bins)]
+    wide = step / timedelta(days=1)
+    base = [0] * bins
+    stacks = [(name, heights[name], colour) for name, colour in zip(shown, _COLOURS, strict=False)]
+    if any(rest):
+        stacks.append((f"{len(ranked) - len(shown)} others", rest, _REST))
+    for name, counts, colour in stacks:
+        label = plain(name) if len(stacks) > 1 else "_messages"
+        ax.bar(lefts, counts, wide * 0.94, base, align="edge", color=colour, label=label)
+        base = [under + count for under, count in zip(base, counts, strict=True)]
+    for talk in schedule or ():
+        if start <= talk.start < start + bins * step:
+            left = _number(talk.start.astimezone(zone))
+            length = (talk.end - talk.start) / timedelta(days=1)
+            ax.bar([left], [0.02 * max(base)], length, [-0.035 * max(base)], align="edge", color=_REST)
+    if len(stacks) > 1:
+        ax.legend(frameon=False, ncols=min(len(stacks), 7), loc="lower left", bbox_to_anchor=(0, 1))
+    minutes = round(step / timedelta(minutes=1))
+    ax.set_ylabel(f"messages in {minutes} min" if minutes < 120 else f"messages in {minutes // 60} h")
+    ax.grid(axis="y", alpha=0.25)
+    return _dated(ax, zone)
+
+
+def trends_timeline(
+    bins: Iterable[TrendBin], ax: Axes | None = None, *, top: int = 20, zone: tzinfo = UTC
+) -> Axes:
+    """When which topic trended: a row a label, a bar a bin, the darker the more people said it.
+
+    Parameters
+    ----------
+    bins : iterable of TrendBin
+        In any order.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    top : int
+        How many labels, those of the highest scores, in order of their first bin.
+    zone : tzinfo
+        Of the axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If ``top`` is below 1.
+    """
+    if top < 1:
+        raise ValueError(f"top is {top}; draw at least one topic")
+    rows: dict[str, list[Trend]] = defaultdict(list)
+    for bin in bins:
+        for trend in bin.trends:
+            rows[trend.label.casefold()].append(trend)
+    best = sorted(rows.values(), key=lambda row: -max(trend.score for trend in row))[:top]
+    best.sort(key=lambda row: min(trend.bin_start for trend in row), reverse=True)
+    ax = _axes(ax, height=0.9 + 0.3 * len(best))
+    if not best:
+        return _nothing(ax, "no trends")
+    most = max(trend.authors for row in best for trend in row)
+    for y, row in enumerate(best):
+        for trend in row:
+            left = _number(trend.bin_start.astimezone(zone))
+            length = (trend.bin_end - trend.bin_start) / timedelta(days=1)
+            ax.barh([y], [length], 0.7, [left], color=_ACCENT, alpha=0.3 + 0.7 * trend.authors / most)
+    ax.set_yticks(range(len(best)), [plain(row[0].label) for row in best])
+    ax.set_ylim(-0.6, len(best) - 0.4)
+    ax.grid(axis="x", alpha=0.25)
+    return _dated(ax, zone)
+
+
+def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes:
+    """How often a topic was said in each bin, beside what was expected of its most telling term.
+
+    Parameters
+    ----------
+    bins : iterable of TrendBin
+        In order.
+    label : str
+        One of its labels, in any case.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    zone : tzinfo
+        Of the axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        If no topic has this label.
+    """
+    told = [t for bin in bins for t in bin.trends if t.label.casefold() == label.casefold()]
+    if not told:
+        raise ValueError(f"no topic is called {label!r}")
+    ax = _axes(ax)
+    lefts = [_number(trend.bin_start.astimezone(zone)) for trend in told]
+    wides = [(trend.bin_end - trend.bin_start) / timedelta(days=1) for trend in told]
+    ax.bar(lefts, [t.observed for t in told], wides, align="edge", color=_ACCENT, label="observed")
+    ends = [left + wide for left, wide in zip(lefts, wides, strict=True)]
+    expected = [trend.expected for trend in told]
+    ax.hlines(expected, lefts, ends, color="#1c2024", linewidth=2, label="expected")
+    ax.set_title(plain(label), loc="left")
+    ax.legend(frameon=False)
+    return _dated(ax, zone)
+
+
+def plain(text: str, limit: int = 40) -> str:
+    r"""Text of others as a label: on one line, cut, and with nothing in it that is read as a formula.
+
+    Examples
+    --------
+    >>> plain("a $x^2$ \x00 thing")
+    'a \\$x^2\\$ \ufffd thing'
+    """
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd" for c in line)
+    return (line if len(line) <= limit else line[: limit - 1] + "…").replace("$", r"\$")
+
+
+def _moments(events: Iterable[Event] | pd.DataFrame, by: str | None) -> list[tuple[datetime, str]]:
+    of: Callable[[Any], str] = lambda value: str(value or "none").partition(":")[0] or "none"
+    given: Any = events  # pandas is not imported to ask whether it is one of its frames
+    if not hasattr(given, "columns"):
+        return [(e.said_at, of(getattr(e, by)) if by else "") for e in given]
+    missing = [name for name in ("created_at", by) if name is not None and name not in given.columns]
+    if missing:
+        known = ", ".join(map(str, given.columns))
+        raise ValueError(f"the frame has no column {missing[0]!r}; there are {known}")
+    names = map(of, given[by]) if by else [""] * len(given)
+    return [(at.to_pydatetime(), name) for at, name in zip(given["created_at"], names, strict=True)]
+
+
+def _axes(ax: Axes | None, height: float = 3.2) -> Axes:
+    if ax is not None:
+        return ax
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure.add_subplot()
+
+
+def _dated(ax: Axes, zone: tzinfo) -> Axes:
+    from matplotlib import dates
+
+    untyped: Any = dates  # matplotlib leaves this module without annotations
+    locator = untyped.AutoDateLocator(tz=zone)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator, tz=zone))
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def _nothing(ax: Axes, text: str) -> Axes:
+    ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
+    ax.set_axis_off()
+    return ax
+
+
+def _number(at: datetime) -> float:
+    from matplotlib import dates
+
+    untyped: Any = dates
+    return float(untyped.date2num(at))
+
+
+def _floor(at: datetime, step: timedelta) -> datetime:
+    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % step

@@ -1,0 +1,122 @@
+"""The tables of a report: sources, people, days, known topics."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+
+from rtanalytics.event import Event, is_web_url
+from rtanalytics.report.facts import Day, Known, Person, Place, Source, Topic
+from rtanalytics.report.quotes import family, person_key, shown_name
+from rtanalytics.report.words import Said, clean, keys_of
+from rtanalytics.schedule import KnownTopic
+from rtanalytics.terms import fold
+from rtanalytics.topics import TrendBin
+
+__all__ = ["days", "floor", "is_bot", "known", "persons", "sources"]
+
+
+def is_bot(event: Event) -> bool:
+    """True if the platform marks its author as automated."""
+    return bool(event.author and event.author.bot)
+
+
+def floor(at: datetime, step: timedelta) -> datetime:
+    """The last multiple of ``step`` that is not after ``at``."""
+    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % step
+
+
+def sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
+    """The sources, the largest first."""
+    by: dict[str, list[Event]] = defaultdict(list)
+    for one in said:
+        by[one.event.source].append(one.event)
+    for name, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0])):
+        hours = Counter(floor(e.said_at.astimezone(zone), timedelta(hours=1)) for e in events)
+        busiest, count = max(hours.items(), key=lambda item: (item[1], -item[0].timestamp()))
+        yield Source(
+            name=clean(name, 60) or "?",
+            family=family(name),
+            messages=len(events),
+            people=len({person_key(e) for e in events} - {None}),
+            share=len(events) / len(said),
+            first=events[0].said_at.astimezone(zone),
+            last=events[-1].said_at.astimezone(zone),
+            busiest=busiest,
+            busiest_messages=count,
+        )
+
+
+def persons(said: Sequence[Said], most: int, reposts: Counter[str]) -> Iterable[Person]:
+    """Those who wrote most, at most ``most``; ``reposts`` says how often an id was passed on."""
+    by: dict[tuple[str, str], list[Event]] = defaultdict(list)
+    named: Counter[str] = Counter()
+    for one in said:
+        key = person_key(one.event)
+        if key is not None:
+            by[key].append(one.event)
+        own = f"@{fold(one.event.handle)}"
+        named.update(word for word in one.keys if word[:1] == "@" and word != own)
+    for _, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))[:most]:
+        last = events[-1]
+        name, handle = shown_name(last)
+        url = last.author.url if last.author else None
+        yield Person(
+            name=name,
+            handle=handle,
+            url=url if url and is_web_url(url) else "",
+            source=", ".join(dict.fromkeys(family(e.source) for e in events)),
+            messages=len(events),
+            named=named[f"@{fold(last.handle)}"],
+            reposted=sum(reposts.get(e.id, 0) for e in events),
+            bot=is_bot(last),
+        )
+
+
+def days(
+    said: Sequence[Said],
+    moments: Sequence[tuple[datetime, str]],
+    topics: Sequence[Topic],
+    programme: Collection[Place],
+) -> Iterable[Day]:
+    """The days that have a topic or a talk; the busiest one if there is no such day."""
+    by: dict[date, list[int]] = defaultdict(list)
+    for number, (at, _) in enumerate(moments):
+        by[at.date()].append(number)
+    places = [place for place in programme if not place.pause]
+    told = {topic.start.date() for topic in topics} | {p.start.date() for p in places if p.start.date() in by}
+    for day in sorted(told) or [max(by, key=lambda day: len(by[day]))]:
+        of = by.get(day, [])
+        yield Day(
+            date=day,
+            messages=len(of),
+            people=len({person_key(said[n].event) for n in of} - {None}),
+            topics=tuple(topic for topic in topics if topic.start.date() == day),
+            places=tuple(p for p in programme if p.start.date() == day),
+            times=tuple(moments[n] for n in of),
+        )
+
+
+def known(truth: Sequence[KnownTopic], bins: Sequence[TrendBin], zone: tzinfo) -> Iterable[Known]:
+    """A known topic is found if a trend from its time, or up to an hour later, has a keyword of it."""
+    for topic in sorted(truth, key=lambda t: (t.start, t.end)):
+        wanted = [keys for word in topic.keywords if (keys := keys_of(word))]
+        found = next(
+            (
+                trend
+                for bin in bins
+                if bin.start < topic.end + timedelta(hours=1) and topic.start < bin.end
+                for trend in bin.trends
+                if any(keys <= keys_of(term) for keys in wanted for term in trend.terms)
+            ),
+            None,
+        )
+        yield Known(
+            label=clean(topic.label, 120),
+            start=topic.start.astimezone(zone),
+            end=topic.end.astimezone(zone),
+            found=clean(found.label, 60) if found else "",
+            at=found.bin_start.astimezone(zone) if found else None,
+            rank=found.rank if found else 0,
+        )

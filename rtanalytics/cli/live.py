@@ -18,6 +18,8 @@ from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
 from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
 from rtanalytics.streams import EventStream, Note, StreamUnavailable, open_stream
+from rtanalytics.streams.server import default_folder
+from rtanalytics.streams.server.folder import read_state
 
 __all__ = ["conference_stream", "register", "stream_of"]
 
@@ -118,7 +120,17 @@ def stream_of(where: str, name: str | None = None) -> EventStream:
     url, named = split_url(where)
     if not (named or name):
         raise Failed(f"{url} names no stream; write redis://host:port/<db>/<conference>")
-    return open_stream(named or name or "", url)
+    return open_stream(named or name or "", _with_password(url))
+
+
+def _with_password(url: str) -> str:
+    """The address of our own embedded server needs no password here: we know it."""
+    parts = urlsplit(url)
+    if parts.password is None and parts.hostname in ("127.0.0.1", "localhost"):
+        state = read_state(default_folder())
+        if state is not None and state.port == parts.port:
+            return urlunsplit(parts._replace(netloc=f":{state.password}@127.0.0.1:{state.port}"))
+    return url
 
 
 def conference_stream(conference: Conference) -> EventStream:

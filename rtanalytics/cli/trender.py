@@ -66,9 +66,9 @@ def conference_schedule(conference: Conference) -> Any:
     path = conference.path(conference.schedule)
     if path is None:
         return Schedule()
-    from rtanalytics.importers.schedules import read_schedule
+    from rtanalytics.schedules import read_schedule
 
-    return read_schedule(path, conference.timezone)
+    return read_schedule(path, conference.zone)
 
 
 def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) -> None:

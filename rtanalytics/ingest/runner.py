@@ -46,6 +46,7 @@ from rtanalytics.sources.base import (
 )
 from rtanalytics.streams import (
     MAX_PACKET,
+    CursorMoved,
     DeadLetter,
     EventStream,
     Fenced,
@@ -175,6 +176,8 @@ class _Runner:
         self._source, self._stream, self._stop, self._patience = source, stream, stop, patience
         self._scope: Scope | None = None
         self._cursor: bytes | None = None
+        # differs from the cursor where that could not be used and the source begins without one
+        self._stored: bytes | None = None
         self._failures = 0
         self._gone: list[float] = []
         self._letters: dict[str, float] = {}
@@ -251,7 +254,7 @@ class _Runner:
         scope = await self._patiently(
             lambda: self._stream.open_scope(self._source.bucket, self._source.scope), "opening the scope"
         )
-        self._scope, self._cursor = scope, scope.cursor
+        self._scope, self._cursor, self._stored = scope, scope.cursor, scope.cursor
         await self._health.tell("starting")
 
     async def _store(self, batch: Batch) -> bool:
@@ -260,7 +263,14 @@ class _Runner:
         events, failures = batch.events, 0
         while True:
             try:
-                told = await asyncio.to_thread(self._stream.append, events, self._scope, batch.cursor)
+                told = await asyncio.to_thread(
+                    self._stream.append, events, self._scope, batch.cursor, after=self._stored
+                )
+            except CursorMoved as error:
+                # the server lost its tail while nobody was writing: read again from what it has
+                log.warning("%s: %s", self._health.name, printable(error))
+                await self._open()
+                return False
             except PacketTooLarge:
                 events = await self._fitting(events)
             except StreamUnavailable as error:
@@ -273,7 +283,7 @@ class _Runner:
             else:
                 break
         if batch.cursor is not None:
-            self._cursor = batch.cursor
+            self._cursor = self._stored = batch.cursor
         self._health.stored(told.new, told.edited, told.deleted, told.duplicate, events)
         return True
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import EllipsisType
 from typing import Protocol, runtime_checkable
 
 from rtanalytics.event import Event
@@ -19,6 +20,7 @@ from rtanalytics.streams.position import StreamPosition
 __all__ = [
     "MAX_PACKET",
     "Appended",
+    "CursorMoved",
     "DeadLetter",
     "EventStream",
     "Fenced",
@@ -47,6 +49,10 @@ class StreamUnavailable(StreamError):
 
 class Fenced(StreamError):
     """Another process has taken over this scope; whoever gets this must stop writing."""
+
+
+class CursorMoved(StreamError):
+    """The stored cursor is not the one that a batch follows: the server lost its tail. Read again from it."""
 
 
 class Trimmed(StreamError):
@@ -163,12 +169,31 @@ class EventStream(Protocol):
         ...
 
     def append(
-        self, events: Sequence[Event], scope: Scope | None = None, cursor: bytes | None = None
+        self,
+        events: Sequence[Event],
+        scope: Scope | None = None,
+        cursor: bytes | None = None,
+        *,
+        after: bytes | EllipsisType | None = ...,
     ) -> Appended:
         """Store what is new of a batch, and the cursor, in one step a bucket.
 
+        Parameters
+        ----------
+        events : sequence of Event
+            With a scope, all of its bucket.
+        scope : Scope, optional
+            Who writes.
+        cursor : bytes, optional
+            Where the writer has come to with these events.
+        after : bytes or None, optional
+            The cursor that these events follow. If the stream has neither this nor ``cursor``,
+            it has lost what came before, and nothing is written.
+
         Raises
         ------
+        CursorMoved
+            The stream has another cursor than ``after``; nothing was written.
         Fenced
             Another process has opened the scope; nothing was written.
         PacketTooLarge

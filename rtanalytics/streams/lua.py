@@ -21,7 +21,9 @@ __all__ = [
 ]
 
 # KEYS events seen state
-# ARGV scope fence cursor('=' before it, or empty) earliest careful batch [before after]
+# ARGV scope fence known cursor earliest careful batch [before after]
+# A cursor has '=' before it or is empty where there is none; `known` is the one that the batch
+# follows, '-' if that is none, empty if it does not matter.
 # The batch is a MessagePack array {ids, origins, packets, received}: packed and unpacked in C on
 # both sides, it costs half of what as many arguments would. An origin is
 # day|op|edited|seq|file|producer|rev. `careful` is 1 where an id may stand twice in the batch or
@@ -33,11 +35,17 @@ local events, seen, state = KEYS[1], KEYS[2], KEYS[3]
 local call = redis.call
 local held = call('HMGET', state, 'mark', 'fence:' .. ARGV[1], 'chain:' .. ARGV[1])
 if ARGV[1] ~= '' and held[2] ~= ARGV[2] then return redis.error_reply('FENCED ' .. ARGV[1]) end
-if ARGV[7] and ARGV[7] ~= '' and held[3] ~= ARGV[7] then return redis.error_reply('BROKEN ' .. ARGV[7]) end
-local batch = cmsgpack.unpack(ARGV[6])
+if ARGV[8] and ARGV[8] ~= '' and held[3] ~= ARGV[8] then return redis.error_reply('BROKEN ' .. ARGV[8]) end
+if ARGV[3] ~= '' then
+  -- a server that lost its tail has an older cursor; the new one stands there after a lost answer
+  local stored = call('HGET', state, 'cursor:' .. ARGV[1])
+  stored = stored and '=' .. stored or '-'
+  if stored ~= ARGV[3] and stored ~= ARGV[4] then return redis.error_reply('BEHIND ' .. ARGV[1]) end
+end
+local batch = cmsgpack.unpack(ARGV[7])
 local ids, origins, packets, received = batch[1], batch[2], batch[3], nil
 local n, mark = #ids, tonumber(held[1] or '0')
-if n > 0 and tonumber(ARGV[4]) < mark then
+if n > 0 and tonumber(ARGV[5]) < mark then
   received = batch[4]
   if not received then return 'R' end
 end
@@ -61,7 +69,7 @@ end
 local fresh = call('EXISTS', events) == 0
 local told, learnt, k, mine = {}, {}, 0, {}
 if n > 0 then
-  local known, careful = call('HMGET', seen, unpack(ids)), ARGV[5] == '1'
+  local known, careful = call('HMGET', seen, unpack(ids)), ARGV[6] == '1'
   for i = 1, n do
     local old, verdict = known[i], 'n'
     if careful then old = mine[ids[i]] or old end
@@ -80,11 +88,11 @@ if n > 0 then
   end
   if k > 0 then call('HSET', seen, unpack(learnt)) end
 end
-if ARGV[8] then
-  if ARGV[8] ~= '' then call('HSET', state, 'chain:' .. ARGV[1], ARGV[8])
+if ARGV[9] then
+  if ARGV[9] ~= '' then call('HSET', state, 'chain:' .. ARGV[1], ARGV[9])
   else call('HDEL', state, 'chain:' .. ARGV[1]) end
 end
-if ARGV[3] ~= '' then call('HSET', state, 'cursor:' .. ARGV[1], string.sub(ARGV[3], 2)) end
+if ARGV[4] ~= '' then call('HSET', state, 'cursor:' .. ARGV[1], string.sub(ARGV[4], 2)) end
 return (fresh and '+' or '-') .. table.concat(told)
 """
 

@@ -10,10 +10,21 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import EllipsisType
 
 from rtanalytics.event import Event, encode
 from rtanalytics.feed import Delivery, Snapshot
-from rtanalytics.streams import MAX_PACKET, Appended, DeadLetter, Fenced, Note, PacketTooLarge, Scope, Trimmed
+from rtanalytics.streams import (
+    MAX_PACKET,
+    Appended,
+    CursorMoved,
+    DeadLetter,
+    Fenced,
+    Note,
+    PacketTooLarge,
+    Scope,
+    Trimmed,
+)
 from rtanalytics.streams.follower import Entry, StreamFeed, current, to_us
 from rtanalytics.streams.position import START, Place, StreamPosition, entry_key
 
@@ -78,7 +89,12 @@ class MemoryStream:
             return Scope(bucket, name, held.fences[name], held.cursors.get(name))
 
     def append(
-        self, events: Sequence[Event], scope: Scope | None = None, cursor: bytes | None = None
+        self,
+        events: Sequence[Event],
+        scope: Scope | None = None,
+        cursor: bytes | None = None,
+        *,
+        after: bytes | EllipsisType | None = ...,
     ) -> Appended:
         if cursor is not None and scope is None:
             raise ValueError("a cursor belongs to a scope: open one and pass it along")
@@ -96,6 +112,12 @@ class MemoryStream:
                 raise Fenced(
                     f"scope {scope.name!r} of bucket {scope.bucket!r} was taken over by another process"
                 )
+            if scope is not None and not isinstance(after, EllipsisType):
+                stored = self._bucket(scope.bucket).cursors.get(scope.name)
+                if stored != after and (cursor is None or stored != cursor):
+                    raise CursorMoved(
+                        f"scope {scope.name!r} of bucket {scope.bucket!r} is not where these events follow"
+                    )
             verdicts = ""
             for event, packet in zip(events, packets, strict=True):
                 bucket = self._bucket(event.bucket)

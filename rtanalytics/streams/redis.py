@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from types import EllipsisType
 from typing import Any
 
 from redis.exceptions import RedisError, ResponseError
@@ -20,6 +21,7 @@ from rtanalytics.feed import Delivery, Snapshot
 from rtanalytics.streams import (
     MAX_PACKET,
     Appended,
+    CursorMoved,
     DeadLetter,
     Fenced,
     Note,
@@ -71,12 +73,17 @@ class RedisStream(Wire):
         return Scope(bucket, name, int(fence), cursor)
 
     def append(
-        self, events: Sequence[Event], scope: Scope | None = None, cursor: bytes | None = None
+        self,
+        events: Sequence[Event],
+        scope: Scope | None = None,
+        cursor: bytes | None = None,
+        *,
+        after: bytes | EllipsisType | None = ...,
     ) -> Appended:
         if cursor is not None and scope is None:
             raise ValueError("a cursor belongs to a scope: open one and pass it along")
         if scope is not None and not events:
-            list(self._append(scope.bucket, [Call([], [])], scope, cursor))
+            list(self._append(scope.bucket, [Call([], [])], scope, cursor, after))
             return Appended("")
         by_bucket: dict[str, list[int]] = {}
         for number, event in enumerate(events):
@@ -90,13 +97,18 @@ class RedisStream(Wire):
                 Call([events[i] for i in part], [packets[i] for i in part])
                 for part in (numbers[first : first + BATCH] for first in range(0, len(numbers), BATCH))
             ]
-            told = "".join(self._append(bucket, calls, scope, cursor))
+            told = "".join(self._append(bucket, calls, scope, cursor, after))
             for i, verdict in zip(numbers, told, strict=True):
                 verdicts[i] = verdict
         return Appended("".join(verdicts))
 
     def _append(
-        self, bucket: str, calls: list[Call], scope: Scope | None, cursor: bytes | None
+        self,
+        bucket: str,
+        calls: list[Call],
+        scope: Scope | None,
+        cursor: bytes | None,
+        after: bytes | EllipsisType | None,
     ) -> Iterator[str]:
         """Run the calls in their order, the next one prepared while the server works on the last.
 
@@ -104,7 +116,8 @@ class RedisStream(Wire):
         one before has been done, so that a batch is written from its beginning or not at all.
         """
         self.register(bucket)
-        holder: list[Any] = [scope.name if scope else "", scope.fence if scope else 0]
+        known = b"" if isinstance(after, EllipsisType) else b"-" if after is None else b"=" + after
+        holder: list[Any] = [scope.name if scope else "", scope.fence if scope else 0, known]
         end = b"" if cursor is None else b"=" + cursor
         keys = [self.key_of(bucket, part) for part in ("events", "seen", "state")]
         done = self._together(keys, holder, end, calls) if len(calls) > 1 else []
@@ -118,6 +131,10 @@ class RedisStream(Wire):
                 if "FENCED" in str(error) and scope is not None:
                     raise Fenced(
                         f"scope {scope.name!r} of bucket {bucket!r} was taken over by another process"
+                    ) from None
+                if "BEHIND" in str(error) and scope is not None:
+                    raise CursorMoved(
+                        f"scope {scope.name!r} of bucket {bucket!r} is not where these events follow"
                     ) from None
                 raise StreamError(f"bucket {bucket!r}: {error}") from error
             done.append(told)

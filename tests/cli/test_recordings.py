@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rtanalytics.archive import Recording, write_recording
-from rtanalytics.streams.server import Server
+from rtanalytics.streams.server import Server, stop_server
 from rtanalytics.topics import trends
 from tests.build import event
 
@@ -246,3 +246,20 @@ def test_all_seven_keynotes_are_found(data_folder: Path, tmp_path: Path) -> None
         [sys.executable, judge, tmp_path / "t.jsonl", truth, "--max-terms", "3"], capture_output=True, text=True, check=True
     )  # fmt: skip
     assert "recall@10 7/7" in said.stdout
+
+
+def test_what_a_run_prints_can_be_tailed(archive: Path, tmp_path: Path) -> None:
+    """The address names no password; our own embedded server's is known."""
+    env = {"RTANALYTICS_HOME": str(tmp_path), "REDIS_URL": ""}
+    toml = tmp_path / "conference.toml"
+    toml.write_text('name = "small"\n', encoding="utf-8")
+    try:
+        run = rta("replay", archive, "--speed", "max", "--into", toml, "--json", env=env)
+        where = json.loads(run.stdout)["stream"]
+        shown = rta("tail", where, "--last", "2", "--json", env=env)
+        assert shown.returncode == 0, shown.stderr
+        assert [json.loads(line)["text"] for line in shown.stdout.splitlines()] == [
+            "the walrus keynote is great"
+        ] * 2
+    finally:
+        stop_server(tmp_path / "server")

@@ -18,7 +18,15 @@ import pytest
 
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import Delivery, Feed, Item, Reset, Watermark
-from rtanalytics.streams import DeadLetter, EventStream, Fenced, PacketTooLarge, StreamPosition, Trimmed
+from rtanalytics.streams import (
+    CursorMoved,
+    DeadLetter,
+    EventStream,
+    Fenced,
+    PacketTooLarge,
+    StreamPosition,
+    Trimmed,
+)
 
 T0 = datetime(2026, 5, 15, 9, tzinfo=UTC)
 NewStream = Callable[..., EventStream]
@@ -249,6 +257,19 @@ class StreamContract:
         assert stream.append([made(2)], new, b"new").new == 1
         assert ids(stream.snapshot(9).deliveries) == ["test::2"]
         assert stream.open_scope("test", "maker").cursor == b"new"
+
+    def test_a_batch_that_does_not_follow_the_stored_cursor_is_refused(self, stream: EventStream) -> None:
+        """A server that lost its tail says so, instead of going on with a gap; a retry is no gap."""
+        scope = stream.open_scope("test", "maker")
+        assert stream.append([made(1)], scope, b"1", after=None).new == 1
+        assert stream.append([made(1)], scope, b"1", after=None).duplicate == 1, "its answer was lost"
+        with pytest.raises(CursorMoved):
+            stream.append([made(3)], scope, b"3", after=b"2")
+        with pytest.raises(CursorMoved):
+            stream.append([], scope, after=b"2")
+        many = [made(n) for n in range(2, 1000)]
+        assert stream.append(many, scope, b"999", after=b"1").new == 998
+        assert len(stream.snapshot(2000).deliveries) == 999
 
     def test_scopes_do_not_fence_each_other(self, stream: EventStream) -> None:
         """Two connectors of one bucket write side by side."""

@@ -73,12 +73,12 @@ class TestedStream(MemoryStream):
         self.faults: dict[str, list[Any]] = {}
         self.states: list[str] = []
 
-    def _at_fault(self, method: str, *args: Any) -> Any:
+    def _at_fault(self, method: str, *args: Any, **more: Any) -> Any:
         faults = self.faults.get(method, [])
         fault = faults.pop(0) if faults else None
         if fault == "before":
             raise StreamUnavailable("away")
-        told = getattr(MemoryStream, method)(self, *args)
+        told = getattr(MemoryStream, method)(self, *args, **more)
         if callable(fault):
             fault()
         if fault is not None:
@@ -88,8 +88,8 @@ class TestedStream(MemoryStream):
     def open_scope(self, *args):
         return self._at_fault("open_scope", *args)
 
-    def append(self, *args):
-        return self._at_fault("append", *args)
+    def append(self, *args, **more):
+        return self._at_fault("append", *args, **more)
 
     def dead(self, *args):
         return self._at_fault("dead", *args)

@@ -136,6 +136,9 @@ class StreamFeed(AsyncFromSync):
         """What came with each read, or an empty list after half a second in which nothing came."""
         try:
             checked = False
+            if self._watermark:
+                # what was complete when this reader joined, so that one who joins late knows it too
+                yield [Watermark(from_us(self._watermark))]
             while not self._closed.is_set():
                 try:
                     if not checked:

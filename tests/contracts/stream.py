@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from rtanalytics.event import Author, Event
-from rtanalytics.feed import Delivery, Feed, Item, Reset, Watermark
+from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Reset, Watermark
 from rtanalytics.streams import (
     CursorMoved,
     DeadLetter,
@@ -301,6 +301,14 @@ class StreamContract:
         assert marks[-1] == T0 + timedelta(minutes=3)
         assert marks == sorted(marks)
         assert T0 + timedelta(minutes=2) not in marks
+
+    def test_who_joins_late_is_told_the_watermark(self, stream: EventStream) -> None:
+        """Also that a run has ended: nobody waits for what will not come."""
+        stream.append([made(1)])
+        stream.mark(FOREVER)
+        feed = stream.follow()
+        assert len(feed.snapshot(5).deliveries) == 1
+        assert next(iter(timed(feed, 10))) == Watermark(FOREVER)
 
     def test_an_append_behind_the_mark_is_raised_to_it(self, stream: EventStream) -> None:
         """Nothing is delivered as received before what the mark has promised."""

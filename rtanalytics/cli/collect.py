@@ -15,7 +15,7 @@ from rich.text import Text
 
 from rtanalytics.cli.live import conference_stream, split_url
 from rtanalytics.cli.terminal import Failed, console, event_line, safe
-from rtanalytics.cli.trender import conference_settings, trender_worker
+from rtanalytics.cli.trender import conference_schedule, conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
 
 __all__ = ["register"]
@@ -38,6 +38,7 @@ def collect(
     ] = 300.0,
 ) -> None:
     """Read the sources into the stream, record it, tell trends; Ctrl-C ends it in good order."""
+    from rtanalytics.archive import RecordingMeta
     from rtanalytics.ingest.supervisor import Supervisor, WorkerSpec
     from rtanalytics.ingest.workers import recorder_worker, source_worker
     from rtanalytics.streams.redis import RedisStream
@@ -57,8 +58,16 @@ def collect(
         check_server(stream.client)
     archive = conference.path(conference.archive) or conference.folder / "archive"
     cap = timedelta(seconds=backoff_cap)
+    schedule = conference_schedule(conference) if conference.schedule else None
+    meta = RecordingMeta(
+        title=conference.title,
+        timezone=conference.timezone,
+        hashtags=conference.hashtags,
+        accounts=conference.accounts,
+        ignore=conference.ignore,
+    )
     workers = [
-        WorkerSpec("recorder", recorder_worker, (url, name, archive)),
+        WorkerSpec("recorder", recorder_worker, (url, name, archive, schedule, meta)),
         WorkerSpec("trender", trender_worker, (url, name, archive, settings)),
         *(WorkerSpec(f"source:{spec.name}", source_worker, (url, name, spec, cap)) for spec in specs),
     ]

@@ -181,9 +181,12 @@ def _headline(bin: TrendBin) -> Text:
 
 def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendBin]) -> None:
     """Say what happened, and fail if the numbers do not agree."""
-    from rtanalytics.archive import Recording
+    from rtanalytics.archive import ArchiveWriter, Recording
+    from rtanalytics.cli.report import report_on
     from rtanalytics.topics import trends
 
+    with ArchiveWriter(archive) as writer:
+        writer.describe(schedule=recording.schedule, truth=recording.truth, meta=recording.meta)
     kept = Recording(archive)
     batch = list(trends(kept, **demo_settings(recording)))
     same = kept.table(["id", "text"]).sort_by("id").equals(recording.table(["id", "text"]).sort_by("id"))
@@ -208,7 +211,10 @@ def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendB
         line.append(_talk(trend), style="green")
         say.print(line)
     say.print()
+    page = archive.with_name("report.html")
+    report_on(archive, page)
     say.print(f"the archive: {safe(str(archive))}")
+    say.print(f"the report:  {safe(str(page))}  (open it in a browser)")
     numbers = {sums.played, sums.recorded, len(sums.followed), len(kept), len(recording)}
     if not (same and told == batch and len(numbers) == 1):
         raise Failed("the counts above do not agree: something was lost, doubled or told differently")

@@ -20,7 +20,7 @@ from rtanalytics.feed import FOREVER, Item, Watermark
 from rtanalytics.ingest.workers import TELL_EVERY, stop_on_sigterm
 from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
 
-__all__ = ["CHANNEL", "conference_settings", "trender_worker"]
+__all__ = ["CHANNEL", "conference_schedule", "conference_settings", "trender_worker"]
 
 CHANNEL = "trends"
 

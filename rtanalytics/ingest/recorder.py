@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from rtanalytics.archive import ArchiveWriter
+from rtanalytics.archive import ArchiveWriter, RecordingMeta
 from rtanalytics.feed import FOREVER, Delivery, Reset
+from rtanalytics.schedule import Schedule
 from rtanalytics.streams import EventStream, StreamError, StreamPosition, StreamUnavailable
 
 __all__ = ["Recorded", "record"]
@@ -40,6 +41,8 @@ def record(
     flush_every: timedelta = FLUSH_EVERY,
     flush_events: int = FLUSH_EVENTS,
     compact: bool = True,
+    schedule: Schedule | None = None,
+    meta: RecordingMeta | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Recorded:
     """Record a stream until it ends (a replay's run does) or ``stop`` is set.
@@ -56,6 +59,8 @@ def record(
         A commit happens after this time or this many events, whichever comes first.
     compact : bool
         Bring the archive to its current state at the end.
+    schedule, meta : Schedule, RecordingMeta, optional
+        What to write beside the events: the talks; title, time zone and own tags.
     progress : callable
         Called with the number of events after each commit.
 
@@ -69,6 +74,7 @@ def record(
     stop = stop or threading.Event()
     events = commits = 0
     with ArchiveWriter(folder) as writer:
+        writer.describe(schedule=schedule, meta=meta)
         known = writer.positions.get(stream.key)
         feed = stream.follow(StreamPosition.parse(known) if known else "start")
         waiting: list[Delivery] = []

@@ -9,10 +9,15 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rtanalytics.ingest.supervisor import FINISHED
+from rtanalytics.schedule import Schedule
 from rtanalytics.sources.base import SourceSpec
 from rtanalytics.streams import StreamUnavailable, open_stream
+
+if TYPE_CHECKING:
+    from rtanalytics.archive import RecordingMeta
 
 __all__ = ["recorder_worker", "source_worker", "stop_on_sigterm"]
 
@@ -29,7 +34,9 @@ def source_worker(url: str, name: str, spec: SourceSpec, cap: timedelta) -> None
     sys.exit({Outcome.STOPPED: 0, Outcome.GONE: FINISHED}.get(outcome, 1))
 
 
-def recorder_worker(url: str, name: str, folder: Path) -> None:
+def recorder_worker(
+    url: str, name: str, folder: Path, schedule: Schedule | None = None, meta: RecordingMeta | None = None
+) -> None:
     """Record the stream until SIGTERM, and tell how far it has come."""
     from rtanalytics.archive import ArchiveError
     from rtanalytics.ingest.recorder import record
@@ -49,7 +56,7 @@ def recorder_worker(url: str, name: str, folder: Path) -> None:
             log.warning("health could not be told: %s", error)
 
     try:
-        record(stream, folder, stop=stop_on_sigterm(), progress=tell)
+        record(stream, folder, stop=stop_on_sigterm(), schedule=schedule, meta=meta, progress=tell)
     except ArchiveError as error:
         log.warning("%s", error)
         sys.exit(1)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from rtanalytics.cli import collect, demo, live, recordings, report, setup
+from rtanalytics.cli import collect, compare, demo, live, recordings, report, setup
 from rtanalytics.cli.terminal import Failed, safe
 
 __all__ = ["app", "main"]
@@ -43,7 +43,7 @@ def _options(
     """Options before the command."""
 
 
-for module in (demo, setup, recordings, report, collect, live):
+for module in (demo, setup, recordings, compare, report, collect, live):
     module.register(app)
 
 

@@ -199,7 +199,7 @@ def compare_all(
     decoys: Mapping[str, Sequence[KnownTopic]] | None = None,
     max_terms: int = 3,
     gap: int = GAP,
-    tell: Callable[[str, str], None] | None = None,
+    tick: Callable[[int], None] | None = None,
     **settings: Any,
 ) -> Comparison:
     """Tell the trends of every recording with every algorithm, and judge them.
@@ -221,8 +221,8 @@ def compare_all(
         Terms of a topic that are read.
     gap : int
         Silent bins within a run of alarms.
-    tell : callable, optional
-        Called with the names of algorithm and recording before each pass.
+    tick : callable, optional
+        Called before each pass of an algorithm over a recording with how many are done.
     **settings
         Fields of :class:`~rtanalytics.topics.Settings`. The conference's own terms are taken from
         the recording where ``own`` and ``ignore`` are not given.
@@ -251,8 +251,8 @@ def compare_all(
         own = _own(recording) | settings
         fooled = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
         for row, (name, algorithm) in enumerate(chosen):
-            if tell is not None:
-                tell(name, recording.name)
+            if tick is not None:
+                tick(len(results))
             began = time.perf_counter()
             bins = list(trends(events, algorithm=algorithm, **own))
             seconds = time.perf_counter() - began

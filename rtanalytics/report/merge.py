@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from rtanalytics.report.talks import Names, Stage
 from rtanalytics.report.words import keys_of, telling
 from rtanalytics.topics import Trend, TrendBin
@@ -119,7 +121,8 @@ def merged(bins: Iterable[TrendBin], stage: Stage) -> list[Merged]:
 
     A trend joins a topic of its own bin, or of one at most two bins before, if both name the same
     talk, if one's label contains the other's, or if one's label is among the other's words and a
-    quarter of their words are the same.
+    quarter of their words are the same. Names of rooms are left out of the terms: where something
+    happens is not what happens.
 
     Parameters
     ----------
@@ -139,7 +142,10 @@ def merged(bins: Iterable[TrendBin], stage: Stage) -> list[Merged]:
         width = bin.end - bin.start
         done += [topic for topic in open_ if bin.start - topic.end > _GAP * width]
         open_ = [topic for topic in open_ if bin.start - topic.end <= _GAP * width]
-        for trend in bin.trends:
+        for told in bin.trends:
+            trend = _roomless(told, stage.rooms)
+            if trend is None:
+                continue
             talk = stage.meant(trend.terms, trend.bin_start, trend.bin_end)
             words = frozenset(key for term in trend.terms for key in telling(term))
             new = Member(trend, telling(trend.label) or keys_of(trend.label), words, talk)
@@ -149,6 +155,14 @@ def merged(bins: Iterable[TrendBin], stage: Stage) -> list[Merged]:
             else:
                 home.members.append(new)
     return sorted(_by_talk(done + open_), key=lambda topic: (topic.start, -topic.peak.score))
+
+
+def _roomless(trend: Trend, rooms: frozenset[str]) -> Trend | None:
+    """The trend without the names of rooms; nothing if there is nothing else in it."""
+    terms = [term for term in trend.terms if not (keys := keys_of(term)) or not keys <= rooms]
+    if len(terms) == len(trend.terms):
+        return trend
+    return msgspec.structs.replace(trend, terms=terms, label=terms[0]) if terms else None
 
 
 def _by_talk(topics: Sequence[Merged]) -> list[Merged]:

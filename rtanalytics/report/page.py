@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from rtanalytics import __version__
 from rtanalytics.report.charts import day_chart, overview, slots, spark
 from rtanalytics.report.facts import Recap
+from rtanalytics.report.words import clean
 from rtanalytics.trending import get
 
 __all__ = ["day_name", "duration", "how", "page", "span"]
@@ -99,7 +100,7 @@ def how(recap: Recap) -> list[tuple[str, str]]:
     parameters = ", ".join(f"{name} = {value}" for name, value in algorithm.get_params().items())
     least = algorithm.floor if settings.least is None else settings.least
     own = ", ".join(sorted(settings.own)) or "tags in more than a fifth of the messages"
-    return [
+    told = [
         ("Algorithm", f"{algorithm.name} ({parameters})" if parameters else algorithm.name),
         ("Bins", f"{duration(settings.bin)}, {recap.bins:,} of them with messages"),
         ("Counted", "people who say a term" if settings.channel == "authors" else f"{settings.channel}"),
@@ -110,3 +111,4 @@ def how(recap: Recap) -> list[tuple[str, str]]:
         ("Muted", plural(len(settings.mute), "account")),
         ("Late messages", f"{recap.late:,}"),
     ]
+    return [(name, clean(value, 1000)) for name, value in told]

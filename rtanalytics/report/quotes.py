@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import log1p
 
-from rtanalytics.event import Event, is_web_url
-from rtanalytics.report.words import Piece, Said, clean, pieces
+from rtanalytics.event import Event
+from rtanalytics.report.words import Piece, Said, address, clean, pieces
 
 __all__ = ["Quote", "chosen", "family", "is_repost", "person_key", "quote", "shown_name"]
 
@@ -91,7 +91,7 @@ def quote(event: Event, zone: tzinfo, hits: Collection[str] = ()) -> Quote:
         when=event.said_at.astimezone(zone),
         source=clean(event.source, 60),
         family=family(event.source),
-        url=event.url if event.url and is_web_url(event.url) else "",
+        url=address(event.url),
         pieces=pieces(event.body, hits),
         bot=bool(event.author and event.author.bot),
     )

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rtanalytics.event import Event, is_web_url
+from rtanalytics.event import Event
 from rtanalytics.report.facts import Echo, Place, Recap, Topic
 from rtanalytics.report.merge import Merged, merged, strongest
 from rtanalytics.report.quotes import chosen, family, is_repost, person_key, quote
 from rtanalytics.report.tables import days, floor, is_bot, known, persons, sources
 from rtanalytics.report.talks import Names, Stage, stage_of
-from rtanalytics.report.words import Said, clean, keyed, keys_of, needle, says, telling
+from rtanalytics.report.words import Said, address, clean, keyed, keys_of, needle, says, telling
 from rtanalytics.schedule import KnownTopic, Schedule, Talk
 from rtanalytics.terms import fold
 from rtanalytics.topics import Settings, Trend, TrendBin
@@ -132,7 +132,7 @@ class _Book:
             kind=clean(talk.kind, 30),
             start=talk.start.astimezone(self.zone),
             end=talk.end.astimezone(self.zone),
-            url=talk.url if talk.url and is_web_url(talk.url) else "",
+            url=address(talk.url),
         )
 
     def on(self, start: datetime, end: datetime) -> list[Place]:

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
-from rtanalytics.event import Event, is_web_url
+from rtanalytics.event import Event
 from rtanalytics.report.facts import Day, Known, Person, Place, Source, Topic
 from rtanalytics.report.quotes import family, person_key, shown_name
-from rtanalytics.report.words import Said, clean, keys_of
+from rtanalytics.report.words import Said, address, clean, keys_of
 from rtanalytics.schedule import KnownTopic
 from rtanalytics.terms import fold
 from rtanalytics.topics import TrendBin
@@ -65,7 +65,7 @@ def persons(said: Sequence[Said], most: int, reposts: Counter[str]) -> Iterable[
         yield Person(
             name=name,
             handle=handle,
-            url=url if url and is_web_url(url) else "",
+            url=address(url),
             source=", ".join(dict.fromkeys(family(e.source) for e in events)),
             messages=len(events),
             named=named[f"@{fold(last.handle)}"],
@@ -108,7 +108,7 @@ def known(truth: Sequence[KnownTopic], bins: Sequence[TrendBin], zone: tzinfo) -
                 for bin in bins
                 if bin.start < topic.end + timedelta(hours=1) and topic.start < bin.end
                 for trend in bin.trends
-                if any(keys <= keys_of(term) for keys in wanted for term in trend.terms)
+                if any(_names(keys, keys_of(term)) for keys in wanted for term in trend.terms)
             ),
             None,
         )
@@ -120,3 +120,11 @@ def known(truth: Sequence[KnownTopic], bins: Sequence[TrendBin], zone: tzinfo) -
             at=found.bin_start.astimezone(zone) if found else None,
             rank=found.rank if found else 0,
         )
+
+
+def _names(wanted: frozenset[str], keys: frozenset[str]) -> bool:
+    """True if a term has the words of a keyword, or is a handle with that one word in it."""
+    if wanted <= keys:
+        return True
+    word = next(iter(wanted))
+    return len(wanted) == 1 and len(word) > 4 and any(key[0] == "@" and word in key for key in keys)

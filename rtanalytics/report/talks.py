@@ -96,6 +96,7 @@ class Stage:
         self.schedule = schedule
         self.said = said
         self.times = [one.event.said_at for one in said]
+        self.rooms = frozenset(key for talk in schedule for key in keys_of(talk.room or ""))
         self.talks = [talk for talk in schedule if not is_pause(talk)]
         titles = {talk.id: telling(talk.title) for talk in self.talks}
         wanted = frozenset(key for keys in titles.values() for key in keys)
@@ -128,7 +129,7 @@ class Stage:
         """The talk that a trend of ``[start, end)`` is about, out of those on or just over.
 
         That is the one that its most telling terms name, or else the one that half of the
-        messages name that say any of the terms.
+        messages name that say the first of them.
         """
         near = [n for n in self._names if n.talk.start < end and start < n.talk.end + timedelta(hours=1)]
         if not near:
@@ -138,7 +139,7 @@ class Stage:
             for names in reversed(near):
                 if test(names, keys):
                     return names
-        needles = [needle(term) for term in terms]
+        needles = [needle(terms[0])]
         of = [one for one in self.within(start, end) if says(one, needles)]
         named, _, names = max((sum(map(n.named_by, of)), i, n) for i, n in enumerate(near))
         return names if of and named >= _MOST * len(of) else None

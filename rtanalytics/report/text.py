@@ -31,7 +31,7 @@ def escape(text: str) -> str:
 
 
 def _link(text: str, url: str) -> str:
-    return f"[{escape(text)}](<{url.replace('<', '%3C').replace('>', '%3E')}>)" if url else escape(text)
+    return f"[{escape(text)}](<{url}>)" if url else escape(text)
 
 
 def markdown(recap: Recap) -> str:

@@ -16,7 +16,19 @@ from rtanalytics.event import Event, is_web_url, repair
 from rtanalytics.terms import Vocabulary, fold, text_of
 from rtanalytics.terms.stopwords import words as stop_words
 
-__all__ = ["Needle", "Piece", "Said", "clean", "keyed", "keys_of", "needle", "pieces", "says", "telling"]
+__all__ = [
+    "Needle",
+    "Piece",
+    "Said",
+    "address",
+    "clean",
+    "keyed",
+    "keys_of",
+    "needle",
+    "pieces",
+    "says",
+    "telling",
+]
 
 _LONGEST = 400
 """Characters of a quote that are shown."""
@@ -59,6 +71,13 @@ def clean(text: str | None, limit: int | None = None) -> str:
     if limit is not None and len(line) > limit:
         line = line[: limit - 1].rstrip() + "…"
     return line
+
+
+def address(url: str | None) -> str:
+    """An address as it may stand in a page: http or https, all of it to be seen; else nothing."""
+    if not (url and url.isprintable() and is_web_url(url)):
+        return ""
+    return url.replace('"', "%22").replace("<", "%3C").replace(">", "%3E")
 
 
 class Piece(NamedTuple):
@@ -107,21 +126,21 @@ def pieces(text: str, hits: Collection[str] = ()) -> tuple[Piece, ...]:
 def _piece(token: regex.Match[str], hits: Collection[str]) -> Piece | None:
     word = token.group()
     if token.lastgroup == "link":
-        address = word.rstrip(".,;:!?'’)]}…")
-        return Piece("link", _short(address), address) if is_web_url(address) else None
+        found = word.rstrip(".,;:!?'’)]}…")
+        return Piece("link", _short(found), found) if address(found) else None
     if fold(word) in hits:
         return Piece("hit", word)
     return Piece("mark", word) if token.lastgroup == "mark" else None
 
 
-def _short(address: str) -> str:
+def _short(url: str) -> str:
     """Where an address leads, short enough to be read in passing."""
     try:
-        parts = urlsplit(address)
+        parts = urlsplit(url)
         host = (parts.hostname or "").removeprefix("www.")
     except ValueError:
-        return clean(address, 32)
-    return clean(host + parts.path.rstrip("/"), 32) or clean(address, 32)
+        return clean(url, 32)
+    return clean(host + parts.path.rstrip("/"), 32) or clean(url, 32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,553 @@
+"""The report: what it tells, that it harms nobody who opens it, and that it needs nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from rtanalytics.archive import Recording, import_into
+from rtanalytics.conference import own_terms
+from rtanalytics.event import Author, Event
+from rtanalytics.importers import open_events
+from rtanalytics.report import build_markdown, build_report, gather, write_report
+from rtanalytics.report.page import span
+from rtanalytics.report.quotes import chosen
+from rtanalytics.report.text import escape
+from rtanalytics.report.words import clean, keyed, pieces
+from rtanalytics.resources import recordings_folder
+from rtanalytics.schedule import KnownTopic, Schedule, Talk, read_truth
+from rtanalytics.topics import Settings, Trend, TrendBin, trends
+from tests.build import BASE, event
+
+FETCHES = {"src", "srcset", "poster", "data", "background", "manifest", "xlink:href", "action", "formaction"}
+HOSTILE = [
+    "<img src=x onerror=alert(1)>",
+    '"><script>alert(1)</script>',
+    "</style></title><svg onload=alert(1)>",
+    "javascript:alert(1)",
+    "{{ 7 * 7 }} {% raw %}",
+    "safe\u202egnihton\u202c \u2066x",
+    "nul\x00 bell\x07 escape\x1b[31m",
+    "z\u0301\u0302\u0303\u0304\u0305\u0306\u0307\u0308algo",
+    "]]> --> <!-- &lt;b&gt; &amp;",
+    "lone \ud800 surrogate",
+]
+
+
+class Page(HTMLParser):
+    """What a page asks of whoever opens it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.fetched: list[tuple[str, str, str | None]] = []
+        self.handlers: list[tuple[str, str]] = []
+        self.ids: list[str] = []
+        self.headings: list[int] = []
+        self.unnamed: list[str] = []
+        self.captions = 0
+        self.text: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what the tag fetches, where it leads, what it runs."""
+        self.tags.append(tag)
+        given = dict(attrs)
+        if tag not in ("meta", "link", "img", "br", "input", "path", "rect", "line"):
+            self.open.append(tag)
+        if tag == "link" or (tag == "meta" and (given.get("http-equiv") or "").lower() == "refresh"):
+            self.fetched.append((tag, "itself", None))
+        for name, value in attrs:
+            if name.startswith("on"):
+                self.handlers.append((tag, name))
+            if name in FETCHES or "url(" in (value or "") or (name == "href" and tag != "a"):
+                self.fetched.append((tag, name, value))
+        if tag == "a":
+            self.links.append(given.get("href") or "")
+        if "id" in given:
+            self.ids.append(given["id"] or "")
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "svg" and not (given.get("role") == "img" and given.get("aria-label")):
+            self.unnamed.append(tag)
+        self.captions += tag == "caption"
+
+    def handle_endtag(self, tag: str) -> None:
+        """Tags close in the order in which they were opened."""
+        if tag in ("p", "li", "td", "tr", "th", "dd", "dt") and self.open[-1] != tag:
+            raise AssertionError(f"</{tag}> closes <{self.open[-1]}>")
+        if tag not in ("path", "rect", "line"):
+            assert self.open.pop() == tag, tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A tag that closes itself."""
+        before = list(self.open)
+        self.handle_starttag(tag, attrs)
+        self.open = before
+
+    def handle_data(self, data: str) -> None:
+        """What is read."""
+        if not self.open or self.open[-1] != "style":
+            self.text.append(data)
+
+
+def needs_nothing(text: str) -> Page:
+    """The page, after it was found to fetch nothing, to run nothing and to lead to the web only."""
+    page = Page(text)
+    assert page.fetched == []
+    assert page.handlers == []
+    assert not {"script", "img", "iframe", "object", "embed", "form", "link", "base", "video"} & set(
+        page.tags
+    )
+    assert page.open == []
+    styles = "".join(re.findall(r"<style>(.*?)</style>", text, re.DOTALL))
+    assert "@import" not in styles
+    assert "url(" not in styles
+    outside = [link for link in page.links if not link.startswith("#")]
+    assert [link for link in outside if not re.match(r"https?://[^\s\"<>]+$", link)] == []
+    inside = {link[1:] for link in page.links if link.startswith("#")}
+    assert inside <= set(page.ids)
+    assert len(page.ids) == len(set(page.ids))
+    return page
+
+
+def a_trend(
+    terms: list[str], start: datetime, *, score: float = 9.0, people: int = 5, **more: object
+) -> Trend:
+    """A trend of half an hour."""
+    return Trend(
+        bin_start=start, bin_end=start + HALF, rank=1, terms=terms, label=terms[0], score=score, expected=0.2,
+        messages=people, authors=people, examples=[], observed=people, **more,
+    )  # fmt: skip
+
+
+def a_bin(start: datetime, *told: Trend) -> TrendBin:
+    """A bin in which this trended."""
+    return TrendBin(start=start, end=start + HALF, trends=list(told), messages=20, authors=10)
+
+
+HALF = timedelta(minutes=30)
+NINE = BASE
+
+
+def at(minutes: float) -> datetime:
+    """So long after nine."""
+    return NINE + timedelta(minutes=minutes)
+
+
+def say(n: int, minutes: float, text: str, who: str = "", **fields: object) -> Event:
+    """A message of somebody."""
+    return event(n, created_at=at(minutes), text=text, author=who or f"p{n}", **fields)
+
+
+KEYNOTE = Talk(
+    id="k", title="Walrus husbandry for engineers", speakers=["Ada Lovelace"], start=at(0), end=at(45),
+    room="Great Hall", kind="keynote", url="https://example.org/k",
+)  # fmt: skip
+LUNCH = Talk(id="l", title="Lunch", start=at(60), end=at(120), kind="break")
+OTHER = Talk(
+    id="o", title="Compilers in anger", speakers=["Grace Hopper"], start=at(0), end=at(45), room="Cellar"
+)
+PROGRAMME = Schedule([KEYNOTE, LUNCH, OTHER])
+
+
+@pytest.fixture
+def morning() -> list[Event]:
+    """A keynote that is talked about, and afterwards a fire alarm."""
+    quotes = [
+        "Lovelace says the walrus eats first",
+        "what a walrus, Ada Lovelace!",
+        "@lovelace_ada walrus slides",
+    ]
+    about = [say(n, 5 + n, f"{quotes[n % 3]} number {n}") for n in range(12)]
+    alarm = [say(20 + n, 61 + n, f"the fire alarm, everybody out of door {n}") for n in range(6)]
+    noise = [say(40 + n, 7 * n, f"coffee {n} in the Great Hall") for n in range(20)]
+    bot = [say(70 + n, n, f"reminder {n}: drink", Author(handle="tick", bot=True)) for n in range(30)]
+    return sorted([*about, *alarm, *noise, *bot], key=lambda e: e.created_at)
+
+
+BINS = [
+    a_bin(at(0), a_trend(["walrus", "Great Hall"], at(0)), a_trend(["@lovelace_ada"], at(0), score=3)),
+    a_bin(at(30), a_trend(["Lovelace", "walrus"], at(30), score=5)),
+    a_bin(at(60), a_trend(["fire alarm", "door"], at(60), score=7)),
+]
+
+
+# --- what it tells -----------------------------------------------------------------------------
+
+
+def test_one_topic_in_successive_bins_is_one_entry_about_its_talk(morning: list[Event]) -> None:
+    """Three trends that name the keynote become one topic on its talk; the alarm stays its own."""
+    recap = gather(morning, BINS, title="X", schedule=PROGRAMME)
+    assert [(t.label, t.about and t.about.title) for t in recap.topics] == [
+        ("walrus", KEYNOTE.title),
+        ("fire alarm", None),
+    ]
+    walrus, alarm = recap.topics
+    assert (walrus.start, walrus.end) == (at(0), at(60))
+    assert [place.title for place in alarm.during] == ["Lunch"]
+    assert (walrus.observed, walrus.expected, recap.told) == (5, 0.2, 2)
+
+
+def test_a_room_is_no_topic(morning: list[Event]) -> None:
+    """The room of a talk is left out of the terms, and its mention does not count as the topic's."""
+    recap = gather(morning, BINS, title="X", schedule=PROGRAMME)
+    assert "Great Hall" not in recap.topics[0].terms
+    assert recap.topics[0].messages == 12
+
+
+def test_topics_of_different_talks_stay_apart() -> None:
+    """Two trends with a word in common that name different speakers are two topics."""
+    said = [say(n, n, ("Lovelace" if n % 2 else "Hopper") + " on method") for n in range(12)]
+    bins = [
+        a_bin(at(0), a_trend(["Lovelace", "method"], at(0))),
+        a_bin(at(30), a_trend(["Hopper", "method"], at(30))),
+    ]
+    recap = gather(said, bins, title="X", schedule=PROGRAMME)
+    assert [t.about.title for t in recap.topics if t.about] == [KEYNOTE.title, OTHER.title]
+
+
+def test_topics_do_not_grow_into_one_another() -> None:
+    """A chain of trends, each with a word of the last, does not become one topic of a whole day."""
+    words = [f"w{n}" for n in range(20)]
+    bins = [a_bin(at(30 * n), a_trend([words[n], words[n + 1]], at(30 * n))) for n in range(19)]
+    said = [say(n, 30 * n, f"{words[n]} {words[n + 1]}") for n in range(19)]
+    recap = gather(said, bins, title="X")
+    assert max(t.end - t.start for t in recap.topics) <= timedelta(hours=5)
+    assert len(recap.topics) > 8
+
+
+def test_only_the_strongest_are_told_in_order_of_time() -> None:
+    """Of more topics than asked for, those of the highest peaks are there, numbered as they came."""
+    bins = [a_bin(at(120 * n), a_trend([f"thing{n}"], at(120 * n), score=n % 5)) for n in range(20)]
+    recap = gather([say(n, 120 * n, f"thing{n}") for n in range(20)], bins, title="X", topics=8)
+    assert [t.score for t in recap.topics] == [3, 4] * 4
+    assert [t.number for t in recap.topics] == list(range(1, 9))
+    assert sorted(t.start for t in recap.topics) == [t.start for t in recap.topics]
+
+
+def test_what_two_people_say_is_no_topic_of_the_report() -> None:
+    """A trend of two people is left out, whatever its score."""
+    recap = gather(
+        [say(1, 1, "duet")], [a_bin(at(0), a_trend(["duet"], at(0), score=99, people=2))], title="X"
+    )
+    assert recap.topics == ()
+
+
+def test_quotes_are_of_different_people_and_none_twice() -> None:
+    """No author twice, no reposts, no near copies, no bots where people spoke."""
+    bot = Author(handle="b", bot=True)
+    said = [
+        say(1, 1, "the walrus keynote made me think about engines", "ada"),
+        say(2, 2, "the walrus is a fine animal and more", "ada"),
+        say(3, 3, "the walrus keynote made me think about engines!", "bo"),
+        say(4, 4, "RT @ada: the walrus keynote made me think about engines", "cy"),
+        say(5, 5, "walrus reminder from your favourite robot friend", bot),
+        say(6, 6, "nobody told me a walrus could sing like this", "di"),
+    ]
+    best = chosen(keyed(said), {"walrus"}, 4, reposts={})
+    assert sorted(one.event.handle for one in best) == ["ada", "di"]
+
+
+def test_times_are_those_of_the_venue(morning: list[Event]) -> None:
+    """The day, the topics and the quotes are told in the zone that was asked for."""
+    recap = gather(morning, BINS, title="X", timezone="Pacific/Auckland")
+    assert f"{recap.topics[0].start:%H:%M}" == "21:00"
+    assert all(q.when.utcoffset() == timedelta(hours=12) for t in recap.topics for q in t.quotes)
+
+
+def test_the_echo_counts_what_is_about_a_talk(morning: list[Event]) -> None:
+    """During and after, by speaker, by handle and by title; a talk nobody names has none."""
+    after = say(90, 300, "still thinking of Lovelace")
+    recap = gather([*morning, after], BINS, title="X", schedule=PROGRAMME)
+    keynote, other = recap.echoes
+    assert (keynote.during, keynote.after, keynote.people) == (12, 1, 13)
+    assert (other.during, other.after, other.quote) == (0, 0, None)
+    assert keynote.topics == (1,)
+
+
+def test_bots_are_marked_and_are_not_people(morning: list[Event]) -> None:
+    """The loudest account is a bot: it leads the table with its mark, and the count is without it."""
+    recap = gather(morning, BINS, title="X")
+    assert (recap.persons[0].name, recap.persons[0].bot) == ("tick", True)
+    assert (recap.people, recap.bots) == (38, 1)
+    assert ">bot</span>" in build_report(morning, BINS, title="X")
+
+
+def test_sources_and_days_add_up(morning: list[Event]) -> None:
+    """Every message is in one source, and in the volume; deletes are in neither."""
+    gone = event(99, op="delete", text=None, created_at=at(3))
+    recap = gather([*morning, gone], BINS, title="X")
+    assert sum(s.messages for s in recap.sources) == recap.messages == len(morning) == len(recap.moments)
+    assert [day.messages for day in recap.days] == [len(morning)]
+
+
+def test_known_topics_are_looked_up_among_the_trends(morning: list[Event]) -> None:
+    """One that trended in its time is found; one that did so at another time, or not, is not."""
+    truth = [
+        KnownTopic(start=at(0), end=at(30), keywords=("lovelace",), extra={"title": "A"}),
+        KnownTopic(start=at(300), end=at(330), keywords=("walrus",), extra={"title": "B"}),
+        KnownTopic(start=at(60), end=at(90), keywords=("fire alarm",), extra={"title": "C"}),
+    ]
+    recap = gather(morning, BINS, title="X", truth=truth)
+    assert {k.label: k.found for k in recap.known} == {"A": "@lovelace_ada", "B": "", "C": "fire alarm"}
+
+
+def test_without_a_schedule_known_sessions_stand_in(morning: list[Event]) -> None:
+    """Known topics with a speaker become the programme, and the page calls them what they are."""
+    truth = [KnownTopic(start=at(0), end=at(45), keywords=("walrus",), extra={"speaker": "Ada Lovelace"})]
+    recap = gather(morning, BINS, title="X", truth=truth)
+    assert recap.topics[0].about is not None
+    assert (recap.talks, recap.own_programme) == (1, False)
+    assert "known sessions" in build_report(morning, BINS, title="X", truth=truth)
+
+
+def test_the_method_is_stated(morning: list[Event]) -> None:
+    """Algorithm, bins and what may not trend are on the page when the settings are given."""
+    settings = Settings(bin=HALF, own=frozenset({"xconf"}), top=7)
+    page = build_report(morning, BINS, title="X", settings=settings)
+    for words in ("30 minutes, 3 of them", "xconf", "7 topics at most"):
+        assert words in page
+
+
+def test_the_same_input_gives_the_same_page(morning: list[Event]) -> None:
+    """Whatever the order of the events."""
+    pages = {build_report(events, BINS, title="X") for events in (morning, morning[::-1])}
+    assert len(pages) == 1
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [say(1, 0, "alone")],
+        [event(1, author=None, text=None, title="only a title")],
+        [event(1, author=None, text=None)],
+        [say(n, 60 * 24 * 400 * n, "years apart") for n in range(3)],
+        [say(n, 0, "日本語 の 話", source=f"kind{n}") for n in range(12)],
+    ],
+    ids=["one", "nameless", "empty", "years", "many-kinds"],
+)
+def test_little_is_told_as_well(events: list[Event]) -> None:
+    """One message, no author, no text, years of silence, more kinds of source than colours."""
+    page = needs_nothing(build_report(events, trends(events), title="Small"))
+    assert "Nothing rose clearly above the rest." in " ".join("".join(page.text).split())
+
+
+def test_nothing_to_report_is_said() -> None:
+    """No events, or only deletes, or a zone that is none: one error that says it."""
+    for events in ([], [event(1, op="delete", text=None)]):
+        with pytest.raises(ValueError, match="X: there are no events to report on"):
+            build_report(events, [], title="X")
+    with pytest.raises(ValueError, match="'Mars/Base' is unknown"):
+        build_report([event(1)], [], title="X", timezone="Mars/Base")
+
+
+# --- that it harms nobody ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bad", HOSTILE)
+def test_hostile_text_stays_text(bad: str) -> None:
+    """In every place that text from outside reaches, nothing is run, fetched or turned around."""
+    author = Author(handle=bad, name=bad, url="javascript:alert(1)")
+    said = [
+        say(n, n, f"{bad} walrus {n}", author, source=bad, title=bad, tags=[bad], channel=bad,
+            url="javascript:alert(1)", links=["javascript:alert(1)"], lang=bad, type=bad)
+        for n in range(6)
+    ]  # fmt: skip
+    said += [
+        say(
+            30 + n,
+            n,
+            f"walrus {n} https://example.org/{bad}",
+            url="https://example.org/" + bad.replace(" ", ""),
+        )
+        for n in range(3)
+    ]
+    said += [say(10 + n, n, f"walrus {bad} {n} {'word ' * n}") for n in range(6)]
+    talk = Talk(id=bad, title=bad, speakers=[bad], room=bad, track=bad, start=at(0), end=at(45), kind=bad,
+                url="javascript:alert(1)")  # fmt: skip
+    truth = [KnownTopic(start=at(0), end=at(45), keywords=(bad,), extra={"title": bad, "speaker": bad})]
+    bins = [a_bin(at(0), a_trend([bad, "walrus"], at(0)), a_trend(["walrus", bad], at(0)))]
+    options = {"title": bad, "schedule": Schedule([talk]), "truth": truth}
+    text = build_report(said, bins, settings=Settings(own=frozenset({bad})), **options)
+    page = needs_nothing(text)
+    read = "".join(page.text)
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+    assert "49 {%" not in read
+    assert text.encode()
+    if bad.startswith("<img"):
+        assert bad in read
+        assert "&lt;img" in text
+    marked = build_markdown(said, bins, **options)
+    assert marked.encode()
+    assert not re.search(r"(?<!\\)<(?!https?://)|\]\((?!<https?://)", marked)
+
+
+def test_a_policy_forbids_what_might_be_fetched_or_run(morning: list[Event]) -> None:
+    """The page's own policy allows its style and nothing else, should anything slip through."""
+    text = build_report(morning, BINS, title="X")
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy is not None
+    assert policy[1] == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def test_text_is_cleaned_but_not_changed() -> None:
+    """Scripts, emoji and joiners survive; what nobody is meant to see goes."""
+    kept = "ไทย हिन्दी עברית 👩\u200d🚀 café"
+    assert clean(kept) == kept
+    assert clean("a\u202eb\x00c\ud800d") == "ab\ufffdc\ufffdd"
+    assert clean("x" * 500, 10) == "x" * 9 + "…"
+
+
+def test_links_in_quotes_lead_to_the_web_only() -> None:
+    """An http address becomes a link without the full stop after it; a script address is text."""
+    found = pieces("see https://example.org/a?b=1. or javascript:alert(1) &amp; more")
+    assert [(p.text, p.href) for p in found if p.kind == "link"] == [
+        ("example.org/a", "https://example.org/a?b=1")
+    ]
+    assert "".join(p.text for p in found) == "see example.org/a. or javascript:alert(1) & more"
+
+
+def test_markdown_has_no_markup_of_others() -> None:
+    """Each character that Markdown or HTML would read is escaped."""
+    for bad in ("<b>", "[x](y)", "**x**", "# x", "1. x", "| a |", "`x`", "![x](y)", "~~x~~"):
+        assert not re.search(r"(?<!\\)[<\[*#|`~(]", escape(bad)), escape(bad)
+    assert escape("1. x") == "1\\. x"
+
+
+# --- that everybody can read it ----------------------------------------------------------------
+
+
+def test_the_page_can_be_found_through(morning: list[Event]) -> None:
+    """Landmarks, headings in steps of one, a caption a table, a name a chart, isolated foreign text."""
+    text = build_report(morning, BINS, title="X", schedule=PROGRAMME)
+    page = needs_nothing(text)
+    assert {"header", "nav", "main", "footer", "section", "article"} <= set(page.tags)
+    assert page.headings[0] == 1
+    assert page.headings.count(1) == 1
+    assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+    assert page.captions == page.tags.count("table")
+    assert page.unnamed == []
+    assert '<html lang="en">' in text
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+def test_days_are_written_short() -> None:
+    """A day, days of a month, of two months, of two years."""
+    assert span(date(2026, 6, 10), date(2026, 6, 10)) == "10 June 2026"
+    assert span(date(2026, 12, 30), date(2027, 1, 2)) == "30 December 2026 – 2 January 2027"
+
+
+# --- files, the command, real recordings -------------------------------------------------------
+
+
+def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there stays if writing fails, and no part of the new one is left behind."""
+    target = write_report(tmp_path / "r.html", "first")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(target, "second")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("r.html", "first")]
+    with pytest.raises(FileNotFoundError, match="make it before"):
+        write_report(tmp_path / "no" / "r.html", "x")
+    with pytest.raises(IsADirectoryError, match="name a file"):
+        write_report(tmp_path, "x")
+
+
+def report(*words: object) -> subprocess.CompletedProcess[str]:
+    """The command, in a process of its own."""
+    command = [sys.executable, "-m", "rtanalytics", "report", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+FIXTURE = recordings_folder() / "juniperconf-2026"
+
+
+@pytest.mark.parametrize("name", ["r.html", "r.md"])
+def test_the_command_writes_the_report_of_an_archive(tmp_path: Path, name: str) -> None:
+    """One line says what was written; the file is of the kind that its name says."""
+    run = report(FIXTURE, "--out", tmp_path / name)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert re.fullmatch(r"25 topics, [\d,]+ kB in \S+\n", run.stdout)
+    text = (tmp_path / name).read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>" if name == "r.html" else "# JuniperConf 2026")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--out", "r.pdf"], 2, "ends neither in .html nor in .md"),
+        (["--out", "no/such/r.html"], 1, "is no folder"),
+        (["--out", "r.html", "--timezone", "Mars/Base"], 1, "'Mars/Base' is unknown"),
+        (["--out", "r.html", "--truth", "none.csv"], 1, "none.csv"),
+        (["--out", "r.html", "--schedule", "none.json"], 1, "none.json"),
+        (["--out", "r.html", "--algorithm", "oracle"], 2, "oracle"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, words: list[str], status: int, said: str) -> None:
+    """A wrong name, zone or file: status and message, and no report."""
+    run = report(FIXTURE, *(str(tmp_path / w) if re.match(r"r\.|no", w) else w for w in words))
+    assert run.returncode == status, run.stderr
+    assert said in " ".join(run.stderr.split()).replace(" │ │ ", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_report_of_the_fixture_tells_of_it(tmp_path: Path) -> None:
+    """Small, complete in itself, with every talk, and topics that were planted in the recording."""
+    recording = Recording(FIXTURE)
+    own = own_terms(recording.meta.hashtags, recording.meta.accounts)
+    settings = Settings(bin=HALF, own=own, schedule=recording.schedule)
+    bins = list(trends(recording, bin=HALF, own=own, schedule=recording.schedule))
+    options = {
+        "title": recording.meta.title or "",
+        "schedule": recording.schedule,
+        "timezone": recording.meta.timezone,
+        "truth": recording.truth,
+        "settings": settings,
+    }
+    text = build_report(recording, bins, **options)
+    assert len(text.encode()) < 500_000
+    page = needs_nothing(text)
+    read = "".join(page.text)
+    talks = [talk for talk in recording.schedule if talk.kind not in ("break", "social")]
+    assert all(clean(talk.title) in read for talk in talks)
+    recap = gather(recording, bins, **options)
+    assert len(recap.topics) == 25
+    assert all(topic.quotes for topic in recap.topics)
+    assert not {topic.label.casefold().lstrip("#@") for topic in recap.topics} & own
+    assert sum(bool(known.found) for known in recap.known) > 0.8 * len(recap.known)
+    assert sum(topic.about is not None for topic in recap.topics) > 10
+
+
+@pytest.mark.data
+def test_the_report_of_user2018_finds_its_keynotes(data_folder: Path, tmp_path: Path) -> None:
+    """Tweets and commits of a real conference: all seven known keynotes, in less than 2 MB."""
+    files = [data_folder / "recordings" / f"{name}.parquet" for name in ("user2018", "user2018_commits")]
+    import_into(tmp_path / "a", (event for file in files for event in open_events(file)))
+    recording = Recording(tmp_path / "a")
+    truth = read_truth(data_folder / "schedules" / "user2018_truth.csv")
+    bins = list(trends(recording, bin=HALF))
+    options = {"title": "useR! 2018", "timezone": "Australia/Brisbane", "truth": truth}
+    text = build_report(recording, bins, **options)
+    assert len(text.encode()) < 2_000_000
+    needs_nothing(text)
+    recap = gather(recording, bins, **options)
+    assert [known.label for known in recap.known if not known.found] == []
+    assert recap.first == datetime(2018, 7, 1, 2, 32, 11, tzinfo=UTC)
+    assert {name for name, _ in recap.families} == {"twitter", "github"}
+    assert all(echo.total > 10 for echo in recap.echoes)

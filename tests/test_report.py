@@ -551,3 +551,12 @@ def test_the_report_of_user2018_finds_its_keynotes(data_folder: Path, tmp_path: 
     assert recap.first == datetime(2018, 7, 1, 2, 32, 11, tzinfo=UTC)
     assert {name for name, _ in recap.families} == {"twitter", "github"}
     assert all(echo.total > 10 for echo in recap.echoes)
+
+
+def test_who_said_it_first_is_quoted_for_it() -> None:
+    """A sentence that others copy later, without a mark, is quoted from its first author."""
+    copied = "the walrus has left the building, and nobody knows why"
+    said = [say(0, -500, copied, "ada"), *(say(n, n, copied, f"copy{n}") for n in range(1, 6))]
+    recap = gather(said, [a_bin(at(0), a_trend(["walrus", "building"], at(0)))], title="X")
+    assert [q.author for q in recap.topics[0].quotes] == ["ada"]
+    assert recap.topics[0].messages == 5

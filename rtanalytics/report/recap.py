@@ -111,6 +111,10 @@ def gather(
     )
 
 
+_SENTENCE = 40
+"""Characters from which on the same text is no coincidence."""
+
+
 class _Book:
     """What the entries are written from."""
 
@@ -118,6 +122,10 @@ class _Book:
         self.zone, self.stage, self.quotes = zone, stage, quotes
         self.reposts = Counter(e.repost_of for e in (one.event for one in said) if e.repost_of)
         self.used: set[str] = set()
+        self.first: dict[str, Said] = {}
+        for one in said:
+            if len(one.event.body) >= _SENTENCE and not is_repost(one.event):
+                self.first.setdefault(one.event.body, one)
         numbers = {talk.id: number for number, talk in enumerate(stage.talks, 1)}
         self.places = {talk.id: self._place(talk, numbers.get(talk.id, 0)) for talk in stage.schedule}
 
@@ -135,6 +143,10 @@ class _Book:
             url=address(talk.url),
         )
 
+    def originals(self, said: Sequence[Said]) -> list[Said]:
+        """Who said a thing first is quoted for it, and not who said the same later."""
+        return list({(o := self.first.get(s.event.body, s)).event.id: o for s in said}.values())
+
     def on(self, start: datetime, end: datetime) -> list[Place]:
         """What was on in the middle of this time, or else in any part of it; breaks if nothing else was."""
         middle = start + (end - start) / 2
@@ -149,7 +161,7 @@ class _Book:
         hits = frozenset(key for term in shown for key in telling(term) or keys_of(term))
         examples = frozenset(id for trend in topic.trends for id in trend.examples)
         best = chosen(
-            of,
+            self.originals(of),
             hits,
             self.quotes,
             reposts=self.reposts,
@@ -212,7 +224,13 @@ class _Book:
             one.event.id for one in both if one.event.said_at > names.talk.start + timedelta(minutes=10)
         }
         best = chosen(
-            both, hits, 1, reposts=self.reposts, examples=settled, used=self.used, dull=names.title_in
+            self.originals(both),
+            hits,
+            1,
+            reposts=self.reposts,
+            examples=settled,
+            used=self.used,
+            dull=names.title_in,
         )
         self.used.update(one.event.id for one in best)
         return Echo(

@@ -289,14 +289,20 @@ class _Tail:
         return power / math.log(10) - math.log10(self.share)
 
 
-_LEAST_PEAKS = 5
+_LEAST_PEAKS = 10
 
 
 def _fit(past: list[float], quantile: float) -> _Tail | None:
-    """The tail of sorted values; None as long as too few are above the threshold."""
-    threshold = past[int(quantile * (len(past) - 1))]
-    peaks = [r - threshold for r in past[int(quantile * (len(past) - 1)) + 1 :] if r > threshold]
-    if len(peaks) < _LEAST_PEAKS:
+    """The tail of sorted values; None as long as there is none to speak of.
+
+    Where few values are known, the tail begins lower, so that there are some in it.
+    """
+    place = min(int(quantile * (len(past) - 1)), len(past) - 1 - _LEAST_PEAKS)
+    if place < len(past) / 2:
+        return None
+    threshold = past[place]
+    peaks = [r - threshold for r in past[place + 1 :] if r > threshold]
+    if len(peaks) < _LEAST_PEAKS / 2:
         return None
     mean = math.fsum(peaks) / len(peaks)
     variance = math.fsum((x - mean) ** 2 for x in peaks) / (len(peaks) - 1)
@@ -376,7 +382,7 @@ def read_series(path: str | Path) -> Iterator[Row]:
         except SeriesError:
             raise
         except (ValueError, csv.Error) as error:
-            raise SeriesError(f"{path}:{reader.line_num}: {error}") from None
+            raise SeriesError(f"{path}:{reader.reader.line_num}: {error}") from None
 
 
 def _row(cells: dict[str, str | None]) -> Row:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "plot_delay", "plot_recall"]
 
-_SHOWN = 8
+_SHOWN = 7
 """Algorithms that are told apart by colour; the others are drawn in grey behind them."""
 
 
@@ -32,12 +32,15 @@ def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = 
     Returns
     -------
     matplotlib.axes.Axes
-        With a logarithmic axis of false alarms.
+        With a logarithmic axis of false alarms, on which none at all stands where half an alarm
+        in all the time would.
     """
     ax = _axes(ax)
+    hours = sum(result.tally.hours for result in comparison.of(comparison.algorithms[0]))
+    least = 0.5 / hours if hours else 1.0
     for place, name in enumerate(ranked(comparison)):
-        curve = [point for point in comparison.curve(name) if point.per_hour > 0]
-        x, y = [point.per_hour for point in curve], [point.recall for point in curve]
+        curve = comparison.curve(name)
+        x, y = [max(point.per_hour, least) for point in curve], [point.recall for point in curve]
         if place < shown:
             ax.plot(
                 x, y, f"{'o-' if len(x) == 1 else '-'}", color=_colour(place), label=name, lw=1.8, zorder=3

@@ -75,9 +75,8 @@ def main() -> None:
                 seconds = work(server.url, events, f"bench{number}")
                 rates[work.__name__].append(len(events) / seconds)
     for name, found in rates.items():
-        print(
-            f"{name:<6} {statistics.median(found):>9,.0f} events/s   rounds: {', '.join(f'{r:,.0f}' for r in found)}"
-        )
+        rounds = ", ".join(f"{rate:,.0f}" for rate in found)
+        print(f"{name:<6} {statistics.median(found):>9,.0f} events/s   rounds: {rounds}")
     ratio = statistics.median(rates["ours"]) / statistics.median(rates["plain"])
     print(f"ratio of the append script to a plain pipeline: {ratio:.2f}")
 

@@ -97,9 +97,7 @@ def main() -> None:
     recording = Recording(args.archive)
     start = args.start or busiest(list(recording))
     events = [e for e in recording if start <= e.received_at < start + timedelta(minutes=args.minutes)]
-    print(
-        f"{recording.name}: {len(events)} events of {args.minutes} min from {start:%Y-%m-%d %H:%M} at ×{args.speed:g}"
-    )
+    print(f"{recording.name}: {len(events)} events from {start:%Y-%m-%d %H:%M} on at ×{args.speed:g}")
     report("absolute deadlines", lateness(events, args.speed))
     report("sleeping each gap", lateness_by_gaps(events, args.speed))
     whole_path(recording)

@@ -4,8 +4,6 @@ A twin takes the algorithm (for its parameters), the bins up to and including th
 (all bins, and the place of that one, where the future is known), and the term.
 """
 
-# ruff: noqa: ARG001  (one signature for all twins)
-
 from __future__ import annotations
 
 import math

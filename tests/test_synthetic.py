@@ -352,7 +352,7 @@ def test_the_start_can_be_chosen():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"start": datetime(2026, 6, 10)}, "no time zone"),  # noqa: DTZ001 - that is the mistake
+        ({"start": datetime(2026, 6, 10)}, "no time zone"),
         ({"days": 0}, "days >= 1"),
         ({"burst_size": -1}, "burst_size > 0"),
         ({"talks_per_day": 30}, "talks_per_day must be from 2 to"),

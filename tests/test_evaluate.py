@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -39,8 +41,8 @@ from rtanalytics.evaluate import (
     runs_of,
 )
 from rtanalytics.evaluate.alarms import kinds
-from rtanalytics.schedule import KnownTopic
-from rtanalytics.topics import Trend, TrendBin
+from rtanalytics.schedule import KnownTopic, write_truth
+from rtanalytics.topics import Trend, TrendBin, trends
 from tests.build import BASE, event
 
 WIDTH = timedelta(minutes=15)
@@ -401,6 +403,34 @@ def test_the_score_is_the_benchmark_s_own(data_folder, tmp_path, profile):
         said[-1]
         == f"ALL files 5 windows {total.windows} raw {total.raw:.4f} NORMALISED {profile} {total.score:.2f}"
     )
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("top", [5, 10])
+def test_recall_and_latency_are_what_the_judge_says(data_folder, tmp_path, top):
+    """The judge's script, run on the trends of the bundled recording, finds as many, and as soon."""
+    from rtanalytics.archive import Recording
+
+    repository = Path(__file__).parents[1]
+    recording = Recording(repository / "data" / "fixtures" / "recordings" / "juniperconf-2026")
+    bins = list(trends(recording, top=top))
+    lines = [msgspec.json.encode(trend) for bin in bins for trend in bin.trends]
+    (tmp_path / "told.jsonl").write_bytes(b"\n".join(lines))
+    topics = [
+        KnownTopic(start=t.start, end=t.end, keywords=t.keywords, extra={"speaker": "", "detectable": "1"})
+        for t in recording.truth
+    ]
+    write_truth(tmp_path / "known.csv", topics)
+    script = data_folder.parent / "judge" / "trend_recall.py"
+    said = subprocess.run(
+        [sys.executable, script, tmp_path / "told.jsonl", tmp_path / "known.csv", "--max-terms", "3"],
+        capture_output=True, text=True, check=True, timeout=60,
+    ).stdout  # fmt: skip
+    theirs = re.search(rf"recall@{top} .* STRICT (\d+)  latency median ([\d.]+) min", said)
+    tally = judge(bins, Truth(topics), top=top)
+    assert theirs is not None
+    assert tally.matched == int(theirs[1])
+    assert value("latency_median_min", tally) == pytest.approx(float(theirs[2]), abs=0.05)
 
 
 # -- comparing --------------------------------------------------------------------------------------

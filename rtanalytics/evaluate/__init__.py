@@ -1,7 +1,8 @@
 """Told topics against known ones: metrics, comparisons, and the score of the Numenta benchmark.
 
-The rule of what matches is in :mod:`~rtanalytics.evaluate.matching`, the figures in
-:mod:`~rtanalytics.evaluate.metrics`. Tune on some recordings and report on others: nothing here
+The rule of what matches is in :mod:`~rtanalytics.evaluate.matching`, what is counted in
+:mod:`~rtanalytics.evaluate.tally`, the figures in :mod:`~rtanalytics.evaluate.metrics`.
+Tune on some recordings and report on others: nothing here
 can know which is which.
 """
 
@@ -18,8 +19,9 @@ from rtanalytics.evaluate.comparing import (
 )
 from rtanalytics.evaluate.figure import draw, plot_delay, plot_recall, ranked
 from rtanalytics.evaluate.matching import SLACK, Alarm, Edge, Truth, alarms_of, assign
-from rtanalytics.evaluate.metrics import METRICS, Interval, Metric, Tally, intervals, judge
+from rtanalytics.evaluate.metrics import METRICS, Interval, Metric, intervals
 from rtanalytics.evaluate.nab import PROFILES, Nab, Profile, nab_score
+from rtanalytics.evaluate.tally import Outcome, Tally, judge
 
 __all__ = [
     "METRICS",
@@ -32,6 +34,7 @@ __all__ = [
     "Interval",
     "Metric",
     "Nab",
+    "Outcome",
     "Point",
     "Profile",
     "Result",

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from rtanalytics.conference import own_terms
 from rtanalytics.evaluate.alarms import GAP, false_runs
 from rtanalytics.evaluate.matching import Alarm, Truth, alarms_of, assign
-from rtanalytics.evaluate.metrics import METRICS, Tally, intervals, judge
+from rtanalytics.evaluate.metrics import METRICS, intervals
+from rtanalytics.evaluate.tally import Tally, judge
 from rtanalytics.feed import Recording
 from rtanalytics.schedule import KnownTopic
 from rtanalytics.topics import TrendBin, trends

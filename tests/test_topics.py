@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark
 from rtanalytics.schedule import Schedule, Talk
-from rtanalytics.topics import Settings, Trend, TrendBin, Trender, trends
+from rtanalytics.topics import Settings, Taste, Trend, TrendBin, Trender, trends
+from rtanalytics.topics.names import Names, Written
+from rtanalytics.topics.taste import Shown
 
 AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
 WIDTH, GRACE = timedelta(minutes=15), timedelta(minutes=1)
@@ -153,7 +155,7 @@ def test_a_late_event_counts_in_its_bin_but_changes_no_trend_already_told() -> N
     """It is history for the bins that close after it was received, and is reported as late."""
     quiet = [say(i, "hello", i / 4) for i in range(240)]
     late = [say(900 + i, "venv", 20 + i / 10, delay=15) for i in range(10)]
-    now = [say(800 + i, "venv", 46 + i / 10) for i in range(4)]
+    now = [say(800 + i, "venv", 46 + i / 10) for i in range(9)]
     without, told = batch(quiet + now), batch(quiet + late + now)
     assert [b.trends for b in told[:3]] == [b.trends for b in without[:3]]
     assert sum(bin.late for bin in told) == 10
@@ -191,6 +193,53 @@ def test_a_trend_names_the_talks_that_were_on() -> None:
     talk = Talk(id="1", title="Packaging", start=AT + timedelta(minutes=50), end=AT + timedelta(minutes=70))
     told = batch(chatter(), schedule=Schedule([talk]))
     assert {bin.start: bin.trends[0].talks for bin in told if bin.trends}[AT + 3 * WIDTH] == ["Packaging"]
+
+
+def test_a_name_is_what_people_write_with_a_capital_within_a_sentence() -> None:
+    """Not what begins one; a handle is always a name, and a phrase is one as far as its words are."""
+    counts = Written(WIDTH)
+    said = [say(i, "Slides of Ada Example, who was great. Coffee with @ada", i) for i in range(10)]
+    counts.add(said)
+    names = Names(counts)
+    for bin in counts.bins:
+        counts.said(bin)
+        names.learn(counts.rows(bin))
+    like = {key: names.likeness(term) for term, key in enumerate(counts.vocabulary.keys)}
+    assert like["ada example"] > 0.8
+    assert like["ada"] > 0.8
+    assert like["@ada"] == 1.0
+    assert like["coffee"] == like["slides"] == like["great"] == 0.0
+
+
+def test_one_person_however_loud_makes_no_topic() -> None:
+    """Twelve messages by one author tell nothing; the same by twelve people do."""
+    quiet = [say(i, "hello there", i / 4) for i in range(120)]
+    for author, expected in (("loud", []), ("", ["@ada"])):
+        burst = [say(500 + i, "@ada on stage", 31 + i, author) for i in range(12)]
+        told = batch(quiet + burst)[-1]
+        assert [t.label for t in told.trends] == expected
+
+
+def test_a_handle_that_people_say_with_a_topic_is_among_its_first_terms() -> None:
+    """Even where the handle itself is nothing new."""
+    chance = random.Random(3)
+    said = [say(i, chance.choice(["hello there", "thanks @ada"]), i / 4) for i in range(240)]
+    said += [say(500 + i, "Zeallot package, says @ada", 61 + i / 4) for i in range(12)]
+    topic = batch(said)[4].trends[0]
+    assert "Zeallot" in " ".join(topic.terms)
+    assert "@ada" in topic.terms[:3]
+
+
+def test_what_is_in_most_lists_is_no_news() -> None:
+    """A term may be told a few times, and then only as often as its share of the lists allows."""
+    taste, shown = Taste(often=0.1, free=2), Shown()
+    assert not shown.often("tag", taste)
+    for _ in range(5):
+        shown.add(["tag", "tag", "other"])
+    assert shown.often("tag", taste)
+    for _ in range(40):
+        shown.add(["other"])
+    assert not shown.often("tag", taste)
 
 
 def test_settings_travel_to_another_process() -> None:

@@ -9,6 +9,7 @@ batched, ordered or repeated on the way.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,15 +19,17 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.counts import Channel, Ints, Said, TermCounts
+from rtanalytics.counts import BinCounts, Channel, Floats, Ints, Said
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
 from rtanalytics.schedule import Schedule
-from rtanalytics.terms import fold, join
-from rtanalytics.topics.grouping import Scored, examples, grouped, strongest
+from rtanalytics.terms import fold
+from rtanalytics.topics.grouping import Group, Scored, examples, grouped, strongest
+from rtanalytics.topics.names import Names, Written, grown
+from rtanalytics.topics.taste import Shown, Taste
 from rtanalytics.trending import DEFAULT, Algorithm, get
 
-__all__ = ["Settings", "Trend", "TrendBin", "Trender", "trends"]
+__all__ = ["Settings", "Taste", "Trend", "TrendBin", "Trender", "trends"]
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +133,8 @@ class Settings:
     together : float
         Share of the rarer term's messages that must also say the other for two terms to be one
         topic.
+    taste : Taste
+        Which of the topics are worth showing.
     """
 
     algorithm: str | Algorithm = DEFAULT
@@ -143,7 +148,8 @@ class Settings:
     schedule: Schedule = field(default_factory=Schedule)
     least: float | None = None
     least_count: int = 2
-    together: float = 0.6
+    together: float = 0.4
+    taste: Taste = field(default_factory=Taste)
 
     def __post_init__(self) -> None:
         if self.top < 1:
@@ -173,9 +179,9 @@ class Trender:
     --------
     >>> at = datetime(2026, 5, 15, 9, tzinfo=UTC)
     >>> said = [Event(id=f"irc:x:{i}", source="irc", text=text, created_at=at + i * timedelta(minutes=1))
-    ...         for i, text in enumerate(["hello"] * 30 + ["the venv keynote!", "venv keynote", "Venv"])]
+    ...         for i, text in enumerate(["hello"] * 30 + ["the Venv keynote by @ada"] * 3)]
     >>> [[t.label for t in bin.trends] for bin in trends(said)]
-    [[], [], ['venv keynote']]
+    [[], [], ['@ada']]
     """
 
     def __init__(self, algorithm: str | Algorithm = DEFAULT, **settings: Any) -> None:
@@ -196,15 +202,22 @@ class Trender:
     def _begin(self, settings: Settings) -> None:
         self._settings = settings
         self.algorithm = get(settings.algorithm)
-        self.counts = TermCounts(settings.bin)
+        self.counts = Written(settings.bin)
         self.counts.mute(settings.mute)
-        self._state = self.algorithm.start()
+        self._names = Names(self.counts)
+        self._shown = Shown()
         self._waiting: dict[int, list[int]] = {}
-        self._written = np.zeros(0, np.int64)
-        self._said = np.zeros(0, np.int64)
-        self._messages = 0
         self._closed: int | None = None
         self._late = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._state = self.algorithm.start()
+        self._names.forget()
+        self._said = np.zeros(0, np.int64)
+        self._messages = 0
+        self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
+        self._recent: deque[tuple[int, Said]] = deque()
 
     def push(self, items: Iterable[Item]) -> list[TrendBin]:
         """Take what a feed delivers.
@@ -259,43 +272,132 @@ class Trender:
 
     def _learn_again(self, upto: int) -> None:
         """Bring the state to what it would be, had all that is known now been known in time."""
-        self._state = self.algorithm.start()
-        self._written[:], self._said[:], self._messages = 0, 0, 0
+        self._forget()
         for bin in self.counts.bins:
             if bin < upto:
-                self._note(self.counts.said(bin))
-                self.algorithm.step(self._state, self.counts.bin(bin, self._settings.channel))
+                self._learn(bin)
+
+    def _learn(self, bin: int) -> tuple[Said, BinCounts, Floats, Floats]:
+        """Score a bin and learn it: its messages, counts, evidence and what was expected."""
+        settings, said = self._settings, self.counts.said(bin)
+        self._names.learn(said.rows)
+        self._said = grown(self._said, len(self.counts.vocabulary))
+        self._said[said.terms] += said.counts[0]
+        self._messages += len(said.rows)
+        counted = self.counts.bin(bin, settings.channel)
+        score, expected = self.algorithm.step(self._state, counted)
+        size = len(self.counts.vocabulary)
+        self._evidence, self._when = grown(self._evidence, size), grown(self._when, size)
+        passed = (bin - self._when[counted.terms]) * (settings.bin / settings.taste.memory)
+        evidence = score + self._evidence[counted.terms] * np.exp(-passed)
+        self._evidence[counted.terms], self._when[counted.terms] = evidence, bin
+        reach = -(-settings.taste.window // settings.bin)
+        while self._recent and self._recent[0][0] < bin - reach:
+            self._recent.popleft()
+        self._recent.append((bin, said))
+        return said, counted, evidence, expected
+
+    def _candidates(self, said: Said, counted: BinCounts, evidence: Floats, least: float) -> list[Scored]:
+        """The terms that may trend, the most telling first."""
+        settings, taste, names = self._settings, self._settings.taste, self._names
+        keys = self.counts.vocabulary.keys
+        good = evidence > least
+        good[good] &= ~self._barred(counted.terms[good])
+        best = strongest(np.flatnonzero(good), evidence, counted, keys, _CANDIDATES * settings.top)
+        terms = counted.terms[best]
+        found = []
+        wide: list[list[Ints]] = [[] for _ in terms]
+        own: list[list[Ints]] = [[] for _ in terms]
+        for _, past in self._recent:
+            at = np.searchsorted(past.terms, terms)
+            for i, place in enumerate(at.tolist()):
+                if place < len(past.terms) and past.terms[place] == terms[i]:
+                    places = past.places(place)
+                    wide[i].append(past.rows[places])
+                    own[i].append(past.rows[places[past.originals[places]]])
+        here = np.searchsorted(said.terms, terms)
+        for i, (term, at) in enumerate(zip(terms.tolist(), best.tolist(), strict=True)):
+            rows = np.concatenate(wide[i])
+            people = len(np.unique(self.counts.authors(rows)))
+            if people < settings.least_count:
+                continue
+            like = names.likeness(term)
+            weight = taste.plain + (1 - taste.plain) * like
+            found.append(
+                Scored(
+                    term=term,
+                    key=keys[term],
+                    at=at,
+                    raw=float(evidence[at]),
+                    score=weight * float(evidence[at]),
+                    messages=said.places(int(here[i])),
+                    rows=rows.tolist(),
+                    people=people,
+                    voices=len(np.unique(self.counts.authors(np.concatenate(own[i])))),
+                    handy=names.tagged(term) > _MOSTLY,
+                    stale=self._shown.often(keys[term], taste),
+                )
+            )
+        found.sort(key=lambda s: (-s.score, -s.people, s.key))
+        return found
+
+    def _handles(self) -> dict[int, list[Scored]]:
+        """Handles and tags that enough people say within the window, by the rows that say them."""
+        names, taste, counts = self._names, self._settings.taste, self.counts
+        rows: dict[int, list[Ints]] = {}
+        for _, past in self._recent:
+            for i in np.flatnonzero(names.marked(past.terms)).tolist():
+                rows.setdefault(int(past.terms[i]), []).append(past.rows[past.places(i)])
+        barred = self._barred(np.array(list(rows), np.int64))
+        by_row: dict[int, list[Scored]] = {}
+        for (term, parts), bad in zip(rows.items(), barred.tolist(), strict=True):
+            key = counts.vocabulary.keys[term]
+            if bad or sum(map(len, parts)) < taste.people or self._shown.often(key, taste, known=True):
+                continue
+            where = np.concatenate(parts)
+            people = len(np.unique(counts.authors(where)))
+            if people < taste.people or names.tagged(term) <= _MOSTLY:
+                continue
+            handle = Scored(
+                term=term,
+                key=key,
+                at=-1,
+                raw=0.0,
+                score=0.0,
+                messages=_NOWHERE,
+                rows=where.tolist(),
+                people=people,
+                voices=people,
+                handy=True,
+                stale=False,
+            )
+            for row in handle.rows:
+                by_row.setdefault(row, []).append(handle)
+        return by_row
 
     def _tell(self, bin: int) -> TrendBin:
-        settings, counts = self._settings, self.counts
+        settings, counts, taste = self._settings, self.counts, self._settings.taste
         start, end = counts.start_of(bin), counts.start_of(bin + 1)
-        said = counts.said(bin)
+        said, bin_counts, evidence, expected = self._learn(bin)
         rows = said.rows
-        self._note(said)
-        bin_counts = counts.bin(bin, settings.channel)
-        score, expected = self.algorithm.step(self._state, bin_counts)
         least = self.algorithm.floor if settings.least is None else settings.least
-        good = (score > least) & (bin_counts.counts >= settings.least_count)
-        good[good] &= ~self._barred(bin_counts.terms[good])
-        keys = self.counts.vocabulary.keys
-        best = strongest(np.flatnonzero(good), score, bin_counts, keys, _CANDIDATES * settings.top)
-        found = [
-            Scored(term, at, float(score[at]), keys[term], said.places(place))
-            for term, at, place in zip(
-                bin_counts.terms[best].tolist(),
-                best.tolist(),
-                np.searchsorted(said.terms, bin_counts.terms[best]).tolist(),
-                strict=True,
-            )
-        ]
-        groups = grouped(found, settings.together)[: settings.top]
+        handles = self._handles()
+        groups: list[Group] = []
+        names: set[str] = set()
+        for group in grouped(self._candidates(said, bin_counts, evidence, least), settings.together):
+            group.name(handles, names, taste)
+            if group.worth(least, taste):
+                names |= {s.key for s in group.terms[:3]}
+                groups.append(group)
+                if len(groups) == settings.top:
+                    break
         talks = [talk.title for talk in settings.schedule.between(start, end)]
         authors = counts.authors(rows)
         told = []
         for rank, group in enumerate(groups, 1):
             lead = group.lead
             of = group.messages
-            texts = [self._surface(scored.term) for scored in group.shown]
+            texts = [self._names.surface(scored.term) for scored in group.terms]
             told.append(
                 Trend(
                     bin_start=start,
@@ -313,18 +415,11 @@ class Trender:
                     talks=talks,
                 )
             )
+        if groups:
+            self._shown.add(s.key for group in groups for s in group.terms[:3])
         late, self._late = self._late, 0
         people = len(np.unique(authors))
         return TrendBin(start=start, end=end, trends=told, messages=len(rows), authors=people, late=late)
-
-    def _note(self, said: Said) -> None:
-        """Learn how terms are written and how common they are."""
-        used = self.counts.written(said.rows)
-        self._written = _grown(self._written, len(self.counts.vocabulary.surfaces))
-        self._written[: len(used)] += used
-        self._said = _grown(self._said, len(self.counts.vocabulary))
-        self._said[said.terms] += said.counts[0]
-        self._messages += len(said.rows)
 
     def _barred(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Which terms are no topics: ignored, or the conference's own."""
@@ -333,35 +428,19 @@ class Trender:
         barred = np.array([keys[t].lstrip("@") in given for t in terms.tolist()], np.bool_)
         if not settings.own:
             for i in np.flatnonzero(self._said[terms] > _OWN_SHARE * self._messages):
-                barred[i] |= self._surface(int(terms[i])).startswith("#")
+                barred[i] |= self._names.surface(int(terms[i])).startswith("#")
         return barred
-
-    def _surface(self, term: int) -> str:
-        """A term as it is most often written so far."""
-        vocabulary = self.counts.vocabulary
-        if (words := vocabulary.words(term)) is not None:
-            return join([self._surface(word).lstrip("#") for word in words])
-        return max(
-            (int(self._written[s]), vocabulary.surfaces[s])
-            for s in vocabulary.surfaces_of(term)
-            if s < len(self._written)
-        )[1]
 
 
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
+_NOWHERE = np.empty(0, np.int32)
+_MOSTLY = 0.5
+"""Share of its uses from which a word that is written as a tag is one."""
 _OWN_SHARE = 0.2
 _CANDIDATES = 20
 """Terms that are grouped for each topic that may be shown: the strongest ones."""
 _BATCH = 1000
 """Deliveries that are taken in at once; nothing is told before a watermark anyway."""
-
-
-def _grown(old: Ints, size: int) -> Ints:
-    if len(old) >= size:
-        return old
-    new = np.zeros(max(size, 2 * len(old)), np.int64)
-    new[: len(old)] = old
-    return new
 
 
 def trends(source: Feed | Recording | Iterable[Event], **settings: Any) -> Iterator[TrendBin]:

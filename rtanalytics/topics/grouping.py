@@ -6,42 +6,63 @@ Two terms belong together if most messages that say the rarer one say the other 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.counts import BinCounts, Floats, Ints
+from rtanalytics.topics.taste import Taste
 
 __all__ = ["Group", "Scored", "examples", "grouped", "strongest"]
 
 _SHOWN = 5
 """Terms that a topic shows at most."""
+_FIRST = 3
+"""Terms by which people recognise it."""
+_KEPT = 20
+"""Terms that a topic remembers at most, strongest first."""
 _STANDS_FOR = 0.6
 """Share of a word's messages that must say a phrase for the phrase to be shown instead."""
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class Scored:
-    """A term of the bin that may trend.
+    """A term of the bin that may trend, or by which people know what does.
 
     Parameters
     ----------
     term : int
         Its number.
-    at : int
-        Its place among the scores.
-    score : float
-        By the algorithm.
     key : str
         The term itself.
+    at : int
+        Its place among the scores; -1 if it is no candidate itself.
+    raw, score : float
+        Evidence, and evidence weighted by how much the term is like a name.
     messages : numpy.ndarray of int
         Places of the bin's messages that say it.
+    rows : list of int
+        Rows of the log that say it, the window before the bin included.
+    people, voices : int
+        How many people wrote those, and how many of them in their own words.
+    handy : bool
+        True for a handle or a tag.
+    stale : bool
+        True if lists have told it often already.
     """
 
-    __slots__ = ("at", "key", "messages", "score", "size", "term")
-
-    def __init__(self, term: int, at: int, score: float, key: str, messages: npt.NDArray[np.int32]) -> None:
-        self.term, self.at, self.score, self.key, self.messages = term, at, score, key, messages
-        self.size = len(messages)
+    term: int
+    key: str
+    at: int
+    raw: float
+    score: float
+    messages: npt.NDArray[np.int32]
+    rows: list[int]
+    people: int
+    voices: int
+    handy: bool
+    stale: bool
 
 
 class Group:
@@ -51,6 +72,61 @@ class Group:
         self.lead = lead
         self.said = [lead.messages]
         self.shown = [lead]
+
+    def worth(self, least: float, taste: Taste) -> bool:
+        """Is it worth showing?"""
+        lead = self.lead
+        known = any(s.handy and s.people >= taste.people for s in self.terms[:_FIRST])
+        return (
+            (
+                lead.score >= (taste.named if known else taste.strong) * least
+                or max(s.raw for s in self.shown[:_FIRST]) >= taste.bare * least
+            )
+            and (
+                lead.people >= taste.people
+                or (lead.people == taste.people - 1 and lead.score >= taste.few * least)
+            )
+            and lead.voices >= taste.voices
+            and (not lead.stale or lead.raw >= taste.again * least)
+        )
+
+    def name(self, handles: dict[int, list[Scored]], told: set[str], taste: Taste) -> None:
+        """Bring a handle or tag by which people know the topic among the first terms.
+
+        Parameters
+        ----------
+        handles : dict
+            Handles and tags that each message says, by row.
+        told : set of str
+            Keys that name a higher topic already.
+        """
+        first = self.shown[:_FIRST]
+        if any(s.handy and s.people >= taste.people for s in first):
+            return
+        found = [s for s in self.shown if s.handy and s.people >= taste.people and not s.stale]
+        if not found:
+            rows = {row for s in self.shown[:_FIRST] for row in s.rows}
+            said: dict[Scored, int] = {}
+            for row in rows:
+                for handle in handles.get(row, ()):
+                    said[handle] = said.get(handle, 0) + 1
+            found = sorted(
+                (
+                    s for s, n in said.items()
+                    if n >= 2 and n >= taste.share * len(rows) and n >= taste.part * len(s.rows)
+                ),
+                key=lambda s: (-said[s], len(s.rows), s.key),
+            )  # fmt: skip
+        for s in found:
+            if s.key not in told:
+                self.shown = [t for t in self.shown if t is not s]
+                self.shown.insert(_FIRST - 1, s)
+                return
+
+    @property
+    def terms(self) -> list[Scored]:
+        """What to show, the most telling first."""
+        return self.shown[:_SHOWN]
 
     @property
     def messages(self) -> Ints:
@@ -64,11 +140,11 @@ class Group:
             if _within(other.key, old.key):
                 return
             if _within(old.key, other.key):
-                if other.size >= _STANDS_FOR * old.size:
+                if len(other.messages) >= _STANDS_FOR * len(old.messages):
                     rest = [s for s in self.shown[i + 1 :] if not _within(s.key, other.key)]
                     self.shown[i:] = [other, *rest]
                 return
-        if len(self.shown) < _SHOWN:
+        if len(self.shown) < _KEPT:
             self.shown.append(other)
 
 
@@ -110,14 +186,14 @@ def grouped(found: Sequence[Scored], together: float) -> list[Group]:
     groups: list[Group] = []
     led_by: dict[int, list[int]] = {}
     for scored in found:
-        messages = scored.messages.tolist()
+        messages = scored.rows
         shared: dict[int, int] = {}
         for message in messages:
             for number in led_by.get(message, ()):
                 shared[number] = shared.get(number, 0) + 1
         for number in sorted(shared):
             group = groups[number]
-            if shared[number] >= together * min(group.lead.size, scored.size):
+            if shared[number] >= together * min(len(group.lead.rows), len(messages)):
                 group.add(scored)
                 break
         else:

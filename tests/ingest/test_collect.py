@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -57,9 +57,9 @@ class FeedServer:
         self.url = f"http://127.0.0.1:{self.server.server_port}/feed.xml"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
-    def add(self, n: int, title: str = "") -> None:
+    def add(self, n: int, title: str = "", ago: timedelta = timedelta(0)) -> None:
         """One more item."""
-        self.items.append((f"item-{n}", title or f"Post number {n}", datetime.now(UTC)))
+        self.items.append((f"item-{n}", title or f"Post number {n}", datetime.now(UTC) - ago))
 
     def rss(self) -> bytes:
         """The newest hundred."""

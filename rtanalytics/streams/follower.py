@@ -22,7 +22,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from rtanalytics.event import Event, decode
-from rtanalytics.feed import AsyncFromSync, Delivery, Item, Reset, Snapshot, Status, Watermark
+from rtanalytics.feed import FOREVER, AsyncFromSync, Delivery, Item, Reset, Snapshot, Status, Watermark
 from rtanalytics.streams.position import START, TAIL, TAIL_MS, Place, StreamPosition, entry_key, fingerprint
 
 __all__ = ["Backend", "Entry", "StreamFeed", "current"]
@@ -145,7 +145,7 @@ class StreamFeed(AsyncFromSync):
                         self._places = self._backend.places(self._places)
                         checked = True
                     batch = self._backend.read(self._places, self._block)
-                    self._status = Status("live")
+                    self._status = Status("ended" if self._watermark >= _ENDED else "live")
                 except Exception as error:
                     if not self._retry(error):
                         raise
@@ -280,3 +280,6 @@ def to_us(moment: datetime) -> int:
 def from_us(us: int) -> datetime:
     """The moment ``us`` microseconds after 1970."""
     return EPOCH + timedelta(microseconds=us)
+
+
+_ENDED = to_us(FOREVER)

@@ -1,6 +1,7 @@
 // The messages, newest first.
 
 const FADING = 40; // more rows at once are not faded in: that would be a flicker
+const CALM = 1000; // ms since the rows before: in a quick feed rows would go before they are there
 
 class FeedPanel {
   constructor(context) {
@@ -15,6 +16,7 @@ class FeedPanel {
     this.empty.append(icon("post"), make("p", "", "Nothing said yet."), make("small", "", "Messages appear here as they come."));
     this.node.append(this.empty, this.list);
     this.rows = new Map();
+    this.addedAt = -CALM;
   }
 
   apply(patch, fresh) {
@@ -31,7 +33,11 @@ class FeedPanel {
       old.node.replaceWith(next.node);
       this.rows.set(row.id, next);
     }
-    this.add(patch.added, fresh && patch.added.length <= FADING);
+    if (patch.added.length > 0) {
+      const now = performance.now();
+      this.add(patch.added, fresh && patch.added.length <= FADING && now - this.addedAt >= CALM);
+      this.addedAt = now;
+    }
     this.trim(patch.cap);
     const filtered = patch.filter.text || patch.filter.sources.length > 0;
     this.empty.hidden = this.rows.size > 0;

@@ -377,11 +377,13 @@ def test_one_broken_view_does_not_silence_the_others(prefix, caplog):
 
     stream = MemoryStream(prefix)
     broken, sound = Broken(stream.follow()), HeardFeed(stream.follow())
-    stream.append([event(0)])
-    until(lambda: total(sound) == 1)
-    assert "no longer drawn" in caplog.text
-    type(broken).send = Heard.send
-    broken.close()
+    try:
+        stream.append([event(0)])
+        until(lambda: total(sound) == 1)
+        until(lambda: "no longer drawn" in caplog.text)
+    finally:
+        Broken.send = Heard.send
+        broken.close()
 
 
 @pytest.mark.parametrize(

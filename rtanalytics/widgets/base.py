@@ -160,6 +160,12 @@ class View(anywidget.AnyWidget):
             self.stop()
         super().close()
 
+    def __del__(self) -> None:
+        # The collector calls this in whatever thread it happens to run, even in one that another
+        # waits for with the gate shut, so no lock may be taken. None is needed: a view that still
+        # reads is in the list of open ones and is not collected.
+        super().close()
+
     @property
     def status(self) -> StatusLine:
         """What the status line says."""

@@ -1,9 +1,13 @@
 """The widgets on the kernel's side: what they send, what they read, and when they stop."""
 
+import gc
 import json
 import logging
+import sys
 import threading
 import time
+import traceback
+import weakref
 from datetime import timedelta
 from html.parser import HTMLParser
 
@@ -69,9 +73,18 @@ def until(condition, seconds=20):
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come to that"
+        assert time.monotonic() < deadline, f"it did not come to that; meanwhile\n{stacks()}"
         time.sleep(0.01)
     return found
+
+
+def stacks():
+    """Where every thread is, to read in a log what one waits for."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return "\n".join(
+        f"{names.get(number, number)}:\n{''.join(traceback.format_stack(frame))}"
+        for number, frame in sys._current_frames().items()
+    )
 
 
 def readers():
@@ -279,6 +292,20 @@ def test_the_same_feed_shown_again_goes_on():
     until(lambda: total(second) == 500)
     assert shown(second).texts == shown(first).texts
     assert first.status["state"] == "stopped"
+
+
+def test_a_view_is_collected_by_any_thread_while_another_is_made(prefix):
+    """The collector may run in a thread that the making of a view waits for: it takes no lock there."""
+    view = HeardFeed(MemoryStream(prefix).follow())
+    view.close()
+    view.itself, gone = view, weakref.ref(view)
+    del view
+    collector = threading.Thread(target=gc.collect)
+    with base.View._gate:
+        collector.start()
+        collector.join(10)
+        assert not collector.is_alive()
+    assert gone() is None
 
 
 def test_two_views_of_one_feed_share_one_reader(prefix):

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from rtanalytics.algorithms.told import Trend, TrendBin
 from rtanalytics.counts import BinCounts, Channel, Floats, Ints, Said
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
@@ -30,74 +30,6 @@ from rtanalytics.topics.taste import Shown, Taste
 from rtanalytics.trending import DEFAULT, Algorithm, get
 
 __all__ = ["Settings", "Taste", "Trend", "TrendBin", "Trender", "trends"]
-
-
-class Trend(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic of a bin: a line of ``trending --json``.
-
-    Parameters
-    ----------
-    bin_start, bin_end : datetime
-        The bin, half-open.
-    rank : int
-        From 1.
-    terms : list of str
-        As they are commonly written, most telling first.
-    label : str
-        What to call it.
-    score, expected : float
-        Of the most telling term, by the algorithm.
-    messages, authors : int
-        How many messages of the bin say any of the terms, and how many people wrote them.
-    examples : list of str
-        Ids of messages, by different people where there are several.
-    observed : int
-        Count of the most telling term in the channel that was scored; compare ``expected``.
-    id : str
-        What stays the same while the topic lasts; empty where identity is not followed.
-    sources : dict
-        Messages by source.
-    talks : list of str
-        Titles of the talks that were on.
-    """
-
-    bin_start: datetime
-    bin_end: datetime
-    rank: int
-    terms: list[str]
-    label: str
-    score: float
-    expected: float
-    messages: int
-    authors: int
-    examples: list[str]
-    observed: int = 0
-    id: str = ""
-    sources: dict[str, int] = {}
-    talks: list[str] = []
-
-
-class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
-    """What trended in ``[start, end)``.
-
-    Parameters
-    ----------
-    start, end : datetime
-        The bin.
-    trends : list of Trend
-        By rank; fewer than asked for, or none, when little happened.
-    messages, authors : int
-        Everything said in the bin, and by how many.
-    late : int
-        Events that became known after their own bin had closed, since the last bin told.
-    """
-
-    start: datetime
-    end: datetime
-    trends: list[Trend]
-    messages: int
-    authors: int
-    late: int = 0
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,169 @@
+"""What an algorithm is: its scores, its state, its two faces; and the registry of all there are.
+
+Everything here is to be had from :mod:`rtanalytics.trending`, too.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+
+import numpy as np
+
+from rtanalytics.counts import BinCounts, Cells, Channel, Floats, Ints, TermCounts
+
+__all__ = ["ALGORITHMS", "DEFAULT", "Algorithm", "Scores", "State", "get", "register"]
+
+
+class Scores(NamedTuple):
+    """Scores of cells, or of the terms of a bin, in the order in which those were given.
+
+    Parameters
+    ----------
+    score : numpy.ndarray of float64
+        How much it trends; larger is more.
+    expected : numpy.ndarray of float64
+        The count that was expected; 0 where an algorithm expects nothing.
+    """
+
+    score: Floats
+    expected: Floats
+
+
+class State:
+    """What a step remembers: numbers for each term, and the bin before.
+
+    Parameters
+    ----------
+    *names : str
+        Each becomes an array, indexed by term, that starts as zeros.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self.bin: int | None = None
+        self.first: int | None = None
+        self.history = 0.0
+        self.recent: deque[BinCounts] = deque()
+        self.slots: dict[int, tuple[Ints, Floats, float]] = {}
+        self._names = names
+        for name in names:
+            setattr(self, name, np.zeros(0))
+
+    def __getattr__(self, name: str) -> Floats:
+        raise AttributeError(f"this state has no {name!r}")
+
+    def reserve(self, terms: int) -> None:
+        """Make room for the terms numbered below ``terms``."""
+        for name in self._names:
+            old: Floats = getattr(self, name)
+            if len(old) < terms:
+                setattr(self, name, np.concatenate([old, np.zeros(max(terms, 2 * len(old)) - len(old))]))
+
+
+class Algorithm(ABC):
+    """Parameters, a state, and two faces.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the registry.
+    causal : bool
+        False if a score depends on later bins; such an algorithm is refused live.
+    floor : float
+        A score that does not exceed this is never a trend.
+    """
+
+    name: ClassVar[str]
+    causal: ClassVar[bool] = True
+    floor: ClassVar[float] = 0.0
+
+    def score(self, counts: TermCounts | Cells, channel: Channel = "authors") -> Scores:
+        """Score every cell, in the order of ``counts.cells(channel)``."""
+        return self._score(counts.cells(channel) if isinstance(counts, TermCounts) else counts)
+
+    def start(self) -> State:
+        """The state before the first bin."""
+        return State()
+
+    def step(self, state: State, bin: BinCounts) -> Scores:
+        """Score the terms of the next bin, then let the state learn the bin.
+
+        Raises
+        ------
+        ValueError
+            If the bin does not come after the one before.
+        """
+        if state.bin is not None and bin.bin <= state.bin:
+            raise ValueError(f"bin {bin.bin} after bin {state.bin}: step() takes bins in their order")
+        state.reserve(int(bin.terms[-1]) + 1 if len(bin.terms) else 0)
+        state.first = bin.bin if state.first is None else state.first
+        scores = self._step(state, bin)
+        state.bin = bin.bin
+        return scores
+
+    @abstractmethod
+    def _score(self, cells: Cells) -> Scores: ...
+
+    @abstractmethod
+    def _step(self, state: State, bin: BinCounts) -> Scores: ...
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  (scikit-learn's)
+        """Parameters by name, as scikit-learn's ``clone`` and searches expect it."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Set parameters by name.
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or it cannot have that value.
+        """
+        merged = self.get_params()
+        for name in parameters:
+            if name not in merged:
+                known = ", ".join(merged)
+                raise ValueError(f"{self.name} has no parameter {name!r}; it has {known}")
+        vars(self).update(vars(type(self)(**{**merged, **parameters})))
+        return self
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{name}={value!r}" for name, value in self.get_params().items())
+        return f"{type(self).__name__}({given})"
+
+
+ALGORITHMS: dict[str, type[Algorithm]] = {}
+"""The registry: name → class."""
+
+DEFAULT = "poisson"
+"""The algorithm that is used unless another is named."""
+
+A = TypeVar("A", bound=type[Algorithm])
+
+
+def register(cls: A) -> A:
+    """Enter a class into the registry, under its ``name``."""
+    ALGORITHMS[cls.name] = cls
+    return cls
+
+
+def get(algorithm: str | Algorithm, **parameters: Any) -> Algorithm:
+    """An algorithm by its name; one that is given already is returned with the parameters set.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or it has no such parameter.
+    """
+    if isinstance(algorithm, Algorithm):
+        return algorithm.set_params(**parameters)
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"no algorithm {algorithm!r}; there are {', '.join(sorted(ALGORITHMS))}")
+    cls = ALGORITHMS[algorithm]
+    unknown = sorted(set(parameters) - set(inspect.signature(cls).parameters))
+    if unknown:
+        known = ", ".join(inspect.signature(cls).parameters)
+        raise ValueError(f"{algorithm} has no parameter {unknown[0]!r}; it has {known}")
+    return cls(**parameters)

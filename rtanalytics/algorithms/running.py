@@ -1,0 +1,168 @@
+"""What runs along with the bins: the two kinds that most algorithms are of, and sums over a history."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from datetime import timedelta
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from rtanalytics.algorithms.contract import Algorithm, Scores, State
+from rtanalytics.algorithms.tools import at_least, rounds, sum_before, totals_before
+from rtanalytics.counts import BinCounts, Cells, Floats
+
+__all__ = ["At", "Contrast", "Recursive", "forget", "reach", "remember"]
+
+
+class At(NamedTuple):
+    """Where and when a :class:`Recursive` algorithm looks, for several terms at once.
+
+    Parameters
+    ----------
+    bin : numpy.ndarray of int64 or int
+        Number of the bin.
+    d : numpy.ndarray of float64 or float
+        Its total.
+    age : numpy.ndarray of int64 or int
+        How many bins ago the first bin was.
+    gap : numpy.ndarray of int64
+        Bins since the term was said, both not counted; since the first bin if it is new.
+    history : numpy.ndarray of float64 or float
+        B: the total of all bins before.
+    quiet : numpy.ndarray of float64
+        The part of B that falls into the gap.
+    width : timedelta
+        Width of a bin.
+    """
+
+    bin: Any
+    d: Any
+    age: Any
+    gap: Any
+    history: Any
+    quiet: Any
+    width: timedelta
+
+
+class Recursive(Algorithm):
+    """A kind of algorithm: a few numbers a term, carried from one bin in which it is said to the next.
+
+    Subclasses name the numbers, all 0 for a new term, and say what a gap does to them
+    (:meth:`rest`), what they make of a count (:meth:`judge`), and what they learn from it
+    (:meth:`learn`).
+    """
+
+    memory: ClassVar[tuple[str, ...]]
+
+    def rest(self, past: tuple[Floats, ...], at: At) -> tuple[Floats, ...]:
+        """The numbers after ``at.gap`` bins in which the term was not said."""
+        return past
+
+    @abstractmethod
+    def judge(self, past: tuple[Floats, ...], k: Floats, at: At) -> Scores:
+        """Scores of counts ``k``, given the numbers just before."""
+
+    @abstractmethod
+    def learn(self, past: tuple[Floats, ...], k: Floats, at: At) -> tuple[Floats, ...]:
+        """The numbers after the count is known."""
+
+    def _score(self, cells: Cells) -> Scores:
+        score, expected = np.zeros(len(cells)), np.zeros(len(cells))
+        before, places = totals_before(cells, None), cells.places
+        past = tuple(np.zeros(len(cells.starts) - 1) for _ in self.memory)
+        for now, last in rounds(cells):
+            k, place, bin = cells.counts[now], places[now], cells.bins[now]
+            if last is None:
+                gap, since = bin - cells.bin_numbers[0], np.zeros(len(now))
+            else:
+                gap, since = bin - cells.bins[last] - 1, before[places[last]] + cells.totals[places[last]]
+            history = before[place]
+            at = At(
+                bin,
+                cells.totals[place],
+                bin - cells.bin_numbers[0],
+                gap,
+                history,
+                history - since,
+                cells.width,
+            )
+            past = self.rest(tuple(number[: len(now)] for number in past), at)
+            score[now], expected[now] = self.judge(past, k, at)
+            past = self.learn(past, k, at)
+        return Scores(score, expected)
+
+    def start(self) -> State:
+        return State(*self.memory, "last", "since", "known")
+
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        t, first = bin.terms, state.first if state.first is not None else bin.bin
+        gap = np.where(state.known[t] > 0, bin.bin - state.last[t] - 1, bin.bin - first)
+        at = At(
+            bin.bin, bin.total, bin.bin - first, gap, state.history, state.history - state.since[t], bin.width
+        )
+        past = self.rest(tuple(getattr(state, name)[t] for name in self.memory), at)
+        scores = self.judge(past, bin.counts, at)
+        for name, number in zip(self.memory, self.learn(past, bin.counts, at), strict=True):
+            getattr(state, name)[t] = number
+        state.history += bin.total
+        state.last[t], state.since[t], state.known[t] = bin.bin, state.history, 1.0
+        return scores
+
+
+class Contrast(Algorithm):
+    """A kind of algorithm: the bin against the sums of its history.
+
+    Parameters
+    ----------
+    history : int, optional
+        How many bins back the history reaches; all of the past unless given, which is best for
+        what nobody has said before.
+    """
+
+    def __init__(self, history: int | None = None) -> None:
+        self.history = None if history is None else at_least("history", history, 1)
+
+    @abstractmethod
+    def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
+        """Scores of counts k in bins with totals d, against sums b and B over so many bins."""
+
+    def _score(self, cells: Cells) -> Scores:
+        places = cells.places
+        bins = reach(cells.bins - (cells.bin_numbers[0] if len(cells) else 0), self.history)
+        history = totals_before(cells, self.history)[places]
+        return self.compare(
+            cells.counts, cells.totals[places], sum_before(cells, self.history), history, bins
+        )
+
+    def start(self) -> State:
+        return State("window")
+
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        if self.history is not None:
+            forget(state, bin.bin - 1 - self.history)
+        bins = reach(bin.bin - (state.first if state.first is not None else bin.bin), self.history)
+        scores = self.compare(bin.counts, bin.total, state.window[bin.terms], state.history, bins)
+        remember(state, bin, keep=self.history is not None)
+        return scores
+
+
+def reach(age: Any, history: int | None) -> Any:
+    """How many bins a history has."""
+    return age if history is None else np.minimum(age, history)
+
+
+def remember(state: State, bin: BinCounts, *, keep: bool = True) -> None:
+    """Add a bin to the state's sums; ``keep`` it so that it can be forgotten."""
+    state.window[bin.terms] += bin.counts
+    state.history += bin.total
+    if keep:
+        state.recent.append(bin)
+
+
+def forget(state: State, upto: int) -> None:
+    """Take the bins up to ``upto`` out of the state's sums."""
+    while state.recent and state.recent[0].bin <= upto:
+        old = state.recent.popleft()
+        state.window[old.terms] -= old.counts
+        state.history -= old.total

@@ -31,6 +31,8 @@ LOCAL = 1 << 13
 """What the name before the @ of an e-mail address may consist of."""
 URL_END = 1 << 14
 """White space, quotes and brackets, which end an address."""
+STOP = 1 << 15
+"""ASCII that ends a word and everything that a word may be the beginning of."""
 
 _CLASSES = {
     WORD: r"[\p{L}\p{N}_\p{M}--\uFE00-\uFE0F\u20E3\U000E0100-\U000E01EF]",
@@ -48,6 +50,7 @@ _CLASSES = {
     HOST: r"[A-Za-z0-9-]",
     LOCAL: r"[A-Za-z0-9._%+-]",
     URL_END: r"[\s<>\"“”«»]",
+    STOP: r"[\x00-\x7F--[A-Za-z0-9_'.&:(+#%@/-]]",
 }
 _HIGHEST = 0x110000
 _ASSIGNED = (range(0x40000), range(0xE0000, 0xE0200))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
-__all__ = ["LANGUAGES", "SHORTENERS", "words"]
+__all__ = ["LANGUAGES", "SHORTENERS", "known_language", "words"]
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "nl", "pt")
 """The languages whose words are passed over unless others are named."""
@@ -33,10 +33,13 @@ trying two under unless until up upon us use used uses using usually very via wa
 way ways we we'd we'll we're we've week well went were weren't what what's whatever when when's where
 where's whether which while who who's whole whom whose why will with within without won't wonder work
 working works would wouldn't yeah year years yes yesterday yet you you'd you'll you're you've your yours
-yourself yourselves amp rt mt via cc http https www com ie eg e.g i.e vs w ll ve im dont cant didnt doesnt
+yourself yourselves ie eg e.g i.e vs w ll ve im dont cant didnt doesnt
 thats lol haha wow yay monday tuesday wednesday thursday friday saturday sunday
 """
 """A list of our own: those of the libraries hold ``ai``, ``text``, ``computer`` and ``microsoft``."""
+
+_EVERYWHERE = "amp rt mt via cc http https www com"
+"""What platforms, not people, put into texts of any language."""
 
 SHORTENERS = frozenset(
     """
@@ -68,7 +71,7 @@ def words(languages: Iterable[str] = LANGUAGES) -> frozenset[str]:
         get_stop_words,
     )
 
-    found: set[str] = set()
+    found = set(_EVERYWHERE.split())
     for language in languages:
         if language in ("en", "english"):
             found.update(_ENGLISH.split())
@@ -79,3 +82,28 @@ def words(languages: Iterable[str] = LANGUAGES) -> frozenset[str]:
             known = ", ".join(sorted({*LANGUAGE_MAPPING, *AVAILABLE_LANGUAGES}))
             raise ValueError(f"no stop words for {language!r}; there are lists for {known}") from None
     return frozenset(found)
+
+
+@cache
+def known_language(code: str | None) -> str | None:
+    """The two-letter code of a language for which there is a list, or None.
+
+    Parameters
+    ----------
+    code : str, optional
+        BCP 47, as sources claim it; the codes for Norwegian, Hebrew and Indonesian that some
+        platforms use are understood.
+
+    Examples
+    --------
+    >>> known_language("pt-BR"), known_language("no"), known_language("tlh"), known_language(None)
+    ('pt', 'nb', None, None)
+    """
+    from stop_words import LANGUAGE_MAPPING
+
+    base = (code or "").replace("_", "-").partition("-")[0].lower()
+    base = _ALIASES.get(base, base)
+    return base if base in LANGUAGE_MAPPING else None
+
+
+_ALIASES = {"no": "nb", "nn": "nb", "iw": "he", "in": "id"}

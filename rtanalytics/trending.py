@@ -241,14 +241,20 @@ class SeasonalPoisson(Poisson):
         if self.history is not None:
             forget(state, bin.bin - 1 - self.history)
         slot = bin.bin % self._period(bin.width)
-        terms, sums, total = state.slots.get(slot, (np.empty(0, np.int64), np.empty(0), 0.0))
-        merged = np.union1d(terms, bin.terms)
-        known = np.zeros(len(merged))
-        known[np.searchsorted(merged, terms)] = sums
-        here = np.searchsorted(merged, bin.terms)
-        expected = self._expect(state.window[bin.terms], bin.total, state.history, known[here], total)
-        known[here] += bin.counts
-        state.slots[slot] = merged, known, total + bin.total
+        terms, sums, total = state.slots.get(slot, (bin.terms[:0], bin.counts[:0], 0.0))
+        place = np.full(len(state.window), -1)
+        place[terms] = np.arange(len(terms))
+        here = place[bin.terms]
+        known = here >= 0
+        slot_before = np.zeros(len(here))
+        slot_before[known] = sums[here[known]]
+        expected = self._expect(state.window[bin.terms], bin.total, state.history, slot_before, total)
+        sums[here[known]] += bin.counts[known]
+        state.slots[slot] = (
+            np.concatenate([terms, bin.terms[~known]]),
+            np.concatenate([sums, bin.counts[~known]]),
+            total + bin.total,
+        )
         remember(state, bin, keep=self.history is not None)
         return self._judge(bin.counts, expected)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from rtanalytics.algorithms.tools import at_least, positive
-from rtanalytics.counts import BinCounts, Cells, Floats
+from rtanalytics.counts import BinCounts, Cells, Floats, Ints
 from rtanalytics.trending import (
     Algorithm,
     At,
@@ -170,7 +170,7 @@ class Cusum(Recursive):
 
 
 @register
-class ChangePoint(Recursive):
+class ChangePoint(Algorithm):
     """Bayesian online change point detection: how sure is it that a new run has begun?
 
     score = −log₁₀ P(the run is longer than ``recent`` bins), where k exceeds what the older runs
@@ -209,59 +209,31 @@ class ChangePoint(Recursive):
         self.longest = at_least("longest", longest, self.recent + 1)
         self.shape, self.rate = positive("shape", shape), positive("rate", rate)
 
-    @property
-    def memory(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Weight of each run length (0 for a new term: all on the first) and counts of each run."""
-        return tuple(f"{kind}{i}" for kind in ("weight", "sum", "length") for i in range(self.longest))
+    def _score(self, cells: Cells) -> Scores:
+        age = cells.bins - (cells.bin_numbers[0] if len(cells) else 0)
+        before = np.concatenate([[0], cells.bins[:-1]])[: len(cells)]
+        first = cells.first == np.arange(len(cells))
+        gaps = np.where(first, age, cells.bins - before - 1)
+        rows = np.repeat(np.arange(len(cells.starts) - 1), np.diff(cells.starts))
+        state = self.start()
+        state.reserve(len(cells.starts) - 1)
+        return self._follow(state, rows, gaps, cells.counts)
 
-    def rest(self, past: Past, at: At) -> Past:
-        for bin in range(1, min(int(np.max(at.gap, initial=0)), self.longest) + 1):
-            quiet = np.asarray(at.gap) >= bin
-            moved = self._follow(tuple(number[quiet] for number in past), np.zeros(int(quiet.sum())))
-            for number, new in zip(past, moved, strict=True):
-                number[quiet] = new
-        return past
+    def start(self) -> State:
+        return State("oldest", "last", "known", weight=self.longest, total=self.longest)
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
-        weight, total, length = self._awaited(past)
-        old = slice(self.recent, None)
-        seen = weight[old].sum(0)
-        rate = (self.shape + total[old]) / (self.rate + length[old])
-        expected = np.where(seen > 0, (weight[old] * rate).sum(0) / np.where(seen > 0, seen, 1.0), 0.0)
-        after = np.stack(self._follow(past, k)[self.recent : self.longest]).sum(0)
-        score = np.maximum(-np.log10(np.maximum(after, 1e-300)), 0.0)
-        return Scores(np.where((k > expected) & (seen > 0), score, 0.0), expected)
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        t, first = bin.terms, state.first if state.first is not None else bin.bin
+        gaps = np.where(state.known[t] > 0, bin.bin - state.last[t] - 1, bin.bin - first)
+        state.last[t], state.known[t] = bin.bin, 1.0
+        return self._follow(state, t, gaps.astype(np.int64), bin.counts)
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
-        return self._follow(past, k)
+    def _follow(self, state: State, rows: Ints, gaps: Ints, counts: Floats) -> Scores:
+        from rtanalytics.algorithms.kernel import change_points
 
-    def _awaited(self, past: Past) -> tuple[Floats, Floats, Floats]:
-        """Weights, counts and bins of the runs that the next bin may belong to: a new one first."""
-        n = self.longest
-        before, sums, lengths = np.stack(past[:n]), np.stack(past[n : 2 * n]), np.stack(past[2 * n :])
-        weight, total, length = np.zeros_like(before), np.zeros_like(before), np.zeros_like(before)
-        weight[0] = np.where(before.sum(0) > 0, self.hazard, 1.0)
-        weight[1:] = before[:-1] * (1 - self.hazard)
-        total[1:], length[1:] = sums[:-1], lengths[:-1]
-        oldest = before[-1] * (1 - self.hazard)  # joins the one that has just become as old
-        both = weight[-1] + oldest
-        part = np.where(both > 0, oldest / np.where(both > 0, both, 1.0), 0.0)
-        total[-1] += part * (sums[-1] - total[-1])
-        length[-1] += part * (lengths[-1] - length[-1])
-        weight[-1] = both
-        return weight, total, length
-
-    def _follow(self, past: Past, k: Floats) -> Past:
-        """Runs after a bin with counts ``k``."""
-        from scipy.special import gammaln
-
-        weight, total, length = self._awaited(past)
-        a, b = self.shape + total, self.rate + length
-        log = gammaln(a + k) - gammaln(a) + a * np.log(b / (b + 1)) - k * np.log(b + 1)
-        log -= np.where(weight > 0, log, -np.inf).max(0)  # the likeliest run becomes 1: no underflow
-        chance = np.where(weight > 0, weight * np.exp(np.minimum(log, 0.0)), 0.0)
-        chance = chance / chance.sum(0)
-        return (*chance, *(total + k), *(length + 1))
+        runs = state.weight, state.total, state.oldest
+        settings = self.hazard, self.recent, self.shape, self.rate
+        return Scores(*change_points(rows, gaps, counts, *runs, *settings))
 
 
 @register

@@ -39,17 +39,19 @@ class State:
     ----------
     *names : str
         Each becomes an array, indexed by term, that starts as zeros.
+    **wide : int
+        Each becomes an array with so many numbers for each term.
     """
 
-    def __init__(self, *names: str) -> None:
+    def __init__(self, *names: str, **wide: int) -> None:
         self.bin: int | None = None
         self.first: int | None = None
         self.history = 0.0
         self.recent: deque[BinCounts] = deque()
         self.slots: dict[int, tuple[Ints, Floats, float]] = {}
-        self._names = names
-        for name in names:
-            setattr(self, name, np.zeros(0))
+        self._names = (*names, *wide)
+        for name in self._names:
+            setattr(self, name, np.zeros((0, wide[name]) if name in wide else 0))
 
     def __getattr__(self, name: str) -> Floats:
         raise AttributeError(f"this state has no {name!r}")
@@ -59,7 +61,9 @@ class State:
         for name in self._names:
             old: Floats = getattr(self, name)
             if len(old) < terms:
-                setattr(self, name, np.concatenate([old, np.zeros(max(terms, 2 * len(old)) - len(old))]))
+                new = np.zeros((max(terms, 2 * len(old)), *old.shape[1:]))
+                new[: len(old)] = old
+                setattr(self, name, new)
 
 
 class Algorithm(ABC):

@@ -127,18 +127,27 @@ class G2(Contrast):
     floor = 10.83
 
     def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
-        from scipy.special import xlogy
-
-        n, said = d + B, k + b
         with np.errstate(divide="ignore", invalid="ignore"):
-            score = 2 * (
-                xlogy(k, k * n / (said * d))
-                + xlogy(d - k, (d - k) * n / ((n - said) * d))
-                + xlogy(b, b * n / (said * B))
-                + xlogy(B - b, (B - b) * n / ((n - said) * B))
-            )
             expected = np.where(B > 0, b * d / B, 0.0)
-        return Scores(np.where((k * B > b * d) & np.isfinite(score), score, 0.0), expected)
+        score = np.zeros(len(k))
+        rose = np.flatnonzero(k * B > b * d)  # the others need no logarithms
+        k, b = k[rose], b[rose]
+        d, B = (x[rose] if np.ndim(x) else x for x in (d, B))
+        n, said = d + B, k + b
+        score[rose] = 2 * (
+            _log_ratio(k, said * d, n)
+            + _log_ratio(d - k, (n - said) * d, n)
+            + _log_ratio(b, said * B, n)
+            + _log_ratio(B - b, (n - said) * B, n)
+        )
+        return Scores(np.maximum(score, 0.0), expected)
+
+
+def _log_ratio(observed: Floats, product: Floats, n: Any) -> Floats:
+    """O·ln(O / E) with E = product / n, and 0 where O is 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Floats = np.where(observed > 0, observed * np.log(observed * n / product), 0.0)
+    return found
 
 
 @register

@@ -34,23 +34,9 @@ def poisson_surprise(k: Floats, expected: Floats) -> Floats:
     numpy.ndarray of float64, shape (n,)
         Finite, also where the probability itself would underflow.
     """
-    from scipy.special import gammainc, gammaln
+    from rtanalytics.algorithms.kernel import poisson
 
-    surprise = np.zeros(len(k))
-    above = np.flatnonzero(k > expected)
-    k, mean = k[above], expected[above]
-    tail = gammainc(k, mean)
-    tiny = tail < 1e-290
-    surprise[above[~tiny]] = -np.log10(tail[~tiny])
-    if tiny.any():  # P(X ≥ k) = e^−λ λ^k/k! · (1 + λ/(k+1) + λ²/((k+1)(k+2)) + …)
-        k, mean = k[tiny], mean[tiny]
-        term, total, i = np.ones(len(k)), np.ones(len(k)), 1
-        while (term > 1e-17 * total).any():
-            term = term * mean / (k + i)
-            total += term
-            i += 1
-        surprise[above[tiny]] = -(k * np.log(mean) - mean - gammaln(k + 1) + np.log(total)) / np.log(10)
-    np.maximum(surprise, 0.0, out=surprise)
+    surprise: Floats = poisson(k, expected)
     return surprise
 
 
@@ -69,26 +55,9 @@ def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -
     numpy.ndarray of float64, shape (n,)
         Finite, also where the probability itself would underflow.
     """
-    from scipy.special import betainc, betaln
+    from rtanalytics.algorithms.kernel import negative_binomial
 
-    surprise = np.zeros(len(k))
-    above = np.flatnonzero(k > expected)
-    k, mean = k[above], expected[above]
-    size = 1 / dispersion
-    success = mean / (mean + size)
-    tail = betainc(k, size, success)
-    tiny = tail < 1e-290
-    surprise[above[~tiny]] = -np.log10(tail[~tiny])
-    if tiny.any():  # I_x(k, r) = x^k (1−x)^r / (k B(k, r)) · (1 + x(k+r)/(k+1) + …)
-        k, x = k[tiny], success[tiny]
-        term, total, i = np.ones(len(k)), np.ones(len(k)), 0
-        while (term > 1e-17 * total).any():
-            term = term * x * (k + size + i) / (k + 1 + i)
-            total += term
-            i += 1
-        log = k * np.log(x) + size * np.log1p(-x) - np.log(k) - betaln(k, size) + np.log(total)
-        surprise[above[tiny]] = -log / np.log(10)
-    np.maximum(surprise, 0.0, out=surprise)
+    surprise: Floats = negative_binomial(k, expected, float(dispersion))
     return surprise
 
 

@@ -2,20 +2,55 @@
 
 A time is taken with the offset that stands at it. Where none does, the file's own time zone
 counts, or else the one that the reader is given; without either, reading fails, because a talk at
-the wrong hour is worse than none. Nothing here knows where a file comes from.
+the wrong hour is worse than none. What is cancelled is left out, what is a break is called one.
+Nothing here knows where a file comes from. A schedule that is read again is compared with what it
+was by :func:`changes`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, timedelta, tzinfo
 from pathlib import Path
+from typing import Any
 
 from rtanalytics.schedule import Schedule
+from rtanalytics.schedules.changes import Change, carried, changes
+from rtanalytics.schedules.conferences import is_europython, is_pycon, read_europython, read_pycon
 from rtanalytics.schedules.frab import is_frab, read_frab
+from rtanalytics.schedules.frabxml import read_frab_xml
+from rtanalytics.schedules.frontmatter import read_front_matter
+from rtanalytics.schedules.ical import read_ical
 from rtanalytics.schedules.parts import ScheduleError, Slot, talks_of
 from rtanalytics.schedules.table import read_table
 
-__all__ = ["ScheduleError", "parse_schedule", "read_schedule"]
+__all__ = [
+    "FORMATS",
+    "MAX_BYTES",
+    "Change",
+    "ScheduleError",
+    "carried",
+    "changes",
+    "parse_schedule",
+    "read_schedule",
+]
+
+FORMATS: dict[str, str] = {
+    "csv": "a table with a title, a start and whatever else there is",
+    "djangocon": "YAML: front matter of one talk a file, or a list of talks",
+    "europython": "JSON: schedule.json or sessions.json of EuroPython's programme",
+    "frab": "JSON of pretalx and frab (schedule.json), and the second version of it",
+    "frab-xml": "XML of pretalx, frab and Pentabarf (schedule.xml, FOSDEM's xml)",
+    "ical": "iCalendar (.ics)",
+    "pycon": "JSON of PyCon US and other Symposion sites (conference.json)",
+    "rtanalytics": "the _schedule.json of an archive",
+}
+"""The formats that are read; which of them a file has is seen from what is in it."""
+
+MAX_BYTES = 20_000_000
+"""Bytes of a file, or of all files of a folder; the largest schedule that is known has a tenth of that."""
+
+MAX_FILES = 5_000
 
 
 def read_schedule(
@@ -23,20 +58,22 @@ def read_schedule(
     zone: tzinfo | None = None,
     first_day: date | None = None,
     length: timedelta = timedelta(hours=1),
+    format: str | None = None,
 ) -> Schedule:
     """The talks of a schedule file.
 
     Parameters
     ----------
     path : str or Path
-        pretalx or frab JSON (schedule format 1 and 2), a CSV table, or the ``_schedule.json`` of
-        an archive; which of them is seen from what is in it.
+        A file in one of :data:`FORMATS`, or a folder of front-matter files (``*.md``, ``*.yaml``).
     zone : tzinfo, optional
         For times without an offset in a file without a time zone: the conference's.
     first_day : date, optional
         For tables that name days of the week: the conference's first day.
     length : timedelta
         Of talks whose end is not told: until the next one in their room, at most this.
+    format : str, optional
+        A key of :data:`FORMATS`, if what is in the file misleads.
 
     Raises
     ------
@@ -46,10 +83,12 @@ def read_schedule(
     """
     path = Path(path)
     try:
-        raw = path.read_bytes()
+        if path.is_dir():
+            return _folder(path, zone, length)
+        raw = _bytes(path, MAX_BYTES)
     except OSError as error:
         raise ScheduleError(f"{path}: cannot be read: {error.strerror}") from None
-    return parse_schedule(raw, str(path), zone, first_day, length)
+    return parse_schedule(raw, str(path), zone, first_day, length, format)
 
 
 def parse_schedule(
@@ -58,37 +97,97 @@ def parse_schedule(
     zone: tzinfo | None = None,
     first_day: date | None = None,
     length: timedelta = timedelta(hours=1),
+    format: str | None = None,
 ) -> Schedule:
     """As :func:`read_schedule`, from bytes; ``where`` names them in errors."""
+    if format is not None and format not in FORMATS:
+        raise ScheduleError(f"format {format!r} is not known; known are {', '.join(FORMATS)}")
+    if len(raw) > MAX_BYTES:
+        raise ScheduleError(f"{where}: {len(raw):,} bytes; the limit is {MAX_BYTES:,}")
+    begins = raw[:200].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\xff\xfe")
+    if format == "frab-xml" or (format is None and begins.startswith(b"<")):
+        return Schedule(talks_of(read_frab_xml(raw, where, zone), length))
     text = _text(raw, where)
     if not text.strip():
         raise ScheduleError(f"{where}: the file is empty")
-    begins = text.lstrip()[0]
-    if begins == "<" or text.startswith("BEGIN:VCALENDAR"):
-        raise ScheduleError(
-            f"{where}: XML and iCalendar are not read; pretalx has the same schedule as schedule.json"
-        )
-    if begins == "[":
-        try:
-            return Schedule.from_json(text)
-        except ValueError as error:
-            raise ScheduleError(f"{where}: a JSON list, but not of talks: {error}") from None
-    slots = _json(text, where, zone) if begins == "{" else read_table(text, where, zone, first_day)
+    if format is None:
+        format = _seen(begins)
+    if format == "csv":
+        slots = read_table(text, where, zone, first_day)
+    elif format == "djangocon":
+        slots = read_front_matter(text, where, zone)
+    elif format == "ical":
+        slots = read_ical(text, where, zone)
+    else:
+        return _json(text, where, zone, length, format)
     return Schedule(talks_of(slots, length))
 
 
-def _json(text: str, where: str, zone: tzinfo | None) -> list[Slot]:
+def _seen(begins: bytes) -> str:
+    """The format that a text has which begins so."""
+    if begins[:1] in {b"{", b"["}:
+        return "json"
+    if begins[:6].upper() == b"BEGIN:":
+        return "ical"
+    if begins.startswith((b"---", b"- ", b"title:", b"abstract:")):
+        return "djangocon"
+    return "csv"
+
+
+_JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str, tzinfo | None], list[Slot]]]] = {
+    "frab": (is_frab, read_frab),
+    "pycon": (is_pycon, read_pycon),
+    "europython": (is_europython, read_europython),
+}
+
+
+def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format: str) -> Schedule:
     import msgspec
 
     try:
         data = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ScheduleError(f"{where}: broken JSON: {error}") from None
-    if not is_frab(data):
-        raise ScheduleError(
-            f"{where}: JSON, but no schedule: pretalx and frab have schedule → conference → days in it"
-        )
-    return read_frab(data, where, zone)
+    for name, (fits, read) in _JSON.items():
+        if format in {"json", name} and fits(data):
+            return Schedule(talks_of(read(data, where, zone), length))
+    if format in _JSON:
+        raise ScheduleError(f"{where}: JSON, but not of format {format!r}: {FORMATS[format]}")
+    if isinstance(data, list):
+        try:
+            return Schedule.from_json(text)
+        except ValueError as error:
+            raise ScheduleError(f"{where}: a JSON list, but not of talks: {error}") from None
+    raise ScheduleError(
+        f"{where}: JSON, but no schedule: pretalx and frab have schedule → conference → days in it, "
+        "EuroPython days → events, PyCon US a list with name and start"
+    )
+
+
+def _folder(path: Path, zone: tzinfo | None, length: timedelta) -> Schedule:
+    """The talks of all front-matter files below a folder; other pages of the site have no date."""
+    names = {".md", ".markdown", ".yaml", ".yml"}
+    files = sorted(f for f in path.rglob("*") if f.suffix.lower() in names and f.is_file())
+    if not files:
+        raise ScheduleError(f"{path}: a folder without files of talks (*.md, *.yaml)")
+    if len(files) > MAX_FILES:
+        raise ScheduleError(f"{path}: {len(files):,} files; the limit is {MAX_FILES:,}")
+    slots: list[Slot] = []
+    left = MAX_BYTES
+    for file in files:
+        raw = _bytes(file, left)
+        left -= len(raw)
+        if raw.startswith((b"---", b"- ")):
+            slots += read_front_matter(_text(raw, str(file)), str(file), zone, pages=True)
+    return Schedule(talks_of(slots, length))
+
+
+def _bytes(path: Path, limit: int) -> bytes:
+    with path.open("rb") as file:
+        raw = file.read(limit + 1)
+    if len(raw) > limit:
+        raise ScheduleError(f"{path}: more than {MAX_BYTES:,} bytes, which is the limit")
+    return raw
 
 
 def _text(raw: bytes, where: str) -> str:

@@ -6,9 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urljoin
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rtanalytics.schedules.parts import ScheduleError, Slot, length_of, moment, placed, plain_text
+from rtanalytics.schedules.parts import (
+    ScheduleError,
+    Slot,
+    length_of,
+    moment,
+    named_zone,
+    placed,
+    plain_text,
+    prose,
+)
 
 __all__ = ["is_frab", "read_frab"]
 
@@ -79,8 +87,9 @@ class _Reader:
             track=self._word(track) or None,
             kind=(self._word(event.get("type")) or "talk").lower(),
             url=self._url(event),
-            abstract="\n\n".join(dict.fromkeys(t for t in (plain_text(self._local(x)) for x in texts) if t))
+            abstract="\n\n".join(dict.fromkeys(t for t in (prose(self._local(x)) for x in texts) if t))
             or None,
+            cancelled=_text(event.get("state")).lower() in {"canceled", "cancelled"},
         )
 
     def _start(self, event: dict[str, Any], day: dict[str, Any], where: str) -> datetime:
@@ -96,7 +105,7 @@ class _Reader:
                 f"{where}: neither date {date!r} nor start {clock!r} says when it is"
             ) from None
         # A day of a conference ends when its last talk does: 00:30 is after its midnight.
-        if told_at.time() < _day_start(day):
+        if told_at.time() < _day_start(day, self._zone):
             told_at += timedelta(days=1)
         return placed(told_at, self._zone, where)
 
@@ -130,17 +139,19 @@ def _zone(conference: dict[str, Any], where: str) -> tzinfo | None:
     name = _text(conference.get("time_zone_name"))
     if not name:
         return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ScheduleError(f"{where}: time_zone_name {name!r} is unknown") from None
+    zone = named_zone(name)
+    if zone is None:
+        raise ScheduleError(f"{where}: time_zone_name {name[:60]!r} is unknown")
+    return zone
 
 
-def _day_start(day: dict[str, Any]) -> time:
+def _day_start(day: dict[str, Any], zone: tzinfo | None) -> time:
     told = _text(day.get("day_start")) or _text(day.get("start"))
     try:
-        return datetime.fromisoformat(told).time()
-    except ValueError:
+        begins = datetime.fromisoformat(told)
+        # some tell it in UTC; talks are on the clock of the place
+        return (begins if begins.tzinfo is None or zone is None else begins.astimezone(zone)).time()
+    except (ValueError, OverflowError):
         return time(0)
 
 

@@ -3,26 +3,74 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from bisect import bisect_right
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha1
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rtanalytics.event import is_web_url, repair
 from rtanalytics.schedule import Talk
 
-__all__ = ["ScheduleError", "Slot", "length_of", "moment", "placed", "plain_text", "talks_of"]
+__all__ = [
+    "MAX_TALKS",
+    "MAX_TEXT",
+    "ScheduleError",
+    "Slot",
+    "length_of",
+    "moment",
+    "named_zone",
+    "placed",
+    "plain_text",
+    "prose",
+    "talks_of",
+]
+
+MAX_TALKS = 20_000
+"""Talks that a schedule may have: thirty times the largest that is known."""
+
+MAX_TEXT = 20_000
+"""Characters of a text that are kept: stripping markup from more may take very long."""
 
 _TAG = re.compile(
-    r"</?(p|br|a|b|i|em|strong|ul|ol|li|div|span|h[1-6]|pre|code|blockquote|img)\b[^>]*>", re.IGNORECASE
+    r"</?(p|br|a|b|i|em|strong|ul|ol|li|div|span|h[1-6]|pre|code|blockquote|img)\b[^<>]*>", re.IGNORECASE
 )
-_BREAKS = {"p", "br", "li", "div", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "ul", "ol"}
+_LINES = {"p", "br", "li", "div", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "ul", "ol"}
+
+# Markdown that is about looks; underscores stay, because at our conferences they are part of names.
+_LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(([^()\s]{0,1000})(?: \"[^\"\n]{0,200}\")?\)")
+_STRESS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]{0,500}[^\s*])\1(?![\w*])")
+_CODE = re.compile(r"(?<!`)`([^`\n]{1,300})`(?!`)")
+_LINE_MARK = re.compile(r"^ {0,3}(?:#{1,6} +|> ?|`{3}\w*[ \t]*$)", re.MULTILINE)
+
+_PAUSES = {
+    "almuerzo", "break", "breakfast", "breaks", "brunch", "check-in", "checkin", "coffee", "dinner", "doors",
+    "frühstück", "kaffeepause", "lunch", "mittagessen", "mittagspause", "pausa", "pause", "registration",
+    "room", "snacks", "tea",
+}  # fmt: skip
+_PAUSES_ARE = {
+    "a", "afternoon", "and", "badge", "bio", "comfort", "continental", "desk", "early", "evening", "for",
+    "green", "lactation", "late", "long", "mid-afternoon", "mid-morning", "midday", "morning", "networking",
+    "nursing", "of", "open", "pick-up", "pickup", "prayer", "private", "quiet", "short", "silent", "snack",
+    "speaker", "speakers", "the", "und", "wellness",
+}  # fmt: skip
+_CANCELLED = re.compile(
+    r"""\s*[\[(]\s*(?:cancell?ed|abgesagt|entfällt)\s*[\])]
+      | .*[\[(]\s*(?:cancell?ed|abgesagt|entfällt)\s*[\])]\s*$
+      | \s*(?-i:CANCELL?ED|ABGESAGT|ENTFÄLLT)\s*[:\u2013\u2014-]""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be read; the message names file, place and remedy."""
+    """A schedule that cannot be read; the message names file, place and remedy, on one line."""
+
+    def __init__(self, message: str) -> None:
+        line = " ".join("".join(c if c.isprintable() else " " for c in message[:2_000]).split())
+        super().__init__(line if len(line) <= 500 else line[:499] + "…")
 
 
 @dataclass(slots=True)
@@ -40,33 +88,43 @@ class Slot:
     kind: str = "talk"
     url: str | None = None
     abstract: str | None = None
+    cancelled: bool = False
 
 
 def talks_of(slots: Iterable[Slot], length: timedelta) -> list[Talk]:
     """The talks: each with an end and an id of its own.
 
     A talk without an end lasts until the next one in its room, ``length`` at most. A talk without
-    an id is known by title and speakers, so that it stays the same when it is moved.
+    an id is known by title and speakers, so that it stays the same when it is moved. Cancelled
+    ones are left out, and what is a break is called one.
 
     Raises
     ------
     ScheduleError
-        If a talk ends before it starts.
+        If a talk ends before it starts, or there are more than :data:`MAX_TALKS`.
     """
-    slots = sorted(slots, key=lambda s: s.start)
+    held = [s for s in slots if not s.cancelled and not _CANCELLED.match(s.title)]
+    if len(held) > MAX_TALKS:
+        raise ScheduleError(f"{held[0].where}: {len(held):,} talks; the limit is {MAX_TALKS:,}")
+    slots = sorted(held, key=lambda s: s.start)
     starts: dict[str | None, list[datetime]] = defaultdict(list)
     for slot in slots:
         starts[slot.room].append(slot.start)
     talks: dict[str, Talk] = {}
+    numbers: Counter[str] = Counter()
     for slot in slots:
         end = slot.end
         if end is None:
-            later = (s for s in starts[slot.room] if slot.room is not None and s > slot.start)
-            end = min(next(later, slot.start + length), slot.start + length)
+            end = slot.start + length
+            in_room = starts[slot.room] if slot.room is not None else []
+            if (later := bisect_right(in_room, slot.start)) < len(in_room):
+                end = min(end, in_room[later])
+        if _is_break(slot):
+            slot.kind = "break"
         if end < slot.start:
             raise ScheduleError(f"{slot.where}: {slot.title!r} ends ({end}) before it starts ({slot.start})")
         talk = Talk(
-            id=_free(slot, talks),
+            id=_free(slot, talks, numbers),
             title=slot.title,
             start=slot.start,
             end=end,
@@ -81,17 +139,42 @@ def talks_of(slots: Iterable[Slot], length: timedelta) -> list[Talk]:
     return list(talks.values())
 
 
-def _free(slot: Slot, taken: dict[str, Talk]) -> str:
+def _free(slot: Slot, taken: dict[str, Talk], numbers: Counter[str]) -> str:
     """The slot's id; for the second and later slots of one talk, with their number."""
     name = slot.id
     if not name:
-        told = "\n".join([slot.title, *slot.speakers]).encode("utf-8", "replace")
-        name = sha1(told, usedforsecurity=False).hexdigest()[:16]
-    number, candidate = 1, name
+        told = [slot.title, *slot.speakers]
+        if slot.kind == "break":
+            told.append(slot.start.date().isoformat())  # every day has its lunch
+        name = sha1("\n".join(told).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
+    candidate = name
     while candidate in taken:
-        number += 1
-        candidate = f"{name}#{number}"
+        numbers[name] += 1
+        candidate = f"{name}#{numbers[name] + 1}"
     return candidate
+
+
+def _is_break(slot: Slot) -> bool:
+    """True for meals, coffee, registration and rooms to be quiet in: nobody speaks there."""
+    if slot.kind in {"break", "breaks", "coffee break", "lunch", "meal", "pause"}:
+        return True
+    name = re.split(r"[:(]| [\u2013\u2014-] ", slot.title.casefold(), maxsplit=1)[0]
+    words = set(re.findall(r"[\w-]+", name))
+    return not slot.speakers and bool(words & _PAUSES) and words <= _PAUSES | _PAUSES_ARE
+
+
+def named_zone(name: str) -> ZoneInfo | None:
+    """The time zone of that IANA name; None if there is none.
+
+    Examples
+    --------
+    >>> named_zone("Europe/Berlin"), named_zone("Europe"), named_zone("../etc/passwd")
+    (zoneinfo.ZoneInfo(key='Europe/Berlin'), None, None)
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
 
 
 def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
@@ -103,9 +186,10 @@ def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
         If it is none, or it has no offset and there is no zone.
     """
     try:
-        told = datetime.fromisoformat(text.strip())
+        # an offset may stand apart: 2026-05-15 09:30:00 +0200
+        told = datetime.fromisoformat(re.sub(r"(?<=\d)\s+(?=[+-]\d|Z$)", "", text.strip()))
     except ValueError:
-        raise ScheduleError(f"{where}: {text!r} is no time such as 2026-05-15T09:30:00+02:00") from None
+        raise ScheduleError(f"{where}: {text[:60]!r} is no time such as 2026-05-15T09:30:00+02:00") from None
     return placed(told, zone, where)
 
 
@@ -162,6 +246,8 @@ def plain_text(told: object) -> str:
     ('One\ntwo & three', 'if a < b & c')
     """
     text = repair(told) if isinstance(told, str) else ""
+    if len(text) > MAX_TEXT:
+        text = text[: MAX_TEXT - 1] + "…"
     if _TAG.search(text):
         stripper = _Stripper()
         stripper.feed(text)
@@ -169,6 +255,21 @@ def plain_text(told: object) -> str:
         text = "".join(stripper.pieces)
     lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def prose(told: object) -> str:
+    r"""A longer text, without markup and without the marks of Markdown.
+
+    Examples
+    --------
+    >>> prose("## What\n**Fast** [tests](https://x.example/) with `__init__` and `**kwargs`, *really*")
+    'What\nFast tests with __init__ and **kwargs, really'
+    """
+    text = _LINE_MARK.sub("", _LINK.sub(r"\1", plain_text(told)))
+    # what is code is set aside, so that its stars stay
+    pieces = _CODE.split(text)
+    pieces[::2] = [_STRESS.sub(r"\2", piece) for piece in pieces[::2]]
+    return re.sub(r"\n{3,}", "\n\n", "".join(pieces)).strip()
 
 
 class _Stripper(HTMLParser):
@@ -182,7 +283,7 @@ class _Stripper(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag in {"script", "style"}:
             self._silent += 1
-        if tag in _BREAKS:
+        if tag in _LINES:
             self.pieces.append("\n")
 
     def handle_endtag(self, tag: str) -> None:

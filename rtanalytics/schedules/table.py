@@ -11,9 +11,8 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from rtanalytics.schedules.parts import ScheduleError, Slot, length_of, placed, plain_text
+from rtanalytics.schedules.parts import ScheduleError, Slot, length_of, named_zone, placed, plain_text, prose
 
 __all__ = ["COLUMNS", "read_table"]
 
@@ -31,6 +30,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "kind": ("kind", "type", "session type", "format"),
     "url": ("url", "link", "website"),
     "abstract": ("abstract", "description", "summary"),
+    "status": ("status", "state"),
     "timezone": ("timezone", "time zone", "tz"),
 }  # fmt: skip
 """What a column is → the names it is known by; the first that is there counts."""
@@ -54,7 +54,7 @@ def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | Non
         if missing := {"title", "start"} - set(columns):
             raise ScheduleError(
                 f"{where}:1: no column {' and no column '.join(sorted(missing, reverse=True))}; there are "
-                f"{', '.join(names)}"
+                f"{', '.join(names)[:200]}"
             )
         return list(_slots(rows, columns, names, where, zone, first_day))
     except csv.Error as error:
@@ -111,7 +111,8 @@ def _slots(
             track=cells.get("track") or None,
             kind=(cells.get("kind") or "talk").lower(),
             url=cells.get("url") or None,
-            abstract=plain_text(cells.get("abstract")) or None,
+            abstract=prose(cells.get("abstract")) or None,
+            cancelled=cells.get("status", "").lower() in {"canceled", "cancelled"},
         )
 
 
@@ -171,12 +172,10 @@ def _utc(columns: dict[str, int], names: list[str], kind: str) -> tzinfo | None:
 def _zone(name: str, line: str) -> tzinfo | None:
     if not name:
         return None
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ScheduleError(
-            f"{line}: time zone {name!r} is unknown; write one such as Europe/Berlin"
-        ) from None
+    zone = named_zone(name)
+    if zone is None:
+        raise ScheduleError(f"{line}: time zone {name[:60]!r} is unknown; write one such as Europe/Berlin")
+    return zone
 
 
 def _people(told: str, *, many: bool) -> list[str]:

@@ -276,8 +276,8 @@ def test_what_an_archive_keeps_is_read_back(tmp_path):
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"<?xml version='1.0'?><schedule/>", "schedule.json"),
-        (b"BEGIN:VCALENDAR\r\n", "iCalendar"),
+        (b"<?xml version='1.0'?><schedule/>", "no schedule"),
+        (b"BEGIN:VCALENDAR\r\n", "cut off"),
         (b'{"talks": []}', "no schedule"),
         (b'{"schedule": {"conference": {"days": ', "broken JSON"),
         (b'{"a":' + b"[" * 100_000, "broken JSON"),

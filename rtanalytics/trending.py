@@ -42,7 +42,6 @@ from rtanalytics.algorithms.tools import (
     at_least,
     poisson_surprise,
     positive,
-    running,
     sum_before,
     totals_before,
 )
@@ -221,17 +220,12 @@ class SeasonalPoisson(Poisson):
         self.prior = positive("prior", prior)
 
     def _score(self, cells: Cells) -> Scores:
+        from rtanalytics.algorithms.kernel import slots_before
+
         places, period = cells.places, self._period(cells.width)
         before, history = sum_before(cells, self.history), totals_before(cells, self.history)
-        slot = cells.bins % period
-        order = np.lexsort((cells.bins, slot, cells.terms))
-        key = cells.terms[order] * period + slot[order]
-        slot_before = np.empty(len(cells))
-        slot_before[order] = running(cells.counts[order], np.diff(key, prepend=-1) != 0)
-        slots = cells.bin_numbers % period
-        order = np.lexsort((cells.bin_numbers, slots))
-        slot_total = np.empty(len(slots))
-        slot_total[order] = running(cells.totals[order], np.diff(slots[order], prepend=-1) != 0)
+        slot_before = slots_before(cells.starts, cells.bins, cells.counts, period)
+        slot_total = slots_before(np.array([0, len(history)]), cells.bin_numbers, cells.totals, period)
         expected = self._expect(
             before, cells.totals[places], history[places], slot_before, slot_total[places]
         )

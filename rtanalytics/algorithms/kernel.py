@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-__all__ = ["change_points", "negative_binomial", "poisson", "window"]
+__all__ = ["change_points", "negative_binomial", "poisson", "slots_before", "window"]
 
 _LN10 = math.log(10.0)
 _FACTORIALS = np.array([math.lgamma(n + 1.0) for n in range(256)])
@@ -40,6 +40,37 @@ def window(starts: Any, bins: Any, width: Any) -> Any:
                 low += 1
             first[cell] = low
     return first
+
+
+@njit(cache=True, nogil=True)
+def slots_before(starts: Any, bins: Any, counts: Any, period: Any) -> Any:
+    """For each cell, the sum of its term's earlier counts at the same time of earlier periods.
+
+    Parameters
+    ----------
+    starts : numpy.ndarray of int64
+        Where the cells of each term begin, and where the last ones end.
+    bins : numpy.ndarray of int64, shape (n,)
+        Bin of each cell, ascending within a term.
+    counts : numpy.ndarray of float64, shape (n,)
+        Its count.
+    period : int
+        Length of a period in bins.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,)
+    """
+    before = np.empty(len(bins))
+    sums = np.zeros(period)
+    for term in range(len(starts) - 1):
+        for cell in range(starts[term], starts[term + 1]):
+            slot = bins[cell] % period
+            before[cell] = sums[slot]
+            sums[slot] += counts[cell]
+        for cell in range(starts[term], starts[term + 1]):
+            sums[bins[cell] % period] = 0.0
+    return before
 
 
 @njit(cache=True, nogil=True)

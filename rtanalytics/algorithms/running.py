@@ -68,29 +68,22 @@ class Recursive(Algorithm):
         """The numbers after the count is known."""
 
     def _score(self, cells: Cells) -> Scores:
-        score, expected = np.zeros(len(cells)), np.zeros(len(cells))
-        before, places = totals_before(cells, None), cells.places
+        score, expected = np.empty(len(cells)), np.empty(len(cells))
+        order, ends, (k, bin, d, age, gap, history, quiet) = rounds(cells)
         past = tuple(np.zeros(len(cells.starts) - 1) for _ in self.memory)
-        for now, last in rounds(cells):
-            k, place, bin = cells.counts[now], places[now], cells.bins[now]
-            if last is None:
-                gap, since = bin - cells.bin_numbers[0], np.zeros(len(now))
-            else:
-                gap, since = bin - cells.bins[last] - 1, before[places[last]] + cells.totals[places[last]]
-            history = before[place]
-            at = At(
-                bin,
-                cells.totals[place],
-                bin - cells.bin_numbers[0],
-                gap,
-                history,
-                history - since,
-                cells.width,
-            )
-            past = self.rest(tuple(number[: len(now)] for number in past), at)
-            score[now], expected[now] = self.judge(past, k, at)
-            past = self.learn(past, k, at)
-        return Scores(score, expected)
+        begin = 0
+        for end in ends:
+            # the first cells of all terms, then their second ones, and so on
+            now = slice(begin, end)
+            past = tuple(number[: end - begin] for number in past)
+            at = At(bin[now], d[now], age[now], gap[now], history[now], quiet[now], cells.width)
+            past = self.rest(past, at)
+            score[now], expected[now] = self.judge(past, k[now], at)
+            past = self.learn(past, k[now], at)
+            begin = end
+        scores = Scores(np.empty_like(score), np.empty_like(expected))
+        scores.score[order], scores.expected[order] = score, expected
+        return scores
 
     def start(self) -> State:
         return State(*self.memory, "last", "since", "known")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ __all__ = [
     "poisson_surprise",
     "positive",
     "rounds",
-    "running",
     "sum_before",
     "totals_before",
 ]
@@ -61,14 +60,6 @@ def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -
     return surprise
 
 
-def running(values: Floats, first: npt.NDArray[np.bool_]) -> Floats:
-    """Sum of the values before each one, starting anew wherever ``first``."""
-    before = np.cumsum(values) - values
-    start = np.maximum.accumulate(np.where(first, np.arange(len(values)), 0))
-    since: Floats = before - before[start]
-    return since
-
-
 def sum_before(cells: Cells, bins: int | None) -> Floats:
     """Sum of each cell's term over the ``bins`` bins before it, or over all before."""
     if bins is None:
@@ -88,22 +79,39 @@ def totals_before(cells: Cells, bins: int | None) -> Floats:
     return before[:-1] - before[np.searchsorted(cells.bin_numbers, cells.bin_numbers - bins)]
 
 
-def rounds(cells: Cells) -> Iterator[tuple[Ints, Ints | None]]:
+def rounds(cells: Cells) -> tuple[Ints, list[int], tuple[npt.NDArray[Any], ...]]:
     """The first cells of all terms, then their second ones, and so on.
 
-    Yields
-    ------
-    (numpy.ndarray of int64, numpy.ndarray of int64 or None)
-        Places of the cells, longest terms first, so that each round is as long as the head of
-        the round before that goes on; and places of the cells before, None in the first round.
+    Worked out once for a table of cells, whatever it is scored with.
+
+    Returns
+    -------
+    (numpy.ndarray of int64, list of int, tuple of arrays)
+        Places of the cells, longest terms first, so that each round is as long as the head of the
+        round before that goes on; where each round ends; and in that order each cell's count, bin,
+        total of the bin, bins since the first bin, bins since its term was said, sum of all totals
+        before the bin, and the part of it that fell into that silence.
     """
-    starts = cells.starts
+    kept: tuple[Ints, list[int], tuple[npt.NDArray[Any], ...]] | None = vars(cells).get("_rounds")
+    if kept is not None:
+        return kept
+    starts, places, bins = cells.starts, cells.places, cells.bins
     lengths = np.diff(starts)
-    order = np.argsort(-lengths, kind="stable")
-    first, lengths = starts[:-1][order], lengths[order]
-    for i in range(int(lengths[0]) if len(lengths) else 0):
-        now = first[: np.searchsorted(-lengths, -i, side="left")] + i
-        yield now, (now - 1) if i else None
+    rank = np.empty(len(lengths), np.int64)
+    rank[np.argsort(-lengths, kind="stable")] = np.arange(len(lengths))
+    number = np.arange(len(cells)) - cells.first
+    order = np.lexsort((np.repeat(rank, lengths), number))
+    ends = np.cumsum(np.bincount(number)).tolist()
+    first = number == 0
+    last = np.maximum(np.arange(len(cells)) - 1, 0)
+    age = bins - (bins[:1] if not len(cells) else cells.bin_numbers[0])
+    gap = np.where(first, age, bins - bins[last] - 1)
+    history = cells.totals_before[places]
+    since = np.where(first, 0.0, cells.totals_before[places[last] + 1])
+    columns = (cells.counts, bins, cells.totals[places], age, gap, history, history - since)
+    kept = order, ends, tuple(column[order] for column in columns)
+    vars(cells)["_rounds"] = kept
+    return kept
 
 
 def at_least(name: str, value: int, least: int) -> int:

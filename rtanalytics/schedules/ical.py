@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import islice
 from typing import Any
 
 from rtanalytics.schedules.parts import MAX_TALKS, ScheduleError, Slot, named_zone, plain_text, prose
@@ -178,16 +179,22 @@ class _Calendar:
         clocks = {start.clock}
         for rule in _list(event.get("RRULE")):
             parts = dict(part.partition("=")[::2] for part in rule.to_ical().decode().split(";"))
-            if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}:
-                raise ScheduleError(f"{place}: RRULE {parts.get('FREQ', '')[:20]!r} is not how talks recur")
+            # several times a day they do not, and a rule that says so can be made to last for minutes
+            within_day = {"BYHOUR", "BYMINUTE", "BYSECOND"} & set(parts)
+            if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or within_day:
+                raise ScheduleError(
+                    f"{place}: RRULE {';'.join(parts.values())[:40]!r} is not how talks recur"
+                )
             until = start.clock + _HORIZON
             parts.pop("UNTIL", None)
+            count = parts.pop("COUNT", "")
             for last in _list(rule.get("UNTIL")):
                 until = min(until, self._until(last, start.zone))
             text = ";".join(f"{name}={value}" for name, value in parts.items())
             try:
                 # zones are ours: dateutil counts on the clock that hangs on the wall
-                clocks.update(rrulestr(f"{text};UNTIL={until:%Y%m%dT%H%M%S}", dtstart=start.clock))
+                times = rrulestr(f"{text};UNTIL={until:%Y%m%dT%H%M%S}", dtstart=start.clock)
+                clocks.update(islice(times, int(count) if count else None))
             except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
                 raise ScheduleError(f"{place}: RRULE {text[:60]!r} cannot be read: {error}") from None
         more = [m for m in self._listed(event, "RDATE", place) if abs(m.utc - start.utc) <= _HORIZON]

@@ -3,33 +3,135 @@
 An importer is a file in this package and a line in :data:`FORMATS`. It recognises its files by
 what is in them, and reads them in their own order, a row at a time. What it yields is an
 :class:`~rtanalytics.event.Event`, or, for a row that it does not understand but can go on after,
-the ``ValueError`` that says what is wrong with it. Where the rows go is not its business.
+a :class:`Rejected` that says what is wrong with it. Where the rows go is not its business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rtanalytics.event import Event
 
-__all__ = ["FORMATS", "Importer", "ImporterError", "detect", "importer", "open_events"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Importer",
+    "ImporterError",
+    "Options",
+    "Rejected",
+    "detect",
+    "importer",
+    "open_events",
+]
 
-FORMATS: dict[str, str] = {
-    "parquet": "rtanalytics.importers.tables:PARQUET",
-    "csv": "rtanalytics.importers.tables:CSV",
-    "jsonl": "rtanalytics.importers.tables:JSONL",
+
+class Format(NamedTuple):
+    """A line of the registry: where an importer is, and its files in a few words."""
+
+    home: str
+    what: str
+
+
+_PACKAGE = "rtanalytics.importers"
+
+FORMATS: dict[str, Format] = {
+    "twitter-archive": Format(f"{_PACKAGE}.tweets_js:ARCHIVE", "Twitter archive (zip, folder or tweets.js)"),
+    "gharchive": Format(f"{_PACKAGE}.gharchive:GHARCHIVE", "GH Archive (JSON lines of GitHub events)"),
+    "twitter": Format(f"{_PACKAGE}.twitter:TWEETS", "tweets as JSON (API v1.1, v2 and twarc2)"),
+    "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip or folder)"),
+    "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),
+    "zulip": Format(f"{_PACKAGE}.zulip:ZULIP", "Zulip export (tar.gz, zip or folder)"),
+    "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG)"),
+    "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log"),
+    "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log"),
+    "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),
+    "supybot": Format(f"{_PACKAGE}.irclog:SUPYBOT", "Supybot or Limnoria log"),
+    "znc": Format(f"{_PACKAGE}.irclog:ZNC", "ZNC, energymech or mIRC log"),
+    "mbox": Format(f"{_PACKAGE}.mbox:MBOX", "mailing list as mbox"),
+    "columns": Format(f"{_PACKAGE}.mapped:COLUMNS", "CSV whose columns --columns names"),
+    "parquet": Format(f"{_PACKAGE}.tables:PARQUET", "Parquet table"),
+    "csv": Format(f"{_PACKAGE}.tables:CSV", "CSV table"),
+    "jsonl": Format(f"{_PACKAGE}.tables:JSONL", "JSON lines"),
 }
-"""Name of a format → where its importer is. The first one that recognises a file reads it, so
-whoever knows one tool's files stands before whoever knows tables in general."""
+"""Name of a format → its importer. The first one that recognises a file reads it, so whoever
+knows one tool's files stands before whoever knows tables in general."""
 
 _HEAD = 65_536
 
 
 class ImporterError(ValueError):
     """A file cannot be imported; the message names file, line or row, and what can be done."""
+
+
+class Rejected(ValueError):
+    """A row that became no event, kept so that people can read what was wrong.
+
+    Parameters
+    ----------
+    file : str
+        The file, and what in it if it holds several.
+    where : str
+        ``line 12`` or ``message 3``.
+    reason : str
+        What is wrong with it, and what can be done.
+    raw : str or bytes
+        The row as it is in the file; its beginning is kept.
+    """
+
+    def __init__(self, file: str | Path, where: str, reason: str, raw: str | bytes = b"") -> None:
+        self.file, self.where, self.reason = str(file), where, reason
+        text = raw[: 4 * LETTER].decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+        self.raw = text[:LETTER]
+        super().__init__(f"{self.file}, {where}: {reason}")
+
+
+LETTER = 2_000
+"""Characters of a row that a dead letter keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a file does not say about itself.
+
+    Parameters
+    ----------
+    zone : str, optional
+        IANA name of the time zone of times without an offset: ``Europe/Berlin``.
+    day : date, optional
+        The day of a log that has times but no dates.
+    network, channel : str, optional
+        Where a log was written: ``libera`` and ``#pycon``. ``network`` is also the host of a
+        Zulip server.
+    source : str, optional
+        ``Event.source`` of a table that has no such column.
+    columns : mapping of str to str
+        Field of an event → column of a CSV file.
+    time_format : str, optional
+        How a table writes times, as :meth:`datetime.datetime.strptime` has it.
+    private : bool
+        Also private conversations of an export.
+    presence : bool
+        Also who came, went and changed name.
+    keep : tuple of str
+        Only what was said in channels (or repositories) that match one of these patterns.
+    """
+
+    zone: str | None = None
+    day: date | None = None
+    network: str | None = None
+    channel: str | None = None
+    source: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    time_format: str | None = None
+    private: bool = False
+    presence: bool = False
+    keep: tuple[str, ...] = ()
 
 
 class Importer(Protocol):
@@ -46,10 +148,10 @@ class Importer(Protocol):
         ...
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True if the file, which begins with ``head``, is of this format."""
+        """True if the file is of this format; ``head`` is how it begins, unpacked if it was packed."""
         ...
 
-    def read(self, path: Path) -> Iterator[Event | ValueError]:
+    def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """The events of a file in its order.
 
         Raises
@@ -70,7 +172,7 @@ def importer(format: str) -> Importer:
     """
     if format not in FORMATS:
         raise ImporterError(f"format {format!r} is not known; known are {', '.join(FORMATS)}")
-    module, _, name = FORMATS[format].partition(":")
+    module, _, name = FORMATS[format].home.partition(":")
     found: Importer = getattr(import_module(module), name)
     return found
 
@@ -83,33 +185,47 @@ def detect(path: str | Path) -> str:
     ImporterError
         If it cannot be read, or no importer recognises it.
     """
+    from rtanalytics.importers.reading import head_of
+
     path = Path(path)
-    head = b""
-    try:
-        if not path.is_dir():
-            with open(path, "rb") as file:
-                head = file.read(_HEAD)
-    except OSError as error:
-        raise ImporterError(f"{path}: cannot be read: {error.strerror}") from None
+    head = head_of(path, _HEAD)
     for name in FORMATS:
         if importer(name).recognises(path, head):
             return name
     raise ImporterError(f"{path}: its format is not known; name it, one of {', '.join(FORMATS)}")
 
 
-def open_events(path: str | Path, format: str | None = None) -> Iterator[Event | ValueError]:
+def open_events(
+    path: str | Path, format: str | None = None, options: Options | None = None
+) -> Iterator[Event | ValueError]:
     """The events of a file, in its order.
 
     Parameters
     ----------
     path : str or Path
-        The file.
+        The file, or the folder of an export.
     format : str, optional
         A key of :data:`FORMATS`; found out otherwise.
+    options : Options, optional
+        What the file does not say about itself.
 
     Raises
     ------
     ImporterError
         At once if the format is not known, and while it is read if the file is bad.
     """
-    return importer(detect(path) if format is None else format).read(Path(path))
+    options = options or Options()
+    if format is None:
+        format = "columns" if options.columns else detect(path)
+    events = importer(format).read(Path(path), options)
+    return _kept(events, options.keep) if options.keep else events
+
+
+def _kept(events: Iterable[Event | ValueError], patterns: tuple[str, ...]) -> Iterator[Event | ValueError]:
+    wanted = [pattern.casefold() for pattern in patterns]
+    for event in events:
+        if isinstance(event, Event):
+            channel = (event.channel or "").casefold()
+            if not any(fnmatchcase(channel, pattern) for pattern in wanted):
+                continue
+        yield event

@@ -10,6 +10,7 @@ columns named ``type``, ``channel``, ``to``, ``title``, ``lang``, ``tags``, ``me
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rtanalytics.event import Author, Event, Ingest
-from rtanalytics.importers import ImporterError
+from rtanalytics.importers import ImporterError, Options
+from rtanalytics.importers.reading import BROKEN, begins, head_of, open_bytes, suffixed
 from rtanalytics.schedule import parse_time
 
 __all__ = ["CSV", "JSONL", "PARQUET", "TableError", "read_table"]
@@ -78,9 +80,9 @@ class Table:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """True by the file's name or by how it begins."""
-        return path.name.lower().endswith(self.suffixes) or self.starts(head)
+        return suffixed(path, *self.suffixes) or self.starts(head)
 
-    def read(self, path: Path) -> Iterator[Event]:
+    def read(self, path: Path, options: Options | None = None) -> Iterator[Event]:
         """The events of a table, a row each, in the file's order.
 
         Raises
@@ -94,6 +96,8 @@ class Table:
                     yield _event(cells)
                 except ValueError as error:
                     raise TableError(f"{path}, {self.place} {number}: {error}") from None
+        except BROKEN as error:
+            raise TableError(f"{path} is damaged or cut off: {error}; fetch it again") from None
         except OSError as error:
             raise TableError(f"{path}: cannot be read: {error.strerror or error}") from None
 
@@ -112,11 +116,7 @@ def read_table(path: str | Path) -> Iterator[Event]:
         At once if it is none of them, and while it is read if it is bad.
     """
     path = Path(path)
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read: {error.strerror}") from None
+    head = head_of(path, 4096)
     for kind in (PARQUET, CSV, JSONL):
         if kind.recognises(path, head):
             return kind.read(path)
@@ -234,7 +234,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         csv.field_size_limit(_LONGEST_FIELD)
     line = 1
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open_bytes(path) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             names = next(reader, [])
             _columns(path, names)
@@ -256,7 +256,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
 
 def _jsonl_rows(path: Path) -> Iterator[Row]:
     decode = msgspec.json.Decoder().decode
-    with open(path, "rb") as file:
+    with open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if not data.strip():
@@ -288,7 +288,7 @@ def _lenient(path: Path, number: int, data: bytes) -> Any:
 
 
 def _undecodable(path: Path) -> TableError:
-    with open(path, "rb") as file:
+    with open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             if line.startswith((b"\xff\xfe", b"\xfe\xff")) and number == 1:
                 return TableError(f"{path} is UTF-16; save it as UTF-8")
@@ -300,16 +300,12 @@ def _undecodable(path: Path) -> TableError:
     return TableError(f"{path} is not UTF-8; save it as UTF-8")
 
 
-def _begins(head: bytes) -> bytes:
-    return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-
-
 def _is_csv(head: bytes) -> bool:
-    return b"created_at" in head.split(b"\n", 1)[0] and _begins(head) not in (b"{", b"[")
+    return b"created_at" in head.split(b"\n", 1)[0] and begins(head) not in (b"{", b"[")
 
 
 PARQUET = Table(
     "Parquet table", (".parquet", ".pq"), lambda head: head.startswith(b"PAR1"), _parquet_rows, "row"
 )
 CSV = Table("CSV table", (".csv",), _is_csv, _csv_rows, "line")
-JSONL = Table("JSON lines", (".jsonl", ".ndjson"), lambda head: _begins(head) == b"{", _jsonl_rows, "line")
+JSONL = Table("JSON lines", (".jsonl", ".ndjson"), lambda head: begins(head) == b"{", _jsonl_rows, "line")

@@ -286,7 +286,7 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":1.5e18}', r"lost digits"),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":["x"],"id":"1"}', r"text .* is no text"),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":true}', r"id True is no text"),
-        ("t.txt", b"hello", r"format is not known; name it, one of parquet, csv, jsonl"),
+        ("t.txt", b"hello", r"format is not known; name it, one of .*parquet, csv, jsonl"),
     ],
 )
 def test_bad_files_get_one_clear_line(tmp_path: Path, name: str, data: bytes, message: str) -> None:
@@ -317,7 +317,7 @@ def test_a_format_is_found_by_content_where_the_name_says_nothing(tmp_path: Path
         assert detect(path) == kind
         assert len(list(open_events(path, kind))) == 1
         assert list(read_table(path)) == read(path)
-    with pytest.raises(ImporterError, match=r"'xlsx' is not known; known are parquet, csv, jsonl"):
+    with pytest.raises(ImporterError, match=r"'xlsx' is not known; known are .*parquet, csv, jsonl"):
         open_events(path, "xlsx")
 
 

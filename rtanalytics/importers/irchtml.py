@@ -1,0 +1,162 @@
+"""IRC logs as web pages, a day and channel each: those of W3C and WHATWG.
+
+Of the kind that lists lines (``<li id="l-5">``) a line is ``irc::html-wg/20101104#l-5``, as tables made
+of these logs have it; times are the logger's and need a zone. Of the kind that W3C's own bot writes (``<dt
+id="T09-30-00">``) times are UTC.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from rtanalytics.event import Event
+from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.irclog import PRESENCE, Said, classify, day_in, said_text, uncoloured
+from rtanalytics.importers.parts import (
+    ODD,
+    LocalClock,
+    RowError,
+    author_of,
+    build,
+    entities,
+    find_links,
+    find_tags,
+    reason_of,
+    word,
+    zone_of,
+)
+from rtanalytics.importers.reading import lines
+
+__all__ = ["HTML"]
+
+CONNECTOR = "irc-html@1"
+_TITLE = re.compile(r"<(?:title|h1)[^>]*>\s*IRC logs?\b(?: of|:)?(?P<about>[^<]*)<", re.IGNORECASE)
+_LINE = re.compile(r'\s*<li id="(?P<key>l-\d+)"[^>]*>(?:<a [^>]*>[^<]*</a>)?\s?(?P<rest>.*?)(?:</li>)?\s*$')
+_CLOCK = re.compile(r"\[(\d\d):(\d\d)(?::(\d\d))?\] (.*)$")
+_TERM = re.compile(r'\s*<dt id="?(?P<key>T[\d-]+)"?>\s*(?P<time>\d\d:\d\d:\d\d)(?:\s*\[(?P<nick>[^\]]*)\])?')
+_TOLD = re.compile(r"\s*(?:<dt.*?</dt>)?\s*<dd>(?P<rest>.*?)(?:</dd>)?\s*$")
+_MARKUP = re.compile(r"</?[A-Za-z][^>]*>")
+
+
+class _Html:
+    """Importer of such pages."""
+
+    what = "IRC log as HTML (W3C, WHATWG)"
+    edits = False
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """True by the title of the page and the ids of its lines."""
+        text = head.decode("utf-8", "replace")
+        return (
+            _TITLE.search(text) is not None
+            and re.search(r'<(?:li id="l-\d|dt id="?T\d\d-)', text) is not None
+        )
+
+    def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        page = _Page(path, options)
+        for entry in lines(path):
+            if isinstance(entry, Rejected):
+                yield entry
+                continue
+            number, data = entry
+            line = uncoloured(data.decode("utf-8", "replace"))
+            try:
+                event = page.event(line)
+            except ImporterError as error:
+                raise ImporterError(f"{path}, line {number}: {error}") from None
+            except ODD as error:
+                yield Rejected(path, f"line {number}", reason_of(error), line)
+                continue
+            if event is not None:
+                yield event
+
+
+HTML = _Html()
+
+
+class _Page:
+    """A page, whose lines become events."""
+
+    def __init__(self, path: Path, options: Options) -> None:
+        self._options = options
+        zone = zone_of(options.zone)
+        self._clock = LocalClock(zone) if zone is not None else None
+        self._utc = LocalClock(ZoneInfo("UTC"))
+        self._day = options.day or day_in(path.name)
+        self._channel = options.channel
+        self._seen: Counter[str] = Counter()
+        self._term: tuple[str, time, str] | None = None
+
+    def event(self, line: str) -> Event | None:
+        """The event of a line of the page; None if it tells nothing."""
+        if (title := _TITLE.search(line)) is not None:
+            self._day = day_in(title["about"]) or self._day
+            found = re.search(r"#[^\s/<]+", title["about"]) or re.match(r"\s*(\S+) on ", title["about"])
+            self._channel = self._channel or (word(found[found.lastindex or 0]) if found else None)
+            return None
+        if (item := _LINE.match(line)) is not None:
+            return self._item(item["key"], item["rest"])
+        if (term := _TERM.match(line)) is not None:
+            self._term = (term["key"], time.fromisoformat(term["time"]), term["nick"] or "")
+        if (told := _TOLD.match(line)) is not None and self._term is not None:
+            key, at, nick = self._term
+            self._term = None
+            text = entities(_MARKUP.sub("", told["rest"]))
+            said = (
+                classify(text)
+                if not nick or re.match(rf"{re.escape(nick)} has (?:joined|left|quit)", text)
+                else None
+            )
+            return self._built(key, at, said or Said("message", nick, text), self._utc)
+        return None
+
+    def _item(self, key: str, rest: str) -> Event | None:
+        text = entities(_MARKUP.sub("", rest))
+        if (found := _CLOCK.match(text)) is None:
+            return None
+        said = said_text(found[4])
+        if said is None:
+            raise RowError("neither said nor done by anybody")
+        at = time(int(found[1]), int(found[2]), int(found[3] or 0))
+        return self._built(key, at, said, self._clock)
+
+    def _built(self, key: str, at: time, said: Said, clock: LocalClock | None) -> Event | None:
+        if clock is None:
+            raise ImporterError(
+                "its times have no zone; name the logger's with --zone, such as Europe/Amsterdam"
+            )
+        day, channel = self._day, self._channel
+        if day is None or channel is None:
+            raise ImporterError(
+                "the page does not say its day and channel; name them with --day and --channel"
+            )
+        when = clock.utc(datetime.combine(day, at))
+        self._seen[key] += 1
+        if said.kind in PRESENCE and not self._options.presence:
+            return None
+        return self._told(_key(key, self._seen[key], day, channel), when, said, channel)
+
+    def _told(self, key: str, when: datetime, said: Said, channel: str) -> Event:
+        channel = channel if channel.startswith("#") else f"#{channel}"
+        spoken = said.kind not in PRESENCE
+        return build(
+            id=f"irc::{key}",
+            source=f"irc:{channel}",
+            type=said.kind,
+            created_at=when,
+            connector=CONNECTOR,
+            author=author_of(said.nick),
+            channel=channel,
+            text=said.text if spoken else None,
+            tags=find_tags(said.text) if spoken else (),
+            links=find_links(said.text),
+        )
+
+
+def _key(key: str, count: int, day: date, channel: str) -> str:
+    return f"{channel.lstrip('#')}/{day:%Y%m%d}#{key}" + (f".{count}" if count > 1 else "")

@@ -1,0 +1,135 @@
+"""A Twitter archive: what people get who ask Twitter for their own data.
+
+``tweets.js`` (``tweet.js`` before 2022, ``tweets-part1.js`` and so on of the prolific) assigns a list to a
+variable. It is read as the list that it is; nothing is run. Whose tweets they are stands in ``account.js``
+beside it, and ``deleted-tweets.js`` has those to be forgotten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from rtanalytics.event import Author, Event
+from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.bundle import TarBundle, bundle, shown
+from rtanalytics.importers.parts import (
+    ODD,
+    author_of,
+    reason_of,
+)
+from rtanalytics.importers.reading import BROKEN, begins, open_bytes
+from rtanalytics.importers.twitter import classic, deletion, tweet_id, twitter_time
+from rtanalytics.importers.walk import Broken, NotJson, walk
+
+__all__ = ["ARCHIVE"]
+
+_TWEETS = re.compile(r"(?:^|/)(?P<gone>deleted-)?(?:tweets?|community-tweet)(?:-part\d+)?\.js$")
+_ACCOUNT = re.compile(r"(?:^|/)account\.js$")
+_ASSIGNED = re.compile(
+    rb"\A(?:\xef\xbb\xbf)?\s*window\.YTD\.(?:deleted_)?(?:tweets?|community_tweet)\.part\d+\s*="
+)
+_RETWEET = re.compile(r"RT @\w+: ")
+
+
+class _Archive:
+    """Importer of Twitter archives."""
+
+    what = "Twitter archive (zip, folder or tweets.js)"
+    edits = True
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """True by the assignment, or by the files in it."""
+        if _ASSIGNED.match(head):
+            return True
+        if not path.is_dir() and not head.startswith(b"PK\x03\x04"):
+            return False
+        files = bundle(path)
+        return files is not None and any(_TWEETS.search(name) for name in files.names())
+
+    def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        files = bundle(path) if path.is_dir() or begins(_start(path)) == b"P" else None
+        if files is None:
+            beside = path.with_name("account.js")
+            account = None
+            if beside.is_file():
+                with open_bytes(beside) as file:
+                    account = _account(file.read)
+            gone = (found := _TWEETS.search(path.name)) is not None and bool(found["gone"])
+            with open_bytes(path) as file:
+                yield from _tweets(str(path), file, account, gone=gone)
+            return
+        if isinstance(files, TarBundle):
+            raise ImporterError(f"{path}: a Twitter archive is a zip or a folder; unpack it")
+        names = files.names()
+        account = None
+        for name in filter(_ACCOUNT.search, names):
+            with files.open(name) as file:
+                account = _account(file.read)
+        for name in names:
+            if found := _TWEETS.search(name):
+                with files.open(name) as file:
+                    yield from _tweets(f"{path}, {shown(name)}", file, account, gone=bool(found["gone"]))
+
+
+ARCHIVE = _Archive()
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(4)
+    except OSError as error:
+        raise ImporterError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _account(read: Callable[[int], bytes]) -> Author | None:
+    try:
+        for _, value, _ in walk(read, (), assigned=True):
+            who = value.get("account") if isinstance(value, dict) else None
+            if isinstance(who, dict):
+                name = who.get("username")
+                url = f"https://twitter.com/{name}" if isinstance(name, str) and name.isascii() else None
+                return author_of(name, who.get("accountId"), who.get("accountDisplayName"), url=url)
+    except (NotJson, *BROKEN):
+        return None  # tweets without an author are better than none
+    return None
+
+
+def _tweets(
+    file: str, stream: BinaryIO, account: Author | None, *, gone: bool
+) -> Iterator[Event | ValueError]:
+    try:
+        for _, value, line in walk(stream.read, (), assigned=True):
+            where = f"line {line}"
+            if isinstance(value, Broken):
+                yield Rejected(file, where, value.reason, value.raw)
+                continue
+            try:
+                yield _tweet(value, account, gone=gone)
+            except ODD as error:
+                yield Rejected(file, where, reason_of(error), repr(value))
+    except NotJson as error:
+        yield Rejected(file, "document", str(error))
+    except BROKEN as error:
+        yield Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+
+
+def _tweet(value: Any, account: Author | None, *, gone: bool) -> Event:
+    tweet = value.get("tweet", value)
+    if gone:
+        at = tweet.get("deleted_at")
+        native = tweet_id(tweet)
+        written = tweet.get("created_at")
+        created = twitter_time(written, native) if written else None
+        return deletion(native, twitter_time(at).timestamp() if at else None, created)
+    text = tweet.get("full_text") or tweet.get("text") or ""
+    event = classic(tweet, account)
+    if not event.repost_of and _RETWEET.match(text):
+        # an archive has retweets as text only
+        return msgspec.structs.replace(event, type="repost")
+    return event

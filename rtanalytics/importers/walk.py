@@ -1,0 +1,238 @@
+"""JSON documents larger than memory: the elements of their long arrays, one at a time.
+
+An element that is not JSON, or is too large, is told as :class:`Broken`, and the walk goes on after
+it: brackets and quotes tell where it ends.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from rtanalytics.importers.parts import RowError
+from rtanalytics.importers.reading import MAX_LINE
+
+__all__ = ["Broken", "NotJson", "parse", "walk"]
+
+_CHUNK = 262_144
+_BLANK = re.compile(r"[ \t\r\n]*")
+_MARKS = re.compile(r'["\\{}\[\]]')
+_SCALAR_ENDS = re.compile(r"[,\]}]")
+_ASSIGNMENT = re.compile(r"\s*[\w.$]+\s*=\s*")
+_DECODE = json.JSONDecoder().raw_decode
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An element that is none: why, and how it begins."""
+
+    reason: str
+    raw: str
+
+
+class NotJson(ValueError):
+    """The document cannot be read any further; the message says from which line on."""
+
+
+def parse(data: bytes) -> Any:
+    """A JSON value; broken bytes are replaced, half characters are taken.
+
+    Raises
+    ------
+    RowError
+        If it is none.
+    """
+    try:
+        return json.loads(data.decode("utf-8", "replace"))
+    except RecursionError:
+        raise RowError("not JSON: it is nested too deeply") from None
+    except ValueError as error:
+        raise RowError(f"not JSON: {_message(error)}; cut off?") from None
+
+
+def walk(
+    read: Callable[[int], bytes], wanted: Container[str], *, assigned: bool = False
+) -> Iterator[tuple[str, Any, int]]:
+    """The members of a JSON object in their order; those that are long arrays element by element.
+
+    Parameters
+    ----------
+    read : callable
+        Gives so many bytes, or fewer, and none at the end.
+    wanted : container of str
+        Members whose arrays are told element by element; an array that is the whole document
+        always is, under the name ``""``.
+    assigned : bool
+        True if the document may be the right side of an assignment: ``window.x = [...]``.
+
+    Yields
+    ------
+    name, value, line
+        ``value`` may be :class:`Broken`; lines count from 1.
+
+    Raises
+    ------
+    NotJson
+        If it is no JSON from some line on.
+    """
+    text = _Text(read)
+    if assigned:
+        text.assignment()
+    first = text.peek()
+    if first == "[":
+        yield from _elements(text, "")
+    elif first == "{":
+        text.pos += 1
+        while (mark := text.peek()) != "}":
+            if mark == ",":
+                text.pos += 1
+                continue
+            if mark != '"':
+                raise text.wrong("a name between quotes")
+            name, line = text.value(), text.line()
+            if text.peek() != ":":
+                raise text.wrong("a colon")
+            text.pos += 1
+            if text.peek() == "[" and name in wanted:
+                yield from _elements(text, name)
+            else:
+                yield str(name), text.value(), line
+    else:
+        raise text.wrong("an object or an array")
+
+
+def _elements(text: _Text, name: str) -> Iterator[tuple[str, Any, int]]:
+    text.pos += 1
+    fresh = True
+    while (mark := text.peek()) != "]":
+        if mark == "," and not fresh:
+            text.pos += 1
+            fresh = True
+            continue
+        if not fresh or mark == "" or mark in ",}:":
+            raise text.wrong("a comma or the array's end" if not fresh else "an element")
+        line = text.line()
+        yield name, text.value(), line
+        fresh = False
+    text.pos += 1
+
+
+class _Text:
+    """What has been read and not yet been used."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self.text, self.pos, self.ended = "", 0, False
+        self._line, self._counted = 1, 0
+
+    def line(self) -> int:
+        self._line += self.text.count("\n", self._counted, self.pos)
+        self._counted = self.pos
+        return self._line
+
+    def fill(self) -> None:
+        """Read on; what has been used is let go."""
+        self.line()
+        left = self.text[self.pos :]
+        data = self._read(max(_CHUNK, len(left)))
+        if self._decoder is None:
+            wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+            self._decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")("replace")
+        self.ended = not data
+        self.text, self.pos, self._counted = left + self._decoder.decode(data, self.ended), 0, 0
+
+    def peek(self) -> str:
+        """The next character that is no white space, or an empty string."""
+        while True:
+            found = _BLANK.match(self.text, self.pos)
+            self.pos = found.end() if found else self.pos
+            if self.pos < len(self.text):
+                return self.text[self.pos]
+            if self.ended:
+                return ""
+            self.fill()
+
+    def assignment(self) -> None:
+        """Pass over ``window.YTD.tweets.part0 =``."""
+        self.peek()
+        if found := _ASSIGNMENT.match(self.text, self.pos):
+            self.pos = found.end()
+
+    def value(self) -> Any:
+        """The value that begins here, or :class:`Broken`."""
+        self.peek()
+        while True:
+            try:
+                value, end = _DECODE(self.text, self.pos)
+                if end < len(self.text) or self.ended:
+                    self.pos = end
+                    return value
+            except (ValueError, RecursionError) as error:
+                close = _Brackets().end(self.text, self.pos)
+                if close is not None:
+                    raw, self.pos = self.text[self.pos : close], close
+                    deep = isinstance(error, RecursionError)
+                    return Broken("it is nested too deeply" if deep else f"not JSON: {_message(error)}", raw)
+                if self.ended:
+                    raw, self.pos = self.text[self.pos :], len(self.text)
+                    return Broken("the file ends in the middle of it: cut off?", raw)
+            if len(self.text) - self.pos > MAX_LINE:
+                return self._skip()
+            self.fill()
+
+    def _skip(self) -> Broken:
+        """Pass over a value that is too large to be held."""
+        brackets, raw = _Brackets(), self.text[self.pos : self.pos + 4000]
+        while (end := brackets.end(self.text, self.pos)) is None:
+            self.pos = len(self.text)
+            if self.ended:
+                break
+            self.fill()
+        self.pos = len(self.text) if end is None else end
+        return Broken(f"larger than {MAX_LINE:,} bytes", raw)
+
+    def wrong(self, expected: str) -> NotJson:
+        """What to raise where something else stands."""
+        found = "the end" if not self.peek() else ascii(self.text[self.pos : self.pos + 10])
+        line = self.line()
+        return NotJson(
+            f"no JSON from line {line} on: {found} where {expected} should be; the file may be cut off"
+        )
+
+
+class _Brackets:
+    """Finds the end of a value without understanding it, over pieces of text."""
+
+    def __init__(self) -> None:
+        self._depth, self._quoted, self._begun, self._escaping = 0, False, False, False
+
+    def end(self, text: str, pos: int) -> int | None:
+        """Where the value that begins (or goes on) at ``pos`` ends; None if that is not in ``text``."""
+        if not self._begun and text[pos : pos + 1] not in ('"', "{", "["):
+            found = _SCALAR_ENDS.search(text, pos)
+            return found.start() if found else None
+        escaped = pos if self._escaping else -1
+        self._begun, self._escaping = True, False
+        for found in _MARKS.finditer(text, pos):
+            at, mark = found.start(), found.group()
+            if at == escaped:
+                continue
+            if mark == "\\":
+                escaped = at + 1 if self._quoted else -1
+            elif mark == '"':
+                self._quoted = not self._quoted
+            elif not self._quoted:
+                self._depth += 1 if mark in "{[" else -1
+            if self._depth <= 0 and not self._quoted and mark != "\\":
+                return found.end()
+        self._escaping = escaped == len(text)
+        return None
+
+
+def _message(error: Exception) -> str:
+    return getattr(error, "msg", None) or str(error)

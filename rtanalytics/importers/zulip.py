@@ -1,0 +1,204 @@
+"""An export of a Zulip organisation: ``realm.json`` and ``messages-000001.json`` and so on.
+
+A message is ``zulip:<host or name of the organisation>:<its number>``. Only what was said in channels that
+everybody may read is imported, unless private conversations are asked for. A topic is a thread, under the
+first message that it has in the export.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from rtanalytics.event import Author, Event
+from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.bundle import Bundle, bundle, shown
+from rtanalytics.importers.parts import (
+    ODD,
+    RowError,
+    author_of,
+    build,
+    find_links,
+    find_tags,
+    html_text,
+    moment,
+    number,
+    reason_of,
+    shortened,
+    word,
+)
+from rtanalytics.importers.reading import BROKEN
+from rtanalytics.importers.walk import Broken, NotJson, walk
+
+__all__ = ["ZULIP"]
+
+CONNECTOR = "zulip-export@1"
+_REALM = re.compile(r"(?:^|/)realm\.json$")
+_MESSAGES = re.compile(r"(?:^|/)messages-\d+\.json(?:\.partial)?$")
+_MENTION = re.compile(r"@_?\*\*([^*|\n]{1,100})(?:\|\d+)?\*\*")
+_TABLES = {
+    "zerver_realm", "zerver_stream", "zerver_recipient", "zerver_userprofile",
+    "zerver_userprofile_crossrealm", "zerver_userprofile_mirrordummy",
+}  # fmt: skip
+_STREAM = 2
+
+
+@dataclass(slots=True)
+class _Realm:
+    """Who and what an export talks about."""
+
+    scope: str = ""
+    people: dict[int, Author] = field(default_factory=dict)
+    streams: dict[int, tuple[str, bool]] = field(default_factory=dict)  # id → name, private
+    recipients: dict[int, int | None] = field(default_factory=dict)  # id → stream, None if it is none
+
+
+class _Zulip:
+    """Importer of Zulip exports."""
+
+    what = "Zulip export (tar.gz, zip or folder)"
+    edits = True
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """True by its two kinds of file."""
+        packed = head.startswith(b"PK\x03\x04") or head[257:262] == b"ustar"
+        files = bundle(path) if path.is_dir() or packed else None
+        if files is None:
+            return False
+        names = files.names()
+        return any(map(_REALM.search, names)) and any(map(_MESSAGES.search, names))
+
+    def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        files = bundle(path)
+        if files is None:
+            raise ImporterError(
+                f"{path}: a Zulip export is a tar.gz, a zip or a folder with realm.json in it"
+            )
+        realm = _Realm()
+        yield from _learn(files, realm)
+        if options.network:
+            realm.scope = options.network
+        if not realm.scope:
+            raise ImporterError(
+                f"{path} does not say of which organisation it is; name its host with --network"
+            )
+        rooms = _Rooms(realm, options)
+        for name, file in files.each():
+            if _MESSAGES.search(name):
+                yield from _messages(f"{path}, {shown(name)}", file, rooms)
+        if rooms.private:
+            reason = f"{rooms.private:,} messages said in private, left out; --private imports them too"
+            yield Rejected(path, "export", reason)
+
+
+ZULIP = _Zulip()
+
+
+def _rows(file: str, stream: BinaryIO, tables: set[str]) -> Iterator[tuple[str, str, Any]]:
+    """Table, place and row; what is no row is told."""
+    try:
+        for table, value, line in walk(stream.read, {*tables, "zerver_usermessage"}):
+            if table in tables:
+                where = f"line {line}"
+                broken = isinstance(value, Broken)
+                yield table, where, Rejected(file, where, value.reason, value.raw) if broken else value
+    except NotJson as error:
+        yield "", "", Rejected(file, "document", str(error))
+    except BROKEN as error:
+        yield "", "", Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+
+
+def _learn(files: Bundle, realm: _Realm) -> Iterator[Rejected]:
+    for name, file in files.each():
+        if not _REALM.search(name):
+            continue
+        for table, where, row in _rows(f"{files.path}, {shown(name)}", file, _TABLES):
+            if isinstance(row, Rejected):
+                yield row
+                continue
+            try:
+                _take(realm, table, row)
+            except ODD as error:
+                yield Rejected(f"{files.path}, {shown(name)}", where, reason_of(error), repr(row))
+        return
+    raise ImporterError(f"{files.path} has no realm.json; give the whole export")
+
+
+def _take(realm: _Realm, table: str, row: dict[str, Any]) -> None:
+    if table == "zerver_realm":
+        realm.scope = word(row.get("string_id")) or word(row.get("name")) or realm.scope
+    elif table == "zerver_stream":
+        private = row.get("invite_only") is True
+        realm.streams[int(row["id"])] = (word(row.get("name")) or str(row["id"]), private)
+    elif table == "zerver_recipient":
+        realm.recipients[int(row["id"])] = int(row["type_id"]) if row.get("type") == _STREAM else None
+    elif (who := author_of(row.get("full_name"), row["id"], bot=row.get("is_bot") is True)) is not None:
+        realm.people[int(row["id"])] = who
+
+
+def _messages(file: str, stream: BinaryIO, rooms: _Rooms) -> Iterator[Event | ValueError]:
+    for _, where, row in _rows(file, stream, {"zerver_message"}):
+        if isinstance(row, Rejected):
+            yield row
+            continue
+        try:
+            event = rooms.event(row)
+        except ODD as error:
+            yield Rejected(file, where, reason_of(error), repr(row))
+            continue
+        if event is not None:
+            yield event
+
+
+class _Rooms:
+    """The channels of an organisation, whose messages become events."""
+
+    def __init__(self, realm: _Realm, options: Options) -> None:
+        self._realm, self._options = realm, options
+        self._topics: dict[tuple[int | None, str], str] = {}
+        self.private = 0
+
+    def event(self, said: Any) -> Event | None:
+        """The event of a message; None of a private one."""
+        if not isinstance(said, dict):
+            raise RowError(f"{shortened(said)} is no message")
+        realm, native = self._realm, number(said.get("id"))
+        recipient = said.get("recipient")
+        if recipient not in realm.recipients:
+            raise RowError(f"recipient {shortened(recipient)} is not in realm.json")
+        stream = realm.recipients[recipient]
+        name, private = (
+            realm.streams.get(stream, (str(stream), True)) if stream is not None else ("private", True)
+        )
+        if private and not self._options.private:
+            self.private += 1
+            return None
+        channel, topic = f"#{name}", word(said.get("subject"))
+        id = f"zulip:{realm.scope}:{native}"
+        root = self._topics.setdefault((recipient, topic.casefold()), id)
+        text = said.get("content")
+        if not isinstance(text, str):
+            rendered = said.get("rendered_content")
+            if not isinstance(rendered, str):
+                raise RowError("it has no content")
+            text = html_text(rendered)
+        edited = said.get("last_edit_time")
+        return build(
+            id=id,
+            source=f"zulip:{channel}",
+            type="message",
+            created_at=moment(said.get("date_sent")),
+            edited_at=moment(edited) if edited else None,
+            connector=CONNECTOR,
+            author=realm.people.get(said.get("sender", -1)) or author_of(said.get("sender")),
+            channel=channel,
+            to=f"{channel} > {topic}" if topic else channel,
+            text=text,
+            tags=find_tags(text),
+            mentions=_MENTION.findall(text),
+            links=find_links(text),
+            thread=None if root == id else root,
+        )

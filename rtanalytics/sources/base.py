@@ -139,6 +139,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
         Where they came from, with which relative addresses are made absolute.
     content_type, language : str
         As the transport told.
+    options : dict
+        What the source's table says about reading it.
     """
 
     source: str
@@ -148,6 +150,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     content_type: str = ""
     language: str = ""
+    options: dict[str, str] = {}
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,81 @@
+"""Bytes → talks, as events of type ``talk``. Pure, so that dead letters are read again as they were."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from hashlib import blake2b
+
+import msgspec
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.schedule import Talk
+from rtanalytics.schedules import ScheduleError, parse_schedule
+from rtanalytics.schedules.parts import named_zone
+from rtanalytics.sources.base import Malformed, Meta, Parsed, redact
+
+__all__ = ["parse", "talk_id"]
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    r"""The talks of a schedule: one event each, with the whole talk as JSON in ``raw``.
+
+    Parameters
+    ----------
+    raw : bytes
+        In any of :data:`rtanalytics.schedules.FORMATS`.
+    meta : Meta
+        Which schedule it is; ``options`` may have ``format``, ``timezone``, ``first_day`` and
+        ``length`` (seconds).
+
+    Raises
+    ------
+    Malformed
+        If a talk in it cannot be read: a schedule is taken as a whole, so that nothing that could
+        not be read counts as cancelled.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> meta = Meta(source="schedules:pycon", scope="pycon.example", connector="schedule@1",
+    ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
+    >>> [event] = parse(b"id,title,start\n7,Welcome,2026-05-15T09:30Z\n", meta).events
+    >>> event.id, event.title
+    ('schedules:pycon.example:7', 'Welcome')
+    """
+    options = meta.options
+    try:
+        schedule = parse_schedule(
+            raw,
+            redact(meta.url) or meta.scope,
+            named_zone(options.get("timezone", "")),
+            date.fromisoformat(options["first_day"]) if "first_day" in options else None,
+            timedelta(seconds=float(options.get("length", 3600))),
+            options.get("format"),
+        )
+    except ScheduleError as error:
+        raise Malformed(str(error), raw) from None
+    return Parsed(events=[_event(talk, meta) for talk in schedule], counts={"talks": len(schedule)})
+
+
+def talk_id(scope: str, talk: Talk) -> str:
+    """The id of a talk in the bucket: its own where that is short and plain."""
+    own = talk.id
+    if not re.fullmatch(r"[\w.@/#~+=?&%-]{1,100}", own):
+        own = blake2b(own.encode("utf-8", "replace"), digest_size=9).hexdigest()
+    return f"schedules:{scope}:{own}"
+
+
+def _event(talk: Talk, meta: Meta) -> Event:
+    return Event(
+        id=talk_id(meta.scope, talk),
+        source=meta.source,
+        type="talk",
+        created_at=meta.received_at,
+        received_at=meta.received_at,
+        title=talk.title,
+        text=talk.abstract,
+        url=talk.url,
+        ingest=Ingest(connector=meta.connector, time_kind="observed"),
+        raw=msgspec.json.encode(talk),
+    )

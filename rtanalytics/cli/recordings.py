@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from rtanalytics.cli.importing import EPILOG, import_
 from rtanalytics.cli.terminal import console, event_line, moment, progress, safe
 
 if TYPE_CHECKING:
@@ -22,47 +23,9 @@ __all__ = ["print_bin", "register", "trend_settings"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command("import")(import_)
+    app.command("import", epilog=EPILOG)(import_)
     app.command()(replay)
     app.command()(trending)
-
-
-def import_(
-    files: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Recorded files of any known format.")
-    ],
-    to: Annotated[
-        Path, typer.Option("--to", metavar="ARCHIVE", help="Folder of the archive; made if it is not there.")
-    ],
-    form: Annotated[
-        str | None, typer.Option("--format", help="Its format, where the file does not tell it.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The counts as one JSON object.")] = False,
-) -> None:
-    """Read files into an archive: what is new is added, what is known is left alone."""
-    from rtanalytics.archive import import_into
-    from rtanalytics.importers import open_events
-
-    def events() -> Any:
-        done = 0
-        for file in files:
-            for event in open_events(file, form):
-                yield event
-                done += 1
-                if done % 1000 == 0:
-                    tick(done)
-
-    with progress("importing") as tick:
-        report = import_into(to, events())
-    counts = msgspec.to_builtins(report)
-    if as_json:
-        typer.echo(msgspec.json.encode(counts).decode())
-    else:
-        typer.echo(
-            ", ".join(
-                f"{counts[name]:,} {name}" for name in ("read", "new", "edited", "duplicate", "rejected")
-            )
-        )
 
 
 def replay(

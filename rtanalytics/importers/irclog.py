@@ -107,7 +107,7 @@ def classify(told: str) -> Said | None:
 
 def said_text(rest: str) -> Said | None:
     """``<nick> text``, ``* nick text``, ``-nick- text`` and the ``***`` of most loggers; None for others."""
-    if found := re.match(r"<[ @+%&~!]?([^>\s]{1,64})>(?:[ \t](.*))?$", rest, re.DOTALL):
+    if found := re.match(r"<[ @+%&~!]?([^>\s]{1,64}) ?>(?:[ \t](.*))?$", rest, re.DOTALL):
         return Said("message", found[1], found[2] or "")
     if found := re.match(r"(?:\*\*\*|===|-!-|--)[ \t]+(.*)$", rest):
         return classify(found[1]) or Said("mode", "", found[1])

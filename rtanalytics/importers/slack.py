@@ -192,8 +192,8 @@ class _Room:
         edited = said.get("edited")
         root = said.get("thread_ts")
         reply = self._id(root) if root and root != ts else None
-        text, mentions, links = self._plain(str(said.get("text") or ""))
-        text = text or "\n".join(_attached(said, "fallback"))
+        marked = str(said.get("text") or "") or "\n".join(_attached(said, "fallback"))
+        text, mentions, links = self._plain(marked)
         author = self._author(said)
         return build(
             id=self._id(ts),
@@ -271,7 +271,7 @@ def _time(ts: Any) -> datetime:
 def _attached(said: dict[str, Any], key: str) -> list[str]:
     found = said.get("attachments")
     values = [a.get(key) for a in found if isinstance(a, dict)] if isinstance(found, list) else []
-    return [unquoted(v) if key == "fallback" else v for v in values if isinstance(v, str) and v]
+    return [value for value in values if isinstance(value, str) and value]
 
 
 def _files(said: dict[str, Any]) -> list[Media]:

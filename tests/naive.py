@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -53,6 +54,7 @@ TOKEN = regex.compile(
 _GAP = regex.compile(r"[\p{Zs}\t\u200B]+")
 _HOST = regex.compile(r"(?:https?://)?(?:[^/?#@\s]*@)?(?:www\.)?([^/?#:\s]*)", regex.IGNORECASE)
 _NUMBER = regex.compile(r"[\p{N}._:'’-]+")
+BOUND = -2.0
 _KINDS = {
     "handle": Kind.HANDLE,
     "tag": Kind.TAG,
@@ -87,36 +89,73 @@ def tokens(text: str) -> Iterator[Token]:
 # -- counting ---------------------------------------------------------------------------------
 
 
-def use_of(vocabulary: Vocabulary, token: Token) -> int:
-    """What the token may be: alone, at the edge of a phrase, inside one."""
+def use_of(vocabulary: Vocabulary, token: Token, lang: str | None = None) -> int:
+    """What the token may be in a text of a language: alone, at the edge of a phrase, inside one."""
     for surface in vocabulary.encode([token.surface])[0].tolist():
         if surface >= 0 and vocabulary.surfaces[surface] == token.surface:
-            return int(vocabulary.uses[surface])
+            return int(vocabulary.uses_by_language[vocabulary.language(lang), surface])
     raise AssertionError(f"{token} is not cut as one token when it stands alone")
 
 
-def words_of(vocabulary: Vocabulary, text: str) -> set[str]:
-    """All terms of a text that are no phrases."""
-    return {fold(t.surface) for t in tokens(text) if use_of(vocabulary, t) & ALONE}
+def words_of(vocabulary: Vocabulary, event: Event, use: int = ALONE) -> set[str]:
+    """All terms of an event that are no phrases."""
+    said = tokens(text_of(event))
+    return {fold(t.surface) for t in said if use_of(vocabulary, t, event.lang) & use}
 
 
-def phrases_of(vocabulary: Vocabulary, text: str) -> set[str]:
-    """All candidates for phrases of a text: two or three tokens of a row."""
+def phrases_of(vocabulary: Vocabulary, event: Event, proper: bool = True) -> set[tuple[str, ...]]:
+    """All candidates for phrases of an event: two or three tokens of a row.
+
+    Not ``proper`` are those that begin or end with a stop word; they are only counted.
+    """
     rows: list[list[Token]] = []
-    for token in tokens(text):
+    for token in tokens(text_of(event)):
         if token.follows:
             rows[-1].append(token)
         else:
             rows.append([token])
     found = set()
     for row in rows:
-        keys, uses = [fold(t.surface) for t in row], [use_of(vocabulary, t) for t in row]
+        keys, uses = [fold(t.surface) for t in row], [use_of(vocabulary, t, event.lang) for t in row]
         for n in (2, 3):
             for i in range(len(row) - n + 1):
-                edges = uses[i] & uses[i + n - 1] & EDGE
-                if edges and all(u & INNER for u in uses[i + 1 : i + n - 1]):
-                    found.add(join(keys[i : i + n]))
+                edges = uses[i] & uses[i + n - 1] & EDGE if proper else 1
+                inner = range(i + 1, i + n - 1) if proper else range(i, i + n)
+                if edges and all(uses[j] & INNER for j in inner):
+                    found.add(tuple(keys[i : i + n]))
     return found
+
+
+def npmi(both: int, one: int, other: int, total: int) -> float:
+    """Normalised pointwise mutual information, by its definition."""
+    p12, p1, p2 = both / total, one / total, other / total
+    return 1.0 if p12 == 1 else math.log(p12 / (p1 * p2)) / -math.log(p12)
+
+
+def phrases(vocabulary: Vocabulary, said: list[Event], least: int, bound: float) -> dict[str, list[Event]]:
+    """Phrases of a bin that are more than their parts, and the events that say them."""
+    proper: dict[tuple[str, ...], list[Event]] = defaultdict(list)
+    near: dict[tuple[str, ...], int] = defaultdict(int)
+    words: dict[str, int] = defaultdict(int)
+    for event in said:
+        for phrase in phrases_of(vocabulary, event):
+            proper[phrase].append(event)
+        for phrase in phrases_of(vocabulary, event, proper=False):
+            near[phrase] += 1
+        for word in words_of(vocabulary, event, ALONE | EDGE):
+            words[word] += 1
+    kept: dict[str, list[Event]] = defaultdict(list)
+    for phrase, by in proper.items():
+        if len(phrase) == 2:
+            worth = npmi(len(by), words[phrase[0]], words[phrase[1]], len(said))
+        else:
+            worth = min(
+                npmi(len(by), near[phrase[:2]], words[phrase[2]], len(said)),
+                npmi(len(by), words[phrase[0]], near[phrase[1:]], len(said)),
+            )
+        if len(by) >= least and worth >= bound:
+            kept[join(phrase)] += by
+    return kept
 
 
 def current(events: Iterable[Event]) -> list[Event]:
@@ -147,7 +186,12 @@ def originals(vocabulary: Vocabulary, events: list[Event], alike: float, least: 
 
 
 def count(
-    events: Iterable[Event], width: timedelta, *, alike: float = 0.6, copy_least: int = 5
+    events: Iterable[Event],
+    width: timedelta,
+    *,
+    alike: float = 0.6,
+    copy_least: int = 5,
+    bound: float = BOUND,
 ) -> dict[tuple[str, int], tuple[int, int, int]]:
     """(term, bin) → (messages, distinct authors, distinct authors of originals)."""
     vocabulary = Vocabulary()
@@ -157,15 +201,11 @@ def count(
     counts = {}
     for bin, said in bins.items():
         messages: dict[str, list[Event]] = defaultdict(list)
-        phrases: dict[str, list[Event]] = defaultdict(list)
         for event in said:
-            for word in words_of(vocabulary, text_of(event)):
+            for word in words_of(vocabulary, event):
                 messages[word].append(event)
-            for phrase in phrases_of(vocabulary, text_of(event)):
-                phrases[phrase].append(event)
-        for phrase, by in phrases.items():
-            if len(by) >= 2:
-                messages[phrase] = list({e.id: e for e in messages[phrase] + by}.values())
+        for phrase, by in phrases(vocabulary, said, 2, bound).items():
+            messages[phrase] = list({e.id: e for e in messages[phrase] + by}.values())
         first = {e.id for e in originals(vocabulary, said, alike, copy_least)}
         who = {e.id: e.handle.casefold() or e.id for e in said}
         for term, by in messages.items():

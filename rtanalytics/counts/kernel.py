@@ -5,27 +5,19 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from rtanalytics.terms import ALONE, CONTENT, EDGE, INNER
+from rtanalytics.terms import ALONE, EDGE, INNER
 
-__all__ = ["copies", "phrases", "tally", "words"]
-
-_HASHES = 32
-"""MinHash values of a message, in bands of two: of pairs with a Jaccard similarity of 0.6 one in a
-thousand is missed."""
-_ODD = np.random.default_rng(2026).integers(0, 1 << 62, _HASHES).astype(np.uint64) * np.uint64(2) + np.uint64(
-    1
-)
-_CHAIN = 32
-"""Different messages of one bucket are compared with at most so many others."""
+__all__ = ["mixed", "phrases", "tally", "words", "written"]
 
 
-@njit(cache=True)
-def _mixed(x: Any) -> Any:
+@njit(cache=True, inline="always")
+def mixed(x: Any) -> Any:
     """A number well mixed (the finaliser of SplitMix64)."""
     x = np.uint64(x)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -34,19 +26,36 @@ def _mixed(x: Any) -> Any:
 
 
 @njit(cache=True, nogil=True)
-def words(rows: Any, offsets: Any, tokens: Any, term_of: Any, uses: Any, seen: Any, stamp: Any) -> Any:
+def words(
+    rows: Any,
+    offsets: Any,
+    tokens: Any,
+    term_of: Any,
+    uses: Any,
+    language: Any,
+    seen: Any,
+    stamp: Any,
+    said: Any,
+) -> Any:
     """Which message says which term that is no phrase, each pair once.
 
     Parameters
     ----------
     rows, offsets, tokens
         Messages, where each one's tokens begin, and the surface of each token.
-    term_of, uses
-        Term and use of each surface.
+    term_of : numpy.ndarray of int32
+        Term of each surface.
+    uses : numpy.ndarray of uint8, shape (languages, surfaces)
+        Use of each surface.
+    language : numpy.ndarray of uint8
+        Which row of ``uses`` holds for each message of the log.
     seen : numpy.ndarray of int64
-        Scratch, as long as there are terms; holds nothing from ``stamp`` on.
+        Scratch, as long as there are terms; holds nothing from ``2 * stamp`` on.
     stamp : int
         Marks the first of the rows.
+    said : numpy.ndarray of int32
+        As long as there are terms; for those that may be part of a phrase, receives by how many
+        messages they are said. Of the others it is left as it was.
 
     Returns
     -------
@@ -57,105 +66,237 @@ def words(rows: Any, offsets: Any, tokens: Any, term_of: Any, uses: Any, seen: A
     for row in rows:
         room += offsets[row + 1] - offsets[row]
     places, terms = np.empty(room, np.int32), np.empty(room, np.int32)
-    size = 0
+    size, before = 0, 2 * stamp
     for place in range(len(rows)):
-        for i in range(offsets[rows[place]], offsets[rows[place] + 1]):
+        row = rows[place]
+        spoken, mark = language[row], 2 * (stamp + place)
+        for i in range(offsets[row], offsets[row + 1]):
             surface = tokens[i]
-            if surface >= 0 and uses[surface] & ALONE != 0:
-                term = term_of[surface]
-                if seen[term] != stamp + place:
-                    seen[term] = stamp + place
-                    places[size], terms[size] = place, term
-                    size += 1
+            if surface < 0:
+                continue
+            use = uses[spoken, surface]
+            if use & (ALONE | EDGE) == 0:
+                continue
+            term = term_of[surface]
+            last = seen[term]
+            if last < mark:
+                said[term] = said[term] + 1 if last >= before else 1
+                seen[term] = last = mark
+            if use & ALONE != 0 and last == mark:
+                seen[term] = mark + 1
+                places[size], terms[size] = place, term
+                size += 1
     return places[:size], terms[:size]
 
 
 @njit(cache=True)
-def _slot(pairs: Any, thirds: Any, said: Any, pair: Any, third: Any) -> Any:
-    """Where a phrase is in an open table, or would be."""
-    mask = np.uint64(len(pairs) - 1)
-    slot = (_mixed(pair) + np.uint64(third + 1) * np.uint64(0x9E3779B97F4A7C15)) & mask
-    while said[slot] != 0 and (pairs[slot] != pair or thirds[slot] != third):
-        slot = (slot + np.uint64(1)) & mask
-    return np.int64(slot)
+def _npmi(both: Any, one: Any, other: Any, all: Any) -> Any:
+    """Normalised pointwise mutual information of two things said by so many messages of all.
+
+    1 if they are only ever said together, 0 if as often as by chance: ln(p₁₂ / p₁p₂) / −ln p₁₂
+    (Bouma 2009, "Normalized (pointwise) mutual information in collocation extraction").
+    """
+    if both >= all:
+        return 1.0
+    return log(both * all / (one * other)) / log(all / both)
 
 
 @njit(cache=True, nogil=True)
-def phrases(rows: Any, offsets: Any, tokens: Any, term_of: Any, uses: Any, least: Any) -> Any:
-    """Phrases of two and three words that at least ``least`` of the messages say.
+def phrases(
+    rows: Any,
+    offsets: Any,
+    tokens: Any,
+    term_of: Any,
+    uses: Any,
+    language: Any,
+    said: Any,
+    least: Any,
+    bound: Any,
+) -> Any:
+    """Phrases of two and three words that are more than their parts.
 
     Parameters
     ----------
-    rows, offsets, tokens, term_of, uses
+    rows, offsets, tokens, term_of, uses, language
         As for :func:`words`.
+    said : numpy.ndarray of int32
+        By how many messages each term is said, as :func:`words` left it.
     least : int
-        So many messages make a phrase.
+        A phrase is said by at least so many messages.
+    bound : float
+        Least normalised pointwise mutual information of a phrase of two; one of three must
+        reach it both as its first two words and the third, and as the first and the other two.
 
     Returns
     -------
     (numpy.ndarray of int32, numpy.ndarray of int32, numpy.ndarray of int32, shape (n, 3))
-        Places in ``rows``, ascending, and the phrases said there, as places in the last: the
-        words of each phrase, −1 where it has only two.
+        Places in ``rows``, ascending in each half, and the phrases said there, as places in the
+        last: the words of each phrase, −1 where it has only two.
     """
+    n = len(rows)
     room = 0
     for row in rows:
         room += offsets[row + 1] - offsets[row]
-    size = 64
-    while size < 3 * room:
+    size = 256
+    while size < 2 * room:
         size *= 2
-    pairs, thirds = np.empty(size, np.int64), np.empty(size, np.int32)
-    said, last = np.zeros(size, np.int32), np.empty(size, np.int32)
-    slots, places = np.empty(2 * room, np.int32), np.empty(2 * room, np.int32)
+    # How often pairs are said at most: some share a place, which only lets too many pass.
+    often, fold = np.zeros(size, np.uint8), np.uint64(size - 1)
+    for row in rows:
+        before = np.int32(-1)
+        for i in range(offsets[row], offsets[row + 1]):
+            surface = tokens[i]
+            term = np.int32(-1)
+            if surface >= 0 and uses[language[row], surface] & (EDGE | INNER) != 0:
+                term = term_of[surface]
+                if before >= 0:
+                    at = _pair(before, term) & fold
+                    if often[at] < 255:
+                        often[at] += 1
+            before = term
+    # The pairs that may be said often enough, in the order of the texts.
+    limit = min(least, 255)
+    places, keys = np.empty(room, np.int32), np.empty(room, np.int64)
+    flags = np.empty(room, np.uint8)
     found = 0
-    for place in range(len(rows)):
-        a, b = np.int64(-1), np.int64(-1)
-        for i in range(offsets[rows[place]], offsets[rows[place] + 1]):
-            c = np.int64(tokens[i])
-            if c >= 0 and b >= 0 and uses[c] & EDGE != 0:
-                for words in range(2, 4):
-                    if words == 2:
-                        if uses[b] & EDGE == 0:
-                            continue
-                        pair, third = (np.int64(term_of[b]) << 32) | term_of[c], np.int64(-1)
-                    else:
-                        if a < 0 or uses[a] & EDGE == 0 or uses[b] & INNER == 0:
-                            continue
-                        pair, third = (np.int64(term_of[a]) << 32) | term_of[b], np.int64(term_of[c])
-                    slot = _slot(pairs, thirds, said, pair, third)
-                    if said[slot] == 0:
-                        pairs[slot], thirds[slot], last[slot] = pair, third, -1
-                    if last[slot] != place:
-                        last[slot] = place
-                        said[slot] += 1
-                        slots[found], places[found] = slot, place
+    for place in range(n):
+        row = rows[place]
+        before, use_before, fits = np.int32(-1), np.uint8(0), False
+        for i in range(offsets[row], offsets[row + 1]):
+            surface = tokens[i]
+            term, use = np.int32(-1), np.uint8(0)
+            passed = False
+            if surface >= 0:
+                use = uses[language[row], surface]
+                if use & (EDGE | INNER) != 0:
+                    term = term_of[surface]
+                    if before >= 0 and often[_pair(before, term) & fold] >= limit:
+                        places[found] = place
+                        keys[found] = (np.int64(before) << 32) | term
+                        flag = _CHAINED if fits else 0
+                        flag |= _FIRST if use_before & EDGE != 0 else 0
+                        flag |= _LAST if use & EDGE != 0 else 0
+                        flag |= _MIDDLE if use & INNER != 0 else 0
+                        flags[found] = flag
                         found += 1
-            a, b = b, c
-            if c < 0:
-                a = c
-    kept = 0
+                        passed = True
+            before, use_before, fits = term, use, passed
+    slots = np.full(_room_for(found), -1, np.int32)
+    fold = np.uint64(len(slots) - 1)
+    number = np.empty(found, np.int32)
+    first_of = np.empty(found, np.int32)  # an occurrence of each pair
+    near, proper = np.zeros(found, np.int32), np.zeros(found, np.int32)
+    last_near, last_proper = np.full(found, -1, np.int32), np.full(found, -1, np.int32)
+    pairs = 0
     for k in range(found):
-        if said[slots[k]] >= least:
-            slots[kept], places[kept] = slots[k], places[k]
-            kept += 1
-    words_of = np.empty((kept, 3), np.int32)
-    number = last  # no longer needed: receives the place of each phrase that is kept
-    for k in range(kept):
-        number[slots[k]] = -1
+        slot = mixed(keys[k]) & fold
+        while slots[slot] >= 0 and keys[first_of[slots[slot]]] != keys[k]:
+            slot = (slot + np.uint64(1)) & fold
+        if slots[slot] < 0:
+            slots[slot], first_of[pairs] = pairs, k
+            pairs += 1
+        p = slots[slot]
+        number[k] = p
+        if last_near[p] != places[k]:
+            last_near[p] = places[k]
+            near[p] += 1
+        if flags[k] & _EDGES == _EDGES and last_proper[p] != places[k]:
+            last_proper[p] = places[k]
+            proper[p] += 1
+    kept = np.full(pairs, -1, np.int32)
+    words_of = np.empty((2 * found, 3), np.int32)
     different = 0
-    for k in range(kept):
-        slot = slots[k]
-        if number[slot] < 0:
-            number[slot] = different
-            words_of[different, 0] = pairs[slot] >> 32
-            words_of[different, 1] = pairs[slot] & 0xFFFFFFFF
-            words_of[different, 2] = thirds[slot]
+    for p in range(pairs):
+        key = keys[first_of[p]]
+        a, b = np.int32(key >> 32), np.int32(key & 0xFFFFFFFF)
+        if proper[p] >= least and _npmi(proper[p], said[a], said[b], n) >= bound:
+            kept[p] = different
+            words_of[different, 0], words_of[different, 1], words_of[different, 2] = a, b, -1
             different += 1
-        slots[k] = number[slot]
-    return places[:kept].copy(), slots[:kept].copy(), words_of[:different].copy()
+    out_places, out = np.empty(2 * found, np.int32), np.empty(2 * found, np.int32)
+    size = 0
+    last_proper[:] = -1
+    for k in range(found):
+        p = number[k]
+        if kept[p] >= 0 and flags[k] & _EDGES == _EDGES and last_proper[p] != places[k]:
+            last_proper[p] = places[k]
+            out_places[size], out[size] = places[k], kept[p]
+            size += 1
+    # Of three words both pairs are said often enough, so both are here, one after the other.
+    slots[:] = -1
+    triples = 0
+    count, last = np.zeros(found, np.int32), last_near
+    last[:] = -1
+    of = np.full(found, -1, np.int32)
+    for k in range(1, found):
+        if (
+            flags[k] & (_CHAINED | _LAST) != _CHAINED | _LAST
+            or flags[k - 1] & (_FIRST | _MIDDLE) != _FIRST | _MIDDLE
+        ):
+            continue
+        p, q = number[k - 1], number[k]
+        if near[p] < least or near[q] < least:
+            continue
+        slot = mixed((np.int64(p) << 32) | q) & fold
+        while slots[slot] >= 0:
+            f = first_of[slots[slot]]
+            if number[f - 1] == p and number[f] == q:
+                break
+            slot = (slot + np.uint64(1)) & fold
+        if slots[slot] < 0:
+            slots[slot], first_of[triples] = triples, k
+            triples += 1
+        t = slots[slot]
+        of[k] = t
+        if last[t] != places[k]:
+            last[t] = places[k]
+            count[t] += 1
+    kept_triple = np.full(triples, -1, np.int32)
+    for t in range(triples):
+        f = first_of[t]
+        a, b = np.int32(keys[f - 1] >> 32), np.int32(keys[f] >> 32)
+        c = np.int32(keys[f] & 0xFFFFFFFF)
+        by = count[t]
+        if (
+            by >= least
+            and _npmi(by, near[number[f - 1]], said[c], n) >= bound
+            and _npmi(by, said[a], near[number[f]], n) >= bound
+        ):
+            kept_triple[t] = different
+            words_of[different, 0], words_of[different, 1], words_of[different, 2] = a, b, c
+            different += 1
+    last[:] = -1
+    for k in range(1, found):
+        t = of[k]
+        if t >= 0 and kept_triple[t] >= 0 and last[t] != places[k]:
+            last[t] = places[k]
+            out_places[size], out[size] = places[k], kept_triple[t]
+            size += 1
+    return out_places[:size].copy(), out[:size].copy(), words_of[:different].copy()
+
+
+_CHAINED, _FIRST, _LAST, _MIDDLE = 1, 2, 4, 8
+"""The pair before in the list is the one before in the text; the first word may begin a phrase,
+the second may end one, or stand inside one."""
+_EDGES = _FIRST | _LAST
+
+
+@njit(cache=True, inline="always")
+def _pair(a: Any, b: Any) -> Any:
+    x = (np.uint64(a) << np.uint64(32) | np.uint64(b)) * np.uint64(0x9E3779B97F4A7C15)
+    return x ^ (x >> np.uint64(29))
+
+
+@njit(cache=True)
+def _room_for(items: Any) -> Any:
+    size = 64
+    while size < 2 * items:
+        size *= 2
+    return size
 
 
 @njit(cache=True, nogil=True)
-def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any) -> Any:
+def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any, persons: Any) -> Any:
     """Group who says what by term, and count it in each channel.
 
     Parameters
@@ -164,10 +305,12 @@ def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any) -> 
         Which message says which term, each pair once, messages ascending.
     local : numpy.ndarray of int32
         Scratch, as long as there are terms, all −1; left as it was.
-    authors : numpy.ndarray of int32
-        Author of each message.
+    authors : numpy.ndarray of int64
+        Author of each message, below ``persons``.
     originals : numpy.ndarray of bool
         Which messages are no copies of others.
+    persons : int
+        Different authors.
 
     Returns
     -------
@@ -197,10 +340,7 @@ def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any) -> 
     for k in range(n):
         messages[at[numbers[k]]] = places[k]
         at[numbers[k]] += 1
-    most = 0
-    for author in authors:
-        most = max(most, author + 1)
-    seen, seen_original = np.full(most, -1, np.int32), np.full(most, -1, np.int32)
+    seen, seen_original = np.full(persons, -1, np.int32), np.full(persons, -1, np.int32)
     people, voices = np.zeros(size, np.int32), np.zeros(size, np.int32)
     for t in range(size):
         for k in range(starts[t], starts[t + 1]):
@@ -216,114 +356,30 @@ def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any) -> 
     return different[:size].copy(), starts, messages, said, people, voices
 
 
-@njit(cache=True)
-def _root(parents: Any, i: Any) -> Any:
-    while parents[i] != i:
-        parents[i] = parents[parents[i]]
-        i = parents[i]
-    return i
-
-
-@njit(cache=True)
-def _alike(shingles: Any, i: Any, a: Any, j: Any, b: Any) -> Any:
-    """Jaccard similarity of two ascending lists: ``shingles[i:a]`` and ``shingles[j:b]``."""
-    both, total = 0, (a - i) + (b - j)
-    while i < a and j < b:
-        if shingles[i] == shingles[j]:
-            both += 1
-            i += 1
-            j += 1
-        elif shingles[i] < shingles[j]:
-            i += 1
-        else:
-            j += 1
-    return both / (total - both)
-
-
 @njit(cache=True, nogil=True)
-def copies(rows: Any, offsets: Any, tokens: Any, hashes: Any, uses: Any, alike: Any, least: Any) -> Any:
-    """For each message, the first one that it copies; itself if none.
-
-    A message is a copy of another if the pairs of neighbouring words that they are made of
-    (addresses and handles left out) are alike: equal, or equal but for a share.
+def written(rows: Any, offsets: Any, tokens: Any, surfaces: Any, inside: Any) -> Any:
+    """How many tokens use each surface, up to the last that is used.
 
     Parameters
     ----------
-    rows, offsets, tokens, uses
-        As for :func:`words`; the first of equal messages comes first in ``rows``.
-    hashes : numpy.ndarray of uint32
-        Hash of each surface's key.
-    alike : float
-        Jaccard similarity from which a message is a copy.
-    least : int
-        Messages of fewer words are never copies: people do say the same.
+    rows, offsets, tokens
+        As for :func:`words`.
+    surfaces : int
+        How many there are.
+    inside : bool
+        Only those that follow another.
 
     Returns
     -------
     numpy.ndarray of int64
-        Places in ``rows``.
     """
-    n = len(rows)
-    parents = np.arange(n)
-    room = 0
+    used, most = np.zeros(surfaces, np.int64), 0
     for row in rows:
-        room += offsets[row + 1] - offsets[row]
-    shingles = np.empty(room, np.uint64)
-    starts, ends = np.zeros(n, np.int64), np.zeros(n, np.int64)
-    lowest = np.empty((n, _HASHES), np.uint64)
-    size = 0
-    for place in range(n):
-        before, content, first = np.uint64(0), 0, size
-        for i in range(offsets[rows[place]], offsets[rows[place] + 1]):
+        before = np.int32(-1)
+        for i in range(offsets[row], offsets[row + 1]):
             surface = tokens[i]
-            if surface >= 0 and uses[surface] & CONTENT != 0:
-                word = np.uint64(hashes[surface])
-                if content > 0:
-                    shingles[size] = _mixed((before << np.uint64(32)) | word)
-                    size += 1
-                before = word
-                content += 1
-        if content < least:
-            size = first
-        found = np.sort(shingles[first:size])
-        size = first
-        for k in range(len(found)):
-            if k == 0 or found[k] != found[k - 1]:
-                shingles[size] = found[k]
-                size += 1
-        starts[place], ends[place] = first, size
-        for h in range(_HASHES):
-            low = np.uint64(0xFFFFFFFFFFFFFFFF)
-            for k in range(first, size):
-                low = min(low, shingles[k] * _ODD[h])
-            lowest[place, h] = low
-    buckets = 64
-    while buckets < 2 * n:
-        buckets *= 2
-    for band in range(_HASHES // 2):
-        first_of = np.full(buckets, -1, np.int64)
-        next_of = np.full(n, -1, np.int64)
-        for place in range(n):
-            if starts[place] == ends[place]:
-                continue
-            key = _mixed(lowest[place, 2 * band] ^ (lowest[place, 2 * band + 1] >> np.uint64(1)))
-            bucket = np.int64(key & np.uint64(buckets - 1))
-            other, last, tried = first_of[bucket], np.int64(-1), 0
-            same = False
-            while other >= 0 and tried < _CHAIN and not same:
-                like = _alike(shingles, starts[place], ends[place], starts[other], ends[other])
-                if like >= alike:
-                    a, b = _root(parents, other), _root(parents, place)
-                    parents[max(a, b)] = min(a, b)
-                same = like == 1.0
-                last = other
-                other = next_of[other]
-                tried += 1
-            if not same and tried < _CHAIN:
-                if last < 0:
-                    first_of[bucket] = place
-                else:
-                    next_of[last] = place
-    for place in range(n):
-        parents[place] = _root(parents, place)
-    return parents
+            if surface >= 0 and (before >= 0 or not inside):
+                used[surface] += 1
+                most = max(most, surface + 1)
+            before = surface
+    return used[:most]

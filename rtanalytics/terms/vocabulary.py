@@ -47,7 +47,8 @@ class Vocabulary:
     surfaces : list of str
         Each surface as written.
     both : bool
-        True if a term is known both as a phrase and as a single surface (``日本`` and ``#日本``).
+        True if a term can be said in two ways: as a phrase and as a single surface (``日本`` and
+        ``#日本``), or as phrases of different words.
     """
 
     def __init__(self, languages: tuple[str, ...] = LANGUAGES, *, segmenter: Segmenter | None = None) -> None:
@@ -99,8 +100,9 @@ class Vocabulary:
             keys = self.keys
             for i, of in zip(new.tolist(), words[new].tolist(), strict=True):
                 parts = of if of[2] >= 0 else of[:2]
+                known = len(keys)
                 number = numbers[i] = self.term(join([keys[t] for t in parts]))
-                self.both |= bool(self.surfaces_of(number))
+                self.both |= number < known
             self._phrases.add(words[new], numbers[new])
         return numbers
 
@@ -254,12 +256,14 @@ class Vocabulary:
     @property
     def uses(self) -> npt.NDArray[np.uint8]:
         """What each surface may be: flags ``ALONE``, ``EDGE``, ``INNER`` and ``CONTENT``."""
-        return self.uses_by_language[_UNKNOWN]
+        uses: npt.NDArray[np.uint8] = self._use[_UNKNOWN, : len(self.surfaces)]
+        return uses
 
     @property
     def uses_by_language(self) -> npt.NDArray[np.uint8]:
         """The same in texts of each language: a row a language, see :meth:`language`."""
-        return self._use[:, : len(self.surfaces)]
+        uses: npt.NDArray[np.uint8] = self._use[:, : len(self.surfaces)]
+        return uses
 
     @property
     def hashes(self) -> npt.NDArray[np.uint32]:

@@ -1,0 +1,411 @@
+"""Counting terms in bins, read off the log."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rtanalytics.counts.cells import BinCounts, Cells, Channel, Ints, Said, place_of
+from rtanalytics.counts.log import EPOCH, MICROSECOND, Column, Log, Texts
+from rtanalytics.event import Event
+from rtanalytics.terms import Vocabulary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["TermCounts"]
+
+
+class TermCounts:
+    """Counts of the terms of events.
+
+    An event counts in the bin of its ``said_at``, once for each term, however often it says it.
+    The same event (id and revision) given again changes nothing. Of the revisions of an id the
+    one received last counts; if that is a delete, none does.
+
+    Parameters
+    ----------
+    width : timedelta
+        Width of a bin. Bins start at multiples of it, counted from 1970 in UTC, and do not
+        contain their end.
+    phrase_least : int
+        A phrase of two or three words is a term of a bin if so many of its messages say it.
+    phrase_bound : float
+        And if it is more than its parts: by the normalised pointwise mutual information of its
+        words in the bin, which is 0 for words that meet by chance and 1 for words that are
+        only said together (Bouma 2009).
+    alike : float
+        Jaccard similarity of word pairs from which a message is a copy of an earlier one.
+    copy_least : int
+        Messages of fewer words are never copies: people do say the same.
+    vocabulary : Vocabulary, optional
+        To share numbers with other counts.
+
+    Attributes
+    ----------
+    vocabulary : Vocabulary
+        Numbers of the terms.
+    ids : sequence of str
+        Event id of each row of the log.
+    duplicates : int
+        Events given that changed nothing.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> at = datetime(2026, 5, 15, 9, tzinfo=UTC)
+    >>> counts = TermCounts(timedelta(minutes=15))
+    >>> said = [Event(id=f"irc:x:{i}", source="irc", text="type hints!", created_at=at) for i in (1, 2, 2)]
+    >>> changed = counts.add(said)
+    >>> bin = counts.bin(counts.bin_of(at), "messages")
+    >>> {counts.vocabulary.keys[t]: int(n) for t, n in zip(bin.terms, bin.counts)}
+    {'type': 2, 'hints': 2, 'type hints': 2}
+    """
+
+    def __init__(
+        self,
+        width: timedelta = timedelta(minutes=15),
+        *,
+        phrase_least: int = 2,
+        phrase_bound: float = -2.0,
+        alike: float = 0.6,
+        copy_least: int = 5,
+        vocabulary: Vocabulary | None = None,
+    ) -> None:
+        if width <= timedelta(0):
+            raise ValueError(f"a bin of width {width} holds nothing; give a positive width")
+        self.width = width
+        self.phrase_least = phrase_least
+        self.phrase_bound = phrase_bound
+        self.alike = alike
+        self.copy_least = copy_least
+        self.vocabulary = Vocabulary() if vocabulary is None else vocabulary
+        self.duplicates = 0
+        self._log = Log(self.vocabulary)
+        self._current: dict[str, int] = {}
+        self._rows_of: dict[int, array[int]] = {}
+        self._scratch = np.full((3, 1024), -1, np.int64)
+        self._stamp = 0
+        self._cache: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]] = {}
+        self._last: tuple[int, Said] | None = None
+        self._read_only = False
+
+    @property
+    def ids(self) -> Texts:
+        return self._log.ids
+
+    # -- putting in ---------------------------------------------------------------------------
+
+    def bin_of(self, moment: datetime) -> int:
+        """Number of the bin that holds a moment."""
+        return (moment - EPOCH) // self.width
+
+    def start_of(self, bin: int) -> datetime:
+        """When a bin starts; the next one's start is its end."""
+        return EPOCH + bin * self.width
+
+    def add(self, events: Iterable[Event] | pa.Table) -> set[int]:
+        """Count events, or the rows of a table with an archive's columns.
+
+        A table is counted without making an event of each row, which is several times faster.
+
+        Returns
+        -------
+        set of int
+            The bins whose counts changed.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`log`.
+        """
+        return self.apply(self.log(events))[0]
+
+    def log(self, events: Iterable[Event] | pa.Table) -> range:
+        """Write events into the log without letting them count yet.
+
+        Returns
+        -------
+        range
+            Their rows, for :meth:`apply`.
+
+        Raises
+        ------
+        ValueError
+            If these counts were made by :meth:`at`, or a table has no ``id``, ``source`` or
+            ``created_at``.
+        """
+        if self._read_only:
+            raise ValueError("these counts are other counts in wider bins: add the events to those")
+        if hasattr(events, "column_names"):
+            return self._log.table(events)
+        return self._log.events(list(events))
+
+    def apply(self, rows: Iterable[int]) -> tuple[set[int], list[int]]:
+        """Let logged rows count.
+
+        Returns
+        -------
+        (set of int, list of int)
+            The bins whose counts changed, and the rows that changed something.
+        """
+        if isinstance(rows, range):
+            where, ids = np.arange(rows.start, rows.stop, dtype=np.int64), self.ids[rows.start : rows.stop]
+        else:
+            where = np.fromiter(rows, np.int64)
+            ids = [self.ids[row] for row in where.tolist()]
+        touched: set[int] = set()
+        if len(set(ids)) < len(ids) or not self._current.keys().isdisjoint(ids):
+            where = self._settle(where, ids, touched)
+        else:
+            self._current.update(zip(ids, where.tolist(), strict=True))
+        places = self._log.at(where)
+        counted = where[self._log.alive.values[places]]
+        bins = self._bins(counted)
+        order = np.argsort(bins, kind="stable")
+        counted, bins = counted[order], bins[order]
+        starts = np.flatnonzero(np.diff(bins, prepend=bins[:1] - 1))
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(bins)], strict=False):
+            bin = int(bins[start])
+            if (there := self._rows_of.get(bin)) is None:
+                there = self._rows_of[bin] = array("q")
+            there.frombytes(counted[start:end].tobytes())
+            touched.add(bin)
+        self._changed(touched)
+        return touched, where.tolist()
+
+    def _settle(self, rows: Ints, ids: list[str], touched: set[int]) -> Ints:
+        """Tell what is new from what is known already; gives the rows that change something."""
+        log, changed = self._log, []
+        alive, received, base = log.alive.values, log.received.values, log.base
+        for row, id in zip(rows.tolist(), ids, strict=True):
+            before = self._current.setdefault(id, row)
+            if before != row:
+                new, old = row - base, before - base
+                if log.revs[before] == log.revs[row]:
+                    received[old] = max(received[old], received[new])
+                    newer = False
+                else:
+                    newer = (received[new], log.revs[row]) > (received[old], log.revs[before])
+                if not newer:
+                    self.duplicates += 1
+                    alive[new] = False
+                    continue
+                if alive[old]:
+                    alive[old] = False
+                    touched.add(int(self._bins(np.array([before]))[0]))
+                self._current[id] = row
+            changed.append(row)
+        return np.array(changed, np.int64)
+
+    def _changed(self, bins: set[int]) -> None:
+        for bin in bins:
+            self._cache.pop(bin, None)
+            if self._last is not None and self._last[0] == bin:
+                self._last = None
+            if bin in self._rows_of and not self._alive(bin).size:
+                del self._rows_of[bin]
+
+    def _bins(self, rows: Ints) -> Ints:
+        bins: Ints = self._log.said.values[self._log.at(rows)] // (self.width // MICROSECOND)
+        return bins
+
+    def mute(self, handles: Iterable[str]) -> set[int]:
+        """Let what these authors said, and will say, count no more.
+
+        Returns
+        -------
+        set of int
+            The bins whose counts changed.
+        """
+        folded = {handle.casefold() for handle in handles}
+        self._log.muted |= folded
+        rows = self._log.of_handles(folded)
+        self._log.alive.values[self._log.at(rows)] = False
+        bins = set(self._bins(rows).tolist()) & set(self._rows_of)
+        self._changed(bins)
+        return bins
+
+    # -- reading out --------------------------------------------------------------------------
+
+    @property
+    def bins(self) -> list[int]:
+        """The bins in which anything was said, ascending."""
+        return sorted(self._rows_of)
+
+    def _alive(self, bin: int) -> Ints:
+        rows = np.array(self._rows_of.get(bin, ()), np.int64)
+        return rows[self._log.alive.values[self._log.at(rows)]]
+
+    def rows(self, bin: int) -> Ints:
+        """Rows that count in a bin, in the order of their times."""
+        return self._log.in_order(self._alive(bin))
+
+    def known_in(self, rows: Ints, grace: timedelta) -> Ints:
+        """The bin at whose close each row is known: its own, unless it was received too late.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of int64
+            Rows of the log.
+        grace : timedelta
+            How long after its end a bin stays open.
+        """
+        width = self.width // MICROSECOND
+        known = (self._log.received.values[self._log.at(rows)] - grace // MICROSECOND) // width
+        later: Ints = np.maximum(known, self._bins(rows))
+        return later
+
+    def elsewhere(self, rows: list[int], bin: int) -> int:
+        """How many of the rows count in another bin."""
+        where = np.array(rows, np.int64)
+        return int((self._log.alive.values[self._log.at(where)] & (self._bins(where) != bin)).sum())
+
+    def authors(self, rows: Ints) -> Ints:
+        """Number of the author of each row."""
+        authors: Ints = self._log.author.values[self._log.at(rows)].astype(np.int64)
+        return authors
+
+    def sources(self, rows: Ints) -> dict[str, int]:
+        """How many of the rows came from each source."""
+        names = list(self._log.sources)
+        numbers, n = np.unique(self._log.source.values[self._log.at(rows)], return_counts=True)
+        return {names[int(i)]: int(c) for i, c in zip(numbers, n, strict=True)}
+
+    def written(self, rows: Ints, *, inside: bool = False) -> Ints:
+        """How many tokens of the rows use each surface, up to the last that is used.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of int64
+            Rows of the log.
+        inside : bool
+            Count only tokens that white space alone parts from the one before: a capital there
+            is not that of a sentence's first word.
+        """
+        from rtanalytics.counts import kernel
+
+        used: Ints = kernel.written(
+            self._log.at(rows),
+            self._log.offsets.values,
+            self._log.tokens.values,
+            len(self.vocabulary.surfaces),
+            inside,
+        )
+        return used
+
+    def said(self, bin: int) -> Said:
+        """Who says what in a bin; phrases only if enough say them, and if they are more than their parts."""
+        from rtanalytics.counts import kernel
+        from rtanalytics.counts.copies import copies
+
+        if self._last is not None and self._last[0] == bin:
+            return self._last[1]
+        rows, log, vocabulary = self.rows(bin), self._log, self.vocabulary
+        at = log.at(rows)
+        texts = at, log.offsets.values, log.tokens.values
+        words = vocabulary.term_of, vocabulary.uses_by_language, log.language.values
+        self._reserve()
+        seen, often, local = self._scratch
+        places, terms = kernel.words(*texts, *words, seen, self._stamp, often)
+        self._stamp += len(rows)
+        owners, which, found = kernel.phrases(*texts, *words, often, self.phrase_least, self.phrase_bound)
+        if len(which):
+            numbers = vocabulary.phrases(found)
+            self._reserve()
+            local = self._scratch[2]
+            places, terms = np.concatenate([places, owners]), np.concatenate([terms, numbers[which]])
+        if vocabulary.both:
+            pairs = np.unique(places.astype(np.int64) << 32 | terms)
+            places, terms = (pairs >> 32).astype(np.int32), (pairs & 0xFFFFFFFF).astype(np.int32)
+        people, authors = np.unique(log.author.values[at], return_inverse=True)
+        first = copies(*texts, vocabulary.hashes, vocabulary.uses, self.alike, self.copy_least)
+        originals = first == np.arange(len(rows))
+        terms, starts, messages, *counts = kernel.tally(places, terms, local, authors, originals, len(people))
+        order = np.argsort(terms)
+        said = Said(
+            rows,
+            originals,
+            terms[order].astype(np.int64),
+            np.stack(counts)[:, order],
+            (len(rows), len(people), len(np.unique(authors[originals]))),
+            starts[:-1][order],
+            starts[1:][order],
+            messages,
+        )
+        self._last = bin, said
+        self._cache[bin] = said.terms.astype(np.int32), said.counts, said.totals
+        return said
+
+    def _reserve(self) -> None:
+        """Keep the scratch arrays as long as there are terms."""
+        if len(self.vocabulary) > self._scratch.shape[1]:
+            self._scratch = np.full((3, 2 * len(self.vocabulary)), -1, np.int64)
+
+    def bin(self, bin: int, channel: Channel = "messages") -> BinCounts:
+        """The counts of one bin in one channel."""
+        which = place_of(channel)
+        if bin not in self._cache:
+            self.said(bin)
+        terms, counts, totals = self._cache[bin]
+        here = counts[which] > 0
+        return BinCounts(
+            bin,
+            terms[here].astype(np.int64),
+            counts[which][here].astype(np.float64),
+            float(totals[which]),
+            self.width,
+        )
+
+    def cells(self, channel: Channel = "messages") -> Cells:
+        """All bins at once."""
+        every = [self.bin(b, channel) for b in self.bins]
+        if not every:
+            none = np.empty(0, np.int64)
+            return Cells(none, none, np.empty(0), none, np.empty(0), self.width)
+        terms = np.concatenate([b.terms for b in every])
+        bins = np.repeat([b.bin for b in every], [len(b.terms) for b in every])
+        order = np.argsort(terms, kind="stable")
+        return Cells(
+            terms[order],
+            bins[order],
+            np.concatenate([b.counts for b in every])[order],
+            np.array([b.bin for b in every], np.int64),
+            np.array([b.total for b in every]),
+            self.width,
+        )
+
+    def at(self, width: timedelta) -> TermCounts:
+        """The same events in bins of another width, a multiple of this one; to read only.
+
+        Raises
+        ------
+        ValueError
+            If it is no multiple.
+        """
+        times, rest = divmod(width, self.width)
+        if rest or times < 1:
+            raise ValueError(f"{width} is not a multiple of {self.width}; bins can only be merged")
+        other = TermCounts.__new__(TermCounts)
+        vars(other).update(vars(self))
+        other.width = width
+        other._rows_of, other._cache, other._last = {}, {}, None
+        for bin, rows in self._rows_of.items():
+            other._rows_of.setdefault(bin // times, array("q")).extend(rows)
+        other._read_only = True
+        return other
+
+    # What ``topics.names`` reads until it takes :meth:`written` from here.
+
+    @property
+    def _tokens(self) -> Column:
+        return self._log.tokens
+
+    @property
+    def _offsets(self) -> Column:
+        return self._log.offsets

@@ -1,0 +1,318 @@
+"""The log: a row a message, in flat arrays, from events or straight from a table's columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from rtanalytics.counts.cells import Ints
+from rtanalytics.event import FUTURE_TOLERANCE, Event
+from rtanalytics.terms import Vocabulary, text_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["EPOCH", "MICROSECOND", "Log"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+_FUTURE = FUTURE_TOLERANCE // MICROSECOND
+
+
+class Column:
+    """A numpy array that grows at its end and may lose its beginning."""
+
+    def __init__(self, dtype: npt.DTypeLike) -> None:
+        self._data = np.empty(1024, dtype)
+        self.size = 0
+
+    def extend(self, values: npt.ArrayLike) -> None:
+        """Append values."""
+        new = np.asarray(values, self._data.dtype)
+        if self.size + len(new) > len(self._data):
+            grown = np.empty(max(self.size + self.size // 2, self.size + len(new)), self._data.dtype)
+            grown[: self.size] = self._data[: self.size]
+            self._data = grown
+        self._data[self.size : self.size + len(new)] = new
+        self.size += len(new)
+
+    def drop(self, n: int) -> None:
+        """Forget the first ``n`` values."""
+        self._data = self._data[n : self.size].copy()
+        self.size -= n
+
+    @property
+    def values(self) -> npt.NDArray[Any]:
+        """What was appended; not to be kept while more is."""
+        return self._data[: self.size]
+
+
+class Texts(Sequence[str]):
+    """A list whose beginning may be forgotten: numbers of what is left stay what they were."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self.base = 0
+
+    def __len__(self) -> int:
+        return self.base + len(self._texts)
+
+    def __getitem__(self, row: Any) -> Any:
+        if isinstance(row, slice):
+            start, stop, step = row.indices(len(self))
+            if step == 1 and start >= self.base:
+                return self._texts[start - self.base : max(stop, start) - self.base]
+            return [self[r] for r in range(start, stop, step)]
+        if row < self.base or row >= len(self):
+            raise IndexError(f"row {row} is not in the log, which holds {self.base} to {len(self) - 1}")
+        return self._texts[row - self.base]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __iadd__(self, texts: Iterable[str]) -> Texts:  # noqa: PYI034  (list's own way to grow)
+        self._texts += texts
+        return self
+
+    def drop(self, n: int) -> None:
+        """Forget the first ``n`` of those that are left."""
+        del self._texts[:n]
+        self.base += n
+
+
+class Log:
+    """Messages as rows of flat arrays.
+
+    Parameters
+    ----------
+    vocabulary : Vocabulary
+        Gives the numbers of tokens.
+
+    Attributes
+    ----------
+    ids, revs : sequence of str
+        Event id and revision of each row.
+    base : int
+        The first row that is still there.
+    said, received : Column of int64
+        Microseconds since 1970. What claims to be said in the future counts as said when received.
+    alive : Column of bool
+        Whether the row counts.
+    author, source : Column of int32
+    language : Column of uint8
+        Row in the vocabulary's uses.
+    tokens : Column of int32
+        Surfaces of all rows, −1 where a row of tokens ends.
+    offsets : Column of int64
+        Where each row's tokens begin in it.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.ids, self.revs = Texts(), Texts()
+        self.said, self.received = Column(np.int64), Column(np.int64)
+        self.alive = Column(np.bool_)
+        self.author, self.source = Column(np.int32), Column(np.int32)
+        self.language = Column(np.uint8)
+        self.tokens, self.offsets = Column(np.int32), Column(np.int64)
+        self.offsets.extend([0])
+        self.sources: dict[str, int] = {}
+        self.muted: set[str] = set()
+        self._authors: dict[str, dict[str, int]] = {}
+        self._handles: list[tuple[str, int]] = []
+        self._people = 0
+
+    @property
+    def base(self) -> int:
+        return self.ids.base
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def at(self, rows: Ints) -> Ints:
+        """Places of rows in the arrays."""
+        return rows - self.base if self.base else rows
+
+    # -- putting in ---------------------------------------------------------------------------
+
+    def events(self, events: list[Event]) -> range:
+        """Write events, a row each; returns the rows."""
+        first = len(self.ids)
+        self._write_texts(["" if event.op == "delete" else text_of(event) for event in events])
+        ids = [event.id for event in events]
+        self.ids += ids
+        self.revs += [event.rev for event in events]
+        said = [(event.created_at - EPOCH) // MICROSECOND for event in events]
+        received = [
+            at if event.received_at is event.created_at else (event.received_at - EPOCH) // MICROSECOND
+            for event, at in zip(events, said, strict=True)
+        ]
+        self._write_times(np.array(said, np.int64), np.array(received, np.int64))
+        people = [event.author for event in events]
+        handles = ["" if author is None else author.handle for author in people]
+        keys = [
+            id if author is None else author.id or author.handle
+            for id, author in zip(ids, people, strict=True)
+        ]
+        self._write_people(ids, keys, handles, [event.op != "delete" for event in events])
+        self._write_names([event.source for event in events], [event.lang for event in events])
+        return range(first, len(self.ids))
+
+    def table(self, table: pa.Table) -> range:
+        """Write the rows of a table with an archive's columns; returns the rows.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing that every archive has.
+        """
+        missing = [name for name in ("id", "source", "created_at") if name not in table.column_names]
+        if missing:
+            raise ValueError(f"no column {missing[0]!r}: this table holds no events")
+        first, n = len(self.ids), table.num_rows
+        had = set(table.column_names)
+
+        def column(name: str, default: Any = None) -> list[Any]:
+            return table.column(name).to_pylist() if name in had else [default] * n
+
+        ops = None if "op" not in had else column("op")
+        self._write_texts(_texts(table, ops))
+        ids = column("id")
+        self.ids += ids
+        self.revs += column("rev", "")
+        said = _microseconds(table.column("created_at"))
+        received = _microseconds(table.column("received_at")) if "received_at" in had else said
+        self._write_times(said, received)
+        people = column("author")
+        handles = [handle or "" for handle in people]
+        keys = [id if handle is None else handle for id, handle in zip(ids, people, strict=True)]
+        if "author_id" in had and table.column("author_id").null_count < n:
+            keys = [
+                key if handle is None else of or key
+                for key, handle, of in zip(keys, people, column("author_id"), strict=True)
+            ]
+        alive = [True] * n if ops is None else [op != "delete" for op in ops]
+        self._write_people(ids, keys, handles, alive)
+        self._write_names(column("source"), column("lang"))
+        return range(first, len(self.ids))
+
+    def _write_texts(self, texts: Any) -> None:
+        flat, offsets = self.vocabulary.encode(texts)
+        self.offsets.extend(offsets[1:] + self.tokens.size)
+        self.tokens.extend(flat)
+
+    def _write_times(self, said: Ints, received: Ints) -> None:
+        self.said.extend(np.where(said - received > _FUTURE, received, said))
+        self.received.extend(received)
+
+    def _write_people(self, ids: list[str], keys: list[str], handles: list[str], alive: list[bool]) -> None:
+        """Whose voices they are: authors within the ids' namespaces, or the messages alone."""
+        prefix, here = "", {}
+        numbers = []
+        for id, key, handle in zip(ids, keys, handles, strict=True):
+            if not prefix or not id.startswith(prefix):
+                prefix = id[: id.index(":") + 1]
+                here = self._authors.setdefault(prefix, {})
+            number = here.get(key)
+            if number is None:
+                number = self._person(here, key, handle)
+            numbers.append(number)
+        self.author.extend(numbers)
+        if self.muted:
+            muted = self.muted
+            alive = [a and h.casefold() not in muted for a, h in zip(alive, handles, strict=True)]
+        self.alive.extend(alive)
+
+    def _person(self, here: dict[str, int], key: str, handle: str) -> int:
+        number = here.setdefault(key.casefold(), self._people)
+        self._people += number == self._people
+        here[key] = number
+        self._handles.append((handle.casefold(), number))
+        return number
+
+    def _write_names(self, sources: list[str], languages: list[str | None]) -> None:
+        number = self.sources
+        self.source.extend([number.setdefault(name, len(number)) for name in sources])
+        known = {code: self.vocabulary.language(code) for code in set(languages)}
+        self.language.extend([known[code] for code in languages])
+
+    # -- reading out --------------------------------------------------------------------------
+
+    def in_order(self, rows: Ints) -> Ints:
+        """Rows in the order of their times; of equal times by a hash of their ids."""
+        said = self.said.values[self.at(rows)]
+        order = np.argsort(said, kind="stable")
+        if len(rows) > 1 and not np.diff(said[order]).all():
+            ties = np.array([crc32(self.ids[row].encode()) for row in rows.tolist()])
+            order = np.lexsort((ties, said))
+        return rows[order]
+
+    def of_handles(self, handles: Iterable[str]) -> Ints:
+        """Rows that count and were written by people of these names."""
+        folded = set(handles)
+        people = [number for handle, number in self._handles if handle in folded]
+        return np.flatnonzero(np.isin(self.author.values, people) & self.alive.values) + self.base
+
+    # -- forgetting ---------------------------------------------------------------------------
+
+    def drop(self, rows: int) -> None:
+        """Forget all rows before this one, and people who only spoke there."""
+        n = rows - self.base
+        start = int(self.offsets.values[n])
+        self.tokens.drop(start)
+        self.offsets.drop(n)
+        self.offsets.values[:] -= start
+        for column in (self.said, self.received, self.alive, self.author, self.source, self.language):
+            column.drop(n)
+        self.ids.drop(n)
+        self.revs.drop(n)
+        left = set(self.author.values.tolist())
+        self._handles = [entry for entry in self._handles if entry[1] in left]
+        self._authors = {
+            prefix: {key: number for key, number in here.items() if number in left}
+            for prefix, here in self._authors.items()
+        }
+
+
+def _microseconds(column: pa.ChunkedArray) -> Ints:
+    import pyarrow as pa
+
+    times: Ints = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
+    return times
+
+
+def _texts(table: pa.Table, ops: list[str] | None) -> Any:
+    """What is counted of each row, see :func:`rtanalytics.terms.text_of`."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    had, n = table.column_names, table.num_rows
+    texts = table.column("text") if "text" in had else pa.nulls(n, pa.string())
+    if not isinstance(texts, pa.ChunkedArray):
+        texts = pa.chunked_array([texts])
+    others = np.zeros(n, np.bool_)
+    if "title" in had and table.column("title").null_count < n:
+        others |= pc.is_valid(table.column("title")).to_numpy()
+    for name in ("tags", "links"):
+        if name in had:
+            lengths = pc.fill_null(pc.list_value_length(table.column(name)), 0)
+            others |= lengths.to_numpy() > 0
+    if ops is not None:
+        others |= np.array([op == "delete" for op in ops], np.bool_)
+    places = np.flatnonzero(others)
+    if not len(places):
+        return texts
+    whole = texts.to_pylist()
+    rows = table.select([c for c in ("title", "text", "tags", "links") if c in had]).take(places).to_pylist()
+    for place, row in zip(places.tolist(), rows, strict=True):
+        if ops is not None and ops[place] == "delete":
+            whole[place] = ""
+            continue
+        given = {name: value for name, value in row.items() if value is not None}
+        whole[place] = text_of(Event(id="x:", source="", rev="-", created_at=EPOCH, **given))
+    return [text or "" for text in whole]

@@ -73,7 +73,14 @@ def compare(
     with progress("comparing", len(recordings) * len(algorithms)) as tick:
         try:
             comparison = compare_all(
-                recordings, known, algorithms, decoys=decoys, tick=tick, bin=bin, top=top
+                recordings,
+                known,
+                algorithms,
+                decoys=decoys,
+                hindsight=True,
+                tick=tick,
+                bin=bin,
+                top=top,
             )
         except ValueError as error:
             raise Failed(str(error)) from None
@@ -92,7 +99,7 @@ def _sorted_out(
     given: list[Path], truths: list[Path], algorithms: list[str]
 ) -> tuple[list[Path], list[Path], list[str]]:
     """Archives, truths and algorithms; several may stand after one option, as a shell expands ``*.csv``."""
-    from rtanalytics.evaluate import default_algorithms
+    from rtanalytics.evaluate import all_algorithms
     from rtanalytics.trending import ALGORITHMS
 
     more = [path for path in given if path.suffix.lower() == ".csv" and not path.is_dir()]
@@ -111,10 +118,7 @@ def _sorted_out(
         if name not in ALGORITHMS:
             message = f"no algorithm {name!r}; there are {', '.join(sorted(ALGORITHMS))}"
             raise typer.BadParameter(message, param_hint="--algorithm")
-        if not ALGORITHMS[name].causal:
-            message = f"{name} needs later bins to judge one, so it cannot be compared with those that do not"
-            raise typer.BadParameter(message, param_hint="--algorithm")
-    return folders, truths, list(dict.fromkeys(algorithms)) or default_algorithms()
+    return folders, truths, list(dict.fromkeys(algorithms)) or all_algorithms()
 
 
 def _known(file: Path) -> list[KnownTopic]:
@@ -142,6 +146,7 @@ def _object(comparison: Comparison, name: str) -> dict[str, Any]:
 
     return {
         "algorithm": name,
+        "causal": all(result.causal for result in comparison.of(name)),
         **figures(comparison.pooled(name)),
         "seconds": sum(result.seconds for result in comparison.of(name)),
         "recordings": [
@@ -185,7 +190,7 @@ def _print(comparison: Comparison, recordings: list[Recording]) -> None:
     names = ranked(comparison)
     for recording in [*comparison.recordings, POOLED] if len(recordings) > 1 else comparison.recordings:
         tallies = {
-            name: comparison.pooled(name)
+            comparison.label(name): comparison.pooled(name)
             if recording == POOLED
             else next(r.tally for r in comparison.of(name) if r.recording == recording)
             for name in names

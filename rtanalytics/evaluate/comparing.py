@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any
@@ -14,15 +15,26 @@ from rtanalytics.evaluate.alarms import GAP, false_runs
 from rtanalytics.evaluate.matching import Alarm, Truth, alarms_of, assign
 from rtanalytics.evaluate.metrics import METRICS, intervals
 from rtanalytics.evaluate.tally import Tally, judge
+from rtanalytics.evaluate.together import tell_all
+from rtanalytics.event import Event
 from rtanalytics.feed import Recording
 from rtanalytics.schedule import KnownTopic
-from rtanalytics.topics import TrendBin, trends
+from rtanalytics.topics import TrendBin
 from rtanalytics.trending import ALGORITHMS, Algorithm, get
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["POOLED", "Comparison", "Point", "Result", "compare", "compare_all", "default_algorithms"]
+__all__ = [
+    "POOLED",
+    "Comparison",
+    "Point",
+    "Result",
+    "all_algorithms",
+    "compare",
+    "compare_all",
+    "default_algorithms",
+]
 
 POOLED = "all"
 """What stands for all recordings together where a recording's name would stand."""
@@ -31,6 +43,11 @@ POOLED = "all"
 def default_algorithms() -> list[str]:
     """The algorithms of the registry that can tell trends as they come."""
     return [name for name, cls in ALGORITHMS.items() if cls.causal]
+
+
+def all_algorithms() -> list[str]:
+    """Those, and after them the ones that need later bins to judge one."""
+    return sorted(ALGORITHMS, key=lambda name: not ALGORITHMS[name].causal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +84,10 @@ class Result:
     tally : Tally
         The one against the other.
     seconds : float
-        Wall-clock time from events to trends.
+        Wall-clock time from counts to trends; from events to trends where the algorithm counts for
+        itself.
+    causal : bool
+        False if it knew later bins.
     """
 
     algorithm: str
@@ -76,6 +96,7 @@ class Result:
     truth: Truth
     tally: Tally
     seconds: float
+    causal: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,11 +109,14 @@ class Comparison:
         In the order in which they were asked for.
     max_terms, gap : int
         As in :func:`~rtanalytics.evaluate.judge`.
+    counting : dict of str to float
+        Seconds from events to counts, which the algorithms share, by recording.
     """
 
     results: tuple[Result, ...]
     max_terms: int = 3
     gap: int = GAP
+    counting: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def algorithms(self) -> list[str]:
@@ -107,6 +131,10 @@ class Comparison:
     def of(self, algorithm: str) -> list[Result]:
         """The results of one algorithm."""
         return [result for result in self.results if result.algorithm == algorithm]
+
+    def label(self, algorithm: str) -> str:
+        """Its name, with a dagger if it knew later bins."""
+        return algorithm if all(result.causal for result in self.of(algorithm)) else f"{algorithm} †"
 
     def pooled(self, algorithm: str) -> Tally:
         """Its counts over all recordings."""
@@ -200,12 +228,13 @@ def compare_all(
     decoys: Mapping[str, Sequence[KnownTopic]] | None = None,
     max_terms: int = 3,
     gap: int = GAP,
+    hindsight: bool = False,
     tick: Callable[[int], None] | None = None,
     **settings: Any,
 ) -> Comparison:
     """Tell the trends of every recording with every algorithm, and judge them.
 
-    Each recording is read once.
+    Each recording is read once, and cut into terms and counted once for all algorithms that score terms.
 
     Parameters
     ----------
@@ -222,8 +251,11 @@ def compare_all(
         Terms of a topic that are read.
     gap : int
         Silent bins within a run of alarms.
+    hindsight : bool
+        Let algorithms take part that need later bins to judge one. What they reach is no promise:
+        nobody has those bins when it matters.
     tick : callable, optional
-        Called before each pass of an algorithm over a recording with how many are done.
+        Called before each algorithm is judged on a recording with how many are done.
     **settings
         Fields of :class:`~rtanalytics.topics.Settings`. The conference's own terms are taken from
         the recording where ``own`` and ``ignore`` are not given.
@@ -232,7 +264,7 @@ def compare_all(
     ------
     ValueError
         If a recording has no truth, two have the same name, lists differ in length, or an
-        algorithm is not known or needs the future.
+        algorithm is not known, or needs the future without being allowed it.
     """
     recordings = list(recordings)
     known = [list(getattr(r, "truth", ())) for r in recordings] if truths is None else list(truths)
@@ -243,23 +275,49 @@ def compare_all(
         raise ValueError(
             f"two recordings are named {doubles[0]!r}; rename one, so that they can be told apart"
         )
-    chosen = [(_name(a), a) for a in (default_algorithms() if algorithms is None else algorithms)]
+    chosen = {_name(a): get(a) for a in (default_algorithms() if algorithms is None else algorithms)}
+    if not hindsight and (later := sorted(name for name, a in chosen.items() if not a.causal)):
+        raise ValueError(
+            f"{later[0]} needs later bins to judge one, so it is compared only where hindsight is asked for"
+        )
     results: dict[tuple[int, int], Result] = {}
+    counting: dict[str, float] = {}
     for column, (recording, topics) in enumerate(zip(recordings, known, strict=True)):
         if not topics:
             raise ValueError(f"nothing is known of what {recording.name!r} talked about; give it a truth")
         truth, events = Truth(topics), list(recording)
         own = _own(recording) | settings
         fooled = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
-        for row, (name, algorithm) in enumerate(chosen):
+        told, seconds, counting[recording.name] = _tell(events, chosen, own)
+        for row, (name, algorithm) in enumerate(chosen.items()):
             if tick is not None:
                 tick(len(results))
-            began = time.perf_counter()
-            bins = list(trends(events, algorithm=algorithm, **own))
-            seconds = time.perf_counter() - began
+            bins = told[name]
             tally = judge(bins, truth, decoys=fooled, top=own.get("top", 10), max_terms=max_terms, gap=gap)
-            results[row, column] = Result(name, recording.name, bins, truth, tally, seconds)
-    return Comparison(tuple(results[key] for key in sorted(results)), max_terms, gap)
+            results[row, column] = Result(
+                name, recording.name, bins, truth, tally, seconds[name], algorithm.causal
+            )
+    return Comparison(tuple(results[key] for key in sorted(results)), max_terms, gap, counting)
+
+
+def _tell(
+    events: list[Event], algorithms: Mapping[str, Algorithm], settings: Mapping[str, Any]
+) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
+    """What each algorithm tells of events, how long it took it, and how long counting took."""
+    scoring = {name: a for name, a in algorithms.items() if not _tells_topics(a)}
+    told, seconds, counting = tell_all(events, scoring, **settings)
+    for name, algorithm in algorithms.items():
+        if name not in scoring:
+            began = time.perf_counter()
+            topics = algorithm.topics  # type: ignore[attr-defined]
+            taken = inspect.signature(topics).parameters
+            told[name] = list(topics(events, **{k: v for k, v in settings.items() if k in taken}))
+            seconds[name] = time.perf_counter() - began
+    return told, seconds, counting
+
+
+def _tells_topics(algorithm: Algorithm) -> bool:
+    return hasattr(algorithm, "topics")
 
 
 def compare(

@@ -1,0 +1,191 @@
+"""Several algorithms over the same events: cut into terms and counted once, told by each.
+
+Each algorithm has a trender of its own, so that what it tells is what it would tell alone; they
+look at one set of counts, bin by bin.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from rtanalytics.counts import BinCounts, Cells, Channel, Floats, Said, TermCounts
+from rtanalytics.event import Event
+from rtanalytics.feed import as_feed
+from rtanalytics.terms import Vocabulary
+from rtanalytics.topics import Settings, TrendBin, Trender
+from rtanalytics.topics.names import Names, Written
+from rtanalytics.trending import Algorithm, Scores, State
+
+__all__ = ["Hindsight", "tell_all"]
+
+Learnt = tuple[Said, BinCounts, Floats, Floats]
+
+
+def tell_all(
+    events: Iterable[Event], algorithms: Mapping[str, Algorithm], **settings: Any
+) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
+    """The trends of events, told by several algorithms.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        What was said; read once.
+    algorithms : mapping of str to Algorithm
+        By the names under which they are wanted. Those that need later bins are given them, in a
+        second pass.
+    **settings
+        Fields of :class:`~rtanalytics.topics.Settings`, but for the algorithm.
+
+    Returns
+    -------
+    (dict of str to list of TrendBin, dict of str to float, float)
+        What each tells; the seconds of wall-clock time that scoring and telling took it; and the
+        seconds that reading and counting took, which they share.
+    """
+    events = list(events)
+    began = time.perf_counter()
+    causal = {name: a for name, a in algorithms.items() if a.causal}
+    panel = _Panel(causal, Settings(**settings))
+    panel.run(events)
+    told, seconds = panel.told, panel.seconds
+    if len(causal) < len(algorithms):
+        channel = panel.settings.channel
+        late = {name: Hindsight(a, panel.counts, channel) for name, a in algorithms.items() if not a.causal}
+        again = _Panel(late, Settings(**settings), panel.counts.vocabulary)
+        again.run(events)
+        told, seconds = told | again.told, seconds | again.seconds
+    shared = time.perf_counter() - began - sum(seconds.values())
+    return {name: told[name] for name in algorithms}, {name: seconds[name] for name in algorithms}, shared
+
+
+class Hindsight(Algorithm):
+    """An algorithm that needs later bins, with the scores of all bins worked out beforehand.
+
+    score = what ``known.score(counts)`` gives. It looks like an algorithm that takes one bin after the
+    other; that it is not fooled by what has not happened yet is no merit.
+
+    Parameters
+    ----------
+    known : Algorithm
+        Any.
+    counts : TermCounts
+        All there is, under the numbers of terms with which it is asked.
+    channel : {'messages', 'authors', 'deduped'}
+        What is counted.
+    """
+
+    def __init__(self, known: Algorithm, counts: TermCounts, channel: Channel) -> None:
+        self.known, self.counts, self.channel = known, counts, channel
+        vars(self).update(name=known.name, floor=known.floor)
+
+    def start(self) -> State:
+        state = State()
+        cells = self.counts.cells(self.channel)
+        scores = self.known.score(cells)
+        order = np.lexsort((cells.terms, cells.bins))
+        found = (cells.bins[order], cells.terms[order], scores.score[order], scores.expected[order])
+        vars(state)["found"] = found
+        return state
+
+    def _score(self, cells: Cells) -> Scores:
+        return self.known.score(cells)
+
+    def _step(self, state: State, bin: BinCounts) -> Scores:
+        bins, terms, score, expected = vars(state)["found"]
+        first, last = np.searchsorted(bins, [bin.bin, bin.bin + 1])
+        if first == last:
+            return Scores(np.zeros(len(bin.terms)), np.zeros(len(bin.terms)))
+        # a term may have left its bin since, by an edit or a delete
+        at = np.minimum(np.searchsorted(terms[first:last], bin.terms) + first, last - 1)
+        there = terms[at] == bin.terms
+        return Scores(np.where(there, score[at], 0.0), np.where(there, expected[at], 0.0))
+
+
+class _Member(Trender):
+    """One algorithm: learns and tells when the panel says so, from the panel's counts."""
+
+    def __init__(self, settings: Settings, counts: Written, names: Names) -> None:
+        self._begin(settings)
+        self.counts, self._names = counts, _Reader(names)
+
+    def learn(self, bin: int) -> None:
+        self._learnt = super()._learn(bin)
+
+    def forget(self) -> None:
+        self._forget()
+
+    def tell(self, bin: int, late: int) -> TrendBin:
+        self._late = late
+        return self._tell(bin)
+
+    def _learn(self, bin: int) -> Learnt:
+        return self._learnt
+
+
+class _Reader(Names):
+    """What is known of how terms are written, learnt by somebody else."""
+
+    def __init__(self, names: Names) -> None:
+        self.__dict__ = names.__dict__
+
+    def forget(self) -> None:
+        pass
+
+    def learn(self, rows: Any) -> None:
+        pass
+
+
+class _Panel(Trender):
+    """What members share: the log, what counts when, and how terms are written."""
+
+    def __init__(
+        self, algorithms: Mapping[str, Algorithm], settings: Settings, vocabulary: Vocabulary | None = None
+    ) -> None:
+        self._algorithms, self._vocabulary = algorithms, vocabulary
+        self.told: dict[str, list[TrendBin]] = {name: [] for name in algorithms}
+        self.seconds = dict.fromkeys(algorithms, 0.0)
+        self._members: dict[str, _Member] = {}
+        self._begin(settings)
+
+    def _begin(self, settings: Settings) -> None:
+        self._members = {}
+        super()._begin(settings)
+        if self._vocabulary is not None:
+            self.counts = Written(settings.bin, vocabulary=self._vocabulary)
+            self.counts.mute(settings.mute)
+            self._names = Names(self.counts)
+        for name, algorithm in self._algorithms.items():
+            own = replace(settings, algorithm=algorithm)
+            self._members[name] = _Member(own, self.counts, self._names)
+
+    def run(self, events: Iterable[Event]) -> None:
+        self.push(as_feed(events))
+
+    def _forget(self) -> None:
+        super()._forget()
+        for member in self._members.values():
+            member.forget()
+
+    def _learn(self, bin: int) -> Any:
+        said = self.counts.said(bin)
+        self.counts.bin(bin, self.settings.channel)
+        self._names.learn(said.rows)
+        for name, member in self._members.items():
+            began = time.perf_counter()
+            member.learn(bin)
+            self.seconds[name] += time.perf_counter() - began
+
+    def _tell(self, bin: int) -> TrendBin:
+        self._learn(bin)
+        late, self._late = self._late, 0
+        for name, member in self._members.items():
+            began = time.perf_counter()
+            self.told[name].append(member.tell(bin, late))
+            self.seconds[name] += time.perf_counter() - began
+        start, end = self.counts.start_of(bin), self.counts.start_of(bin + 1)
+        return TrendBin(start=start, end=end, trends=[], messages=0, authors=0)  # the members tell

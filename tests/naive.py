@@ -54,7 +54,8 @@ TOKEN = regex.compile(
 _GAP = regex.compile(r"[\p{Zs}\t\u200B]+")
 _HOST = regex.compile(r"(?:https?://)?(?:[^/?#@\s]*@)?(?:www\.)?([^/?#:\s]*)", regex.IGNORECASE)
 _NUMBER = regex.compile(r"[\p{N}._:'’-]+")
-BOUND = -2.0
+BOUND = 0.2
+"""Least normalised pointwise mutual information of a phrase."""
 _KINDS = {
     "handle": Kind.HANDLE,
     "tag": Kind.TAG,

@@ -19,5 +19,19 @@ from __future__ import annotations
 
 from rtanalytics.counts.cells import CHANNELS, BinCounts, Cells, Channel, Floats, Ints, Said
 from rtanalytics.counts.counting import TermCounts
+from rtanalytics.counts.past import Past
+from rtanalytics.counts.sketches import CountMin, Frequent
 
-__all__ = ["CHANNELS", "BinCounts", "Cells", "Channel", "Floats", "Ints", "Said", "TermCounts"]
+__all__ = [
+    "CHANNELS",
+    "BinCounts",
+    "Cells",
+    "Channel",
+    "CountMin",
+    "Floats",
+    "Frequent",
+    "Ints",
+    "Past",
+    "Said",
+    "TermCounts",
+]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from rtanalytics.counts.cells import BinCounts, Cells, Channel, Ints, Said, place_of
 from rtanalytics.counts.log import EPOCH, MICROSECOND, Column, Log, Texts
+from rtanalytics.counts.past import Horizon, Past
 from rtanalytics.event import Event
 from rtanalytics.terms import Vocabulary
 
@@ -45,6 +46,10 @@ class TermCounts:
         Messages of fewer words are never copies: people do say the same.
     vocabulary : Vocabulary, optional
         To share numbers with other counts.
+    horizon : timedelta, optional
+        For streams without end: bins older than the newest by more than this are folded into
+        :attr:`past`, their messages forgotten. What is that old when it comes counts no more;
+        within the horizon the counts are those that all events together would have.
 
     Attributes
     ----------
@@ -72,10 +77,11 @@ class TermCounts:
         width: timedelta = timedelta(minutes=15),
         *,
         phrase_least: int = 2,
-        phrase_bound: float = -2.0,
+        phrase_bound: float = 0.2,
         alike: float = 0.6,
         copy_least: int = 5,
         vocabulary: Vocabulary | None = None,
+        horizon: timedelta | None = None,
     ) -> None:
         if width <= timedelta(0):
             raise ValueError(f"a bin of width {width} holds nothing; give a positive width")
@@ -94,6 +100,18 @@ class TermCounts:
         self._cache: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]] = {}
         self._last: tuple[int, Said] | None = None
         self._read_only = False
+        self._horizon = None if horizon is None else Horizon(horizon, width)
+        self._applied = Column(np.bool_)
+
+    @property
+    def past(self) -> Past | None:
+        """Sums over the bins beyond the horizon; None if there is no horizon."""
+        return None if self._horizon is None else self._horizon.past
+
+    @property
+    def too_old(self) -> int:
+        """Events that came when their bin was folded already, and did not count."""
+        return 0 if self._horizon is None else self._horizon.too_old
 
     @property
     def ids(self) -> Texts:
@@ -142,9 +160,11 @@ class TermCounts:
         """
         if self._read_only:
             raise ValueError("these counts are other counts in wider bins: add the events to those")
-        if hasattr(events, "column_names"):
-            return self._log.table(events)
-        return self._log.events(list(events))
+        table = hasattr(events, "column_names")
+        rows = self._log.table(events) if table else self._log.events(list(events))
+        if self._horizon is not None:
+            self._applied.extend(np.zeros(len(rows), np.bool_))
+        return rows
 
     def apply(self, rows: Iterable[int]) -> tuple[set[int], list[int]]:
         """Let logged rows count.
@@ -160,8 +180,11 @@ class TermCounts:
             where = np.fromiter(rows, np.int64)
             ids = [self.ids[row] for row in where.tolist()]
         touched: set[int] = set()
+        edges = None
+        if self._horizon is not None:
+            where, ids, edges = self._within(where, ids, self._horizon)
         if len(set(ids)) < len(ids) or not self._current.keys().isdisjoint(ids):
-            where = self._settle(where, ids, touched)
+            where = self._settle(where, ids, touched, edges)
         else:
             self._current.update(zip(ids, where.tolist(), strict=True))
         places = self._log.at(where)
@@ -177,14 +200,56 @@ class TermCounts:
             there.frombytes(counted[start:end].tobytes())
             touched.add(bin)
         self._changed(touched)
+        if self._horizon is not None:
+            self._fold(self._horizon)
+            touched = {bin for bin in touched if bin >= self._horizon.folded}
         return touched, where.tolist()
 
-    def _settle(self, rows: Ints, ids: list[str], touched: set[int]) -> Ints:
+    def _within(self, rows: Ints, ids: list[str], horizon: Horizon) -> tuple[Ints, list[str], Ints]:
+        """The rows that are not too old when they come, and the oldest bin by then."""
+        places = self._log.at(rows)
+        self._applied.values[places] = True
+        bins = self._bins(rows)
+        edges = horizon.edges(bins)
+        known = bins >= edges
+        if known.all():
+            return rows, ids, edges
+        self._log.alive.values[places[~known]] = False
+        horizon.too_old += int((~known).sum())
+        return rows[known], [id for id, k in zip(ids, known.tolist(), strict=True) if k], edges[known]
+
+    def _fold(self, horizon: Horizon) -> None:
+        """Add the bins beyond the horizon to the past and forget their messages."""
+        edge = horizon.edge
+        if edge == horizon.folded:
+            return
+        horizon.folded = edge
+        for bin in sorted(b for b in self._rows_of if b < edge):
+            self.bin(bin)
+            terms, counts, totals = self._cache.pop(bin)
+            horizon.past.add([self.vocabulary.keys[t] for t in terms.tolist()], counts, totals)
+            del self._rows_of[bin]
+        log = self._log
+        kept = (log.said.values // (self.width // MICROSECOND) >= edge) | ~self._applied.values
+        n = int(kept.argmax()) if kept.any() else len(kept)
+        if n < max(1024, len(kept) // 4):
+            return  # what is dropped is copied away from: not for a few rows
+        base = log.base
+        for row, id in enumerate(log.ids[base : base + n], base):
+            if self._current.get(id) == row:
+                del self._current[id]
+        log.drop(base + n)
+        self._applied.drop(n)
+        self._last = None
+
+    def _settle(self, rows: Ints, ids: list[str], touched: set[int], edges: Ints | None) -> Ints:
         """Tell what is new from what is known already; gives the rows that change something."""
         log, changed = self._log, []
         alive, received, base = log.alive.values, log.received.values, log.base
-        for row, id in zip(rows.tolist(), ids, strict=True):
+        for i, (row, id) in enumerate(zip(rows.tolist(), ids, strict=True)):
             before = self._current.setdefault(id, row)
+            if before != row and edges is not None and self._bins(np.array([before]))[0] < edges[i]:
+                self._current[id] = before = row  # what was known of it is folded
             if before != row:
                 new, old = row - base, before - base
                 if log.revs[before] == log.revs[row]:
@@ -239,8 +304,9 @@ class TermCounts:
         return sorted(self._rows_of)
 
     def _alive(self, bin: int) -> Ints:
-        rows = np.array(self._rows_of.get(bin, ()), np.int64)
-        return rows[self._log.alive.values[self._log.at(rows)]]
+        rows: Ints = np.array(self._rows_of.get(bin, ()), np.int64)
+        alive: Ints = rows[self._log.alive.values[self._log.at(rows)]]
+        return alive
 
     def rows(self, bin: int) -> Ints:
         """Rows that count in a bin, in the order of their times."""

@@ -271,4 +271,4 @@ def _rate(before: Floats, d: Any, history: Any) -> Floats:
 
 
 # The others enter themselves into the registry.
-from rtanalytics.algorithms import bursts, rates, shares  # noqa: E402, F401
+from rtanalytics.algorithms import bursts, rates, shares, topical  # noqa: E402, F401

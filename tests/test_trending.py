@@ -41,16 +41,20 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
 }
 
 
+SCORERS = {name: cls for name, cls in ALGORITHMS.items() if not hasattr(cls, "topics")}
+"""Those that score terms; ``test_topical.py`` has the others."""
+
+
 def _contract(name: str) -> type[ScorerContract]:
     members = {
-        "make": ALGORITHMS[name],
+        "make": SCORERS[name],
         "settings": SETTINGS[name],
         "twin": staticmethod(naive.SCORES[name]),
     }
     return type(f"Test_{name.replace('-', '_')}", (ScorerContract,), members)
 
 
-for _name in sorted(ALGORITHMS):
+for _name in sorted(SCORERS):
     globals()[f"Test_{_name.replace('-', '_')}"] = _contract(_name)
 
 
@@ -68,9 +72,9 @@ def steps(name: str, *counts: float, total: float = 100.0, **parameters: Any) ->
 
 def test_the_contract_runs_for_every_algorithm() -> None:
     """The registry is not empty, the default is in it, and each has settings and a twin."""
-    assert len(ALGORITHMS) >= 23
+    assert len(SCORERS) >= 23
     assert DEFAULT in ALGORITHMS
-    assert set(SETTINGS) == set(naive.SCORES) == set(ALGORITHMS)
+    assert set(SETTINGS) == set(naive.SCORES) == set(SCORERS)
 
 
 def test_an_unknown_algorithm_is_refused_with_the_names_there_are() -> None:
@@ -157,7 +161,7 @@ def test_every_algorithm_finds_a_plain_burst() -> None:
     order = np.lexsort((at, term))
     at, term = at[order], term[order]
     cells = Cells(term, at, table[at, term], np.arange(120), np.full(120, 100.0), WIDTH)
-    for name in ALGORITHMS:
+    for name in SCORERS:
         score = get(name).score(cells).score
         here = cells.bins == 100
         assert cells.terms[here][score[here].argmax()] == 1, name

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.algorithms.told import Trend, TrendBin
+from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.counts import BinCounts, Channel, Floats, Ints, Said
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
@@ -89,6 +90,11 @@ class Settings:
         if self.grace < timedelta(0):
             raise ValueError(f"grace is {self.grace}; a bin cannot close before its end")
         algorithm = get(self.algorithm)
+        if isinstance(algorithm, TopicAlgorithm):
+            raise ValueError(
+                f"{algorithm.name} tells the topics of a recording, not those of a stream as they come;"
+                " ask trends() or its own topics()"
+            )
         if not algorithm.causal:
             raise ValueError(
                 f"{algorithm.name} needs later bins to judge one, so it cannot tell trends as they come;"
@@ -384,8 +390,12 @@ def trends(source: Feed | Recording | Iterable[Event], **settings: Any) -> Itera
         What a feed delivers, or all events there are. Where the events are not in the order in
         which they were received, all of them are read before the first bin is told.
     **settings
-        Fields of :class:`Settings`.
+        Fields of :class:`Settings`; an algorithm that tells topics takes those of its ``topics()``.
     """
+    algorithm = get(settings.get("algorithm", DEFAULT))
+    if isinstance(algorithm, TopicAlgorithm):
+        yield from algorithm.topics(source, **{k: v for k, v in settings.items() if k != "algorithm"})
+        return
     trender = Trender(**settings)
     batch: list[Item] = []
     for item in as_feed(source):

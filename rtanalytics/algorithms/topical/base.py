@@ -1,0 +1,288 @@
+"""What all topic-level algorithms share: from a recording to bins, from what was found to trends."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
+
+import numpy as np
+import numpy.typing as npt
+
+from rtanalytics.algorithms.contract import Algorithm, Scores, State
+from rtanalytics.algorithms.told import Trend, TrendBin
+from rtanalytics.algorithms.tools import at_least
+from rtanalytics.algorithms.topical.documents import Documents
+from rtanalytics.algorithms.topical.tools import as_shown
+from rtanalytics.counts import CHANNELS, Cells, Channel, Ints
+from rtanalytics.event import Event
+from rtanalytics.feed import FOREVER, Delivery, Feed, Recording, Reset, Watermark, as_feed
+from rtanalytics.schedule import Schedule
+from rtanalytics.terms import fold
+
+__all__ = ["Found", "TopicAlgorithm", "View"]
+
+_EXAMPLES = 3
+_OWN_SHARE = 0.2
+"""A tag in a larger share of the messages so far is the conference's own."""
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A topic of a bin, as an algorithm finds it.
+
+    Parameters
+    ----------
+    terms : sequence of int
+        Numbers of its terms, most telling first.
+    score : float
+        How much it trends.
+    expected, observed : float
+        Count that was expected of it and that it has.
+    places : numpy.ndarray of int64
+        Places of its messages among those of the bin, most telling first.
+    """
+
+    terms: Sequence[int]
+    score: float
+    expected: float
+    observed: float
+    places: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an algorithm may look at when it is asked for the topics of a bin.
+
+    Parameters
+    ----------
+    documents : Documents
+        All that is known by now: a causal algorithm is given no more than that.
+    channel : {'authors', 'messages', 'deduped'}
+        What is counted.
+    top : int
+        Topics a bin at most.
+    least_count : int
+        Count that a topic's first term must reach.
+    given : frozenset of str
+        Terms that are no topics, folded, without ``@`` and ``#``.
+    """
+
+    documents: Documents
+    channel: Channel
+    top: int
+    least_count: int
+    given: frozenset[str]
+    guess_own: bool
+
+    def barred(self, terms: Ints) -> npt.NDArray[np.bool_]:
+        """Which of the terms are no topics: ignored, or the conference's own.
+
+        Where nobody says what its own tags are, those in more than a fifth of the messages are.
+        """
+        documents = self.documents
+        keys = documents.vocabulary.keys
+        bad = np.array([keys[t].lstrip("@") in self.given for t in terms.tolist()], np.bool_)
+        if self.guess_own:
+            for i in np.flatnonzero(documents.said_by(terms) > _OWN_SHARE * documents.learnt).tolist():
+                bad[i] |= documents.surface(int(terms[i])).startswith("#")
+        return bad
+
+
+class TopicAlgorithm(Algorithm):
+    """An algorithm that tells topics, not scores of terms.
+
+    It stands in the registry like every other, and is named, set, compared and searched like
+    them, but it has one face of its own instead of their two: :meth:`topics`.
+
+    Subclasses give :meth:`begin` and :meth:`find`. What they find must not depend on the numbers
+    of terms, which follow the order of arrival: ties go by the terms' keys.
+    """
+
+    def topics(
+        self,
+        recording: Feed | Recording | Iterable[Event],
+        *,
+        bin: timedelta = timedelta(minutes=15),
+        top: int = 10,
+        channel: Channel = "authors",
+        grace: timedelta = timedelta(minutes=1),
+        own: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+        mute: Iterable[str] = (),
+        schedule: Schedule | None = None,
+        least: float | None = None,
+        least_count: int = 2,
+    ) -> Iterator[TrendBin]:
+        """The topics of a recording, bin after bin.
+
+        A causal algorithm is asked when a bin closes, and sees what was known by then: what is
+        received later than the grace allows is history to the bins that close after it. One
+        that is not causal is asked after everything was read.
+
+        Parameters
+        ----------
+        recording : Recording, Feed or iterable of Event
+            What was said.
+        bin : timedelta
+            Width of a bin.
+        top : int
+            Topics a bin at most.
+        channel : {'authors', 'messages', 'deduped'}
+            What is counted.
+        grace : timedelta
+            How long after its end a bin waits for what was said in it.
+        own, ignore : iterable of str
+            The conference's own tags and accounts, and other terms that are no topics.
+        mute : iterable of str
+            Handles of authors who do not count.
+        schedule : Schedule, optional
+            To say which talks were on.
+        least : float, optional
+            Score that a topic must exceed; the algorithm's floor unless given.
+        least_count : int
+            Count that a topic's first term must reach.
+
+        Yields
+        ------
+        TrendBin
+            In order of time; bins in which nobody said anything are left out.
+
+        Raises
+        ------
+        ValueError
+            If ``top``, ``least_count``, ``grace`` or ``channel`` cannot be.
+        """
+        if grace < timedelta(0):
+            raise ValueError(f"grace is {grace}; a bin cannot close before its end")
+        if channel not in CHANNELS:
+            raise ValueError(f"no channel {channel!r}; there are {', '.join(CHANNELS)}")
+        own = _folded(own)
+        documents = Documents(bin)
+        view = View(
+            documents,
+            channel,
+            at_least("top", top, 1),
+            at_least("least_count", least_count, 1),
+            own | _folded(ignore),
+            not own,
+        )
+        documents.mute(mute)
+        least = self.floor if least is None else least
+        schedule = schedule or Schedule()
+        for state, number, late in self._closing(recording, view, grace):
+            found = [f for f in self.find(state, view, number) if f.score > least]
+            yield _told(view, number, found[: view.top], schedule, late)
+
+    def _closing(
+        self, recording: Feed | Recording | Iterable[Event], view: View, grace: timedelta
+    ) -> Iterator[tuple[Any, int, int]]:
+        """The state, each bin that closes, and how many events came too late for theirs."""
+        documents = view.documents
+        waiting: dict[int, list[int]] = {}
+        closed: int | None = None
+        late = 0
+        state: Any = self.begin(view) if self.causal else None
+        events: list[Event] = []
+        for item in as_feed(recording):
+            if isinstance(item, Delivery):
+                events.append(item.event)
+                continue
+            if isinstance(item, Reset):
+                message = f"{self.name} reads a recording, which cannot start again: {item.reason}"
+                raise ValueError(message)  # noqa: TRY004  (its type is right, its time is not)
+            rows = np.array(documents.log(events), np.int64)
+            events = []
+            bins = documents.known_in(rows, grace) if self.causal else np.zeros(len(rows), np.int64)
+            if closed is not None:
+                bins = np.maximum(bins, closed + 1)
+            for number in np.unique(bins).tolist():
+                waiting.setdefault(number, []).extend(rows[bins == number].tolist())
+            if not self.causal:
+                continue
+            complete = _complete(documents, item, grace)
+            for number in sorted(b for b in waiting if b <= complete):
+                changed = documents.apply(waiting.pop(number))[1]
+                late += documents.elsewhere(changed, number)
+                documents.learn(changed)
+                if documents.rows(number).size:
+                    yield state, number, late
+                    late = 0
+            if item.time < FOREVER:
+                closed = complete if closed is None else max(closed, complete)
+        if not self.causal:
+            documents.learn(documents.apply(waiting.get(0, []))[1])
+            state = self.begin(view)
+            for number in documents.bins:
+                yield state, number, 0
+
+    @abstractmethod
+    def begin(self, view: View) -> Any:
+        """The state before the first bin; if not causal, with everything there is in view."""
+
+    @abstractmethod
+    def find(self, state: Any, view: View, bin: int) -> Sequence[Found]:
+        """The topics of a bin, the strongest first, and let the state learn the bin."""
+
+    def start(self) -> State:
+        self._refuse()
+
+    def _score(self, cells: Cells) -> Scores:
+        self._refuse()
+
+    def _step(self, state: State, bin: Any) -> Scores:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ValueError(f"{self.name} tells topics, not scores of terms: ask its topics() for those")
+
+
+def _complete(documents: Documents, mark: Watermark, grace: timedelta) -> int:
+    """The last bin that closes at a watermark."""
+    return documents.bin_of(max(mark.time - grace, _FIRST)) - 1
+
+
+def _folded(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(fold(word).lstrip("@#") for word in words)
+
+
+def _told(view: View, bin: int, found: Sequence[Found], schedule: Schedule, late: int) -> TrendBin:
+    documents = view.documents
+    rows = documents.rows(bin)
+    authors = documents.authors(rows)
+    start, end = documents.start_of(bin), documents.start_of(bin + 1)
+    talks = [talk.title for talk in schedule.between(start, end)]
+    trends = []
+    for rank, topic in enumerate(found, 1):
+        terms = [documents.surface(term) for term in as_shown(topic.terms, documents.vocabulary.keys)]
+        trends.append(
+            Trend(
+                bin_start=start,
+                bin_end=end,
+                rank=rank,
+                terms=terms,
+                label=terms[0],
+                score=float(topic.score),
+                expected=float(topic.expected),
+                observed=round(topic.observed),
+                messages=len(topic.places),
+                authors=len(np.unique(authors[topic.places])),
+                examples=[documents.ids[rows[i]] for i in _examples(topic.places, authors)],
+                sources=documents.sources(rows[topic.places]),
+                talks=talks,
+            )
+        )
+    people = len(np.unique(authors))
+    return TrendBin(start=start, end=end, trends=trends, messages=len(rows), authors=people, late=late)
+
+
+def _examples(places: Ints, authors: Ints) -> list[int]:
+    """The first messages, by different people as far as there are."""
+    first: dict[int, int] = {}
+    for place in places.tolist():
+        first.setdefault(int(authors[place]), place)
+    chosen = list(first.values())[:_EXAMPLES]
+    return (chosen + [p for p in places.tolist() if p not in chosen])[:_EXAMPLES]

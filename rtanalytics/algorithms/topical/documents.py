@@ -1,0 +1,132 @@
+"""Messages as documents: which words each says, bin after bin, and how they are written."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rtanalytics.counts import Ints, TermCounts
+from rtanalytics.terms import ALONE, Kind, join
+
+__all__ = ["Documents", "Words"]
+
+
+class Words(NamedTuple):
+    """Which document says which word, each pair once, ordered by document and then word.
+
+    Parameters
+    ----------
+    places : numpy.ndarray of int64, shape (n,)
+        Place of the document among the rows that were asked for.
+    terms : numpy.ndarray of int64, shape (n,)
+        Number of the word: no phrases.
+    """
+
+    places: Ints
+    terms: Ints
+
+
+class Documents(TermCounts):
+    """Counts that also give the messages themselves, as the words that they say.
+
+    Parameters
+    ----------
+    width : timedelta
+        Width of a bin.
+
+    Attributes
+    ----------
+    learnt : int
+        Messages that :meth:`learn` was given.
+    """
+
+    def __init__(self, width: timedelta) -> None:
+        super().__init__(width)
+        self.learnt = 0
+        self._used: Ints = np.zeros(0, np.int64)
+        self._messages_of: Ints = np.zeros(0, np.int64)
+
+    def words(self, rows: Ints) -> Words:
+        """The words of the rows.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of int64
+            Rows of the log.
+        """
+        place, surface = self._surfaces(rows)
+        language = self._log.language.values[self._log.at(rows)][place]
+        alone = (self.vocabulary.uses_by_language[language, surface] & ALONE) > 0
+        pairs = np.unique(place[alone] << 32 | self.vocabulary.term_of[surface[alone]].astype(np.int64))
+        return Words(pairs >> 32, pairs & 0xFFFFFFFF)
+
+    def addressing(self, rows: Ints) -> npt.NDArray[np.bool_]:
+        """Which of the rows mention somebody."""
+        place, surface = self._surfaces(rows)
+        found = np.zeros(len(rows), np.bool_)
+        found[place[self.vocabulary.kinds[surface] == Kind.HANDLE]] = True
+        return found
+
+    def _surfaces(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Place and surface of each token of the rows."""
+        offsets, at = self._log.offsets.values, self._log.at(rows)
+        lengths = offsets[at + 1] - offsets[at]
+        ends = np.cumsum(lengths)
+        where = np.arange(int(lengths.sum())) + np.repeat(offsets[at] - ends + lengths, lengths)
+        surface = self._log.tokens.values[where].astype(np.int64)
+        place = np.repeat(np.arange(len(rows)), lengths)
+        return place[surface >= 0], surface[surface >= 0]
+
+    # -- how terms are written ------------------------------------------------------------------
+
+    def learn(self, rows: list[int]) -> None:
+        """Take in how the messages of these rows are written."""
+        where = np.array(rows, np.int64)
+        where = where[self._log.alive.values[self._log.at(where)]]
+        if not len(where):
+            return
+        used = np.zeros(len(self.vocabulary.surfaces), np.int64)
+        now = self.written(where)
+        used[: len(now)] = now
+        used[: len(self._used)] += self._used
+        said = np.bincount(self.words(where).terms, minlength=len(self.vocabulary))
+        said[: len(self._messages_of)] += self._messages_of
+        self._used, self._messages_of = used, said
+        self.learnt += len(where)
+
+    def said_by(self, terms: Ints) -> Ints:
+        """How many of the learnt messages say each word; 0 for a phrase."""
+        said = np.zeros(len(terms), np.int64)
+        known = terms < len(self._messages_of)
+        said[known] = self._messages_of[terms[known]]
+        return said
+
+    def surface(self, term: int) -> str:
+        """A term as it is most often written in what was learnt."""
+        vocabulary = self.vocabulary
+        if (words := vocabulary.words(term)) is not None:
+            return join([self.surface(word).lstrip("#") for word in words])
+        return max((self._uses(s), vocabulary.surfaces[s]) for s in vocabulary.surfaces_of(term))[1]
+
+    def proper(self, term: int) -> bool:
+        """Is it a name by the way it is written: a handle, a tag, or mostly with a capital?
+
+        A phrase is one if one of its words is.
+        """
+        vocabulary = self.vocabulary
+        if (words := vocabulary.words(term)) is not None:
+            return any(self.proper(word) for word in words)
+        named = other = 0
+        for s in vocabulary.surfaces_of(term):
+            surface = vocabulary.surfaces[s]
+            if surface[:1] in "@#" or surface[:1].isupper():
+                named += self._uses(s)
+            else:
+                other += self._uses(s)
+        return named > other
+
+    def _uses(self, surface: int) -> int:
+        return int(self._used[surface]) if surface < len(self._used) else 0

@@ -22,6 +22,9 @@ __all__ = ["Bundle", "FolderBundle", "TarBundle", "ZipBundle", "bundle", "shown"
 
 MAX_MEMBERS = 500_000
 _MAX_DIRECTORY = 128_000_000
+_ODD_ZIP = (OSError, ValueError, LookupError, RuntimeError, OverflowError, struct.error)
+"""What else zipfile raises of a file that is none."""
+
 _LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 
@@ -117,7 +120,7 @@ class ZipBundle:
         try:
             with zipfile.ZipFile(path) as file:
                 self._members = {m.filename: m for m in file.infolist() if not m.is_dir()}
-        except (*BROKEN, OSError, ValueError, NotImplementedError) as error:
+        except (*BROKEN, *_ODD_ZIP) as error:
             raise ImporterError(f"{path} is no zip, or not all of it: {error}; fetch it again") from None
         size = max(1, path.stat().st_size)
         claimed = sum(member.file_size for member in self._members.values())
@@ -135,14 +138,15 @@ class ZipBundle:
             raise ImporterError(f"{self.path} has no file {shown(name)}")
         if member.flag_bits & 1:
             raise ImporterError(f"{self.path}: {shown(name)} needs a password; unpack it first")
-        try:
-            with zipfile.ZipFile(self.path) as file, file.open(member) as inner:
-                where = f"{self.path}, {shown(name)}"
-                taken = max(1, member.compress_size)
-                with io.BufferedReader(Unpacked(cast("BinaryIO", inner), lambda: taken, where)) as reader:
-                    yield reader
-        except (NotImplementedError, RuntimeError) as error:
-            raise ImporterError(f"{self.path}, {shown(name)}: {error}; unpack it first") from None
+        where = f"{self.path}, {shown(name)}"
+        with zipfile.ZipFile(self.path) as file:
+            try:
+                inner = cast("BinaryIO", file.open(member))
+            except (*BROKEN, *_ODD_ZIP) as error:
+                raise ImporterError(f"{where}: {error}; fetch it again, or unpack it first") from None
+            taken = max(1, member.compress_size)
+            with io.BufferedReader(Unpacked(inner, lambda: taken, where)) as reader:
+                yield reader
 
     @contextmanager
     def only(self) -> Iterator[io.BufferedReader[Any]]:

@@ -91,10 +91,13 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
     if csv.field_size_limit() < _LONGEST_FIELD:
         csv.field_size_limit(_LONGEST_FIELD)
     with open_bytes(path) as file:
-        wide = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
-        encoding = "utf-16" if wide else "utf-8-sig"
-        text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
-        first = text.readline(1_000_000)
+        try:
+            wide = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
+            encoding = "utf-16" if wide else "utf-8-sig"
+            text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
+            first = text.readline(1_000_000)
+        except BROKEN as error:
+            raise ImporterError(f"{path} is damaged or cut off ({error}); fetch it again") from None
         names = next(csv.reader([first], delimiter=_separator(first)), [])
         if (lost := [column for column in columns.values() if column not in names]) or not names:
             found = ", ".join(ascii(name)[1:-1] for name in names[:20]) or "none"

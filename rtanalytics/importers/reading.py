@@ -57,7 +57,11 @@ class Unpacked(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill the buffer, as files do."""
-        data = self._inner.read(len(buffer))
+        try:
+            data = self._inner.read(len(buffer))
+        except OSError as error:
+            # bzip2 and zstd say so of what is damaged
+            raise EOFError(str(error)) from None
         self._given += len(data)
         if self._given > FREE and self._given > RATIO * max(1, self._taken()):
             raise ImporterError(
@@ -111,26 +115,8 @@ def _zstd(file: BinaryIO, path: Path) -> Iterator[io.BufferedReader[Any]]:
         packed = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
     except (pa.ArrowException, ValueError) as error:
         raise ImporterError(f"{path} is packed with zstd, which this Arrow cannot unpack: {error}") from None
-    with io.BufferedReader(Unpacked(_Told(packed), file.tell, str(path))) as reader:  # type: ignore[arg-type]
+    with io.BufferedReader(Unpacked(packed, file.tell, str(path))) as reader:
         yield reader
-
-
-class _Told:
-    """Arrow's stream, whose errors are those that other packed files have."""
-
-    def __init__(self, inner: BinaryIO) -> None:
-        self._inner = inner
-
-    def read(self, size: int) -> bytes:
-        """So many bytes, or fewer."""
-        try:
-            return self._inner.read(size)
-        except OSError as error:
-            raise EOFError(str(error)) from None
-
-    def close(self) -> None:
-        """Close it."""
-        self._inner.close()
 
 
 def _only_member(path: Path) -> AbstractContextManager[io.BufferedReader[Any]]:

@@ -101,8 +101,11 @@ def walk(
                 yield from _elements(text, name)
             else:
                 yield str(name), text.value(), line
+        text.pos += 1
     else:
         raise text.wrong("an object or an array")
+    if text.peek() not in ("", ";"):
+        raise text.wrong("the end")
 
 
 def _elements(text: _Text, name: str) -> Iterator[tuple[str, Any, int]]:

@@ -1,0 +1,285 @@
+"""A conversation written as each tool writes it; made for the tests, in the shapes of real files."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+import tarfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
+from zoneinfo import ZoneInfo
+
+from tests.contracts.importer import Line
+
+BERLIN = ZoneInfo("Europe/Berlin")
+FIRST_TWEET = 1_990_000_000_000_000_000
+
+
+def escaped(text: str) -> str:
+    """As Slack and Twitter hide markup."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def lines_of(path: Path, lines: Iterable[str]) -> Path:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
+    return path
+
+
+def classic_tweet(line: Line, **more: Any) -> dict[str, Any]:
+    """An object of the API's version 1.1."""
+    native = FIRST_TWEET + line.n
+    return {
+        "created_at": f"{line.at:%a} {line.at:%b} {line.at:%d} {line.at:%H:%M:%S} +0000 {line.at:%Y}",
+        "id": native, "id_str": str(native), "full_text": escaped(line.text), "truncated": False,
+        "entities": {"hashtags": [], "urls": [], "user_mentions": []}, "lang": "en",
+        "user": {"id": 7, "id_str": "7", "screen_name": line.author, "name": line.author.title()},
+        "in_reply_to_status_id": None, "retweet_count": 0, **more,
+    }  # fmt: skip
+
+
+def write_twitter(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "tweets.jsonl", (json.dumps(classic_tweet(line)) for line in talk))
+
+
+def modern_tweet(line: Line, **more: Any) -> dict[str, Any]:
+    """A tweet of the API's version 2."""
+    native = str(FIRST_TWEET + line.n)
+    return {
+        "id": native, "edit_history_tweet_ids": [native], "text": escaped(line.text), "author_id": line.author,
+        "created_at": f"{line.at:%Y-%m-%dT%H:%M:%S}.000Z", "conversation_id": native, "lang": "en", **more,
+    }  # fmt: skip
+
+
+def write_twarc(folder: Path, talk: list[Line]) -> Path:
+    """Pages as twarc2 writes them, two tweets each."""
+    pages = []
+    for pair in (talk[n : n + 2] for n in range(0, len(talk), 2)):
+        users = [{"id": line.author, "username": line.author, "name": line.author.title()} for line in pair]
+        page = {"data": [modern_tweet(line) for line in pair], "includes": {"users": users}}
+        pages.append(
+            json.dumps({**page, "meta": {"result_count": len(pair)}, "__twarc": {"version": "2.14.0"}})
+        )
+    return lines_of(folder / "twarc.jsonl", pages)
+
+
+def archived(line: Line) -> dict[str, Any]:
+    """A tweet of an archive: all numbers are text, and nobody says whose it is."""
+    tweet = classic_tweet(line, id=str(FIRST_TWEET + line.n), favorite_count="3")
+    del tweet["user"]
+    return {"tweet": tweet}
+
+
+def write_tweets_js(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "tweets.js"
+    body = json.dumps([archived(line) for line in talk], indent=2)
+    path.write_text(f"window.YTD.tweets.part0 = {body}", encoding="utf-8")
+    return path
+
+
+def account(name: str) -> str:
+    """What ``account.js`` says."""
+    who = {
+        "account": {"username": name, "accountId": "7", "accountDisplayName": "Ada", "email": "a@x.example"}
+    }
+    return f"window.YTD.account.part0 = {json.dumps([who])}"
+
+
+def slack_ts(line: Line) -> str:
+    return f"{int(line.at.timestamp())}.{line.n:06d}"
+
+
+def slack_message(line: Line, **more: Any) -> dict[str, Any]:
+    user = f"U{line.author.upper()}"
+    return {"type": "message", "user": user, "text": escaped(line.text), "ts": slack_ts(line), **more}
+
+
+def slack_files(talk: list[Line]) -> dict[str, Any]:
+    people = sorted({line.author for line in talk})
+    return {
+        "channels.json": [{"id": "C024BE91L", "name": "general"}],
+        "users.json": [
+            {"id": f"U{name.upper()}", "name": name, "profile": {"email": f"{name}@x.example"}}
+            for name in people
+        ],
+        "general/2026-05-15.json": [slack_message(line) for line in talk],
+    }
+
+
+def write_zip(path: Path, files: dict[str, Any]) -> Path:
+    with ZipFile(path, "w", ZIP_DEFLATED) as file:
+        for name, content in files.items():
+            file.writestr(
+                name, content if isinstance(content, str | bytes) else json.dumps(content, indent=1)
+            )
+    return path
+
+
+def write_folder(folder: Path, files: dict[str, Any]) -> Path:
+    for name, content in files.items():
+        place = folder / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(
+            content if isinstance(content, str) else json.dumps(content, indent=1), encoding="utf-8"
+        )
+    return folder
+
+
+def discord_message(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "id": str(1_372_000_000_000_000_000 + line.n), "type": "Default", "timestamp": line.at.isoformat(),
+        "timestampEdited": None, "isPinned": False, "content": line.text, "attachments": [], "embeds": [],
+        "author": {"id": "11", "name": line.author, "discriminator": "0000", "isBot": False},
+        "reactions": [], "mentions": [], **more,
+    }  # fmt: skip
+
+
+def discord_export(messages: list[Any], kind: str = "GuildTextChat") -> dict[str, Any]:
+    return {
+        "guild": {"id": "100", "name": "PyCon", "iconUrl": "https://cdn.example/i.png"},
+        "channel": {"id": "200", "type": kind, "categoryId": "1", "category": "Talks", "name": "hallway"},
+        "dateRange": {"after": None, "before": None}, "messages": messages, "messageCount": len(messages),
+    }  # fmt: skip
+
+
+def write_discord(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "hallway.json"
+    messages = [discord_message(line) for line in talk]
+    path.write_text(json.dumps(discord_export(messages), indent=2), encoding="utf-8")
+    return path
+
+
+def zulip_message(line: Line, people: list[str], **more: Any) -> dict[str, Any]:
+    return {
+        "id": 500 + line.n, "sender": 10 + people.index(line.author), "recipient": 3, "subject": "keynote",
+        "content": line.text, "rendered_content": "<p></p>", "date_sent": line.at.timestamp(),
+        "last_edit_time": None, "edit_history": None, **more,
+    }  # fmt: skip
+
+
+def zulip_files(talk: list[Line]) -> dict[str, Any]:
+    people = sorted({line.author for line in talk})
+    realm = {
+        "zerver_realm": [{"id": 2, "string_id": "pycon", "name": "PyCon"}],
+        "zerver_stream": [
+            {"id": 8, "name": "talks", "invite_only": False},
+            {"id": 9, "name": "staff", "invite_only": True},
+        ],
+        "zerver_recipient": [
+            {"id": 3, "type": 2, "type_id": 8},
+            {"id": 4, "type": 2, "type_id": 9},
+            {"id": 5, "type": 1, "type_id": 10},
+        ],
+        "zerver_userprofile": [
+            {"id": 10 + n, "full_name": name, "email": f"{name}@x.example", "is_bot": False}
+            for n, name in enumerate(people)
+        ],
+    }
+    messages = [zulip_message(line, people) for line in talk]
+    return {
+        "export/realm.json": realm,
+        "export/messages-000001.json": {"zerver_message": messages, "zerver_usermessage": []},
+    }
+
+
+def write_zulip(folder: Path, talk: list[Line]) -> Path:
+    inside = write_folder(folder / "unpacked", zulip_files(talk))
+    return pack_tar(folder / "zulip-export.tar.gz", inside / "export")
+
+
+def pack_tar(path: Path, folder: Path) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        tar.add(folder, folder.name)
+    return path
+
+
+def github_event(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "id": str(52_000_000_000 + line.n), "type": "IssueCommentEvent",
+        "actor": {"id": 5, "login": line.author, "url": f"https://api.github.com/users/{line.author}"},
+        "repo": {"id": 6, "name": "python/cpython", "url": "https://api.github.com/repos/python/cpython"},
+        "payload": {
+            "action": "created",
+            "issue": {"number": 12, "title": "A bug", "html_url": "https://github.com/python/cpython/issues/12"},
+            "comment": {"body": line.text, "html_url": f"https://github.com/python/cpython/issues/12#c{line.n}"},
+        },
+        "public": True, "created_at": f"{line.at:%Y-%m-%dT%H:%M:%SZ}", **more,
+    }  # fmt: skip
+
+
+def write_gharchive(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "2026-05-15-9.json", (json.dumps(github_event(line)) for line in talk))
+
+
+def local(line: Line) -> Any:
+    """The time on a wall in Berlin."""
+    return line.at.astimezone(BERLIN)
+
+
+def write_irssi(folder: Path, talk: list[Line]) -> Path:
+    said = (
+        f"{local(line):%H:%M} <{'@' if n % 2 else ' '}{line.author}> {line.text}"
+        for n, line in enumerate(talk)
+    )
+    opened = f"--- Log opened Fri May 15 {local(talk[0]):%H:%M:%S} 2026"
+    joined = f"{local(talk[0]):%H:%M} -!- zoe [~zoe@host.example] has joined #pycon"
+    return lines_of(folder / "#pycon.log", [opened, joined, *said])
+
+
+def write_weechat(folder: Path, talk: list[Line]) -> Path:
+    said = (f"{local(line):%Y-%m-%d %H:%M:%S}\t@{line.author}\t{line.text}" for line in talk)
+    joined = f"{local(talk[0]):%Y-%m-%d %H:%M:%S}\t-->\tzoe (~zoe@host.example) has joined #pycon"
+    return lines_of(folder / "irc.libera.#pycon.weechatlog", [joined, *said])
+
+
+def write_hexchat(folder: Path, talk: list[Line]) -> Path:
+    said = (f"{local(line):%b %d %H:%M:%S} <{line.author}>\t{line.text}" for line in talk)
+    begun = f"**** BEGIN LOGGING AT Fri May 15 {local(talk[0]):%H:%M:%S} 2026"
+    joined = f"{local(talk[0]):%b %d %H:%M:%S} *\tzoe (~zoe@host.example) has joined"
+    return lines_of(folder / "libera-#pycon.log", [begun, "", joined, *said])
+
+
+def write_znc(folder: Path, talk: list[Line]) -> Path:
+    said = (f"[{local(line):%H:%M:%S}] <{line.author}> {line.text}" for line in talk)
+    joined = f"[{local(talk[0]):%H:%M:%S}] *** Joins: zoe (~zoe@host.example)"
+    return lines_of(folder / "2026-05-15.log", [joined, *said])
+
+
+def write_supybot(folder: Path, talk: list[Line]) -> Path:
+    said = (f"{line.at:%Y-%m-%dT%H:%M:%S}+0000  <{line.author}> {line.text}" for line in talk)
+    return lines_of(
+        folder / "#pycon.log", [f"{talk[0].at:%Y-%m-%dT%H:%M:%S}+0000  *** zoe has joined #pycon", *said]
+    )
+
+
+def write_irc_html(folder: Path, talk: list[Line]) -> Path:
+    said = (f"[{local(line):%H:%M}] &lt;{line.author}&gt; {html.escape(line.text)}" for line in talk)
+    head = ["<!DOCTYPE html>", "<title>IRC logs: w3c / #pycon / 20260515</title>", '<ol id="lines">']
+    items = (f' <li id="l-{n}"><a href="#l-{n}">#</a> {line}</li>' for n, line in enumerate(said, 1))
+    return lines_of(folder / "20260515.html", [*head, *items, "</ol>"])
+
+
+def mail(line: Line, **headers: str) -> list[str]:
+    told = {
+        "From": f"{line.author} <{line.author}@x.example>", "Subject": "keynote",
+        "Date": f"{line.at:%a, %d %b %Y %H:%M:%S} +0000", "Message-ID": f"<{line.n}@lists.example>",
+        "List-Id": "Talk <talk.lists.example>", "MIME-Version": "1.0",
+        "Content-Type": 'text/plain; charset="utf-8"', "Content-Transfer-Encoding": "8bit", **headers,
+    }  # fmt: skip
+    first = f"From {line.author}@x.example  Fri May 15 {line.at:%H:%M:%S} 2026"
+    return [first, *(f"{name}: {value}" for name, value in told.items()), "", line.text, ""]
+
+
+def write_mbox(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "talk.mbox", [row for line in talk for row in mail(line)])
+
+
+def write_columns(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "said.csv"
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerow(["When", "Who", "Said", "Mood"])
+        writer.writerows([f"{local(line):%d.%m.%Y %H:%M}", line.author, line.text, "x"] for line in talk)
+    return path

@@ -1,0 +1,163 @@
+"""Every format passes the suite of :mod:`tests.contracts.importer`."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+from rtanalytics.importers import Options
+from tests.contracts.importer import TALK, ImporterContract, Line
+from tests.importers import samples
+
+WALL = Options(zone="Europe/Berlin", channel="#pycon")
+
+
+def after_first(path: Path, text: str, mark: str = "\n", begin: str = "") -> None:
+    """Put text after the first ``mark`` that follows ``begin``."""
+    content = path.read_text(encoding="utf-8")
+    at = content.index(mark, content.index(begin)) + len(mark)
+    path.write_text(content[:at] + text + content[at:], encoding="utf-8", newline="")
+
+
+class TestTwitter(ImporterContract):
+    format, bucket = "twitter", "twitter"
+    write = staticmethod(samples.write_twitter)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"created_at": "Fri May 15", "id_str": "12", "fu\n')
+
+
+class TestTwarc(TestTwitter):
+    write = staticmethod(samples.write_twarc)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"errors": [{"title": "Operational Disconnect", "detail": "forced"}]}\n')
+
+
+class TestTweetsJs(ImporterContract):
+    format, bucket = "twitter-archive", "twitter"
+
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        # an archive has one author; the others are told by their own account files in other tests
+        path = samples.write_tweets_js(folder, talk)
+        content = json.loads(path.read_text(encoding="utf-8").partition("=")[2])
+        for told, line in zip(content, talk, strict=True):
+            told["tweet"]["user"] = {"screen_name": line.author}
+        path.write_text(f"window.YTD.tweets.part0 = {json.dumps(content, indent=1)}", encoding="utf-8")
+        return path
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '\n {"tweet": {"id": tru}},', "[")
+
+
+class TestSlackZip(ImporterContract):
+    format, bucket, packs = "slack", "slack", False
+
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        return samples.write_zip(folder / "slack.zip", samples.slack_files(talk))
+
+    def spoil(self, path: Path) -> None:
+        files = samples.slack_files(TALK)
+        files["general/2026-05-15.json"].insert(1, {"type": "message", "text": "when?", "ts": 12})
+        samples.write_zip(path, files)
+
+
+class TestSlackFolder(TestSlackZip):
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        return samples.write_folder(folder / "slack", samples.slack_files(talk))
+
+    def spoil(self, path: Path) -> None:
+        after_first(path / "general" / "2026-05-15.json", '{"type" "message"},', "[")
+
+
+class TestDiscord(ImporterContract):
+    format, bucket = "discord", "discord"
+    write = staticmethod(samples.write_discord)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"id": "x", "content": "y"},', "[", '"messages"')
+
+
+class TestZulip(ImporterContract):
+    format, bucket, packs = "zulip", "zulip", False
+    write = staticmethod(samples.write_zulip)
+
+    def spoil(self, path: Path) -> None:
+        unpacked = path.with_name("unpacked") / "export"
+        after_first(unpacked / "messages-000001.json", '{"id": -4, "recipient": 3},', "[")
+        samples.pack_tar(path, unpacked)
+
+
+class TestGhArchive(ImporterContract):
+    format, bucket = "gharchive", "github"
+    write = staticmethod(samples.write_gharchive)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"id": "1", "type": "PushEvent", "created_at": "soon", "payload": {}}\n')
+
+
+class TestIrssi(ImporterContract):
+    format, bucket, options = "irssi", "irc", WALL
+    write = staticmethod(samples.write_irssi)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, "11:3 this is no line\n")
+
+
+class TestWeechat(TestIrssi):
+    format = "weechat"
+    write = staticmethod(samples.write_weechat)
+
+
+class TestHexchat(TestIrssi):
+    format = "hexchat"
+    write = staticmethod(samples.write_hexchat)
+
+
+class TestZnc(TestIrssi):
+    format, options = "znc", Options(zone="Europe/Berlin", channel="#pycon", day=date(2026, 5, 15))
+    write = staticmethod(samples.write_znc)
+
+
+class TestSupybot(TestIrssi):
+    format = "supybot"
+    write = staticmethod(samples.write_supybot)
+
+
+class TestIrcHtml(ImporterContract):
+    format, bucket, options = "irc-html", "irc", WALL
+    write = staticmethod(samples.write_irc_html)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '<li id="l-77"><a href="#l-77">#</a> [11:31] what is this</li>\n', "</li>\n")
+
+
+class TestMbox(ImporterContract):
+    format, bucket = "mbox", "mail"
+    write = staticmethod(samples.write_mbox)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, "From x@y  12:00\nSubject: no time\n\nhello\n\n", "\n\n", "Subject")
+        # between two mails, not inside the first
+        content = path.read_text(encoding="utf-8")
+        head, _, rest = content.partition("From x@y  12:00\nSubject: no time\n\nhello\n\n")
+        text, _, others = rest.partition("\n\n")
+        path.write_text(
+            f"{head}{text}\n\nFrom x@y  12:00\nSubject: no time\n\nhello\n\n{others}", encoding="utf-8"
+        )
+
+
+class TestColumns(ImporterContract):
+    format, bucket, found = "columns", "slack", False
+    options = Options(
+        zone="Europe/Berlin", source="slack:#general", time_format="%d.%m.%Y %H:%M",
+        columns={"created_at": "When", "author": "Who", "text": "Said"},
+    )  # fmt: skip
+    write = staticmethod(samples.write_columns)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, "yesterday;ada;hello;x\r\n", "\n")
+
+
+del ImporterContract

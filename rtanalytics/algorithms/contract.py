@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections import deque
+from copy import deepcopy
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -55,6 +56,20 @@ class State:
 
     def __getattr__(self, name: str) -> Floats:
         raise AttributeError(f"this state has no {name!r}")
+
+    def copy(self) -> Self:
+        """A state that learns on its own from here."""
+        new = type(self).__new__(type(self))
+        for name, value in vars(self).items():
+            if isinstance(value, np.ndarray):
+                vars(new)[name] = value.copy()
+            elif name == "recent":
+                vars(new)[name] = value.copy()  # bins never change
+            elif name == "slots":
+                vars(new)[name] = {slot: (t, sums.copy(), total) for slot, (t, sums, total) in value.items()}
+            else:
+                vars(new)[name] = deepcopy(value)
+        return new
 
     def reserve(self, terms: int) -> None:
         """Make room for the terms numbered below ``terms``."""

@@ -37,8 +37,11 @@ from rtanalytics.evaluate import (
     judge,
     nab_score,
     plot_delay,
+    plot_found,
     plot_recall,
+    recall_gap,
     runs_of,
+    worth,
 )
 from rtanalytics.evaluate.alarms import kinds
 from rtanalytics.schedule import KnownTopic, write_truth
@@ -492,9 +495,33 @@ def test_the_figure_shows_each_algorithm(recordings, tmp_path: Path):
     from matplotlib.figure import Figure
 
     comparison = compare_all(recordings, algorithms=["poisson", "g2", "count"])
-    left, right = Figure().subplots(1, 2)
+    left, middle, right = Figure().subplots(1, 3)
     assert plot_recall(comparison, left) is left
     assert plot_delay(comparison, right) is right
     assert {label.get_text().split()[0] for label in right.get_yticklabels()} == {"poisson", "g2", "count"}
+    assert plot_found(comparison, middle) is middle
+    assert len(middle.get_yticklabels()) == 3
     draw(comparison).savefig(tmp_path / "figure.svg")
     assert (tmp_path / "figure.svg").stat().st_size > 1000
+
+
+def test_what_is_found_for_the_price_of_many_alarms_is_worth_little(recordings):
+    """One figure for the curve: between 0 and the highest recall, higher for who finds as much for less."""
+    comparison = compare_all(recordings, algorithms=["poisson", "jlh"])
+    for name in comparison.algorithms:
+        best = max((point.recall for point in comparison.curve(name)), default=0.0)
+        assert 0 <= worth(comparison, name) <= best
+    cheap = [point.recall for point in comparison.curve("poisson") if point.per_hour <= 0.02]
+    assert worth(comparison, "poisson") >= max(cheap, default=0.0)
+
+
+def test_two_algorithms_are_told_apart_topic_by_topic():
+    """The same misses leave no gap, whatever else is hard; a constant gap is no chance."""
+    found, missed = np.zeros((40, 8)), np.zeros((40, 8))
+    found[:, 0], missed[:, 0] = np.arange(40) % 2, np.arange(40) % 2
+    assert recall_gap(Tally(10, found), Tally(10, missed)) == (0.0, 0.0)
+    found[:, 0] = 1
+    low, high = recall_gap(Tally(10, found), Tally(10, missed))
+    assert 0.3 < low < 0.5 < high < 0.7
+    with pytest.raises(ValueError, match="40 and 3 known topics"):
+        recall_gap(Tally(10, found), Tally(10, found[:3]))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from rtanalytics.archive import Recording
-    from rtanalytics.evaluate import Comparison, Tally
+    from rtanalytics.evaluate import Comparison
     from rtanalytics.schedule import KnownTopic
 
 __all__ = ["register"]
@@ -159,79 +159,122 @@ def _object(comparison: Comparison, name: str) -> dict[str, Any]:
 _COLUMNS = (
     ("recall", "recall", "{:.2f}"),
     ("recall_2_keywords", "≥ 2 kw", "{:.2f}"),
-    ("recall_per_slot", "per slot", "{:.2f}"),
     ("precision", "prec.", "{:.2f}"),
     ("keyword_precision", "kw prec.", "{:.2f}"),
     ("keyword_recall", "kw rec.", "{:.2f}"),
-    ("derate", "DERate", "{:.2f}"),
+    ("false_alarms_per_hour", "false/h", "{:.2f}"),
+    ("false_alarms_per_hour_at_90_recall", "at 90 %", "{:.2f}"),
     ("latency_median_min", "delay", "{:.0f}"),
     ("latency_p90_min", "p90", "{:.0f}"),
-    ("false_alarms_per_hour_at_90_recall", "false/h", "{:.2f}"),
+    ("derate", "repeats", "{:.2f}"),
     ("churn", "churn", "{:.2f}"),
     ("chance_recall", "chance", "{:.2f}"),
     ("nab", "NAB", "{:.0f}"),
 )
+_WITH_INTERVAL = {"recall", "latency_median_min"}
 
 _LEGEND = (
-    "recall: known topics found, one told topic each, with its 95 % interval; ≥ 2 kw: by two keywords or"
-    " more; per slot: within each bin. kw: terms that are keywords, keywords that are told. DERate: repeats."
-    " delay, p90: minutes from a start to the end of the first bin that tells it. false/h: alarms an hour"
-    " that match nothing, with as many told as 90 % recall needs. churn: change from bin to bin. chance:"
-    " recall with the truth moved by hours or a day. NAB: 0 is silence, 100 perfect. * best, – not defined."
+    "recall: known topics found, one told topic each; ≥ 2 kw: by two keywords or more. In brackets: 95 %"
+    " intervals, topics drawn anew. prec.: of the first topics of a bin, those that are on. kw: terms that"
+    " are keywords, keywords that are told. false/h: alarms an hour that match nothing; at 90 %: with only as"
+    " many told as 90 % recall needs. delay, p90: minutes from a start to the end of the first bin that"
+    " tells it, median and ninth decile. repeats: told topics that repeat another one of their bin. churn:"
+    " change from bin to bin. chance: recall with the truth moved by hours or a day. NAB: 0 is silence, 100"
+    " perfect. worth: mean recall over thresholds with 0.02 to 2 false alarms an hour; rows are in its"
+    " order. s: seconds from counts to trends. * best, – not defined, † knows later bins."
 )
 
 
 def _print(comparison: Comparison, recordings: list[Recording]) -> None:
-    from rtanalytics.evaluate import POOLED, ranked
+    from rtanalytics.evaluate import Comparison
 
     out = console()
     if not out.is_terminal:
         out.width = 160
-    names = ranked(comparison)
-    for recording in [*comparison.recordings, POOLED] if len(recordings) > 1 else comparison.recordings:
-        tallies = {
-            comparison.label(name): comparison.pooled(name)
-            if recording == POOLED
-            else next(r.tally for r in comparison.of(name) if r.recording == recording)
-            for name in names
-        }
-        out.print(_table("all together" if recording == POOLED else safe(recording), tallies))
+    for name in comparison.recordings:
+        one = Comparison(
+            tuple(r for r in comparison.results if r.recording == name),
+            comparison.max_terms,
+            comparison.gap,
+            comparison.counting,
+        )
+        out.print(_table(safe(name), one))
+        if len(recordings) == 1:
+            out.print(_verdict(one))
+        out.print()
+    if len(recordings) > 1:
+        out.print(_table("all together", comparison))
+        out.print(_verdict(comparison))
         out.print()
     out.print(_LEGEND, style="dim")
 
 
-def _table(title: str, tallies: dict[str, Tally]) -> Table:
+def _table(title: str, comparison: Comparison) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    from rtanalytics.evaluate import METRICS, intervals
+    from rtanalytics.evaluate import METRICS, intervals, worth
 
+    worths = {name: worth(comparison, name) for name in comparison.algorithms}
+    names = sorted(worths, key=lambda name: -worths[name])
+    tallies = {name: comparison.pooled(name) for name in names}
     one = next(iter(tallies.values()))
     ceiling = METRICS["precision_ceiling"].of(one)
     caption = f"{one.events} known topics, {one.hours:.0f} h, the first {one.top} of a bin"
     if ceiling is not None:
         caption += f"; nobody's precision can pass {ceiling:.2f}"
     table = Table(title=Text(f"{title}: {caption}", style="bold"), title_justify="left", box=SIMPLE_HEAD)
+    table.padding = (0, 1, 0, 0)
     table.add_column("algorithm", no_wrap=True)
+    table.add_column("worth", justify="right", no_wrap=True)
     best = {}
     for name, label, shape in _COLUMNS:
         table.add_column(label, justify="right", no_wrap=True)
         values = [METRICS[name].of(tally) for tally in tallies.values()]
         top = METRICS[name].best(values)
         best[name] = None if top is None else shape.format(top)
+    table.add_column("s", justify="right", no_wrap=True)
     for algorithm, tally in tallies.items():
-        cells = [Text(safe(algorithm), style="cyan")]
-        interval = intervals(tally)["recall"]
+        won = worths[algorithm] == max(worths.values())
+        cells = [
+            Text(safe(comparison.label(algorithm)), style="cyan"),
+            Text(f"{worths[algorithm]:.2f}" + ("*" if won else " "), style="bold green" if won else ""),
+        ]
+        bounds = intervals(tally)
         for name, _, shape in _COLUMNS:
             value = METRICS[name].of(tally)
             text = "–" if value is None else shape.format(value)
             won = text == best[name]
-            if name == "recall" and interval is not None:
-                text += f" ({interval.low:.2f}–{interval.high:.2f})"
+            interval = bounds[name] if name in _WITH_INTERVAL else None
+            if interval is not None:
+                text += f" ({shape.format(interval.low)}–{shape.format(interval.high)})"
             cells.append(Text(text + ("*" if won else " "), style="bold green" if won else ""))
+        cells.append(Text(f"{sum(result.seconds for result in comparison.of(algorithm)):.1f}"))
         table.add_row(*cells)
     return table
+
+
+def _verdict(comparison: Comparison) -> str:
+    """Who finds most, who cannot be told from that, and who of those rings least in vain."""
+    from rtanalytics.evaluate import METRICS, ranked, recall_gap
+
+    names = [n for n in ranked(comparison) if all(result.causal for result in comparison.of(n))]
+    if len(names) < 2:
+        return ""
+    best = comparison.pooled(names[0])
+    equal = [n for n in names if recall_gap(best, comparison.pooled(n)).low <= 0]
+    price = {n: METRICS["false_alarms_per_hour"].of(comparison.pooled(n)) for n in equal}
+    rings = {n: rate for n, rate in price.items() if rate is not None}
+    text = f"{safe(names[0])} finds most of what is known ({best.matched} of {best.events})"
+    others = [safe(n) for n in equal if n != names[0]]
+    if others:
+        text += f"; on so few topics it cannot be told apart from {', '.join(others)}"
+    if rings:
+        quiet = min(rings, key=rings.__getitem__)
+        text += f". Fewest false alarms of these: {safe(quiet)} ({rings[quiet]:.2f} an hour)"
+    shared = sum(comparison.counting.get(name, 0.0) for name in comparison.recordings)
+    return f"{text}. Reading and counting, once for all: {shared:.1f} s."
 
 
 def series(

@@ -18,9 +18,9 @@ from rtanalytics.evaluate.comparing import (
     default_algorithms,
     figures,
 )
-from rtanalytics.evaluate.figure import draw, plot_delay, plot_recall, ranked
+from rtanalytics.evaluate.figure import draw, plot_delay, plot_found, plot_recall, ranked, worth
 from rtanalytics.evaluate.matching import SLACK, Alarm, Edge, Truth, alarms_of, assign
-from rtanalytics.evaluate.metrics import METRICS, Interval, Metric, intervals
+from rtanalytics.evaluate.metrics import METRICS, Interval, Metric, intervals, recall_gap
 from rtanalytics.evaluate.nab import PROFILES, Nab, Profile, nab_score
 from rtanalytics.evaluate.tally import Outcome, Tally, judge
 
@@ -56,7 +56,10 @@ __all__ = [
     "judge",
     "nab_score",
     "plot_delay",
+    "plot_found",
     "plot_recall",
     "ranked",
+    "recall_gap",
     "runs_of",
+    "worth",
 ]

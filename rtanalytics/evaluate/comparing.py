@@ -117,6 +117,7 @@ class Comparison:
     max_terms: int = 3
     gap: int = GAP
     counting: Mapping[str, float] = field(default_factory=dict)
+    _curves: dict[tuple[str, int], list[Point]] = field(default_factory=dict, repr=False)
 
     @property
     def algorithms(self) -> list[str]:
@@ -150,6 +151,12 @@ class Comparison:
         points : int
             Thresholds at most; they are quantiles of the scores of topics that match something.
         """
+        kept = self._curves.get((algorithm, points))
+        if kept is None:
+            kept = self._curves[algorithm, points] = self._curve(algorithm, points)
+        return kept
+
+    def _curve(self, algorithm: str, points: int) -> list[Point]:
         import numpy as np
 
         parts: list[tuple[list[Alarm], Truth, float]] = []

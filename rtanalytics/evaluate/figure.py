@@ -5,16 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rtanalytics.evaluate.comparing import Comparison
-from rtanalytics.evaluate.metrics import METRICS
+from rtanalytics.evaluate.metrics import METRICS, intervals
+from rtanalytics.trending import DEFAULT
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "plot_delay", "plot_recall"]
+__all__ = ["draw", "plot_delay", "plot_found", "plot_recall", "ranked", "worth"]
 
-_SHOWN = 7
+_SHOWN = 6
 """Algorithms that are told apart by colour; the others are drawn in grey behind them."""
+_PRICES = (0.02, 2.0)
+"""False alarms an hour between which algorithms are compared: one in two days to two an hour."""
+_BASELINE = "count"
+_GREY = "0.6"
+
+
+def worth(comparison: Comparison, algorithm: str) -> float:
+    """Mean recall over false alarms an hour from one in two days to two an hour, on a logarithmic scale.
+
+    One figure for a whole curve: a high recall that costs many alarms does not count for much.
+    """
+    import numpy as np
+
+    points = [(max(p.per_hour, 1e-9), p.recall) for p in comparison.curve(algorithm)]
+    if not points:
+        return 0.0
+    prices = np.geomspace(*_PRICES, 50)
+    recalls = [max((recall for price, recall in points if price <= x), default=0.0) for x in prices]
+    return float(np.mean(recalls))
 
 
 def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = _SHOWN) -> Axes:
@@ -27,7 +47,8 @@ def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = 
     ax : matplotlib.axes.Axes, optional
         Where to; a new one unless given.
     shown : int
-        How many get a colour and a name: those that find most.
+        How many get a colour and a name: those that are worth most (:func:`worth`), and the
+        default. Counting alone is drawn dashed, as what any of them must beat.
 
     Returns
     -------
@@ -35,63 +56,117 @@ def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = 
         With a logarithmic axis of false alarms, on which none at all stands where half an alarm
         in all the time would.
     """
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
     ax = _axes(ax)
     hours = sum(result.tally.hours for result in comparison.of(comparison.algorithms[0]))
-    least = 0.5 / hours if hours else 1.0
-    for place, name in enumerate(ranked(comparison)):
+    least = max(0.5 / hours, 0.005) if hours else 1.0
+    colours, others = _colours(comparison, shown), 0
+    for name, colour in colours.items():
         curve = comparison.curve(name)
         x, y = [max(point.per_hour, least) for point in curve], [point.recall for point in curve]
-        if place < shown:
-            ax.plot(
-                x, y, f"{'o-' if len(x) == 1 else '-'}", color=_colour(place), label=name, lw=1.8, zorder=3
-            )
+        if not x:
+            continue
+        marker = "o" if len(x) == 1 else ""
+        if colour != _GREY:
+            ax.plot(x, y, marker=marker, color=colour, label=comparison.label(name), lw=2, zorder=4)
+        elif name == _BASELINE:
+            ax.plot(x, y, marker=marker, color="0.15", ls="--", label=f"{name} (baseline)", lw=1.4, zorder=3)
         else:
-            ax.plot(x, y, "-", color="0.82", lw=1, zorder=2, label="others" if place == shown else None)
-    ax.axhline(0.9, color="0.6", lw=0.8, ls=":", zorder=1)
+            label = None if others else "others"
+            ax.plot(x, y, marker=marker, ms=3, color="0.85", lw=1, zorder=2, label=label)
+            others += 1
+    ax.axhline(0.9, color=_GREY, lw=0.8, ls=":", zorder=1)
+    ax.annotate(
+        "90 %", (0.995, 0.9), xycoords=("axes fraction", "data"), ha="right", va="bottom", color="0.4", size=8
+    )
     ax.set_xscale("log")
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_ylim(0, 1.02)
-    ax.set_xlabel("false alarms an hour")
-    ax.set_ylabel("recall of known topics")
-    ax.set_title("What is found, and at what price", loc="left")
+    ax.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1], ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"])
+    ax.grid(visible=True, color="0.93", lw=0.8, zorder=0)
+    ax.set_xlabel("false alarms an hour (each point: another threshold)")
+    ax.set_title("Known topics found, and at what price", loc="left")
     if ax.lines:
-        ax.legend(fontsize="small", frameon=False)
+        ax.legend(fontsize="small", frameon=True, framealpha=0.9, edgecolor="none", loc="upper left")
+    return ax
+
+
+def plot_found(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Recall with everything told: a dot, and a line over its 95 % confidence interval."""
+    ax = _axes(ax)
+    colours = _colours(comparison)
+    for place, name in enumerate(reversed(colours)):
+        tally = comparison.pooled(name)
+        recall, interval = METRICS["recall"].of(tally), intervals(tally)["recall"]
+        if recall is None or interval is None:
+            continue
+        ax.plot([interval.low, interval.high], [place, place], "-", color=colours[name], lw=1.8)
+        ax.plot([recall], [place], "o", color=colours[name])
+    _rows(ax, [comparison.label(name) for name in reversed(colours)])
+    ax.set_xlim(0, 1.03)
+    ax.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
+    ax.set_xlabel("found, 95 % interval")
+    ax.set_title("How many", loc="left")
     return ax
 
 
 def plot_delay(comparison: Comparison, ax: Axes | None = None) -> Axes:
     """Minutes from a topic's start until it is told: a dot at the median, a line to the ninth decile.
 
-    The recall stands beside each name, because who finds little can be quick.
+    Look at the recall beside it, because who finds little can be quick.
     """
     ax = _axes(ax)
-    names = ranked(comparison)[::-1]
-    for place, name in enumerate(names):
+    colours = _colours(comparison)
+    for place, name in enumerate(reversed(colours)):
         tally = comparison.pooled(name)
         median, late = (METRICS[f"latency_{q}_min"].of(tally) for q in ("median", "p90"))
         if median is None or late is None:
             continue
-        colour = _colour(len(names) - 1 - place) if len(names) - place <= _SHOWN else "0.6"
-        ax.plot([median, late], [place, place], "-", color=colour, lw=1.8)
-        ax.plot([median], [place], "o", color=colour)
-    recalls = [METRICS["recall"].of(comparison.pooled(name)) for name in names]
-    labels = [f"{n}  ({'–' if r is None else f'{r:.0%}'})" for n, r in zip(names, recalls, strict=True)]
-    ax.set_yticks(range(len(names)), labels, fontsize="small")
-    ax.axvline(0, color="0.6", lw=0.8, ls=":")
-    ax.set_xlabel("minutes after the start: median to 90 %")
-    ax.set_title("How soon (and how many of all)", loc="left")
+        ax.plot([median, late], [place, place], "-", color=colours[name], lw=1.8)
+        ax.plot([median], [place], "o", color=colours[name])
+    _rows(ax, [comparison.label(name) for name in reversed(colours)])
+    ax.set_xlim(left=0)
+    ax.set_xlabel("minutes after the start,\nmedian to 90 %")
+    ax.set_title("How soon", loc="left")
     return ax
 
 
 def draw(comparison: Comparison) -> Figure:
-    """Both side by side, as a figure of its own that no window holds."""
+    """All three side by side, as a figure of its own that no window holds."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(13, 5.5), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    height = max(4.5, 1.8 + 0.2 * len(comparison.algorithms))
+    figure = Figure(figsize=(14, height), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=(5, 2, 2))
     plot_recall(comparison, left)
+    plot_found(comparison, middle)
     plot_delay(comparison, right)
-    figure.suptitle(", ".join(comparison.recordings), fontsize="medium", parse_math=False)
+    right.set_yticklabels([])
+    events = sum(result.tally.events for result in comparison.of(comparison.algorithms[0]))
+    title = f"{', '.join(comparison.recordings)}: {events} known topics"
+    if any(not result.causal for result in comparison.results):
+        title += "    († knows later bins)"
+    figure.suptitle(title, fontsize="medium", parse_math=False, wrap=True)
     return figure
+
+
+def _colours(comparison: Comparison, shown: int = _SHOWN) -> dict[str, str]:
+    """A colour for each algorithm, those that are worth most first, the others grey."""
+    order = sorted(comparison.algorithms, key=lambda name: -worth(comparison, name))
+    best = [name for name in order if name != _BASELINE][:shown]
+    if DEFAULT in order and DEFAULT not in best and shown:
+        best[-1] = DEFAULT  # whoever asks for nothing else gets this one
+    return {name: f"C{best.index(name)}" if name in best else _GREY for name in order}
+
+
+def _rows(ax: Axes, labels: list[str]) -> None:
+    """A row for each algorithm, with room above and below."""
+    ax.set_yticks(range(len(labels)), labels, fontsize="small")
+    ax.set_ylim(-0.7, len(labels) - 0.3)
+    ax.tick_params(axis="y", length=0)
+    ax.grid(visible=True, axis="x", color="0.93", lw=0.8, zorder=0)
 
 
 def ranked(comparison: Comparison) -> list[str]:
@@ -112,7 +187,3 @@ def _axes(ax: Axes | None) -> Axes:
 
     new: Axes = plt.subplots()[1]
     return new
-
-
-def _colour(place: int) -> str:
-    return f"C{place % 10}"

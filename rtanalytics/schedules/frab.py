@@ -105,7 +105,7 @@ class _Reader:
                 f"{where}: neither date {date!r} nor start {clock!r} says when it is"
             ) from None
         # A day of a conference ends when its last talk does: 00:30 is after its midnight.
-        if told_at.time() < _day_start(day, self._zone):
+        if told_at.year < 9999 and told_at.time() < _day_start(day, self._zone):
             told_at += timedelta(days=1)
         return placed(told_at, self._zone, where)
 

@@ -8,6 +8,7 @@ serve another, although both may call theirs "Local".
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from typing import Any
 
-from rtanalytics.schedules.parts import MAX_TALKS, ScheduleError, Slot, named_zone, plain_text, prose
+from rtanalytics.schedules.parts import MAX_TALKS, ScheduleError, Slot, named_zone, placed, plain_text, prose
 
 __all__ = ["read_ical"]
 
@@ -101,9 +102,9 @@ class _Calendar:
                 series.setdefault(uid, []).append(event)
                 continue
             told = event["RECURRENCE-ID"]
+            key = uid, self._moment(told, place).utc
             if str(told.params.get("RANGE", "")):
                 raise ScheduleError(f"{place}: RECURRENCE-ID with RANGE is not read; export it without")
-            key = uid, self._moment(told, place).utc
             if key not in changed or _sequence(event) >= _sequence(changed[key]):
                 changed[key] = event
         masters = []
@@ -180,8 +181,10 @@ class _Calendar:
         for rule in _list(event.get("RRULE")):
             parts = dict(part.partition("=")[::2] for part in rule.to_ical().decode().split(";"))
             # several times a day they do not, and a rule that says so can be made to last for minutes
-            within_day = {"BYHOUR", "BYMINUTE", "BYSECOND"} & set(parts)
-            if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or within_day:
+            endless = {"BYHOUR", "BYMINUTE", "BYSECOND"} & set(parts) or not re.fullmatch(
+                r"[1-9]\d{0,3}", parts.get("INTERVAL", "1")
+            )
+            if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or endless:
                 raise ScheduleError(
                     f"{place}: RRULE {';'.join(parts.values())[:40]!r} is not how talks recur"
                 )
@@ -231,10 +234,7 @@ class _Calendar:
         clock = clock.replace(tzinfo=None)
         if zone is None:
             raise ScheduleError(f"{place}: {clock.isoformat()} has no time zone; give one")
-        try:
-            _Moment(clock, zone).utc  # noqa: B018  # it is in a year that there is
-        except (OverflowError, ValueError):
-            raise ScheduleError(f"{place}: {clock.isoformat()} is out of this world") from None
+        placed(clock, zone, place)  # in a year that there is
         return _Moment(clock, zone, day)
 
     def _zone(self, name: str, place: str) -> tzinfo:

@@ -201,10 +201,9 @@ def placed(told: datetime, zone: tzinfo | None, where: str) -> datetime:
                 f"{where}: {told.isoformat()} has no time zone; write an offset to it, or give a zone"
             )
         told = told.replace(tzinfo=zone)
-    try:
-        return told.astimezone(UTC)
-    except OverflowError:
-        raise ScheduleError(f"{where}: {told.isoformat()} is out of this world") from None
+    if not 1900 <= told.year <= 2200:  # so that nothing that is added to it is beyond what a clock can show
+        raise ScheduleError(f"{where}: {told.isoformat()} is out of this world")
+    return told.astimezone(UTC)
 
 
 def length_of(told: object, where: str) -> timedelta | None:
@@ -228,11 +227,11 @@ def length_of(told: object, where: str) -> timedelta | None:
     if found := re.fullmatch(r"(?:(\d{1,2}):)??(\d{1,3}):(\d{2})(?::(\d{2}))?", text):
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    found = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", text)
+    found = re.fullmatch(r"P(?:(\d{1,3})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,7})S)?)?", text)
     if found and any(found.groups()):
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    raise ScheduleError(f"{where}: {text!r} is no duration; write hours and minutes such as 00:45")
+    raise ScheduleError(f"{where}: {text[:60]!r} is no duration; write hours and minutes such as 00:45")
 
 
 def plain_text(told: object) -> str:

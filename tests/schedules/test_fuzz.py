@@ -1,0 +1,129 @@
+"""Every reader, on documents of its own shape with anything in any place: talks, or the declared error."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtanalytics.schedules import ScheduleError, changes, parse_schedule
+
+TIMES = st.sampled_from(
+    ["2026-05-15T09:30:00Z", "2026-05-15 09:30", "2026-05-15", "9999-12-31T23:59:59", "0001-01-01T00:00:00+14:00",
+     "09:30", "PT45M", "P999999999999D", "00:45", "99999", "0"]
+)  # fmt: skip
+SMALL = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | TIMES
+VALUES = st.recursive(
+    SMALL,
+    lambda inner: (
+        st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "en", "x"]), inner, max_size=2)
+    ),
+    max_leaves=4,
+)
+
+
+def check(raw: str, **options) -> None:
+    try:
+        found = parse_schedule(raw.encode("utf-8", "replace"), "plan", ZoneInfo("Europe/Berlin"), **options)
+    except ScheduleError as error:
+        assert str(error).startswith("plan")
+        assert str(error).isprintable()
+        return
+    assert len({talk.id for talk in found}) == len(found)
+    assert all(talk.start.tzinfo is UTC and talk.start <= talk.end for talk in found)
+    found.to_json()
+    assert changes(found, found) == []
+
+
+def entries(*names: str):
+    """Objects with some of these keys, and often what a talk must have."""
+    fields = st.dictionaries(st.sampled_from(names), VALUES, max_size=5)
+    return fields | fields.map(lambda f: {"title": "T", "name": "T", "start": "2026-05-15T09:30:00Z", **f})
+
+
+NAMES = (
+    "title name start end duration speakers authors rooms room code conf_key conf_url track kind session_type "
+    "event_type abstract description cancelled website_url"
+).split()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(entries(*NAMES), max_size=4))
+def test_any_presentation_of_a_conference(told):
+    """PyCon's list, EuroPython's days and sessions."""
+    check(json.dumps(told), format="pycon")
+    check(json.dumps({"schedule": told}))
+    check(json.dumps({"days": {"2026-05-15": {"events": told}}}))
+    check(
+        json.dumps({str(n): {"code": n, "title": "T", "session_type": "", **e} for n, e in enumerate(told)})
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from([*NAMES, "date", "end_date", "permalink", "slug", "accepted"]), VALUES),
+    st.text(),
+)
+def test_any_front_matter(told, body):
+    """JSON is YAML, so any of its values can stand there."""
+    told = {"title": "T", "date": "2026-05-15 09:30", **told}
+    head = "\n".join(f"{key}: {json.dumps(value)}" for key, value in told.items())
+    check(f"---\n{head}\n---\n{body}")
+    check(json.dumps([told]), format="djangocon")
+
+
+WORDS = st.sampled_from(
+    "20260515T093000 20260515T093000Z 20260515 99991231T235959 00010101T000000Z PT1H -PT1H P1W FREQ=DAILY "
+    "FREQ=WEEKLY;COUNT=3 FREQ=YEARLY;UNTIL=20280101 FREQ=MONTHLY;BYDAY=-1FR FREQ=DAILY;INTERVAL=0 COUNT=2 CANCELLED "
+    "20260515T093000Z/PT1H 20260515T093000Z,20260516T093000Z Europe/Berlin X 3 -1".split()
+) | st.text(alphabet="aZ:;,=\\\"'0 ü\x00", max_size=10)  # fmt: skip
+LINES = st.builds(
+    "{}{}:{}".format,
+    st.sampled_from(
+        "UID SUMMARY DTSTART DTEND DURATION RRULE RDATE EXDATE RECURRENCE-ID STATUS SEQUENCE ATTENDEE CATEGORIES LOCATION "
+        "URL DESCRIPTION".split()
+    ),
+    st.sampled_from(
+        ["", ";TZID=Europe/Berlin", ";TZID=X", ";VALUE=DATE", ";VALUE=PERIOD", ";CN=Ada", ";RANGE=X", ";="]
+    ),
+    WORDS,
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.lists(LINES, max_size=6), min_size=1, max_size=3))
+def test_any_entries_of_a_calendar(told):
+    """Properties in any number, with any parameter and value."""
+    good = "UID:u\nSUMMARY:T\nDTSTART:20260515T093000Z"
+    events = ("\n".join([good if n % 2 == 0 else "SUMMARY:T", *lines]) for n, lines in enumerate(told))
+    body = "".join(f"BEGIN:VEVENT\n{event}\nEND:VEVENT\n" for event in events)
+    check(f"BEGIN:VCALENDAR\n{body}END:VCALENDAR\n")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from("date start duration room title type persons state url abstract".split()),
+        st.text(alphabet="aZ <>&;'\"é0123456789:-T", max_size=12) | TIMES,
+    ),
+    TIMES,
+)
+def test_any_event_in_xml(fields, day):
+    """Texts and times of any kind, and days that are none."""
+    import xml.sax.saxutils as sax
+
+    inner = "".join(f"<{k}>{sax.escape(v)}</{k}>" for k, v in {"title": "T", **fields}.items())
+    check(
+        f'<schedule><day date="{day}" start="{day}"><room name="1"><event>{inner}</event></room></day></schedule>'
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(TIMES, TIMES, TIMES | st.text(max_size=5)), max_size=3))
+def test_any_cells_of_a_table(rows):
+    """Times beyond what a clock shows, and lengths that are none."""
+    body = "\n".join(f'T,{start},{end},"{length}"'.replace("\0", "") for start, end, length in rows)
+    check(f"title,start,end,duration\n{body}", format="csv", length=timedelta(hours=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import random
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,7 +21,8 @@ from hypothesis import strategies as st
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark
 from rtanalytics.schedule import Schedule, Talk
-from rtanalytics.topics import Settings, Taste, Trend, TrendBin, Trender, trends
+from rtanalytics.topics import Belief, Settings, Taste, Trend, TrendBin, Trender, trends
+from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.names import Names, Written
 from rtanalytics.topics.taste import Shown
 
@@ -204,7 +207,8 @@ def test_a_name_is_what_people_write_with_a_capital_within_a_sentence() -> None:
     for bin in counts.bins:
         counts.said(bin)
         names.learn(counts.rows(bin))
-    like = {key: names.likeness(term) for term, key in enumerate(counts.vocabulary.keys)}
+    keys = counts.vocabulary.keys
+    like = dict(zip(keys, names.likeness(np.arange(len(keys))).tolist(), strict=True))
     assert like["ada example"] > 0.8
     assert like["ada"] > 0.8
     assert like["@ada"] == 1.0
@@ -308,3 +312,72 @@ def test_all_keynotes_of_user2018_are_found(tmp_path: Path) -> None:
     command = [sys.executable, str(judge), str(file), str(truth), "--max-terms", "3"]
     report = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert "recall@10 7/7" in report
+
+
+def test_a_probability_says_what_it_rests_on() -> None:
+    """The parts add up to its log odds, topics are ranked by it, and none that is told is below the least."""
+    seen = [trend for bin in trends(chatter(), bin=WIDTH) for trend in bin.trends]
+    assert seen
+    for trend in seen:
+        assert sum(trend.because.values()) == pytest.approx(
+            math.log(trend.probability / (1 - trend.probability)), abs=1e-6
+        )
+        assert trend.score == pytest.approx(-math.log10(1 - trend.probability))
+        assert trend.probability >= Taste().least
+    for bin in trends(chatter(), bin=WIDTH):
+        assert [t.probability for t in bin.trends] == sorted(
+            (t.probability for t in bin.trends), reverse=True
+        )
+
+
+def test_copies_convince_less_than_words_of_ones_own() -> None:
+    """Twenty who repeat one sentence are less probably a topic than twenty who each say it anew."""
+    belief = Belief()
+    own = belief.because(3.0, 20, 20, 60, 1.0, known=False)
+    copied = belief.because(3.0, 20, 1, 60, 1.0, known=False)
+    assert sum(copied.values()) < sum(own.values()) - 3
+
+
+@pytest.mark.parametrize(("least", "stay"), [(0.0, 0.0), (0.5, 0.6), (1.0, 0.5), (0.5, -0.1)])
+def test_probabilities_that_cannot_be_are_refused(least: float, stay: float) -> None:
+    """The message names both."""
+    with pytest.raises(ValueError, match="stay"):
+        Taste(least=least, stay=stay)
+
+
+def test_a_topic_keeps_its_identity_while_it_lasts() -> None:
+    """By the terms it has in common with itself before, over a pause that is short, and no longer."""
+    topics, bins = Topics(timedelta(hours=1)), [AT + n * WIDTH for n in range(40)]
+    first = topics.follow(bins[0], bins[1], [["@ada", "venv"], ["lunch", "queue"]])
+    again = topics.follow(bins[1], bins[2], [["soup", "lunch", "queue"], ["@ada", "pip"]])
+    assert [i.id for i in again] == [first[1].id, first[0].id]
+    late = bins[2] + timedelta(minutes=59)
+    assert topics.follow(late, late + WIDTH, [["@ada"]])[0].id == first[0].id
+    later = late + WIDTH + timedelta(minutes=61)
+    assert topics.follow(later, later + WIDTH, [["@ada"]])[0].id != first[0].id
+
+
+def test_splits_and_merges_are_told() -> None:
+    """One of two that come out of a topic continues it, and of two that flow together one goes on."""
+    topics, bins = Topics(timedelta(hours=1)), [AT + n * WIDTH for n in range(10)]
+    (one,) = topics.follow(bins[0], bins[1], [["keynote", "@ada", "venv", "pip"]])
+    a, b = topics.follow(bins[1], bins[2], [["keynote", "@ada"], ["venv", "pip"]])
+    assert (a.id, a.split_from, b.split_from) == (one.id, "", one.id)
+    assert b.id != one.id
+    (both,) = topics.follow(bins[2], bins[3], [["keynote", "@ada", "venv", "pip"]])
+    assert (both.id, both.merged) == (one.id, [b.id])
+    (after,) = topics.follow(bins[3], bins[4], [["venv", "pip"]])
+    assert after.merged == []
+
+
+def test_a_topic_that_was_told_stays_longer_than_a_new_one_takes_to_enter() -> None:
+    """Between the two probabilities, only what was told in the bin before is told."""
+    strict = Taste(least=0.9, stay=0.9)
+    lasting = Taste(least=0.9, stay=0.05)
+    names = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, taste=strict)]
+    longer = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, taste=lasting)]
+    assert sum(map(len, longer)) >= sum(map(len, names))
+    before: set[str] = set()
+    for bin in trends(chatter(), bin=WIDTH, taste=lasting):
+        assert all(t.probability >= 0.9 or t.id in before for t in bin.trends)
+        before = {t.id for t in bin.trends}

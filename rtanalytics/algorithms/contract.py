@@ -156,7 +156,7 @@ class Algorithm(ABC):
 ALGORITHMS: dict[str, type[Algorithm]] = {}
 """The registry: name → class."""
 
-DEFAULT = "poisson"
+DEFAULT = "seasonal-poisson"
 """The algorithm that is used unless another is named."""
 
 A = TypeVar("A", bound=type[Algorithm])

@@ -22,8 +22,10 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         As they are commonly written, most telling first.
     label : str
         What to call it.
-    score, expected : float
-        Of the most telling term, by the algorithm.
+    score : float
+        By which topics are ranked: −log₁₀ (1 − ``probability``), or what a topic-level method says.
+    expected : float
+        Count of the most telling term that was to be expected, by the algorithm.
     messages, authors : int
         How many messages of the bin say any of the terms, and how many people wrote them.
     examples : list of str
@@ -36,6 +38,15 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         Messages by source.
     talks : list of str
         Titles of the talks that were on.
+    split_from : str
+        Id of the topic that this one was part of until now, if it was.
+    merged : list of str
+        Ids of topics that are part of this one from now on.
+    probability : float
+        How probable it is that this is a topic that people would recognise; 0 where that is not
+        worked out.
+    because : dict
+        What each thing that was seen adds to the log odds of that.
     """
 
     bin_start: datetime
@@ -52,6 +63,10 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     sources: dict[str, int] = {}
     talks: list[str] = []
+    split_from: str = ""
+    merged: list[str] = []
+    probability: float = 0.0
+    because: dict[str, float] = {}
 
 
 class TrendBin(msgspec.Struct, frozen=True, kw_only=True):

@@ -143,3 +143,25 @@ class Said:
     def places(self, i: int) -> npt.NDArray[np.int32]:
         """Places in ``rows`` of the messages that say the ``i``-th term, ascending."""
         return self._messages[self._starts[i] : self._ends[i]]
+
+    def spread(self, terms: Ints) -> tuple[Ints, Ints]:
+        """The messages of several terms at once.
+
+        Parameters
+        ----------
+        terms : numpy.ndarray of int64, shape (q,)
+            Terms to look for; those that the bin does not say have no messages.
+
+        Returns
+        -------
+        which, places : numpy.ndarray of int64, shape (m,)
+            Of each message, the place in ``terms`` of what it says and its own place in ``rows``;
+            by term, then by message.
+        """
+        if not len(self.terms):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        at = np.minimum(np.searchsorted(self.terms, terms), len(self.terms) - 1)
+        lengths = np.where(self.terms[at] == terms, self._ends[at] - self._starts[at], 0)
+        which = np.repeat(np.arange(len(terms)), lengths)
+        first = np.repeat(self._starts[at] - np.cumsum(lengths) + lengths, lengths)
+        return which, self._messages[first + np.arange(len(which))].astype(np.int64)

@@ -9,6 +9,7 @@ batched, ordered or repeated on the way.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,11 +27,12 @@ from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark
 from rtanalytics.schedule import Schedule
 from rtanalytics.terms import fold
 from rtanalytics.topics.grouping import Group, Scored, examples, grouped, strongest
+from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.names import Names, Written, grown
-from rtanalytics.topics.taste import Shown, Taste
+from rtanalytics.topics.taste import Belief, Shown, Taste
 from rtanalytics.trending import DEFAULT, Algorithm, get
 
-__all__ = ["Settings", "Taste", "Trend", "TrendBin", "Trender", "trends"]
+__all__ = ["Belief", "Settings", "Taste", "Trend", "TrendBin", "Trender", "trends"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class Settings:
     together : float
         Share of the rarer term's messages that must also say the other for two terms to be one
         topic.
+    hold : timedelta
+        How long after it was last told a topic is still the same one when it is told again.
     taste : Taste
         Which of the topics are worth showing.
     """
@@ -82,6 +86,7 @@ class Settings:
     least: float | None = None
     least_count: int = 2
     together: float = 0.4
+    hold: timedelta = timedelta(hours=1)
     taste: Taste = field(default_factory=Taste)
 
     def __post_init__(self) -> None:
@@ -91,7 +96,7 @@ class Settings:
             raise ValueError(f"grace is {self.grace}; a bin cannot close before its end")
         algorithm = get(self.algorithm)
         if isinstance(algorithm, TopicAlgorithm):
-            raise ValueError(
+            raise ValueError(  # noqa: TRY004  (it is an algorithm, but not one for a stream)
                 f"{algorithm.name} tells the topics of a recording, not those of a stream as they come;"
                 " ask trends() or its own topics()"
             )
@@ -144,6 +149,7 @@ class Trender:
         self.counts.mute(settings.mute)
         self._names = Names(self.counts)
         self._shown = Shown()
+        self._topics = Topics(settings.hold)
         self._waiting: dict[int, list[int]] = {}
         self._closed: int | None = None
         self._late = 0
@@ -196,7 +202,7 @@ class Trender:
             self._waiting.setdefault(bin, []).extend(rows[bins == bin].tolist())
 
     def _close(self, watermark: datetime) -> Iterator[TrendBin]:
-        complete = self.counts.bin_of(max(watermark - self._settings.grace, _FIRST)) - 1
+        complete = self.counts.bin_of(max(watermark - self._settings.grace, _EVER)) - 1
         for bin in sorted(b for b in self._waiting if b <= complete):
             rows = self._waiting.pop(bin)
             touched, changed = self.counts.apply(rows)
@@ -235,6 +241,27 @@ class Trender:
         self._recent.append((bin, said))
         return said, counted, evidence, expected
 
+    def _said_by(self, terms: Ints) -> tuple[list[Ints], Ints, Ints]:
+        """Of each term, the rows that say it within the window, and how many people and voices.
+
+        A voice is somebody who says it in words of their own.
+        """
+        which, rows, own = [], [], []
+        for _, past in self._recent:
+            number, places = past.spread(terms)
+            which.append(number)
+            rows.append(past.rows[places])
+            own.append(past.originals[places])
+        of, where, original = np.concatenate(which), np.concatenate(rows), np.concatenate(own)
+        order = np.argsort(of, kind="stable")
+        of, where, original = of[order], where[order], original[order]
+        authors = self.counts.authors(where).astype(np.int64)
+        key = of * (1 + authors.max(initial=0)) + authors
+        people = np.bincount(of[np.unique(key, return_index=True)[1]], minlength=len(terms))
+        first = np.unique(key[original], return_index=True)[1]
+        voices = np.bincount(of[original][first], minlength=len(terms))
+        return np.split(where, np.cumsum(np.bincount(of, minlength=len(terms)))[:-1]), people, voices
+
     def _candidates(self, said: Said, counted: BinCounts, evidence: Floats, least: float) -> list[Scored]:
         """The terms that may trend, the most telling first."""
         settings, taste, names = self._settings, self._settings.taste, self._names
@@ -243,69 +270,59 @@ class Trender:
         good[good] &= ~self._barred(counted.terms[good])
         best = strongest(np.flatnonzero(good), evidence, counted, keys, _CANDIDATES * settings.top)
         terms = counted.terms[best]
-        found = []
-        wide: list[list[Ints]] = [[] for _ in terms]
-        own: list[list[Ints]] = [[] for _ in terms]
-        for _, past in self._recent:
-            at = np.searchsorted(past.terms, terms)
-            for i, place in enumerate(at.tolist()):
-                if place < len(past.terms) and past.terms[place] == terms[i]:
-                    places = past.places(place)
-                    wide[i].append(past.rows[places])
-                    own[i].append(past.rows[places[past.originals[places]]])
+        if not len(terms):
+            return []
+        rows, people, voices = self._said_by(terms)
+        like, tagged = names.likeness(terms), names.tagged(terms)
+        score = (taste.plain + (1 - taste.plain) * like) * evidence[best]
         here = np.searchsorted(said.terms, terms)
-        for i, (term, at) in enumerate(zip(terms.tolist(), best.tolist(), strict=True)):
-            rows = np.concatenate(wide[i])
-            people = len(np.unique(self.counts.authors(rows)))
-            if people < settings.least_count:
-                continue
-            like = names.likeness(term)
-            weight = taste.plain + (1 - taste.plain) * like
-            found.append(
-                Scored(
-                    term=term,
-                    key=keys[term],
-                    at=at,
-                    raw=float(evidence[at]),
-                    score=weight * float(evidence[at]),
-                    messages=said.places(int(here[i])),
-                    rows=rows.tolist(),
-                    people=people,
-                    voices=len(np.unique(self.counts.authors(np.concatenate(own[i])))),
-                    handy=names.tagged(term) > _MOSTLY,
-                    stale=self._shown.often(keys[term], taste),
-                )
+        found = [
+            Scored(
+                term=term,
+                key=keys[term],
+                at=int(best[i]),
+                raw=float(evidence[best[i]]),
+                score=float(score[i]),
+                messages=said.places(int(here[i])),
+                rows=rows[i].tolist(),
+                people=int(people[i]),
+                voices=int(voices[i]),
+                like=float(like[i]),
+                handy=bool(tagged[i] > _MOSTLY),
+                stale=self._shown.often(keys[term], taste),
             )
+            for i, term in enumerate(terms.tolist())
+            if people[i] >= settings.least_count
+        ]
         found.sort(key=lambda s: (-s.score, -s.people, s.key))
         return found
 
     def _handles(self) -> dict[int, list[Scored]]:
         """Handles and tags that enough people say within the window, by the rows that say them."""
-        names, taste, counts = self._names, self._settings.taste, self.counts
-        rows: dict[int, list[Ints]] = {}
-        for _, past in self._recent:
-            for i in np.flatnonzero(names.marked(past.terms)).tolist():
-                rows.setdefault(int(past.terms[i]), []).append(past.rows[past.places(i)])
-        barred = self._barred(np.array(list(rows), np.int64))
+        names, taste, keys = self._names, self._settings.taste, self.counts.vocabulary.keys
+        said = np.unique(np.concatenate([past.terms for _, past in self._recent]))
+        terms = said[names.marked(said)]
+        terms = terms[names.tagged(terms) > _MOSTLY]
+        terms = terms[~self._barred(terms)]
+        if not len(terms):
+            return {}
+        rows, people, _ = self._said_by(terms)
         by_row: dict[int, list[Scored]] = {}
-        for (term, parts), bad in zip(rows.items(), barred.tolist(), strict=True):
-            key = counts.vocabulary.keys[term]
-            if bad or sum(map(len, parts)) < taste.people or self._shown.often(key, taste, known=True):
-                continue
-            where = np.concatenate(parts)
-            people = len(np.unique(counts.authors(where)))
-            if people < taste.people or names.tagged(term) <= _MOSTLY:
+        for i in np.flatnonzero(people >= taste.people).tolist():
+            term = int(terms[i])
+            if self._shown.often(keys[term], taste, known=True):
                 continue
             handle = Scored(
                 term=term,
-                key=key,
+                key=keys[term],
                 at=-1,
                 raw=0.0,
                 score=0.0,
                 messages=_NOWHERE,
-                rows=where.tolist(),
-                people=people,
-                voices=people,
+                rows=rows[i].tolist(),
+                people=int(people[i]),
+                voices=int(people[i]),
+                like=1.0,
                 handy=True,
                 stale=False,
             )
@@ -313,26 +330,38 @@ class Trender:
                 by_row.setdefault(row, []).append(handle)
         return by_row
 
+    def _chosen(self, candidates: list[Scored], least: float, before: datetime) -> list[Group]:
+        """The topics that are told, the most probable first; ``before`` is when the bin began."""
+        settings, taste = self._settings, self._settings.taste
+        handles = self._handles()
+        active = len(np.unique(self.counts.authors(np.concatenate([s.rows for _, s in self._recent]))))
+        groups: list[Group] = []
+        names: set[str] = set()
+        for group in grouped(candidates, settings.together):
+            if group.lead.stale and group.lead.raw < taste.again * least:
+                continue
+            group.name(handles, names, taste)
+            probable = group.judge(least, active, taste)
+            if probable >= taste.least or (
+                probable >= taste.stay and self._topics.told_at(before, group.keys)
+            ):
+                names |= set(group.keys[:_FIRST])
+                groups.append(group)
+        groups.sort(key=lambda group: -group.probability)
+        return groups[: settings.top]
+
     def _tell(self, bin: int) -> TrendBin:
-        settings, counts, taste = self._settings, self.counts, self._settings.taste
+        settings, counts = self._settings, self.counts
         start, end = counts.start_of(bin), counts.start_of(bin + 1)
         said, bin_counts, evidence, expected = self._learn(bin)
         rows = said.rows
         least = self.algorithm.floor if settings.least is None else settings.least
-        handles = self._handles()
-        groups: list[Group] = []
-        names: set[str] = set()
-        for group in grouped(self._candidates(said, bin_counts, evidence, least), settings.together):
-            group.name(handles, names, taste)
-            if group.worth(least, taste):
-                names |= {s.key for s in group.terms[:3]}
-                groups.append(group)
-                if len(groups) == settings.top:
-                    break
+        groups = self._chosen(self._candidates(said, bin_counts, evidence, least), least, start)
         talks = [talk.title for talk in settings.schedule.between(start, end)]
         authors = counts.authors(rows)
         told = []
-        for rank, group in enumerate(groups, 1):
+        identities = self._topics.follow(start, end, [group.keys for group in groups])
+        for rank, (group, identity) in enumerate(zip(groups, identities, strict=True), 1):
             lead = group.lead
             of = group.messages
             texts = [self._names.surface(scored.term) for scored in group.terms]
@@ -343,7 +372,7 @@ class Trender:
                     rank=rank,
                     terms=texts,
                     label=texts[0],
-                    score=lead.score,
+                    score=-math.log10(max(1 - group.probability, _CERTAIN)),
                     expected=float(expected[lead.at]),
                     observed=int(bin_counts.counts[lead.at]),
                     messages=len(of),
@@ -351,10 +380,15 @@ class Trender:
                     examples=[counts.ids[rows[i]] for i in examples(lead.messages, authors)],
                     sources=counts.sources(rows[of]),
                     talks=talks,
+                    id=identity.id,
+                    split_from=identity.split_from,
+                    merged=identity.merged,
+                    probability=group.probability,
+                    because=group.because,
                 )
             )
         if groups:
-            self._shown.add(s.key for group in groups for s in group.terms[:3])
+            self._shown.add(key for group in groups for key in group.keys[:_FIRST])
         late, self._late = self._late, 0
         people = len(np.unique(authors))
         return TrendBin(start=start, end=end, trends=told, messages=len(rows), authors=people, late=late)
@@ -370,8 +404,12 @@ class Trender:
         return barred
 
 
-_FIRST = datetime(1, 1, 2, tzinfo=UTC)
+_EVER = datetime(1, 1, 2, tzinfo=UTC)
 _NOWHERE = np.empty(0, np.int32)
+_CERTAIN = 1e-9
+"""No topic is more probable than all but this."""
+_FIRST = 3
+"""Terms by which people recognise a topic."""
 _MOSTLY = 0.5
 """Share of its uses from which a word that is written as a tag is one."""
 _OWN_SHARE = 0.2

@@ -5,6 +5,7 @@ Two terms belong together if most messages that say the rarer one say the other 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,8 @@ class Scored:
         Rows of the log that say it, the window before the bin included.
     people, voices : int
         How many people wrote those, and how many of them in their own words.
+    like : float
+        How much the term is like a name: 0 to 1.
     handy : bool
         True for a handle or a tag.
     stale : bool
@@ -61,6 +64,7 @@ class Scored:
     rows: list[int]
     people: int
     voices: int
+    like: float
     handy: bool
     stale: bool
 
@@ -72,23 +76,26 @@ class Group:
         self.lead = lead
         self.said = [lead.messages]
         self.shown = [lead]
+        self.probability = 0.0
+        self.because: dict[str, float] = {}
 
-    def worth(self, least: float, taste: Taste) -> bool:
-        """Is it worth showing?"""
+    def judge(self, least: float, active: int, taste: Taste) -> float:
+        """How probable it is that this is a topic; remembers why.
+
+        Parameters
+        ----------
+        least : float
+            Evidence that counts.
+        active : int
+            How many people said anything within the window.
+        """
         lead = self.lead
-        known = any(s.handy and s.people >= taste.people for s in self.terms[:_FIRST])
-        return (
-            (
-                lead.score >= (taste.named if known else taste.strong) * least
-                or max(s.raw for s in self.shown[:_FIRST]) >= taste.bare * least
-            )
-            and (
-                lead.people >= taste.people
-                or (lead.people == taste.people - 1 and lead.score >= taste.few * least)
-            )
-            and lead.voices >= taste.voices
-            and (not lead.stale or lead.raw >= taste.again * least)
+        known = any(s.handy and s.people >= taste.people for s in self.shown[:_FIRST])
+        self.because = taste.belief.because(
+            lead.raw / (least or 1.0), lead.people, lead.voices, active, lead.like, known=known
         )
+        self.probability = 1 / (1 + math.exp(-sum(self.because.values())))
+        return self.probability
 
     def name(self, handles: dict[int, list[Scored]], told: set[str], taste: Taste) -> None:
         """Bring a handle or tag by which people know the topic among the first terms.
@@ -127,6 +134,11 @@ class Group:
     def terms(self) -> list[Scored]:
         """What to show, the most telling first."""
         return self.shown[:_SHOWN]
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of the terms that are shown."""
+        return [s.key for s in self.terms]
 
     @property
     def messages(self) -> Ints:

@@ -63,67 +63,66 @@ class Names:
         self._capital = np.zeros(0, np.bool_)
         self._tag = np.zeros(0, np.bool_)
         self._marked = np.zeros(0, np.bool_)
+        self._handle = np.zeros(0, np.bool_)
         self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
-        self._used, self._inside = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        self._used = np.zeros(0, np.int64)
+        # by term: uses, uses as a tag, uses within a sentence, those with a capital
+        self._uses = np.zeros((4, 0), np.int64)
 
     def learn(self, rows: Ints) -> None:
         """Take in how the messages of these rows are written."""
         vocabulary = self._counts.vocabulary
-        size = len(vocabulary.surfaces)
-        self._used, self._inside = grown(self._used, size), grown(self._inside, size)
+        size, terms = len(vocabulary.surfaces), len(vocabulary)
+        self._used = grown(self._used, size)
         self._capital, self._tag = grown(self._capital, size), grown(self._tag, size)
+        self._marked, self._handle = grown(self._marked, terms), grown(self._handle, terms)
+        if self._uses.shape[1] < terms:
+            wider = np.zeros((4, max(terms, 2 * self._uses.shape[1])), np.int64)
+            wider[:, : self._uses.shape[1]] = self._uses
+            self._uses = wider
         for number in range(self._known, size):
             surface = vocabulary.surfaces[number]
             word = vocabulary.kinds[number] == Kind.WORD
             self._capital[number] = word and any(c.isupper() for c in surface)
             self._tag[number] = surface[:1] == "#" and len(surface) > 1
-        marks = [number for number in range(self._known, size) if vocabulary.surfaces[number][:1] in "@#"]
-        self._marked = grown(self._marked, len(vocabulary))
-        self._marked[vocabulary.term_of[marks]] = True
+            if surface[:1] in "@#":
+                term = vocabulary.term_of[number]
+                self._marked[term] = True
+                self._handle[term] |= vocabulary.keys[term][:1] == "@"
         self._known = size
         used, inside = self._counts.written(rows), self._counts.written(rows, inside=True)
         self._used[: len(used)] += used
-        self._inside[: len(inside)] += inside
+        inside = np.pad(inside, (0, len(used) - len(inside)))
+        said = np.flatnonzero(used)
+        term, tag = vocabulary.term_of[said], self._tag[said]
+        plain = np.where(tag, 0, inside[said])
+        for row, uses in enumerate((used[said], used[said] * tag, plain, plain * self._capital[said])):
+            np.add.at(self._uses[row], term, uses)
 
-    def likeness(self, term: int) -> float:
-        """How much a term is like a name: 0 to 1."""
-        vocabulary = self._counts.vocabulary
-        words = vocabulary.words(term)
-        if words is not None:
-            return (self.likeness(words[0]) + self.likeness(words[-1])) / 2
-        if vocabulary.keys[term][:1] == "@":
-            return 1.0
-        capital = inside = tagged = used = 0
-        for s in vocabulary.surfaces_of(term):
-            if s >= len(self._used):
-                continue
-            used += int(self._used[s])
-            if self._tag[s]:
-                tagged += int(self._used[s])
-            else:
-                inside += int(self._inside[s])
-                if self._capital[s]:
-                    capital += int(self._inside[s])
-        return max(capital / (inside + _DOUBT), tagged / (used + _DOUBT))
+    def likeness(self, terms: Ints) -> npt.NDArray[np.float64]:
+        """How much terms are like names: 0 to 1 each. A phrase is like its first and last word."""
+        ends = np.repeat(terms[:, None], 2, axis=1)
+        for i, term in enumerate(terms.tolist()):
+            if (words := self._counts.vocabulary.words(term)) is not None:
+                ends[i] = words[0], words[-1]
+        used, tagged, inside, capital = self._uses[:, ends]
+        like = np.maximum(capital / (inside + _DOUBT), tagged / (used + _DOUBT))
+        both: npt.NDArray[np.float64] = np.where(self._handle[ends], 1.0, like).mean(axis=1)
+        return both
 
     def marked(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Which of the terms are written with ``@`` or ``#``, at least sometimes."""
         self._marked = grown(self._marked, len(self._counts.vocabulary))
         return self._marked[terms]
 
-    def tagged(self, term: int) -> float:
-        """Share of a term's uses that are ``#tags``; 1 for a handle, 0 for a phrase."""
-        vocabulary = self._counts.vocabulary
-        if vocabulary.words(term) is not None:
-            return 0.0
-        if vocabulary.keys[term][:1] == "@":
-            return 1.0
-        surfaces = [s for s in vocabulary.surfaces_of(term) if s < len(self._used)]
-        used = sum(int(self._used[s]) for s in surfaces)
-        return sum(int(self._used[s]) for s in surfaces if self._tag[s]) / max(used, 1)
+    def tagged(self, terms: Ints) -> npt.NDArray[np.float64]:
+        """Share of the terms' uses that are ``#tags``; 1 for a handle, 0 for a phrase."""
+        used, tags = self._uses[:2, terms]
+        share: npt.NDArray[np.float64] = np.where(self._handle[terms], 1.0, tags / np.maximum(used, 1))
+        return share
 
     def surface(self, term: int) -> str:
         """A term as it is most often written so far."""

@@ -1,0 +1,240 @@
+"""Exports of Slack, Discord and Zulip: people, threads, edits, and what was said in private."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtanalytics.archive import Recording, import_into
+from rtanalytics.event import Author, Event
+from rtanalytics.importers import ImporterError, Options, Rejected, detect, open_events
+from tests.contracts.importer import TALK, Line
+from tests.importers.samples import (
+    discord_export,
+    discord_message,
+    slack_files,
+    slack_message,
+    slack_ts,
+    write_folder,
+    write_zip,
+    zulip_files,
+    zulip_message,
+)
+
+FIRST, SECOND = TALK[0], TALK[1]
+
+
+def events(path: Path, **options: Any) -> list[Event]:
+    """The events of a sound export."""
+    read = list(open_events(path, options=Options(**options)))
+    assert [str(item) for item in read if not isinstance(item, Event)] == []
+    return [item for item in read if isinstance(item, Event)]
+
+
+# --- Slack -------------------------------------------------------------------------------------
+
+
+def slack(folder: Path, *messages: dict[str, Any], **lists: Any) -> Path:
+    """An export with these messages in its one channel."""
+    files = {**slack_files(TALK), "general/2026-05-15.json": list(messages)}
+    return write_zip(
+        folder / "slack.zip", {**files, **{f"{name}.json": value for name, value in lists.items()}}
+    )
+
+
+def test_slack_markup_becomes_what_was_shown(tmp_path: Path) -> None:
+    """People and channels by name, links with their label, entities resolved once."""
+    text = (
+        "<@UBOB>: see <#C024BE91L> and <https://x.example/?a=1&amp;b=2|the slides> &lt;3 "
+        "<!here> <https://x.example/> <@UGONE|zoe> &amp;amp;"
+    )
+    (event,) = events(slack(tmp_path, {**slack_message(FIRST), "text": text}))
+    assert event.text == (
+        "@bob: see #general and the slides (https://x.example/?a=1&b=2) <3 @here https://x.example/ @zoe &amp;"
+    )
+    assert event.mentions == ["bob", "zoe"]
+    assert event.links == ["https://x.example/?a=1&b=2", "https://x.example/"]
+    assert (event.id, event.source) == (f"slack:C024BE91L:{slack_ts(FIRST)}", "slack:#general")
+
+
+def test_slack_threads_edits_and_deletions_are_carried(tmp_path: Path) -> None:
+    """An answer leads to its thread, an edit replaces, a deletion removes; in whatever order they are read."""
+    reply = slack_message(SECOND, thread_ts=slack_ts(FIRST))
+    changed = {**slack_message(FIRST), "text": "at ten", "edited": {"user": "UADA", "ts": slack_ts(TALK[3])}}
+    history = [
+        slack_message(FIRST, thread_ts=slack_ts(FIRST)),
+        reply,
+        {"type": "message", "subtype": "message_changed", "ts": slack_ts(TALK[3]), "message": changed},
+        slack_message(TALK[2]),
+        {
+            "type": "message",
+            "subtype": "message_deleted",
+            "deleted_ts": slack_ts(TALK[2]),
+            "ts": slack_ts(TALK[3]),
+        },
+    ]
+    told = events(slack(tmp_path, *history))
+    root = told[0].id
+    assert (told[0].thread, told[1].thread, told[1].reply_to) == (None, root, root)
+    assert (told[2].id, told[2].edited_at) == (root, TALK[3].at.replace(microsecond=TALK[3].n))
+    for _ in range(2):
+        import_into(tmp_path / "a", open_events(tmp_path / "slack.zip"), edits=True)
+        assert [e.text for e in Recording(tmp_path / "a")] == ["at ten", SECOND.text]
+
+
+def test_private_conversations_of_slack_are_left_out_and_said_so(tmp_path: Path) -> None:
+    """Private channels, groups and direct messages, listed or only named so; all on demand."""
+    files = slack_files(TALK)
+    files |= {
+        "groups.json": [{"id": "G1", "name": "staff"}], "dms.json": [{"id": "D024BE91L"}],
+        "staff/2026-05-15.json": [slack_message(FIRST)], "D024BE91L/2026-05-15.json": [slack_message(FIRST)],
+        "mpdm-ada--bob-1/2026-05-15.json": [slack_message(FIRST)],
+    }  # fmt: skip
+    path = write_zip(tmp_path / "slack.zip", files)
+    read = list(open_events(path))
+    left = [item for item in read if isinstance(item, Rejected)]
+    assert {e.channel for e in read if isinstance(e, Event)} == {"#general"}
+    assert sorted(item.where for item in left) == sorted(
+        f"folder '{name}'" for name in ("staff", "D024BE91L", "mpdm-ada--bob-1")
+    )
+    assert all("--private" in item.reason for item in left)
+    assert len(events(path, private=True)) == len(TALK) + 3
+
+
+def test_who_joined_a_channel_is_told_on_demand(tmp_path: Path) -> None:
+    """Comings and goings are not conversation."""
+    joined = slack_message(FIRST, subtype="channel_join")
+    path = slack(tmp_path, joined, slack_message(SECOND))
+    assert [e.type for e in events(path)] == ["message"]
+    assert [e.type for e in events(path, presence=True)] == ["join", "message"]
+
+
+def test_no_token_and_no_address_of_a_person_is_kept(tmp_path: Path) -> None:
+    """Files are known by their page, people by their names."""
+    shared = {
+        "permalink": "https://x.slack.example/files/1?t=xoxe-1", "url_private": "https://f.example/1?t=xoxe-1",
+        "mimetype": "image/png",
+    }  # fmt: skip
+    (event,) = events(
+        slack(tmp_path, slack_message(FIRST, files=[shared], user_profile={"email": "a@x.example"}))
+    )
+    assert [m.url for m in event.media] == ["https://x.slack.example/files/1"]
+    assert "xoxe" not in repr(event)
+    assert "x.example" not in repr(event.author)
+
+
+def test_names_in_a_zip_lead_nowhere(tmp_path: Path) -> None:
+    """Neither is anything written, nor read from outside; the messages below such names are messages."""
+    secret = tmp_path / "2026-05-15.json"
+    secret.write_text(json.dumps([slack_message(FIRST)]), encoding="utf-8")
+    folder = tmp_path / "in"
+    folder.mkdir()
+    files = slack_files(TALK[:1])
+    files |= {f"{up}/2026-05-15.json": [slack_message(SECOND)] for up in ("../../..", "/etc", "C:\\x")}
+    path = write_zip(folder / "slack.zip", files)
+    before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    read = events(path)
+    assert {e.text for e in read} == {FIRST.text, SECOND.text}
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == before
+
+
+def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
+    """An export may not point at the files of whoever reads it."""
+    outside = write_folder(tmp_path / "outside", {"2026-05-16.json": [slack_message(SECOND)]})
+    inside = write_folder(tmp_path / "slack", slack_files(TALK[:1]))
+    (inside / "linked").symlink_to(outside)
+    (inside / "general" / "2026-05-16.json").symlink_to(outside / "2026-05-16.json")
+    assert [e.text for e in events(inside)] == [FIRST.text]
+
+
+# --- Discord -----------------------------------------------------------------------------------
+
+
+def discord(folder: Path, *messages: Any, kind: str = "GuildTextChat") -> Path:
+    path = folder / "export.json"
+    path.write_text(json.dumps(discord_export(list(messages), kind)), encoding="utf-8")
+    return path
+
+
+def test_a_discord_message_is_taken_with_everything_that_it_carries(tmp_path: Path) -> None:
+    """Its page, what it answers, when it was edited, pictures without the signatures in their addresses."""
+    attached = {"url": "https://cdn.example/1.PNG?ex=1&is=2&hm=3", "fileName": "1.PNG"}
+    author = {"id": "11", "name": "ada", "discriminator": "4242", "nickname": "Ada", "isBot": True}
+    message = discord_message(
+        FIRST, timestampEdited=SECOND.at.isoformat(), reference={"messageId": "99"}, author=author,
+        attachments=[attached], mentions=[{"id": "12", "name": "bob", "discriminator": "0000"}],
+        embeds=[{"url": "https://x.example/embed"}],
+    )  # fmt: skip
+    (event,) = events(discord(tmp_path, message))
+    assert (event.id, event.reply_to, event.edited_at) == (
+        f"discord::{message['id']}", "discord::99", SECOND.at,
+    )  # fmt: skip
+    assert event.author == Author(handle="ada#4242", id="11", name="Ada", bot=True)
+    assert event.url == f"https://discord.com/channels/100/200/{message['id']}"
+    assert [(m.url, m.kind) for m in event.media] == [("https://cdn.example/1.PNG", "image")]
+    assert (event.channel, event.mentions, event.links) == ("#hallway", ["bob"], ["https://x.example/embed"])
+
+
+def test_a_newer_export_edits_what_an_older_one_said(tmp_path: Path) -> None:
+    """The later edit wins, whichever export is imported last."""
+    later = (FIRST.at + timedelta(hours=1)).isoformat()
+    old, new = discord_message(FIRST), discord_message(FIRST, content="at ten", timestampEdited=later)
+    for message, edited in ((old, 0), (new, 1), (old, 0)):
+        report = import_into(tmp_path / "a", open_events(discord(tmp_path, message)), edits=True)
+        assert report.edited == edited
+    assert [e.text for e in Recording(tmp_path / "a")] == ["at ten"]
+
+
+def test_a_private_conversation_of_discord_needs_to_be_asked_for(tmp_path: Path) -> None:
+    """Somebody exported it, but perhaps not to be recorded."""
+    path = discord(tmp_path, discord_message(FIRST), kind="DirectTextChat")
+    with pytest.raises(ImporterError, match="private conversation; --private"):
+        list(open_events(path))
+    assert len(events(path, private=True)) == 1
+
+
+# --- Zulip -------------------------------------------------------------------------------------
+
+
+def zulip(folder: Path, *more: dict[str, Any]) -> Path:
+    files = zulip_files(TALK)
+    files["export/messages-000001.json"]["zerver_message"] += more
+    return write_folder(folder / "zulip", files)
+
+
+def test_zulip_topics_are_threads_and_edits_revisions(tmp_path: Path) -> None:
+    """The first message of a topic is what the others hang on; its host can be named."""
+    told = events(zulip(tmp_path), network="chat.example")
+    assert [e.id for e in told[:2]] == ["zulip:chat.example:500", "zulip:chat.example:501"]
+    assert [e.thread for e in told] == [None] + [told[0].id] * 3
+    assert {(e.channel, e.to) for e in told} == {("#talks", "#talks > keynote")}
+    edited = zulip_message(FIRST, ["ada"], last_edit_time=SECOND.at.timestamp(), content="@**bob** at ten")
+    edited["id"] = 999
+    last = events(zulip(tmp_path, edited))[-1]
+    assert (last.edited_at, last.mentions) == (SECOND.at, ["bob"])
+
+
+def test_private_messages_of_zulip_are_left_out_and_counted(tmp_path: Path) -> None:
+    """Those of private channels and those between people."""
+    hidden = [zulip_message(Line(20 + n, "ada", "psst"), ["ada"], recipient=4 + n) for n in range(2)]
+    path = zulip(tmp_path, *hidden)
+    read = list(open_events(path))
+    (left,) = [item for item in read if isinstance(item, Rejected)]
+    assert left.reason.startswith("2 messages said in private")
+    assert "psst" not in {e.text for e in read if isinstance(e, Event)}
+    assert sum(e.text == "psst" for e in events(path, private=True)) == 2
+
+
+def test_an_export_is_recognised_as_what_it_is(tmp_path: Path) -> None:
+    """Zips and folders of the three look alike from outside."""
+    assert detect(write_zip(tmp_path / "a.zip", slack_files(TALK))) == "slack"
+    assert detect(write_folder(tmp_path / "b", zulip_files(TALK))) == "zulip"
+    assert detect(write_zip(tmp_path / "c.zip", zulip_files(TALK))) == "zulip"
+    empty = write_folder(tmp_path / "d", {"readme.txt": "nothing"})
+    for path in (empty, write_zip(tmp_path / "e.zip", {"readme.txt": "x", "b.txt": "y"})):
+        with pytest.raises(ImporterError, match="format is not known"):
+            detect(path)

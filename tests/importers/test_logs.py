@@ -1,0 +1,247 @@
+"""IRC logs, mail, GitHub's events and CSV: times right, kinds of line told apart, ids that last."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtanalytics.event import Event
+from rtanalytics.importers import ImporterError, Options, Rejected, detect, open_events
+from tests.contracts.importer import TALK
+from tests.importers.samples import github_event, lines_of, mail, write_columns, write_irssi, write_znc
+
+BERLIN = Options(zone="Europe/Berlin", channel="#pycon")
+
+
+def events(path: Path, options: Options = BERLIN, form: str | None = None) -> list[Event]:
+    """The events of a sound file."""
+    read = list(open_events(path, form, options))
+    assert [str(item) for item in read if not isinstance(item, Event)] == []
+    return [item for item in read if isinstance(item, Event)]
+
+
+def at(*parts: int) -> datetime:
+    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
+
+
+LOGS = {
+    "irssi": [
+        "--- Log opened Fri May 15 23:58:00 2026",
+        "23:58 -!- ada [~a@h] has joined #pycon",
+        "23:58 <@ada> hello",
+        "23:59  * bob waves",
+        "--- Day changed Sat May 16 2026",
+        "00:01 -eve:#pycon- a notice",
+        "00:02 -!- ada changed the topic of #pycon to: Day two",
+        "00:02 -!- bob is now known as rob",
+        "00:03 -!- eve [~e@h] has quit [bye]",
+    ],
+    "weechat": [
+        "2026-05-15 23:58:00\t-->\tada (~a@h) has joined #pycon",
+        "2026-05-15 23:58:00\t@ada\thello",
+        "2026-05-15 23:59:00\t *\tbob waves",
+        "2026-05-16 00:01:00\t--\tNotice(eve): a notice",
+        '2026-05-16 00:02:00\t--\tada has changed topic for #pycon from "x" to "Day two"',
+        "2026-05-16 00:02:00\t--\tbob is now known as rob",
+        "2026-05-16 00:03:00\t<--\teve (~e@h) has quit (bye)",
+    ],
+    "hexchat": [
+        "**** BEGIN LOGGING AT Fri May 15 23:58:00 2026",
+        "May 15 23:58:00 *\tada (~a@h) has joined",
+        "May 15 23:58:00 <ada>\thello",
+        "May 15 23:59:00 *\tbob waves",
+        "May 16 00:01:00 -eve-\ta notice",
+        "May 16 00:02:00 *\tada has changed the topic to: Day two",
+        "May 16 00:02:00 *\tbob is now known as rob",
+        "May 16 00:03:00 *\teve has quit (bye)",
+    ],
+    "znc": [
+        "Session Start: Fri May 15 23:58:00 2026",
+        "[23:58:00] *** Joins: ada (~a@h)",
+        "[23:58:00] <@ada> hello",
+        "[23:59:00] * bob waves",
+        "[00:01:00] -eve- a notice",
+        "[00:02:00] *** ada changes topic to 'Day two'",
+        "[00:02:00] *** bob is now known as rob",
+        "[00:03:00] *** Quits: eve (~e@h) (bye)",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", list(LOGS))
+def test_the_same_night_is_the_same_in_every_client(tmp_path: Path, form: str) -> None:
+    """Over midnight: what was said, done, noticed; who came and went is told on demand only."""
+    path = lines_of(tmp_path / "night.log", LOGS[form])
+    assert detect(path) == form
+    told = [(e.created_at, e.type, e.handle, e.text) for e in events(path)]
+    assert told == [
+        (at(2026, 5, 15, 21, 58), "message", "ada", "hello"),
+        (at(2026, 5, 15, 21, 59), "action", "bob", "waves"),
+        (at(2026, 5, 15, 22, 1), "notice", "eve", "a notice"),
+        (at(2026, 5, 15, 22, 2), "topic", "ada", "Day two"),
+    ]
+    both = events(path, Options(zone="Europe/Berlin", channel="#pycon", presence=True))
+    assert [(e.type, e.handle) for e in both if e.text is None] == [
+        ("join", "ada"),
+        ("nick", "bob"),
+        ("quit", "eve"),
+    ]
+
+
+def test_a_log_without_a_zone_a_day_or_a_channel_says_what_to_give(tmp_path: Path) -> None:
+    """One line each, with the option that helps; a zone that is none is told too."""
+    path = write_znc(tmp_path, TALK)
+    with pytest.raises(ImporterError, match=r"line 1: its times have no zone; .*--zone"):
+        events(path, Options(channel="#pycon"))
+    with pytest.raises(ImporterError, match=r"--channel"):
+        events(path, Options(zone="UTC"))
+    nameless = path.rename(tmp_path / "today.log")
+    with pytest.raises(ImporterError, match=r"no dates; .*--day"):
+        events(nameless)
+    assert len(events(nameless, Options(zone="UTC", channel="#pycon", day=date(2026, 5, 15)))) == len(TALK)
+    with pytest.raises(ImporterError, match="'Mars/Base' is no time zone"):
+        events(nameless, Options(zone="Mars/Base", channel="#pycon"))
+
+
+def test_the_hour_that_a_night_has_twice_is_read_in_its_order(tmp_path: Path) -> None:
+    """When the clock went back, time did not; and in spring an hour is missing."""
+    said = ["02:30", "02:59", "02:10", "02:40", "03:01"]
+    path = lines_of(tmp_path / "2026-10-25.log", [f"[{time}:00] <ada> {n}" for n, time in enumerate(said)])
+    assert [(e.created_at.hour, e.created_at.minute) for e in events(path)] == [
+        (0, 30), (0, 59), (1, 10), (1, 40), (2, 1),
+    ]  # fmt: skip
+    path = lines_of(tmp_path / "2026-03-29.log", ["[01:59:00] <ada> a", "[03:00:00] <ada> b"])
+    assert [e.created_at for e in events(path)] == [at(2026, 3, 29, 0, 59), at(2026, 3, 29, 1, 0)]
+
+
+def test_formatting_and_old_encodings_become_text(tmp_path: Path) -> None:
+    """Colours and bold are gone; what is not UTF-8 is what it was before there was UTF-8."""
+    path = tmp_path / "2026-05-15.log"
+    path.write_bytes(b"[09:30:00] <ada> \x02bold\x02 \x0304,12red\x03 caf\xe9\n")
+    assert [e.text for e in events(path)] == ["bold red café"]
+
+
+def test_the_network_and_the_channel_are_part_of_the_id(tmp_path: Path) -> None:
+    """So that two channels never meet; who is addressed is mentioned."""
+    path = write_irssi(tmp_path, TALK[:1])
+    lines_of(
+        path,
+        [*path.read_text(encoding="utf-8").splitlines(), "11:40 <bob> ada: thanks", "11:41 <bob> Note: no"],
+    )
+    told = events(path, Options(zone="Europe/Berlin", network="libera"))
+    assert {e.id.rpartition(":")[0] for e in told} == {"irc:libera/#pycon"}
+    assert {e.channel for e in told} == {"#pycon"}
+    assert [e.mentions for e in told] == [[], ["ada"], []]
+    assert {e.ingest.id_kind for e in told if e.ingest} == {"derived"}
+
+
+def test_minutes_of_the_w3c_bot_are_read(tmp_path: Path) -> None:
+    """Its pages tell UTC, and repeat the id of a second."""
+    page = [
+        "<html><head><title>IRC log of css on 2026-05-15</title></head><body>",
+        '<dt id="T09-30-01">09:30:01 [RRSAgent]</dt>', "<dd>RRSAgent has joined #css</dd>",
+        '<dt id="T09-30-02">09:30:02 [ada]</dt><dd>a &lt; b, see <a href="https://x.example/">https://x.example/</a></dd>',
+        '<dt id="T09-30-02">09:30:02 [bob]</dt>', "<dd>yes</dd>",
+    ]  # fmt: skip
+    told = events(lines_of(tmp_path / "15-css-irc.html", page), Options())
+    assert [(e.id, e.handle, e.text) for e in told] == [
+        ("irc::css/20260515#T09-30-02", "ada", "a < b, see https://x.example/"),
+        ("irc::css/20260515#T09-30-02.2", "bob", "yes"),
+    ]
+    assert told[0].created_at == at(2026, 5, 15, 9, 30, 2)
+
+
+def test_mail_answers_and_threads_lead_to_one_another(tmp_path: Path) -> None:
+    """By Message-ID; subjects are decoded, addresses are not kept, zones are counted."""
+    first, second = TALK[:2]
+    answer = mail(
+        second, **{"In-Reply-To": "<0@lists.example>", "References": "<root@x> <0@lists.example>",
+                   "Subject": "=?utf-8?q?Re=3A_caf=C3=A9?=", "Date": "Fri, 15 May 2026 11:31:00 +0200",
+                   "From": "bob at x.example (Bob B.)"},
+    )  # fmt: skip
+    path = lines_of(tmp_path / "list.mbox", [*mail(first), *answer])
+    told = events(path)
+    assert [e.id for e in told] == ["mail::0@lists.example", "mail::1@lists.example"]
+    assert (told[1].reply_to, told[1].thread, told[1].title) == (told[0].id, "mail::root@x", "Re: café")
+    assert (told[1].created_at, told[1].handle, told[1].type) == (second.at, "Bob B.", "reply")
+    assert "x.example" not in repr([e.author for e in told])
+
+
+def test_mail_without_plain_text_is_what_its_html_shows(tmp_path: Path) -> None:
+    """Scripts and styles are not shown; attachments are not text."""
+    body = mail(TALK[0], **{"Content-Type": "text/html; charset=latin-1"})
+    body[-2] = "<style>x{}</style><p>caf&eacute; <b>now</b></p><script>alert(1)</script>"
+    path = lines_of(tmp_path / "list.mbox", body)
+    assert [e.text for e in events(path)] == ["café now"]
+
+
+def test_github_events_of_all_times_are_read(tmp_path: Path) -> None:
+    """With commits, without them as since 2025, and without numbers as before 2015; no addresses of people."""
+    push = {
+        "ref": "refs/heads/main",
+        "head": "a" * 40,
+        "commits": [{"message": "Fix it", "author": {"email": "a@x.example"}}],
+    }
+    told = [
+        github_event(TALK[0], type="PushEvent", payload=push),
+        github_event(TALK[1], type="PushEvent", payload={"ref": "refs/heads/main", "head": "b" * 40}),
+        {
+            "type": "WatchEvent", "actor": "ada", "created_at": "2012/03/10 22:14:39 -0800", "payload": {},
+            "repository": {"owner": "python", "name": "cpython"}, "url": "https://github.com/python/cpython",
+        },
+        github_event(TALK[3], type="SponsorEvent", payload={}),
+    ]  # fmt: skip
+    path = lines_of(tmp_path / "hour.json", map(json.dumps, told))
+    new, trimmed, old, odd = events(path)
+    assert (new.id, new.type, new.text) == ("github::52000000000", "commit", "Fix it")
+    assert new.url == f"https://github.com/python/cpython/commit/{'a' * 40}"
+    assert (trimmed.title, trimmed.text) == ("pushed to main", "")
+    assert (old.created_at, old.type, old.channel) == (at(2012, 3, 11, 6, 14, 39), "star", "python/cpython")
+    assert old.ingest is not None
+    assert old.ingest.id_kind == "derived"
+    assert odd.type == "x:SponsorEvent"
+    assert "x.example" not in repr(new)
+
+
+def test_only_what_is_wanted_of_the_world_is_kept(tmp_path: Path) -> None:
+    """By channel or repository, whatever its case."""
+    other = {"id": 9, "name": "elsewhere/thing"}
+    path = lines_of(
+        tmp_path / "hour.json", map(json.dumps, (github_event(TALK[0]), github_event(TALK[1], repo=other)))
+    )
+    assert [e.channel for e in events(path, Options(keep=("Python/*",)))] == ["python/cpython"]
+
+
+MAPPING = {"created_at": "When", "author": "Who", "text": "Said"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": {**MAPPING, "mood": "Mood"}}, "'mood' is no field of an event; known are created_at"),
+        ({"columns": {"text": "Said"}}, "which column is created_at"),
+        (
+            {"columns": {**MAPPING, "id": "Nr"}, "source": "slack"},
+            "no column 'Nr'; its columns are When, Who, Said",
+        ),
+        ({"columns": MAPPING}, "of which source is it"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    """Which field or column, and what there is."""
+    with pytest.raises(ImporterError, match=message):
+        list(open_events(write_columns(tmp_path, TALK), None, Options(**options)))
+
+
+def test_times_of_a_mapped_table_need_a_zone_or_have_one(tmp_path: Path) -> None:
+    """A row whose time has no zone is told, not guessed; seconds since 1970 need none."""
+    path = lines_of(tmp_path / "t.csv", ["t,x", "2026-05-15T09:30:00,a", "1778837400,b", "1778837400000,c"])
+    options = Options(columns={"created_at": "t", "text": "x"}, source="slack")
+    bad, *good = open_events(path, None, options)
+    assert isinstance(bad, Rejected)
+    assert "--zone" in bad.reason
+    assert [e.created_at for e in good if isinstance(e, Event)] == [at(2026, 5, 15, 9, 30)] * 2

@@ -1,0 +1,267 @@
+"""Tweets of three kinds of file: what they say beyond their text, and that they are the same tweets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtanalytics.archive import Recording, import_into
+from rtanalytics.event import Author, Event, Media
+from rtanalytics.importers import Options, Rejected, open_events
+from tests.contracts.importer import T0, TALK, Line
+from tests.importers.samples import (
+    FIRST_TWEET,
+    account,
+    archived,
+    classic_tweet,
+    lines_of,
+    modern_tweet,
+    write_folder,
+    write_tweets_js,
+    write_twitter,
+    write_zip,
+)
+
+ID = f"twitter::{FIRST_TWEET}"
+LINE = TALK[0]
+
+
+def read(folder: Path, *objects: Any, name: str = "tweets.jsonl") -> list[Event | ValueError]:
+    """What becomes of these objects, one a line."""
+    return list(open_events(lines_of(folder / name, map(json.dumps, objects)), "twitter"))
+
+
+def one(folder: Path, *objects: Any) -> Event:
+    """The only event of these objects."""
+    (event,) = read(folder, *objects)
+    assert isinstance(event, Event), event
+    return event
+
+
+def test_a_classic_tweet_is_taken_with_everything_that_it_carries(tmp_path: Path) -> None:
+    """Expanded links, tags, mentions, pictures, language, what it answers, and its own page."""
+    entities = {
+        "hashtags": [{"text": "PyCon"}],
+        "urls": [{"url": "https://t.co/1", "expanded_url": "https://x.example/a?b=1&c=2"}],
+        "user_mentions": [{"screen_name": "bob"}],
+    }
+    picture = {
+        "media_url_https": "https://pbs.example/1.jpg", "type": "photo", "ext_alt_text": "a slide",
+        "sizes": {"large": {"w": 640, "h": 480}},
+    }  # fmt: skip
+    tweet = classic_tweet(
+        LINE, entities=entities, extended_entities={"media": [picture]}, in_reply_to_status_id_str="12",
+        in_reply_to_screen_name="bob", lang="iw",
+    )  # fmt: skip
+    event = one(tmp_path, tweet)
+    assert (event.id, event.type, event.reply_to, event.to) == (ID, "reply", "twitter::12", "bob")
+    assert (event.tags, event.mentions, event.links) == (["PyCon"], ["bob"], ["https://x.example/a?b=1&c=2"])
+    assert event.media == [
+        Media(url="https://pbs.example/1.jpg", alt="a slide", width=640, height=480, kind="image")
+    ]
+    assert event.author == Author(handle="ada", id="7", name="Ada", url="https://twitter.com/ada")
+    assert (event.lang, event.url) == ("he", f"https://twitter.com/ada/status/{FIRST_TWEET}")
+
+
+def test_a_long_tweet_of_the_stream_is_whole(tmp_path: Path) -> None:
+    """Where the text is cut, the extended one and its entities count."""
+    tweet = classic_tweet(LINE, text="the beginning…", truncated=True)
+    del tweet["full_text"]
+    tweet["extended_tweet"] = {
+        "full_text": "the beginning and the end",
+        "entities": {"hashtags": [{"text": "end"}], "urls": [], "user_mentions": []},
+    }
+    event = one(tmp_path, tweet)
+    assert (event.text, event.tags) == ("the beginning and the end", ["end"])
+
+
+@pytest.mark.parametrize("modern", [False, True])
+def test_a_retweet_has_the_whole_text_and_leads_to_the_original(tmp_path: Path, *, modern: bool) -> None:
+    """A retweet's own text is cut off; the original's is not."""
+    original, cut = Line(0, "bob", "tea & cake " * 30), "RT @bob: tea &amp; ca…"
+    if modern:
+        inner = modern_tweet(original, author={"id": "9", "username": "bob"})
+        tweet = modern_tweet(
+            Line(1, "ada", ""), author={"id": "7", "username": "ada"},
+            referenced_tweets=[{"type": "retweeted", **inner}],
+        )  # fmt: skip
+        event = one(tmp_path, {**tweet, "text": cut})
+    else:
+        tweet = classic_tweet(Line(1, "ada", ""), retweeted_status=classic_tweet(original))
+        event = one(tmp_path, {**tweet, "full_text": cut})
+    assert (event.type, event.repost_of, event.handle) == ("repost", ID, "ada")
+    assert event.text == f"RT @bob: {original.text}"
+
+
+def test_a_quote_keeps_its_own_words_and_the_address_of_the_other(tmp_path: Path) -> None:
+    """It is no repost: reports count what it says."""
+    link = {"expanded": "https://twitter.com/bob/status/1"}
+    event = one(tmp_path, classic_tweet(LINE, quoted_status_id_str="1", quoted_status_permalink=link))
+    assert (event.type, event.repost_of, event.links) == ("quote", None, ["https://twitter.com/bob/status/1"])
+
+
+def test_entities_are_resolved_once(tmp_path: Path) -> None:
+    """Of what somebody wrote as an entity, the entity is left."""
+    assert one(tmp_path, classic_tweet(Line(0, "ada", "&lt; is < & é"))).text == "&lt; is < & é"
+
+
+def test_a_page_is_told_tweet_by_tweet_with_its_people_and_pictures(tmp_path: Path) -> None:
+    """What a page includes once is put to each tweet that refers to it."""
+    urls = [
+        {"url": "https://t.co/1", "expanded_url": "https://x.example/1"},
+        {"url": "https://t.co/2", "expanded_url": "https://twitter.com/p/photo/1", "media_key": "3_1"},
+    ]
+    tweet = modern_tweet(
+        LINE, author_id="7", conversation_id="55", attachments={"media_keys": ["3_1"]},
+        referenced_tweets=[{"type": "replied_to", "id": "54"}],
+        entities={"urls": urls, "hashtags": [{"tag": "PyCon"}], "mentions": [{"username": "bob"}]},
+        note_tweet={"text": "all of it", "entities": {"urls": urls}},
+    )  # fmt: skip
+    includes = {
+        "users": [{"id": "7", "username": "ada", "name": "Ada"}],
+        "media": [{"media_key": "3_1", "type": "photo", "url": "https://pbs.example/1.jpg"}],
+    }
+    event = one(tmp_path, {"data": [tweet], "includes": includes, "meta": {"result_count": 1}})
+    assert (event.type, event.reply_to, event.thread) == ("reply", "twitter::54", "twitter::55")
+    assert (event.handle, event.text, event.links) == ("ada", "all of it", ["https://x.example/1"])
+    assert [m.url for m in event.media] == ["https://pbs.example/1.jpg"]
+
+
+def test_an_edited_tweet_is_a_revision_of_the_first(tmp_path: Path) -> None:
+    """It has the first version's id, and replaces its text wherever that is known."""
+    later = Line(5, "ada", "the keynote starts now")
+    history = [str(FIRST_TWEET), str(FIRST_TWEET + 5)]
+    edited = {**modern_tweet(later), "edit_history_tweet_ids": history}
+    event = one(tmp_path, edited)
+    assert (event.id, event.edited_at) == (ID, later.at)
+    for objects, counts in (
+        ([modern_tweet(LINE)], (1, 0)),
+        ([edited], (0, 1)),
+        ([modern_tweet(LINE)], (0, 0)),
+    ):
+        report = import_into(tmp_path / "a", read(tmp_path, *objects), edits=True)
+        assert (report.new, report.edited) == counts
+    assert [e.text for e in Recording(tmp_path / "a")] == ["the keynote starts now"]
+
+
+@pytest.mark.parametrize(
+    "notice",
+    [
+        {
+            "delete": {
+                "status": {"id": FIRST_TWEET, "id_str": str(FIRST_TWEET)},
+                "timestamp_ms": "1799999999000",
+            }
+        },
+        {"id": str(FIRST_TWEET), "action": "delete", "created_at": "TIME", "reason": "deactivated"},
+    ],
+)
+def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> None:
+    """By the stream's notice and by a compliance job; also if the tweet is read again."""
+    from rtanalytics.importers.twitter import snowflake_time
+
+    if "created_at" in notice:
+        at = snowflake_time(str(FIRST_TWEET))
+        assert at is not None
+        notice = {**notice, "created_at": at.isoformat()}
+    for objects in ([classic_tweet(LINE), classic_tweet(TALK[1])], [notice], [classic_tweet(LINE)]):
+        import_into(tmp_path / "a", read(tmp_path, *objects), edits=True)
+    assert [e.text for e in Recording(tmp_path / "a")] == [TALK[1].text]
+
+
+@pytest.mark.parametrize(
+    ("told", "reason"),
+    [
+        ({"id": "1482680858", "action": "delete", "created_at": "2013-06-04T16:25:04Z"}, "number of a user"),
+        ({"data": [{"start": "x", "end": "y", "tweet_count": 3}], "meta": {}}, "counts of tweets"),
+        ({"errors": [{"title": "Disconnect", "detail": "forced"}]}, "error of the API.*forced"),
+        ({"limit": {"track": 12}}, "it has no text"),
+        ({"id": 1.99e18, "text": "x", "created_at": "2026-05-15T09:30:00Z"}, r"id 1\.99e\+18 is no number"),
+        ({"id_str": "1", "text": "x"}, "it has no time"),
+        ({"id_str": "1", "text": "x", "created_at": "Fri Xyz 15 09:30:00 +0000 2026"}, "is no time"),
+        ({"id_str": "1", "text": "x", "created_at": "0001-01-01T00:00:00Z"}, "cannot be"),
+        ({"id_str": "1", "text": "x", "created_at": "9999-01-01T00:00:00Z"}, "cannot be"),
+        (
+            {"id_str": "1", "text": "x", "created_at": "2026-05-15T09:30:00Z", "user": "ada"},
+            "not as it should be",
+        ),
+        ([1, 2], r"is no tweet"),
+    ],
+)
+def test_what_is_no_tweet_is_told(tmp_path: Path, told: Any, reason: str) -> None:
+    """Notices, counts, slips and oddities each with a reason and the line; the tweet beside it is read."""
+    good, bad = read(tmp_path, classic_tweet(LINE), told)
+    assert isinstance(good, Event)
+    assert isinstance(bad, Rejected)
+    assert bad.where == "line 2"
+    with pytest.raises(Rejected, match=reason):
+        raise bad
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("shape", ["list", "page", "one"])
+def test_a_document_is_read_as_its_lines_are(tmp_path: Path, shape: str, indent: int | None) -> None:
+    """A list, a page of a search, a single tweet; on one line or on many."""
+    tweets = [classic_tweet(line) for line in (TALK[:1] if shape == "one" else TALK)]
+    content = {"list": tweets, "page": {"statuses": tweets, "search_metadata": {}}, "one": tweets[0]}[shape]
+    (tmp_path / "page.json").write_text(json.dumps(content, indent=indent), encoding="utf-8")
+    assert list(open_events(tmp_path / "page.json")) == read(tmp_path, *tweets)
+
+
+def test_text_of_other_systems_is_read(tmp_path: Path) -> None:
+    """With a byte order mark, in UTF-16, and with a half emoji, which old exports have."""
+    path = write_twitter(tmp_path, TALK)
+    text, expected = path.read_text(encoding="utf-8"), list(open_events(path))
+    for encoding in ("utf-8-sig",):
+        path.write_text(text, encoding=encoding)
+        assert list(open_events(path)) == expected
+    path.write_text(json.dumps([classic_tweet(line) for line in TALK]), encoding="utf-16")
+    assert list(open_events(path, "twitter")) == expected
+    path.write_text(text.replace("lunch?", r"lunch \ud83d"), encoding="utf-8")
+    last = list(open_events(path))[-1]
+    assert isinstance(last, Event)
+    assert last.text == "lunch \ufffd"
+
+
+def test_an_archive_knows_whose_it_is_and_what_was_deleted(tmp_path: Path) -> None:
+    """From ``account.js`` in the zip, in the folder, or beside the file; and the ids are those of the API."""
+    gone = {
+        "tweet": {**archived(TALK[1])["tweet"], "deleted_at": f"{T0:%a} {T0:%b} {T0:%d} 12:00:00 +0000 2026"}
+    }
+    files = {
+        "data/account.js": account("ada"),
+        "data/tweets.js": f"window.YTD.tweets.part0 = {json.dumps([archived(line) for line in TALK[:2]])}",
+        "data/tweets-part1.js": f"window.YTD.tweets.part1 = {json.dumps([archived(line) for line in TALK[2:]])}",
+        "data/deleted-tweets.js": f"window.YTD.deleted_tweets.part0 = {json.dumps([gone])}",
+        "data/direct-messages.js": "window.YTD.direct_messages.part0 = [ { } ]",
+        "Your archive.html": "<html>",
+    }
+    places = [write_zip(tmp_path / "archive.zip", files), write_folder(tmp_path / "archive", files)]
+    for place in places:
+        events = [e for e in open_events(place) if isinstance(e, Event)]
+        assert {e.handle for e in events if e.op == "create"} == {"ada"}
+        assert {e.id for e in events} == {f"twitter::{FIRST_TWEET + line.n}" for line in TALK}
+        target = tmp_path / f"of {place.name}"
+        import_into(target, open_events(place), edits=True)
+        assert sorted(e.text or "" for e in Recording(target)) == sorted(s.text for s in (TALK[0], *TALK[2:]))
+    alone = list(open_events(tmp_path / "archive" / "data" / "tweets.js"))
+    assert [e.handle for e in alone if isinstance(e, Event)] == ["ada", "ada"]
+
+
+def test_a_retweet_in_an_archive_is_a_repost(tmp_path: Path) -> None:
+    """An archive has nothing but its text to tell."""
+    (event,) = open_events(write_tweets_js(tmp_path, [Line(0, "ada", "RT @bob: so true")]))
+    assert isinstance(event, Event)
+    assert event.type == "repost"
+
+
+def test_nothing_in_an_archive_is_run(tmp_path: Path) -> None:
+    """What stands behind the assignment is data, or is told as none."""
+    path = tmp_path / "tweets.js"
+    path.write_text("window.YTD.tweets.part0 = [ alert(1), {} ]; fetch('http://x')", encoding="utf-8")
+    read = list(open_events(path, options=Options()))
+    assert read
+    assert all(isinstance(item, Rejected) for item in read)

@@ -75,10 +75,10 @@ def demo(
         counter = Worker(count_run, server.url, name, str(source))
         for worker in (recorder, counter, player):
             worker.start()
-        followed, told = _watch(stream.follow("start"), counter, len(recording), sys.stdout.isatty())
+        workers = (player, recorder, counter)
+        followed, told = _watch(stream.follow("start"), workers, len(recording), sys.stdout.isatty())
         played, recorded = player.result(), recorder.result()
-        told += counter.poll()
-        counter.result()
+        counter.result()  # it may still be behind, so its last bins come only now
         told += counter.poll()
     _account(recording, archive, _Sums(played, recorded, followed), told)
 
@@ -124,7 +124,9 @@ def demo_settings(recording: Recording) -> dict[str, Any]:
     return trend_settings(recording, None, "30min", 10)
 
 
-def _watch(feed: Any, counter: Worker, total: int, on_terminal: bool) -> tuple[set[str], list[TrendBin]]:
+def _watch(
+    feed: Any, workers: tuple[Worker, ...], total: int, on_terminal: bool
+) -> tuple[set[str], list[TrendBin]]:
     """Follow until the run ends, showing it; the ids that came, and the bins told meanwhile."""
     from rich.live import Live
 
@@ -145,7 +147,8 @@ def _watch(feed: Any, counter: Worker, total: int, on_terminal: bool) -> tuple[s
                         raise Failed(f"event {item.event.id} was shown twice")
                     ids.add(item.event.id)
                     lines.append(event_line(item.event, width=max(60, out.width - 2)))
-            told += counter.poll()
+            for worker in workers:
+                told += worker.poll()  # only the counter sends any; if one of them fails, so do we
             if on_terminal:
                 live.update(_screen(lines, told, came, total))
             elif lines and time.monotonic() - shown > 1.5:

@@ -66,10 +66,14 @@ def play_run(
 class Worker:
     """A spawned process that runs a function and tells its result, or why it has none.
 
+    What it sends meanwhile is kept, in order, until :meth:`poll` hands it over: also what comes
+    while :meth:`result` waits for the end.
+
     Parameters
     ----------
     work : callable
-        A function of a module. Its first argument is a function that sends news to us.
+        A function of a module. Its first argument is a function that sends news to us; whoever
+        gives a function that sends any has to ask for them, or a full pipe holds it up.
     *args
         Its further arguments.
     """
@@ -79,6 +83,8 @@ class Worker:
         self._ours, theirs = context.Pipe(duplex=False)
         self._process = context.Process(target=_told, args=(theirs, work, args), daemon=True)
         self._theirs = theirs
+        self._news: list[Any] = []
+        self._end: tuple[str, Any] | None = None
 
     def start(self) -> None:
         """Start it."""
@@ -86,18 +92,19 @@ class Worker:
         self._theirs.close()
 
     def poll(self) -> list[Any]:
-        """What it has sent so far without ending."""
-        sent = []
-        while self._ours.poll():
-            try:
-                kind, value = self._ours.recv()
-            except EOFError:
-                break
-            if kind != "news":
-                self._end = (kind, value)
-                break
-            sent.append(value)
-        return sent
+        """What it has sent since this was last asked, without waiting; in the order of sending.
+
+        Raises
+        ------
+        Failed
+            If it has ended without its result: waiting for more of it would last for ever.
+        """
+        while self._end is None and self._ours.poll():
+            self._receive()
+        if self._end is not None and self._end[0] == "failed":
+            self.result()
+        news, self._news = self._news, []
+        return news
 
     def result(self) -> Any:
         """Wait for its end.
@@ -107,20 +114,26 @@ class Worker:
         Failed
             With what went wrong in it.
         """
-        end = getattr(self, "_end", None)
-        while end is None:
-            try:
-                kind, value = self._ours.recv()
-            except EOFError:
-                self._process.join()
-                raise Failed(
-                    f"a process ended with status {self._process.exitcode} and told no result"
-                ) from None
-            end = None if kind == "news" else (kind, value)
+        while self._end is None:
+            self._receive()
         self._process.join()
-        if end[0] == "failed":
-            raise Failed(str(end[1]))
-        return end[1]
+        kind, value = self._end
+        if kind == "failed":
+            raise Failed(str(value))
+        return value
+
+    def _receive(self) -> None:
+        """Wait for one thing that it sends, and keep it where it belongs."""
+        try:
+            kind, value = self._ours.recv()
+        except EOFError:
+            self._process.join()
+            status = self._process.exitcode
+            kind, value = "failed", f"a process ended with status {status} and told no result"
+        if kind == "news":
+            self._news.append(value)
+        else:
+            self._end = (kind, value)
 
 
 def _told(pipe: Any, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
@@ -135,8 +148,8 @@ def _told(pipe: Any, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
     pipe.send(result)
 
 
-def record_run(tell: Callable[[Any], None], url: str, name: str, folder: str) -> int:
+def record_run(_tell: Callable[[Any], None], url: str, name: str, folder: str) -> int:
     """The work of a recorder's process: how many events it committed."""
     from rtanalytics.ingest.recorder import record
 
-    return record(open_stream(name, url), folder, progress=tell).events
+    return record(open_stream(name, url), folder).events

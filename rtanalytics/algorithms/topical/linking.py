@@ -59,9 +59,9 @@ def average_link(similarity: Floats, least: float) -> list[list[int]]:
     counts = np.ones(size)
     members = [[i] for i in range(size)]
     upper = np.triu(np.ones((size, size), np.bool_), 1)
-    means = np.where(upper, sums, -1.0)
+    means = np.where(upper, np.round(sums, 12), -1.0)
     while size > 1:
-        place = int(np.argmax(np.round(means, 12)))
+        place = int(np.argmax(means))
         i, j = divmod(place, size)
         if means[i, j] < least:
             break
@@ -72,7 +72,8 @@ def average_link(similarity: Floats, least: float) -> list[list[int]]:
         counts[j] = 0.0
         means[j, :] = means[:, j] = -1.0
         alive = counts > 0
-        mean = np.where(alive, sums[i] / np.maximum(counts * counts[i], 1.0), -1.0)
+        # means of the same numbers, added up in another order, shall be equal
+        mean = np.where(alive, np.round(sums[i] / np.maximum(counts * counts[i], 1.0), 12), -1.0)
         means[i, i + 1 :] = mean[i + 1 :]
         means[:i, i] = mean[:i]
     return [sorted(m) for m, n in zip(members, counts, strict=True) if n > 0]

@@ -69,7 +69,8 @@ class CountMin:
 
     def _places(self, keys: Hashes) -> npt.NDArray[np.int64]:
         mixed = keys[None, :] * self._odd[:, None] + self._more[:, None]
-        return (mixed >> self._shift).astype(np.int64)
+        places: npt.NDArray[np.int64] = (mixed >> self._shift).astype(np.int64)
+        return places
 
     def add(self, keys: Sequence[str], counts: npt.ArrayLike) -> None:
         """Add counts, none negative, to keys."""

@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 _DAY = 86400.0
+_GREATEST = 1e100
 
 
 class SeriesError(ValueError):
@@ -79,7 +80,7 @@ class Detector(ABC):
         time : datetime
             Aware; not before the one before.
         value : float
-            Finite.
+            At most 1e100, or −1e100: squares of it must be numbers.
 
         Returns
         -------
@@ -155,38 +156,58 @@ class Ewma(_Deviation):
 
 
 class Peaks(Detector):
-    """Peaks over threshold, without the season, and only records of a day.
+    """Peaks over threshold of what is high and stays high, told once a day for each power of ten.
 
     1. The value is put on a scale on which counts vary alike at every level: y = √(x + ⅜)
-       (Anscombe), or log(1 + x).
-    2. The season goes: r = y − m, where m is the moving mean of y at this time of day. What it
-       learns is cut off at the threshold u, so that a peak does not become the next day's season.
-    3. The tail: u is a high quantile of all r before; those above it follow a generalised Pareto
+       (Anscombe 1948), or log(1 + x).
+    2. The season goes: r = y − m, where m is the moving mean of y at this time of day.
+    3. What stays high counts with what is high: c = r + ``weight`` · r̄, where r̄ is the moving mean
+       of r that forgets half within ``sustained``. It answers to a burst that has begun sharply and
+       goes on, less to a single high value, and less to a drift (a matched filter, Turin 1960).
+    4. The tail: u is a high quantile of all c before; those above it follow a generalised Pareto
        distribution (Pickands 1975; on streams: Siffer et al. 2017, "Anomaly Detection in Streams
-       with Extreme Value Theory"), here by the method of moments. s = −log₁₀ P(R > r).
-    4. s is told only if no higher one came within ``memory``; otherwise 0. A burst rings once as
-       long as it grows, and not again in its aftermath.
+       with Extreme Value Theory"), here by the method of moments. With N values before, n of them
+       above u: P(C > c) = n/N · (1 + ξ(c − u)/σ)^(−1/ξ), and d = ⌊−log₁₀ P(C > c)⌋.
+    5. d is told only if no d as high was told within ``hold``; otherwise 0. A burst rings once, and
+       again only when it has become ten times rarer; its aftermath is silent.
 
-    Score: s / (1 + s). So 0.75 means one value in a thousand, 0.8 one in ten thousand.
+    What the season learns is cut off at u / (1 + ``weight``), which is where a steady excess
+    reaches the tail, so that a burst does not become the next day's season.
+
+    Score: d / (1 + d). So 0.75 means one value in a thousand, 0.8 one in ten thousand; the least
+    that is worth an alarm is 0.75 for values of five minutes.
+
+    A step costs O(1) but for keeping the last values sorted; the tail is fitted every ``refit``
+    values. How it was chosen: decision 8 in ``docs/decisions``.
 
     Parameters
     ----------
     quantile : float
-        Of r, from where on the tail begins.
+        Of c, from where on the tail begins.
     scale : {'sqrt', 'log'}
         Step 1.
     slots : int
         Parts of a day of which each has its own mean.
     half_life : float
         Days after which a value of the season weighs half.
-    memory : timedelta
-        How far back a record must reach.
+    weight : float
+        Of r̄ beside r; 0 leaves the value alone.
+    sustained : timedelta
+        After which a value in r̄ weighs half.
+    hold : timedelta
+        For how long what was told silences what is not rarer.
     warm : timedelta
-        Time that is only learnt, and scores 0.
+        Time in which the season alone is learnt, and scores are 0. They are until the tail has some
+        values as well.
     refit : int
         Values after which the tail is fitted again.
     keep : int
         Last values that the tail is fitted to, which bounds the memory.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range; the message names it.
     """
 
     name = "peaks"
@@ -198,7 +219,9 @@ class Peaks(Detector):
         scale: Literal["sqrt", "log"] = "sqrt",
         slots: int = 24,
         half_life: float = 14.0,
-        memory: timedelta = timedelta(hours=24),
+        weight: float = 2.0,
+        sustained: timedelta = timedelta(minutes=90),
+        hold: timedelta = timedelta(hours=24),
         warm: timedelta = timedelta(hours=24),
         refit: int = 36,
         keep: int = 20_000,
@@ -209,15 +232,18 @@ class Peaks(Detector):
             raise ValueError(
                 f"slots {slots}, refit {refit}, keep {keep} and half_life {half_life} must be above 0"
             )
+        if not (weight >= 0 and sustained > timedelta(0)):
+            raise ValueError(f"weight {weight} must not be below 0, and sustained {sustained} be above 0")
         self._quantile, self._log, self._slots = quantile, scale == "log", slots
-        self._half_life, self._memory, self._warm = half_life, memory.total_seconds(), warm.total_seconds()
+        self._half_life, self._weight, self._sustained = half_life, weight, sustained / timedelta(days=1)
+        self._hold, self._warm = hold.total_seconds(), warm.total_seconds()
         self._refit, self._keep, self._seen = refit, keep, 0
         self._season: dict[int, _Level] = {}
-        self._level = _Level()
-        self._recent: deque[float] = deque()
-        self._past: list[float] = []
+        self._level, self._excess = _Level(), _Level()
+        self._last: deque[float] = deque()
+        self._sorted: list[float] = []
         self._tail: _Tail | None = None
-        self._records: deque[tuple[float, float]] = deque()
+        self._told = (-math.inf, 0)
         self._first: float | None = None
 
     def update(self, time: datetime, value: float) -> float:
@@ -227,33 +253,37 @@ class Peaks(Detector):
         slot = self._season.setdefault(int(now % _DAY / _DAY * self._slots), _Level())
         expected = slot.mean if slot.weight else self._level.mean if self._level.weight else y
         r = y - expected
-        ready = self._tail is not None and now - self._first >= self._warm
-        surprise = self._tail.surprise(r) if ready and self._tail else 0.0
-        told = self._record(now, surprise)
-        learnt = y if self._tail is None else min(y, expected + self._tail.threshold)
+        self._excess.learn(r, now / _DAY, self._sustained)
+        c = r + self._weight * self._excess.mean
+        told = self._tell(now, self._tail.surprise(c)) if self._tail else 0
+        usual = math.inf if self._tail is None else self._tail.threshold / (1 + self._weight)
         for level in (slot, self._level):
-            level.learn(learnt, now / _DAY, self._half_life)
-        self._learn(r)
+            level.learn(expected + min(r, usual), now / _DAY, self._half_life)
+        if now - self._first >= self._warm:
+            # before, r was measured against a season that was not known yet, and is no excess
+            self._learn(c)
         return _squashed(told)
 
-    def _learn(self, r: float) -> None:
+    def _learn(self, c: float) -> None:
         self._seen += 1
-        self._recent.append(r)
-        insort(self._past, r)
-        if len(self._recent) > self._keep:
-            del self._past[bisect_left(self._past, self._recent.popleft())]
+        self._last.append(c)
+        insort(self._sorted, c)
+        if len(self._last) > self._keep:
+            del self._sorted[bisect_left(self._sorted, self._last.popleft())]
         if self._seen % self._refit == 0:
-            self._tail = _fit(self._past, self._quantile)
+            self._tail = _fit(self._sorted, self._quantile)
 
-    def _record(self, now: float, surprise: float) -> float:
-        """The surprise, if it is higher than all within memory; the queue holds what can still matter."""
-        while self._records and self._records[0][0] < now - self._memory:
-            self._records.popleft()
-        record = surprise > (self._records[0][1] if self._records else 0.0)
-        while self._records and self._records[-1][1] <= surprise:
-            self._records.pop()
-        self._records.append((now, surprise))
-        return surprise if record else 0.0
+    def _tell(self, now: float, surprise: float) -> int:
+        """Whole powers of ten, if none as high was told within hold.
+
+        What was told last is the highest of those within hold: a lower one would not have been told.
+        """
+        power = math.floor(surprise)
+        time, last = self._told
+        if power <= (last if now - time < self._hold else 0):
+            return 0
+        self._told = now, power
+        return power
 
 
 @dataclass
@@ -395,4 +425,6 @@ def _row(cells: dict[str, str | None]) -> Row:
         value = math.nan
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is not a finite number")
+    if abs(value) > _GREATEST:
+        raise ValueError(f"{text.strip()} is beyond {_GREATEST:g}; it is no count")
     return Row(timestamp, parse_time(timestamp), value)

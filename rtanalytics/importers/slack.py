@@ -227,7 +227,8 @@ class _Room:
         return f"slack:{self._native}:{ts}"
 
     def _author(self, said: dict[str, Any]) -> Author | None:
-        user = said.get("user")
+        # who comments on a file is told in the comment
+        user = said.get("user") or (said.get("comment") or {}).get("user")
         if isinstance(user, str) and user in self._team.people:
             return self._team.people[user]
         profile = said.get("user_profile")

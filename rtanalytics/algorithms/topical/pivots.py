@@ -16,7 +16,7 @@ from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.tools import ranked, share
 from rtanalytics.counts import Floats, Ints
 
-__all__ = ["MiniBatch", "Nmf", "NmfBatch"]
+__all__ = ["MiniBatch", "Nmf", "NmfBatch", "Pivot"]
 
 _SHOWN = 5
 """Words by which a group is told."""
@@ -124,7 +124,7 @@ def _corpus(view: View, bins: Sequence[int], messages: int, vocabulary: int, mos
     return _Corpus(matrix, terms, rows[kept], bin_of[kept], place_of[kept])
 
 
-class _Pivot(TopicAlgorithm):
+class Pivot(TopicAlgorithm):
     """Groups documents, and scores groups by how many of the bin's documents are in them.
 
     Parameters
@@ -234,7 +234,7 @@ def _factors(matrix: Any, groups: int, seed: int, rounds: int) -> _Grouped:
 
 
 @register
-class Nmf(_Pivot):
+class Nmf(Pivot):
     """Non-negative matrix factorisation of the last bins: a baseline that knows no time.
 
     score = −log₁₀ P(X ≥ k) of a component, X Poisson with λ = (b + ½)·d / B: k of the d messages
@@ -293,7 +293,7 @@ class Nmf(_Pivot):
 
 
 @register
-class MiniBatch(_Pivot):
+class MiniBatch(Pivot):
     """Mini-batch k-means over the messages of the last bins: clusters that grow are topics.
 
     score = −log₁₀ P(X ≥ k) of a cluster, X Poisson with λ = (b + ½)·d / B: k of the d messages
@@ -345,7 +345,7 @@ class MiniBatch(_Pivot):
 
 
 @register
-class NmfBatch(_Pivot):
+class NmfBatch(Pivot):
     """Non-negative matrix factorisation of a whole recording.
 
     score = as in :class:`Nmf`, against all other bins, later ones included; so it is not causal.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtanalytics.counts import CHANNELS, TermCounts
+from rtanalytics.counts import CHANNELS, Channel, TermCounts
 from rtanalytics.event import Author, Event
 from tests import naive
 
@@ -233,3 +234,116 @@ def test_an_unknown_channel_is_refused() -> None:
     """With the names of those there are."""
     with pytest.raises(ValueError, match="no channel 'people'; there are messages, authors, deduped"):
         TermCounts(WIDTH).bin(0, "people")  # type: ignore[arg-type]
+
+
+def test_a_table_counts_as_its_events_do() -> None:
+    """Columns of an archive, with everything that an event may have, give the counts of the events."""
+    chance = random.Random(7)
+    said = []
+    for i in range(300):
+        at = AT + timedelta(minutes=chance.randrange(90))
+        given = {
+            "title": chance.choice([None, None, "Notes on #PyCon"]),
+            "text": chance.choice(
+                [None, "", "type hints &amp; venv", "die Katze, cafe\u0301", "https://t.co/x ok"]
+            ),
+            "tags": chance.choice([[], ["python"]]),
+            "links": chance.choice([[], ["https://peps.python.org/pep-0484"]]),
+            "lang": chance.choice([None, "en", "de-AT", "xx"]),
+            "op": chance.choice(["create", "create", "update", "delete"]),
+            "author": chance.choice(
+                [
+                    None,
+                    Author(handle="Ada"),
+                    Author(handle="ada", id="7"),
+                    Author(handle=""),
+                    Author(handle="bob"),
+                ]
+            ),
+        }
+        said.append(
+            Event(
+                id=f"{chance.choice(['irc', 'x'])}:y:{chance.randrange(200)}", source=chance.choice("ab"), rev=str(i),
+                created_at=at, received_at=at + timedelta(minutes=chance.randrange(-20, 30)), **given,
+            )
+        )  # fmt: skip
+    from rtanalytics.archive.columns import to_table
+
+    by_event, by_table = TermCounts(WIDTH), TermCounts(WIDTH)
+    by_event.mute(["bob"])
+    by_table.mute(["bob"])
+    by_event.add(said)
+    table_ = to_table(said)
+    for first in range(0, 300, 77):
+        by_table.add(table_.slice(first, 77))
+    assert table(by_table) == table(by_event)
+    assert len(table(by_table)) > 30
+    assert by_table.duplicates == by_event.duplicates > 0
+    rows = by_table.rows(by_table.bins[0])
+    assert by_table.sources(rows) == by_event.sources(rows)
+    with pytest.raises(ValueError, match="no column 'created_at'"):
+        by_table.add(table_.drop_columns(["created_at"]))
+
+
+def test_stop_words_are_those_of_the_messages_language() -> None:
+    """An English "die" is a word, a German one is not, nor is one of which nobody knows the language."""
+    counts = TermCounts(WIDTH)
+    for i, lang in enumerate(["en", "de", "de-CH", None, "tlh"]):
+        said = Event(id=f"irc:x:{i}", source="irc", text="die venv", lang=lang, created_at=AT)
+        counts.add([said])
+    bin = counts.bin_of(AT)
+    assert table(counts)["die", bin][0] == 1
+    assert table(counts)["venv", bin][0] == 5
+
+
+def test_words_that_meet_by_chance_are_no_phrase() -> None:
+    """Two words as often together as chance would have it are two words; seldom ones together are one."""
+    counts = TermCounts(WIDTH)
+    texts = ["keynote python", "python keynote", "keynote", "python", "python keynote"] * 4
+    texts += ["type hints"] * 2 + ["mamba"] * 2
+    counts.add([say(i, text, i / 10, f"p{i}") for i, text in enumerate(texts)])
+    found = {key for key, _ in table(counts)}
+    assert "type hints" in found
+    assert "python keynote" not in found
+
+
+@pytest.mark.data
+def test_counts_of_real_recordings_do_not_depend_on_how_they_arrive(data_folder: Path) -> None:
+    """Once, three times, shuffled within the grace, as a table, in batches of any size: equal cells."""
+    from rtanalytics.archive.columns import to_table
+    from rtanalytics.importers import open_events
+
+    files = sorted((data_folder / "recordings").glob("*.parquet"))
+    assert len(files) >= 10
+    for number, file in enumerate(files):
+        by_id = {e.id: e for e in open_events(file) if isinstance(e, Event)}
+        said = sorted(by_id.values(), key=lambda e: (e.received_at, e.id))
+        chance = random.Random(number)
+        once, thrice, parts, columns = (TermCounts(WIDTH) for _ in range(4))
+        once.add(said)
+        expected = {channel: named(once, channel) for channel in CHANNELS}
+        again = said * 3
+        again.sort(key=lambda e: e.received_at + timedelta(minutes=5 * chance.random()))
+        thrice.add(again)
+        assert thrice.duplicates == 2 * len(said)
+        first = 0
+        while first < len(said):
+            size = chance.choice([1, 7, 100, 1000, 5000])
+            parts.add(said[first : first + size])
+            first += size
+        columns.add(to_table(said))
+        for other in (thrice, parts, columns):
+            for channel in CHANNELS:
+                assert named(other, channel) == expected[channel], file.name
+
+
+def named(counts: TermCounts, channel: Channel) -> dict[tuple[str, int], float]:
+    """(term, bin) → count in one channel."""
+    keys, cells = counts.vocabulary.keys, counts.cells(channel)
+    return dict(
+        zip(
+            zip([keys[t] for t in cells.terms.tolist()], cells.bins.tolist(), strict=True),
+            cells.counts.tolist(),
+            strict=True,
+        )
+    )

@@ -214,7 +214,7 @@ class SeasonalPoisson(Poisson):
 
     name = "seasonal-poisson"
 
-    def __init__(self, history: int | None = None, period_hours: float = 24.0, prior: float = 100.0) -> None:
+    def __init__(self, history: int | None = None, period_hours: float = 24.0, prior: float = 20.0) -> None:
         super().__init__(history)
         self.period_hours = positive("period_hours", period_hours)
         self.prior = positive("prior", prior)

@@ -1,11 +1,17 @@
-"""Quality of the default trends: recall, precision, hits by chance and latency.
+"""Quality and cost of the default trends, each beside its baseline, in one run.
 
     python benchmarks/trends.py [--synthetic SEED ...] [--hard SEED ...]
 
-Recordings come from the folder that RTANALYTICS_DATA names (``../shared/data`` by default) and are
-judged by the scripts in ``judge`` beside it, three terms a topic. Invented conferences are judged
-by the same scripts; hard ones by what was planted in them: share found, share of the topics told
-that are planted, and false alarms an hour (runs of one label, gaps up to four bins closed).
+Cost, in CPU seconds: from events to ranked topics, beside a loop that only counts words and pairs
+with ``re`` and ``Counter``; 60 settings of each score that is a formula in closed form, beside the
+plain window count; one bin in which 50,000 terms are said, likewise.
+
+Quality: recall, precision, hits by chance and latency, beside ranking by the count of authors
+alone (the algorithm ``count``). Recordings come from the folder that RTANALYTICS_DATA names
+(``../shared/data`` by default) and are judged by the scripts in ``judge`` beside it, three terms a
+topic. Invented conferences are judged by the same scripts; hard ones by what was planted in them: share
+found, share of the topics told that are planted, and false alarms an hour (runs of one label, gaps up
+to four bins closed).
 """
 
 from __future__ import annotations
@@ -13,24 +19,32 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import inspect
 import io
+import math
 import os
 import re
 import runpy
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
+from rtanalytics.counts import BinCounts, TermCounts
 from rtanalytics.event import Event
 from rtanalytics.importers import open_events
 from rtanalytics.synthetic import Synthetic, conference, hard_conference
 from rtanalytics.topics import TrendBin, trends
+from rtanalytics.trending import ALGORITHMS, DEFAULT, get
 
 DATA = Path(os.environ.get("RTANALYTICS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 JUDGE = DATA.parent / "judge"
@@ -170,33 +184,113 @@ def row(name: str, minutes: int, f: Figures) -> str:
     )
 
 
+def spent(work: Callable[[], object], times: int = 3) -> float:
+    """CPU seconds of some work, the least of several times."""
+    least = math.inf
+    for _ in range(times):
+        began = time.process_time()
+        work()
+        least = min(least, time.process_time() - began)
+    return least
+
+
+def plain_count(events: list[Event]) -> int:
+    """The baseline of cost: words and pairs of each quarter of an hour, and nothing else."""
+    word = re.compile(r"\w+")
+    bins: dict[int, Counter[object]] = {}
+    for event in events:
+        words = word.findall((event.text or "").lower())
+        counter = bins.setdefault(int(event.created_at.timestamp()) // 900, Counter())
+        counter.update(words)
+        counter.update(pairwise(words))
+    return sum(map(len, bins.values()))
+
+
+def print_cost(samples: list[Sample]) -> None:
+    """From events to topics; many settings; one wide bin."""
+    print("CPU seconds from events to ranked topics; baseline: words and pairs counted with re and Counter")
+    list(trends(samples[0].events))  # what is compiled is compiled now
+    for sample in samples:
+        base, full = (
+            spent(lambda s=sample: plain_count(s.events)),
+            spent(lambda s=sample: list(trends(s.events))),
+        )
+        print(f"  {sample.name:<18} {full:6.2f}  baseline {base:6.2f}  {full / base:5.1f} x")
+    busiest = max(samples, key=lambda sample: len(sample.events))
+    counts = TermCounts(timedelta(minutes=15))
+    counting = spent(lambda: counts.add(busiest.events), 1)
+    cells = counts.cells("authors")
+    wide, width, random = 50_000, timedelta(minutes=15), np.random.default_rng(0)
+    bins = [BinCounts(n, np.arange(wide), 1.0 + random.poisson(2, wide), 9000.0, width) for n in range(12)]
+    print(f"CPU seconds of 60 settings over {len(cells):,} cells ({busiest.name}, counted in {counting:.2f})")
+    print(f"and CPU milliseconds of a bin with {wide:,} terms; baseline: count")
+    base60 = base1 = 0.0
+    for name in ["count", *sorted(set(ALGORITHMS) - {"count"})]:
+        cls = ALGORITHMS[name]
+        if not cls.causal or hasattr(cls, "topics"):
+            continue
+        history = "history" in inspect.signature(cls).parameters
+        settings = [get(name, history=h) if history else get(name) for h in range(1, 61)]
+        settings[0].score(cells)
+        slow = name == "change-point"
+        sixty = spent(lambda some=settings[: 3 if slow else 60]: [a.score(cells) for a in some], 1)
+        sixty *= 20 if slow else 1
+        state, scorer = settings[0].start(), settings[0]
+        steps = [spent(lambda b=bin, a=scorer, s=state: a.step(s, b), 1) for bin in bins]
+        step = 1000 * statistics.median(steps[4:])
+        if name == "count":
+            base60, base1 = sixty, step
+        print(f"  {name:<28} {sixty:7.2f} s {sixty / base60:7.1f} x   {step:7.2f} ms {step / base1:7.1f} x")
+
+
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bins", type=int, nargs="+", default=[30, 15, 5], help="minutes")
     parser.add_argument("--synthetic", type=int, nargs="*", default=[], metavar="SEED")
     parser.add_argument("--hard", type=int, nargs="*", default=[], metavar="SEED")
-    parser.add_argument("--algorithm", default=None)
+    parser.add_argument("--algorithm", default=DEFAULT)
     chosen = parser.parse_args()
-    settings = {"algorithm": chosen.algorithm} if chosen.algorithm else {}
-    print(f"{'':<18} min  recall@5/10/20   prec   chance  latency  topics")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         samples = [recorded(name) for name in (*DEVELOPMENT, EASY)]
+        print_cost(samples)
         samples += [invented(seed, folder) for seed in chosen.synthetic]
+        print(f"\n{'':<18} min  recall@5/10/20   prec   chance  latency  topics   baseline: count")
         for minutes in chosen.bins:
-            width, all_figures = timedelta(minutes=minutes), []
+            ours: list[Figures] = []
+            theirs: list[Figures] = []
             for sample in samples:
-                figures = judged(sample, trends(sample.events, bin=width, top=20, **settings), folder)
-                print(row(sample.name, minutes, figures), flush=True)
+                figures, base = (
+                    judged(
+                        sample,
+                        trends(sample.events, bin=timedelta(minutes=minutes), top=20, algorithm=algorithm),
+                        folder,
+                    )
+                    for algorithm in (chosen.algorithm, "count")
+                )
+                print(row(sample.name, minutes, figures) + beside(figures, base), flush=True)
                 if sample.name in DEVELOPMENT:
-                    all_figures.append(figures)
-            print(row("development", minutes, together(all_figures)), flush=True)
+                    ours.append(figures)
+                    theirs.append(base)
+            print(
+                row("development", minutes, together(ours)) + beside(together(ours), together(theirs)),
+                flush=True,
+            )
     for seed in chosen.hard:
         made = hard_conference(seed, events=20_000)
-        told = list(trends(made.events, bin=timedelta(minutes=15), own=frozenset(made.hashtags), **settings))
-        recall, precision, alarms = planted(made, told)
-        print(f"hard {seed:<13} recall {recall:.2f}  precision {precision:.2f}  false alarms/h {alarms:.2f}")
+        own = frozenset(made.hashtags)
+        for algorithm in (chosen.algorithm, "count"):
+            told = list(trends(made.events, bin=timedelta(minutes=15), own=own, algorithm=algorithm))
+            recall, precision, alarms = planted(made, told)
+            line = f"recall {recall:.2f}  precision {precision:.2f}  false alarms/h {alarms:.2f}"
+            print(f"hard {seed:<6} {algorithm:<16} {line}")
+
+
+def beside(figures: Figures, base: Figures) -> str:
+    """The baseline's recall@10 and precision, and ours as multiples of them."""
+    found, right = figures.recall[1] / max(base.recall[1], 1), figures.precision / max(base.precision, 1e-9)
+    return f"     {base.recall[1]:>2} {base.precision:.2f}   recall {found:.2f} x  prec {right:.2f} x"
 
 
 def together(figures: list[Figures]) -> Figures:

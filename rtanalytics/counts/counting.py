@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.counts.cells import BinCounts, Cells, Channel, Ints, Said, place_of
-from rtanalytics.counts.log import EPOCH, MICROSECOND, Column, Log, Texts
-from rtanalytics.counts.past import Horizon, Past
+from rtanalytics.counts.ledger import Ledger
+from rtanalytics.counts.log import EPOCH, MICROSECOND, Column, Texts
+from rtanalytics.counts.past import Past
 from rtanalytics.event import Event
 from rtanalytics.terms import Vocabulary
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["TermCounts"]
 
 
-class TermCounts:
+class TermCounts(Ledger):
     """Counts of the terms of events.
 
     An event counts in the bin of its ``said_at``, once for each term, however often it says it.
@@ -83,25 +84,16 @@ class TermCounts:
         vocabulary: Vocabulary | None = None,
         horizon: timedelta | None = None,
     ) -> None:
-        if width <= timedelta(0):
-            raise ValueError(f"a bin of width {width} holds nothing; give a positive width")
-        self.width = width
+        super().__init__(width, Vocabulary() if vocabulary is None else vocabulary, horizon)
         self.phrase_least = phrase_least
         self.phrase_bound = phrase_bound
         self.alike = alike
         self.copy_least = copy_least
-        self.vocabulary = Vocabulary() if vocabulary is None else vocabulary
-        self.duplicates = 0
-        self._log = Log(self.vocabulary)
-        self._current: dict[str, int] = {}
-        self._rows_of: dict[int, array[int]] = {}
         self._scratch = np.full((3, 1024), -1, np.int64)
         self._stamp = 0
         self._cache: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]] = {}
         self._last: tuple[int, Said] | None = None
         self._read_only = False
-        self._horizon = None if horizon is None else Horizon(horizon, width)
-        self._applied = Column(np.bool_)
 
     @property
     def past(self) -> Past | None:
@@ -166,120 +158,6 @@ class TermCounts:
             self._applied.extend(np.zeros(len(rows), np.bool_))
         return rows
 
-    def apply(self, rows: Iterable[int]) -> tuple[set[int], list[int]]:
-        """Let logged rows count.
-
-        Returns
-        -------
-        (set of int, list of int)
-            The bins whose counts changed, and the rows that changed something.
-        """
-        if isinstance(rows, range):
-            where, ids = np.arange(rows.start, rows.stop, dtype=np.int64), self.ids[rows.start : rows.stop]
-        else:
-            where = np.fromiter(rows, np.int64)
-            ids = [self.ids[row] for row in where.tolist()]
-        touched: set[int] = set()
-        edges = None
-        if self._horizon is not None:
-            where, ids, edges = self._within(where, ids, self._horizon)
-        if len(set(ids)) < len(ids) or not self._current.keys().isdisjoint(ids):
-            where = self._settle(where, ids, touched, edges)
-        else:
-            self._current.update(zip(ids, where.tolist(), strict=True))
-        places = self._log.at(where)
-        counted = where[self._log.alive.values[places]]
-        bins = self._bins(counted)
-        order = np.argsort(bins, kind="stable")
-        counted, bins = counted[order], bins[order]
-        starts = np.flatnonzero(np.diff(bins, prepend=bins[:1] - 1))
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(bins)], strict=False):
-            bin = int(bins[start])
-            if (there := self._rows_of.get(bin)) is None:
-                there = self._rows_of[bin] = array("q")
-            there.frombytes(counted[start:end].tobytes())
-            touched.add(bin)
-        self._changed(touched)
-        if self._horizon is not None:
-            self._fold(self._horizon)
-            touched = {bin for bin in touched if bin >= self._horizon.folded}
-        return touched, where.tolist()
-
-    def _within(self, rows: Ints, ids: list[str], horizon: Horizon) -> tuple[Ints, list[str], Ints]:
-        """The rows that are not too old when they come, and the oldest bin by then."""
-        places = self._log.at(rows)
-        self._applied.values[places] = True
-        bins = self._bins(rows)
-        edges = horizon.edges(bins)
-        known = bins >= edges
-        if known.all():
-            return rows, ids, edges
-        self._log.alive.values[places[~known]] = False
-        horizon.too_old += int((~known).sum())
-        return rows[known], [id for id, k in zip(ids, known.tolist(), strict=True) if k], edges[known]
-
-    def _fold(self, horizon: Horizon) -> None:
-        """Add the bins beyond the horizon to the past and forget their messages."""
-        edge = horizon.edge
-        if edge == horizon.folded:
-            return
-        horizon.folded = edge
-        for bin in sorted(b for b in self._rows_of if b < edge):
-            self.bin(bin)
-            terms, counts, totals = self._cache.pop(bin)
-            horizon.past.add([self.vocabulary.keys[t] for t in terms.tolist()], counts, totals)
-            del self._rows_of[bin]
-        log = self._log
-        kept = (log.said.values // (self.width // MICROSECOND) >= edge) | ~self._applied.values
-        n = int(kept.argmax()) if kept.any() else len(kept)
-        if n < max(1024, len(kept) // 4):
-            return  # what is dropped is copied away from: not for a few rows
-        base = log.base
-        for row, id in enumerate(log.ids[base : base + n], base):
-            if self._current.get(id) == row:
-                del self._current[id]
-        log.drop(base + n)
-        self._applied.drop(n)
-        self._last = None
-
-    def _settle(self, rows: Ints, ids: list[str], touched: set[int], edges: Ints | None) -> Ints:
-        """Tell what is new from what is known already; gives the rows that change something."""
-        log, changed = self._log, []
-        alive, received, base = log.alive.values, log.received.values, log.base
-        for i, (row, id) in enumerate(zip(rows.tolist(), ids, strict=True)):
-            before = self._current.setdefault(id, row)
-            if before != row and edges is not None and self._bins(np.array([before]))[0] < edges[i]:
-                self._current[id] = before = row  # what was known of it is folded
-            if before != row:
-                new, old = row - base, before - base
-                if log.revs[before] == log.revs[row]:
-                    received[old] = max(received[old], received[new])
-                    newer = False
-                else:
-                    newer = (received[new], log.revs[row]) > (received[old], log.revs[before])
-                if not newer:
-                    self.duplicates += 1
-                    alive[new] = False
-                    continue
-                if alive[old]:
-                    alive[old] = False
-                    touched.add(int(self._bins(np.array([before]))[0]))
-                self._current[id] = row
-            changed.append(row)
-        return np.array(changed, np.int64)
-
-    def _changed(self, bins: set[int]) -> None:
-        for bin in bins:
-            self._cache.pop(bin, None)
-            if self._last is not None and self._last[0] == bin:
-                self._last = None
-            if bin in self._rows_of and not self._alive(bin).size:
-                del self._rows_of[bin]
-
-    def _bins(self, rows: Ints) -> Ints:
-        bins: Ints = self._log.said.values[self._log.at(rows)] // (self.width // MICROSECOND)
-        return bins
-
     def mute(self, handles: Iterable[str]) -> set[int]:
         """Let what these authors said, and will say, count no more.
 
@@ -302,11 +180,6 @@ class TermCounts:
     def bins(self) -> list[int]:
         """The bins in which anything was said, ascending."""
         return sorted(self._rows_of)
-
-    def _alive(self, bin: int) -> Ints:
-        rows: Ints = np.array(self._rows_of.get(bin, ()), np.int64)
-        alive: Ints = rows[self._log.alive.values[self._log.at(rows)]]
-        return alive
 
     def rows(self, bin: int) -> Ints:
         """Rows that count in a bin, in the order of their times."""
@@ -416,9 +289,7 @@ class TermCounts:
     def bin(self, bin: int, channel: Channel = "messages") -> BinCounts:
         """The counts of one bin in one channel."""
         which = place_of(channel)
-        if bin not in self._cache:
-            self.said(bin)
-        terms, counts, totals = self._cache[bin]
+        terms, counts, totals = self._counted(bin)
         here = counts[which] > 0
         return BinCounts(
             bin,
@@ -427,6 +298,16 @@ class TermCounts:
             float(totals[which]),
             self.width,
         )
+
+    def _counted(self, bin: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]:
+        if bin not in self._cache:
+            self.said(bin)
+        return self._cache[bin]
+
+    def _forget(self, bin: int) -> None:
+        self._cache.pop(bin, None)
+        if self._last is not None and self._last[0] == bin:
+            self._last = None
 
     def cells(self, channel: Channel = "messages") -> Cells:
         """All bins at once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,3 +167,11 @@ def test_every_algorithm_finds_a_plain_burst() -> None:
         score = get(name).score(cells).score
         here = cells.bins == 100
         assert cells.terms[here][score[here].argmax()] == 1, name
+
+
+@pytest.mark.parametrize("page", ["algorithms", "results"])
+def test_every_algorithm_has_a_row_in_the_docs(page: str) -> None:
+    """What is registered is explained and measured, and nothing that is gone still is."""
+    text = Path(__file__).parents[1].joinpath("docs", f"{page}.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| `?([a-z][a-z0-9-]*)`?(?: †)? \|", text, re.MULTILINE)) - {"name", "algorithm"}
+    assert rows == set(ALGORITHMS)

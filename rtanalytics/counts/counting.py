@@ -56,8 +56,6 @@ class TermCounts(Ledger):
     ----------
     vocabulary : Vocabulary
         Numbers of the terms.
-    ids : sequence of str
-        Event id of each row of the log.
     duplicates : int
         Events given that changed nothing.
 
@@ -107,6 +105,7 @@ class TermCounts(Ledger):
 
     @property
     def ids(self) -> Texts:
+        """Event id of each row of the log."""
         return self._log.ids
 
     # -- putting in ---------------------------------------------------------------------------

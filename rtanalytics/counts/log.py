@@ -97,8 +97,6 @@ class Log:
     ----------
     ids, revs : sequence of str
         Event id and revision of each row.
-    base : int
-        The first row that is still there.
     said, received : Column of int64
         Microseconds since 1970. What claims to be said in the future counts as said when received.
     alive : Column of bool
@@ -129,6 +127,7 @@ class Log:
 
     @property
     def base(self) -> int:
+        """The first row that is still there."""
         return self.ids.base
 
     def __len__(self) -> int:

@@ -47,6 +47,18 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         worked out.
     because : dict
         What each thing that was seen adds to the log odds of that.
+    seen : dict
+        What was seen, as numbers: ``evidence``, as a multiple of the least that counts; ``people``
+        who said the most telling term lately, ``voices`` among them in words of their own, and
+        ``active``, all who said anything meanwhile; ``like``, how much the term is like a name (0
+        to 1); ``known``, 1 if a handle or tag that enough people use names the topic.
+    channel : str
+        What ``observed``, ``expected`` and ``history`` count: ``authors`` or ``messages``; empty
+        where neither.
+    history : list of int
+        Count of the most telling term in each of the bins just before, oldest first: at most 24.
+    since : datetime, optional
+        Start of the first bin that counts for what is expected.
     """
 
     bin_start: datetime
@@ -67,6 +79,10 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     merged: list[str] = []
     probability: float = 0.0
     because: dict[str, float] = {}
+    seen: dict[str, float] = {}
+    channel: str = ""
+    history: list[int] = []
+    since: datetime | None = None
 
 
 class TrendBin(msgspec.Struct, frozen=True, kw_only=True):

@@ -162,6 +162,7 @@ class Trender:
         self._messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
         self._recent: deque[tuple[int, Said]] = deque()
+        self._past: deque[BinCounts] = deque(maxlen=_HISTORY + 1)
 
     def push(self, items: Iterable[Item]) -> list[TrendBin]:
         """Take what a feed delivers.
@@ -239,6 +240,7 @@ class Trender:
         while self._recent and self._recent[0][0] < bin - reach:
             self._recent.popleft()
         self._recent.append((bin, said))
+        self._past.append(counted)
         return said, counted, evidence, expected
 
     def _said_by(self, terms: Ints) -> tuple[list[Ints], Ints, Ints]:
@@ -360,6 +362,7 @@ class Trender:
         talks = [talk.title for talk in settings.schedule.between(start, end)]
         authors = counts.authors(rows)
         told = []
+        since = self._since(bin)
         identities = self._topics.follow(start, end, [group.keys for group in groups])
         for rank, (group, identity) in enumerate(zip(groups, identities, strict=True), 1):
             lead = group.lead
@@ -385,6 +388,10 @@ class Trender:
                     merged=identity.merged,
                     probability=group.probability,
                     because=group.because,
+                    seen=group.seen,
+                    channel=settings.channel,
+                    history=self._history(lead.term, bin),
+                    since=since,
                 )
             )
         if groups:
@@ -392,6 +399,23 @@ class Trender:
         late, self._late = self._late, 0
         people = len(np.unique(authors))
         return TrendBin(start=start, end=end, trends=told, messages=len(rows), authors=people, late=late)
+
+    def _since(self, bin: int) -> datetime:
+        """When that begins which counts for what the algorithm expects of a bin."""
+        first = bin if self._state.first is None else self._state.first
+        reach: int | None = getattr(self.algorithm, "history", None)
+        return self.counts.start_of(first if reach is None else max(first, bin - reach))
+
+    def _history(self, term: int, bin: int) -> list[int]:
+        """Counts of a term in the bins just before, as far as there are any."""
+        first = bin if self._state.first is None else self._state.first
+        counts = [0] * min(bin - first, _HISTORY)
+        for past in self._past:
+            if bin - len(counts) <= past.bin < bin:
+                at = int(np.searchsorted(past.terms, term))
+                if at < len(past.terms) and past.terms[at] == term:
+                    counts[past.bin - bin] = int(past.counts[at])
+        return counts
 
     def _barred(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Which terms are no topics: ignored, or the conference's own."""
@@ -413,6 +437,8 @@ _FIRST = 3
 _MOSTLY = 0.5
 """Share of its uses from which a word that is written as a tag is one."""
 _OWN_SHARE = 0.2
+_HISTORY = 24
+"""Bins of a topic's history that are told."""
 _CANDIDATES = 20
 """Terms that are grouped for each topic that may be shown: the strongest ones."""
 _BATCH = 1000

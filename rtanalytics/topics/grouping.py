@@ -78,6 +78,7 @@ class Group:
         self.shown = [lead]
         self.probability = 0.0
         self.because: dict[str, float] = {}
+        self.seen: dict[str, float] = {}
 
     def judge(self, least: float, active: int, taste: Taste) -> float:
         """How probable it is that this is a topic; remembers why.
@@ -91,8 +92,16 @@ class Group:
         """
         lead = self.lead
         known = any(s.handy and s.people >= taste.people for s in self.shown[:_FIRST])
+        self.seen = {
+            "evidence": lead.raw / (least or 1.0),
+            "people": lead.people,
+            "voices": lead.voices,
+            "active": active,
+            "like": lead.like,
+            "known": float(known),
+        }
         self.because = taste.belief.because(
-            lead.raw / (least or 1.0), lead.people, lead.voices, active, lead.like, known=known
+            self.seen["evidence"], lead.people, lead.voices, active, lead.like, known=known
         )
         self.probability = 1 / (1 + math.exp(-sum(self.because.values())))
         return self.probability

@@ -386,16 +386,15 @@ def test_a_topic_that_was_told_stays_longer_than_a_new_one_takes_to_enter() -> N
 
 def test_a_trend_carries_its_own_history() -> None:
     """Counts of the bins before, silent ones included, since when there is any, and what was seen."""
-    said = [say(i, f"hello there {i}", i) for i in range(15)]
+    said = [say(i, f"hello there {i}", i - 15) for i in range(30)]
     said += [say(100 + i, "the walrus", 31 + i) for i in range(3)]  # nothing was said from 15 to 30
     said += [say(200 + i, f"the walrus {'abcdefgh'[i]}", 46 + i, f"q{i}") for i in range(8)]
     for channel in ("authors", "messages"):
         told = batch(said, channel=channel)[-1].trends[0]
         assert told.label == "walrus"
-        assert (told.history, told.observed, told.channel) == ([0, 0, 3], 8, channel)
-        assert told.since == AT
+        assert (told.history, told.observed, told.channel) == ([0, 0, 0, 3], 8, channel)
+        assert told.since == AT - WIDTH
     assert told.seen["people"] == 11
     assert told.seen["active"] == 11
-    easy = Taste(least=0.01, stay=0.01)
-    short = batch(said, algorithm=get("poisson", history=2), taste=easy)[-1].trends[0]
-    assert short.since == AT + timedelta(minutes=15)
+    short = batch(said, algorithm=get("poisson", history=3))[-1].trends[0]
+    assert short.since == AT

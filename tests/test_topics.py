@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtanalytics.algorithms.amending import Checkpoints
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark
 from rtanalytics.schedule import Schedule, Talk
@@ -398,3 +399,20 @@ def test_a_trend_carries_its_own_history() -> None:
     assert told.seen["active"] == 11
     short = batch(said, algorithm=get("poisson", history=3))[-1].trends[0]
     assert short.since == AT
+
+
+def test_what_is_learnt_again_from_a_kept_state_is_what_the_whole_past_teaches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Late posts, edits and deletes change past bins; beginning anew each time tells the same."""
+    short = timedelta(minutes=2)
+    kept = list(trends(chatter(3), bin=short))
+    gone_back = []
+
+    def nothing(self: Checkpoints[Any], bin: int) -> None:
+        gone_back.append(bin)
+        self.__init__()  # type: ignore[misc]
+
+    monkeypatch.setattr(Checkpoints, "before", nothing)
+    assert list(trends(chatter(3), bin=short)) == kept
+    assert len(gone_back) > 10

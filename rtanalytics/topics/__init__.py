@@ -14,11 +14,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from rtanalytics.algorithms.amending import Checkpoints
 from rtanalytics.algorithms.told import Trend, TrendBin
 from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.counts import BinCounts, Channel, Floats, Ints, Said
@@ -30,7 +31,7 @@ from rtanalytics.topics.grouping import Group, Scored, examples, grouped, strong
 from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.names import Names, Written, grown
 from rtanalytics.topics.taste import Belief, Shown, Taste
-from rtanalytics.trending import DEFAULT, Algorithm, get
+from rtanalytics.trending import DEFAULT, Algorithm, State, get
 
 __all__ = ["Belief", "Settings", "Taste", "Trend", "TrendBin", "Trender", "trends"]
 
@@ -110,6 +111,18 @@ class Settings:
             object.__setattr__(self, name, folded)
 
 
+class _Kept(NamedTuple):
+    """What a trender has learnt before a bin."""
+
+    state: State
+    names: tuple[Ints, Ints]
+    said: Ints
+    messages: int
+    evidence: Floats
+    when: Ints
+    recent: deque[tuple[int, Said]]
+
+
 class Trender:
     """Deliveries in, trends out.
 
@@ -156,6 +169,7 @@ class Trender:
         self._forget()
 
     def _forget(self) -> None:
+        self._checkpoints: Checkpoints[_Kept] = Checkpoints()
         self._state = self.algorithm.start()
         self._names.forget()
         self._said = np.zeros(0, np.int64)
@@ -208,23 +222,39 @@ class Trender:
             rows = self._waiting.pop(bin)
             touched, changed = self.counts.apply(rows)
             self._late += self.counts.elsewhere(changed, bin)
-            if touched - {bin}:
-                self._learn_again(bin)
+            if earlier := touched - {bin}:
+                self._learn_again(min(earlier), bin)
             if self.counts.rows(bin).size:
                 yield self._tell(bin)
         if watermark < FOREVER and (self._closed is None or complete > self._closed):
             self._closed = complete
 
-    def _learn_again(self, upto: int) -> None:
+    def _learn_again(self, changed: int, upto: int) -> None:
         """Bring the state to what it would be, had all that is known now been known in time."""
-        self._forget()
+        kept = self._checkpoints.before(changed)
+        if kept is None:
+            self._forget()
+        else:
+            state, names, said, self._messages, evidence, when, recent = kept[1]
+            self._state = state.copy()
+            self._names.go_back(names)
+            self._said, self._evidence, self._when = said.copy(), evidence.copy(), when.copy()
+            self._recent = recent.copy()
         for bin in self.counts.bins:
-            if bin < upto:
+            if (kept is None or bin >= kept[0]) and bin < upto:
                 self._learn(bin)
+
+    def _kept(self) -> _Kept:
+        """What has been learnt, to go back to."""
+        return _Kept(
+            self._state.copy(), self._names.kept(), self._said.copy(), self._messages,
+            self._evidence.copy(), self._when.copy(), self._recent.copy(),
+        )  # fmt: skip
 
     def _learn(self, bin: int) -> tuple[Said, BinCounts, Floats, Floats]:
         """Score a bin and learn it: its messages, counts, evidence and what was expected."""
         settings, said = self._settings, self.counts.said(bin)
+        self._checkpoints.keep(bin, self._kept)
         self._names.learn(said.rows)
         self._said = grown(self._said, len(self.counts.vocabulary))
         self._said[said.terms] += said.counts[0]

@@ -72,6 +72,14 @@ class Names:
         # by term: uses, uses as a tag, uses within a sentence, those with a capital
         self._uses = np.zeros((4, 0), np.int64)
 
+    def kept(self) -> tuple[Ints, Ints]:
+        """What has been learnt, to go back to."""
+        return self._used.copy(), self._uses.copy()
+
+    def go_back(self, kept: tuple[Ints, Ints]) -> None:
+        """Know no more than when this was kept."""
+        self._used, self._uses = kept[0].copy(), kept[1].copy()
+
     def learn(self, rows: Ints) -> None:
         """Take in how the messages of these rows are written."""
         vocabulary = self._counts.vocabulary

@@ -121,6 +121,7 @@ class _Kept(NamedTuple):
     evidence: Floats
     when: Ints
     recent: deque[tuple[int, Said]]
+    past: deque[BinCounts]
 
 
 class Trender:
@@ -235,11 +236,11 @@ class Trender:
         if kept is None:
             self._forget()
         else:
-            state, names, said, self._messages, evidence, when, recent = kept[1]
+            state, names, said, self._messages, evidence, when, recent, past = kept[1]
             self._state = state.copy()
             self._names.go_back(names)
             self._said, self._evidence, self._when = said.copy(), evidence.copy(), when.copy()
-            self._recent = recent.copy()
+            self._recent, self._past = recent.copy(), past.copy()
         for bin in self.counts.bins:
             if (kept is None or bin >= kept[0]) and bin < upto:
                 self._learn(bin)
@@ -248,7 +249,7 @@ class Trender:
         """What has been learnt, to go back to."""
         return _Kept(
             self._state.copy(), self._names.kept(), self._said.copy(), self._messages,
-            self._evidence.copy(), self._when.copy(), self._recent.copy(),
+            self._evidence.copy(), self._when.copy(), self._recent.copy(), self._past.copy(),
         )  # fmt: skip
 
     def _learn(self, bin: int) -> tuple[Said, BinCounts, Floats, Floats]:

@@ -190,7 +190,7 @@ def _print(comparison: Comparison, recordings: list[Recording]) -> None:
 
     out = console()
     if not out.is_terminal:
-        out.width = 160
+        out.width = 164
     for name in comparison.recordings:
         one = Comparison(
             tuple(r for r in comparison.results if r.recording == name),

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from rtanalytics.counts import BinCounts, Cells, Channel, Floats, Said, TermCounts
+from rtanalytics.counts import BinCounts, Cells, Channel, Ints, TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import as_feed
 from rtanalytics.terms import Vocabulary
@@ -22,8 +22,6 @@ from rtanalytics.topics.names import Names, Written
 from rtanalytics.trending import Algorithm, Scores, State
 
 __all__ = ["Hindsight", "tell_all"]
-
-Learnt = tuple[Said, BinCounts, Floats, Floats]
 
 
 def tell_all(
@@ -107,24 +105,18 @@ class Hindsight(Algorithm):
 
 
 class _Member(Trender):
-    """One algorithm: learns and tells when the panel says so, from the panel's counts."""
+    """One algorithm: what it learns and tells is its own, the counts are the panel's."""
 
     def __init__(self, settings: Settings, counts: Written, names: Names) -> None:
         self._begin(settings)
         self.counts, self._names = counts, _Reader(names)
 
-    def learn(self, bin: int) -> None:
-        self._learnt = super()._learn(bin)
-
-    def forget(self) -> None:
-        self._forget()
-
     def tell(self, bin: int, late: int) -> TrendBin:
         self._late = late
         return self._tell(bin)
 
-    def _learn(self, bin: int) -> Learnt:
-        return self._learnt
+    def learn_again(self, changed: int, upto: int) -> None:
+        self._learn_again(changed, upto)
 
 
 class _Reader(Names):
@@ -136,8 +128,17 @@ class _Reader(Names):
     def forget(self) -> None:
         pass
 
-    def learn(self, rows: Any) -> None:
+    def learn(self, rows: Ints) -> None:
         pass
+
+    def kept(self) -> tuple[Ints, Ints]:
+        return _NOTHING, _NOTHING
+
+    def go_back(self, kept: tuple[Ints, Ints]) -> None:
+        pass
+
+
+_NOTHING: Ints = np.zeros(0, np.int64)
 
 
 class _Panel(Trender):
@@ -166,19 +167,18 @@ class _Panel(Trender):
     def run(self, events: Iterable[Event]) -> None:
         self.push(as_feed(events))
 
-    def _forget(self) -> None:
-        super()._forget()
-        for member in self._members.values():
-            member.forget()
-
-    def _learn(self, bin: int) -> Any:
-        said = self.counts.said(bin)
-        self.counts.bin(bin, self.settings.channel)
-        self._names.learn(said.rows)
+    def _learn_again(self, changed: int, upto: int) -> None:
+        super()._learn_again(changed, upto)
         for name, member in self._members.items():
             began = time.perf_counter()
-            member.learn(bin)
+            member.learn_again(changed, upto)
             self.seconds[name] += time.perf_counter() - began
+
+    def _learn(self, bin: int) -> Any:
+        said = self.counts.said(bin)  # the members are given this one, which the counts remember
+        self.counts.bin(bin, self.settings.channel)
+        self._checkpoints.keep(bin, self._kept)
+        self._names.learn(said.rows)
 
     def _tell(self, bin: int) -> TrendBin:
         self._learn(bin)

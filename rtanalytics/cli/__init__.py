@@ -1,54 +1,26 @@
 """The command line: where input and analysis meet.
 
-Exit status: 0 done, 1 it could not be done (one line says why), 2 wrong usage.
+Exit status: 0 done, 1 it could not be done (one line says why), 2 wrong usage, 130 ended by Ctrl-C.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from typing import Annotated
 
-import typer
-
-from rtanalytics.cli import collect, compare, demo, live, recordings, report, setup
-from rtanalytics.cli.terminal import Failed, safe
-
-__all__ = ["app", "main"]
-
-app = typer.Typer(
-    name="rtanalytics",
-    help="Record, replay and explore what a conference says online, and compare trending-topic algorithms.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-
-
-def _version(show: bool) -> None:
-    if show:
-        from rtanalytics import __version__
-
-        typer.echo(f"rtanalytics {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")
-    ] = False,
-) -> None:
-    """Options before the command."""
-
-
-for module in (demo, setup, recordings, compare, report, collect, live):
-    module.register(app)
+__all__ = ["main"]
 
 
 def main() -> None:
     """Run a command; what cannot be done is said in one line."""
+    # while the libraries are imported nothing is under way, and many of them turn an interrupt in
+    # their midst into an error of their own
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from rtanalytics.cli.commands import app
+    from rtanalytics.cli.terminal import safe
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
     except BrokenPipeError:
@@ -65,6 +37,8 @@ def main() -> None:
 
 def expected_errors() -> tuple[type[Exception], ...]:
     """What can go wrong without a mistake of ours; only what has been imported can have been raised."""
+    from rtanalytics.cli.terminal import Failed
+
     names = (
         ("rtanalytics.archive", "ArchiveError"),
         ("rtanalytics.importers", "ImporterError"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,8 +18,12 @@ from rtanalytics.cli.live import conference_stream, split_url
 from rtanalytics.cli.terminal import Failed, console, event_line, safe
 from rtanalytics.cli.trender import conference_schedule, conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
+from rtanalytics.ingest.shielded import alone
 
 __all__ = ["register"]
+
+LOCK = ".collecting"
+"""In the archive's folder: held by the one process that collects into it."""
 
 STALE = timedelta(seconds=60)
 """A health record older than this belongs to a process that is no more."""
@@ -38,26 +43,51 @@ def collect(
     ] = 300.0,
 ) -> None:
     """Read the sources into the stream, record it, tell trends; Ctrl-C ends it in good order."""
+    if dry_run:
+        conference = read_conference(path)
+        specs = _specs(conference, path)
+        conference_settings(conference)
+        asyncio.run(_preview(specs))
+        return
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    conference = read_conference(path)
+    specs = _specs(conference, path)
+    archive = conference.path(conference.archive) or conference.folder / "archive"
+    say = console(stderr=True)
+    with alone(archive / LOCK) as other:
+        if other is not None:
+            who = f"process {other}" if other else "another process"
+            how = f" (kill {other})" if other else ""
+            raise Failed(f"{path} is being collected by {who} already; stop it{how}, or leave it to it")
+        _collect(conference, specs, path, archive, timedelta(seconds=backoff_cap), asked)
+        events = _recorded(archive)
+    say.print(f"stopped; {events or 0:,} recorded in {safe(str(archive))}")
+
+
+def _collect(
+    conference: Conference,
+    specs: list[Any],
+    path: Path,
+    archive: Path,
+    cap: timedelta,
+    asked: threading.Event,
+) -> None:
+    """Run all processes until somebody asks for an end."""
     from rtanalytics.archive import RecordingMeta
     from rtanalytics.ingest.supervisor import Supervisor, WorkerSpec
     from rtanalytics.ingest.workers import recorder_worker, source_worker
     from rtanalytics.streams.redis import RedisStream
     from rtanalytics.streams.server import check_server, resolve_url
 
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    conference = read_conference(path)
-    specs = _specs(conference, path)
     settings = conference_settings(conference)
-    if dry_run:
-        asyncio.run(_preview(specs))
-        return
     url, named = split_url(conference.stream) if conference.stream else (resolve_url(), "")
     name = named or conference.name
     stream = RedisStream(url, name)
     with stream.errors():
         check_server(stream.client)
-    archive = conference.path(conference.archive) or conference.folder / "archive"
-    cap = timedelta(seconds=backoff_cap)
     schedule = conference_schedule(conference) if conference.schedule else None
     meta = RecordingMeta(
         title=conference.title,
@@ -72,9 +102,9 @@ def collect(
         *(WorkerSpec(f"source:{spec.name}", source_worker, (url, name, spec, cap)) for spec in specs),
     ]
     revive = None if conference.stream else _revive
-    supervisor = Supervisor(workers, stream, revive=revive, cap=min(cap, timedelta(seconds=30)))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: supervisor.stop())
+    supervisor = Supervisor(
+        workers, stream, revive=revive, cap=min(cap, timedelta(seconds=30)), stopping=asked
+    )
     say = console(stderr=True)
     say.print(f"collecting {safe(conference.title or conference.name)}: {len(specs)} sources → {stream.key}")
     say.print(f"recording into {safe(str(archive))}; Ctrl-C ends it")

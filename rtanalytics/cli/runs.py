@@ -12,6 +12,7 @@ from typing import Any
 from rtanalytics.cli.live import split_url
 from rtanalytics.cli.terminal import Failed
 from rtanalytics.conference import read_conference
+from rtanalytics.ingest.shielded import start_shielded
 from rtanalytics.replay import Replay, play_into
 from rtanalytics.streams import open_stream
 
@@ -88,7 +89,7 @@ class Worker:
 
     def start(self) -> None:
         """Start it."""
-        self._process.start()
+        start_shielded(self._process)
         self._theirs.close()
 
     def poll(self) -> list[Any]:

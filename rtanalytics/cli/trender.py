@@ -17,7 +17,7 @@ import msgspec
 
 from rtanalytics.conference import Conference, own_terms
 from rtanalytics.feed import FOREVER, Item, Watermark
-from rtanalytics.ingest.workers import TELL_EVERY, stop_on_sigterm
+from rtanalytics.ingest.workers import TELL_EVERY
 from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
 
 __all__ = ["CHANNEL", "conference_schedule", "conference_settings", "trender_worker"]
@@ -72,10 +72,13 @@ def conference_schedule(conference: Conference) -> Any:
 
 
 def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) -> None:
-    """Count and publish until SIGTERM."""
+    """Count and publish until SIGTERM.
+
+    It may be ended at any moment, also while it compiles what it counts with: a bin is published
+    in one step, and all else is worked out again from the archive and the stream.
+    """
     from rtanalytics.topics import Trender
 
-    stop = stop_on_sigterm()
     stream = open_stream(name, url)
     trender = Trender(**settings)
     told, bins = 0.0, 0
@@ -86,8 +89,6 @@ def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) 
         if time.monotonic() - told >= TELL_EVERY:
             told = time.monotonic()
             _tell(stream, bins)
-        if stop.is_set():
-            return
 
 
 def _everything(stream: EventStream, folder: Path) -> Iterator[list[Item]]:

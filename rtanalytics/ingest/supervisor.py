@@ -24,6 +24,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
+from rtanalytics.ingest.shielded import start_shielded
 from rtanalytics.streams import EventStream, StreamError, StreamUnavailable
 
 __all__ = ["FINISHED", "Supervisor", "WorkerSpec"]
@@ -92,6 +93,8 @@ class Supervisor:
         How often the marks are written.
     retention : timedelta
         How long entries stay in the stream after they were recorded.
+    stopping : threading.Event
+        Set by :meth:`stop`, or by whoever gave it; if it is set already, nothing is started.
     """
 
     specs: Sequence[WorkerSpec]
@@ -100,7 +103,7 @@ class Supervisor:
     cap: timedelta = timedelta(seconds=30)
     mark_every: timedelta = timedelta(seconds=2)
     retention: timedelta = timedelta(days=7)
-    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    stopping: threading.Event = field(default_factory=threading.Event)
     _workers: list[_Worker] = field(default_factory=list, init=False)
 
     def run(self) -> None:
@@ -109,18 +112,18 @@ class Supervisor:
         keeper = threading.Thread(target=self._keep, name="supervisor-marks", daemon=True)
         keeper.start()
         try:
-            while not self._stop.is_set() and not all(w.finished for w in self._workers):
+            while not self.stopping.is_set() and not all(w.finished for w in self._workers):
                 self._start_due()
                 self._watch()
         finally:
-            self._stop.set()
+            self.stopping.set()
             self._drain()
             keeper.join(10)
             self._tell()
 
     def stop(self) -> None:
         """Ask all workers to end in good order; may be called from a signal handler or a thread."""
-        self._stop.set()
+        self.stopping.set()
 
     def pids(self) -> dict[str, int]:
         """The processes that run, by worker."""
@@ -131,7 +134,7 @@ class Supervisor:
             if worker.process is None and not worker.finished and time.monotonic() >= worker.due:
                 context = multiprocessing.get_context("spawn")
                 worker.process = context.Process(target=_child, args=(worker.spec,), name=worker.spec.name)
-                worker.process.start()
+                start_shielded(worker.process)
                 worker.started = time.monotonic()
                 self._tell(worker)
 
@@ -139,7 +142,7 @@ class Supervisor:
         """Wait for an end, for the next start that is due, or a tenth of a second for a stop."""
         running = {w.process.sentinel: w for w in self._workers if w.process is not None}
         if not running:
-            self._stop.wait(0.1)
+            time.sleep(0.1)  # not a wait for the event: a handler that sets it would wait for us
         for sentinel in wait_for(list(running), timeout=0.1):
             worker = running[sentinel]
             worker.process.join()
@@ -149,7 +152,7 @@ class Supervisor:
         ran = time.monotonic() - worker.started
         worker.process = None
         worker.why = f"signal {-status}" if status < 0 else f"status {status}"
-        if self._stop.is_set():
+        if self.stopping.is_set():
             return
         if status == FINISHED:
             worker.finished = True
@@ -182,7 +185,7 @@ class Supervisor:
             alive = worker.process is not None
             state = "running" if alive else "finished" if worker.finished else "waiting"
             fields: dict[str, object] = {
-                "state": "stopped" if self._stop.is_set() and not alive else state,
+                "state": "stopped" if self.stopping.is_set() and not alive else state,
                 "pid": worker.process.pid if alive else None,
                 "restarts": worker.restarts,
                 "last_end": worker.why,
@@ -197,7 +200,7 @@ class Supervisor:
         """Marks, trimming and the server's life: none of it may hold up the watching."""
         trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
         away = False
-        while not self._stop.wait(self.mark_every.total_seconds()):
+        while not self.stopping.wait(self.mark_every.total_seconds()):
             try:
                 self.stream.mark(datetime.now(UTC) - MARK_BEHIND)
                 if away:
@@ -222,8 +225,7 @@ class Supervisor:
 
 
 def _child(spec: WorkerSpec) -> None:
-    """The life of a worker's process: Ctrl-C is the supervisor's, and it does not outlive it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """The life of a worker's process: it does not outlive the supervisor."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()

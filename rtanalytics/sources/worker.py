@@ -112,6 +112,7 @@ class ParseWorker:
             self._target,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            process_group=0,  # Ctrl-C is for us; the child ends with its input
             env={**os.environ, "PYTHONPATH": paths},
         )
         try:

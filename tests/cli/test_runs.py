@@ -48,8 +48,8 @@ def test_whoever_asks_for_news_of_a_failed_process_is_told(work: Callable[..., A
     worker = Worker(work)
     worker.start()
     with pytest.raises(Failed, match=why):
-        while True:
-            worker.poll()
+        for _ in iter(worker.poll, "never"):
+            pass
     with pytest.raises(Failed, match=why):
         worker.result()
 

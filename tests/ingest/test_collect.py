@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -80,19 +82,24 @@ def feed() -> Iterator[FeedServer]:
     server.server.shutdown()
 
 
+def write_toml(folder: Path, feed: FeedServer, url: str | None) -> None:
+    """A conference that reads the feed each second."""
+    (folder / "conference.toml").write_text(
+        'name = "live"\narchive = "archive"\n'
+        + (f'stream = "{url}"\n' if url else "")
+        + '[trending]\nbin = "1min"\ngrace = "1s"\n'
+        f'[[source]]\ntype = "feed"\nname = "planet"\nurl = "{feed.url}"\n'
+        'every = "1s"\nallow_private = true\n',
+        encoding="utf-8",
+    )
+
+
 class Collect:
     """A running ``rtanalytics collect``."""
 
     def __init__(self, folder: Path, feed: FeedServer, url: str | None, home: Path | None = None) -> None:
         self.folder = folder
-        (folder / "conference.toml").write_text(
-            'name = "live"\narchive = "archive"\n'
-            + (f'stream = "{url}"\n' if url else "")
-            + '[trending]\nbin = "1min"\ngrace = "1s"\n'
-            f'[[source]]\ntype = "feed"\nname = "planet"\nurl = "{feed.url}"\n'
-            'every = "1s"\nallow_private = true\n',
-            encoding="utf-8",
-        )
+        write_toml(folder, feed, url)
         self.env = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
         if home is not None:
             self.env["RTANALYTICS_HOME"] = str(home)
@@ -126,6 +133,14 @@ def until(condition: Callable[[], Any], what: str, seconds: float = 30) -> float
         assert time.monotonic() - started < seconds, f"{what}: not within {seconds} s"
         time.sleep(0.05)
     return time.monotonic() - started
+
+
+def takes_interrupts(pid: int) -> bool:
+    """True once a process has a handler for SIGINT, where the system tells."""
+    if not sys.platform.startswith("linux"):
+        return True
+    caught = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (signal.SIGINT - 1) & 1)
 
 
 def ids(stream: RedisStream) -> list[str]:
@@ -247,6 +262,58 @@ def test_a_killed_supervisor_leaves_no_orphans(feed: FeedServer, tmp_path: Path)
         feed.add(1)
         until(lambda: len(stream.snapshot(10).deliveries) == 2, "the second item")
         again.end()
+
+
+def test_a_second_collect_is_refused_before_it_takes_anything_over(feed: FeedServer, tmp_path: Path) -> None:
+    """One line names the process that collects already; that one goes on undisturbed."""
+    with EmbeddedServer(tmp_path / "server") as server:
+        stream = RedisStream(server.url, "live")
+        first = Collect(tmp_path, feed, f"{server.url}/live")
+        feed.add(0)
+        until(lambda: len(stream.snapshot(10).deliveries) == 1, "the first item")
+        second = subprocess.run(
+            [*RTA, "collect", tmp_path / "conference.toml"],
+            env=first.env, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert second.returncode == 1
+        assert second.stderr.count("\n") == 1, second.stderr
+        assert f"is being collected by process {first.process.pid} already" in second.stderr
+        feed.add(1)
+        until(lambda: len(stream.snapshot(10).deliveries) == 2, "the second item")
+        assert {h.get("restarts", 0) for h in stream.health().values()} == {0}
+        first.end()
+
+
+@pytest.mark.parametrize("after", [0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 5.0])
+def test_ctrl_c_in_a_terminal_ends_it_in_silence(
+    feed: FeedServer, redis_server: Server, prefix: str, tmp_path: Path, after: float
+) -> None:
+    """All processes of the terminal get the signal, whatever they are just importing; none complains."""
+    for n in range(69):
+        feed.add(n)
+    write_toml(tmp_path, feed, f"{redis_server.url}/{prefix}")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(sys.executable, [*RTA, "collect", str(tmp_path / "conference.toml")])
+    until(lambda: takes_interrupts(pid), "Python is up")
+    time.sleep(after)  # the moment is what is tested
+    os.write(terminal, b"\x03")
+    shown = b""
+    try:
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+    except OSError:  # how Linux says that nobody has the terminal open any more
+        os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    lines = shown.decode().replace("^C", "").split("\r\n")
+    said = [line for line in lines if line]
+    assert all(
+        line.startswith(("collecting ", "recording into ", "how it fares: ", "stopped; ")) for line in said
+    ), lines
+    if said:
+        assert said[-1].startswith("stopped; ")
+    assert os.waitstatus_to_exitcode(status) == (0 if said else 130)
+    RedisStream(redis_server.url, prefix).delete()
 
 
 @pytest.mark.parametrize(

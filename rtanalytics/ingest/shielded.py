@@ -1,0 +1,67 @@
+"""Processes that Ctrl-C does not reach, and work that only one process may do.
+
+A terminal sends Ctrl-C to every process of the foreground, also to those that are just importing
+their libraries and have no handler yet. Ours are ended by whoever started them, in good order.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+__all__ = ["alone", "start_shielded"]
+
+
+def start_shielded(process: BaseProcess) -> None:
+    """Start a process in which SIGINT stays blocked, from its first instruction on.
+
+    A signal that comes meanwhile is not lost to us: it is delivered when the start is done.
+    """
+    # it unblocks the signal when it is started itself, so it has to be there before
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[int | None]:
+    """Hold a lock file; the system lets go of it when the process ends, however it ends.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder is made if it is not there.
+
+    Yields
+    ------
+    int or None
+        None if it is ours now; else the id of the process that holds it, 0 if that is not known.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made or locked at all.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            who = file.read(20).decode("ascii", "replace").strip()
+            yield int(who) if who.isdecimal() else 0
+            return
+        file.truncate(0)
+        file.write(b"%d\n" % os.getpid())
+        file.flush()
+        yield None

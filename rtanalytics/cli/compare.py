@@ -1,10 +1,8 @@
-"""Commands that measure: compare, series."""
+"""The command that measures algorithms against known topics."""
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,10 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 
+EPILOG = (
+    "A truth is a CSV file: start_utc and end_utc (ISO 8601), keywords (joined by |, as in"
+    " keynote|ada lovelace|compilers), and any further columns, such as title. An archive may have its own as"
+    " _truth.csv."
+)
+
+
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(compare)
-    app.command()(series)
+    """Add the command."""
+    app.command(epilog=EPILOG)(compare)
 
 
 def compare(
@@ -35,7 +39,11 @@ def compare(
     ],
     truth: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE.csv...", help="Known topics, in the archives' order."),
+        typer.Option(
+            metavar="FILE.csv...",
+            help="Known topics, in the archives' order: start_utc,end_utc,keywords. The archive's _truth.csv"
+            " unless given.",
+        ),
     ] = None,
     algorithm: Annotated[
         list[str] | None, typer.Option(metavar="A...", help="Names from the registry; all unless given.")
@@ -69,6 +77,12 @@ def compare(
     known = [_known(file) for file in truths] if truths else [recording.truth for recording in recordings]
     if only is not None:
         known = [_only(topics, only) for topics in known]
+    for recording, topics in zip(recordings, known, strict=True):
+        if not topics:
+            raise Failed(
+                f"nothing is known of what {recording.name!r} talked about; give it --truth FILE.csv with the"
+                " columns start_utc, end_utc and keywords (joined by |)"
+            )
     decoys = {r.name: _known(file) for r in recordings if (file := r.folder / "_decoys.csv").is_file()}
     with progress("comparing", len(recordings) * len(algorithms)) as tick:
         try:
@@ -84,15 +98,40 @@ def compare(
             )
         except ValueError as error:
             raise Failed(str(error)) from None
-    if figure is not None:
-        from rtanalytics.evaluate import draw
-
-        draw(comparison).savefig(figure, dpi=120)
     if as_json:
         for name in comparison.algorithms:
             sys.stdout.write(msgspec.json.encode(_object(comparison, name)).decode() + "\n")
     else:
         _print(comparison, recordings)
+    for recording, topics in zip(recordings, known, strict=True):
+        _warn(recording, topics)
+    if figure is not None:
+        # only now: whatever comes of it, the figures are told
+        sys.stdout.flush()
+        from rtanalytics.evaluate import draw
+
+        draw(comparison).savefig(figure, dpi=120)
+
+
+def _warn(recording: Recording, topics: list[KnownTopic]) -> None:
+    """Name known topics that nobody could find, because nobody said any of their keywords."""
+    from rtanalytics.evaluate.matching import plain
+
+    left = [(topic, [plain(word).strip("@#") for word in topic.keywords]) for topic in topics]
+    for event in recording:
+        if not left:
+            return
+        said = plain(f"{event.title or ''} {event.text or ''}")
+        left = [(topic, words) for topic, words in left if not any(word in said for word in words)]
+    if not left:
+        return
+    labels = ", ".join(repr(safe(topic.label)) for topic, _ in left[:3])
+    more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+    print(
+        f"rtanalytics: warning: {len(left)} of {len(topics)} known topics cannot be found: none of their"
+        f" keywords occurs in {safe(recording.name)!r}: {labels}{more} (keywords are joined by |)",
+        file=sys.stderr,
+    )
 
 
 def _sorted_out(
@@ -275,25 +314,3 @@ def _verdict(comparison: Comparison) -> str:
         text += f". Fewest false alarms of these: {safe(quiet)} ({rings[quiet]:.2f} an hour)"
     shared = sum(comparison.counting.get(name, 0.0) for name in comparison.recordings)
     return f"{text}. Reading and counting, once for all: {shared:.1f} s."
-
-
-def series(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="With the columns timestamp and value.")],
-    algorithm: Annotated[str | None, typer.Option(help="peaks (the default), ewma or zscore.")] = None,
-) -> None:
-    """Score each value of a plain series of counts, given those before it."""
-    from rtanalytics.series import DEFAULT, SeriesError, anomaly_scores, detector, read_series
-
-    try:
-        chosen = detector(algorithm or DEFAULT)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--algorithm") from None
-    try:
-        # all of it is read first: half a table that ends in an error helps nobody
-        rows = list(read_series(file))
-    except SeriesError as error:
-        raise Failed(str(error)) from None
-    scores: Iterable[float] = anomaly_scores(rows, chosen)
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(["timestamp", "anomaly_score"])
-    writer.writerows((row.timestamp, f"{score:.9g}") for row, score in zip(rows, scores, strict=True))

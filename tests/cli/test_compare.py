@@ -136,11 +136,50 @@ def test_the_figure_is_written(archives, tmp_path, name):
     assert b"PNG" in head or b"<svg" in head or b"<!DOCTYPE svg" in head
 
 
+def test_the_figure_is_drawn_without_any_false_alarm_and_after_the_table(archives, tmp_path):
+    """Nothing told is false here; and where the figure cannot be written, the table has been."""
+    truth = tmp_path / "all.csv"
+    start, end = BASE - timedelta(days=1), BASE + timedelta(days=1)
+    words = ("walrus", "keynote", "great", "coffee", "number", "0", "1", "2", "3", "4")
+    write_truth(truth, [KnownTopic(start=start, end=end, keywords=words)])
+    asked = ("compare", archives[0], "--algorithm", "poisson", "--truth", truth)
+    assert json.loads(rta(*asked, "--json").stdout)["false_alarms_per_hour"] == 0
+    run = rta(*asked, "--figure", tmp_path / "figure.png")
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "figure.png").stat().st_size > 1000
+    run = rta(*asked, "--figure", tmp_path / "nowhere" / "figure.png")
+    assert run.returncode == 1
+    assert "recall" in run.stdout
+    assert run.stderr.count("\n") == 1, run.stderr
+
+
+def test_known_topics_that_nobody_talked_of_are_named(archives, tmp_path):
+    """Keywords joined by anything else than | occur nowhere, so a mistake in the file is seen."""
+    truth = tmp_path / "commas.csv"
+    write_truth(truth, [topic("keynote"), topic("walrus,keynote"), topic("Wàlrus|silence")])
+    run = rta("compare", archives[0], "--algorithm", "poisson", "--truth", truth)
+    assert run.returncode == 0, run.stderr
+    assert run.stderr.count("\n") == 1, run.stderr
+    assert "1 of 3 known topics" in run.stderr
+    assert "'walrus,keynote'" in run.stderr
+    truth.write_text("start_utc,end_utc,keywords\n2026-05-15T09:00Z,2026-05-15T10:00Z,Walrus|silence\n")
+    assert rta("compare", archives[0], "--algorithm", "poisson", "--truth", truth).stderr == ""
+
+
+def test_the_help_of_compare_says_what_a_truth_is():
+    """Columns, and what joins keywords."""
+    shown = " ".join(rta("compare", "--help").stdout.replace("│", " ").split())
+    for word in ("start_utc", "end_utc", "keywords", "joined by |", "_truth.csv"):
+        assert word in shown
+
+
 def test_what_cannot_be_compared_is_told_in_one_line(archives, tmp_path):
     """No archive there, nothing known, a damaged truth."""
     fails_in_one_line(rta("compare", tmp_path / "nowhere"), "nowhere")
     write_recording(tmp_path / "bare", [event(1)])
-    fails_in_one_line(rta("compare", tmp_path / "bare"), "nothing is known", "'bare'")
+    fails_in_one_line(
+        rta("compare", tmp_path / "bare"), "nothing is known", "'bare'", "--truth FILE.csv", "keywords"
+    )
     damaged = tmp_path / "damaged.csv"
     damaged.write_text("start_utc,end_utc,keywords\nsoon,later,x\n")
     fails_in_one_line(rta("compare", archives[0], "--truth", damaged), "damaged.csv:2", "'soon'")
@@ -183,7 +222,7 @@ def counts(tmp_path: Path) -> Path:
 def test_series_prints_a_score_for_each_row(counts, name):
     """The same timestamps in the same order, and the library's scores."""
     run = rta("series", counts, *(["--algorithm", name] if name else []))
-    assert run.returncode == 0, run.stderr
+    assert (run.returncode, run.stderr) == (0, "")
     rows = list(csv.reader(run.stdout.splitlines()))
     given = list(read_series(counts))
     assert rows[0] == ["timestamp", "anomaly_score"]
@@ -191,6 +230,19 @@ def test_series_prints_a_score_for_each_row(counts, name):
     scores = [float(row[1]) for row in rows[1:]]
     assert scores == pytest.approx(list(anomaly_scores(given, name or "peaks")), abs=1e-8)
     assert max(range(len(scores)), key=scores.__getitem__) == 250
+
+
+@pytest.mark.parametrize(("name", "needs"), [(None, "24 hours"), ("ewma", "100 values")])
+def test_a_series_that_is_too_short_for_any_score_says_so(tmp_path, name, needs):
+    """All zeros, and a line on stderr that says why and how much it takes."""
+    path = tmp_path / "short.csv"
+    rows = [f"{BASE + n * timedelta(minutes=15):%Y-%m-%d %H:%M:%S},{n % 7}" for n in range(40)]
+    path.write_text("\n".join(["timestamp,value", *rows]) + "\n", encoding="utf-8")
+    run = rta("series", path, *(["--algorithm", name] if name else []))
+    assert run.returncode == 0
+    assert {row.rpartition(",")[2] for row in run.stdout.splitlines()[1:]} == {"0"}
+    assert run.stderr.count("\n") == 1, run.stderr
+    assert needs in run.stderr
 
 
 def test_a_bad_series_is_told_with_its_line(counts, tmp_path):

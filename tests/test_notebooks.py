@@ -252,7 +252,8 @@ def test_comparing_measures_what_is_known(execute):
         """,
     )
     conference = open_conference(None)
-    bins = list(trends(conference.recording, **conference.settings, bin=timedelta(minutes=30)))
+    settings = {**conference.settings, "algorithm": "poisson", "bin": timedelta(minutes=30)}
+    bins = list(trends(conference.recording, **settings))
     assert said["labels"] == [[trend.label for trend in bin.trends] for bin in bins]
     assert sorted(said["recall"]) == sorted(said["names"])
     assert all(0.5 < recall <= 1 for recall in said["recall"].values())

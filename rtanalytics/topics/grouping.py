@@ -103,7 +103,7 @@ class Group:
         self.because = taste.belief.because(
             self.seen["evidence"], lead.people, lead.voices, active, lead.like, known=known
         )
-        self.probability = 1 / (1 + math.exp(-sum(self.because.values())))
+        self.probability = 1 / (1 + math.exp(min(-sum(self.because.values()), 700.0)))
         return self.probability
 
     def name(self, handles: dict[int, list[Scored]], told: set[str], taste: Taste) -> None:

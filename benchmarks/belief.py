@@ -1,0 +1,167 @@
+"""Fit the probability that a topic is one, and say how good it is where it was not fitted.
+
+    python benchmarks/belief.py [--conference SEED ...] [--hard SEED ...]
+
+Every topic that might be told, however improbable, is a sample: what was seen of it, and whether
+it names something real. On recordings that is so if one of its first three terms names a talk of
+the time, or is a handle or tag that three people use within half an hour; on invented conferences,
+if it names what was planted. Recordings, invented and hard conferences weigh the same in sum. Each
+conference is left out once: its figures come from weights that were fitted without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import tempfile
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from trends import DEVELOPMENT, EASY, SLACK, Sample, judged, recorded, row
+
+from rtanalytics.synthetic import Synthetic, conference, hard_conference
+from rtanalytics.terms import fold
+from rtanalytics.topics import Belief, Taste, Trend, trends
+
+NAMES = ("evidence", "people", "own_words", "share", "name", "known")
+WIDE = Taste(least=0.02, stay=0.02)
+HALF_HOUR = timedelta(minutes=30)
+
+
+def told(events: list[Any], minutes: int, **settings: Any) -> list[Trend]:
+    """All topics that might be told."""
+    width = timedelta(minutes=minutes)
+    return [t for b in trends(events, bin=width, top=30, taste=WIDE, **settings) for t in b.trends]
+
+
+def samples(topics: list[Trend], real: list[bool], kind: str, name: str, minutes: int) -> pd.DataFrame:
+    """What was seen of topics, as the weights take it: each part divided by its weight."""
+    unit = Belief()
+    values = [[t.because[n] / getattr(unit, n) for n in NAMES] for t in topics]
+    frame = pd.DataFrame(values, columns=list(NAMES))
+    return frame.assign(real=real, kind=kind, name_of=name, minutes=minutes)
+
+
+def on_recording(sample: Sample, topics: list[Trend]) -> list[bool | None]:
+    """Does each name something real? None where nothing was on and nobody could tell."""
+    used: dict[str, list[tuple[Any, str]]] = {}
+    for event in sample.events:
+        for tag in set(re.findall(r"[@#]\w+", (event.text or "").casefold())):
+            used.setdefault(tag, []).append((event.said_at, event.handle))
+    truth = pd.read_csv(sample.truth, keep_default_na=False)
+    titles = Counter(w for title in truth.title for w in set(re.findall(r"\w{5,}", fold(title))))
+    talks = [
+        (
+            pd.Timestamp(talk.start_utc),
+            [fold(k).strip("@") for k in talk.keywords.split("|")],
+            {w for w in re.findall(r"\w{5,}", fold(talk.title)) if titles[w] <= 2},
+        )
+        for talk in truth.itertuples()
+    ]
+    days = {start.date() for start, _, _ in talks}
+    verdicts: list[bool | None] = []
+    for topic in topics:
+        if topic.bin_start.date() not in days or not 7 <= topic.bin_start.hour < 16:
+            verdicts.append(None)
+            continue
+        on = [
+            (keys, words)
+            for start, keys, words in talks
+            if topic.bin_start - timedelta(hours=2) <= start <= topic.bin_end + timedelta(hours=1)
+        ]
+        verdict = False
+        for term in map(fold, topic.terms[:3]):
+            parts = term.strip("@#").split()
+            verdict |= any(any(k in term for k in keys) or words & set(parts) for keys, words in on)
+            if term[:1] in "@#":
+                people = {
+                    who for at, who in used.get(term, ()) if topic.bin_start - HALF_HOUR <= at < topic.bin_end
+                }
+                verdict |= len(people) >= 3
+        verdicts.append(verdict)
+    return verdicts
+
+
+def on_invented(made: Synthetic, topics: list[Trend]) -> list[bool]:
+    """Does each name what was planted?"""
+    return [
+        any(
+            topic.bin_start < planted.end + SLACK
+            and topic.bin_end > planted.start
+            and any(
+                f" {k.casefold().lstrip('#')} " in f" {term.casefold().lstrip('#')} "
+                for k in planted.keywords
+                for term in topic.terms[:3]
+            )
+            for planted in made.truth
+        )
+        for topic in topics
+    ]
+
+
+def fitted(frame: pd.DataFrame) -> Belief:
+    """Weights; each kind of conference counts the same."""
+    from sklearn.linear_model import LogisticRegression
+
+    weights = 1 / frame.kind.map(frame.kind.value_counts())
+    model = LogisticRegression(max_iter=2000)
+    model.fit(frame[list(NAMES)], frame.real.astype(int), sample_weight=weights * len(frame) / 3)
+    return Belief(float(model.intercept_[0]), *(float(w) for w in model.coef_[0]))
+
+
+def probabilities(frame: pd.DataFrame, belief: Belief) -> Any:
+    """What the weights say."""
+    odds = belief.bias + frame[list(NAMES)] @ np.array([getattr(belief, n) for n in NAMES])
+    return 1 / (1 + np.exp(-odds))
+
+
+def main() -> None:
+    """Print the weights, and the figures of each conference left out."""
+    from sklearn.metrics import brier_score_loss, roc_auc_score
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--conference", type=int, nargs="*", default=[401, 402, 403], metavar="SEED")
+    parser.add_argument("--hard", type=int, nargs="*", default=[411, 412, 413], metavar="SEED")
+    chosen = parser.parse_args()
+    found, development = [], [recorded(name) for name in (*DEVELOPMENT, EASY)]
+    made = [("conference", f"conference {seed}", conference(seed)) for seed in chosen.conference]
+    made += [("hard", f"hard {seed}", hard_conference(seed, events=20_000)) for seed in chosen.hard]
+    for minutes in (30, 15, 5):
+        for sample in development:
+            topics = told(sample.events, minutes)
+            judged_so = zip(topics, on_recording(sample, topics), strict=True)
+            kept = [(t, real) for t, real in judged_so if real is not None]
+            found.append(
+                samples([t for t, _ in kept], [r for _, r in kept], "recording", sample.name, minutes)
+            )
+        for kind, name, invented in made:
+            topics = told(invented.events, minutes, own=frozenset(invented.hashtags))
+            found.append(samples(topics, on_invented(invented, topics), kind, name, minutes))
+    frame = pd.concat(found, ignore_index=True)
+    print(f"{len(frame):,} samples\n\nleft out            samples   real    AUC  Brier  told  of them real")
+    for name in frame.name_of.unique():
+        out = frame.name_of == name
+        p = probabilities(frame[out], fitted(frame[~out]))
+        real, loud = frame[out].real.astype(int), p >= Taste().least
+        print(
+            f"{name:<18} {out.sum():>8,}   {real.mean():.2f}   {roc_auc_score(real, p):.3f}  "
+            f"{brier_score_loss(real, p):.3f}  {loud.mean():.2f}  {real[loud].mean():.2f}"
+        )
+    print("\neach development recording with weights fitted without it")
+    print(f"{'':<18} min  recall@5/10/20   prec   chance  latency  topics")
+    with tempfile.TemporaryDirectory() as folder:
+        for minutes in (30, 15, 5):
+            for sample in development:
+                taste = Taste(belief=fitted(frame[frame.name_of != sample.name]))
+                bins = trends(sample.events, bin=timedelta(minutes=minutes), top=20, taste=taste)
+                print(row(sample.name, minutes, judged(sample, bins, Path(folder))), flush=True)
+    final = fitted(frame)
+    print("\nall:", ", ".join(f"{n}={getattr(final, n):.2f}" for n in ("bias", *NAMES)))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import isfinite, log
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from rtanalytics.algorithms.explaining import Explanation, reasons_of, share
 from rtanalytics.event import Event
 from rtanalytics.schedule import Schedule
 from rtanalytics.topics import Trend, TrendBin
@@ -18,12 +21,14 @@ from rtanalytics.topics import Trend, TrendBin
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["course", "trends_timeline", "volume"]
+__all__ = ["course", "explanation", "history", "reasons", "trends_timeline", "volume"]
 
 _COLOURS = ("#3b74c4", "#e39a3b", "#4b9d7f", "#b45ba0", "#8a6bd1", "#c9544e")
 _REST = "#8c939b"
 _ACCENT = "#b3402a"
+_PROBABILITIES = (0.01, 0.1, 0.5, 0.9, 0.99, 0.999, 0.9999)
 _STEPS = [timedelta(minutes=m) for m in (5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10080)]
 
 
@@ -196,6 +201,142 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
     return _dated(ax, zone)
 
 
+def explanation(why: Explanation, *, zone: tzinfo = UTC) -> Figure:
+    """Why a topic is on the list: how often it was said before and now, and what that convinces by.
+
+    Parameters
+    ----------
+    why : Explanation
+        What :meth:`TrendBin.explain <rtanalytics.topics.TrendBin.explain>` gives.
+    zone : tzinfo
+        Of the axis.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Of its own, that no window holds: the last value of a cell. Without the reasons where an
+        algorithm tells no probability.
+    """
+    figure = _figure(max(3.2, 1.5 + 0.4 * len(why.reasons)))
+    left, *right = figure.subplots(1, 2 if why.reasons else 1, squeeze=False)[0]
+    history(why.trend, left, zone=zone)
+    for ax in right:
+        reasons(why, ax)
+    at, end = (moment.astimezone(zone) for moment in (why.trend.bin_start, why.trend.bin_end))
+    title = f"{plain(why.trend.label)}: number {why.trend.rank} of {at:%d %b %Y, %H:%M} to {end:%H:%M}"
+    figure.suptitle(title, x=0.01, ha="left", size="medium", weight="bold")
+    return figure
+
+
+def history(trend: Trend, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes:
+    """Counts of a trend's most telling term in the bins before and in its own, with what was expected.
+
+    Parameters
+    ----------
+    trend : Trend
+        What to draw.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+    zone : tzinfo
+        Of the axis.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    ax = _axes(ax)
+    width = trend.bin_end - trend.bin_start
+    wide = width / timedelta(days=1)
+    now = _number(trend.bin_start.astimezone(zone))
+    before = [now - wide * n for n in range(len(trend.history), 0, -1)]
+    ax.bar(before, trend.history, wide * 0.9, align="edge", color=_REST, label="before")
+    ax.bar([now], [trend.observed], wide * 0.9, align="edge", color=_ACCENT, label=f"{trend.observed} now")
+    expected = trend.expected if isfinite(trend.expected) else 0.0
+    ax.hlines(
+        [expected],
+        now,
+        now + wide * 0.9,
+        color="#1c2024",
+        linewidth=2,
+        label=f"{trend.expected:.1f} expected",
+    )
+    ax.set_ylim(0, 1.15 * max(trend.observed, expected, *trend.history, 1))
+    unit = {"authors": "people", "messages": "messages"}.get(trend.channel, "count")
+    ax.set_ylabel(f"{unit} in {round(width / timedelta(minutes=1))} min")
+    ax.locator_params(axis="y", integer=True)
+    ax.grid(axis="y", alpha=0.25)
+    ax.set_axisbelow(True)
+    ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    return _dated(ax, zone)
+
+
+def reasons(why: Explanation, ax: Axes | None = None) -> Axes:
+    """What the probability of a topic rests on, each part a step, from nothing to the sum of all.
+
+    Parameters
+    ----------
+    why : Explanation
+        What to draw. The steps of the topic that it outranks are drawn below its own, in grey.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The scale below is log odds, the one above the probability that they mean.
+    """
+    ax = _axes(ax, height=1.5 + 0.4 * len(why.reasons))
+    if not why.reasons:
+        return _nothing(ax, "this algorithm tells no probability")
+    mine = {reason.name: reason for reason in why.reasons}
+    theirs = {reason.name: reason for reason in reasons_of(why.next)} if why.next is not None else {}
+    names = list(mine | theirs)
+    ends = [0.0]
+    for whose, shift, high, colours in (
+        (mine, -0.12 if theirs else 0.0, 0.42 if theirs else 0.6, (_COLOURS[0], _ACCENT)),
+        (theirs, 0.26, 0.18, (_REST, _REST)),
+    ):
+        for row, name in enumerate(names if whose else ()):
+            adds = whose[name].adds if name in whose else 0.0
+            at = sum(whose[earlier].adds for earlier in names[:row] if earlier in whose)
+            ends.append(at + adds)
+            faint = 1.0 if whose is mine else 0.5
+            ax.barh([row + shift], [adds], high, [at], color=colours[adds < 0], alpha=faint)
+            if whose is mine:
+                side = 1 if adds >= 0 else -1
+                ax.annotate(
+                    f"{adds:+.1f}".replace("-", "\N{MINUS SIGN}"),
+                    (at + adds, row + shift),
+                    (3 * side, 0),
+                    textcoords="offset points",
+                    va="center",
+                    ha="left" if side > 0 else "right",
+                    size="small",
+                    bbox={"color": "white", "alpha": 0.8, "pad": 0.5},
+                )
+    room = 0.14 * (max(ends) - min(ends))
+    low, top = min(ends) - room, max(ends) + room
+    ax.set_xlim(low, top)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    texts = [fill(plain((mine.get(name) or theirs[name]).text, 80), 34) for name in names]
+    ax.set_yticks(range(len(names)), texts, size="small")
+    ax.tick_params(axis="y", length=0)
+    ax.axvline(0, color="#1c2024", linewidth=0.8)
+    ax.set_xlabel("log odds")
+    above = ax.secondary_xaxis("top")
+    marks = {p: log(p / (1 - p)) for p in _PROBABILITIES}
+    shown = {p: at for p, at in marks.items() if low <= at <= top}
+    above.set_xticks(list(shown.values()), [f"{100 * p:g} %" for p in shown], size="small")
+    ax.grid(axis="x", alpha=0.25)
+    ax.set_axisbelow(True)
+    ax.spines[["right", "left"]].set_visible(False)
+    title = f"a topic: {share(why.trend.probability)}"
+    if why.next is not None and theirs:
+        title += f"    grey: {plain(why.next.label, 24)}, {share(why.next.probability)}"
+    ax.set_title(title, loc="left", size="medium")
+    return ax
+
+
 def plain(text: str, limit: int = 40) -> str:
     r"""Text of others as a label: on one line, cut, and with nothing in it that is read as a formula.
 
@@ -223,14 +364,16 @@ def _moments(events: Iterable[Event] | pd.DataFrame, by: str | None) -> list[tup
 
 
 def _axes(ax: Axes | None, height: float = 3.2) -> Axes:
-    if ax is not None:
-        return ax
+    return _figure(height).add_subplot() if ax is None else ax
+
+
+def _figure(height: float) -> Figure:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, height), layout="constrained")
     FigureCanvasAgg(figure)
-    return figure.add_subplot()
+    return figure
 
 
 def _dated(ax: Axes, zone: tzinfo) -> Axes:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from rtanalytics.algorithms.explaining import Explanation
+    from rtanalytics.event import Event
 
 __all__ = ["Trend", "TrendBin"]
 
@@ -84,6 +90,36 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     history: list[int] = []
     since: datetime | None = None
 
+    def explain(
+        self,
+        events: Iterable[Event] = (),
+        *,
+        next: Trend | None = None,
+        earlier: Iterable[TrendBin] = (),
+        zone: tzinfo = UTC,
+    ) -> Explanation:
+        """Why it is on the list, in a few lines of text.
+
+        Parameters
+        ----------
+        events : iterable of Event
+            Where its examples are looked up for quotes and names, such as a recording.
+        next : Trend, optional
+            The one below, to say why it stands above that one.
+        earlier : iterable of TrendBin
+            Bins told before, in order: they know since when it is told and what it comes from.
+        zone : tzinfo
+            Of the times in the text.
+
+        Returns
+        -------
+        Explanation
+            To print; :func:`rtanalytics.plot.explanation` draws it.
+        """
+        from rtanalytics.algorithms.explaining import explain
+
+        return explain(self, events, next=next, earlier=earlier, zone=zone)
+
 
 class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
     """What trended in ``[start, end)``.
@@ -106,3 +142,30 @@ class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     authors: int
     late: int = 0
+
+    def explain(
+        self,
+        rank: int = 1,
+        events: Iterable[Event] = (),
+        *,
+        earlier: Iterable[TrendBin] = (),
+        zone: tzinfo = UTC,
+    ) -> Explanation:
+        """Why the topic of a rank is on the list, and why it stands above the next one.
+
+        Parameters
+        ----------
+        rank : int
+            From 1.
+        events, earlier, zone
+            As of :meth:`Trend.explain`.
+
+        Raises
+        ------
+        ValueError
+            If no topic has this rank.
+        """
+        by_rank = {trend.rank: trend for trend in self.trends}
+        if rank not in by_rank:
+            raise ValueError(f"no topic of this bin has rank {rank}; it has {len(by_rank)}")
+        return by_rank[rank].explain(events, next=by_rank.get(rank + 1), earlier=earlier, zone=zone)

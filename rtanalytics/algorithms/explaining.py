@@ -1,0 +1,330 @@
+"""Why a topic is on the list, in words: what was seen of it, what that adds, why it outranks the next.
+
+Everything comes from the trend itself, so that one that was published, stored or printed as JSON
+explains itself as well as a fresh one. Messages and earlier bins, where they are given, add quotes
+and names. :func:`rtanalytics.plot.explanation` draws the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, timedelta, tzinfo
+
+from rtanalytics.algorithms.told import Trend, TrendBin
+from rtanalytics.event import Event
+
+__all__ = ["Explanation", "Reason", "explain", "reasons_of", "share"]
+
+_QUOTES = 3
+_QUOTE, _LABEL = 160, 60
+"""Characters of a quote and of a label that are shown."""
+_RECENT = 6
+"""Bins of the history that are told one by one."""
+_MATTERS = 0.05
+"""Log odds from which a difference is worth a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Something that was seen, and what it adds to the log odds that this is a topic.
+
+    Parameters
+    ----------
+    name : str
+        The same in every trend: ``bias``, ``evidence``, ``people``, ``own_words``, ``name``, ``known``.
+    text : str
+        In words.
+    adds : float
+        To the log odds.
+    """
+
+    name: str
+    text: str
+    adds: float
+
+
+@dataclass(frozen=True, repr=False)
+class Explanation:
+    """Why a topic is on the list; printed, it is a text of a few lines.
+
+    Parameters
+    ----------
+    trend : Trend
+        What is explained.
+    next : Trend or None
+        What it outranks.
+    reasons : tuple of Reason
+        What its probability rests on, in the order of the formula; none where an algorithm tells
+        no probability.
+    lines : tuple of str
+        The text. Labels and quotes in it are from outside: they are on one line and printable,
+        and nothing else is promised of them.
+    """
+
+    trend: Trend
+    next: Trend | None
+    reasons: tuple[Reason, ...]
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines)
+
+    __repr__ = __str__
+
+
+def explain(
+    trend: Trend,
+    events: Iterable[Event] = (),
+    *,
+    next: Trend | None = None,
+    earlier: Iterable[TrendBin] = (),
+    zone: tzinfo = UTC,
+) -> Explanation:
+    """Explain a trend.
+
+    Parameters
+    ----------
+    trend : Trend
+        What to explain.
+    events : iterable of Event
+        Where its examples are looked up, such as a recording; of one id the last counts.
+    next : Trend, optional
+        The one below it.
+    earlier : iterable of TrendBin
+        Bins told before, in order: they know what a topic was called that this one comes from.
+    zone : tzinfo
+        Of the times in the text.
+
+    Returns
+    -------
+    Explanation
+    """
+    reasons = reasons_of(trend)
+    quotes = _found(trend.examples, events)
+    at, end = trend.bin_start.astimezone(zone), trend.bin_end.astimezone(zone)
+    others = [_line(term) for term in trend.terms if term != trend.label]
+    also = f" (with {_and(others)})" if others else ""
+    lines = [
+        f"{_name(trend)}{also} is number {trend.rank} of {at:%d %B %Y, %H:%M} to {end:%H:%M} {at:%Z}.",
+        _counted(trend),
+        _who(trend, quotes),
+    ]
+    if trend.talks:
+        lines.append(f"On meanwhile: {_and([_quoted(talk) for talk in trend.talks], 3)}.")
+    lines += _origin(trend, earlier, zone)
+    if reasons:
+        parts = "; ".join(f"{r.text}: {_signed(r.adds)}" for r in reasons)
+        odds = _signed(sum(r.adds for r in reasons))
+        lines.append(
+            f"It is a topic with a probability of {share(trend.probability)} (log odds {odds}): {parts}."
+        )
+    if next is not None:
+        lines.append(_above(trend, next))
+    first_to_say: dict[str, Event] = {}
+    for event in quotes.values():
+        first_to_say.setdefault(event.body, event)
+    for event in list(first_to_say.values())[:_QUOTES]:
+        by = _line(event.handle) or "somebody"
+        said = event.said_at.astimezone(zone)
+        lines.append(f"{_quoted(event.body, _QUOTE)} ({by}, {said:%H:%M}, {_line(event.source)})")
+    return Explanation(trend, next, reasons, tuple(lines))
+
+
+def reasons_of(trend: Trend) -> tuple[Reason, ...]:
+    """What the probability of a trend rests on, in words.
+
+    The number of people and their share of those who spoke are one reason; what this module has
+    no words for goes by its name. Handles and tags are left out where nobody uses any.
+    """
+    parts = dict(trend.because)
+    if "people" in parts:
+        parts["people"] += parts.pop("share", 0.0)
+    if not trend.seen.get("known"):
+        parts = {name: adds for name, adds in parts.items() if name != "known" or adds}
+    return tuple(Reason(name, _words(name, trend.seen), adds) for name, adds in parts.items())
+
+
+def share(probability: float) -> str:
+    """A probability in per cent that is never said to be certain.
+
+    Examples
+    --------
+    >>> share(0.874), share(0.9991)
+    ('87%', 'over 99%')
+    """
+    return "over 99%" if probability > 0.99 else f"{probability:.0%}"
+
+
+def _words(name: str, seen: Mapping[str, float]) -> str:
+    said = _SAID.get(name)
+    try:
+        return said(seen) if said else name.replace("_", " ")
+    except KeyError:  # a trend that was stored by an earlier version has no numbers beside the parts
+        return name.replace("_", " ")
+
+
+def _own(seen: Mapping[str, float]) -> str:
+    people, voices = round(seen["people"]), round(seen["voices"])
+    who = "all" if voices == people else "none" if not voices else f"{voices:,}"
+    return f"{who} of them in words of their own"
+
+
+_SAID: dict[str, Callable[[Mapping[str, float]], str]] = {
+    "bias": lambda _: "to begin with",
+    "evidence": lambda seen: f"its burst is {seen['evidence']:,.1f} times the least that counts",
+    "people": lambda seen: (
+        f"said by {seen['people']:,.0f} of the {seen['active']:,.0f} people who spoke lately"
+    ),
+    "own_words": _own,
+    "name": lambda seen: f"{seen['like']:.0%} like a name",
+    "known": lambda seen: f"{'people have a' if seen['known'] else 'no'} handle or tag for it",
+}
+
+_COMPARED: dict[str, tuple[str, str, Callable[[Mapping[str, float]], str]]] = {
+    "evidence": ("a stronger burst", "a weaker burst", lambda seen: f"{seen['evidence']:,.1f}"),
+    "people": (
+        "more people",
+        "fewer people",
+        lambda seen: f"{seen['people']:,.0f} of {seen['active']:,.0f}",
+    ),
+    "own_words": (
+        "more of them in words of their own",
+        "fewer of them in words of their own",
+        lambda seen: f"{seen['voices']:,.0f} of {seen['people']:,.0f}",
+    ),
+    "name": ("a term more like a name", "a term less like a name", lambda seen: f"{seen['like']:.0%}"),
+    "known": (
+        "a handle or tag that people use for it",
+        "no handle or tag that people use for it",
+        lambda seen: "yes" if seen["known"] else "no",
+    ),
+}
+"""Of each reason: what it is called where it is for a topic and where it is against it, and its number."""
+
+
+def _above(trend: Trend, next: Trend) -> str:
+    """Why a trend stands above another one."""
+    mine, theirs = ({r.name: r.adds for r in reasons_of(one)} for one in (trend, next))
+    if not mine or not theirs:
+        return f"It stands above {_name(next)} by its score: {trend.score:.3g} against {next.score:.3g}."
+    gaps = {name: mine.get(name, 0.0) - theirs.get(name, 0.0) for name in mine | theirs}
+    order = sorted(gaps, key=lambda name: -abs(gaps[name]))
+    ahead = [name for name in order if gaps[name] >= _MATTERS][:3]
+    behind = [name for name in order if gaps[name] <= -_MATTERS][:2]
+    by = _and([_gap(name, gaps[name], trend, next) for name in ahead]) or "a hair"
+    text = f"It stands above {_name(next)} ({share(next.probability)}) by {by}"
+    if behind:
+        text += f", in spite of {_and([_gap(name, gaps[name], trend, next) for name in behind])}"
+    return f"{text}."
+
+
+def _gap(name: str, gap: float, trend: Trend, next: Trend) -> str:
+    compared = _COMPARED.get(name)
+    if compared is None or not trend.seen or not next.seen:
+        return f"{name.replace('_', ' ')} ({_signed(gap)})"
+    more, less, number = compared
+    pair = "" if name == "known" else f"{number(trend.seen)} against {number(next.seen)}: "
+    return f"{more if gap > 0 else less} ({pair}{_signed(gap)})"
+
+
+def _counted(trend: Trend) -> str:
+    counted = {"authors": ("person", "people"), "messages": ("message", "messages")}.get(trend.channel)
+    if counted:
+        said = f"{_many(trend.observed, *counted)} said {_name(trend)}"
+    else:
+        said = f"{_name(trend)} was counted {trend.observed:,} times"
+    width = trend.bin_end - trend.bin_start
+    bins = 0 if trend.since is None else round((trend.bin_start - trend.since) / width)
+    if trend.since is not None and not bins:
+        return f"{said}; nothing had been said before."
+    past = f" from the {_many(bins, 'bin', 'bins')} before ({_long(bins * width)})" if bins else ""
+    usual = f"{trend.expected:.1f} were to be expected{past}" if math.isfinite(trend.expected) else ""
+    recent = ", ".join(map(str, trend.history[-_RECENT:]))
+    recent = f"just before: {recent}" if recent else ""
+    return f"{'; '.join(part for part in (said, usual, recent) if part)}."
+
+
+def _who(trend: Trend, quotes: Mapping[str, Event]) -> str:
+    people = _many(trend.authors, "person", "people")
+    text = f"Any of its terms: {people} in {_many(trend.messages, 'message', 'messages')}"
+    ranked = sorted(trend.sources.items(), key=lambda item: (-item[1], item[0]))
+    if len(ranked) == 1:
+        text += f", all from {_line(ranked[0][0])}"
+    elif ranked:
+        text += f", from {_and([f'{_line(source)} ({n:,})' for source, n in ranked], 4)}"
+    handles = list(dict.fromkeys(_line(event.handle) for event in quotes.values() if event.handle))
+    return f"{text}; among them {_and(handles)}." if handles else f"{text}."
+
+
+def _origin(trend: Trend, earlier: Iterable[TrendBin], zone: tzinfo) -> list[str]:
+    """Since when it is told, what it split from, what it took in."""
+    labels: dict[str, str] = {}
+    first, times = None, 0
+    for bin in earlier:
+        if bin.start >= trend.bin_start:
+            break
+        for told in bin.trends:
+            labels[told.id] = told.label
+            if trend.id and told.id == trend.id:
+                first, times = first or bin.start, times + 1
+
+    def called(number: str) -> str:
+        return _quoted(labels[number]) if number in labels else f"topic {_line(number)}"
+
+    parts = []
+    if first is not None:
+        before = _many(times, "bin", "bins")
+        parts.append(f"has been told since {first.astimezone(zone):%H:%M}, in {before} before this one")
+    if trend.split_from:
+        parts.append(f"was part of {called(trend.split_from)} until now")
+    if trend.merged:
+        parts.append(f"has taken in {_and([called(number) for number in trend.merged])}")
+    return [f"It {'; it '.join(parts)}."] if parts else []
+
+
+def _found(ids: Iterable[str], events: Iterable[Event]) -> dict[str, Event]:
+    """The examples that are there and not deleted, in the order of the ids."""
+    wanted = list(ids)
+    found: dict[str, Event] = {}
+    for event in events if wanted else ():
+        if event.id in wanted:
+            found[event.id] = event
+    return {id: found[id] for id in wanted if id in found and found[id].op != "delete"}
+
+
+def _line(text: str, limit: int = _LABEL) -> str:
+    """Text of others on one line, cut, without what a terminal would obey."""
+    line = " ".join(text.split())
+    line = "".join(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd" for c in line)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def _quoted(text: str, limit: int = _LABEL) -> str:
+    return f"“{_line(text, limit)}”"
+
+
+def _name(trend: Trend) -> str:
+    return _quoted(trend.label)
+
+
+def _and(texts: list[str], most: int | None = None) -> str:
+    if most is not None and len(texts) > most:
+        texts = [*texts[:most], f"{len(texts) - most} more"]
+    return " and ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 1 else texts)
+
+
+def _many(n: int, one: str, more: str) -> str:
+    return f"{n:,} {one if n == 1 else more}"
+
+
+def _signed(number: float) -> str:
+    return f"{number:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _long(time: timedelta) -> str:
+    minutes = round(time / timedelta(minutes=1))
+    if minutes < 120:
+        return f"{minutes} minutes"
+    return f"{minutes / 60:.3g} hours" if minutes < 72 * 60 else f"{minutes / 1440:.3g} days"

@@ -7,6 +7,15 @@ can know which is which.
 """
 
 from rtanalytics.evaluate.alarms import Run, at_recall, false_runs, runs_of
+from rtanalytics.evaluate.calibrating import (
+    Calibration,
+    Quiet,
+    calibration,
+    plot_calibration,
+    quiet,
+    quiet_threshold,
+    told_outcomes,
+)
 from rtanalytics.evaluate.comparing import (
     POOLED,
     Comparison,
@@ -30,6 +39,7 @@ __all__ = [
     "PROFILES",
     "SLACK",
     "Alarm",
+    "Calibration",
     "Comparison",
     "Edge",
     "Interval",
@@ -38,6 +48,7 @@ __all__ = [
     "Outcome",
     "Point",
     "Profile",
+    "Quiet",
     "Result",
     "Run",
     "Tally",
@@ -46,6 +57,7 @@ __all__ = [
     "all_algorithms",
     "assign",
     "at_recall",
+    "calibration",
     "compare",
     "compare_all",
     "default_algorithms",
@@ -55,11 +67,15 @@ __all__ = [
     "intervals",
     "judge",
     "nab_score",
+    "plot_calibration",
     "plot_delay",
     "plot_found",
     "plot_recall",
+    "quiet",
+    "quiet_threshold",
     "ranked",
     "recall_gap",
     "runs_of",
+    "told_outcomes",
     "worth",
 ]

@@ -390,14 +390,15 @@ def test_a_trend_carries_its_own_history() -> None:
     said = [say(i, f"hello there {i}", i - 15) for i in range(30)]
     said += [say(100 + i, "the walrus", 31 + i) for i in range(3)]  # nothing was said from 15 to 30
     said += [say(200 + i, f"the walrus {'abcdefgh'[i]}", 46 + i, f"q{i}") for i in range(8)]
+    easy = Taste(least=0.01, stay=0.01)
     for channel in ("authors", "messages"):
-        told = batch(said, channel=channel)[-1].trends[0]
+        told = batch(said, channel=channel, taste=easy)[-1].trends[0]
         assert told.label == "walrus"
         assert (told.history, told.observed, told.channel) == ([0, 0, 0, 3], 8, channel)
         assert told.since == AT - WIDTH
     assert told.seen["people"] == 11
     assert told.seen["active"] == 11
-    short = batch(said, algorithm=get("poisson", history=3))[-1].trends[0]
+    short = batch(said, algorithm=get("poisson", history=3), taste=easy)[-1].trends[0]
     assert short.since == AT
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import re
 import socket
 import zlib
@@ -99,6 +100,8 @@ class HttpClient:
         Hosts that may have a private address: the ones that a person wrote down.
     resolver : AbstractResolver, optional
         Finds addresses; the system's by default.
+    source : str
+        What the source is called in its ``[[source]]`` table, for what is said to its owner.
     """
 
     def __init__(
@@ -106,10 +109,12 @@ class HttpClient:
         counts: Counter[str],
         trusted: Collection[str] = (),
         resolver: AbstractResolver | None = None,
+        source: str = "",
     ) -> None:
         self._counts = counts
         self._trusted = frozenset(_bare(host) for host in trusted)
         self._resolver = resolver
+        self._source = source
         self._session: aiohttp.ClientSession | None = None
 
     async def get(
@@ -223,7 +228,9 @@ class HttpClient:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            resolver = _GuardedResolver(self._resolver or aiohttp.ThreadedResolver(), self._trusted)
+            resolver = _GuardedResolver(
+                self._resolver or aiohttp.ThreadedResolver(), self._trusted, self._source
+            )
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=4),
                 cookie_jar=aiohttp.DummyCookieJar(),
@@ -243,15 +250,16 @@ class HttpClient:
             except ValueError:
                 return  # a name: the resolver looks at what it stands for
             if not is_public(address):
-                raise Refused(_private(redact(str(url)), [str(address)]))
+                raise Refused(_private(redact(str(url)), [str(address)], self._source))
 
 
 class _GuardedResolver(AbstractResolver):
     """Gives only addresses that we may go to."""
 
-    def __init__(self, inner: AbstractResolver, trusted: frozenset[str]) -> None:
+    def __init__(self, inner: AbstractResolver, trusted: frozenset[str], source: str) -> None:
         self._inner = inner
         self._trusted = trusted
+        self._source = source
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -261,7 +269,7 @@ class _GuardedResolver(AbstractResolver):
             return found
         public = [r for r in found if is_public(ipaddress.ip_address(r["host"].split("%")[0]))]
         if not public:
-            raise Refused(_private(printable(host), [r["host"] for r in found]))
+            raise Refused(_private(printable(host), [r["host"] for r in found], self._source))
         return public
 
     async def close(self) -> None:
@@ -366,11 +374,17 @@ def _refusal(status: int, label: str, wait: timedelta | None) -> Exception:
         return Gone(f"{message}: gone for good; remove the source or write its new address")
     if status in {400, 402, 403, 405, 406, 407, 451}:
         return Blocked(message)
+    if status == 404:
+        return Transient(f"{message}: not found; check the address")
+    if status >= 500:
+        return Transient(f"{message}: the server has trouble of its own")
     return Transient(message)
 
 
-def _private(label: str, addresses: list[str]) -> str:
-    return f"{label}: {', '.join(addresses[:3])} is not public; write allow_private = true if it is meant"
+def _private(label: str, addresses: list[str], source: str) -> str:
+    where = f"in the [[source]] table of {source}" if source else "in its [[source]] table"
+    shown = ", ".join(addresses[:3])
+    return f"{label}: {shown} is not public; if it is meant, write allow_private = true {where}"
 
 
 def _bare(host: str) -> str:
@@ -378,6 +392,20 @@ def _bare(host: str) -> str:
 
 
 def _said(error: BaseException) -> str:
-    """A library's error in one line, addresses in it redacted."""
+    """A library's error in one line and in plain words, addresses in it redacted."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return (
+            f"there is no host {printable(error.host)!r}; check the address, and whether there is a network"
+        )
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
+        reason = getattr(error, "os_error", None) or getattr(error, "certificate_error", error)
+        why = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or reason
+        return f"no safe connection to {printable(error.host)}: {printable(str(why))}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno
+        why = os.strerror(number).lower() if number else printable(error.strerror or "no answer")
+        return f"no connection to {printable(error.host)}, port {error.port}: {why}"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection without an answer"
     text = re.sub(r"(?i)[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", lambda m: redact(m[0]), str(error))
-    return printable(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    return printable(text or type(error).__name__)

@@ -339,27 +339,3 @@ def test_a_mistake_in_the_file_is_one_line_with_its_number(
     assert run.stderr.count("\n") == 1
     for word in words:
         assert word in run.stderr
-
-
-def test_init_writes_a_file_that_works(feed: FeedServer, tmp_path: Path) -> None:
-    """Answers on standard input; what it writes is read by a dry run; it overwrites nothing."""
-    path = tmp_path / "c.toml"
-    answers = f"JuniperConf 2026\n\nEurope/Berlin\n#juniper pyjuniper\n\n{feed.url}\n\n"
-    command = [sys.executable, "-m", "rtanalytics"]
-    run = subprocess.run(
-        [*command, "init", path], input=answers, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert f"wrote {path}" in run.stdout
-    text = path.read_text(encoding="utf-8")
-    assert 'name = "juniperconf-2026"' in text
-    assert 'hashtags = ["#juniper", "#pyjuniper"]' in text
-    path.write_text(text + "allow_private = true\n", encoding="utf-8")
-    feed.add(1)
-    dry = subprocess.run([*command, "collect", path, "--dry-run"], capture_output=True, text=True, check=True)
-    assert "1 events" in dry.stdout
-    assert "Post number 1" in dry.stdout
-    again = subprocess.run(
-        [*command, "init", path], input=answers, capture_output=True, text=True, check=False
-    )
-    assert again.returncode == 1
-    assert "exists" in again.stderr

@@ -293,6 +293,18 @@ def test_without_trust_even_the_first_address_must_be_public():
         await http.get(server.url())
 
     assert "allow_private" in str(failed(story, Refused, trusted=[]))
+    told = str(failed(story, Refused, trusted=[], source="blog"))
+    assert "write allow_private = true in the [[source]] table of blog" in told
+
+
+def test_an_address_at_which_there_is_nothing_is_said_to_be_wrong():
+    """Status 404 alone tells a person nothing of what to do."""
+
+    async def story(server, http):
+        server.serve("/feed", b"sorry", status=404)
+        await http.get(server.url())
+
+    assert "status 404: not found; check the address" in str(failed(story, Transient))
 
 
 def test_redirects_come_to_an_end():
@@ -506,11 +518,12 @@ def test_nobody_there_is_a_bad_moment_without_secrets():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
-    for url in (
-        f"http://me:hunter2@127.0.0.1:{port}/x?token=s3cr3t",
-        "http://me:hunter2@no.such.invalid/?token=s3cr3t",
+    for url, said in (
+        (f"http://me:hunter2@127.0.0.1:{port}/x?token=s3cr3t", f"127.0.0.1, port {port}: connection refused"),
+        ("http://me:hunter2@no.such.invalid/?token=s3cr3t", "no host 'no.such.invalid' is known"),
     ):
         with pytest.raises(Transient) as caught:
             asyncio.run(run(url))
+        assert said in str(caught.value)
         assert "hunter2" not in str(caught.value)
         assert "s3cr3t" not in str(caught.value)

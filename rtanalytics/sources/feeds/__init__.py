@@ -161,7 +161,8 @@ class FeedSource:
         self.scope = spec.scope
         self._spec = spec
         self._counts = counts
-        self._http = HttpClient(counts, trusted=[_host(spec.url)] if spec.allow_private else ())
+        trusted = [_host(spec.url)] if spec.allow_private else ()
+        self._http = HttpClient(counts, trusted, source=spec.name)
         self._worker = ParseWorker("rtanalytics.sources.feeds.parse:parse", spec.budget)
 
     async def poll(self, cursor: bytes | None) -> Batch:

@@ -1,0 +1,93 @@
+"""``init`` asks, checks each answer on the spot, and writes a file that ``collect`` reads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from rtanalytics.conference import read_conference
+
+Run = subprocess.CompletedProcess[str]
+
+RSS = (
+    "<rss version='2.0'><channel><title>Planet</title><item><guid>1</guid>"
+    "<title>Post number 1</title></item></channel></rss>"
+)
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server whose log is nobody's."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Iterator[str]:
+    """The address of a feed on this machine."""
+    (tmp_path / "www").mkdir()
+    (tmp_path / "www" / "feed.xml").write_text(RSS)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "www")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/feed.xml"
+    server.shutdown()
+
+
+def rta(*args: object, answers: list[str] | None = None) -> Run:
+    """Run a command, with answers on its input."""
+    return subprocess.run(
+        [sys.executable, "-m", "rtanalytics", *map(str, args)],
+        input="".join(f"{a}\n" for a in answers or []), capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_init_writes_a_file_that_works(feed: str, tmp_path: Path) -> None:
+    """A feed at home is read once that was agreed to; it overwrites nothing."""
+    path = tmp_path / "c.toml"
+    answers = ["JuniperConf 2026", "", "Europe/Berlin", "#juniper pyjuniper", "", feed, "y", "planet", ""]
+    run = rta("init", path, answers=answers)
+    assert run.returncode == 0, run.stderr
+    assert f"wrote {path}" in run.stdout
+    assert "is on your own network" in run.stdout
+    made = read_conference(path)
+    assert (made.name, made.title, made.timezone) == ("juniperconf-2026", "JuniperConf 2026", "Europe/Berlin")
+    assert made.hashtags == ["#juniper", "#pyjuniper"]
+    table = {"type": "feed", "name": "planet", "url": feed, "every": "5min", "allow_private": True}
+    assert made.source == [table]
+    dry = rta("collect", path, "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "Post number 1" in dry.stdout
+    again = rta("init", path, answers=answers)
+    assert again.returncode == 1
+    assert "exists" in again.stderr
+
+
+def test_an_answer_that_cannot_be_is_asked_for_again_and_the_others_are_kept(
+    feed: str, tmp_path: Path
+) -> None:
+    """Stream name, time zone, schedule, address, and the name of a source are checked at once."""
+    path = tmp_path / "c.toml"
+    answers = [
+        "", "PyCon", "two words", "pycon", "Berlin", "Europe/Berlin", "", "nowhere.json", "",
+        "ftp://x.example/feed", feed, "n",
+        "https://9.9.9.9/a", "", "https://9.9.9.9/a", "https://9.9.9.9/b", "9-9-9-9", "", "",
+    ]  # fmt: skip
+    run = rta("init", path, answers=answers)
+    assert run.returncode == 0, run.stdout + run.stderr
+    made = read_conference(path)
+    assert (made.name, made.title, made.timezone, made.schedule) == ("pycon", "PyCon", "Europe/Berlin", None)
+    assert [(s["name"], s["url"]) for s in made.source] == [
+        ("9-9-9-9", "https://9.9.9.9/a"),
+        ("9-9-9-9-2", "https://9.9.9.9/b"),
+    ]
+    told = run.stdout + run.stderr
+    for words in ("'two words'", "timezone 'Berlin'", "nowhere.json", "ftp", "reads the same", "is taken"):
+        assert words in told, words
+    assert "[[source]] 1 (" not in told

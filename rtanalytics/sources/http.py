@@ -394,9 +394,7 @@ def _bare(host: str) -> str:
 def _said(error: BaseException) -> str:
     """A library's error in one line and in plain words, addresses in it redacted."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return (
-            f"there is no host {printable(error.host)!r}; check the address, and whether there is a network"
-        )
+        return f"no host {printable(error.host)!r} is known; check the address, and that there is a network"
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
         reason = getattr(error, "os_error", None) or getattr(error, "certificate_error", error)
         why = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or reason

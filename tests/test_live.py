@@ -387,6 +387,15 @@ def test_topics_say_where_they_come_from():
     assert second["topics"][0]["spark"] == [4, 9]
 
 
+def test_a_topic_says_why_it_is_there():
+    """In a few lines of plain text: what was seen, and what it outranks."""
+    shown = TrendState().apply([told(0, ("lu\x1bnch", [], 5), ("rain", [], 4))])["topics"]
+    assert "5 people in 5 messages" in shown[0]["why"]
+    assert "stands above “rain”" in shown[0]["why"]
+    assert "stands above" not in shown[1]["why"]
+    assert all(line.isprintable() for line in shown[0]["why"].splitlines())
+
+
 def test_topics_that_are_over_are_remembered_for_a_while():
     """What trended before is listed as earlier until its last bin is out of sight."""
     state = TrendState(bins=3)

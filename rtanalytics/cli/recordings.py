@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,7 @@ from rtanalytics.cli.terminal import console, event_line, moment, progress, safe
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
+    from rtanalytics.event import Event
     from rtanalytics.topics import TrendBin
 
 __all__ = ["print_bin", "register", "trend_settings"]
@@ -89,18 +90,32 @@ def trending(
         str, typer.Option("--bin", metavar="DURATION", help="Such as 5min, 30min, 1h.")
     ] = "15min",
     top: Annotated[int, typer.Option(min=1, help="Topics a bin at most.")] = 10,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="Only the bin of this moment.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say why each topic is on the list.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a topic and line.")] = False,
 ) -> None:
     """Tell what trended, bin after bin."""
     from rtanalytics.archive import Recording
     from rtanalytics.topics import trends
 
+    if explain and as_json:
+        raise typer.BadParameter("--json has what is explained as numbers", param_hint="--explain")
+    only = None if at is None else moment(at)
     recording = Recording(archive)
     settings = trend_settings(recording, algorithm, width, top)
     out = console()
     with progress("counting", len(recording)) as tick:
-        for bin in trends(_counted(recording, tick), **settings):
-            if as_json:
+        told: list[TrendBin] = []
+        kept: dict[str, Event] | None = {} if explain else None
+        for bin in trends(_counted(recording, tick, kept), **settings):
+            told.append(bin)
+            if only is not None and bin.start > only:
+                break
+            if only is not None and bin.end <= only:
+                continue
+            if kept is not None:
+                _explain(bin, told, kept, out)
+            elif as_json:
                 for trend in bin.trends:
                     sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
             elif bin.trends:
@@ -133,10 +148,15 @@ def trend_settings(recording: Recording, algorithm: str | None, width: str, top:
     return settings
 
 
-def _counted(recording: Recording, tick: Callable[[int], None]) -> Any:
+def _counted(
+    recording: Recording, tick: Callable[[int], None], kept: dict[str, Event] | None = None
+) -> Iterator[Event]:
+    """The events, counted as they go by, and kept by id where somebody will quote them."""
     for number, event in enumerate(recording):
         if number % 500 == 0:
             tick(number)
+        if kept is not None:
+            kept[event.id] = event
         yield event
 
 
@@ -158,6 +178,20 @@ def print_bin(bin: TrendBin, out: Any) -> None:
         if trend.talks:
             line.append(f"  during {safe('; '.join(trend.talks[:2]))}", style="green")
         out.print(line)
+
+
+def _explain(bin: TrendBin, told: list[TrendBin], kept: dict[str, Event], out: Any) -> None:
+    """A bin's topics, a paragraph each; times are in UTC, as in the lists. What is past is kept no more."""
+    from rich.text import Text
+
+    for trend in bin.trends:
+        first, *rest = bin.explain(trend.rank, kept.values(), earlier=told).lines
+        out.print(Text(safe(first), style="bold"))
+        for line in rest:
+            out.print(Text(f"  {safe(line)}"))
+        out.print()
+    for old in [i for i, event in kept.items() if event.said_at < bin.end]:
+        del kept[old]
 
 
 def _print(player: Any, as_json: bool) -> None:

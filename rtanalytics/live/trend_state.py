@@ -28,7 +28,8 @@ class TopicRow(TypedDict):
 
     ``id`` stays the same while the topic lasts. ``change`` compares with the bin before;
     ``spark`` has its messages in the newest bins, oldest first, 0 where it did not trend.
-    ``score`` and ``expected`` are None where they are no finite number.
+    ``score`` and ``expected`` are None where they are no finite number. ``why`` explains in a few
+    lines why it is on the list.
     """
 
     id: str
@@ -44,6 +45,7 @@ class TopicRow(TypedDict):
     change: Literal["new", "up", "down", "same"]
     moved: int
     spark: list[int]
+    why: str
     quotes: list[Row]
 
 
@@ -143,13 +145,14 @@ class TrendState:
         before = self._starts[-2] if len(self._starts) > 1 else None
         taken: set[str] = set()
         rows = []
-        for trend in sorted(bin.trends, key=lambda t: t.rank):
+        ranked = sorted(bin.trends, key=lambda t: t.rank)
+        for trend, below in zip(ranked, [*ranked[1:], None], strict=False):
             topic = self._topic_of(trend, taken, bin.start if again else None, before)
             taken.add(topic.id)
             topic.label = trend.label
             topic.terms = {term.casefold() for term in trend.terms}
             topic.seen[bin.start], topic.ranks[bin.start] = trend.messages, trend.rank
-            rows.append(self._row(topic, trend, before, find))
+            rows.append(self._row(topic, trend, below, before, find))
         self._forget(bin.start, taken)
         self._last = {
             "start": iso(bin.start),
@@ -183,7 +186,12 @@ class TrendState:
         return topic
 
     def _row(
-        self, topic: _Topic, trend: Trend, before: datetime | None, find: Callable[[str], Event | None]
+        self,
+        topic: _Topic,
+        trend: Trend,
+        below: Trend | None,
+        before: datetime | None,
+        find: Callable[[str], Event | None],
     ) -> TopicRow:
         was = topic.ranks.get(before) if before else None
         moved = 0 if was is None else was - trend.rank
@@ -204,6 +212,7 @@ class TrendState:
             "talks": [_short(talk) for talk in trend.talks],
             "change": change,
             "moved": moved,
+            "why": repair("\n".join(trend.explain(next=below).lines[1:])),
             "spark": [topic.seen.get(start, 0) for start in self._starts],
             "quotes": [row_of(event) for event in quotes[:_QUOTES]],
         }

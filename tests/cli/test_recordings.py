@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -184,6 +185,24 @@ def test_trending_prints_one_object_a_line(archive: Path) -> None:
     assert "walrus" in rta("trending", archive).stdout
     assert rta("trending", archive, "--algorithm", "no such").returncode == 2
     assert rta("trending", archive, "--bin", "soon").returncode == 2
+
+
+def test_trending_explains_the_bin_that_is_asked_for(archive: Path) -> None:
+    """Why each topic is on the list, with quotes, of one moment or of all; numbers and words exclude each other."""
+    run = rta("trending", archive, "--at", "2026-05-15T11:05", "--explain")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("is number 1 of 15 May 2026, 11:00 to 11:15 UTC.") == 1
+    assert "is number 1" not in run.stdout.replace("11:00 to 11:15", "").split("UTC.", 1)[1]
+    assert "were to be expected from the" in run.stdout
+    assert "It is a topic with a probability of" in run.stdout
+    assert re.search(r"  “.*walrus.*” \(.*, 11:\d\d, ", run.stdout)
+    every = rta("trending", archive, "--explain").stdout
+    assert run.stdout.splitlines()[2:4] == every[every.index(run.stdout.splitlines()[0]) :].splitlines()[2:4]
+    listed = rta("trending", archive, "--at", "2026-05-15T11:05").stdout
+    assert listed.startswith("2026-05-15 11:00")
+    assert listed.count("2026-05-15") == 1
+    assert rta("trending", archive, "--explain", "--json").returncode == 2
+    assert rta("trending", archive, "--at", "soon").returncode == 2
 
 
 def test_trends_through_redis_at_full_speed_equal_one_batch(

@@ -55,6 +55,7 @@ class TrendingPanel {
   topic(topic, most) {
     const node = make("li", "rta-topic");
     node.dataset.change = topic.change;
+    node.title = topic.why;
     const rank = make("span", "rta-rank", topic.rank);
     const body = make("div", "rta-topic-body");
     const line = make("div", "rta-topic-line");

@@ -206,6 +206,8 @@ def test_exploring_finds_what_counting_by_hand_finds(execute):
             pairs=[[one, other, n] for (one, other), n in pairs.items()],
             topic=TOPIC,
             about=list(about["id"]),
+            why=str(why),
+            pictured=len(plot.explanation(why).axes),
             peak=peak.isoformat(),
             on=[talk.title for talk in on],
             talks=[[title, int(n)] for title, n in zip(talks["talk"], talks["messages meanwhile"])],
@@ -224,6 +226,9 @@ def test_exploring_finds_what_counting_by_hand_finds(execute):
     assert {(one, other): n for one, other, n in said["pairs"]} == pairs
     best = max((t for b in trends(events, **conference.settings) for t in b.trends), key=lambda t: t.score)
     assert said["topic"] == best.label
+    assert said["why"].startswith(f"“{best.label}”")
+    assert f"{best.observed} people said “{best.label}”" in said["why"]
+    assert said["pictured"] == 2
     assert set(said["about"]) == {
         e.id for e in events if best.label.casefold() in f"{e.title or ''} {e.text}".casefold()
     }
@@ -247,6 +252,8 @@ def test_comparing_measures_what_is_known(execute):
             minutes=[int(m) for m in widths.index],
             swept=list(swept.index),
             usual=[float(swept["recall"].iloc[-1]), float(widths["recall"][30])],
+            calibrated=[calibrated.n, int(calibrated.frame()["n"].sum()), calibrated.error],
+            quiet=[threshold.alarms, threshold.hours, threshold.probability],
             delay={int(m): float(d) for m, d in widths["latency_median_min"].items()},
         )
         """,
@@ -273,6 +280,12 @@ def test_comparing_measures_what_is_known(execute):
     assert said["minutes"] == [5, 10, 15, 30, 60]
     assert len(said["swept"]) == 6
     assert said["delay"]["5"] < said["delay"]["60"]
+    everything, binned, error = said["calibrated"]
+    assert everything == binned > 100
+    assert 0 <= error < 0.5
+    alarms, hours, probability = said["quiet"]
+    assert alarms <= 0.5 * hours
+    assert 0 < probability < 1
 
 
 def test_a_replay_is_moved_stepped_and_shifted(execute):

@@ -335,9 +335,8 @@ def plot_calibration(found: Calibration, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.02, 1.02)
     ax.grid(visible=True, color="0.93", lw=0.8, zorder=0)
     ax.set_axisbelow(True)
-    ax.set_xlabel("probability that was told")
+    figures = f"{found.n:,} topics, calibration error {found.error:.3f}, Brier score {found.brier:.3f}"
+    ax.set_xlabel(f"probability that was told\n{figures}")
     ax.set_ylabel(f"share that is known, {found.level:.0%} interval")
     ax.set_title("Do probabilities mean what they say?", loc="left")
-    error = f"{found.n:,} topics\ncalibration error {found.error:.3f}\nBrier score {found.brier:.3f}"
-    ax.annotate(error, (0.98, 0.03), xycoords="axes fraction", ha="right", va="bottom", size="small")
     return ax

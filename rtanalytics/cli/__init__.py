@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from types import FrameType
 
 __all__ = ["main"]
 
@@ -20,7 +21,14 @@ def main() -> None:
     from rtanalytics.cli.commands import app
     from rtanalytics.cli.terminal import safe
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except BrokenPipeError:
@@ -28,6 +36,8 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
+        if interrupted:  # commands import what they need: the same again
+            os._exit(130)
         if not isinstance(error, expected_errors()):
             raise
         message = " ".join(safe(str(error)).split())

@@ -1,4 +1,4 @@
-"""``collect`` and ``status``: a conference read live, and how it fares."""
+"""``collect``: a conference read live."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import asyncio
 import logging
 import signal
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
-from rich.text import Text
 
-from rtanalytics.cli.live import conference_stream, split_url
-from rtanalytics.cli.terminal import Failed, console, event_line, safe
+from rtanalytics.cli.live import answering, origin, split_url
+from rtanalytics.cli.preview import preview
+from rtanalytics.cli.status import recorded
+from rtanalytics.cli.terminal import Failed, console, safe
 from rtanalytics.cli.trender import conference_schedule, conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.ingest.shielded import alone
@@ -25,14 +25,10 @@ __all__ = ["register"]
 LOCK = ".collecting"
 """In the archive's folder: held by the one process that collects into it."""
 
-STALE = timedelta(seconds=60)
-"""A health record older than this belongs to a process that is no more."""
-
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
+    """Add the command."""
     app.command()(collect)
-    app.command()(status)
 
 
 def collect(
@@ -47,7 +43,7 @@ def collect(
         conference = read_conference(path)
         specs = _specs(conference, path)
         conference_settings(conference)
-        asyncio.run(_preview(specs))
+        asyncio.run(preview(specs))
         return
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -63,7 +59,7 @@ def collect(
             how = f" (kill {other})" if other else ""
             raise Failed(f"{path} is being collected by {who} already; stop it{how}, or leave it to it")
         _collect(conference, specs, path, archive, timedelta(seconds=backoff_cap), asked)
-        events = _recorded(archive)
+        events = recorded(archive)
     say.print(f"stopped; {events or 0:,} recorded in {safe(str(archive))}")
 
 
@@ -86,7 +82,7 @@ def _collect(
     url, named = split_url(conference.stream) if conference.stream else (resolve_url(), "")
     name = named or conference.name
     stream = RedisStream(url, name)
-    with stream.errors():
+    with answering(origin(conference, path)), stream.errors():
         check_server(stream.client)
     schedule = conference_schedule(conference) if conference.schedule else None
     meta = RecordingMeta(
@@ -110,27 +106,6 @@ def _collect(
     say.print(f"recording into {safe(str(archive))}; Ctrl-C ends it")
     say.print(f"how it fares: rtanalytics status {safe(str(path))}")
     supervisor.run()
-
-
-def status(
-    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")],
-    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
-) -> None:
-    """Say how each source, the stream and the archive fare."""
-    conference = read_conference(path)
-    stream = conference_stream(conference)
-    archive = conference.path(conference.archive) or conference.folder / "archive"
-    found: dict[str, Any] = {
-        "conference": conference.name,
-        "stream": stream.key,
-        "health": stream.health(),
-        "buckets": stream.stats(),
-        "archive": {"folder": str(archive), "events": _recorded(archive)},
-    }
-    if as_json:
-        typer.echo(msgspec.json.encode(found).decode())
-        return
-    _print_status(found, datetime.now(UTC))
 
 
 def _specs(conference: Conference, path: Path) -> list[Any]:
@@ -160,89 +135,8 @@ def _table_line(text: str, number: int, key: str) -> int:
     return head or 1
 
 
-async def _preview(specs: list[Any]) -> None:
-    """One poll of each source, shown and stored nowhere."""
-    from rtanalytics.sources import open_source
-    from rtanalytics.sources.base import SourceError
-
-    out = console()
-    failed = 0
-    for spec in specs:
-        source = open_source(spec)
-        try:
-            batch = await source.poll(None)
-        except SourceError as error:
-            failed += 1
-            out.print(Text(f"{safe(spec.name)}: {type(error).__name__}: {safe(str(error))}", style="red"))
-            continue
-        finally:
-            await source.close()
-        out.print(
-            Text(
-                f"{safe(spec.name)}: {len(batch.events)} events, {len(batch.rejects)} unreadable",
-                style="bold",
-            )
-        )
-        for event in batch.events[:5]:
-            out.print(event_line(event))
-        for reject in batch.rejects[:3]:
-            out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
-    if failed:
-        raise Failed(f"{failed} of {len(specs)} sources could not be read")
-
-
 def _revive() -> None:
     """The embedded server, started again with the port and the password it had."""
     from rtanalytics.streams.server import resolve_url
 
     resolve_url()
-
-
-def _recorded(archive: Path) -> int | None:
-    from rtanalytics.archive import ArchiveError, Recording
-
-    try:
-        return len(Recording(archive)) if archive.is_dir() else None
-    except ArchiveError:
-        return None
-
-
-def _print_status(found: dict[str, Any], now: datetime) -> None:
-    out = console()
-    health: dict[str, dict[str, Any]] = found["health"]
-    out.print(Text(f"{found['conference']}  {found['stream']}", style="bold"))
-    names = sorted({name.removeprefix("process:") for name in health})
-    for name in names:
-        told = {**health.get(f"process:{name}", {}), **health.get(name, {})}
-        process = health.get(f"process:{name}", {})
-        state = str(told.get("state", "?"))
-        if process and process.get("state") != "running":
-            state = str(process["state"])
-        at = str(told.get("at", ""))
-        stale = bool(at) and now - datetime.fromisoformat(at) > STALE and state not in ("stopped", "finished")
-        line = Text(f"  {safe(name):<28}")
-        line.append(
-            f"{'silent' if stale else state:<13}",
-            style="green" if state in ("ok", "running") and not stale else "yellow",
-        )
-        facts = [
-            f"{told[k]} {k}"
-            for k in ("new", "edited", "duplicate", "dead", "recorded", "bins")
-            if told.get(k)
-        ]
-        if process.get("restarts"):
-            facts.append(f"started again {process['restarts']} times ({process.get('last_end')})")
-        line.append(", ".join(facts), style="dim")
-        if told.get("error"):
-            line.append(f"  {safe(str(told['error']))}", style="red")
-        out.print(line)
-    for bucket, stats in found["buckets"].items():
-        out.print(
-            Text(f"  bucket {safe(bucket):<21}").append(
-                f"{stats['entries']:,} entries, {stats['ids']:,} ids, {stats['dead']:,} dead letters",
-                style="dim",
-            )
-        )
-    archive = found["archive"]
-    count = "not there yet" if archive["events"] is None else f"{archive['events']:,} events"
-    out.print(Text(f"  archive {safe(archive['folder'])}: {count}"))

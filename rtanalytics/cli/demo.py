@@ -146,7 +146,7 @@ def _watch(
                     if item.event.id in ids:
                         raise Failed(f"event {item.event.id} was shown twice")
                     ids.add(item.event.id)
-                    lines.append(event_line(item.event, width=max(60, out.width - 2)))
+                    lines.append(event_line(item.event, width=max(60, out.width - 2), dated=False))
             for worker in workers:
                 told += worker.poll()  # only the counter sends any; if one of them fails, so do we
             if on_terminal:

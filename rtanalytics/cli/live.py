@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections import deque
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
-from rtanalytics.cli.terminal import Failed, console, event_line
+from rtanalytics.cli.terminal import Failed, console, event_line, number
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
 from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
@@ -21,7 +23,7 @@ from rtanalytics.streams import EventStream, Note, StreamUnavailable, open_strea
 from rtanalytics.streams.server import default_folder
 from rtanalytics.streams.server.folder import read_state
 
-__all__ = ["conference_stream", "register", "stream_of"]
+__all__ = ["answering", "conference_stream", "origin", "register", "split_url", "stream_of"]
 
 
 def register(app: typer.Typer) -> None:
@@ -40,11 +42,17 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="One packet, or one topic, a line.")] = False,
 ) -> None:
     """Follow the stream, or its trends, in the terminal; Ctrl-C ends it."""
-    stream = stream_of(where)
-    if trends:
-        with contextlib.suppress(KeyboardInterrupt):
-            _tail_trends(stream, last, as_json)
-        return
+    conference = None if "://" in where else read_conference(Path(where))
+    with answering("the one given" if conference is None else origin(conference, where)):
+        stream = stream_of(where) if conference is None else conference_stream(conference)
+        if trends:
+            with contextlib.suppress(KeyboardInterrupt):
+                _tail_trends(stream, last, as_json, conference)
+        else:
+            _tail(stream, last, as_json)
+
+
+def _tail(stream: EventStream, last: int, as_json: bool) -> None:
     out = console()
     feed = stream.follow()
     try:
@@ -61,7 +69,7 @@ def tail(
         feed.close()
 
 
-def _tail_trends(stream: EventStream, last: int, as_json: bool) -> None:
+def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conference | None) -> None:
     import msgspec
 
     from rtanalytics.cli.recordings import print_bin
@@ -74,6 +82,9 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool) -> None:
     while page := stream.published(CHANNEL, place):
         notes.extend(page)
         place = page[-1].place
+    if not notes and last and not as_json:
+        out.print(_first_due(conference), style="dim")
+    live = False
     while True:
         for note in notes:
             bin = msgspec.json.decode(note.payload, type=TrendBin)
@@ -83,6 +94,11 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool) -> None:
                 sys.stdout.flush()
             elif bin.trends:
                 print_bin(bin, out)
+            elif live:
+                # it was waited for, so its coming is told even if it brings nothing
+                nothing = f"{bin.start:%Y-%m-%d %H:%M} – {bin.end:%H:%M}  nothing trends"
+                out.print(f"{nothing}; {number(bin.messages, 'message')}", style="dim")
+        live = True
         try:
             notes = deque(stream.published(CHANNEL, place, wait=timedelta(seconds=1)))
         except StreamUnavailable:
@@ -90,6 +106,22 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool) -> None:
             time.sleep(0.5)
         if notes:
             place = notes[-1].place
+
+
+def _first_due(conference: Conference | None) -> str:
+    """When the first trends of a stream that has none yet can be expected."""
+    if conference is None:
+        return "no trends yet; they come when a bin is over and 'rtanalytics collect' runs"
+    from rtanalytics.clock import parse_duration
+
+    epoch, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
+    width, grace = parse_duration(conference.trending.bin), parse_duration(conference.trending.grace)
+    bin = (now - grace - epoch) // width
+    due = epoch + (bin + 1) * width + grace
+    return (
+        f"no trends yet; first trends at {due:%H:%M} UTC, when a bin of {conference.trending.bin} is over"
+        " (if 'rtanalytics collect' runs)"
+    )
 
 
 def _show(delivery: Delivery, out: object, as_json: bool) -> None:
@@ -131,6 +163,30 @@ def _with_password(url: str) -> str:
         if state is not None and state.port == parts.port:
             return urlunsplit(parts._replace(netloc=f":{state.password}@127.0.0.1:{state.port}"))
     return url
+
+
+def origin(conference: Conference, path: str | Path) -> str:
+    """Where the address of a conference's server comes from, for people."""
+    if conference.stream:
+        return f"stream = of {path}"
+    if os.environ.get("REDIS_URL", "").strip():
+        return "REDIS_URL"
+    return f"the embedded server in {default_folder()}"
+
+
+@contextlib.contextmanager
+def answering(origin: str) -> Iterator[None]:
+    """Say where an address comes from at which no server answers.
+
+    Raises
+    ------
+    Failed
+        In place of :class:`~rtanalytics.streams.StreamUnavailable`.
+    """
+    try:
+        yield
+    except StreamUnavailable as error:
+        raise Failed(f"{str(error).rstrip('.')} (this address is {origin})") from None
 
 
 def conference_stream(conference: Conference) -> EventStream:

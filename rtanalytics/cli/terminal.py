@@ -14,7 +14,7 @@ from rich.text import Text
 
 from rtanalytics.event import Event
 
-__all__ = ["Failed", "console", "event_line", "moment", "progress", "safe"]
+__all__ = ["Failed", "console", "event_line", "moment", "number", "progress", "safe"]
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
 
@@ -48,14 +48,41 @@ def _harmless(char: str) -> str:
     return char if char in "\u200c\u200d" else "\ufffd" if unicodedata.category(char) != "Cn" else "?"
 
 
-def event_line(event: Event, *, width: int | None = None) -> Text:
-    """One line of a feed: time, source, who, what."""
+def number(count: int, one: str, many: str = "") -> str:
+    """A count and its noun.
+
+    Examples
+    --------
+    >>> number(1, "time"), number(1200, "time"), number(2, "entry", "entries")
+    ('1 time', '1,200 times', '2 entries')
+    """
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
+def event_line(event: Event, *, width: int | None = None, dated: bool = True) -> Text:
+    """One line of a feed: time, source, who, title and text.
+
+    Parameters
+    ----------
+    event : Event
+        Told in UTC.
+    width : int, optional
+        Characters at most.
+    dated : bool
+        Put the date before a time that is not today's.
+    """
     colour = COLOURS[crc32(event.bucket.encode()) % len(COLOURS)]
-    line = Text(f"{event.said_at:%H:%M:%S} ", style="dim")
+    said = event.said_at
+    day = f"{said:%Y-%m-%d} " if dated and said.date() != datetime.now(UTC).date() else ""
+    line = Text(f"{day}{said:%H:%M:%S} ", style="dim")
     line.append(f"{safe(event.source)[:18]:<10} ", style=colour)
     line.append(f"{safe(event.handle) or '–'}  ", style="bold")
     line.append({"delete": "deleted ", "update": "edited: "}.get(event.op, ""), style="red")
-    line.append(safe(event.body))
+    title, text = safe(event.title or "").strip(), safe(event.text or "").strip()
+    if title and not text.startswith(title):
+        line.append(title, style="italic")
+        line.append(" – " if text else "")
+    line.append(text)
     if width is not None:
         line.truncate(width, overflow="ellipsis")
     return line

@@ -62,7 +62,7 @@ def record(
     schedule, meta : Schedule, RecordingMeta, optional
         What to write beside the events: the talks; title, time zone and own tags.
     progress : callable
-        Called with the number of events after each commit.
+        Called with the number of events after each commit, and again and again while nothing comes.
 
     Raises
     ------
@@ -97,6 +97,8 @@ def record(
                 events += len(waiting)
                 commits += 1
                 waiting = []
+                progress(events)
+            elif not batch:
                 progress(events)
             if not waiting:
                 since = time.monotonic()

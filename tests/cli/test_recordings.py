@@ -155,8 +155,8 @@ def test_replay_prints_as_tail_does(archive: Path) -> None:
     run = rta(
         "replay", archive, "--speed", "max", "--from", "2026-05-15T11:00", "--to", "2026-05-15T11:00:08"
     )
-    assert run.stdout.splitlines() == ["11:00:00 test       w0  the walrus keynote is great",
-                                       "11:00:07 test       w1  the walrus keynote is great"]  # fmt: skip
+    assert run.stdout.splitlines() == ["2026-05-15 11:00:00 test       w0  the walrus keynote is great",
+                                       "2026-05-15 11:00:07 test       w1  the walrus keynote is great"]  # fmt: skip
     packets = rta("replay", archive, "--speed", "max", "--json").stdout.splitlines()
     assert [json.loads(p)["id"] for p in packets] == [e.id for e in Recording(archive)]
 

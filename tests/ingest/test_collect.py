@@ -23,6 +23,7 @@ import pytest
 
 from rtanalytics.archive import Recording
 from rtanalytics.feed import Delivery
+from rtanalytics.ingest.recorder import record
 from rtanalytics.streams.redis import RedisStream
 from rtanalytics.streams.server import EmbeddedServer, Server, ensure_server, stop_server
 from tests.processes import lives
@@ -282,6 +283,49 @@ def test_a_second_collect_is_refused_before_it_takes_anything_over(feed: FeedSer
         until(lambda: len(stream.snapshot(10).deliveries) == 2, "the second item")
         assert {h.get("restarts", 0) for h in stream.health().values()} == {0}
         first.end()
+
+
+def test_status_says_in_plain_words_how_each_process_fares(feed: FeedServer, tmp_path: Path) -> None:
+    """Counts and the last reading of a source, what is recorded, process ids; one is not many."""
+    with EmbeddedServer(tmp_path / "server") as server:
+        stream = RedisStream(server.url, "live")
+        collect = Collect(tmp_path, feed, f"{server.url}/live")
+        feed.add(0)
+        feed.add(1)
+        until(lambda: stream.health().get("source:planet", {}).get("counts", {}).get("new") == 2, "two items")
+        until(lambda: "recorder" in stream.health(), "the recorder has told")
+        pid = stream.health()["process:trender"]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: stream.health()["process:trender"]["pid"] not in (None, pid), "the trender is back")
+        until(lambda: (collect.status()["archive"]["events"] or 0) == 2, "everything is recorded")
+        run = subprocess.run(
+            [*RTA, "status", tmp_path / "conference.toml"],
+            env=collect.env, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        health = stream.health()
+        collect.end()
+    lines = {line.split()[0]: line for line in run.stdout.splitlines()}
+    assert re.search(r"ok +2 new, .*last read \d+ seconds? ago, process \d+", lines["source:planet"])
+    assert f"process {health['process:source:planet']['pid']}" in lines["source:planet"]
+    assert f"process {health['process:recorder']['pid']}" in lines["recorder"]
+    assert "started again 1 time (last end: signal 9)" in lines["trender"]
+    assert lines["archive"].endswith(": 2 events")
+
+
+def test_a_recorder_that_has_nothing_to_do_is_not_silent(
+    redis_server: Server, prefix: str, tmp_path: Path
+) -> None:
+    """It tells its progress while nothing comes, so its health does not grow old."""
+    stop, told = threading.Event(), []
+
+    def tell(events: int) -> None:
+        told.append(events)
+        if len(told) == 3:
+            stop.set()
+
+    stream = RedisStream(redis_server.url, prefix)
+    record(stream, tmp_path / "archive", stop=stop, progress=tell)
+    assert told[:3] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("after", [0.2, 0.4, 0.7, 1.0, 1.5, 2.5, 5.0])

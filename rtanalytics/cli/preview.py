@@ -1,0 +1,52 @@
+"""What ``collect --dry-run`` shows: one poll of each source, stored nowhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.text import Text
+
+from rtanalytics.cli.terminal import Failed, console, event_line, number, safe
+
+__all__ = ["preview"]
+
+SHOWN = 5
+"""Events of a source that are shown, the newest ones."""
+
+
+async def preview(specs: list[Any]) -> None:
+    """Poll each source once and show what it would store.
+
+    Raises
+    ------
+    Failed
+        If a source could not be read, or gave nothing but what could not be understood.
+    """
+    from rtanalytics.sources import open_source
+    from rtanalytics.sources.base import SourceError
+
+    out = console()
+    failed = 0
+    for spec in specs:
+        source = open_source(spec)
+        try:
+            batch = await source.poll(None)
+        except SourceError as error:
+            failed += 1
+            out.print(Text(f"{safe(spec.name)}: {safe(str(error))}", style="red"))
+            continue
+        finally:
+            await source.close()
+        events, rejects = batch.events, batch.rejects
+        failed += bool(rejects and not events)
+        counts = f"{number(len(events), 'event')}, {len(rejects):,} unreadable"
+        out.print(Text(f"{safe(spec.name)}: {counts}", style="bold"))
+        newest = sorted(events, key=lambda event: event.said_at)[-SHOWN:]
+        if len(events) > SHOWN:
+            out.print(Text(f"  … and {len(events) - SHOWN:,} more before these", style="dim"))
+        for event in newest:
+            out.print(event_line(event))
+        for reject in rejects[:3]:
+            out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
+    if failed:
+        raise Failed(f"{failed} of {number(len(specs), 'source')} could not be read")

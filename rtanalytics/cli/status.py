@@ -1,0 +1,137 @@
+"""``status``: how a conference fares that is collected."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.text import Text
+
+from rtanalytics.cli.live import answering, conference_stream, origin
+from rtanalytics.cli.terminal import console, number, safe
+from rtanalytics.conference import read_conference
+
+__all__ = ["recorded", "register"]
+
+STALE = timedelta(seconds=60)
+"""A health record older than this belongs to a process that is no more."""
+
+_STATES = {
+    "degraded": "in trouble",
+    "rate_limited": "asked to wait",
+    "auth": "login wanted",
+    "blocked": "not let in",
+    "gone": "gone for good",
+    "fenced": "taken over",
+    "waiting": "starts again",
+    "finished": "has ended",
+}
+"""What a state of :mod:`rtanalytics.ingest.health` or of a process is called; others as they are."""
+
+_COUNTS = ("new", "edited", "deleted", "duplicate")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(status)
+
+
+def status(
+    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")],
+    as_json: Annotated[bool, typer.Option("--json", help="Everything as one JSON object.")] = False,
+) -> None:
+    """Say how each source, the stream and the archive fare."""
+    conference = read_conference(path)
+    archive = conference.path(conference.archive) or conference.folder / "archive"
+    with answering(origin(conference, path)):
+        stream = conference_stream(conference)
+        found: dict[str, Any] = {
+            "conference": conference.name,
+            "stream": stream.key,
+            "health": stream.health(),
+            "buckets": stream.stats(),
+            "archive": {"folder": str(archive), "events": recorded(archive)},
+        }
+    if as_json:
+        typer.echo(msgspec.json.encode(found).decode())
+        return
+    _print(found, datetime.now(UTC))
+
+
+def recorded(archive: Path) -> int | None:
+    """How many events an archive holds; None if it is not there, or not readable."""
+    from rtanalytics.archive import ArchiveError, Recording
+
+    try:
+        return len(Recording(archive)) if archive.is_dir() else None
+    except ArchiveError:
+        return None
+
+
+def _print(found: dict[str, Any], now: datetime) -> None:
+    out = console()
+    health: dict[str, dict[str, Any]] = found["health"]
+    out.print(Text(f"{found['conference']}, stream {found['stream']}", style="bold"))
+    if not health:
+        out.print(Text("  nobody has collected it yet: rtanalytics collect", style="yellow"))
+    for name in sorted({name.removeprefix("process:") for name in health}):
+        process, told = health.get(f"process:{name}", {}), health.get(name, {})
+        state = _state(process, told, now)
+        line = Text(f"  {safe(name):<28}")
+        line.append(
+            f"{_STATES.get(state, state):<14}", style="green" if state in ("ok", "running") else "yellow"
+        )
+        line.append(", ".join(_facts(process, told, now)), style="dim")
+        if told.get("error"):
+            line.append(f"  {safe(str(told['error']))}", style="red")
+        out.print(line)
+    for bucket, stats in found["buckets"].items():
+        facts = f"{number(stats['entries'], 'entry', 'entries')}, {stats['dead']:,} unreadable"
+        out.print(Text(f"  in the stream: {safe(bucket):<13}").append(facts, style="dim"))
+    archive = found["archive"]
+    count = "not there yet" if archive["events"] is None else number(archive["events"], "event")
+    out.print(Text(f"  archive {safe(archive['folder'])}: {count}"))
+
+
+def _state(process: dict[str, Any], told: dict[str, Any], now: datetime) -> str:
+    """What the process says of itself, unless it does not run, or has said nothing for long."""
+    state = str(told.get("state", "") or process.get("state", "?"))
+    if process and process.get("state") != "running":
+        return str(process["state"])
+    at = str(told.get("at", "") or process.get("at", ""))
+    # the supervisor tells of a process only when something becomes of it; the process itself tells often
+    silent = bool(told.get("at")) and now - datetime.fromisoformat(at) > STALE
+    return "silent" if silent and state not in ("stopped", "finished") else state
+
+
+def _facts(process: dict[str, Any], told: dict[str, Any], now: datetime) -> list[str]:
+    counts = told.get("counts") or {}
+    facts = [f"{counts[name]:,} {name}" for name in _COUNTS if counts.get(name)]
+    if counts.get("dead"):
+        facts.append(f"{counts['dead']:,} unreadable")
+    facts += [
+        f"{told[name]:,} {words}"
+        for name, words in (("recorded", "recorded"), ("bins", "bins told"))
+        if told.get(name)
+    ]
+    if "kind" in told:
+        if not counts.get("new"):
+            facts.insert(0, "nothing new")
+        facts.append(_read(told.get("last_success"), now))
+    if process.get("pid"):
+        facts.append(f"process {process['pid']}")
+    if process.get("restarts"):
+        facts.append(
+            f"started again {number(process['restarts'], 'time')} (last end: {process.get('last_end')})"
+        )
+    return facts
+
+
+def _read(at: object, now: datetime) -> str:
+    if not at:
+        return "never read yet"
+    ago = max(0, round((now - datetime.fromisoformat(str(at))).total_seconds()))
+    return f"last read {number(ago, 'second') if ago < 120 else number(ago // 60, 'minute')} ago"

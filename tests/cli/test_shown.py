@@ -1,0 +1,148 @@
+"""What the terminal shows of what comes in: lines of a feed, a dry run, what is not there yet."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from rtanalytics.cli.terminal import event_line
+from rtanalytics.streams.server import Server
+from tests.build import BASE, event
+
+Run = subprocess.CompletedProcess[str]
+NOBODY = "redis://127.0.0.1:1/0"
+
+
+def rta(*args: object, **env: str) -> Run:
+    """Run a command and wait for it."""
+    return subprocess.run(
+        [sys.executable, "-m", "rtanalytics", *map(str, args)],
+        capture_output=True, text=True, timeout=120, check=False, env={**ENV, **env},
+    )  # fmt: skip
+
+
+ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONIOENCODING": "utf-8"}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server whose log is nobody's."""
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """The address of ``tmp_path/www``."""
+    (tmp_path / "www").mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path / "www")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def conference(tmp_path: Path, *sources: str, stream: str = "") -> Path:
+    """A conference.toml with feeds at some addresses."""
+    path = tmp_path / "conference.toml"
+    lines = ['name = "x"', f'stream = "{stream}"' if stream else "", "[trending]", 'bin = "10min"']
+    for n, url in enumerate(sources):
+        lines += ["[[source]]", 'type = "feed"', f'name = "s{n}"', f'url = "{url}"', "allow_private = true"]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def test_a_line_of_a_feed_has_title_and_text() -> None:
+    """Both where both are there; a title that the text begins with is not said twice."""
+    assert "Ducks – They swim." in event_line(event(1, title="Ducks", text="They swim.")).plain
+    assert event_line(event(1, title="Ducks", text=None)).plain.endswith("  Ducks")
+    assert event_line(event(1, title="Ducks", text="Ducks swim.")).plain.count("Ducks") == 1
+
+
+def test_a_line_of_a_feed_has_the_date_unless_it_is_todays() -> None:
+    """Where asked for; otherwise only the time."""
+    old = event(1, text="hello")
+    assert event_line(old).plain.startswith(f"{BASE:%Y-%m-%d} ")
+    assert re.match(r"\d\d:\d\d:\d\d ", event_line(old, dated=False).plain)
+    now = event((datetime.now(UTC) - BASE).total_seconds(), text="hello")
+    assert re.match(r"\d\d:\d\d:\d\d ", event_line(now).plain)
+
+
+def test_a_dry_run_shows_the_newest_and_says_how_many_more_there_are(site: str, tmp_path: Path) -> None:
+    """Whatever the feed's order; the oldest are counted."""
+    items = "".join(
+        f"<item><guid>{n}</guid><title>Post {n:02}</title>"
+        f"<pubDate>{format_datetime(BASE + timedelta(hours=n))}</pubDate></item>"
+        for n in range(25)
+    )
+    (tmp_path / "www" / "feed.xml").write_text(f"<rss version='2.0'><channel>{items}</channel></rss>")
+    run = rta("collect", conference(tmp_path, f"{site}/feed.xml"), "--dry-run")
+    assert run.returncode == 0, run.stderr
+    assert "s0: 25 events, 0 unreadable" in run.stdout
+    assert re.findall(r"Post \d+", run.stdout) == [f"Post {n}" for n in range(20, 25)]
+    assert "… and 20 more" in run.stdout
+
+
+def test_a_dry_run_fails_if_a_source_gives_nothing_that_can_be_read(site: str, tmp_path: Path) -> None:
+    """A page that is no feed; an address with nothing; one at which nobody answers: no internal words."""
+    (tmp_path / "www" / "page.html").write_text("<html><body>Welcome</body></html>")
+    path = conference(tmp_path, f"{site}/page.html", f"{site}/none", "http://127.0.0.1:1/feed")
+    run = rta("collect", path, "--dry-run")
+    assert run.returncode == 1
+    assert "3 of 3 sources could not be read" in run.stderr
+    assert "status 404: not found; check the address" in run.stdout
+    assert "no connection to 127.0.0.1, port 1: connection refused" in run.stdout
+    for word in ("Transient", "ssl:", "Connect call"):
+        assert word not in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "stream", "env", "origin"),
+    [
+        (["status"], NOBODY, "", "stream = of"),
+        (["tail"], NOBODY, "", "stream = of"),
+        (["collect"], NOBODY, "", "stream = of"),
+        (["status"], "", NOBODY, "REDIS_URL"),
+        (["tail", "--trends"], "", NOBODY, "REDIS_URL"),
+        (["collect"], "", NOBODY, "REDIS_URL"),
+    ],
+)
+def test_a_server_that_does_not_answer_is_told_with_where_its_address_is_from(
+    tmp_path: Path, command: list[str], stream: str, env: str, origin: str
+) -> None:
+    """One line: whoever reads it knows what to change."""
+    path = conference(tmp_path, "https://x.example/feed", stream=stream)
+    run = rta(*command, path, **({"REDIS_URL": env} if env else {}))
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1, run.stderr
+    assert "127.0.0.1:1" in run.stderr
+    assert f"(this address is {origin}" in run.stderr
+
+
+def test_tail_says_when_the_first_trends_are_due(redis_server: Server, prefix: str, tmp_path: Path) -> None:
+    """At once: the end of the bin that is on, and its grace."""
+    path = conference(tmp_path, "https://x.example/feed", stream=f"{redis_server.url}/{prefix}")
+    began = datetime.now(UTC)
+    with subprocess.Popen(
+        [sys.executable, "-m", "rtanalytics", "tail", "--trends", path],
+        stdout=subprocess.PIPE, text=True, env={**ENV, "PYTHONUNBUFFERED": "1"},
+    ) as tail:  # fmt: skip
+        assert tail.stdout is not None
+        line = tail.stdout.readline()
+        tail.terminate()
+    found = re.search(r"first trends at (\d\d):(\d\d) UTC", line)
+    assert found, line
+    minute = int(found[1]) * 60 + int(found[2])
+    assert minute % 10 == 1
+    assert 0 <= (minute - began.hour * 60 - began.minute) % 1440 <= 11
+    assert time.time() - began.timestamp() < 60

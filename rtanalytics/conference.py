@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -24,6 +24,9 @@ class ConferenceError(ValueError):
 class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """How this conference's trends are computed: the lines that tuning writes.
 
+    What is not given is as :class:`rtanalytics.topics.Settings` and
+    :class:`rtanalytics.topics.Taste` have it; names are theirs, and durations are texts here.
+
     Parameters
     ----------
     algorithm : str, optional
@@ -36,6 +39,18 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         How many topics a bin may show.
     parameters : dict
         The algorithm's parameters by name.
+    channel : {'authors', 'messages', 'deduped'}, optional
+        What is counted.
+    least : float, optional
+        Score that a trend must exceed.
+    least_count : int, optional
+        Count that a trend must reach.
+    together : float, optional
+        Share of messages from which two terms are one topic.
+    hold : str, optional
+        How long a topic that is not told stays the same one.
+    taste : dict
+        Which topics are worth showing: fields of ``Taste``, ``belief`` as a table of its own.
     """
 
     algorithm: str | None = None
@@ -43,6 +58,12 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     grace: str = "1min"
     top: int = 10
     parameters: dict[str, float | int | str | bool] = {}
+    channel: Literal["authors", "messages", "deduped"] | None = None
+    least: float | None = None
+    least_count: int | None = None
+    together: float | None = None
+    hold: str | None = None
+    taste: dict[str, float | int | str | dict[str, float]] = {}
 
 
 class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -87,9 +87,14 @@ def trending(
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE")],
     algorithm: Annotated[str | None, typer.Option(help="A name from the registry.")] = None,
     width: Annotated[
-        str, typer.Option("--bin", metavar="DURATION", help="Such as 5min, 30min, 1h.")
-    ] = "15min",
-    top: Annotated[int, typer.Option(min=1, help="Topics a bin at most.")] = 10,
+        str | None,
+        typer.Option("--bin", metavar="DURATION", help="Such as 5min, 30min, 1h; 15min unless given."),
+    ] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Topics a bin at most; 10 unless given.")] = None,
+    conference: Annotated[
+        Path | None,
+        typer.Option(metavar="CONFERENCE.TOML", help="Take its [trending], tags, accounts and mutes."),
+    ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="Only the bin of this moment.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say why each topic is on the list.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a topic and line.")] = False,
@@ -102,7 +107,7 @@ def trending(
         raise typer.BadParameter("--json has what is explained as numbers", param_hint="--explain")
     only = None if at is None else moment(at)
     recording = Recording(archive)
-    settings = trend_settings(recording, algorithm, width, top)
+    settings = trend_settings(recording, algorithm, width, top, conference)
     out = console()
     with progress("counting", len(recording)) as tick:
         told: list[TrendBin] = []
@@ -122,24 +127,43 @@ def trending(
                 print_bin(bin, out)
 
 
-def trend_settings(recording: Recording, algorithm: str | None, width: str, top: int) -> dict[str, Any]:
-    """Settings of the trends of a recording, checked here because people type them."""
+def trend_settings(
+    recording: Recording,
+    algorithm: str | None,
+    width: str | None,
+    top: int | None,
+    conference: Path | None = None,
+) -> dict[str, Any]:
+    """Settings of the trends of a recording, checked here because people type them.
+
+    What is given on the command line goes before what a ``conference.toml`` says.
+    """
     from rtanalytics.clock import parse_duration
-    from rtanalytics.conference import own_terms
+    from rtanalytics.conference import own_terms, read_conference
     from rtanalytics.schedule import Schedule
     from rtanalytics.trending import get
 
     settings: dict[str, Any] = {
-        "top": top,
+        "top": 10,
         "own": own_terms(recording.meta.hashtags, recording.meta.accounts),
         "ignore": frozenset(recording.meta.ignore),
-        # what people talk about in a break is not the break
-        "schedule": Schedule(talk for talk in recording.schedule if talk.kind != "break"),
     }
-    try:
-        settings["bin"] = parse_duration(width)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--bin") from None
+    if conference is not None:
+        from rtanalytics.cli.trender import conference_settings
+
+        asked = conference_settings(read_conference(conference))
+        asked["own"] |= settings["own"]
+        asked["ignore"] |= settings["ignore"]
+        settings = asked
+    # what people talk about in a break is not the break
+    settings["schedule"] = Schedule(talk for talk in recording.schedule if talk.kind != "break")
+    if top is not None:
+        settings["top"] = top
+    if width is not None:
+        try:
+            settings["bin"] = parse_duration(width)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--bin") from None
     if algorithm is not None:
         try:
             settings["algorithm"] = get(algorithm)

@@ -30,9 +30,18 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="Talks; the archive's _schedule.json otherwise.")
     ] = None,
     width: Annotated[
-        str, typer.Option("--bin", metavar="DURATION", help="Such as 5min, 30min, 1h.")
-    ] = "30min",
-    top: Annotated[int, typer.Option(min=1, help="Topics a bin at most.")] = 10,
+        str | None,
+        typer.Option(
+            "--bin", metavar="DURATION", help="Such as 5min, 1h; 30min or the conference's unless given."
+        ),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="Topics a bin at most; 10 or the conference's unless given.")
+    ] = None,
+    conference: Annotated[
+        Path | None,
+        typer.Option(metavar="CONFERENCE.TOML", help="Take its [trending], tags, accounts and mutes."),
+    ] = None,
     algorithm: Annotated[str | None, typer.Option(help="A name from the registry.")] = None,
     title: Annotated[str | None, typer.Option(help="What the conference is called.")] = None,
     timezone: Annotated[
@@ -49,6 +58,7 @@ def report(
         schedule=schedule,
         width=width,
         top=top,
+        conference=conference,
         algorithm=algorithm,
         title=title,
         timezone=timezone,
@@ -62,8 +72,9 @@ def report_on(
     *,
     truth: Path | None = None,
     schedule: Path | None = None,
-    width: str = "30min",
-    top: int = 10,
+    width: str | None = None,
+    top: int | None = None,
+    conference: Path | None = None,
     algorithm: str | None = None,
     title: str | None = None,
     timezone: str | None = None,
@@ -94,7 +105,9 @@ def report_on(
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Failed(f"timezone {name!r} is unknown; give an IANA name such as Europe/Berlin") from None
-    settings = trend_settings(recording, algorithm, width, top)
+    if width is None and conference is None:
+        width = "30min"
+    settings = trend_settings(recording, algorithm, width, top, conference)
     try:
         known = recording.truth if truth is None else read_truth(truth)
         talks = recording.schedule if schedule is None else read_schedule(schedule, zone)

@@ -33,25 +33,17 @@ def conference_settings(conference: Conference) -> dict[str, Any]:
     ConferenceError
         If one of them cannot be; the message names it.
     """
-    from rtanalytics.clock import parse_duration
     from rtanalytics.conference import ConferenceError
-    from rtanalytics.trending import DEFAULT, get
+    from rtanalytics.topics import Settings
+    from rtanalytics.topics.configured import configured
 
-    trending = conference.trending
-    what = "algorithm"
     try:
-        algorithm = get(trending.algorithm or DEFAULT, **trending.parameters)
-        what = "bin"
-        width = parse_duration(trending.bin)
-        what = "grace"
-        grace = parse_duration(trending.grace)
-    except (ValueError, TypeError, KeyError) as error:
-        raise ConferenceError(f"[trending] of {conference.name}: {what}: {error.args[0]}") from None
+        settings = configured(conference.trending)
+        Settings(**settings)
+    except ValueError as error:
+        raise ConferenceError(f"[trending] of {conference.name}: {error}") from None
     return {
-        "algorithm": algorithm,
-        "bin": width,
-        "grace": grace,
-        "top": trending.top,
+        **settings,
         "own": own_terms(conference.hashtags, conference.accounts),
         "ignore": frozenset(conference.ignore),
         "mute": frozenset(conference.mute),

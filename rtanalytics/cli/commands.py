@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rtanalytics.cli import collect, compare, demo, live, recordings, report, series, setup, status
+from rtanalytics.cli import collect, compare, demo, live, recordings, report, series, setup, status, tune
 
 __all__ = ["app"]
 
@@ -37,5 +37,5 @@ def _options(
     """Options before the command."""
 
 
-for module in (demo, setup, recordings, compare, series, report, collect, status, live):
+for module in (demo, setup, recordings, compare, tune, series, report, collect, status, live):
     module.register(app)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rtanalytics.evaluate import Comparison
     from rtanalytics.schedule import KnownTopic
 
-__all__ = ["register"]
+__all__ = ["known_topics", "register", "sorted_out"]
 
 
 EPILOG = (
@@ -66,7 +66,7 @@ def compare(
     from rtanalytics.clock import parse_duration
     from rtanalytics.evaluate import compare_all
 
-    folders, truths, algorithms = _sorted_out(archives, truth or [], algorithm or [])
+    folders, truths, algorithms = sorted_out(archives, truth or [], algorithm or [])
     if figure is not None and figure.suffix.lower() not in {".png", ".svg"}:
         raise typer.BadParameter(f"{figure} is neither .png nor .svg", param_hint="--figure")
     try:
@@ -74,7 +74,7 @@ def compare(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--bin") from None
     recordings = [Recording(folder) for folder in folders]
-    known = [_known(file) for file in truths] if truths else [recording.truth for recording in recordings]
+    known = [known_topics(file) for file in truths] if truths else [r.truth for r in recordings]
     if only is not None:
         known = [_only(topics, only) for topics in known]
     for recording, topics in zip(recordings, known, strict=True):
@@ -83,7 +83,7 @@ def compare(
                 f"nothing is known of what {recording.name!r} talked about; give it --truth FILE.csv with the"
                 " columns start_utc, end_utc and keywords (joined by |)"
             )
-    decoys = {r.name: _known(file) for r in recordings if (file := r.folder / "_decoys.csv").is_file()}
+    decoys = {r.name: known_topics(file) for r in recordings if (file := r.folder / "_decoys.csv").is_file()}
     with progress("comparing", len(recordings) * len(algorithms)) as tick:
         try:
             comparison = compare_all(
@@ -134,10 +134,16 @@ def _warn(recording: Recording, topics: list[KnownTopic]) -> None:
     )
 
 
-def _sorted_out(
+def sorted_out(
     given: list[Path], truths: list[Path], algorithms: list[str]
 ) -> tuple[list[Path], list[Path], list[str]]:
-    """Archives, truths and algorithms; several may stand after one option, as a shell expands ``*.csv``."""
+    """Archives, truths and algorithms; several may stand after one option, as a shell expands ``*.csv``.
+
+    Raises
+    ------
+    typer.BadParameter
+        If no archive is named, the numbers differ, or there is no such algorithm.
+    """
     from rtanalytics.evaluate import all_algorithms
     from rtanalytics.trending import ALGORITHMS
 
@@ -160,7 +166,14 @@ def _sorted_out(
     return folders, truths, list(dict.fromkeys(algorithms)) or all_algorithms()
 
 
-def _known(file: Path) -> list[KnownTopic]:
+def known_topics(file: Path) -> list[KnownTopic]:
+    """The topics of a truth file.
+
+    Raises
+    ------
+    Failed
+        If it is none; the message names file and line.
+    """
     from rtanalytics.schedule import read_truth
 
     try:

@@ -293,7 +293,7 @@ def compare_all(
         if not topics:
             raise ValueError(f"nothing is known of what {recording.name!r} talked about; give it a truth")
         truth, events = Truth(topics), list(recording)
-        own = _own(recording) | settings
+        own = own_words(recording) | settings
         fooled = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
         told, seconds, counting[recording.name] = _tell(events, chosen, own)
         for row, (name, algorithm) in enumerate(chosen.items()):
@@ -342,8 +342,8 @@ def _name(algorithm: str | Algorithm) -> str:
     return made.name if made.get_params() == type(made)().get_params() else repr(made)
 
 
-def _own(recording: Recording) -> dict[str, Any]:
-    """What the recording says of itself."""
+def own_words(recording: Recording) -> dict[str, Any]:
+    """What the recording says of itself, as settings: its own tags and accounts, and what to ignore."""
     meta = getattr(recording, "meta", None)
     if meta is None:
         return {}

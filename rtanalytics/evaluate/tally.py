@@ -73,6 +73,8 @@ class Tally:
         how many of them are matched one-to-one within their bin; Σ min(K, topics on).
     slot_relevant : int
         Told topics that match something, in these bins, repeats included.
+    slot_told : int
+        Topics told in these bins.
     told : int
         Topics told in all bins.
     hours : float
@@ -98,6 +100,7 @@ class Tally:
     slot_matched: int = 0
     slot_reachable: int = 0
     slot_relevant: int = 0
+    slot_told: int = 0
     told: int = 0
     hours: float = 0.0
     runs: int = 0
@@ -237,6 +240,7 @@ def _slots(
         "slot_reachable": sum(min(n, top) for n in on.values()),
         "slot_matched": sum(len(assign(here)) for here in by_start.values()),
         "slot_relevant": sum(len({edge.alarm for edge in here}) for here in by_start.values()),
+        "slot_told": sum(on[alarm.start] > 0 for alarm in alarms),
     }
 
 

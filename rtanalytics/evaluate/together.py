@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rtanalytics.algorithms.amending import Checkpoints
 from rtanalytics.counts import BinCounts, Cells, Channel, Ints, TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import as_feed
@@ -21,7 +22,7 @@ from rtanalytics.topics import Settings, TrendBin, Trender
 from rtanalytics.topics.names import Names, Written
 from rtanalytics.trending import Algorithm, Scores, State
 
-__all__ = ["Hindsight", "tell_all"]
+__all__ = ["Hindsight", "Panel", "tell_all"]
 
 
 def tell_all(
@@ -48,13 +49,13 @@ def tell_all(
     events = list(events)
     began = time.perf_counter()
     causal = {name: a for name, a in algorithms.items() if a.causal}
-    panel = _Panel(causal, Settings(**settings))
+    panel = Panel(causal, Settings(**settings))
     panel.run(events)
     told, seconds = panel.told, panel.seconds
     if len(causal) < len(algorithms):
         channel = panel.settings.channel
         late = {name: Hindsight(a, panel.counts, channel) for name, a in algorithms.items() if not a.causal}
-        again = _Panel(late, Settings(**settings), panel.counts.vocabulary)
+        again = Panel(late, Settings(**settings), panel.counts.vocabulary)
         again.run(events)
         told, seconds = told | again.told, seconds | again.seconds
     shared = time.perf_counter() - began - sum(seconds.values())
@@ -107,9 +108,15 @@ class Hindsight(Algorithm):
 class _Member(Trender):
     """One algorithm: what it learns and tells is its own, the counts are the panel's."""
 
-    def __init__(self, settings: Settings, counts: Written, names: Names) -> None:
+    def __init__(self, settings: Settings, counts: Written, names: Names, *, sparing: bool = False) -> None:
+        self._sparing = sparing
         self._begin(settings)
         self.counts, self._names = counts, _Reader(names)
+
+    def _forget(self) -> None:
+        super()._forget()
+        if self._sparing:
+            self._checkpoints = Checkpoints(_NEVER)
 
     def tell(self, bin: int, late: int) -> TrendBin:
         self._late = late
@@ -139,15 +146,42 @@ class _Reader(Names):
 
 
 _NOTHING: Ints = np.zeros(0, np.int64)
+_NEVER = 1 << 60
 
 
-class _Panel(Trender):
-    """What members share: the log, what counts when, and how terms are written."""
+class Panel(Trender):
+    """What members share: the log, what counts when, and how terms are written.
+
+    Parameters
+    ----------
+    algorithms : mapping of str to Algorithm or Settings
+        The members. One that comes with settings tells by them; their ``bin``, ``grace`` and ``mute``
+        must be those of ``settings``, because what is shared depends on these.
+    settings : Settings
+        Those of the others.
+    vocabulary : Vocabulary, optional
+        To share numbers of terms with other counts.
+    sparing : bool
+        Members keep nothing to go back to: for hundreds of them there is no room, and late messages
+        are rare in recordings.
+
+    Attributes
+    ----------
+    told : dict of str to list of TrendBin
+        What each has told so far.
+    seconds : dict of str to float
+        How long scoring and telling took it.
+    """
 
     def __init__(
-        self, algorithms: Mapping[str, Algorithm], settings: Settings, vocabulary: Vocabulary | None = None
+        self,
+        algorithms: Mapping[str, Algorithm | Settings],
+        settings: Settings,
+        vocabulary: Vocabulary | None = None,
+        *,
+        sparing: bool = False,
     ) -> None:
-        self._algorithms, self._vocabulary = algorithms, vocabulary
+        self._algorithms, self._vocabulary, self._sparing = algorithms, vocabulary, sparing
         self.told: dict[str, list[TrendBin]] = {name: [] for name in algorithms}
         self.seconds = dict.fromkeys(algorithms, 0.0)
         self._members: dict[str, _Member] = {}
@@ -160,12 +194,17 @@ class _Panel(Trender):
             self.counts = Written(settings.bin, vocabulary=self._vocabulary)
             self.counts.mute(settings.mute)
             self._names = Names(self.counts)
-        for name, algorithm in self._algorithms.items():
-            own = replace(settings, algorithm=algorithm)
-            self._members[name] = _Member(own, self.counts, self._names)
+        for name, given in self._algorithms.items():
+            own = given if isinstance(given, Settings) else replace(settings, algorithm=given)
+            self._members[name] = _Member(own, self.counts, self._names, sparing=self._sparing)
 
     def run(self, events: Iterable[Event]) -> None:
+        """Tell the trends of events from the first to the last bin."""
         self.push(as_feed(events))
+
+    def dismiss(self, name: str) -> None:
+        """Let a member tell no more, and forget what it knows; what it told stays."""
+        del self._members[name]
 
     def _learn_again(self, changed: int, upto: int) -> None:
         super()._learn_again(changed, upto)

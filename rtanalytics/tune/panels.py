@@ -1,0 +1,247 @@
+"""Telling with many settings at once, as far as is asked, and on from there; in processes of their own.
+
+A recording is counted once a bin width, for all settings, and never told twice: what is asked for
+later goes on where it was left. That is right because what a bin tells does not depend on later ones.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, tzinfo
+from multiprocessing import get_context
+from types import TracebackType
+from typing import Any, Self
+
+from rtanalytics.evaluate import Tally, Truth, judge
+from rtanalytics.evaluate.together import Panel, tell_all
+from rtanalytics.event import Event
+from rtanalytics.feed import FOREVER, Delivery, Watermark
+from rtanalytics.schedule import KnownTopic
+from rtanalytics.topics import Settings, TrendBin
+from rtanalytics.trending import get
+
+__all__ = ["PARTS", "Sample", "Teller", "Workers"]
+
+PARTS = 8
+"""Steps in which a stretch is told, so that progress can be seen."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A recording, and what is known of it.
+
+    Parameters
+    ----------
+    name : str
+        Of the recording.
+    events : list of Event
+        In the order in which they were received.
+    truth : list of KnownTopic
+        What it talked about, by start.
+    own : dict
+        Settings that the recording itself gives: ``own`` and ``ignore``.
+    zone : tzinfo
+        Of the venue.
+    days : list of str
+        Days that are judged each for itself; none if the recording is judged as a whole.
+    """
+
+    name: str
+    events: list[Event]
+    truth: list[KnownTopic]
+    own: dict[str, Any]
+    zone: tzinfo
+    days: tuple[str, ...] = ()
+
+    def day(self, at: datetime) -> str:
+        """The day at the venue."""
+        return at.astimezone(self.zone).date().isoformat()
+
+
+class Teller:
+    """One recording, and settings of one bin width that tell its trends side by side.
+
+    Parameters
+    ----------
+    sample : Sample
+        What was said.
+    settings : mapping of int to dict
+        By number, fields of :class:`~rtanalytics.topics.Settings`.
+    top, max_terms : int
+        As of :func:`~rtanalytics.evaluate.judge`.
+    """
+
+    def __init__(
+        self, sample: Sample, settings: Mapping[int, dict[str, Any]], top: int, max_terms: int
+    ) -> None:
+        self._sample, self._top, self._max_terms = sample, top, max_terms
+        self._all = {number: {**sample.own, **given} for number, given in settings.items()}
+        live = {n: s for n, s in self._all.items() if _live(s)}
+        self._panel: Panel | None = None
+        if live:
+            members = {str(n): Settings(**s) for n, s in live.items()}
+            shared = replace(next(iter(members.values())))
+            self._panel = Panel(members, shared, sparing=True)
+        self._alive = set(live)
+        self._whole: dict[int, list[TrendBin]] = {}
+        self._at = 0
+
+    def advance(self, upto: int, until: datetime | None) -> None:
+        """Tell on: of the events before place ``upto``, what closes before ``until``; all if that is None."""
+        if self._panel is not None:
+            events = self._sample.events[self._at : upto]
+            mark = FOREVER if until is None else until
+            self._panel.push([*(Delivery(n, e) for n, e in enumerate(events)), Watermark(mark)])
+        self._at = upto
+
+    def dismiss(self, numbers: Iterable[int]) -> None:
+        """These settings tell no more."""
+        for number in self._alive & set(numbers):
+            if self._panel is not None:
+                self._panel.dismiss(str(number))
+            self._alive.discard(number)
+
+    def judged(self, numbers: Iterable[int], until: datetime | None) -> dict[int, list[Tally]]:
+        """What settings told so far, against what was known then; a tally a day if days are judged."""
+        return {number: list(self._tallies(self._told(number), until)) for number in numbers}
+
+    def _told(self, number: int) -> list[TrendBin]:
+        if self._panel is not None and str(number) in self._panel.told:
+            return self._panel.told[str(number)]
+        if number not in self._whole:
+            # it tells topics of a whole recording, or knows the future: there is no going on
+            settings = dict(self._all[number])
+            algorithm = get(settings.pop("algorithm"))
+            if hasattr(algorithm, "topics"):
+                taken = {n: v for n, v in settings.items() if n in _TAKEN}
+                self._whole[number] = list(algorithm.topics(self._sample.events, **taken))
+            else:
+                self._whole[number] = tell_all(self._sample.events, {"it": algorithm}, **settings)[0]["it"]
+        return self._whole[number]
+
+    def _tallies(self, bins: Sequence[TrendBin], until: datetime | None) -> Iterator[Tally]:
+        sample, truth = self._sample, self._sample.truth
+        if until is not None:
+            bins = [bin for bin in bins if bin.start < until]
+            truth = [topic for topic in truth if topic.start < until]
+        for day in sample.days or (None,):
+            here = bins if day is None else [bin for bin in bins if sample.day(bin.start) == day]
+            known = truth if day is None else [t for t in truth if sample.day(t.start) == day]
+            yield judge(here, Truth(known), top=self._top, max_terms=self._max_terms)
+
+
+_TAKEN = ("bin", "top", "channel", "grace", "own", "ignore", "least_count")
+
+
+def _live(settings: Mapping[str, Any]) -> bool:
+    """Can it tell trends as they come?"""
+    algorithm = get(settings["algorithm"])
+    return algorithm.causal and not hasattr(algorithm, "topics")
+
+
+_here: dict[int, Teller] = {}
+"""The tellers of this process."""
+
+
+def _open(number: int, *given: Any) -> None:
+    _here[number] = Teller(*given)
+
+
+def _advance(number: int, upto: int, until: datetime | None) -> None:
+    _here[number].advance(upto, until)
+
+
+def _dismiss(number: int, settings: list[int]) -> None:
+    _here[number].dismiss(settings)
+
+
+def _judged(number: int, settings: list[int], until: datetime | None) -> dict[int, list[Tally]]:
+    return _here[number].judged(settings, until)
+
+
+def _quiet() -> None:
+    # Ctrl-C is for the one who gave us work
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Workers:
+    """Processes that each hold some tellers, or none and all tellers here.
+
+    Parameters
+    ----------
+    jobs : int
+        How many; with 1 everything happens in this process.
+    """
+
+    def __init__(self, jobs: int) -> None:
+        self.jobs = jobs
+        self._pools: list[ProcessPoolExecutor] = []
+        self._of: dict[int, int] = {}
+        self._opened: list[int] = []
+
+    def __enter__(self) -> Self:
+        if self.jobs > 1:
+            context = get_context("spawn")
+            self._pools = [
+                ProcessPoolExecutor(1, mp_context=context, initializer=_quiet) for _ in range(self.jobs)
+            ]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        for pool in self._pools:
+            pool.shutdown(wait=kind is None, cancel_futures=True)
+        for number in self._opened:
+            _here.pop(number, None)
+
+    def open(self, tellers: Sequence[tuple[Sample, Mapping[int, dict[str, Any]], int, int]]) -> None:
+        """Make tellers, numbered from 0; each process is given as much to do as the others."""
+        load = [0.0] * max(self.jobs, 1)
+        work = [len(t[0].events) * len(t[1]) / _width(t[1]) ** 0.5 for t in tellers]
+        waiting = []
+        for number in sorted(range(len(tellers)), key=lambda n: -work[n]):
+            least = load.index(min(load))
+            load[least] += work[number]
+            self._of[number] = least
+            if not self._pools:
+                self._opened.append(number)
+            waiting.append(self._submit(number, _open, *tellers[number]))
+        for one in waiting:
+            _result(one)
+
+    def advance(
+        self, number: int, start: int, upto: int, until: datetime | None, events: Sequence[Event]
+    ) -> Iterator[Future[None] | None]:
+        """Let a teller tell on from place ``start``, in steps; each is done when its future is."""
+        edges = [start + (upto - start) * part // PARTS for part in range(1, PARTS)]
+        for edge in dict.fromkeys(e for e in edges if start < e < upto):
+            # what is received from then on, is not there yet
+            yield self._submit(number, _advance, edge, events[edge].received_at)
+        yield self._submit(number, _advance, upto, until)
+
+    def dismiss(self, number: int, settings: list[int]) -> None:
+        """These settings of a teller tell no more."""
+        self._submit(number, _dismiss, settings)
+
+    def judged(self, number: int, settings: list[int], until: datetime | None) -> Any:
+        """A function that waits for the tallies."""
+        future = self._submit(number, _judged, settings, until)
+        return lambda: _result(future)
+
+    def _submit(self, number: int, work: Any, *given: Any) -> Any:
+        if not self._pools:
+            return work(number, *given)
+        return self._pools[self._of[number]].submit(work, number, *given)
+
+
+def _result(future: Any) -> Any:
+    return future.result() if isinstance(future, Future) else future
+
+
+def _width(settings: Mapping[int, dict[str, Any]]) -> float:
+    seconds: float = next(iter(settings.values()))["bin"].total_seconds()
+    return seconds

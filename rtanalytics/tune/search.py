@@ -1,0 +1,330 @@
+"""Choosing settings: successive halving on some recordings, judged on those it has not seen."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from rtanalytics.evaluate import SLACK
+from rtanalytics.evaluate.comparing import own_words
+from rtanalytics.feed import Recording
+from rtanalytics.schedule import KnownTopic
+from rtanalytics.topics.configured import configured
+from rtanalytics.trending import DEFAULT
+from rtanalytics.tune.grid import Setting, candidates, trending
+from rtanalytics.tune.objectives import OBJECTIVES
+from rtanalytics.tune.panels import PARTS, Sample, Workers
+from rtanalytics.tune.result import Floats, Fold, Ints, Tuning, pooled
+
+__all__ = ["tune"]
+
+_FEWEST = 3
+"""Known topics of a recording from which a setting may be dropped."""
+
+
+def tune(
+    recordings: Iterable[Recording],
+    truths: Iterable[Sequence[KnownTopic]] | None = None,
+    algorithms: Sequence[str] = (DEFAULT,),
+    grid: Mapping[str, Sequence[Any]] | None = None,
+    *,
+    objective: str = "f1",
+    top: int = 10,
+    max_terms: int = 3,
+    most: int = 200,
+    factor: int = 3,
+    jobs: int = 1,
+    seed: int = 0,
+    tick: Callable[[float], None] | None = None,
+) -> Tuning:
+    """Choose settings on recordings, and say what such a choice is worth on one that it has not seen.
+
+    Successive halving: all settings tell each recording up to the end of its first ninth of known
+    topics, the better third goes on to the first third, and the better third of these to the end. The
+    usual setting always stays. This is done once with all recordings, which gives the settings that
+    are recommended, and for each conference once without it, which gives a choice that is judged on
+    that conference. A pair of setting and recording that several of these ask for is told once.
+
+    Parameters
+    ----------
+    recordings : iterable of Recording
+        Of different names. Those with the same title are one conference.
+    truths : iterable of sequences of KnownTopic, optional
+        In their order; each recording's own ``truth`` unless given.
+    algorithms : sequence of str
+        Names from the registry.
+    grid : mapping, optional
+        What varies: see :func:`~rtanalytics.tune.candidates`.
+    objective : str
+        A name of :data:`~rtanalytics.tune.OBJECTIVES`; the mean over conferences counts. Of equals,
+        the one with fewer false alarms an hour is better.
+    top : int
+        Topics a bin that are told and judged.
+    max_terms : int
+        Terms of a topic that are read.
+    most : int
+        Settings that are tried at most.
+    factor : int
+        One of so many settings goes on.
+    jobs : int
+        Processes. With more than one, a script needs its ``if __name__ == "__main__":``.
+    seed : int
+        Of what is drawn.
+    tick : callable, optional
+        Called again and again with the share of the work that is done, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If a recording has no truth, two have one name, lists differ in length, or the objective or
+        something in the grid cannot be.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"no objective {objective!r}; there are {', '.join(OBJECTIVES)}")
+    if factor < 2 or jobs < 1 or most < 1:
+        raise ValueError(f"factor {factor}, jobs {jobs}, most {most}: give at least 2, 1 and 1")
+    settings = candidates(algorithms, grid, most=most, seed=seed)
+    samples, groups = _samples(recordings, truths)
+    search = _Search(samples, groups, settings, objective, top, max_terms, factor, tick)
+    with Workers(jobs) as workers:
+        search.run(workers)
+    return search.result()
+
+
+def _samples(
+    recordings: Iterable[Recording], truths: Iterable[Sequence[KnownTopic]] | None
+) -> tuple[list[Sample], list[str]]:
+    """The recordings, and of each part that is judged which conference (or day) it belongs to."""
+    recordings = list(recordings)
+    known = (
+        [list(getattr(r, "truth", ())) for r in recordings] if truths is None else [list(t) for t in truths]
+    )
+    names = [recording.name for recording in recordings]
+    if not recordings or len(known) != len(recordings):
+        raise ValueError(f"{len(known)} truths for {len(recordings)} recordings; each recording needs one")
+    if doubles := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(
+            f"two recordings are named {doubles[0]!r}; rename one, so that they can be told apart"
+        )
+    samples, titles = [], []
+    for recording, topics in zip(recordings, known, strict=True):
+        if not topics:
+            raise ValueError(f"nothing is known of what {recording.name!r} talked about; give it a truth")
+        meta = getattr(recording, "meta", None)
+        zone = ZoneInfo(getattr(meta, "timezone", None) or "UTC")
+        events = sorted(recording, key=lambda e: (e.received_at, e.id))
+        topics.sort(key=lambda topic: topic.start)
+        samples.append(Sample(recording.name, events, topics, own_words(recording), zone))
+        titles.append(getattr(meta, "title", None) or recording.name)
+    if len(set(titles)) > 1:
+        return samples, titles
+    parted: list[Sample] = []
+    days: list[str] = []
+    for s in samples:
+        found = tuple(dict.fromkeys(s.day(topic.start) for topic in s.truth))
+        parted.append(Sample(s.name, s.events, s.truth, s.own, s.zone, found))
+        days += found
+    return parted, days
+
+
+class _Search:
+    """The state of one search."""
+
+    def __init__(
+        self,
+        samples: list[Sample],
+        groups: list[str],
+        settings: list[Setting],
+        objective: str,
+        top: int,
+        max_terms: int,
+        factor: int,
+        tick: Callable[[float], None] | None,
+    ) -> None:
+        self.samples, self.settings, self.factor = samples, settings, factor
+        self.objective, self.top, self.max_terms = OBJECTIVES[objective], top, max_terms
+        self.groups = np.array(groups)
+        self.by_day = bool(samples[0].days)
+        self.parts = [f"{s.name} {day}".strip() for s in samples for day in s.days or ("",)]
+        self._tick, self._done, self._work = tick, 0.0, 1.0
+        self.shares = self._shares(len(settings))
+        shape = (len(self.shares), len(settings), len(self.parts))
+        self.values: Floats = np.full(shape, np.nan)
+        self.false: Floats = np.full(shape, np.nan)
+
+    def _shares(self, n: int) -> list[float]:
+        """How much of each recording's known topics settings are judged on, round after round."""
+        if self.by_day:
+            return [1.0]  # the first days would choose for all
+        rounds = min(
+            3, 1 + int(math.log(max(n, 1) / self.factor + 1e-9, self.factor)) if n >= self.factor else 1
+        )
+        return [1 / self.factor ** (rounds - 1 - i) for i in range(rounds)]
+
+    def _until(self, sample: Sample, share: float) -> datetime | None:
+        n = max(_FEWEST, math.ceil(share * len(sample.truth)))
+        if share >= 1 or n >= len(sample.truth):
+            return None
+        return max(topic.end for topic in sample.truth[:n]) + SLACK
+
+    def run(self, workers: Workers) -> None:
+        """All rounds."""
+        self._open(workers)
+        self.folds = self._folds()
+        going = [list(range(len(self.settings))) for _ in self.folds]
+        alive = set(range(len(self.settings)))
+        cut = [self._untils(share) for share in self.shares]
+        at = [0] * len(self._tellers)
+        self._work = self._planned(cut)
+        for number, untils in enumerate(cut):
+            at = self._tell(workers, untils, at, alive)
+            self._judge(workers, number, untils, alive)
+            if number + 1 < len(cut):
+                going = [
+                    self._better(number, inner, left)
+                    for (inner, _), left in zip(self.folds, going, strict=True)
+                ]
+                gone = alive - set().union(*going)
+                alive -= gone
+                for teller, (_, mine) in enumerate(self._tellers):
+                    workers.dismiss(teller, sorted(gone & mine))
+        self.going = going
+        if self._tick is not None:
+            self._tick(1.0)
+
+    def _untils(self, share: float) -> list[datetime | None]:
+        return [self._until(sample, share) for sample in self.samples]
+
+    def _open(self, workers: Workers) -> None:
+        resolved = [configured(trending({**s, "top": self.top})) for s in self.settings]
+        keys: dict[Any, set[int]] = {}
+        for i, given in enumerate(resolved):
+            keys.setdefault((given["bin"], given.get("grace")), set()).add(i)
+        # where there are fewer tellers than processes, they share the settings: that counts twice
+        times = math.ceil(workers.jobs / (len(keys) * len(self.samples)))
+        parts = [set(sorted(mine)[i::times]) for mine in keys.values() for i in range(times)]
+        parts = [mine for mine in parts if mine]
+        self._tellers = [(place, mine) for place in range(len(self.samples)) for mine in parts]
+        self._grace = [resolved[min(mine)].get("grace", timedelta(minutes=1)) for _, mine in self._tellers]
+        workers.open(
+            [
+                (self.samples[place], {i: resolved[i] for i in sorted(mine)}, self.top, self.max_terms)
+                for place, mine in self._tellers
+            ]
+        )
+
+    def _folds(self) -> list[tuple[Ints, Ints]]:
+        """Parts to choose on and parts left out; the last one leaves nothing out."""
+        from sklearn.model_selection import LeaveOneGroupOut
+
+        every = np.arange(len(self.parts))
+        names = list(dict.fromkeys(self.groups.tolist()))
+        found: list[tuple[Ints, Ints]] = []
+        if len(names) > 1:
+            found += LeaveOneGroupOut().split(every, groups=[names.index(name) for name in self.groups])
+        return [*found, (every, every[:0])]
+
+    def _tell(
+        self, workers: Workers, untils: list[datetime | None], at: list[int], alive: set[int]
+    ) -> list[int]:
+        """All settings that are left tell on; says how far."""
+        new, steps = list(at), []
+        for teller, (place, mine) in enumerate(self._tellers):
+            sample, until, left = self.samples[place], untils[place], len(mine & alive)
+            if not left:
+                continue
+            mark = None if until is None else until + self._grace[teller]
+            new[teller] = max(at[teller], _before(sample, mark))
+            told = workers.advance(teller, at[teller], new[teller], mark, sample.events)
+            # with processes all are asked before any is waited for; without, asking is doing
+            steps.append((left * (new[teller] - at[teller]), list(told) if workers.jobs > 1 else told))
+        for work, parts in steps:
+            for future in parts:
+                if future is not None:
+                    future.result()
+                self._progress(work / PARTS)
+        return new
+
+    def _planned(self, cut: list[list[datetime | None]]) -> float:
+        total, n = 0.0, float(len(self.settings))
+        for number, untils in enumerate(cut):
+            for place, until in enumerate(untils):
+                earlier = _before(self.samples[place], cut[number - 1][place]) if number else 0
+                total += n * max(0, _before(self.samples[place], until) - earlier)
+            n = min(n, 1.5 * n / self.factor)
+        return max(total, 1.0)
+
+    def _progress(self, work: float) -> None:
+        self._done += work
+        if self._tick is not None:
+            self._tick(min(1.0, self._done / self._work))
+
+    def _judge(self, workers: Workers, number: int, untils: list[datetime | None], alive: set[int]) -> None:
+        asked = [
+            (place, workers.judged(teller, sorted(mine & alive), untils[place]))
+            for teller, (place, mine) in enumerate(self._tellers)
+        ]
+        first = np.cumsum([0, *(len(s.days) or 1 for s in self.samples)])
+        for place, wait in asked:
+            for setting, tallies in wait().items():
+                for i, tally in enumerate(tallies):
+                    value = self.objective.of(tally)
+                    here = number, setting, int(first[place]) + i
+                    self.values[here] = np.nan if value is None else value
+                    self.false[here] = tally.runs / tally.hours if tally.hours else 0.0
+
+    def _ranked(self, number: int, parts: Ints, settings: Sequence[int]) -> list[int]:
+        """The best first: by the objective, then false alarms, then as they were given."""
+        of = self.groups[parts]
+        value = pooled(self.values[number][:, parts], of)
+        worth = np.where(np.isnan(value), -np.inf, value if self.objective.higher else -value)
+        false = pooled(self.false[number][:, parts], of)
+        return sorted(settings, key=lambda i: (-round(float(worth[i]), 9), float(false[i]), i))
+
+    def _better(self, number: int, parts: Ints, settings: Sequence[int]) -> list[int]:
+        kept = self._ranked(number, parts, settings)[: math.ceil(len(settings) / self.factor)]
+        return sorted({0, *kept})
+
+    def result(self) -> Tuning:
+        """What came out."""
+        last = len(self.shares) - 1
+        order = self._ranked(last, self.folds[-1][0], self.going[-1])
+        folds = []
+        for (inner, outer), settings in zip(self.folds[:-1], self.going[:-1], strict=True):
+            chosen = self._ranked(last, inner, settings)[0]
+            values, of = self.values[last], self.groups[outer]
+            folds.append(
+                Fold(
+                    left_out=str(self.groups[outer][0]),
+                    chosen=chosen,
+                    value=float(pooled(values[chosen][outer], of)),
+                    usual=float(pooled(values[0][outer], of)),
+                    inner=float(pooled(values[chosen][inner], self.groups[inner])),
+                )
+            )
+        return Tuning(
+            settings=tuple(self.settings),
+            parts=tuple(self.parts),
+            groups=tuple(self.groups.tolist()),
+            by_day=self.by_day,
+            objective=self.objective,
+            shares=tuple(self.shares),
+            values=self.values,
+            false=self.false,
+            order=tuple(order),
+            folds=tuple(folds),
+            top=self.top,
+        )
+
+
+def _before(sample: Sample, until: datetime | None) -> int:
+    """How many events are received before then."""
+    if until is None:
+        return len(sample.events)
+    return bisect_left(sample.events, until, key=lambda event: event.received_at)

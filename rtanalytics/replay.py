@@ -107,6 +107,7 @@ class Replay(AsyncFromSync):
         self._index = 0
         self._marked: datetime | None = None
         self._ended = False
+        self._last: datetime | None = None  # where it stands once it has ended: its clock runs on
         self._events: Iterator[Event]
         self._peeked: Event | None
         self._rewind(start)
@@ -122,7 +123,7 @@ class Replay(AsyncFromSync):
     @property
     def status(self) -> Status:
         if self._ended:
-            return Status("ended", self._pace, self.clock.now())
+            return Status("ended", self._pace, self._last or self.clock.now())
         return Status("paused" if self.clock.paused else "replay", self._pace, self.clock.now())
 
     @property
@@ -210,6 +211,7 @@ class Replay(AsyncFromSync):
                     return None
                 event = self._peeked
                 if event is None:
+                    self._last = self._last or self.clock.now()
                     self._ended = True
                     return Watermark(FOREVER)
                 at = event.received_at
@@ -234,6 +236,7 @@ class Replay(AsyncFromSync):
                 if stepping or math.isinf(self.clock.rate):
                     self.clock.seek(at)
                 self._index += 1
+                self._last = at
                 self._peeked = next(self._events, None)
                 return Delivery(_Position(self._epoch, self._index), event)
             return None
@@ -242,6 +245,7 @@ class Replay(AsyncFromSync):
         self._sought = None
         self._epoch += 1
         self._steps = 0
+        self._last = None
         self._rewind(self.start)
         while self._peeked is not None and self._peeked.received_at < moment:
             self._index += 1

@@ -115,6 +115,21 @@ def test_pausing_stops_and_resuming_goes_on_from_there() -> None:
     assert player._next(wait=False) is None
 
 
+def test_a_replay_that_has_ended_stands_at_its_end() -> None:
+    """However long it is looked at; moved back, it tells its time again."""
+    hand = Hand()
+    player = replay(said(0, 120), speed=600, monotonic=hand)
+    hand.seconds += 0.2
+    assert list(player)[-1] == Watermark(FOREVER)
+    end = T0 + timedelta(seconds=120)
+    assert (player.status.state, player.status.at) == ("ended", end)
+    hand.seconds += 3600
+    assert player.status.at == end
+    player.seek(T0)
+    next(iter(player))
+    assert (player.status.state, player.status.at) == ("replay", T0)
+
+
 def test_steps_let_that_many_events_go() -> None:
     """While it is paused, and the clock comes along."""
     hand = Hand()

@@ -20,8 +20,8 @@ demo: $(STAMP)  ## a recorded conference through the real thing: Redis, archive,
 test: $(STAMP)  ## the fast tests, up to 10 minutes
 	$(BIN)/python -m pytest -m "not slow and not data and not browser"
 
-lab: $(STAMP)  ## JupyterLab on the notebooks
-	$(BIN)/rtanalytics lab
+lab: $(STAMP)  ## JupyterLab on the notebooks; ARGS="--no-browser --port 8899" are its own options
+	$(BIN)/rtanalytics lab -- $(ARGS)
 
 bench: $(STAMP)  ## benchmarks, each beside its baseline, on the bundled recording
 	$(BIN)/python benchmarks/append.py

@@ -6,6 +6,7 @@ reported once, in one way: which file, which line, what was found, what would be
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from pathlib import Path
@@ -144,13 +145,16 @@ def read_conference(path: str | Path) -> Conference:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise ConferenceError(f"{path}: no such file; 'rtanalytics init {path}' writes one") from None
+        looked = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise ConferenceError(
+            f"{path}: no such file{looked}; name its full path, or let 'rtanalytics init {path}' write one"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConferenceError(f"{path}: cannot be read: {error}") from None
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConferenceError(f"{path}: {error}") from None
+        raise ConferenceError(_syntax(path, str(error))) from None
     table.pop("folder", None)
     try:
         return msgspec.structs.replace(msgspec.convert(table, Conference), folder=path.parent)
@@ -165,6 +169,15 @@ def own_terms(*lists: list[str]) -> frozenset[str]:
     return frozenset(name.lstrip("#@").casefold() for names in lists for name in names if name)
 
 
+def _syntax(path: Path, message: str) -> str:
+    """What is no TOML, with its line where the other mistakes have theirs."""
+    place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    if place is None:
+        return f"{path}: {message[:1].lower()}{message[1:]}"
+    text = message[: place.start()]
+    return f"{path}:{place[1]}: this is no TOML: {text[:1].lower()}{text[1:]} (column {place[2]})"
+
+
 def _where(message: str) -> tuple[str, str]:
     """The key that a msgspec message is about, and the message in our words."""
     found = re.search(r" - at `\$\.?([^`]*)`$", message)
@@ -174,8 +187,10 @@ def _where(message: str) -> tuple[str, str]:
     if unknown:
         within = found.group(1) if found else ""
         fields = (Trending if within == "trending" else Conference).__struct_fields__
-        known = ", ".join(sorted(set(fields) - {"folder"}))
-        return unknown.group(1), f"{unknown.group(1)!r} is not known here; known are {known}"
+        known = sorted(set(fields) - {"folder"})
+        near = difflib.get_close_matches(unknown.group(1), known, 1)
+        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+        return unknown.group(1), f"{unknown.group(1)!r} is not known here; {hint}"
     if missing:
         return "", f'{missing.group(1)!r} is missing; write {missing.group(1)} = "…" at the top'
     if not found and (named := re.match(r"(name|timezone) ", head)):

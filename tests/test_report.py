@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from rtanalytics.archive import Recording, import_into
@@ -316,8 +317,12 @@ def test_the_method_is_stated(morning: list[Event]) -> None:
     """Algorithm, bins and what may not trend are on the page when the settings are given."""
     settings = Settings(bin=HALF, own=frozenset({"xconf"}), top=7)
     page = build_report(morning, BINS, title="X", settings=settings)
-    for words in ("30 minutes, 3 of them", "xconf", "7 topics at most"):
+    for words in ("30 minutes, 3 of them counted", "xconf", "7 topics at most"):
         assert words in page
+    late = [*BINS[:-1], msgspec.structs.replace(BINS[-1], late=47)]
+    page = build_report(morning, late, title="X", settings=settings)
+    assert "Not in the trends" in page
+    assert "47 messages received after the bin of their time was told" in page
 
 
 def test_the_same_input_gives_the_same_page(morning: list[Event]) -> None:

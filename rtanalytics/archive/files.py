@@ -247,8 +247,12 @@ def listing(folder: Path) -> Listing:
     Raises
     ------
     ArchiveError
-        If the folder is missing or is no archive.
+        If the folder is missing or is no archive, but a file perhaps.
     """
+    if folder.is_file():
+        raise ArchiveError(
+            f"{folder} is a file, not an archive; import it first: rtanalytics import {folder} --to ARCHIVE"
+        )
     manifest = read_manifest(folder)
     found = _list(folder, manifest)
     attempts = 0

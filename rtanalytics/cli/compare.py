@@ -154,6 +154,9 @@ def sorted_out(
         message = "name all files after one --truth, or each after a --truth of its own"
         raise typer.BadParameter(message, param_hint="--truth")
     truths, algorithms = [*truths, *more], [*algorithms, *names]
+    if not folders and more:
+        message = f"{more[0]} is a table; import it first: rtanalytics import {more[0]} --to ARCHIVE"
+        raise typer.BadParameter(message, param_hint="ARCHIVE")
     if not folders:
         raise typer.BadParameter("no archive is named", param_hint="ARCHIVE")
     if truths and len(truths) != len(folders):

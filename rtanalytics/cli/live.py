@@ -15,7 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
-from rtanalytics.cli.terminal import Failed, console, event_line, number
+from rtanalytics.cli.terminal import Failed, console, counted, event_line
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
 from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
@@ -97,7 +97,7 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conf
             elif live:
                 # it was waited for, so its coming is told even if it brings nothing
                 nothing = f"{bin.start:%Y-%m-%d %H:%M} – {bin.end:%H:%M}  nothing trends"
-                out.print(f"{nothing}; {number(bin.messages, 'message')}", style="dim")
+                out.print(f"{nothing}; {counted(bin.messages, 'message')}", style="dim")
         live = True
         try:
             notes = deque(stream.published(CHANNEL, place, wait=timedelta(seconds=1)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from rtanalytics.cli.terminal import Failed, console, event_line, number, safe
+from rtanalytics.cli.terminal import Failed, console, counted, event_line, safe
 
 __all__ = ["preview"]
 
@@ -39,7 +39,7 @@ async def preview(specs: list[Any]) -> None:
             await source.close()
         events, rejects = batch.events, batch.rejects
         failed += bool(rejects and not events)
-        counts = f"{number(len(events), 'event')}, {len(rejects):,} unreadable"
+        counts = f"{counted(len(events), 'event')}, {len(rejects):,} unreadable"
         out.print(Text(f"{safe(spec.name)}: {counts}", style="bold"))
         newest = sorted(events, key=lambda event: event.said_at)[-SHOWN:]
         if len(events) > SHOWN:
@@ -49,4 +49,4 @@ async def preview(specs: list[Any]) -> None:
         for reject in rejects[:3]:
             out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
     if failed:
-        raise Failed(f"{failed} of {number(len(specs), 'source')} could not be read")
+        raise Failed(f"{failed} of {counted(len(specs), 'source')} could not be read")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from rtanalytics.cli.importing import EPILOG, import_
-from rtanalytics.cli.terminal import console, event_line, moment, progress, safe
+from rtanalytics.cli.terminal import console, counted, event_line, moment, progress, safe
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
@@ -67,6 +67,8 @@ def replay(
         shift=days_until_today(began) if shift == "days" and began else timedelta(0),
     )
     if into is None and record is None:
+        if not as_json:
+            _announce(recording, player)
         _print(player, as_json)
         return
     from rtanalytics.cli.runs import play_run
@@ -216,6 +218,42 @@ def _explain(bin: TrendBin, told: list[TrendBin], kept: dict[str, Event], out: A
         out.print()
     for old in [i for i, event in kept.items() if event.said_at < bin.end]:
         del kept[old]
+
+
+def _announce(recording: Recording, player: Any) -> None:
+    """What will be played and how long it takes, before the first event comes."""
+    import numpy as np
+
+    received = recording.table(["received_at"]).column(0).to_numpy().astype("datetime64[us]")
+    chosen = received
+    if player.start is not None:
+        chosen = chosen[chosen >= np.datetime64(player.start.astimezone(UTC).replace(tzinfo=None))]
+    if player.end is not None:
+        chosen = chosen[chosen < np.datetime64(player.end.astimezone(UTC).replace(tzinfo=None))]
+    say = console(stderr=True)
+    if not len(chosen):
+        say.print(f"{safe(recording.name)}: nothing in this time; it is {recording.start} – {recording.end}")
+        return
+    first, last = chosen.min(), chosen.max()
+    span = f"{first.item():%Y-%m-%d %H:%M} – {last.item():%Y-%m-%d %H:%M} UTC"
+    head = f"{safe(recording.name)}: {counted(len(chosen), 'event')}, {span}"
+    if player.speed == float("inf"):
+        say.print(f"{head}, at full speed", style="dim")
+        return
+    takes = timedelta(seconds=round((last - first) / np.timedelta64(1, "s") / player.speed))
+    say.print(
+        f"{head}, at ×{player.speed:g}: it takes {_lasting(takes)}. "
+        "Begin later with --from TIME, wait for nothing with --speed max; Ctrl-C ends it",
+        style="dim",
+    )
+
+
+def _lasting(span: timedelta) -> str:
+    minutes, seconds = divmod(round(span.total_seconds()), 60)
+    if minutes < 1:
+        return f"{seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _print(player: Any, as_json: bool) -> None:

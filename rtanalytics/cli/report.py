@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from rtanalytics.cli.recordings import trend_settings
-from rtanalytics.cli.terminal import Failed, progress, safe
+from rtanalytics.cli.terminal import Failed, counted, progress, safe
 
 __all__ = ["register", "report_on"]
 
@@ -63,7 +63,7 @@ def report(
         title=title,
         timezone=timezone,
     )
-    typer.echo(f"{topics} topics, {size / 1000:,.0f} kB in {safe(str(out))}")
+    typer.echo(f"{counted(topics, 'topic')}, {size / 1000:,.0f} kB in {safe(str(out))}")
 
 
 def report_on(

@@ -21,7 +21,7 @@ __all__ = ["register"]
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(init)
-    app.command()(lab)
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
 
 
 def init(
@@ -38,13 +38,20 @@ def init(
 
 
 def lab(
+    context: typer.Context,
     folder: Annotated[
         Path | None, typer.Argument(metavar="[FOLDER]", help="Where copies of the notebooks go.")
     ] = None,
 ) -> None:
-    """Open JupyterLab on the notebooks."""
+    """Open JupyterLab on the notebooks.
+
+    What stands behind -- is Jupyter's own: lab -- --no-browser --port 8899.
+    """
     from rtanalytics.resources import notebooks_folder
 
+    options = list(context.args)
+    if folder is not None and str(folder).startswith("-"):  # `lab -- --port 1` names no folder
+        options, folder = [str(folder), *options], None
     notebooks = notebooks_folder()
     if folder is None and not os.access(notebooks, os.W_OK):
         folder = Path("rtanalytics-notebooks")
@@ -56,4 +63,6 @@ def lab(
         notebooks = folder
     if find_spec("jupyterlab") is None:
         raise Failed("JupyterLab is not installed: pip install 'rtanalytics[lab]'")
-    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(notebooks)]))
+    if os.geteuid() == 0 and "--allow-root" not in options:
+        raise Failed("Jupyter does not run as root unless told so: rtanalytics lab -- --allow-root")
+    raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(notebooks), *options]))

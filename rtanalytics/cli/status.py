@@ -11,7 +11,7 @@ import typer
 from rich.text import Text
 
 from rtanalytics.cli.live import answering, conference_stream, origin
-from rtanalytics.cli.terminal import console, number, safe
+from rtanalytics.cli.terminal import console, counted, safe
 from rtanalytics.conference import read_conference
 
 __all__ = ["recorded", "register"]
@@ -89,10 +89,10 @@ def _print(found: dict[str, Any], now: datetime) -> None:
             line.append(f"  {safe(str(told['error']))}", style="red")
         out.print(line)
     for bucket, stats in found["buckets"].items():
-        facts = f"{number(stats['entries'], 'entry', 'entries')}, {stats['dead']:,} unreadable"
+        facts = f"{counted(stats['entries'], 'entry', 'entries')}, {stats['dead']:,} unreadable"
         out.print(Text(f"  in the stream: {safe(bucket):<13}").append(facts, style="dim"))
     archive = found["archive"]
-    count = "not there yet" if archive["events"] is None else number(archive["events"], "event")
+    count = "not there yet" if archive["events"] is None else counted(archive["events"], "event")
     out.print(Text(f"  archive {safe(archive['folder'])}: {count}"))
 
 
@@ -125,7 +125,7 @@ def _facts(process: dict[str, Any], told: dict[str, Any], now: datetime) -> list
         facts.append(f"process {process['pid']}")
     if process.get("restarts"):
         facts.append(
-            f"started again {number(process['restarts'], 'time')} (last end: {process.get('last_end')})"
+            f"started again {counted(process['restarts'], 'time')} (last end: {process.get('last_end')})"
         )
     return facts
 
@@ -134,4 +134,4 @@ def _read(at: object, now: datetime) -> str:
     if not at:
         return "never read yet"
     ago = max(0, round((now - datetime.fromisoformat(str(at))).total_seconds()))
-    return f"last read {number(ago, 'second') if ago < 120 else number(ago // 60, 'minute')} ago"
+    return f"last read {counted(ago, 'second') if ago < 120 else counted(ago // 60, 'minute')} ago"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from rtanalytics.event import Event
 
-__all__ = ["Failed", "console", "event_line", "moment", "number", "progress", "safe"]
+__all__ = ["Failed", "console", "counted", "event_line", "moment", "progress", "safe"]
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
 
@@ -48,12 +48,12 @@ def _harmless(char: str) -> str:
     return char if char in "\u200c\u200d" else "\ufffd" if unicodedata.category(char) != "Cn" else "?"
 
 
-def number(count: int, one: str, many: str = "") -> str:
+def counted(count: int, one: str, many: str = "") -> str:
     """A count and its noun.
 
     Examples
     --------
-    >>> number(1, "time"), number(1200, "time"), number(2, "entry", "entries")
+    >>> counted(1, "time"), counted(1200, "time"), counted(2, "entry", "entries")
     ('1 time', '1,200 times', '2 entries')
     """
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"

@@ -102,13 +102,16 @@ def how(recap: Recap) -> list[tuple[str, str]]:
     own = ", ".join(sorted(settings.own)) or "tags in more than a fifth of the messages"
     told = [
         ("Algorithm", f"{algorithm.name} ({parameters})" if parameters else algorithm.name),
-        ("Bins", f"{duration(settings.bin)}, {recap.bins:,} of them with messages"),
+        ("Bins", f"{duration(settings.bin)}, {recap.bins:,} of them counted"),
         ("Counted", "people who say a term" if settings.channel == "authors" else f"{settings.channel}"),
         ("A trend", f"scores over {least:g} with a count of {settings.least_count} or more"),
         ("Per bin", f"{settings.top} topics at most"),
         ("Never a topic", own),
         ("Also ignored", ", ".join(sorted(settings.ignore)) or "nothing"),
         ("Muted", plural(len(settings.mute), "account")),
-        ("Late messages", f"{recap.late:,}"),
+        (
+            "Not in the trends",
+            f"{plural(recap.late, 'message')} received after the bin of their time was told",
+        ),
     ]
     return [(name, clean(value, 1000)) for name, value in told]

@@ -98,9 +98,8 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
     kind = table.get("type")
     if not isinstance(kind, str) or kind not in KINDS:
         what = "has no type" if kind is None else f"type {kind!r} is not known"
-        raise SourceTableError(
-            f'{label}: {what}; write type = "…" with one of {_list(KINDS)}', number, "type"
-        )
+        kinds = " or ".join(f'type = "{name}"' for name in sorted(KINDS))
+        raise SourceTableError(f"{label}: {what}; write {kinds}", number, "type")
     spec = cast("type[SourceSpec]", import_module(KINDS[kind]).Spec)
     fields = {f.encode_name: f for f in msgspec.structs.fields(spec)}
     values = dict(table)

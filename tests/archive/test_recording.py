@@ -176,7 +176,7 @@ def test_no_archive_is_told_from_an_archive(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"nothing: no such archive"):
         Recording(tmp_path / "nothing")
     (tmp_path / "file.parquet").write_text("")
-    with pytest.raises(ArchiveError, match=r"file.parquet.*Not a directory"):
+    with pytest.raises(ArchiveError, match=r"file.parquet is a file, not an archive; import it first"):
         Recording(tmp_path / "file.parquet")
     with pytest.raises(ArchiveError, match="is no archive"):
         Recording(tmp_path)

@@ -161,6 +161,24 @@ def test_replay_prints_as_tail_does(archive: Path) -> None:
     assert [json.loads(p)["id"] for p in packets] == [e.id for e in Recording(archive)]
 
 
+def test_replay_says_beforehand_what_it_plays_and_how_long_that_takes(archive: Path) -> None:
+    """On stderr, so that the lines are the events; nothing there with --json."""
+    asked = ("replay", archive, "--from", "2026-05-15T11:00", "--to", "2026-05-15T11:00:08", "--speed", "70")
+    said = rta(*asked).stderr
+    assert said.count("\n") == 1
+    for words in ("small: 2 events", "2026-05-15 11:00", "at ×70: it takes 0 s", "--from", "--speed max"):
+        assert words in said
+    assert rta(*asked, "--json").stderr == ""
+    assert "160 events" in rta("replay", archive, "--speed", "max").stderr
+    assert "nothing in this time" in rta("replay", archive, "--from", "2030-01-01").stderr
+
+
+@pytest.mark.parametrize("command", [["trending"], ["replay"], ["report", "--out", "r.html"]])
+def test_a_table_that_is_given_for_an_archive_is_to_be_imported(table: Path, command: list[str]) -> None:
+    """The line says what to type."""
+    fails_in_one_line(rta(*command, table), "said.csv is a file", "rtanalytics import", "--to")
+
+
 def test_a_run_through_redis_is_recorded_whole(
     redis_server: Server, prefix: str, archive: Path, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from rtanalytics.conference import read_conference
+from rtanalytics.conference import ConferenceError, read_conference
+from rtanalytics.notebook import open_conference
 
 Run = subprocess.CompletedProcess[str]
 
@@ -91,3 +93,53 @@ def test_an_answer_that_cannot_be_is_asked_for_again_and_the_others_are_kept(
     for words in ("'two words'", "timezone 'Berlin'", "nowhere.json", "ftp", "reads the same", "is taken"):
         assert words in told, words
     assert "[[source]] 1 (" not in told
+
+
+def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
+    """Behind --, with or without a folder; root is told in one line what Jupyter wants of it."""
+    run = rta("lab", "--", "--allow-root", "--version")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout[0].isdigit()
+    run = rta("lab", tmp_path / "copies", "--", "--allow-root", "--version")
+    assert run.returncode == 0
+    assert (tmp_path / "copies" / "01_live.ipynb").exists()
+    run = rta("lab", "--", "--version")
+    if os.geteuid() == 0:
+        assert run.returncode == 1
+        assert run.stderr.count("\n") == 1
+        assert "rtanalytics lab -- --allow-root" in run.stderr
+    else:
+        assert run.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        ('name = "x"\nhastags = []\n', ["conference.toml:2: ", "did you mean 'hashtags'?"]),
+        ('name = "x"\nhashtags [1]\n', ["conference.toml:2: ", "no TOML", "column 10"]),
+        (
+            'name = "x"\n[[source]]\ntype = "feeed"\n',
+            ["conference.toml:3: ", 'write type = "feed" or type ='],
+        ),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_with_what_was_meant(
+    tmp_path: Path, toml: str, words: list[str]
+) -> None:
+    """All in one style: file, line, what it is, what to write."""
+    path = tmp_path / "conference.toml"
+    path.write_text(toml)
+    run = rta("collect", path, "--dry-run")
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    for word in words:
+        assert word in run.stderr
+
+
+def test_a_conference_that_is_not_found_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A notebook is run in its own folder, not where its reader thinks."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConferenceError, match=f"no such file in {tmp_path}; name its full path"):
+        open_conference("conference.toml")

@@ -19,12 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.algorithms.amending import Checkpoints
+from rtanalytics.counts import TermCounts
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.topics import Belief, Settings, Taste, Trend, TrendBin, Trender, trends
 from rtanalytics.topics.identity import Topics
-from rtanalytics.topics.names import Names, Written
+from rtanalytics.topics.names import Names
 from rtanalytics.topics.taste import Shown
 from rtanalytics.trending import get
 
@@ -202,7 +203,7 @@ def test_a_trend_names_the_talks_that_were_on() -> None:
 
 def test_a_name_is_what_people_write_with_a_capital_within_a_sentence() -> None:
     """Not what begins one; a handle is always a name, and a phrase is one as far as its words are."""
-    counts = Written(WIDTH)
+    counts = TermCounts(WIDTH)
     said = [say(i, "Slides of Ada Example, who was great. Coffee with @ada", i) for i in range(10)]
     counts.add(said)
     names = Names(counts)

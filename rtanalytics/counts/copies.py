@@ -152,15 +152,18 @@ def copies(rows: Any, offsets: Any, tokens: Any, hashes: Any, uses: Any, alike: 
             other, last, tried = first_of[bucket], np.int64(-1), 0
             same = False
             while other >= 0 and tried < _CHAIN and not same:
-                like = _alike(shingles, starts[place], ends[place], starts[other], ends[other])
-                if like >= alike:
-                    a, b = _root(parents, other), _root(parents, place)
-                    parents[max(a, b)] = min(a, b)
-                same = like == 1.0
+                a, b = _root(parents, other), _root(parents, place)
+                if a != b:
+                    like = _alike(shingles, starts[place], ends[place], starts[other], ends[other])
+                    if like >= alike:
+                        parents[max(a, b)] = min(a, b)
+                    same = like == 1.0
                 last = other
                 other = next_of[other]
                 tried += 1
-            if not same and tried < _CHAIN:
+            if same:
+                ends[place] = starts[place]  # its twin stands for it in the bands to come
+            elif tried < _CHAIN:
                 if last < 0:
                     first_of[bucket] = place
                 else:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rtanalytics.counts.cells import BinCounts, Cells, Channel, Ints, Said, place_of
 from rtanalytics.counts.ledger import Ledger
-from rtanalytics.counts.log import EPOCH, MICROSECOND, Column, Texts
+from rtanalytics.counts.log import EPOCH, MICROSECOND, Texts
 from rtanalytics.counts.past import Past
 from rtanalytics.event import Event
 from rtanalytics.terms import Vocabulary
@@ -215,27 +215,27 @@ class TermCounts(Ledger):
         numbers, n = np.unique(self._log.source.values[self._log.at(rows)], return_counts=True)
         return {names[int(i)]: int(c) for i, c in zip(numbers, n, strict=True)}
 
-    def written(self, rows: Ints, *, inside: bool = False) -> Ints:
-        """How many tokens of the rows use each surface, up to the last that is used.
+    def written(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """How the rows are written.
 
         Parameters
         ----------
         rows : numpy.ndarray of int64
             Rows of the log.
-        inside : bool
-            Count only tokens that white space alone parts from the one before: a capital there
-            is not that of a sentence's first word.
+
+        Returns
+        -------
+        surfaces, used, inside : numpy.ndarray of int64, shape (n,)
+            The surfaces used, how many tokens use each, and how many of those only white space
+            parts from the token before: a capital there is not that of a sentence's first word.
         """
         from rtanalytics.counts import kernel
 
-        used: Ints = kernel.written(
-            self._log.at(rows),
-            self._log.offsets.values,
-            self._log.tokens.values,
-            len(self.vocabulary.surfaces),
-            inside,
+        log = self._log
+        found: tuple[Ints, Ints, Ints] = kernel.written(
+            log.at(rows), log.offsets.values, log.tokens.values, len(self.vocabulary.surfaces)
         )
-        return used
+        return found
 
     def said(self, bin: int) -> Said:
         """Who says what in a bin; phrases only if enough say them, and if they are more than their parts."""
@@ -345,13 +345,3 @@ class TermCounts(Ledger):
             other._rows_of.setdefault(bin // times, array("q")).extend(rows)
         other._read_only = True
         return other
-
-    # What ``topics.names`` reads until it takes :meth:`written` from here.
-
-    @property
-    def _tokens(self) -> Column:
-        return self._log.tokens
-
-    @property
-    def _offsets(self) -> Column:
-        return self._log.offsets

@@ -13,7 +13,7 @@ from numba import njit
 
 from rtanalytics.terms import ALONE, EDGE, INNER
 
-__all__ = ["mixed", "phrases", "tally", "words", "written"]
+__all__ = ["mixed", "phrases", "speakers", "tally", "words", "written"]
 
 
 @njit(cache=True, inline="always")
@@ -357,8 +357,8 @@ def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any, per
 
 
 @njit(cache=True, nogil=True)
-def written(rows: Any, offsets: Any, tokens: Any, surfaces: Any, inside: Any) -> Any:
-    """How many tokens use each surface, up to the last that is used.
+def written(rows: Any, offsets: Any, tokens: Any, surfaces: Any) -> Any:
+    """Which surfaces the messages use, and how often.
 
     Parameters
     ----------
@@ -366,20 +366,60 @@ def written(rows: Any, offsets: Any, tokens: Any, surfaces: Any, inside: Any) ->
         As for :func:`words`.
     surfaces : int
         How many there are.
-    inside : bool
-        Only those that follow another.
 
     Returns
     -------
-    numpy.ndarray of int64
+    (numpy.ndarray of int64, numpy.ndarray of int64, numpy.ndarray of int64)
+        The surfaces used, in no order; tokens that use each; and those of them that follow another.
     """
-    used, most = np.zeros(surfaces, np.int64), 0
+    used, follows = np.zeros(surfaces, np.int32), np.zeros(surfaces, np.int32)
+    room = 0
+    for row in rows:
+        room += offsets[row + 1] - offsets[row]
+    which, size = np.empty(min(room, surfaces), np.int64), 0
     for row in rows:
         before = np.int32(-1)
         for i in range(offsets[row], offsets[row + 1]):
             surface = tokens[i]
-            if surface >= 0 and (before >= 0 or not inside):
+            if surface >= 0:
+                if used[surface] == 0:
+                    which[size] = surface
+                    size += 1
                 used[surface] += 1
-                most = max(most, surface + 1)
+                follows[surface] += before >= 0
             before = surface
-    return used[:most]
+    which = which[:size].copy()
+    return which, used[which].astype(np.int64), follows[which].astype(np.int64)
+
+
+@njit(cache=True, nogil=True)
+def speakers(of: Any, authors: Any, originals: Any, terms: Any) -> Any:
+    """How many people say each term, and how many of them in words of their own.
+
+    Parameters
+    ----------
+    of : numpy.ndarray of int64, shape (n,)
+        Which term each message says, ascending.
+    authors : numpy.ndarray of int64, shape (n,)
+        Who wrote it.
+    originals : numpy.ndarray of bool, shape (n,)
+        Is it no copy?
+    terms : int
+        How many there are.
+
+    Returns
+    -------
+    (numpy.ndarray of int64, numpy.ndarray of int64)
+    """
+    people, voices = np.zeros(terms, np.int64), np.zeros(terms, np.int64)
+    size = 0 if len(authors) == 0 else authors.max() + 1
+    seen, heard = np.full(size, -1, np.int64), np.full(size, -1, np.int64)
+    for k in range(len(of)):
+        term, author = of[k], authors[k]
+        if seen[author] != term:
+            seen[author] = term
+            people[term] += 1
+        if originals[k] and heard[author] != term:
+            heard[author] = term
+            voices[term] += 1
+    return people, voices

@@ -19,7 +19,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import as_feed
 from rtanalytics.terms import Vocabulary
 from rtanalytics.topics import Settings, TrendBin, Trender
-from rtanalytics.topics.names import Names, Written
+from rtanalytics.topics.names import Names
 from rtanalytics.trending import Algorithm, Scores, State
 
 __all__ = ["Hindsight", "Panel", "tell_all"]
@@ -108,7 +108,9 @@ class Hindsight(Algorithm):
 class _Member(Trender):
     """One algorithm: what it learns and tells is its own, the counts are the panel's."""
 
-    def __init__(self, settings: Settings, counts: Written, names: Names, *, sparing: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, counts: TermCounts, names: Names, *, sparing: bool = False
+    ) -> None:
         self._sparing = sparing
         self._begin(settings)
         self.counts, self._names = counts, _Reader(names)
@@ -191,7 +193,7 @@ class Panel(Trender):
         self._members = {}
         super()._begin(settings)
         if self._vocabulary is not None:
-            self.counts = Written(settings.bin, vocabulary=self._vocabulary)
+            self.counts = TermCounts(settings.bin, vocabulary=self._vocabulary)
             self.counts.mute(settings.mute)
             self._names = Names(self.counts)
         for name, given in self._algorithms.items():

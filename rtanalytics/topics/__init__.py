@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,14 +23,14 @@ import numpy.typing as npt
 from rtanalytics.algorithms.amending import Checkpoints
 from rtanalytics.algorithms.told import Trend, TrendBin
 from rtanalytics.algorithms.topical import TopicAlgorithm
-from rtanalytics.counts import BinCounts, Channel, Floats, Ints, Said
+from rtanalytics.counts import BinCounts, Channel, Floats, Ints, Said, TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
 from rtanalytics.schedule import Schedule
 from rtanalytics.terms import fold
 from rtanalytics.topics.grouping import Group, Scored, examples, grouped, strongest
 from rtanalytics.topics.identity import Topics
-from rtanalytics.topics.names import Names, Written, grown
+from rtanalytics.topics.names import Names, grown
 from rtanalytics.topics.taste import Belief, Shown, Taste
 from rtanalytics.trending import DEFAULT, Algorithm, State, get
 
@@ -159,7 +160,7 @@ class Trender:
     def _begin(self, settings: Settings) -> None:
         self._settings = settings
         self.algorithm = get(settings.algorithm)
-        self.counts = Written(settings.bin)
+        self.counts = TermCounts(settings.bin)
         self.counts.mute(settings.mute)
         self._names = Names(self.counts)
         self._shown = Shown()
@@ -279,6 +280,8 @@ class Trender:
 
         A voice is somebody who says it in words of their own.
         """
+        from rtanalytics.counts.kernel import speakers
+
         which, rows, own = [], [], []
         for _, past in self._recent:
             number, places = past.spread(terms)
@@ -287,13 +290,10 @@ class Trender:
             own.append(past.originals[places])
         of, where, original = np.concatenate(which), np.concatenate(rows), np.concatenate(own)
         order = np.argsort(of, kind="stable")
-        of, where, original = of[order], where[order], original[order]
-        authors = self.counts.authors(where).astype(np.int64)
-        key = of * (1 + authors.max(initial=0)) + authors
-        people = np.bincount(of[np.unique(key, return_index=True)[1]], minlength=len(terms))
-        first = np.unique(key[original], return_index=True)[1]
-        voices = np.bincount(of[original][first], minlength=len(terms))
-        return np.split(where, np.cumsum(np.bincount(of, minlength=len(terms)))[:-1]), people, voices
+        of, where = of[order], where[order]
+        people, voices = speakers(of, self.counts.authors(where), original[order], len(terms))
+        ends = np.cumsum(np.bincount(of, minlength=len(terms))).tolist()
+        return [where[i:j] for i, j in pairwise([0, *ends])], people, voices
 
     def _candidates(self, said: Said, counted: BinCounts, evidence: Floats, least: float) -> list[Scored]:
         """The terms that may trend, the most telling first."""
@@ -333,8 +333,8 @@ class Trender:
     def _handles(self) -> dict[int, list[Scored]]:
         """Handles and tags that enough people say within the window, by the rows that say them."""
         names, taste, keys = self._names, self._settings.taste, self.counts.vocabulary.keys
-        said = np.unique(np.concatenate([past.terms for _, past in self._recent]))
-        terms = said[names.marked(said)]
+        marked = [past.terms[names.marked(past.terms)] for _, past in self._recent]
+        terms = np.unique(np.concatenate(marked))
         terms = terms[names.tagged(terms) > _MOSTLY]
         terms = terms[~self._barred(terms)]
         if not len(terms):

@@ -14,38 +14,11 @@ import numpy.typing as npt
 from rtanalytics.counts import Ints, TermCounts
 from rtanalytics.terms import Kind, join
 
-__all__ = ["Names", "Written", "grown"]
+__all__ = ["Names", "grown"]
 
 T = TypeVar("T", bound=np.generic)
 _DOUBT = 1.5
 """Uses that nobody made, and that count as written small, so that one capital is no name."""
-
-
-class Written(TermCounts):
-    """Counts that also tell how each message is written."""
-
-    def written(self, rows: Ints, *, inside: bool = False) -> Ints:
-        """How many tokens of the rows use each surface, up to the last that is used.
-
-        Parameters
-        ----------
-        inside : bool
-            Count only tokens that white space alone parts from the one before: a capital there
-            is not that of a sentence's first word.
-        """
-        offsets = self._offsets.values
-        lengths = offsets[rows + 1] - offsets[rows]
-        ends = np.cumsum(lengths)
-        shift = np.repeat(offsets[rows] - ends + lengths, lengths)
-        surface = self._tokens.values[np.arange(len(shift)) + shift]
-        said = surface >= 0
-        if inside:
-            follows = np.zeros(len(surface), np.bool_)
-            follows[1:] = said[:-1]
-            follows[(ends - lengths)[lengths > 0]] = False
-            said &= follows
-        used: Ints = np.bincount(surface[said])
-        return used
 
 
 class Names:
@@ -53,11 +26,11 @@ class Names:
 
     Parameters
     ----------
-    counts : Written
+    counts : TermCounts
         Whose messages are learnt.
     """
 
-    def __init__(self, counts: Written) -> None:
+    def __init__(self, counts: TermCounts) -> None:
         self._counts = counts
         self._known = 0
         self._capital = np.zeros(0, np.bool_)
@@ -101,13 +74,11 @@ class Names:
                 self._marked[term] = True
                 self._handle[term] |= vocabulary.keys[term][:1] == "@"
         self._known = size
-        used, inside = self._counts.written(rows), self._counts.written(rows, inside=True)
-        self._used[: len(used)] += used
-        inside = np.pad(inside, (0, len(used) - len(inside)))
-        said = np.flatnonzero(used)
+        said, used, inside = self._counts.written(rows)
+        self._used[said] += used
         term, tag = vocabulary.term_of[said], self._tag[said]
-        plain = np.where(tag, 0, inside[said])
-        for row, uses in enumerate((used[said], used[said] * tag, plain, plain * self._capital[said])):
+        plain = np.where(tag, 0, inside)
+        for row, uses in enumerate((used, used * tag, plain, plain * self._capital[said])):
             np.add.at(self._uses[row], term, uses)
 
     def likeness(self, terms: Ints) -> npt.NDArray[np.float64]:

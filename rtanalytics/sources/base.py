@@ -49,7 +49,12 @@ MAX_RAW = 64_000
 
 
 class SourceError(Exception):
-    """Something that a source could not do; the message holds no secrets and no raw outside text."""
+    """Something that a source could not do; the message holds no secrets and no raw outside text.
+
+    ``status`` is that of an HTTP answer, where there was one.
+    """
+
+    status: int | None = None
 
 
 class Transient(SourceError):
@@ -169,6 +174,8 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
         How long the document asks to be left alone.
     title : str, optional
         What the document calls itself.
+    next : str, optional
+        The address (or token) under which the document says it goes on; not to be trusted.
     counts : dict
         Counters to add to the source's health.
     """
@@ -178,6 +185,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool = True
     wait: timedelta | None = None
     title: str | None = None
+    next: str | None = None
     counts: dict[str, int] = {}
 
 

@@ -7,16 +7,47 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-__all__ = ["MAX_SKEW", "MAX_WAIT", "echo", "freshness", "retry_after"]
+__all__ = ["MAX_RESET", "MAX_SKEW", "MAX_WAIT", "Rate", "echo", "freshness", "rate_of", "retry_after"]
 
 MAX_WAIT = timedelta(days=1)
 """The longest Retry-After that is kept to."""
 
 MAX_SKEW = timedelta(seconds=901)
 """The longest Retry-After given as a date by a server that does not tell its own time."""
+
+MAX_RESET = timedelta(hours=1, seconds=1)
+"""The longest until a rate limit is reset: whoever counts by the day is asked once an hour."""
+
+_REMAINING = ("X-RateLimit-Remaining", "X-Rate-Limit-Remaining", "RateLimit-Remaining")
+_RESET = ("X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset")
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How much more may be asked.
+
+    Parameters
+    ----------
+    remaining : int, optional
+        Requests that are left.
+    reset : timedelta, optional
+        Until there are new ones; an hour at most.
+    interval : timedelta, optional
+        The least time between two polls (``X-Poll-Interval``); an hour at most.
+    """
+
+    remaining: int | None = None
+    reset: timedelta | None = None
+    interval: timedelta | None = None
+
+    @property
+    def pause(self) -> timedelta:
+        """How long to wait before any next request."""
+        return self.reset if self.remaining == 0 and self.reset is not None else timedelta(0)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
@@ -35,6 +66,50 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     if theirs is None:
         return max(timedelta(0), min(until - now, MAX_SKEW))
     return max(timedelta(0), min(until - theirs, MAX_WAIT))
+
+
+def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
+    """What the rate limit's headers say, in any of their spellings.
+
+    The reset may be seconds from now, seconds (or milliseconds) since 1970, an ISO 8601 time or
+    an HTTP date. A time is measured against the server's own ``Date``; without one,
+    :data:`MAX_SKEW` is the most that is believed.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1778835630"}
+    >>> rate_of(headers, datetime(2026, 5, 15, 9, tzinfo=UTC)).pause
+    datetime.timedelta(seconds=30)
+    """
+    remaining = next((headers[name] for name in _REMAINING if name in headers), "").strip()
+    reset = next((headers[name] for name in _RESET if name in headers), "").strip()
+    interval = headers.get("X-Poll-Interval", "").strip()
+    return Rate(
+        int(float(remaining)) if re.fullmatch(r"\d{1,9}(\.\d*)?", remaining) else None,
+        _until(reset, _date(headers.get("Date", "")), now),
+        min(timedelta(seconds=int(interval)), MAX_RESET) if re.fullmatch(r"\d{1,9}", interval) else None,
+    )
+
+
+def _until(told: str, theirs: datetime | None, now: datetime) -> timedelta | None:
+    if re.fullmatch(r"\d{1,13}(\.\d{0,9})?", told):
+        number = float(told)
+        if number < 1e8:  # three years in seconds: not a time
+            return min(timedelta(seconds=number), MAX_RESET)
+        at = datetime.fromtimestamp(number / 1000 if number >= 1e11 else number, UTC)
+    else:
+        try:
+            moment = datetime.fromisoformat(told)
+            at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            found = _date(told)
+            if found is None:
+                return None
+            at = found
+    if theirs is None:
+        return max(timedelta(0), min(at - now, MAX_SKEW))
+    return max(timedelta(0), min(at - theirs, MAX_RESET))
 
 
 def freshness(headers: Mapping[str, str], now: datetime) -> timedelta | None:

@@ -16,7 +16,7 @@ import re
 import socket
 import zlib
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -35,12 +35,13 @@ from rtanalytics.sources.base import (
     Malformed,
     RateLimited,
     Refused,
+    SourceError,
     TooLarge,
     Transient,
     printable,
     redact,
 )
-from rtanalytics.sources.headers import echo, freshness, retry_after
+from rtanalytics.sources.headers import Rate, echo, freshness, rate_of, retry_after
 
 __all__ = ["Answer", "HttpClient", "Validators", "is_public", "user_agent"]
 
@@ -77,6 +78,10 @@ class Answer:
         How long the server calls it fresh.
     content_type, language : str
         Its headers; empty if not told.
+    rate : Rate
+        What the server says about how much more may be asked.
+    next : str, optional
+        The next page, by a ``Link`` header; not to be trusted.
     """
 
     status: int
@@ -87,6 +92,8 @@ class Answer:
     wait: timedelta | None = None
     content_type: str = ""
     language: str = ""
+    rate: Rate = field(default_factory=Rate)
+    next: str | None = None
 
 
 class HttpClient:
@@ -124,6 +131,8 @@ class HttpClient:
         max_bytes: int = 10_000_000,
         timeout: timedelta = timedelta(seconds=30),  # noqa: ASYNC109  # it is part of the request
         accept: str = "*/*",
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
     ) -> Answer:
         """Fetch a document.
 
@@ -139,6 +148,12 @@ class HttpClient:
             For everything, redirects and the last byte included.
         accept : str
             The media types wanted.
+        headers : mapping, optional
+            Sent as well, such as credentials; not to another host, port or scheme that it
+            redirects to.
+        form : mapping, optional
+            Sent with POST instead of GET, for services that give a token for it; that is never
+            redirected.
 
         Raises
         ------
@@ -149,7 +164,7 @@ class HttpClient:
         """
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                return await self._follow(URL(url), validators, max_bytes, accept)
+                return await self._follow(URL(url), validators, max_bytes, accept, headers or {}, form)
         except TimeoutError:
             raise Transient(
                 f"{redact(str(url))}: no complete answer within {timeout.total_seconds():g} s"
@@ -165,49 +180,77 @@ class HttpClient:
             await self._session.close()
             self._session = None
 
-    async def _follow(self, url: URL, validators: Validators, max_bytes: int, accept: str) -> Answer:
+    async def _follow(
+        self,
+        url: URL,
+        validators: Validators,
+        max_bytes: int,
+        accept: str,
+        private: Mapping[str, str],
+        form: Mapping[str, str] | None,
+    ) -> Answer:
         headers = {"Accept": accept, "Accept-Encoding": "gzip, deflate"}
         if validators.etag is not None:
             headers["If-None-Match"] = validators.etag
         if validators.modified is not None:
             headers["If-Modified-Since"] = validators.modified
+        method, origin = "GET" if form is None else "POST", url.origin()
         permanent, moved_to = True, None
         for _ in range(MAX_REDIRECTS + 1):
             self._check(url)
-            async with self._open().get(url, headers=headers, allow_redirects=False) as response:
+            sent = {**headers, **private} if url.origin() == origin else headers
+            async with self._open().request(
+                method, url, headers=sent, data=form, allow_redirects=False
+            ) as response:
                 self._counts["requests"] += 1
                 self._counts[f"http_{response.status}"] += 1
                 if response.status in _REDIRECTS:
                     target = response.headers.get("Location", "")
-                    if not target:
-                        raise Transient(f"{redact(str(url))}: status {response.status} without a Location")
+                    if not target or form is not None:
+                        what = "without a Location" if not target else "to what was posted"
+                        raise Transient(f"{redact(str(url))}: status {response.status} {what}")
                     permanent = permanent and response.status in _PERMANENT
                     url = url.join(URL(target)).with_fragment(None)
                     if permanent:
                         moved_to = str(url)
                         self._counts["redirects_permanent"] += 1
                     continue
-                return await self._take(response, validators, max_bytes, moved_to)
+                return await self._take(response, validators, max_bytes, moved_to, given=bool(private))
         raise Transient(f"{redact(str(url))}: more than {MAX_REDIRECTS} redirects")
 
     async def _take(
-        self, response: aiohttp.ClientResponse, validators: Validators, max_bytes: int, moved_to: str | None
+        self,
+        response: aiohttp.ClientResponse,
+        validators: Validators,
+        max_bytes: int,
+        moved_to: str | None,
+        *,
+        given: bool,
     ) -> Answer:
         url, headers, now = str(response.url), response.headers, datetime.now(UTC)
+        fresh, rate = freshness(headers, now), rate_of(headers, now)
         if response.status == 304 and validators != Validators():
-            return Answer(304, url, b"", validators, moved_to, freshness(headers, now))
+            return Answer(304, url, b"", validators, moved_to, fresh, rate=rate)
         if response.status not in {200, 203}:
-            raise _refusal(response.status, redact(str(url)), retry_after(headers, now))
+            wait = retry_after(headers, now)
+            if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
+                wait = rate.reset
+            refusal = _refusal(response.status, redact(url), wait, given=given)
+            refusal.status = response.status
+            raise refusal
         body = await self._body(response, max_bytes)
+        following = response.links["next"].get("url") if "next" in response.links else None
         return Answer(
             200,
             url,
             body,
             Validators(echo(headers.get("ETag")), echo(headers.get("Last-Modified"))),
             moved_to,
-            freshness(headers, now),
+            fresh,
             headers.get("Content-Type", ""),
             headers.get("Content-Language", ""),
+            rate,
+            None if following is None else str(following),
         )
 
     async def _body(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
@@ -363,11 +406,13 @@ def user_agent() -> str:
         return "rtanalytics (conference reader)"
 
 
-def _refusal(status: int, label: str, wait: timedelta | None) -> Exception:
+def _refusal(status: int, label: str, wait: timedelta | None, *, given: bool) -> SourceError:
     message = f"{label}: status {status}"
     if status == 429 or (wait is not None and status in {403, 503}):
         asked = f"; asks to wait {wait.total_seconds():g} s" if wait is not None else ""
         return RateLimited(message + asked, wait)
+    if status == 401 and given:
+        return AuthFailed(f"{message}: the credentials are not accepted; renew them and start again")
     if status == 401:
         return AuthFailed(f"{message}: the address wants a login; write it as https://user:password@…")
     if status == 410:

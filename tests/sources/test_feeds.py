@@ -14,7 +14,8 @@ import pytest
 
 from rtanalytics.sources import open_source
 from rtanalytics.sources.base import Batch, CursorInvalid, Gone, RateLimited, Transient
-from rtanalytics.sources.feeds import EVERY, LONGEST_HINT, REMEMBERED, FeedSource
+from rtanalytics.sources.feeds import EVERY, FeedSource
+from rtanalytics.sources.polled import LONGEST_HINT, REMEMBERED
 from tests.sources.server import FeedServer, item, rss
 
 
@@ -377,6 +378,6 @@ def test_a_closed_source_leaves_nothing_running():
         assert isinstance(reader.source, FeedSource)
         await reader.source.close()
         await reader.source.close()
-        return reader.source._worker.pid, reader.source._http._session
+        return reader.source._worker.pid, reader.source.http._session
 
     assert told(story) == (None, None)

@@ -50,6 +50,8 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         Share of messages from which two terms are one topic.
     hold : str, optional
         How long a topic that is not told stays the same one.
+    horizon : str, optional
+        How much is remembered at least, before the memory is cut back.
     taste : dict
         Which topics are worth showing: fields of ``Taste``, ``belief`` as a table of its own.
     """
@@ -64,6 +66,7 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     least_count: int | None = None
     together: float | None = None
     hold: str | None = None
+    horizon: str | None = None
     taste: dict[str, float | int | str | dict[str, float]] = {}
 
 

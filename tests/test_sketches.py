@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.counts import CHANNELS, CountMin, Frequent, TermCounts
-from rtanalytics.event import Event
+from rtanalytics.event import Author, Event
 from tests.test_counts import WIDTH, events, say, table
 
+AT = datetime(2026, 5, 15, tzinfo=UTC)
 STREAMS = st.lists(st.tuples(st.sampled_from([f"w{i}" for i in range(40)]), st.integers(0, 30)), max_size=200)
 
 
@@ -158,3 +160,35 @@ def test_an_endless_stream_is_forgotten_up_to_the_horizon() -> None:
     assert max(h[2] for h in held[8:]) <= 4_000
     with pytest.raises(IndexError, match="not in the log"):
         counts.ids[0]
+
+
+def test_a_vocabulary_is_cut_back_with_the_horizon_and_the_counts_stay() -> None:
+    """Words and people that are never met again leave memory; bins, late edits and phrases stay exact."""
+    dice = random.Random(4)
+    languages = ["de", "en", None]
+    events = []
+    for n in range(9000):
+        words = [f"w{dice.randrange(10**8)}" for _ in range(8)] + [f"k{dice.randrange(60)}" for _ in range(4)]
+        said = " ".join([*words, f"#Tag{n % 40}", "日本", "und", "pycon.org/x", "\u00e9t\u00e9"])
+        at = AT + n * timedelta(minutes=1)
+        author = Author(handle=f"p{dice.randrange(10**6)}")
+        events.append(
+            Event(id=f"x::{n}", source="x", text=said, created_at=at, author=author, lang=languages[n % 3])
+        )
+    edit = msgspec.structs.replace(events[-40], text="edited k1 k2", rev="2", edited_at=events[-1].created_at)
+    bounded, whole = TermCounts(WIDTH, horizon=timedelta(hours=6)), TermCounts(WIDTH)
+    for counts in (bounded, whole):
+        for first in range(0, len(events), 500):
+            counts.add(events[first : first + 500])
+        counts.renumber()
+        counts.add([edit])
+    assert len(bounded.vocabulary.surfaces) < len(whole.vocabulary.surfaces) / 10
+    for bin in bounded.bins:
+        for channel in CHANNELS:
+            ours, theirs = (
+                {c.vocabulary.keys[t]: n for t, n in zip(b.terms.tolist(), b.counts.tolist(), strict=True)}
+                for c in (bounded, whole)
+                for b in [c.bin(bin, channel)]
+            )
+            assert ours == theirs
+    assert bounded.mute([events[-1].author.handle]) == whole.mute([events[-1].author.handle])

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from rtanalytics.algorithms.amending import Checkpoints
 from rtanalytics.counts import TermCounts
 from rtanalytics.event import Author, Event
-from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark
+from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark, as_feed
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.topics import Belief, Settings, Taste, Trend, TrendBin, Trender, trends
 from rtanalytics.topics.identity import Topics
@@ -418,3 +418,66 @@ def test_what_is_learnt_again_from_a_kept_state_is_what_the_whole_past_teaches(
     monkeypatch.setattr(Checkpoints, "before", nothing)
     assert list(trends(chatter(3), bin=short)) == kept
     assert len(gone_back) > 10
+
+
+def _chatter(days: int, start: datetime) -> list[Event]:
+    """Words that are said once and never again, and each day somebody who is talked about."""
+    dice = random.Random(5)
+    said = []
+    for minute in range(0, days * 1440, 6):
+        at = start + timedelta(minutes=minute)
+        texts = [" ".join(f"w{dice.randrange(10**7)}" for _ in range(4)) + " hello"]
+        if minute % 1440 >= 1320:
+            texts += [f"now @speaker{minute // 1440} talks", f"listening to @speaker{minute // 1440}"]
+        said += [
+            Event(
+                id=f"irc:x:{minute}-{n}",
+                source="irc",
+                text=text,
+                created_at=at,
+                author=Author(handle=f"p{dice.randrange(40)}"),
+            )
+            for n, text in enumerate(texts)
+        ]
+    return said
+
+
+def test_beyond_the_horizon_trends_are_those_of_somebody_who_came_later() -> None:
+    """Cut back twice, a trender tells what one tells that has seen the horizon only, in bounded memory."""
+    start = datetime(2026, 5, 15, tzinfo=UTC)
+    events = _chatter(7, start)
+    bounded, whole = Trender(horizon=timedelta(days=1)), Trender(horizon=None)
+    told = bounded.push(as_feed(events))
+    assert [bin.start for bin in told] == [bin.start for bin in whole.push(as_feed(events))]
+    # cut back when two days were seen, to one: at the third day's begin, the fourth's, and so on
+    began = start + timedelta(days=5)
+    later = Trender(horizon=None).push(as_feed([e for e in events if e.created_at >= began]))
+    # an hour of the last evening: afterwards the longer memory of what lists have told plays its part
+    first = start + timedelta(days=6, hours=22)
+    found, expected = (
+        [
+            [(t.label, t.probability, t.expected) for t in bin.trends]
+            for bin in bins
+            if first <= bin.start < first + timedelta(hours=1)
+        ]
+        for bins in (told, later)
+    )
+    assert found == expected
+    assert [label for bin in found for label, *_ in bin] == ["@speaker6"] * 4
+    assert len(bounded.counts.vocabulary) < len(whole.counts.vocabulary) / 2
+    assert len(bounded.counts.bins) < len(whole.counts.bins) / 2
+
+
+def test_a_correction_of_what_is_forgotten_changes_nothing() -> None:
+    """What was said beyond the horizon may be deleted: trends stay what they were."""
+    start = datetime(2026, 5, 15, tzinfo=UTC)
+    events = _chatter(5, start)
+    gone = [
+        msgspec.structs.replace(event, op="delete", text=None, rev="gone", received_at=events[-1].created_at)
+        for event in events[:200]
+    ]
+    labels = [
+        [[t.label for t in bin.trends] for bin in Trender(horizon=timedelta(days=1)).push(as_feed(said))]
+        for said in (events, [*events, *gone])
+    ]
+    assert labels[0] == labels[1]

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TermCounts"]
 
+_CROWDED = 50_000
+"""Surfaces from which those that are said no more are looked for."""
+
 
 class TermCounts(Ledger):
     """Counts of the terms of events.
@@ -50,7 +53,8 @@ class TermCounts(Ledger):
     horizon : timedelta, optional
         For streams without end: bins older than the newest by more than this are folded into
         :attr:`past`, their messages forgotten. What is that old when it comes counts no more;
-        within the horizon the counts are those that all events together would have.
+        within the horizon the counts are those that all events together would have. :meth:`add`
+        then calls :meth:`renumber` whenever the vocabulary has doubled.
 
     Attributes
     ----------
@@ -92,6 +96,7 @@ class TermCounts(Ledger):
         self._cache: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]] = {}
         self._last: tuple[int, Said] | None = None
         self._read_only = False
+        self._crowded = _CROWDED
 
     @property
     def past(self) -> Past | None:
@@ -133,7 +138,11 @@ class TermCounts(Ledger):
         ValueError
             As :meth:`log`.
         """
-        return self.apply(self.log(events))[0]
+        touched = self.apply(self.log(events))[0]
+        if self._horizon is not None and len(self.vocabulary.surfaces) > self._crowded:
+            self.renumber()
+            self._crowded = max(_CROWDED, 2 * len(self.vocabulary.surfaces))
+        return touched
 
     def log(self, events: Iterable[Event] | pa.Table) -> range:
         """Write events into the log without letting them count yet.
@@ -156,6 +165,18 @@ class TermCounts(Ledger):
         if self._horizon is not None:
             self._applied.extend(np.zeros(len(rows), np.bool_))
         return rows
+
+    def renumber(self) -> None:
+        """Forget the words, and the people, that no message of the log says any more.
+
+        On a stream without end a vocabulary would grow for ever. Numbers of terms and authors that
+        were given before mean something else afterwards; counts, rows and keys stay what they are.
+        """
+        self._log.renumber()
+        self.vocabulary = self._log.vocabulary
+        self._scratch, self._stamp = np.full((3, 1024), -1, np.int64), 0
+        self._cache.clear()
+        self._last = None
 
     def mute(self, handles: Iterable[str]) -> set[int]:
         """Let what these authors said, and will say, count no more.

@@ -270,7 +270,26 @@ class Log:
             column.drop(n)
         self.ids.drop(n)
         self.revs.drop(n)
-        left = set(self.author.values.tolist())
+        self._leave_people_out(set(self.author.values.tolist()))
+
+    def renumber(self) -> None:
+        """Keep of the vocabulary what is said in the rows that are left, and number their people anew."""
+        tokens = self.tokens.values
+        surfaces = np.unique(tokens)
+        surfaces = surfaces[surfaces >= 0]
+        self.vocabulary = self.vocabulary.some(surfaces)
+        tokens[:] = np.where(tokens < 0, -1, np.searchsorted(surfaces, tokens))
+        people = np.unique(self.author.values)
+        self._leave_people_out(set(people.tolist()))
+        self.author.values[:] = np.searchsorted(people, self.author.values)
+        number = {int(old): new for new, old in enumerate(people)}
+        self._handles = [(handle, number[old]) for handle, old in self._handles]
+        for here in self._authors.values():
+            here.update((key, number[old]) for key, old in here.items())
+        self._people = len(people)
+
+    def _leave_people_out(self, left: set[int]) -> None:
+        """Know nobody but these."""
         self._handles = [entry for entry in self._handles if entry[1] in left]
         self._authors = {
             prefix: {key: number for key, number in here.items() if number in left}

@@ -124,7 +124,8 @@ class _Member(Trender):
         self._late = late
         return self._tell(bin)
 
-    def learn_again(self, changed: int, upto: int) -> None:
+    def learn_again(self, changed: int, upto: int, first: int | None) -> None:
+        self._first = first
         self._learn_again(changed, upto)
 
 
@@ -193,6 +194,8 @@ class Panel(Trender):
         self._members = {}
         super()._begin(settings)
         if self._vocabulary is not None:
+            # whoever shares numbers of terms must not find that they mean something else one day
+            self._settings = replace(settings, horizon=None)
             self.counts = TermCounts(settings.bin, vocabulary=self._vocabulary)
             self.counts.mute(settings.mute)
             self._names = Names(self.counts)
@@ -212,7 +215,7 @@ class Panel(Trender):
         super()._learn_again(changed, upto)
         for name, member in self._members.items():
             began = time.perf_counter()
-            member.learn_again(changed, upto)
+            member.learn_again(changed, upto, self._first)
             self.seconds[name] += time.perf_counter() - began
 
     def _learn(self, bin: int) -> Any:

@@ -21,7 +21,7 @@ from numba import njit
 from rtanalytics.terms import characters, grammar
 from rtanalytics.terms.characters import DENSE, FLAG, GAP, HOST, LETTER, LOCAL, MARK, PICTURE, STOP, WORD
 
-__all__ = ["encode", "new_table", "plain"]
+__all__ = ["encode", "new_table", "plain", "some_of"]
 
 _WORD, _TAG, _HANDLE, _DOMAIN, _EMOJI, _NUMBER, _IDEOGRAPH = range(7)
 
@@ -275,6 +275,30 @@ def grow(table: Table, known: int, need: int) -> Table:
     if int(offsets[known]) + need > len(pool):
         pool = np.concatenate([pool, np.empty(len(pool) + need, np.uint32)])
     return slots, hashes, packed, pool, offsets
+
+
+def some_of(table: Table, chosen: Any) -> Table:
+    """A table of some of the surfaces, numbered anew in the order in which they are given."""
+    _, hashes, packed, pool, offsets = table
+    new = grow(new_table(), 0, int((offsets[chosen + 1] - offsets[chosen]).sum()))
+    while len(new[1]) < len(chosen) + 2:
+        new = grow(new, len(new[1]) - 1, 0)
+    slots, known, words, characters, ends = new
+    known[: len(chosen)], words[: len(chosen)] = hashes[chosen], packed[chosen]
+    _gather(pool, offsets, chosen, characters, ends)
+    slots[:] = 0
+    _place(slots, known[: len(chosen)])
+    return new
+
+
+@njit(cache=True)
+def _gather(pool: Any, offsets: Any, chosen: Any, to: Any, ends: Any) -> None:
+    at = 0
+    for n in range(len(chosen)):
+        for k in range(offsets[chosen[n]], offsets[chosen[n] + 1]):
+            to[at] = pool[k]
+            at += 1
+        ends[n + 1] = at
 
 
 @njit(cache=True)

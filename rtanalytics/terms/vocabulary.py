@@ -139,6 +139,23 @@ class Vocabulary:
             ends.append(offsets[1:] + ends[-1][-1])
         return np.concatenate(flat), np.concatenate(ends)
 
+    def some(self, surfaces: npt.NDArray[np.integer[Any]]) -> Vocabulary:
+        """A vocabulary of some of the surfaces; of phrases it knows none.
+
+        Parameters
+        ----------
+        surfaces : numpy.ndarray of int, shape (n,)
+            Numbers of the surfaces, each once. The first becomes number 0, and so on.
+        """
+        from rtanalytics.terms import kernel
+
+        new = Vocabulary(segmenter=self._segmenter)
+        new._stop, new._language = list(self._stop), dict(self._language)
+        new._use = np.empty((len(new._stop), new._use.shape[1]), np.uint8)
+        new._table = kernel.some_of(self._table, surfaces.astype(np.int64))
+        new._learn(len(surfaces))
+        return new
+
     def _encode(self, texts: Any) -> tuple[Numbers, npt.NDArray[np.int64]]:
         if not isinstance(texts, list):
             from rtanalytics.terms import kernel

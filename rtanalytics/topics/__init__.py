@@ -74,6 +74,10 @@ class Settings:
         How long after it was last told a topic is still the same one when it is told again.
     taste : Taste
         Which of the topics are worth showing.
+    horizon : timedelta, optional
+        Bounds the memory on a stream without end: whenever twice as much has been seen, what was said
+        longer ago than this is forgotten, and trends are those of somebody who came then. None to
+        forget nothing.
     """
 
     algorithm: str | Algorithm = DEFAULT
@@ -90,12 +94,15 @@ class Settings:
     together: float = 0.4
     hold: timedelta = timedelta(hours=1)
     taste: Taste = field(default_factory=Taste)
+    horizon: timedelta | None = timedelta(days=28)
 
     def __post_init__(self) -> None:
         if self.top < 1:
             raise ValueError(f"top is {self.top}; a bin shows at least one topic")
         if self.grace < timedelta(0):
             raise ValueError(f"grace is {self.grace}; a bin cannot close before its end")
+        if self.horizon is not None and self.horizon < timedelta(days=1):
+            raise ValueError(f"horizon is {self.horizon}; less than a day of history makes no season")
         algorithm = get(self.algorithm)
         if isinstance(algorithm, TopicAlgorithm):
             raise ValueError(  # noqa: TRY004  (it is an algorithm, but not one for a stream)
@@ -160,13 +167,17 @@ class Trender:
     def _begin(self, settings: Settings) -> None:
         self._settings = settings
         self.algorithm = get(settings.algorithm)
-        self.counts = TermCounts(settings.bin)
+        horizon = settings.horizon
+        self.counts = TermCounts(
+            settings.bin, horizon=None if horizon is None else 2 * horizon + settings.bin
+        )
         self.counts.mute(settings.mute)
         self._names = Names(self.counts)
         self._shown = Shown()
         self._topics = Topics(settings.hold)
         self._waiting: dict[int, list[int]] = {}
         self._closed: int | None = None
+        self._first: int | None = None  # of the bins that are not forgotten
         self._late = 0
         self._forget()
 
@@ -224,12 +235,26 @@ class Trender:
             rows = self._waiting.pop(bin)
             touched, changed = self.counts.apply(rows)
             self._late += self.counts.elsewhere(changed, bin)
-            if earlier := touched - {bin}:
+            if self._outgrown(bin):
+                self.counts.renumber()
+                self._learn_again(_BEGINNING, bin)
+            elif earlier := {b for b in touched if b >= (self._first or _BEGINNING)} - {bin}:
                 self._learn_again(min(earlier), bin)
             if self.counts.rows(bin).size:
                 yield self._tell(bin)
         if watermark < FOREVER and (self._closed is None or complete > self._closed):
             self._closed = complete
+
+    def _outgrown(self, bin: int) -> bool:
+        """Is it time to forget what lies beyond the horizon? Then it is noted what is left."""
+        horizon, width = self._settings.horizon, self._settings.bin
+        if horizon is None:
+            return False
+        first = min([bin, *self.counts.bins[:1]]) if self._first is None else self._first
+        if (bin - first) * width < 2 * horizon:
+            return False
+        self._first = bin - horizon // width
+        return True
 
     def _learn_again(self, changed: int, upto: int) -> None:
         """Bring the state to what it would be, had all that is known now been known in time."""
@@ -243,7 +268,7 @@ class Trender:
             self._said, self._evidence, self._when = said.copy(), evidence.copy(), when.copy()
             self._recent, self._past = recent.copy(), past.copy()
         for bin in self.counts.bins:
-            if (kept is None or bin >= kept[0]) and bin < upto:
+            if (kept is None or bin >= kept[0]) and (self._first or _BEGINNING) <= bin < upto:
                 self._learn(bin)
 
     def _kept(self) -> _Kept:
@@ -459,6 +484,7 @@ class Trender:
         return barred
 
 
+_BEGINNING = -(1 << 62)
 _EVER = datetime(1, 1, 2, tzinfo=UTC)
 _NOWHERE = np.empty(0, np.int32)
 _CERTAIN = 1e-9

@@ -37,7 +37,7 @@ def configured(trending: Trending) -> dict[str, Any]:
     what = "algorithm"
     try:
         given["algorithm"] = get(trending.algorithm or DEFAULT, **trending.parameters)
-        for what in ("bin", "grace", "hold"):
+        for what in ("bin", "grace", "hold", "horizon"):
             text = getattr(trending, what)
             if text is not None:
                 given[what] = parse_duration(text)

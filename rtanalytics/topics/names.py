@@ -32,15 +32,13 @@ class Names:
 
     def __init__(self, counts: TermCounts) -> None:
         self._counts = counts
-        self._known = 0
-        self._capital = np.zeros(0, np.bool_)
-        self._tag = np.zeros(0, np.bool_)
-        self._marked = np.zeros(0, np.bool_)
-        self._handle = np.zeros(0, np.bool_)
         self.forget()
 
     def forget(self) -> None:
         """Begin anew."""
+        self._known = 0
+        self._capital, self._tag = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
+        self._marked, self._handle = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
         self._used = np.zeros(0, np.int64)
         # by term: uses, uses as a tag, uses within a sentence, those with a capital
         self._uses = np.zeros((4, 0), np.int64)

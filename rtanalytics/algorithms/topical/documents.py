@@ -89,8 +89,8 @@ class Documents(TermCounts):
         if not len(where):
             return
         used = np.zeros(len(self.vocabulary.surfaces), np.int64)
-        now = self.written(where)
-        used[: len(now)] = now
+        surfaces, now, _ = self.written(where)
+        used[surfaces] = now
         used[: len(self._used)] += self._used
         said = np.bincount(self.words(where).terms, minlength=len(self.vocabulary))
         said[: len(self._messages_of)] += self._messages_of

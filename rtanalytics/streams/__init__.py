@@ -7,15 +7,18 @@ on a server, :class:`~rtanalytics.streams.memory.MemoryStream` within a process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import EllipsisType
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed, Item, Snapshot
 from rtanalytics.streams.position import StreamPosition
+
+if TYPE_CHECKING:
+    from rtanalytics.streams.outbox import Outgoing
 
 __all__ = [
     "MAX_PACKET",
@@ -26,6 +29,7 @@ __all__ = [
     "Fenced",
     "FollowedFeed",
     "Note",
+    "OutboxFull",
     "PacketTooLarge",
     "Scope",
     "StreamError",
@@ -61,6 +65,10 @@ class Trimmed(StreamError):
 
 class PacketTooLarge(StreamError):
     """An event's packet exceeds :data:`MAX_PACKET`; the message names the event."""
+
+
+class OutboxFull(StreamError):
+    """Too many packets wait to be sent; nothing was handed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +251,77 @@ class EventStream(Protocol):
 
     def dead_letters(self, bucket: str) -> list[DeadLetter]:
         """The dead letters that are kept, oldest first."""
+        ...
+
+    def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:
+        """Hand in a packet that the holder of a scope is to send, at most once.
+
+        Parameters
+        ----------
+        bucket, scope : str
+            Whose.
+        packet : mapping of str
+            LeafyChat's: ``type``, ``to``, ``body``; 16,000 bytes as JSON at most.
+        key : str
+            By which the sender recognises it. Handed in again with the key within a day, after an
+            answer that was lost for example, it is the same packet.
+
+        Returns
+        -------
+        str
+            Its place in the outbox.
+
+        Raises
+        ------
+        OutboxFull
+            A thousand packets wait already.
+        PacketTooLarge, TypeError, ValueError
+            It is too long, or something in it is no text.
+        StreamUnavailable
+            Unknown whether it was handed in; do it again with the same key.
+        """
+        ...
+
+    def take(
+        self,
+        scope: Scope,
+        n: int = 100,
+        *,
+        wait: timedelta | None = None,
+        begin: bool = False,
+        unsent_for: timedelta = ...,
+    ) -> list[Outgoing]:
+        """Take up to ``n`` packets out of the outbox, oldest first: nobody gets them again.
+
+        What must not be sent any more comes along with the reason in ``lapsed``; it has become a
+        dead letter in the same step. The others are to be sent now and then
+        settled (:meth:`settle`).
+
+        Parameters
+        ----------
+        scope : Scope
+            As opened; whoever was fenced off gets nothing.
+        n : int
+            0 only looks for what has lapsed.
+        wait : timedelta, optional
+            How long to wait for the first one (2.5 s at most).
+        begin : bool
+            True for the first call of a process: what an earlier one took and did not settle
+            lapses, for whether it was sent is not known.
+        unsent_for : timedelta
+            How long a packet may have waited; ten minutes unless given.
+
+        Raises
+        ------
+        Fenced
+            Another process has opened the scope; nothing was taken.
+        StreamUnavailable
+            Unknown whether something was taken; if so, it will lapse.
+        """
+        ...
+
+    def settle(self, scope: Scope, places: Sequence[str]) -> None:
+        """Say that what became of these packets (their ``id``) is known."""
         ...
 
     def publish(self, channel: str, name: str, payload: bytes) -> bool:

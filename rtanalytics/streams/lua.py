@@ -16,7 +16,9 @@ __all__ = [
     "PUBLISH",
     "REGISTER",
     "RESET",
+    "SEND",
     "SNAPSHOT",
+    "TAKE",
     "TRIM",
 ]
 
@@ -201,3 +203,87 @@ if redis.call('SADD', KEYS[2], ARGV[1]) == 0 then return 0 end
 redis.call('XADD', KEYS[1], '*', 'n', ARGV[1], 'p', ARGV[2])
 return 1
 """
+
+_OUTBOX = """
+local box, taken, keys, state, dead = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local call = redis.call
+local time = call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local function born(id) return tonumber(string.match(id, '^%d+')) end
+local function bury(scope, text, reason)
+  call('XADD', dead, 'MAXLEN', '~', 10000, '*', 'source', 'outbox', 'scope', scope, 'reason', reason,
+       'raw', text, 'at', time[1] .. string.format('%06d', tonumber(time[2])))
+  call('HINCRBY', state, 'dead', 1)
+end
+"""
+
+# KEYS outbox taken outkeys state dead; ARGV scope key packet cap age lapsed → entry id, or FULL
+# What waited too long makes room; the keys of a day are kept, looked through every thousandth.
+SEND = (
+    _OUTBOX
+    + """
+local name = #ARGV[1] .. '|' .. ARGV[1] .. '|' .. ARGV[2]
+local known = call('HGET', keys, name)
+if known then return known end
+if call('XLEN', box) >= tonumber(ARGV[4]) then
+  for _, item in ipairs(call('XRANGE', box, '-', '+')) do
+    if now - born(item[1]) > tonumber(ARGV[5]) then
+      bury(item[2][2], item[2][6], ARGV[6])
+      call('XDEL', box, item[1])
+    end
+  end
+  if call('XLEN', box) >= tonumber(ARGV[4]) then return 'FULL' end
+end
+local id = call('XADD', box, '*', 's', ARGV[1], 'k', ARGV[2], 'p', ARGV[3])
+call('HSET', keys, name, id)
+if call('HLEN', keys) % 1000 == 0 then
+  local all = call('HGETALL', keys)
+  for i = 1, #all, 2 do
+    if now - born(all[i + 1]) > 86400000 then call('HDEL', keys, all[i]) end
+  end
+end
+return id
+"""
+)
+
+# KEYS outbox taken outkeys state dead; ARGV scope fence n age begin lapsed left
+# → last entry id, {id key packet lapsed}
+TAKE = (
+    _OUTBOX
+    + """
+if call('HGET', state, 'fence:' .. ARGV[1]) ~= ARGV[2] then return redis.error_reply('FENCED ' .. ARGV[1]) end
+local found = {}
+if ARGV[5] == '1' then
+  local left = call('HGETALL', taken)
+  for i = 1, #left, 2 do
+    local was = cmsgpack.unpack(left[i + 1])
+    if was[1] == ARGV[1] then
+      bury(was[1], was[3], ARGV[7])
+      call('HDEL', taken, left[i])
+      found[#found + 1] = {left[i], was[2], was[3], ARGV[7]}
+    end
+  end
+end
+local last, wanted = '0-0', tonumber(ARGV[3])
+if call('EXISTS', box) == 1 then
+  local info = call('XINFO', 'STREAM', box)
+  for i = 1, #info, 2 do if info[i] == 'last-generated-id' then last = info[i + 1] end end
+  for _, item in ipairs(call('XRANGE', box, '-', '+')) do
+    local id, scope, key, text = item[1], item[2][2], item[2][4], item[2][6]
+    if scope == ARGV[1] then
+      if now - born(id) > tonumber(ARGV[4]) then
+        bury(scope, text, ARGV[6])
+        call('XDEL', box, id)
+        found[#found + 1] = {id, key, text, ARGV[6]}
+      elseif wanted > 0 then
+        wanted = wanted - 1
+        call('XDEL', box, id)
+        call('HSET', taken, id, cmsgpack.pack({scope, key, text}))
+        found[#found + 1] = {id, key, text, ''}
+      end
+    end
+  end
+end
+return {last, found}
+"""
+)

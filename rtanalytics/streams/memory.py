@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from types import EllipsisType
 
 from rtanalytics.event import Event, encode
@@ -21,11 +21,13 @@ from rtanalytics.streams import (
     DeadLetter,
     Fenced,
     Note,
+    OutboxFull,
     PacketTooLarge,
     Scope,
     Trimmed,
 )
 from rtanalytics.streams.follower import Entry, StreamFeed, current, to_us
+from rtanalytics.streams.outbox import LAPSED, LEFT, MAX_WAITING, UNSENT_FOR, Outgoing, packed
 from rtanalytics.streams.position import START, Place, StreamPosition, entry_key
 
 __all__ = ["MemoryStream"]
@@ -38,6 +40,9 @@ class _Bucket:
     fences: dict[str, int] = field(default_factory=dict)
     cursors: dict[str, bytes] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
+    outbox: list[tuple[str, Outgoing]] = field(default_factory=list)
+    taken: list[tuple[str, Outgoing]] = field(default_factory=list)
+    outkeys: dict[tuple[str, str], str] = field(default_factory=dict)
     number: int = 0
     dropped: int = 0
     mark: int = 0
@@ -213,6 +218,75 @@ class MemoryStream:
     def dead_letters(self, bucket: str) -> list[DeadLetter]:
         with self._log.changed:
             return list(self._bucket(bucket).dead)
+
+    def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:
+        _, key = packed(packet, key)
+        with self._log.changed:
+            held = self._bucket(bucket)
+            if (known := held.outkeys.get((scope, key))) is not None:
+                return known
+            if len(held.outbox) >= MAX_WAITING:
+                self._lapse(bucket, None, UNSENT_FOR)
+            if len(held.outbox) >= MAX_WAITING:
+                raise OutboxFull(
+                    f"bucket {bucket!r}: {MAX_WAITING:,} packets wait to be sent; is its source running?"
+                )
+            place = f"{len(held.outkeys) + 1}-0"
+            held.outbox.append((scope, Outgoing(place, key, dict(packet), datetime.now(UTC))))
+            held.outkeys[scope, key] = place
+            self._log.changed.notify_all()
+            return place
+
+    def take(
+        self,
+        scope: Scope,
+        n: int = 100,
+        *,
+        wait: timedelta | None = None,
+        begin: bool = False,
+        unsent_for: timedelta = UNSENT_FOR,
+    ) -> list[Outgoing]:
+        with self._log.changed:
+            found = self._take(scope, n, begin, unsent_for)
+            if not found and wait is not None and n > 0:
+                held = self._bucket(scope.bucket)
+                self._log.changed.wait_for(
+                    lambda: any(s == scope.name for s, _ in held.outbox), wait.total_seconds()
+                )
+                found = self._take(scope, n, False, unsent_for)
+            return found
+
+    def settle(self, scope: Scope, places: Sequence[str]) -> None:
+        with self._log.changed:
+            held = self._bucket(scope.bucket)
+            held.taken = [item for item in held.taken if item[1].id not in places]
+
+    def _take(self, scope: Scope, n: int, begin: bool, unsent_for: timedelta) -> list[Outgoing]:  # noqa: FBT001
+        held = self._bucket(scope.bucket)
+        if held.fences.get(scope.name) != scope.fence:
+            raise Fenced(f"scope {scope.name!r} of bucket {scope.bucket!r} was taken over by another process")
+        found = []
+        if begin:
+            left = [item for item in held.taken if item[0] == scope.name]
+            held.taken = [item for item in held.taken if item[0] != scope.name]
+            found += [self._bury(scope.bucket, name, out, LEFT) for name, out in left]
+        found += self._lapse(scope.bucket, scope.name, unsent_for)
+        mine = [item for item in held.outbox if item[0] == scope.name][: max(0, n)]
+        held.outbox = [item for item in held.outbox if item not in mine]
+        held.taken += mine
+        return found + [out for _, out in mine]
+
+    def _lapse(self, bucket: str, scope: str | None, unsent_for: timedelta) -> list[Outgoing]:
+        """Take out what has waited too long, of one scope or of all."""
+        held, before = self._bucket(bucket), datetime.now(UTC) - unsent_for
+        late = [item for item in held.outbox if scope in (None, item[0]) and item[1].at < before]
+        held.outbox = [item for item in held.outbox if item not in late]
+        return [self._bury(bucket, name, out, LAPSED) for name, out in late]
+
+    def _bury(self, bucket: str, scope: str, out: Outgoing, reason: str) -> Outgoing:
+        raw = packed(out.packet, out.key)[0].encode()
+        self.dead(bucket, DeadLetter("outbox", scope, reason, raw, datetime.now(UTC)))
+        return replace(out, lapsed=reason)
 
     def publish(self, channel: str, name: str, payload: bytes) -> bool:
         with self._log.changed:

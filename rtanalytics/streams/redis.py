@@ -31,9 +31,10 @@ from rtanalytics.streams import (
 )
 from rtanalytics.streams.batches import Call, packet
 from rtanalytics.streams.follower import Entry, StreamFeed, current, from_us, to_us
+from rtanalytics.streams.outbox import RedisOutbox
 from rtanalytics.streams.position import START, Place, StreamPosition
 from rtanalytics.streams.reader import COUNT, Reader, as_entry, low_place
-from rtanalytics.streams.wire import TIMEOUT, Wire, address
+from rtanalytics.streams.wire import TIMEOUT, address
 
 __all__ = ["RedisStream"]
 
@@ -44,7 +45,7 @@ SEEN_FOR = timedelta(days=90)
 """How long the revision of an id is remembered: longer than any source looks back."""
 
 
-class RedisStream(Wire):
+class RedisStream(RedisOutbox):
     """A stream on a Redis or Valkey server (6.2 or newer).
 
     Parameters

@@ -6,7 +6,7 @@ Keys of a bucket carry one hash tag, so that on a cluster they live on one node:
     rta:{<name>/<bucket>}:seen     hash id → day, origin and revision of its newest revision
     rta:{<name>/<bucket>}:state    hash: mark, low (highest trimmed entry), recorder, epoch, fence:*,
                                    cursor:*, chain:*
-    rta:{<name>/<bucket>}:dead     stream of dead letters
+    rta:{<name>/<bucket>}:dead     stream of dead letters; :outbox, :taken and :outkeys are the way out
     rta:{<name>}:buckets           stream of bucket names; :bucketset the same as a set; :epoch a number
     rta:{<name>}:health            hash: process name → JSON
     rta:{<name>}:channel:<channel> stream of results (trends); its :names is the set of their names
@@ -29,6 +29,10 @@ __all__ = ["TIMEOUT", "Wire", "address"]
 
 TIMEOUT = 5.0
 """Seconds after which an unanswered call counts as failed; more than any blocking read."""
+
+
+PARTS = ("events", "seen", "state", "dead", "outbox", "taken", "outkeys")
+"""Of a bucket."""
 
 
 class Wire:
@@ -96,7 +100,7 @@ class Wire:
         """Every key under the stream's name."""
         keys = [f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "epoch", "health")]
         for bucket in self.buckets():
-            keys += [self.key_of(bucket, part) for part in ("events", "seen", "state", "dead")]
+            keys += [self.key_of(bucket, part) for part in PARTS]
         with self.errors():
             keys += [key.decode() for key in self.client.scan_iter(self.channel("*"), count=1000)]
         return keys

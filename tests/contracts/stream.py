@@ -23,6 +23,7 @@ from rtanalytics.streams import (
     DeadLetter,
     EventStream,
     Fenced,
+    OutboxFull,
     PacketTooLarge,
     StreamPosition,
     Trimmed,
@@ -485,6 +486,117 @@ class StreamContract:
         assert stream.publish("trends", "09:15", b"second") is True
         assert [n.payload for n in stream.published("trends", found[0].place)] == [b"second"]
         assert stream.published("other") == []
+
+    # -- the way out ------------------------------------------------------------------------
+
+    def test_what_is_sent_is_taken_once_and_in_order(self, stream: EventStream) -> None:
+        """Of this scope only; the packets as they were handed in, with their keys and times."""
+        scope = stream.open_scope("irc", "a")
+        for n in range(3):
+            stream.send("irc", "a", {"type": "message", "to": "#x", "body": f"héllo\n{n}"}, f"k{n}")
+        stream.send("irc", "b", {"body": "for another"})
+        taken = stream.take(scope, 2)
+        assert [(o.key, o.packet["body"], o.lapsed) for o in taken] == [
+            ("k0", "héllo\n0", ""),
+            ("k1", "héllo\n1", ""),
+        ]
+        assert abs(datetime.now(UTC) - taken[0].at) < timedelta(minutes=1)
+        assert [o.key for o in stream.take(scope)] == ["k2"]
+        assert stream.take(scope) == []
+        assert [o.packet for o in stream.take(stream.open_scope("irc", "b"))] == [{"body": "for another"}]
+
+    def test_a_packet_handed_in_twice_is_sent_once(self, stream: EventStream) -> None:
+        """By its key, before and after it was taken; packets without one are each their own."""
+        scope = stream.open_scope("irc", "a")
+        first = stream.send("irc", "a", {"body": "hello"}, "k")
+        assert stream.send("irc", "a", {"body": "hello"}, "k") == first
+        assert [o.id for o in stream.take(scope)] == [first]
+        assert stream.send("irc", "a", {"body": "hello"}, "k") == first
+        assert stream.take(scope) == []
+        assert len({stream.send("irc", "a", {"body": "hello"}) for _ in range(2)}) == 2
+        assert len(stream.take(scope)) == 2
+
+    def test_who_was_fenced_off_takes_nothing(self, stream: EventStream) -> None:
+        """Two processes that think they hold a scope: one of them sends."""
+        old = stream.open_scope("irc", "a")
+        new = stream.open_scope("irc", "a")
+        stream.send("irc", "a", {"body": "hello"})
+        with pytest.raises(Fenced):
+            stream.take(old)
+        assert len(stream.take(new)) == 1
+
+    def test_what_a_process_left_behind_is_not_sent_again_but_told(self, stream: EventStream) -> None:
+        """Taken and not settled lapses at the next begin; what was settled does not."""
+        old = stream.open_scope("irc", "a")
+        stream.send("irc", "a", {"body": "sent"}, "k1")
+        stream.send("irc", "a", {"body": "perhaps"}, "k2")
+        stream.settle(old, [stream.take(old)[0].id])
+        scope = stream.open_scope("irc", "a")
+        stream.send("irc", "a", {"body": "next"}, "k3")
+        left, fresh = stream.take(scope, begin=True)
+        assert (left.key, fresh.key, fresh.lapsed) == ("k2", "k3", "")
+        assert "not known" in left.lapsed
+        [letter] = stream.dead_letters("irc")
+        assert (letter.source, letter.scope, letter.reason) == ("outbox", "a", left.lapsed)
+        assert b'"perhaps"' in letter.raw
+        assert stream.take(scope) == []
+        stream.settle(scope, [fresh.id])
+        assert stream.take(stream.open_scope("irc", "a"), begin=True) == []
+
+    def test_what_waited_too_long_is_a_dead_letter_and_not_sent(self, stream: EventStream) -> None:
+        """With a reason; also for who takes nothing but only looks."""
+        scope = stream.open_scope("irc", "a")
+        stream.send("irc", "a", {"body": "late"}, "k")
+        assert stream.take(scope, 0) == []
+        [late] = stream.take(scope, 0, unsent_for=timedelta(seconds=-1))
+        assert (late.key, late.packet) == ("k", {"body": "late"})
+        assert [(d.reason, d.scope) for d in stream.dead_letters("irc")] == [(late.lapsed, "a")]
+        assert stream.stats()["irc"]["dead"] == 1
+        assert stream.take(scope, begin=True) == []
+
+    def test_a_taker_waits_for_the_next_packet(self, stream: EventStream, new_stream: NewStream) -> None:
+        """It is woken by it, and gives up when the time is over."""
+        scope = stream.open_scope("irc", "a")
+        assert stream.take(scope, wait=timedelta(milliseconds=20)) == []
+        timer = threading.Timer(0.2, lambda: new_stream().send("irc", "a", {"body": "hello"}))
+        timer.start()
+        started = time.monotonic()
+        assert [o.packet["body"] for o in stream.take(scope, wait=timedelta(seconds=2.4))] == ["hello"]
+        assert time.monotonic() - started < 2.3
+        timer.join()
+
+    def test_an_outbox_has_an_end(self, stream: EventStream) -> None:
+        """A thousand that wait are enough, too long is too long, and texts are texts."""
+        scope = stream.open_scope("irc", "a")
+        for n in range(1000):
+            stream.send("irc", "a", {"body": str(n)}, str(n))
+        with pytest.raises(OutboxFull, match="1,000"):
+            stream.send("irc", "a", {"body": "one more"})
+        assert len(stream.take(scope, 1)) == 1
+        stream.send("irc", "a", {"body": "one more"})
+        with pytest.raises(PacketTooLarge):
+            stream.send("irc", "a", {"body": "x" * 16_000})
+        with pytest.raises(TypeError, match="body"):
+            stream.send("irc", "a", {"body": 1})  # type: ignore[dict-item]
+
+    def test_many_takers_share_what_is_sent(self, stream: EventStream, new_stream: NewStream) -> None:
+        """Eight threads under one scope get each packet once between them."""
+        scope = stream.open_scope("irc", "a")
+        for n in range(400):
+            stream.send("irc", "a", {"body": str(n)}, str(n))
+        got: list[str] = []
+
+        def taker() -> None:
+            own = new_stream()
+            while taken := own.take(scope, 3):
+                got.extend(o.key for o in taken)
+
+        threads = [threading.Thread(target=taker) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(got, key=int) == [str(n) for n in range(400)]
 
     async def _first(self, feed: Feed, n: int) -> list[str]:
         got: list[str] = []

@@ -1,45 +1,4 @@
-"""What every source that is asked again and again over HTTP has in common.
-
-A kind of its own says where to ask and how to read; the rest is here, once: validators, pages,
-the pace that both sides want, rate limits, dead letters, numbers without holes, and a cursor that
-holds all of it. One poll reads one page. Where there are more, the cursor says with which to go
-on and the batch has no wait, so each page is stored before the next is asked for, and nothing is
-read twice because a later one failed.
-
-Examples
---------
-A kind is a spec, a pure ``parse``, and this much of a source:
-
->>> from datetime import UTC, datetime, timedelta
->>> class NotesSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="notes"):
-...     url: str
-...     token: str | None = None  # "env:NAME"
->>> def meta(spec, received_at):
-...     return Meta(source="notes", scope=spec.scope, connector="notes@1", received_at=received_at)
->>> class NotesSource(PolledSource[NotesSpec, SeenCursor]):
-...     bucket = "notes"
-...     target = "mypackage.notes.parse:parse"
-...     cursor = SeenCursor
-...     every = timedelta(minutes=1)
-...     pages = 5  # at most, when there is much that is new
-...     gaps = True  # and if that was not enough, an event says so
-...
-...     def first(self, state):
-...         return f"{self.spec.url}/notes?per_page=100"
-...
-...     def headers(self):
-...         token = self.secret("token")  # from the environment; scrubbed from all that is read
-...         return {"Authorization": f"Bearer {token}"} if token else {}
-...
-...     def meta(self, received_at):
-...         return meta(self.spec, received_at)
->>> spec = NotesSpec(name="notes", url="https://notes.example")
->>> source = NotesSource(spec, Counter(), spec.url)
-
-``parse`` may put the address of the next page into ``Parsed.next`` (a ``Link`` header is seen
-without it), and into ``Parsed.wait`` how long the document asks to be left alone. Where that is
-not enough, override ``following``, ``asked``, ``take`` or ``done``.
-"""
+"""The source that asks again and again."""
 
 from __future__ import annotations
 
@@ -47,9 +6,8 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin
 
 import msgspec
 
@@ -62,30 +20,18 @@ from rtanalytics.sources.base import (
     Parsed,
     Reject,
     SourceError,
-    SourceSpec,
     printable,
     redact,
 )
 from rtanalytics.sources.headers import MAX_WAIT
+from rtanalytics.sources.polled.memory import Cursor, SeenCursor, unknown, untold
+from rtanalytics.sources.polled.specs import PolledSpec, host_of, origin_of, short
 from rtanalytics.sources.secrets import secret
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
 
-__all__ = [
-    "LINGER",
-    "LONGEST_HINT",
-    "REMEMBERED",
-    "AddressSpec",
-    "Cursor",
-    "PolledSource",
-    "PolledSpec",
-    "SeenCursor",
-    "check_address",
-    "host_of",
-    "scope_of",
-    "short",
-]
+__all__ = ["LINGER", "LONGEST_HINT", "PolledSource"]
 
 LONGEST_HINT = timedelta(hours=1)
 """The longest that a hint, or a document that cannot be read, puts a poll off."""
@@ -93,111 +39,11 @@ LONGEST_HINT = timedelta(hours=1)
 LINGER = timedelta(seconds=30)
 """A parser that is not needed for longer than this is not kept: it costs 32 MB, and 0.2 s to start."""
 
-REMEMBERED = 2_000
-"""Items that a cursor remembers: those of the last page and, up to this many, from before it."""
-
 _PATIENCE = 3
 """Readings after which a page in the middle that cannot be read is left out."""
 
 _OVER = {400, 404, 410, 416, 422}
 """Statuses with which a page in the middle says that it is no longer there."""
-
-
-class PolledSpec(SourceSpec, frozen=True, kw_only=True):
-    """What the table of any polled source may say.
-
-    Parameters
-    ----------
-    name : str
-        Names the source.
-    every : timedelta, optional
-        How often to ask; each kind has a default.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one document, on the clock.
-    max_bytes : int
-        Of a document, packed and unpacked.
-    allow_private : bool
-        True if the host that is asked is meant to have a private or loopback address. Hosts that
-        it redirects to are not covered.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like. What it demands (a rate
-        limit, ``Retry-After``, ``X-Poll-Interval``) is kept to all the same.
-
-    Raises
-    ------
-    ValueError
-        If a value cannot be; the message names it and what to write instead.
-    """
-
-    every: timedelta | None = None
-    timeout: timedelta = timedelta(seconds=30)
-    budget: timedelta = timedelta(seconds=2)
-    max_bytes: int = 10_000_000
-    allow_private: bool = False
-    hints: bool = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.max_bytes < 1_000:
-            kind = self.__struct_config__.tag or "document"
-            raise ValueError(f"max_bytes {self.max_bytes} is less than any {kind} has; write 10_000_000")
-
-
-class AddressSpec(PolledSpec, frozen=True, kw_only=True):
-    """A polled source that is known by its address.
-
-    Parameters
-    ----------
-    url : str
-        http or https. Part of the ids, but for ``http`` or ``https``, a password and secrets in
-        its query.
-    key : str, optional
-        Takes the address's place in the ids: when it has moved, the old one.
-    """
-
-    url: str
-    key: str | None = None
-
-    def __post_init__(self) -> None:
-        check_address(self.url, "url")
-        super().__post_init__()
-        if self.key is not None and (not self.key or printable(self.key, 200) != self.key or " " in self.key):
-            raise ValueError(f"key {printable(self.key)!r} may have 200 characters, no white space")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r})"
-
-    @property
-    def scope(self) -> str:
-        """Middle part of the ids: the address without scheme, default port and secrets, or ``key``."""
-        return scope_of(self.url) if self.key is None else self.key
-
-
-class Cursor(msgspec.Struct, omit_defaults=True):
-    """Where a source has come to; stored with the events that it covers."""
-
-    v: int = 1
-    of: str = ""  # what the validators and the next page belong to: address and query
-    etag: str | None = None
-    modified: str | None = None
-    body: str = ""  # of the first page last read
-    seq: int = 0
-    rejected: list[str] = []  # what could not be read and has been told
-    bad: int = 0  # documents in a row that could not be read
-    bad_kind: str = ""
-    bad_since: int = 0
-    next: str = ""  # the page to go on with
-    page: int = 0  # and the how-manieth it is
-
-
-class SeenCursor(Cursor, omit_defaults=True):
-    """A cursor that knows each item that was told, so that only what is new or changed is told."""
-
-    seen: dict[str, tuple[str, int]] = {}  # item → its revision, and when it was said (ms)
-    newest: int = 0  # when the newest that was told was said (ms)
-    since: int = 0  # the same when the pages that are being read were begun
 
 
 S = TypeVar("S", bound=PolledSpec)
@@ -355,7 +201,7 @@ class PolledSource(ABC, Generic[S, C]):
             state.body = digest
         state.bad = 0
         events += self._go_on(state, parsed, None if met else self._next(asked, answer, parsed), met=met)
-        rejects = self.unknown(state, parsed.rejects)
+        rejects = unknown(state, parsed.rejects)
         wait = self._pause(answer, parsed) if state.next else self.wait(answer, parsed)
         notes = self.notes(answer, parsed, state)
         return Batch(events, msgspec.json.encode(state), rejects, wait, notes=notes)
@@ -413,46 +259,19 @@ class PolledSource(ABC, Generic[S, C]):
         return max(self.spec.every or self.every, hint, told, self._pause(answer, parsed))
 
     def fresh(self, state: C, events: list[Event]) -> list[Event]:
-        """What is new or changed, oldest first and numbered.
+        """What is new or changed, oldest first and numbered; all of it if the cursor knows no items.
 
         An event stays said when it was first said, whatever its later versions claim.
         """
         if not isinstance(state, SeenCursor):
             return [self.numbered(state, event) for event in events]
-        fresh: list[Event] = []
-        current: dict[str, tuple[str, int]] = {}
-        # the newest stands first, most of the time: reversed, so that items of one time keep their order
-        ordered = events[::-1]
-        ordered.sort(key=lambda e: e.created_at)
-        for told in ordered:
-            item, rev, said = short(told.id), short(told.rev), int(told.created_at.timestamp() * 1000)
-            known = current.get(item) or state.seen.get(item)
-            current[item] = (rev, known[1] if known else said)
-            if known is not None and known[0] == rev:
-                self.counts["known"] += 1
-                continue
-            fresh.append(self.numbered(state, told if known is None else _first_said(told, known[1])))
-            state.newest = max(state.newest, said)
-        before = [(k, v) for k, v in state.seen.items() if k not in current]
-        state.seen = dict(before[-max(0, REMEMBERED - len(current)) :] if len(current) < REMEMBERED else ())
-        state.seen |= current
-        return fresh
+        return untold(state, events, lambda event: self.numbered(state, event), self.counts)
 
     def numbered(self, state: C, event: Event) -> Event:
         """The event with the next number of this source."""
         state.seq += 1
         producer = f"{self.spec.__struct_config__.tag}:{self.scope}"
         return msgspec.structs.replace(event, producer=producer, seq=state.seq)
-
-    def unknown(self, state: C, rejects: list[Reject]) -> list[Reject]:
-        """Those that were not told before."""
-        digests = [short(reject.raw) for reject in rejects]
-        before = set(state.rejected)
-        if state.page or state.next:  # one page of several: those of the others count too
-            state.rejected = [*digests, *(d for d in state.rejected if d not in set(digests))][:REMEMBERED]
-        else:
-            state.rejected = digests[:REMEMBERED]
-        return [reject for reject, digest in zip(rejects, digests, strict=True) if digest not in before]
 
     # -- pages -------------------------------------------------------------------------------
 
@@ -487,7 +306,7 @@ class PolledSource(ABC, Generic[S, C]):
         url = self.following(answer, parsed)
         if url is None or self.pages <= 1:
             return None
-        if not is_web_url(url) or _origin(url) != _origin(asked):
+        if not is_web_url(url) or origin_of(url) != origin_of(asked):
             self.counts["foreign_next"] += 1  # our credentials are for nobody else
             return None
         return url
@@ -546,56 +365,6 @@ class PolledSource(ABC, Generic[S, C]):
         return url
 
 
-def check_address(url: str, key: str) -> None:
-    """Refuse what is no web address.
-
-    Raises
-    ------
-    ValueError
-        The message names ``key``, and what to write instead.
-    """
-    if not is_web_url(url) or not host_of(url):
-        raise ValueError(f"{key} {redact(url)!r} is no web address; write https://host/path")
-
-
-def scope_of(url: str) -> str:
-    """An address as the middle part of ids: without scheme, default port and secrets, 200 characters at most.
-
-    Examples
-    --------
-    >>> scope_of("https://me:pw@Blog.example:443/feed/?token=1")
-    'blog.example/feed/?token=***'
-    """
-    scheme, _, rest = redact(url).partition("://")
-    host, slash, path = rest.partition("/")
-    host = host.lower().removesuffix(":443" if scheme.lower() == "https" else ":80")
-    name = f"{host}{slash}{path}".rstrip("/")
-    return name if len(name) <= 200 else f"{name[:180]}~{short(name)}"
-
-
-def short(value: str | bytes) -> str:
-    """72 bits (18 hexadecimal digits) that stand for a text in a cursor or an id."""
-    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
-    return blake2b(data, digest_size=9).hexdigest()
-
-
-def host_of(url: str) -> str:
-    """The host of an address, without user, password and port; empty if there is none."""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
-
-
-def _origin(url: str) -> tuple[str, str, int | None]:
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-        return parts.scheme.lower(), (parts.hostname or "").lower(), port
-    except ValueError:
-        return "", "", None
-
-
 def _mark(key: str) -> str:
     return f"***{key}***"
 
@@ -604,13 +373,3 @@ def _believe(state: Cursor, answer: Answer | None) -> None:
     """Take the validators: only of a document that was read to its end."""
     state.etag = answer.validators.etag if answer else None
     state.modified = answer.validators.modified if answer else None
-
-
-def _first_said(event: Event, said: int) -> Event:
-    """The event at the time at which its first version was said; what it claims now is its edit."""
-    first = datetime.fromtimestamp(said / 1000, UTC)
-    if event.created_at - first < timedelta(milliseconds=1):
-        return event
-    trusted = event.ingest is not None and event.ingest.time_kind == "source"
-    edited = event.edited_at or (event.created_at if trusted else None)
-    return msgspec.structs.replace(event, created_at=first, edited_at=edited)

@@ -1,0 +1,72 @@
+"""What every source that is asked again and again over HTTP has in common.
+
+A kind of its own says where to ask and how to read; the rest is here, once: validators, pages,
+the pace that both sides want, rate limits, dead letters, numbers without holes, and a cursor that
+holds all of it. One poll reads one page. Where there are more, the cursor says with which to go
+on and the batch has no wait, so each page is stored before the next is asked for, and nothing is
+read twice because a later one failed.
+
+Examples
+--------
+A kind is a spec, a pure ``parse``, and this much of a source:
+
+>>> from collections import Counter
+>>> from datetime import timedelta
+>>> from rtanalytics.sources.base import Meta
+>>> class NotesSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="notes"):
+...     url: str
+...     token: str | None = None  # "env:NAME"
+>>> def meta(spec, received_at):
+...     return Meta(source="notes", scope=spec.scope, connector="notes@1", received_at=received_at)
+>>> class NotesSource(PolledSource[NotesSpec, SeenCursor]):
+...     bucket = "notes"
+...     target = "mypackage.notes.parse:parse"
+...     cursor = SeenCursor
+...     every = timedelta(minutes=1)
+...     pages = 5  # at most, when there is much that is new
+...     gaps = True  # and if that was not enough, an event says so
+...
+...     def first(self, state):
+...         return f"{self.spec.url}/notes?per_page=100"
+...
+...     def headers(self):
+...         token = self.secret("token")  # from the environment; scrubbed from all that is read
+...         return {"Authorization": f"Bearer {token}"} if token else {}
+...
+...     def meta(self, received_at):
+...         return meta(self.spec, received_at)
+>>> spec = NotesSpec(name="notes", url="https://notes.example")
+>>> source = NotesSource(spec, Counter(), spec.url)
+
+``parse`` may put the address of the next page into ``Parsed.next`` (a ``Link`` header is seen
+without it), and into ``Parsed.wait`` how long the document asks to be left alone. Where that is
+not enough, override ``following``, ``asked``, ``take`` or ``done``.
+"""
+
+from __future__ import annotations
+
+from rtanalytics.sources.polled.memory import REMEMBERED, Cursor, SeenCursor
+from rtanalytics.sources.polled.source import LINGER, LONGEST_HINT, PolledSource
+from rtanalytics.sources.polled.specs import (
+    AddressSpec,
+    PolledSpec,
+    check_address,
+    host_of,
+    scope_of,
+    short,
+)
+
+__all__ = [
+    "LINGER",
+    "LONGEST_HINT",
+    "REMEMBERED",
+    "AddressSpec",
+    "Cursor",
+    "PolledSource",
+    "PolledSpec",
+    "SeenCursor",
+    "check_address",
+    "host_of",
+    "scope_of",
+    "short",
+]

@@ -1,0 +1,89 @@
+"""What a polled source remembers between two polls, and what follows from it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from rtanalytics.event import Event
+from rtanalytics.sources.base import Reject
+from rtanalytics.sources.polled.specs import short
+
+__all__ = ["REMEMBERED", "Cursor", "SeenCursor", "unknown", "untold"]
+
+REMEMBERED = 2_000
+"""Items that a cursor remembers: those of the last page and, up to this many, from before it."""
+
+
+class Cursor(msgspec.Struct, omit_defaults=True):
+    """Where a source has come to; stored with the events that it covers."""
+
+    v: int = 1
+    of: str = ""  # what the validators and the next page belong to: address and query
+    etag: str | None = None
+    modified: str | None = None
+    body: str = ""  # of the first page last read
+    seq: int = 0
+    rejected: list[str] = []  # what could not be read and has been told
+    bad: int = 0  # documents in a row that could not be read
+    bad_kind: str = ""
+    bad_since: int = 0
+    next: str = ""  # the page to go on with
+    page: int = 0  # and the how-manieth it is
+
+
+class SeenCursor(Cursor, omit_defaults=True):
+    """A cursor that knows each item that was told, so that only what is new or changed is told."""
+
+    seen: dict[str, tuple[str, int]] = {}  # item → its revision, and when it was said (ms)
+    newest: int = 0  # when the newest that was told was said (ms)
+    since: int = 0  # the same when the pages that are being read were begun
+
+
+def untold(
+    state: SeenCursor, events: list[Event], number: Callable[[Event], Event], counts: Counter[str]
+) -> list[Event]:
+    """What is new or changed, oldest first and numbered.
+
+    An event stays said when it was first said, whatever its later versions claim.
+    """
+    fresh: list[Event] = []
+    current: dict[str, tuple[str, int]] = {}
+    # the newest stands first, most of the time: reversed, so that items of one time keep their order
+    ordered = events[::-1]
+    ordered.sort(key=lambda e: e.created_at)
+    for told in ordered:
+        item, rev, said = short(told.id), short(told.rev), int(told.created_at.timestamp() * 1000)
+        known = current.get(item) or state.seen.get(item)
+        current[item] = (rev, known[1] if known else said)
+        if known is not None and known[0] == rev:
+            counts["known"] += 1
+            continue
+        fresh.append(number(told if known is None else _first_said(told, known[1])))
+        state.newest = max(state.newest, said)
+    before = [(k, v) for k, v in state.seen.items() if k not in current]
+    state.seen = dict(before[-max(0, REMEMBERED - len(current)) :] if len(current) < REMEMBERED else ())
+    state.seen |= current
+    return fresh
+
+
+def unknown(state: Cursor, rejects: list[Reject]) -> list[Reject]:
+    """Those that were not told before."""
+    digests = [short(reject.raw) for reject in rejects]
+    before = set(state.rejected)
+    # those of other pages stay known as well
+    state.rejected = [*digests, *(d for d in state.rejected if d not in set(digests))][:REMEMBERED]
+    return [reject for reject, digest in zip(rejects, digests, strict=True) if digest not in before]
+
+
+def _first_said(event: Event, said: int) -> Event:
+    """The event at the time at which its first version was said; what it claims now is its edit."""
+    first = datetime.fromtimestamp(said / 1000, UTC)
+    if event.created_at - first < timedelta(milliseconds=1):
+        return event
+    trusted = event.ingest is not None and event.ingest.time_kind == "source"
+    edited = event.edited_at or (event.created_at if trusted else None)
+    return msgspec.structs.replace(event, created_at=first, edited_at=edited)

@@ -1,0 +1,135 @@
+"""What the tables of polled sources have in common, and what is made of an address."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from hashlib import blake2b
+from urllib.parse import urlsplit
+
+from rtanalytics.event import is_web_url
+from rtanalytics.sources.base import SourceSpec, printable, redact
+
+__all__ = ["AddressSpec", "PolledSpec", "check_address", "host_of", "origin_of", "scope_of", "short"]
+
+
+class PolledSpec(SourceSpec, frozen=True, kw_only=True):
+    """What the table of any polled source may say.
+
+    Parameters
+    ----------
+    name : str
+        Names the source.
+    every : timedelta, optional
+        How often to ask; each kind has a default.
+    timeout : timedelta
+        For a whole request, the last byte included.
+    budget : timedelta
+        For parsing one document, on the clock.
+    max_bytes : int
+        Of a document, packed and unpacked.
+    allow_private : bool
+        True if the host that is asked is meant to have a private or loopback address. Hosts that
+        it redirects to are not covered.
+    hints : bool
+        False to ask every ``every``, whatever the other side would like. What it demands (a rate
+        limit, ``Retry-After``, ``X-Poll-Interval``) is kept to all the same.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    every: timedelta | None = None
+    timeout: timedelta = timedelta(seconds=30)
+    budget: timedelta = timedelta(seconds=2)
+    max_bytes: int = 10_000_000
+    allow_private: bool = False
+    hints: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.max_bytes < 1_000:
+            kind = self.__struct_config__.tag or "document"
+            raise ValueError(f"max_bytes {self.max_bytes} is less than any {kind} has; write 10_000_000")
+
+
+class AddressSpec(PolledSpec, frozen=True, kw_only=True):
+    """A polled source that is known by its address.
+
+    Parameters
+    ----------
+    url : str
+        http or https. Part of the ids, but for ``http`` or ``https``, a password and secrets in
+        its query.
+    key : str, optional
+        Takes the address's place in the ids: when it has moved, the old one.
+    """
+
+    url: str
+    key: str | None = None
+
+    def __post_init__(self) -> None:
+        check_address(self.url, "url")
+        super().__post_init__()
+        if self.key is not None and (not self.key or printable(self.key, 200) != self.key or " " in self.key):
+            raise ValueError(f"key {printable(self.key)!r} may have 200 characters, no white space")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r})"
+
+    @property
+    def scope(self) -> str:
+        """Middle part of the ids: the address without scheme, default port and secrets, or ``key``."""
+        return scope_of(self.url) if self.key is None else self.key
+
+
+def check_address(url: str, key: str) -> None:
+    """Refuse what is no web address.
+
+    Raises
+    ------
+    ValueError
+        The message names ``key``, and what to write instead.
+    """
+    if not is_web_url(url) or not host_of(url):
+        raise ValueError(f"{key} {redact(url)!r} is no web address; write https://host/path")
+
+
+def scope_of(url: str) -> str:
+    """An address as the middle part of ids: without scheme, default port and secrets, 200 characters at most.
+
+    Examples
+    --------
+    >>> scope_of("https://me:pw@Blog.example:443/feed/?token=1")
+    'blog.example/feed/?token=***'
+    """
+    scheme, _, rest = redact(url).partition("://")
+    host, slash, path = rest.partition("/")
+    host = host.lower().removesuffix(":443" if scheme.lower() == "https" else ":80")
+    name = f"{host}{slash}{path}".rstrip("/")
+    return name if len(name) <= 200 else f"{name[:180]}~{short(name)}"
+
+
+def short(value: str | bytes) -> str:
+    """72 bits (18 hexadecimal digits) that stand for a text in a cursor or an id."""
+    data = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    return blake2b(data, digest_size=9).hexdigest()
+
+
+def host_of(url: str) -> str:
+    """The host of an address, without user, password and port; empty if there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def origin_of(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: credentials for one of them are for no other."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+        return parts.scheme.lower(), (parts.hostname or "").lower(), port
+    except ValueError:
+        return "", "", None

@@ -29,6 +29,7 @@ import msgspec
 
 from rtanalytics.event import Event, encode
 from rtanalytics.ingest.health import Health, now
+from rtanalytics.ingest.postman import Postman, Sends
 from rtanalytics.sources import open_source
 from rtanalytics.sources.base import (
     AuthFailed,
@@ -184,6 +185,16 @@ class _Runner:
         self._health = Health(spec, source, stream, counts)
 
     async def run(self) -> Outcome:
+        if not isinstance(self._source, Sends):
+            return await self._run()
+        postman = Postman(self._source, self._stream, self._health, lambda: self._scope)
+        sending = asyncio.create_task(postman.run())
+        try:
+            return await self._run()
+        finally:
+            await postman.end(sending)
+
+    async def _run(self) -> Outcome:
         try:
             await self._open()
             while (wait := await self._turn()) is not None:

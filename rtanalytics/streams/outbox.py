@@ -144,8 +144,8 @@ class RedisOutbox(Wire):
         self,
         scope: Scope,
         n: int,
-        begin: bool,
-        unsent_for: timedelta,  # noqa: FBT001 - within this class
+        begin: bool,  # noqa: FBT001 - within this class
+        unsent_for: timedelta,
     ) -> tuple[list[Outgoing], str]:
         args = [scope.name, scope.fence, n, _ms(unsent_for), int(begin), LAPSED, LEFT]
         try:

@@ -1,0 +1,183 @@
+"""Sends what waits in the outbox, while the source is polled beside it.
+
+A source that can send has ``async def send(packet, key)``; if it also has a ``sending``
+property, nothing is taken out of the outbox while that is false (no connection, say), so that
+what waits has a chance until it lapses. What was taken is tried once. What failed is a dead
+letter with the reason, and an event of type ``error`` in the bucket, with the packet's key at the
+end of its id: so whoever wrote it sees what became of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.ingest.health import Health
+from rtanalytics.sources.base import Source, SourceError, printable
+from rtanalytics.streams import DeadLetter, EventStream, Fenced, Scope, StreamUnavailable
+
+if TYPE_CHECKING:
+    from rtanalytics.streams.outbox import Outgoing
+
+__all__ = ["Postman", "Sends"]
+
+log = logging.getLogger(__name__)
+
+_LOOK = timedelta(milliseconds=500)
+"""How long one look into the outbox waits: a stop is held up by that at most."""
+
+_AGAIN = 0.05
+_SENT_WITHIN = 60.0
+
+
+@runtime_checkable
+class Sends(Protocol):
+    """A source that people can speak through."""
+
+    async def send(self, packet: dict[str, str], key: str) -> None:
+        """Send a packet now, and only this once.
+
+        Parameters
+        ----------
+        packet : dict of str
+            ``type`` (``message``, ``action``, ``join``, ``part``, ``topic``, ``nick``), ``to``, ``body``.
+        key : str
+            By which its sender knows it.
+
+        Raises
+        ------
+        SourceError
+            It was not sent, or it is not known whether; the message is shown to the sender.
+        """
+        ...
+
+
+class Postman:
+    """Takes packets out of the outbox of a source's scope and lets the source send them.
+
+    Parameters
+    ----------
+    source : Source
+        One that :class:`Sends`.
+    stream : EventStream
+        Whose outbox.
+    health : Health
+        Counts ``sent`` and ``unsent``.
+    scope : callable
+        The scope as it was opened last, or None before that.
+    """
+
+    def __init__(
+        self, source: Source, stream: EventStream, health: Health, scope: Callable[[], Scope | None]
+    ) -> None:
+        self._source: Any = source
+        self._stream, self._health, self._scope = stream, health, scope
+        self._ending = asyncio.Event()
+        self._begin = True
+        self._settled: list[str] = []
+
+    async def run(self) -> None:
+        """Until :meth:`end`; what cannot be asked of the stream now is asked again."""
+        while not self._ending.is_set():
+            scope = self._scope()
+            if scope is None:
+                await self._pause()
+                continue
+            try:
+                await self._round(scope)
+            except StreamUnavailable as error:
+                # an answer may have been lost, and packets with it: the next look finds them
+                self._begin = True
+                log.debug("%s: outbox: %s", self._health.name, printable(error))
+                await self._pause()
+            except Fenced:
+                await self._pause()  # the runner has opened it anew, or will find out itself
+
+    async def end(self, task: asyncio.Task[None]) -> None:
+        """Let what was taken be sent, for a short while, and end ``task``, which runs this."""
+        self._ending.set()
+        await asyncio.wait({task}, timeout=3)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
+        if not task.cancelled() and (error := task.exception()) is not None:
+            raise error
+
+    async def _round(self, scope: Scope) -> None:
+        await self._settle(scope)
+        ready = bool(getattr(self._source, "sending", True))
+        taken = await asyncio.to_thread(
+            self._stream.take, scope, 20 if ready else 0, wait=_LOOK, begin=self._begin
+        )
+        self._begin = False
+        for out in taken:
+            if out.lapsed:
+                await self._tell(out, out.lapsed)
+            else:
+                await self._send(out)
+                self._settled.append(out.id)
+                await self._settle(scope)
+        if not ready and not taken:
+            await self._pause()
+
+    async def _settle(self, scope: Scope) -> None:
+        await asyncio.to_thread(self._stream.settle, scope, self._settled)
+        self._settled = []
+
+    async def _send(self, out: Outgoing) -> None:
+        try:
+            async with asyncio.timeout(_SENT_WITHIN):
+                await self._source.send(out.packet, out.key)
+        except SourceError as error:
+            reason = printable(error)
+        except TimeoutError:
+            reason = f"no answer within {_SENT_WITHIN:.0f} s: whether it was sent is not known"
+        except Exception as error:
+            # a packet that the source cannot stand must not end the source
+            log.exception("%s: sending a packet failed", self._health.name)
+            reason = f"{type(error).__name__}: {printable(error)}"
+        else:
+            self._health.counts["sent"] += 1
+            return
+        raw = json.dumps(out.packet).encode()
+        letter = DeadLetter("outbox", self._source.scope, reason, raw, datetime.now(UTC))
+        await self._surely(lambda: self._stream.dead(self._source.bucket, letter))
+        await self._tell(out, reason)
+
+    async def _tell(self, out: Outgoing, reason: str) -> None:
+        self._health.counts["unsent"] += 1
+        bucket, scope, to = self._source.bucket, self._source.scope, out.packet.get("to") or None
+        now = datetime.now(UTC)
+        event = Event(
+            id=f"{bucket}:{scope}:unsent/{out.key}",
+            source=f"{bucket}:{to}" if to else bucket,
+            type="error",
+            channel=to,
+            text=f"not sent: {reason}",
+            created_at=now,
+            received_at=now,
+            ingest=Ingest(via="stream", connector="outbox@1", id_kind="derived", time_kind="observed"),
+        )
+        await self._surely(lambda: self._stream.append([event]))
+
+    async def _surely(self, call: Callable[[], object]) -> None:
+        """Again and again, until the server answers; a stop gives it up after a while."""
+        while True:
+            try:
+                await asyncio.to_thread(call)
+            except StreamUnavailable:
+                await asyncio.sleep(_AGAIN)
+            else:
+                return
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(_AGAIN):
+                await self._ending.wait()
+        except TimeoutError:
+            return

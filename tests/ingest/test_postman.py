@@ -1,0 +1,163 @@
+"""What people send goes out through their source, once, while it is being polled."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import threading
+from datetime import timedelta
+
+import pytest
+
+from rtanalytics.ingest import postman
+from rtanalytics.ingest.runner import Outcome, run_source
+from rtanalytics.sources import KINDS
+from rtanalytics.streams.memory import MemoryStream
+from rtanalytics.streams.redis import RedisStream
+from tests.ingest.talking import OFFLINE, SAID, TIMES, TalkingSpec
+from tests.processes import until
+
+
+@pytest.fixture(autouse=True)
+def _talking(monkeypatch):
+    monkeypatch.setitem(KINDS, "talking", "tests.ingest.talking")
+    yield
+    OFFLINE.clear()
+    SAID.clear()
+    TIMES.clear()
+
+
+@contextlib.contextmanager
+def running(stream, nick="ada", server="hub", name="room"):
+    """A source that runs in a thread of its own; gives a function that stops it and says how it ended."""
+    loop, ended = asyncio.new_event_loop(), []
+    stop = asyncio.Event()
+    spec = TalkingSpec(name=name, nick=nick, server=server)
+
+    def live():
+        ended.append(loop.run_until_complete(run_source(spec, stream, stop=stop)))
+        loop.run_until_complete(loop.shutdown_default_executor())
+
+    thread = threading.Thread(target=live)
+    thread.start()
+
+    def end():
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(20)
+        return ended
+
+    try:
+        yield end
+    finally:
+        if thread.is_alive():
+            end()
+        loop.close()
+
+
+@pytest.fixture(params=["memory", "redis"])
+def stream(request, prefix):
+    """The same on both transports."""
+    if request.param == "memory":
+        yield MemoryStream(prefix)
+        return
+    made = RedisStream(request.getfixturevalue("redis_url"), prefix)
+    yield made
+    made.delete()
+    made.close()
+
+
+def said(body, kind="message", to="#room"):
+    return {"type": kind, "to": to, "body": body}
+
+
+def seen(stream, kind="message"):
+    return [d.event.text for d in stream.snapshot(1000).deliveries if d.event.type == kind]
+
+
+def test_what_is_sent_goes_out_while_a_poll_waits(stream):
+    """In order, although the poll waits for ten seconds, and it comes back as an event."""
+    with running(stream) as end:
+        until(lambda: stream.health().get("source:room"), "the source runs")
+        for n in range(5):
+            stream.send("irc", "room", said(f"hello {n}"), f"k{n}")
+            until(lambda n=n: f"k{n}" in TIMES, "it is sent")
+        until(lambda: len(seen(stream)) == 5, "it comes back")
+        assert end() == [Outcome.STOPPED]
+    assert seen(stream) == [f"hello {n}" for n in range(5)]
+    assert stream.health()["source:room"]["counts"]["sent"] == 5
+
+
+@pytest.mark.parametrize(("body", "reason"), [("fail", "the line is cut"), ("odd", "RuntimeError: a bug")])
+def test_what_fails_is_told_and_not_tried_again(stream, body, reason):
+    """A dead letter with the reason and an error event with the key; what comes after it is sent."""
+    with running(stream):
+        stream.send("irc", "room", said(body), "k1")
+        stream.send("irc", "room", said("fine"), "k2")
+        until(lambda: seen(stream) == ["fine"] and seen(stream, "error"), "both are told")
+    assert [p["body"] for _, p in SAID["hub"]] == ["fine"]
+    [letter] = stream.dead_letters("irc")
+    assert (letter.source, letter.scope, letter.reason) == ("outbox", "room", reason)
+    [error] = [d.event for d in stream.snapshot(9).deliveries if d.event.type == "error"]
+    assert (error.id, error.channel, error.text) == ("irc:room:unsent/k1", "#room", f"not sent: {reason}")
+
+
+def test_what_hangs_is_given_up(stream, monkeypatch):
+    """After its time it counts as unknown, and the next one goes out."""
+    monkeypatch.setattr(postman, "_SENT_WITHIN", 0.05)
+    with running(stream):
+        stream.send("irc", "room", said("hang"), "k1")
+        stream.send("irc", "room", said("fine"), "k2")
+        until(lambda: seen(stream) == ["fine"] and seen(stream, "error"), "both are told")
+    assert "not known" in seen(stream, "error")[0]
+
+
+def test_nothing_is_taken_while_there_is_no_connection(stream):
+    """It waits in the outbox, and goes out when the connection is back."""
+    OFFLINE.add("ada")
+    with running(stream):
+        until(lambda: stream.health().get("source:room"), "the source runs")
+        stream.send("irc", "room", said("hello"), "k")
+        assert not TIMES
+        OFFLINE.clear()
+        until(lambda: seen(stream) == ["hello"], "it is sent")
+
+
+def test_what_a_killed_process_had_taken_is_told_by_the_next(stream):
+    """Taken and then gone: never sent again, and whoever wrote it hears of it."""
+    scope = stream.open_scope("irc", "room")
+    stream.send("irc", "room", said("perhaps"), "k")
+    assert len(stream.take(scope)) == 1
+    with running(stream):
+        until(lambda: seen(stream, "error"), "it is told")
+    assert SAID["hub"] == []
+    assert len(stream.dead_letters("irc")) == 1
+
+
+def test_who_is_fenced_off_sends_no_more(stream):
+    """Two processes of one source: what is handed in goes out once, through the newer."""
+    with running(stream, nick="old"):
+        until(lambda: stream.health().get("source:room"), "the old one runs")
+        with running(stream, nick="new", server="other"):
+            until(lambda: stream.health()["source:room"]["pid"], "the new one runs")
+            stream.send("irc", "room", said("first"))
+            until(lambda: SAID["hub"] or SAID.get("other"), "it is sent")
+            for n in range(20):
+                stream.send("irc", "room", said(str(n)))
+            until(lambda: len(SAID["hub"]) + len(SAID.get("other", [])) == 21, "all are sent")
+    bodies = [p["body"] for said in SAID.values() for _, p in said]
+    assert sorted(bodies) == sorted(["first", *map(str, range(20))])
+
+
+def test_a_stop_lets_what_was_taken_out(stream):
+    """What is handed in while the source stops is sent or still waits; nothing is left in between."""
+    keys = [secrets.token_hex(4) for _ in range(50)]
+    with running(stream) as end:
+        until(lambda: stream.health().get("source:room"), "the source runs")
+        for key in keys:
+            stream.send("irc", "room", said(key), key)
+        assert end() == [Outcome.STOPPED]
+    sent = [p["body"] for _, p in SAID["hub"]]
+    waiting = [o.key for o in stream.take(stream.open_scope("irc", "room"), begin=True, wait=timedelta(0))]
+    assert sent + waiting == keys
+    assert stream.dead_letters("irc") == []

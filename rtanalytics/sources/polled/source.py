@@ -25,7 +25,7 @@ from rtanalytics.sources.base import (
 )
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.polled.memory import Cursor, SeenCursor, unknown, untold
-from rtanalytics.sources.polled.specs import PolledSpec, host_of, origin_of, short
+from rtanalytics.sources.polled.specs import PolledSpec, host_of, origin_of, secrets_in, short
 from rtanalytics.sources.secrets import secret
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class PolledSource(ABC, Generic[S, C]):
         self.http = HttpClient(counts, [host_of(address)] if spec.allow_private else (), source=spec.name)
         self._worker = ParseWorker(self.target, spec.budget)
         self._secrets: dict[str, str] = {}
+        self._written = secrets_in(address)
 
     # -- what a kind says --------------------------------------------------------------------
 
@@ -153,7 +154,6 @@ class PolledSource(ABC, Generic[S, C]):
         try:
             batch = await self.read(self.state(cursor))
         except Malformed as error:
-            error.raw = self._scrubbed(error.raw)
             batch = self._unreadable(before, error)
         except SourceError as error:
             if not before.next or error.status not in _OVER:
@@ -161,7 +161,10 @@ class PolledSource(ABC, Generic[S, C]):
             batch = self._broken_off(before, f"a page in the middle was gone: {error}")
         if batch.wait > LINGER:
             await self._worker.close()
-        return batch
+        rejects = [
+            msgspec.structs.replace(r, raw=self._scrubbed(r.raw, *self._written)) for r in batch.rejects
+        ]
+        return replace(batch, rejects=rejects)
 
     async def close(self) -> None:
         """Give back connections and the parser's process."""
@@ -347,10 +350,14 @@ class PolledSource(ABC, Generic[S, C]):
         """What the other side demands before any next request."""
         return max(answer.rate.pause, self.asked(parsed) if parsed is not None else timedelta(0))
 
-    def _scrubbed(self, body: bytes) -> bytes:
-        for key, value in self._secrets.items():
+    def _scrubbed(self, body: bytes, *more: str) -> bytes:
+        secrets = [
+            *((_mark(key), value) for key, value in self._secrets.items()),
+            *(("***", v) for v in more),
+        ]
+        for mark, value in secrets:
             for written in {value, quote(value, safe="")}:
-                body = body.replace(written.encode(), _mark(key).encode())
+                body = body.replace(written.encode(), mark.encode())
         return body
 
     def _hidden(self, url: str) -> str:

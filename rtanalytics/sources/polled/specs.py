@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import blake2b
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from rtanalytics.event import is_web_url
 from rtanalytics.sources.base import SourceSpec, printable, redact
 
-__all__ = ["AddressSpec", "PolledSpec", "check_address", "host_of", "origin_of", "scope_of", "short"]
+__all__ = [
+    "AddressSpec",
+    "PolledSpec",
+    "check_address",
+    "host_of",
+    "origin_of",
+    "scope_of",
+    "secrets_in",
+    "short",
+]
 
 
 class PolledSpec(SourceSpec, frozen=True, kw_only=True):
@@ -133,3 +142,21 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
         return parts.scheme.lower(), (parts.hostname or "").lower(), port
     except ValueError:
         return "", "", None
+
+
+def secrets_in(url: str) -> set[str]:
+    """The password and the parts of the query that :func:`redact` does not show.
+
+    Examples
+    --------
+    >>> sorted(secrets_in("https://me:p%40ss@x.example/private.atom?token=abc&page=2"))
+    ['abc', 'p@ss']
+    """
+    try:
+        parts = urlsplit(url)
+        told = parse_qsl(parts.query)
+        shown = dict(parse_qsl(urlsplit(redact(url)).query))
+        password = unquote(parts.password or "")
+    except ValueError:
+        return set()
+    return {value for name, value in told if shown.get(name) == "***"} | ({password} if password else set())

@@ -1,0 +1,69 @@
+"""The kinds of source that come with us keep the contract of all sources."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiohttp import web
+
+from tests.contracts.source import SECRET, Harness, SourceContract
+from tests.sources.server import item, rss
+
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
+
+
+class FeedHarness(Harness):
+    """A blog."""
+
+    kind = "feed"
+
+    def table(self, url):
+        return {"url": f"{url}/feed", "key": "blog.example", "allow_private": True}
+
+    def secret_table(self, url):
+        return {**self.table(url), "url": f"{url}/feed?token={SECRET}"}
+
+    async def answer(self, request, items):
+        tag = f'"{len(items)}"'
+        if request.headers.get("If-None-Match") == tag:
+            return web.Response(status=304, headers={"ETag": tag})
+        body = rss(*(item(f"n{n}", f"Item {n}", day=1 + n % 28) for n in reversed(items)))
+        return web.Response(body=body, headers={"ETag": tag}, content_type="application/rss+xml")
+
+    def number(self, event):
+        return int(event.title.removeprefix("Item ")) if event.title else None
+
+
+class TestFeeds(SourceContract):
+    @pytest.fixture
+    def harness(self):
+        return FeedHarness()
+
+
+class ScheduleHarness(Harness):
+    """A plan of talks that grows."""
+
+    kind = "schedule"
+    first_tells = False
+
+    def table(self, url):
+        return {"url": f"{url}/plan", "key": "plan.example", "allow_private": True}
+
+    def secret_table(self, url):
+        return {**self.table(url), "url": f"{url}/plan?token={SECRET}"}
+
+    async def answer(self, request, items):
+        rows = [f"{n},Talk {n},{(TOMORROW + timedelta(hours=n)).isoformat()},45,1" for n in items]
+        return web.Response(text="\n".join(["id,title,start,minutes,room", *rows]), content_type="text/csv")
+
+    def number(self, event):
+        found = re.search(r"Talk (\d+)", event.title or "")
+        return int(found[1]) if found else None
+
+
+class TestSchedules(SourceContract):
+    @pytest.fixture
+    def harness(self):
+        return ScheduleHarness()

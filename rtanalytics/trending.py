@@ -243,12 +243,10 @@ class SeasonalPoisson(Poisson):
         slot_before = np.zeros(len(here))
         slot_before[known] = sums[here[known]]
         expected = self._expect(state.window[bin.terms], bin.total, state.history, slot_before, total)
+        sums = np.concatenate([sums, bin.counts[~known]])
         sums[here[known]] += bin.counts[known]
-        state.slots[slot] = (
-            np.concatenate([terms, bin.terms[~known]]),
-            np.concatenate([sums, bin.counts[~known]]),
-            total + bin.total,
-        )
+        # new arrays each time: copies of the state share those of the other slots
+        state.slots[slot] = np.concatenate([terms, bin.terms[~known]]), sums, total + bin.total
         remember(state, bin, keep=self.history is not None)
         return self._judge(bin.counts, expected)
 

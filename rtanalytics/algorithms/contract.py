@@ -63,10 +63,8 @@ class State:
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
                 vars(new)[name] = value.copy()
-            elif name == "recent":
-                vars(new)[name] = value.copy()  # bins never change
-            elif name == "slots":
-                vars(new)[name] = {slot: (t, sums.copy(), total) for slot, (t, sums, total) in value.items()}
+            elif name in {"recent", "slots"}:
+                vars(new)[name] = value.copy()  # what is in them never changes
             else:
                 vars(new)[name] = deepcopy(value)
         return new

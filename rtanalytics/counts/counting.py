@@ -292,7 +292,7 @@ class TermCounts(Ledger):
             originals,
             terms[order].astype(np.int64),
             np.stack(counts)[:, order],
-            (len(rows), len(people), len(np.unique(authors[originals]))),
+            (len(rows), len(people), int((np.bincount(authors[originals], minlength=1) > 0).sum())),
             starts[:-1][order],
             starts[1:][order],
             messages,

@@ -13,7 +13,7 @@ from numba import njit
 
 from rtanalytics.terms import ALONE, EDGE, INNER
 
-__all__ = ["mixed", "phrases", "speakers", "tally", "words", "written"]
+__all__ = ["add_uses", "mixed", "phrases", "speakers", "tally", "words", "written"]
 
 
 @njit(cache=True, inline="always")
@@ -423,3 +423,43 @@ def speakers(of: Any, authors: Any, originals: Any, terms: Any) -> Any:
             heard[author] = term
             voices[term] += 1
     return people, voices
+
+
+@njit(cache=True, nogil=True)
+def add_uses(
+    surfaces: Any,
+    used: Any,
+    inside: Any,
+    term_of: Any,
+    tags: Any,
+    capitals: Any,
+    of_surface: Any,
+    of_term: Any,
+) -> None:
+    """Add how often surfaces are used to sums.
+
+    Parameters
+    ----------
+    surfaces, used, inside
+        As :func:`written` gives them.
+    term_of : numpy.ndarray of int32
+        Term of each surface.
+    tags, capitals : numpy.ndarray of bool
+        Is a surface a ``#tag``, and has it a capital?
+    of_surface : numpy.ndarray of int64
+        Uses of each surface.
+    of_term : numpy.ndarray of int64, shape (4, terms)
+        Uses of each term: all, as a tag, within a sentence and no tag, and those of them with a
+        capital.
+    """
+    for k in range(len(surfaces)):
+        surface = surfaces[k]
+        term = term_of[surface]
+        of_surface[surface] += used[k]
+        of_term[0, term] += used[k]
+        if tags[surface]:
+            of_term[1, term] += used[k]
+        else:
+            of_term[2, term] += inside[k]
+            if capitals[surface]:
+                of_term[3, term] += inside[k]

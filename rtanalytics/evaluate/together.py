@@ -19,7 +19,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import as_feed
 from rtanalytics.terms import Vocabulary
 from rtanalytics.topics import Settings, TrendBin, Trender
-from rtanalytics.topics.names import Names
+from rtanalytics.topics.names import Names, Uses
 from rtanalytics.trending import Algorithm, Scores, State
 
 __all__ = ["Hindsight", "Panel", "tell_all"]
@@ -141,14 +141,14 @@ class _Reader(Names):
     def learn(self, rows: Ints) -> None:
         pass
 
-    def kept(self) -> tuple[Ints, Ints]:
+    def kept(self) -> tuple[Uses, Uses]:
         return _NOTHING, _NOTHING
 
-    def go_back(self, kept: tuple[Ints, Ints]) -> None:
+    def go_back(self, kept: tuple[Uses, Uses]) -> None:
         pass
 
 
-_NOTHING: Ints = np.zeros(0, np.int64)
+_NOTHING: Uses = np.zeros(0, np.int32)
 _NEVER = 1 << 60
 
 

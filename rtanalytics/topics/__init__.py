@@ -30,7 +30,7 @@ from rtanalytics.schedule import Schedule
 from rtanalytics.terms import fold
 from rtanalytics.topics.grouping import Group, Scored, examples, grouped, strongest
 from rtanalytics.topics.identity import Topics
-from rtanalytics.topics.names import Names, grown
+from rtanalytics.topics.names import Names, Uses, grown
 from rtanalytics.topics.taste import Belief, Shown, Taste
 from rtanalytics.trending import DEFAULT, Algorithm, State, get
 
@@ -123,7 +123,7 @@ class _Kept(NamedTuple):
     """What a trender has learnt before a bin."""
 
     state: State
-    names: tuple[Ints, Ints]
+    names: tuple[Uses, Uses]
     said: Ints
     messages: int
     evidence: Floats
@@ -397,6 +397,8 @@ class Trender:
         names: set[str] = set()
         for group in grouped(candidates, settings.together):
             if group.lead.stale and group.lead.raw < taste.again * least:
+                continue
+            if group.at_best(least, active, taste) < taste.stay:  # which is at most taste.least
                 continue
             group.name(handles, names, taste)
             probable = group.judge(least, active, taste)

@@ -90,9 +90,19 @@ class Group:
         active : int
             How many people said anything within the window.
         """
-        lead = self.lead
         known = any(s.handy and s.people >= taste.people for s in self.shown[:_FIRST])
-        self.seen = {
+        self.seen = self._seen(least, active, known=known)
+        self.because = taste.belief.because(**self.seen)
+        self.probability = _probability(self.because)
+        return self.probability
+
+    def at_best(self, least: float, active: int, taste: Taste) -> float:
+        """The same if a handle or tag were found by which people know it."""
+        return _probability(taste.belief.because(**self._seen(least, active, known=taste.belief.known > 0)))
+
+    def _seen(self, least: float, active: int, *, known: bool) -> dict[str, float]:
+        lead = self.lead
+        return {
             "evidence": lead.raw / (least or 1.0),
             "people": lead.people,
             "voices": lead.voices,
@@ -100,11 +110,6 @@ class Group:
             "like": lead.like,
             "known": float(known),
         }
-        self.because = taste.belief.because(
-            self.seen["evidence"], lead.people, lead.voices, active, lead.like, known=known
-        )
-        self.probability = 1 / (1 + math.exp(min(-sum(self.because.values()), 700.0)))
-        return self.probability
 
     def name(self, handles: dict[int, list[Scored]], told: set[str], taste: Taste) -> None:
         """Bring a handle or tag by which people know the topic among the first terms.
@@ -230,6 +235,10 @@ def examples(messages: npt.NDArray[np.int32], authors: Ints, most: int = 3) -> l
     first = {int(authors[i]): i for i in reversed(order)}
     own = sorted(first.values())
     return (own + [i for i in order if i not in own])[:most]
+
+
+def _probability(because: dict[str, float]) -> float:
+    return 1 / (1 + math.exp(min(-sum(because.values()), 700.0)))
 
 
 def _within(part: str, whole: str) -> bool:

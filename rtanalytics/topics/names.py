@@ -14,9 +14,10 @@ import numpy.typing as npt
 from rtanalytics.counts import Ints, TermCounts
 from rtanalytics.terms import Kind, join
 
-__all__ = ["Names", "grown"]
+__all__ = ["Names", "Uses", "grown"]
 
 T = TypeVar("T", bound=np.generic)
+Uses = npt.NDArray[np.int32]
 _DOUBT = 1.5
 """Uses that nobody made, and that count as written small, so that one capital is no name."""
 
@@ -39,27 +40,29 @@ class Names:
         self._known = 0
         self._capital, self._tag = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
         self._marked, self._handle = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
-        self._used = np.zeros(0, np.int64)
+        self._used = np.zeros(0, np.int32)
         # by term: uses, uses as a tag, uses within a sentence, those with a capital
-        self._uses = np.zeros((4, 0), np.int64)
+        self._uses = np.zeros((4, 0), np.int32)
 
-    def kept(self) -> tuple[Ints, Ints]:
+    def kept(self) -> tuple[Uses, Uses]:
         """What has been learnt, to go back to."""
         return self._used.copy(), self._uses.copy()
 
-    def go_back(self, kept: tuple[Ints, Ints]) -> None:
+    def go_back(self, kept: tuple[Uses, Uses]) -> None:
         """Know no more than when this was kept."""
         self._used, self._uses = kept[0].copy(), kept[1].copy()
 
     def learn(self, rows: Ints) -> None:
         """Take in how the messages of these rows are written."""
+        from rtanalytics.counts import kernel
+
         vocabulary = self._counts.vocabulary
         size, terms = len(vocabulary.surfaces), len(vocabulary)
         self._used = grown(self._used, size)
         self._capital, self._tag = grown(self._capital, size), grown(self._tag, size)
         self._marked, self._handle = grown(self._marked, terms), grown(self._handle, terms)
         if self._uses.shape[1] < terms:
-            wider = np.zeros((4, max(terms, 2 * self._uses.shape[1])), np.int64)
+            wider = np.zeros((4, max(terms, 2 * self._uses.shape[1])), np.int32)
             wider[:, : self._uses.shape[1]] = self._uses
             self._uses = wider
         for number in range(self._known, size):
@@ -72,12 +75,9 @@ class Names:
                 self._marked[term] = True
                 self._handle[term] |= vocabulary.keys[term][:1] == "@"
         self._known = size
-        said, used, inside = self._counts.written(rows)
-        self._used[said] += used
-        term, tag = vocabulary.term_of[said], self._tag[said]
-        plain = np.where(tag, 0, inside)
-        for row, uses in enumerate((used, used * tag, plain, plain * self._capital[said])):
-            np.add.at(self._uses[row], term, uses)
+        kernel.add_uses(
+            *self._counts.written(rows), vocabulary.term_of, self._tag, self._capital, self._used, self._uses
+        )
 
     def likeness(self, terms: Ints) -> npt.NDArray[np.float64]:
         """How much terms are like names: 0 to 1 each. A phrase is like its first and last word."""

@@ -42,7 +42,7 @@ class Belief:
     known: float = 2.21
 
     def because(
-        self, evidence: float, people: int, voices: int, active: int, like: float, *, known: bool
+        self, *, evidence: float, people: float, voices: float, active: float, like: float, known: float
     ) -> dict[str, float]:
         """What each thing adds to the log odds, by its name.
 
@@ -50,12 +50,12 @@ class Belief:
         ----------
         evidence : float
             As a multiple of the least that counts.
-        people, voices, active : int
-            Who said it, who in their own words, who said anything.
+        people, voices, active : float
+            How many said it, how many in their own words, how many said anything.
         like : float
             0 to 1.
-        known : bool
-            Is there a handle or tag by which people know it?
+        known : float
+            1 if there is a handle or tag by which people know it, else 0.
         """
         return {
             "bias": self.bias,

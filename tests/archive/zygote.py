@@ -16,6 +16,8 @@ import time
 from datetime import timedelta
 from typing import Any
 
+import pandas as pd  # noqa: F401  # pyarrow would import it in each writer, which takes as long as they live
+
 from rtanalytics.archive import ArchiveWriter, RecordingMeta
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery

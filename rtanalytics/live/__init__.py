@@ -9,10 +9,13 @@ missed some asks for all of it.
 * :class:`TrendState`: the topics of the newest bin, and how they came there;
 * :class:`TalkState`: the talks that are on, and the next ones;
 * :class:`PublishedTrends`: the trends that a conference's trender publishes;
+* :class:`ChatState`: the rooms of a chat, who is in them and what is said;
 * :func:`view_time`: what time it is for somebody who watches a feed.
 """
 
 from rtanalytics.live.appearance import Appearance, appearance
+from rtanalytics.live.chat_rows import ChatLine, ChatPatch, ChatRoom, ChatUser
+from rtanalytics.live.chat_state import ChatState
 from rtanalytics.live.feed_state import Counters, FeedState, Patch, Row, row_of
 from rtanalytics.live.published import PublishedTrends
 from rtanalytics.live.status import StatusLine, status_line, view_time
@@ -21,6 +24,11 @@ from rtanalytics.live.trend_state import TopicRow, TrendPatch, TrendState
 
 __all__ = [
     "Appearance",
+    "ChatLine",
+    "ChatPatch",
+    "ChatRoom",
+    "ChatState",
+    "ChatUser",
     "Counters",
     "FeedState",
     "Patch",

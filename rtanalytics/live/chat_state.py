@@ -1,0 +1,475 @@
+"""Rooms, who is in them and what is said there: what a chat view shows."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from rtanalytics.event import Event, repair
+from rtanalytics.feed import Delivery, Item, Reset
+from rtanalytics.live.chat_rows import (
+    NICK,
+    RANKS,
+    SPOKEN,
+    ChatLine,
+    ChatPatch,
+    ChatRoom,
+    ChatUser,
+    fold,
+    nick_hue,
+    plain,
+    user_row,
+)
+from rtanalytics.live.status import iso
+
+__all__ = ["ChatState"]
+
+_MODES = dict(zip("qaohv", RANKS, strict=True))
+_WITH_WORD = frozenset("beIk") | _MODES.keys()
+_ROOMS, _USERS, _KNOWN = 100, 10_000, 50_000
+
+
+@dataclass
+class _Pending:
+    line: ChatLine
+    left: str
+    since: float
+
+
+@dataclass
+class _Room:
+    key: str
+    name: str
+    private: bool
+    topic: str = ""
+    topic_by: str = ""
+    total: int = 0
+    unread: int = 0
+    mentions: int = 0
+    touched: int = 0
+    lines: dict[str, ChatLine] = field(default_factory=dict)
+    pending: dict[str, _Pending] = field(default_factory=dict)
+    users: dict[str, tuple[str, str]] = field(default_factory=dict)
+    fresh: dict[str, None] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+    told: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class ChatState:
+    """Folds the events of a chat into rooms.
+
+    It reads events of one bucket whose ``channel`` is the room and whose author's handle is the
+    nick: ``message``, ``action`` and ``notice`` (without a channel, and with ``to``: said in
+    private); ``join``, ``part``, ``quit`` (text: why), ``kick`` (``to``: whom), ``nick`` (``to``:
+    the new one), ``topic`` (text), ``mode`` (text: ``+o ada``), ``users`` (text: all nicks of the
+    room with their marks, ``@ada +bob carol``), ``gap`` and ``error``. A quit or a change of nick
+    without a channel holds in all rooms where the person is.
+
+    Parameters
+    ----------
+    nick : str
+        Who is watching; follows changes of this nick.
+    bucket : str
+        Events of other buckets are passed over.
+    cap : int
+        Lines that a room keeps; ``total`` counts all.
+
+    Raises
+    ------
+    ValueError
+        If ``cap`` is below 1.
+
+    Notes
+    -----
+    Not locked: whoever calls it from two threads holds a lock. At most 100 rooms are kept, of
+    private ones the least recently used goes first, and 10,000 people a room.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> from rtanalytics.event import Author
+    >>> nine = datetime(2026, 5, 15, 9, tzinfo=UTC)
+    >>> said = Event(id="irc:x/#a:1", source="irc:#a", type="message", channel="#a", text="hello bob",
+    ...              author=Author(handle="ada"), created_at=nine)
+    >>> state = ChatState(nick="bob")
+    >>> state.take([Delivery(1, said)])
+    >>> [(line["nick"], line["text"], line["mention"]) for line in state.lines("#a")]
+    [('ada', 'hello bob', True)]
+    """
+
+    def __init__(self, nick: str = "", bucket: str = "irc", cap: int = 500) -> None:
+        if cap < 1:
+            raise ValueError(f"cap is {cap}; a room shows at least one line")
+        self.bucket, self.cap = bucket, cap
+        self.me = nick
+        self._active = ""
+        self._n = 0
+        self._begin()
+        self._reset = False
+
+    def _begin(self) -> None:
+        self._rooms: dict[str, _Room] = {}
+        self._ids: dict[str, str] = {}
+        self._reset = self._dirty = True
+
+    # -- what comes in ---------------------------------------------------------------------
+
+    def take(self, items: Iterable[Item]) -> None:
+        """Fold items in; what came already is passed over, a reset forgets everything."""
+        for item in items:
+            if isinstance(item, Reset):
+                self._begin()
+            elif isinstance(item, Delivery) and item.event.bucket == self.bucket:
+                self._take(item.event)
+
+    def _take(self, event: Event) -> None:
+        known = self._ids.get(event.id)
+        if event.op == "delete":
+            if known is not None:
+                self._take_out(known, event.id)
+            return
+        if known is not None:
+            room = self._rooms.get(known)
+            if room is not None and event.id in room.lines:
+                room.lines[event.id]["text"] = plain(event.text or "")
+                room.fresh[event.id] = None
+                self._dirty = True
+            return
+        self._dirty = True
+        if event.type in SPOKEN:
+            self._say(event)
+        elif event.type == "error":
+            self._error(event)
+        elif (happen := getattr(self, f"_on_{event.type}", None)) is not None:
+            happen(event)
+        elif event.channel:
+            self._line(self._room(event.channel), event)
+        self._know(event.id, "")
+
+    def _know(self, event_id: str, room: str) -> None:
+        self._ids.setdefault(event_id, room)
+        if len(self._ids) > _KNOWN:
+            del self._ids[next(iter(self._ids))]
+
+    def _take_out(self, room: str, event_id: str) -> None:
+        if room in self._rooms and self._rooms[room].lines.pop(event_id, None) is not None:
+            self._rooms[room].removed.append(event_id)
+            self._rooms[room].fresh.pop(event_id, None)
+            self._dirty = True
+
+    def _say(self, event: Event) -> None:
+        mine = self._is_me(event.handle)
+        if event.channel:
+            room = self._room(event.channel)
+        else:
+            room = self._room((event.to if mine else event.handle) or "?", private=True)
+        if mine:
+            self._confirm(room, event)
+        line = self._line(room, event)
+        if not mine and room.key != self._active:
+            room.unread += 1
+            room.mentions += line["mention"] or room.private
+
+    def _confirm(self, room: _Room, event: Event) -> None:
+        """A line of ours has come back, perhaps in parts."""
+        text = (event.text or "").strip()
+        for key, pending in room.pending.items():
+            if pending.line["state"] == "failed" or pending.line["type"] != event.type:
+                continue
+            if text and pending.left.startswith(text):
+                pending.left = pending.left[len(text) :].strip()
+                if not pending.left:
+                    self._drop(room, key)
+                return
+
+    def _drop(self, room: _Room, key: str) -> None:
+        pending = room.pending.pop(key)
+        room.fresh.pop(pending.line["id"], None)
+        room.removed.append(pending.line["id"])
+
+    def _error(self, event: Event) -> None:
+        _, _, key = event.id.rpartition("/")
+        for room in self._rooms.values():
+            if key in room.pending:
+                self.failed(key, event.text or "")
+                return
+        self._line(self._room(event.channel or self._active or "*"), event)
+
+    # -- who is where ----------------------------------------------------------------------
+
+    def _on_users(self, event: Event) -> None:
+        if event.channel:
+            users = {}
+            for word in (event.text or "").split()[:_USERS]:
+                nick = word.lstrip(RANKS)
+                if nick:
+                    users[fold(nick)] = (nick[:NICK], word[: len(word) - len(nick)])
+            self._room(event.channel).users = users
+
+    def _on_join(self, event: Event) -> None:
+        if event.channel:
+            room = self._room(event.channel)
+            if len(room.users) < _USERS:
+                room.users.setdefault(fold(event.handle), (event.handle[:NICK], ""))
+            self._line(room, event)
+
+    def _on_part(self, event: Event) -> None:
+        for room in self._where(event, event.handle):
+            room.users.pop(fold(event.handle), None)
+            if self._is_me(event.handle):
+                room.users.clear()
+            self._line(room, event)
+
+    _on_quit = _on_part
+
+    def _on_kick(self, event: Event) -> None:
+        if event.channel and event.to:
+            room = self._room(event.channel)
+            room.users.pop(fold(event.to), None)
+            if self._is_me(event.to):
+                room.users.clear()
+            self._line(room, event)
+
+    def _on_nick(self, event: Event) -> None:
+        new = (event.to or event.text or "").strip()[:NICK]
+        if not new:
+            return
+        for room in self._where(event, event.handle):
+            held = room.users.pop(fold(event.handle), None)
+            room.users[fold(new)] = (new, held[1] if held else "")
+            self._line(room, event, to=new)
+        if self._is_me(event.handle):
+            self.me = new
+
+    def _on_topic(self, event: Event) -> None:
+        if event.channel:
+            room = self._room(event.channel)
+            room.topic, room.topic_by = plain(event.text or ""), event.handle[:NICK]
+            self._line(room, event)
+
+    def _on_mode(self, event: Event) -> None:
+        if not event.channel:
+            return
+        room = self._room(event.channel)
+        letters, *words = (event.text or "").split() or [""]
+        add = True
+        for letter in letters:
+            if letter in "+-":
+                add = letter == "+"
+            elif letter in _WITH_WORD or (letter == "l" and add):
+                word = fold(words.pop(0)) if words else ""
+                if letter in _MODES and word in room.users:
+                    nick, marks = room.users[word]
+                    held = set(marks) | {_MODES[letter]} if add else set(marks) - {_MODES[letter]}
+                    room.users[word] = (nick, "".join(mark for mark in RANKS if mark in held))
+        self._line(room, event)
+
+    def _on_gap(self, event: Event) -> None:
+        rooms = [self._room(event.channel)] if event.channel else list(self._rooms.values())
+        for room in rooms:
+            if not room.private:
+                self._line(room, event)
+
+    def _where(self, event: Event, nick: str) -> list[_Room]:
+        if event.channel:
+            return [self._room(event.channel)]
+        return [room for room in self._rooms.values() if fold(nick) in room.users]
+
+    # -- rooms and lines -------------------------------------------------------------------
+
+    def _room(self, name: str, *, private: bool | None = None) -> _Room:
+        key = fold(name)
+        self._n += 1
+        if key not in self._rooms:
+            if len(self._rooms) >= _ROOMS:
+                spare = [r for r in self._rooms.values() if r.private and r.key != self._active]
+                oldest = min(spare or self._rooms.values(), key=lambda r: r.touched)
+                del self._rooms[oldest.key]
+            is_private = name[:1] not in "#&!+*" if private is None else private
+            self._rooms[key] = _Room(key, name[:NICK], is_private)
+        self._rooms[key].touched = self._n
+        return self._rooms[key]
+
+    def _line(self, room: _Room, event: Event, *, to: str = "") -> ChatLine:
+        self._n += 1
+        text, mine = plain(event.text or ""), self._is_me(event.handle)
+        # one event may stand in several rooms; its id is the line's in each
+        line: ChatLine = {
+            "id": event.id,
+            "n": self._n,
+            "type": event.type,
+            "nick": repair(event.handle)[:NICK],
+            "hue": nick_hue(event.handle),
+            "to": repair(to or event.to or "")[:NICK],
+            "text": text,
+            "time": iso(event.created_at),
+            "mine": mine,
+            "mention": not mine and event.type in SPOKEN and self._names_me(text),
+            "state": "",
+            "why": "",
+        }
+        room.total += 1
+        room.lines[event.id] = line
+        room.fresh[event.id] = None
+        if len(room.lines) > self.cap:
+            oldest = next(iter(room.lines))
+            del room.lines[oldest]
+            room.fresh.pop(oldest, None)
+            room.removed.append(oldest)
+        self._know(event.id, room.key)
+        return line
+
+    def _is_me(self, nick: str) -> bool:
+        return bool(self.me) and fold(nick) == fold(self.me)
+
+    def _names_me(self, text: str) -> bool:
+        if not self.me:
+            return False
+        around = r"[\w\[\]\\`^{}|-]"
+        return re.search(rf"(?<!{around}){re.escape(fold(self.me))}(?!{around})", fold(text)) is not None
+
+    # -- what is sent ----------------------------------------------------------------------
+
+    def sent(self, key: str, to: str, text: str, kind: str, at: str) -> None:
+        """A line of ours was handed in: it stands at the end of its room until it comes back.
+
+        Parameters
+        ----------
+        key : str
+            Of the packet; a known one changes nothing.
+        to, text, kind : str
+            Room or nick, what was written, ``message`` or ``action``.
+        at : str
+            When, ISO 8601.
+        """
+        room = self._room(to)
+        if key in room.pending:
+            return
+        line: ChatLine = {
+            "id": f"pending:{key}", "n": None, "type": kind, "nick": self.me, "hue": nick_hue(self.me),
+            "to": "", "text": plain(text), "time": at, "mine": True, "mention": False,
+            "state": "pending", "why": "",
+        }  # fmt: skip
+        room.pending[key] = _Pending(line, text.strip(), time.monotonic())
+        room.fresh[line["id"]] = None
+        self._dirty = True
+
+    def failed(self, key: str, why: str) -> None:
+        """A line of ours was not sent; it stays, marked, with the reason."""
+        for room in self._rooms.values():
+            if (pending := room.pending.get(key)) is not None:
+                pending.line["state"], pending.line["why"] = "failed", plain(why)
+                room.fresh[pending.line["id"]] = None
+                self._dirty = True
+
+    def forget(self, key: str) -> None:
+        """Take a line that failed off."""
+        for room in self._rooms.values():
+            if key in room.pending:
+                self._drop(room, key)
+                self._dirty = True
+
+    def age(self, late: float = 30.0) -> None:
+        """Mark what has not come back for ``late`` seconds."""
+        for room in self._rooms.values():
+            for pending in room.pending.values():
+                if pending.line["state"] == "pending" and time.monotonic() - pending.since >= late:
+                    pending.line["state"], pending.line["why"] = "late", "not confirmed by the server yet"
+                    room.fresh[pending.line["id"]] = None
+                    self._dirty = True
+
+    # -- what people look at ---------------------------------------------------------------
+
+    @property
+    def active(self) -> str:
+        """Key of the room that is looked at; empty for none."""
+        return self._active
+
+    def look(self, room: str) -> None:
+        """Show this room: what is in it counts as read."""
+        self._active = fold(room)
+        self._dirty = True
+        if self._active in self._rooms:
+            self._read(self._rooms[self._active])
+
+    def read_all(self) -> None:
+        """What is there counts as read everywhere."""
+        for room in self._rooms.values():
+            self._read(room)
+
+    def _read(self, room: _Room) -> None:
+        room.unread = room.mentions = 0
+        self._dirty = True
+
+    def open(self, room: str) -> None:
+        """Let there be a tab for a room or a nick, and look at it."""
+        self._room(room)
+        self.look(room)
+
+    # -- what goes out ---------------------------------------------------------------------
+
+    @property
+    def dirty(self) -> bool:
+        """True if the next patch would tell something."""
+        return self._dirty
+
+    def rooms(self) -> list[ChatRoom]:
+        """The rooms: channels by name, then people by name."""
+        return [
+            {
+                "key": r.key, "name": repair(r.name), "private": r.private, "topic": r.topic,
+                "topic_by": repair(r.topic_by), "total": r.total, "unread": r.unread,
+                "mentions": r.mentions, "people": len(r.users),
+            }
+            for r in sorted(self._rooms.values(), key=lambda r: (r.private, r.key))
+        ]  # fmt: skip
+
+    def lines(self, room: str) -> list[ChatLine]:
+        """What a room shows, oldest first, pending ones last."""
+        held = self._rooms.get(fold(room))
+        if held is None:
+            return []
+        return [dict(x) for x in (*held.lines.values(), *(p.line for p in held.pending.values()))]  # type: ignore[misc]
+
+    def users(self, room: str) -> list[ChatUser]:
+        """Who is in a room, by rank and name."""
+        held = self._rooms.get(fold(room))
+        found = [user_row(*user) for user in held.users.values()] if held else []
+        return sorted(found, key=lambda u: (RANKS.find(u["rank"]) if u["rank"] else 9, fold(u["nick"])))
+
+    def patch(self) -> ChatPatch:
+        """What has changed since the last patch."""
+        told = self._heading(reset=self._reset)
+        for room in self._rooms.values():
+            if room.fresh:
+                waiting = {p.line["id"]: p.line for p in room.pending.values()}
+                found = (room.lines.get(i) or waiting.get(i) for i in room.fresh)
+                told["lines"][room.key] = [dict(x) for x in found if x is not None]  # type: ignore[misc]
+            if room.removed:
+                told["removed"][room.key] = room.removed
+            if room.users != room.told:
+                changed = [user for key, user in room.users.items() if room.told.get(key) != user]
+                gone = [user[0] for key, user in room.told.items() if key not in room.users]
+                told["users"][room.key] = [user_row(*user) for user in changed]
+                if gone:
+                    told["gone"][room.key] = [repair(nick) for nick in gone]
+                room.told = dict(room.users)
+            room.fresh, room.removed = {}, []
+        self._reset = self._dirty = False
+        return told
+
+    def everything(self) -> ChatPatch:
+        """All of it, for somebody who has nothing."""
+        told = self._heading(reset=True)
+        for room in self._rooms.values():
+            told["lines"][room.key] = self.lines(room.key)
+            told["users"][room.key] = self.users(room.key)
+        return told
+
+    def _heading(self, *, reset: bool) -> ChatPatch:
+        return {
+            "reset": reset, "me": repair(self.me), "active": self._active, "cap": self.cap,
+            "rooms": self.rooms(), "lines": {}, "removed": {}, "users": {}, "gone": {},
+        }  # fmt: skip

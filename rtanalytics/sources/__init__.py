@@ -24,6 +24,7 @@ __all__ = ["KINDS", "SourceTableError", "open_source", "read_specs", "spec_from_
 
 KINDS: dict[str, str] = {
     "feed": "rtanalytics.sources.feeds",
+    "github": "rtanalytics.sources.github",
     "schedule": "rtanalytics.sources.schedules",
 }
 """The ``type`` of a table and the module that reads it, which has ``Spec`` and ``open_source``."""

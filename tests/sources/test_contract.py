@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from aiohttp import web
 
-from tests.contracts.source import SECRET, Harness, SourceContract
+from tests.contracts.source import SECRET, T0, Harness, SourceContract
 from tests.sources.server import item, rss
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
@@ -67,3 +67,47 @@ class TestSchedules(SourceContract):
     @pytest.fixture
     def harness(self):
         return ScheduleHarness()
+
+
+class GitHubHarness(Harness):
+    """A repository in which something happens; three pages, the newest first."""
+
+    kind = "github"
+
+    def table(self, url):
+        return {"repo": "ada/notes", "api": url, "allow_private": True}
+
+    def secret_table(self, url):
+        return {**self.table(url), "token": "env:CONTRACT_SECRET"}
+
+    async def answer(self, request, items):
+        page = int(request.query.get("page", 1))
+        assert request.path == "/repos/ada/notes/events"
+        tag = f'W/"{len(items)}"'
+        if request.headers.get("If-None-Match") == tag:
+            return web.Response(status=304, headers={"ETag": tag})
+        newest = items[::-1]
+        told = [self.event(n) for n in newest[(page - 1) * 10 : page * 10]]
+        headers = {"ETag": tag}
+        if page < 3 and len(items) > page * 10:
+            headers["Link"] = f'<{request.path}?per_page=100&page={page + 1}>; rel="next"'
+        return web.json_response(told, headers=headers)
+
+    def event(self, n):
+        return {
+            "id": str(1000 + n),
+            "type": "IssuesEvent",
+            "actor": {"id": 7, "login": "ada"},
+            "repo": {"name": "ada/notes"},
+            "payload": {"action": "opened", "issue": {"number": n, "title": f"Issue {n}", "body": "text"}},
+            "created_at": f"{T0 + timedelta(minutes=n):%Y-%m-%dT%H:%M:%SZ}",
+        }
+
+    def number(self, event):
+        return int(event.title.removeprefix("Issue ")) if event.title else None
+
+
+class TestGitHub(SourceContract):
+    @pytest.fixture
+    def harness(self):
+        return GitHubHarness()

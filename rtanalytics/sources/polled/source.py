@@ -70,14 +70,14 @@ class PolledSource(ABC, Generic[S, C]):
     cursor: type[C]
     version: ClassVar[int] = 1
     """Of the cursor; raise it when an old one cannot be used."""
-    every: ClassVar[timedelta] = timedelta(minutes=5)
+    every: timedelta = timedelta(minutes=5)
     accept: ClassVar[str] = "application/json"
     pages: int = 1
     """Pages read one after another at most, as long as they are new to their end."""
     gaps: ClassVar[bool] = False
     """True to tell, with an event of type ``gap``, that more was new than there are pages."""
     limited: ClassVar[bool] = False
-    """True if the service's own pages end before its items do: it lists the newest only."""
+    """True if the service lists the newest only: the last of ``pages`` may end before the items do."""
 
     def __init__(self, spec: S, counts: Counter[str], address: str) -> None:
         from rtanalytics.sources.http import HttpClient
@@ -284,7 +284,7 @@ class PolledSource(ABC, Generic[S, C]):
         if following is not None and state.page < self.pages:
             state.next = self._hidden(following)
             return []
-        left = following is not None or (self.limited and not met)
+        left = following is not None or (self.limited and not met and state.page >= self.pages)
         oldest = min((e.created_at for e in parsed.events), default=None)
         state.next, state.page = "", 0
         return self._gap(state, oldest, "there was more than can be read") if left and oldest else []

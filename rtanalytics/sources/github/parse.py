@@ -1,0 +1,153 @@
+"""Bytes → events, for a page of GitHub's events and for one of them. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+from rtanalytics.event import Author, Event, Ingest
+from rtanalytics.githubevents import KINDS, about
+from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
+
+__all__ = ["parse"]
+
+EARLIEST = datetime(2008, 1, 1, tzinfo=UTC)
+MAX_TEXT = 200_000
+MAX_EVENTS = 1_000
+MAX_LINKS, MAX_TAGS = 100, 50
+
+_EMAIL = re.compile(rb"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+_LINK = re.compile(r"""https?://[^\s<>"'`|\\^{}\[\]()]+""", re.IGNORECASE)
+_TAG = re.compile(r"(?<![\w/&#])#(\w*[^\W\d_]\w*)")
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """What GitHub told.
+
+    Parameters
+    ----------
+    raw : bytes
+        A page: a JSON array of events, or one event.
+    meta : Meta
+        Where it is from; ``options`` may have ``host``, the name of a GitHub of one's own, which
+        then is part of the ids.
+
+    Raises
+    ------
+    Malformed
+        If it is neither.
+
+    Examples
+    --------
+    >>> meta = Meta(source="github", scope="repos/ada/notes", connector="github@1",
+    ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
+    >>> raw = b'''{"id": "7", "type": "WatchEvent", "actor": {"id": 1, "login": "ada"}, "payload": {},
+    ...            "repo": {"name": "ada/notes"}, "created_at": "2026-05-15T08:59:00Z"}'''
+    >>> [event] = parse(raw, meta).events
+    >>> event.id, event.type, event.author.handle
+    ('github::7', 'star', 'ada')
+    """
+    try:
+        told = json.loads(raw.decode("utf-8", "replace"))
+    except RecursionError:
+        raise Malformed("no events: JSON that is nested too deeply", raw) from None
+    except ValueError as error:
+        raise Malformed(f"no events: broken JSON: {printable(error)}", raw) from None
+    if isinstance(told, dict) and "type" in told:
+        told = [told]
+    if not isinstance(told, list):
+        said = told.get("message") if isinstance(told, dict) else None
+        raise Malformed(f"no events but {printable(said, 100) if said else type(told).__name__}", raw)
+    events: dict[str, Event] = {}
+    rejects: list[Reject] = []
+    counts: Counter[str] = Counter(entries=len(told))
+    for place, item in enumerate(told[:MAX_EVENTS], start=1):
+        try:
+            event = _event(item, meta, counts)
+        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+            data = _raw(item)[:MAX_RAW]
+            rejects.append(Reject(reason=printable(error), raw=data, where=f"event {place}"))
+            continue
+        if event is not None and events.setdefault(event.id, event) is not event:
+            counts["repeated"] += 1
+    if len(told) > MAX_EVENTS:
+        reason = f"{len(told):,} events in one answer; the first {MAX_EVENTS:,} were read"
+        rejects.append(Reject(reason=reason, raw=raw[:MAX_RAW]))
+    return Parsed(events=list(events.values()), rejects=rejects, counts=dict(counts))
+
+
+def _event(item: Any, meta: Meta, counts: Counter[str]) -> Event | None:
+    found = about(item)
+    if item.get("public") is False:
+        counts["private"] += 1
+        return None
+    if found.kind not in KINDS:
+        counts[f"unknown_type_{printable(found.kind, 40)}"] += 1
+    created, time_kind, claimed = _time(item.get("created_at"), meta.received_at)
+    text = _CONTROLS.sub("", found.text.replace("\r\n", "\n").replace("\r", "\n"))
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"its text has {len(text):,} characters; the limit is {MAX_TEXT:,}")
+    said = found.kind != "PushEvent"  # what begins with # in a commit's message is a number of an issue
+    return Event(
+        id=f"github:{meta.options.get('host', '')}:{_number(item.get('id'))}",
+        source=meta.source,
+        type=found.type,
+        created_at=created,
+        received_at=meta.received_at,
+        author=_author(found.login, found.actor),
+        channel=_line(found.repo, 200) or None,
+        title=(_line(found.title, 1_000) or None) if found.title else None,
+        text=text,
+        url=found.url,
+        tags=_unlike(_TAG.findall(text))[:MAX_TAGS] if said and "#" in text else [],
+        links=list(dict.fromkeys(link.rstrip(".,;:!?*_~") for link in _LINK.findall(text)))[:MAX_LINKS],
+        ingest=Ingest(via="poll", connector=meta.connector, time_kind=time_kind, claimed_at=claimed),
+        raw=_raw(item),
+    ).settled()
+
+
+def _author(login: str, actor: int | None) -> Author | None:
+    login = _line(login, 200).lstrip("@")
+    if not login:
+        return None
+    return Author(
+        handle=login,
+        id=None if actor is None else str(actor),
+        url=f"https://github.com/{login}",
+        bot=login.endswith("[bot]"),
+    )
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return str(value)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,30}", value):
+        return value
+    raise ValueError("it has no id" if value is None else f"its id {ascii(value)[:60]} is no number")
+
+
+def _time(value: Any, received: datetime) -> tuple[datetime, str, datetime | None]:
+    """When it happened, how far to trust that, and the claim that was not believed."""
+    try:
+        claimed = datetime.fromisoformat(value)
+        claimed = claimed.replace(tzinfo=UTC) if claimed.tzinfo is None else claimed.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return received, "observed", None
+    return (claimed, "source", None) if claimed >= EARLIEST else (received, "observed", claimed)
+
+
+def _raw(item: Any) -> bytes:
+    """As delivered, without the e-mail addresses that stand in commits."""
+    return _EMAIL.sub(b"***", json.dumps(item).encode())
+
+
+def _line(text: str, length: int) -> str:
+    return " ".join(_CONTROLS.sub(" ", text).split())[:length]
+
+
+def _unlike(names: list[str]) -> list[str]:
+    return list({name.casefold(): name for name in reversed(names)}.values())[::-1]

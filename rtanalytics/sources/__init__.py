@@ -26,6 +26,7 @@ KINDS: dict[str, str] = {
     "feed": "rtanalytics.sources.feeds",
     "github": "rtanalytics.sources.github",
     "schedule": "rtanalytics.sources.schedules",
+    "x": "rtanalytics.sources.twitter",
 }
 """The ``type`` of a table and the module that reads it, which has ``Spec`` and ``open_source``."""
 

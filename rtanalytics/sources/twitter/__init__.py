@@ -1,0 +1,157 @@
+"""Twitter, now X: the API's recent search. It costs money, and has a hard stop."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import datetime
+
+from rtanalytics.sources.base import Meta, Source, printable
+from rtanalytics.sources.polled import PolledSpec, check_address
+from rtanalytics.sources.secrets import check_secret
+
+__all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "Spec", "XSpec", "meta", "open_source"]
+
+CONNECTOR = "x@1"
+PARSE = "rtanalytics.sources.twitter.parse:parse"
+ACCESS = "paid"
+ABOUT = """\
+Reads public posts from X (Twitter), version 2 of its API, with the bearer token of an app of your
+own. Every post that is read is paid for, and so is every user that comes with it (in 2026 $0.005 and
+$0.010), so `budget_usd_per_day` must be written down and is a hard stop: money is put aside in the
+cursor before it is spent, and at the end of the budget the source rests until 00:00 UTC. Prices are
+settings, because they change. The search asks every 2 minutes, reaches 7 days back, and gives posts
+some seconds after they were written. Edits arrive as later versions of the same post, under
+the number of the first. Deletions are told by compliance jobs only, whose files `rtanalytics import`
+reads; X demands that they are honoured."""
+EXAMPLE = """\
+[[source]]
+type = "x"
+name = "x-pycon"
+query = "(#pycon OR #pycon2026) -is:retweet"
+token = "env:X_BEARER_TOKEN"
+budget_usd_per_day = 5.0
+"""
+DEAREST_POST, CHEAPEST_SEARCH = 3, 10
+"""Posts (with their authors) that one may bring, itself included; the fewest that a search can ask for."""
+
+
+class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
+    """A ``[[source]]`` table with ``type = "x"``.
+
+    Parameters
+    ----------
+    name : str
+        Names the source.
+    query : str
+        As X's search has it, 512 characters at most: ``#pycon -is:retweet``.
+    token : str
+        ``"env:NAME"``: the app's bearer token is in that variable of the environment.
+    budget_usd_per_day : float
+        What may be spent in a day (UTC), in US dollars. Nothing is asked beyond it, whatever is
+        restarted.
+    expand : bool
+        True to read the authors' names, and posts that are quoted or answered, along with each post.
+        False is cheaper: authors are numbers then.
+    usd_per_post, usd_per_user : float
+        What X charges for one.
+    pages : int
+        Of a search, read one after another, at most.
+    every : timedelta, optional
+        How often to search; 2 minutes.
+    timeout : timedelta
+        For a whole request, the last byte included.
+    budget : timedelta
+        For parsing one page, on the clock (no money).
+    max_bytes : int
+        Of a page, packed and unpacked.
+    allow_private : bool
+        True if the host in ``api`` is meant to have a private or loopback address.
+    hints : bool
+        False to search every ``every``, whatever the caching headers say.
+    api : str
+        Where the API is.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    query: str
+    token: str
+    budget_usd_per_day: float
+    expand: bool = True
+    usd_per_post: float = 0.005
+    usd_per_user: float = 0.010
+    pages: int = 10
+    api: str = "https://api.x.com"
+
+    def __post_init__(self) -> None:
+        check_secret(self.token, "token")
+        check_address(self.api, "api")
+        super().__post_init__()
+        query = self.query.strip()
+        if not query or len(query) > 512 or printable(query, 600) != query:
+            raise ValueError('query has 1 to 512 characters in one line; write query = "#pycon -is:retweet"')
+        if not (math.isfinite(self.budget_usd_per_day) and 0 < self.budget_usd_per_day <= 100_000):
+            raise ValueError(
+                f"budget_usd_per_day {self.budget_usd_per_day} is no amount; "
+                "write what a day may cost, such as 5.0"
+            )
+        for key in ("usd_per_post", "usd_per_user"):
+            if not (math.isfinite(price := getattr(self, key)) and 0 <= price <= 1_000):
+                raise ValueError(f"{key} {price} is no price; write what X charges for one, such as 0.005")
+        if not 1 <= self.pages <= 100:
+            raise ValueError(f"pages {self.pages} is out of range; write 1 to 100")
+        if self.budget_micro < CHEAPEST_SEARCH * self.dearest:
+            raise ValueError(
+                f"budget_usd_per_day {self.budget_usd_per_day} does not pay for one search, which may cost "
+                f"${CHEAPEST_SEARCH * self.dearest / 1e6:.2f}; write more, or expand = false"
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"XSpec(name={self.name!r}, query={self.query!r}, budget_usd_per_day={self.budget_usd_per_day})"
+        )
+
+    @property
+    def budget_micro(self) -> int:
+        """The day's budget in millionths of a dollar."""
+        return round(self.budget_usd_per_day * 1e6)
+
+    @property
+    def dearest(self) -> int:
+        """What one post can cost at most, with all that comes with it, in millionths of a dollar."""
+        post, user = self._prices
+        return (post + user) * DEAREST_POST if self.expand else post
+
+    def cost(self, posts: int, users: int) -> int:
+        """What an answer costs, in millionths of a dollar."""
+        post, user = self._prices
+        return posts * post + users * user
+
+    @property
+    def _prices(self) -> tuple[int, int]:
+        return round(self.usd_per_post * 1e6), round(self.usd_per_user * 1e6)
+
+
+Spec = XSpec
+
+
+def open_source(spec: XSpec, counts: Counter[str]) -> Source:
+    """The search; it connects when it is first polled."""
+    from rtanalytics.sources.twitter.search import XSearch
+
+    return XSearch(spec, counts)
+
+
+def meta(spec: XSpec, received_at: datetime) -> Meta:
+    """What the parser has to know, live and when a dead letter is read again."""
+    return Meta(
+        source="twitter",
+        scope=spec.scope,
+        connector=CONNECTOR,
+        received_at=received_at,
+        options={"via": "poll"},
+    )

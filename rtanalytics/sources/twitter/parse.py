@@ -1,0 +1,334 @@
+"""Answers of the API's version 2 → events. Pure: used live, in tests, and when dead letters are read again.
+
+A tweet has the same id and says the same here as when it is imported from a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from rtanalytics.event import Event, Media
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
+from rtanalytics.sources.native import Reading, author_of, build, language, load, moment
+
+__all__ = ["native_id", "parse", "snowflake_time"]
+
+Included = dict[str, dict[str, dict[str, Any]]]
+
+MAX_LINES = 20_000
+"""Of one document; no page, frame or batch of them has as many."""
+
+_FIRST_SNOWFLAKE = 30_000_000_000
+"""Numbers below were counted, those above (from November 2010 on) have the time in them."""
+
+_NO_LANGUAGES = {"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"}
+_LANGUAGES = {"in": "id", "iw": "he", "msa": "ms"}
+_KINDS = {"retweeted": "repost", "replied_to": "reply", "quoted": "quote"}
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """The tweets of an answer.
+
+    Parameters
+    ----------
+    raw : bytes
+        A page of a search; a line of the stream, of a compliance job or of twarc2; or lines of these.
+    meta : Meta
+        ``source`` and ``received_at`` are used; ``options["via"]`` says by which way it came.
+
+    Returns
+    -------
+    Parsed
+        ``next`` is the token of the next page. ``counts`` has ``posts`` and ``users``: the resources
+        that are billed, those that are included counted too.
+
+    Raises
+    ------
+    Malformed
+        If it is no JSON.
+
+    Examples
+    --------
+    >>> now = datetime(2026, 5, 15, tzinfo=UTC)
+    >>> meta = Meta(source="twitter", scope="x", connector="x@1", received_at=now)
+    >>> raw = b'{"data": {"id": "20", "text": "just setting up", "created_at": "2006-03-21T20:50:14.000Z"}}'
+    >>> [event] = parse(raw, meta).events
+    >>> event.id, event.text
+    ('twitter::20', 'just setting up')
+    """
+    reading = Reading(meta)
+    token = None
+    try:
+        values = [load(raw, "answer of X")]
+    except Malformed:
+        if b"\n" not in raw.strip():
+            raise
+        values = list(_lines(raw, reading))
+        if not values:
+            raise
+    for number, value in enumerate(values, start=1):
+        where = f"line {number}" if len(values) > 1 else ""
+        told = _value(value, reading, where)
+        token = told or token
+    return reading.parsed(next=token)
+
+
+def native_id(event: Event) -> str:
+    """The number of the version that an event tells; its id has that of the first."""
+    return (event.url or event.id).rpartition("/" if event.url else ":")[2]
+
+
+def snowflake_time(native: str) -> datetime | None:
+    """When a tweet was written, to the millisecond, if its number tells.
+
+    Examples
+    --------
+    >>> snowflake_time("310839606679588864").isoformat()
+    '2013-03-10T19:48:32.010000+00:00'
+    """
+    if int(native) < _FIRST_SNOWFLAKE:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=(int(native) >> 22) + 1288834974657)
+
+
+def _lines(raw: bytes, reading: Reading) -> Iterator[Any]:
+    lines = [line for line in raw.splitlines() if line.strip()]
+    if len(lines) > MAX_LINES:
+        raise Malformed(f"{len(lines):,} lines; {MAX_LINES:,} are read at once", raw)
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield load(line, "tweet")
+        except Malformed as error:
+            reading.reject(str(error), f"line {number}", line)
+
+
+def _value(value: Any, reading: Reading, where: str) -> str | None:
+    """Read one page or line; the token of the page after it."""
+    if not isinstance(value, dict):
+        items = value if isinstance(value, list) else [value]
+        for number, item in enumerate(items, start=1):
+            if isinstance(item, dict):
+                _value(item, reading, f"item {number}")
+            else:
+                reading.reject("it is no tweet", where or f"item {number}", item)
+        return None
+    if not ({"data", "errors", "meta", "includes", "__twarc"} & set(value)) or "text" in value:
+        reading.item(value, where, lambda: [_single(value, reading)])
+        return None
+    token = _dict(value.get("meta")).get("next_token")
+    token = token if isinstance(token, str) and 0 < len(token) <= 400 else None
+    data, errors = value.get("data"), value.get("errors")
+    if errors and data is None:
+        reading.reject(f"an error of the API, not a tweet: {_first_error(errors)}", where, value)
+        return None
+    if isinstance(errors, list) and errors:
+        reading.counts["partial_errors"] += len(errors)
+    found = data if isinstance(data, list) else [] if data is None else [data]
+    if found and isinstance(found[0], dict) and "tweet_count" in found[0]:
+        reading.reject("counts of tweets, not tweets", where, value)
+        return None
+    include = _by_id(value.get("includes"))
+    if not found:
+        return token
+    reading.counts["posts"] += len(found) + len(include.get("tweets", {}))
+    reading.counts["users"] += len(include.get("users", {}))
+    if isinstance(value.get("includes"), dict):
+        for kind in value["includes"]:
+            if kind not in {"users", "tweets", "media", "places", "polls", "topics"}:
+                reading.unknown("include", kind)
+    for number, tweet in enumerate(found, start=1):
+        place = " ".join(filter(None, (where, f"item {number}" if len(found) > 1 else "")))
+        reading.item(tweet, place, partial(_told, tweet, include, reading), _alone(tweet, include))
+    return token
+
+
+def _single(value: dict[str, Any], reading: Reading) -> Event:
+    """A value that is not wrapped into ``data``: a line of a compliance job, a flattened tweet."""
+    if value.get("action") == "delete" and "text" not in value:
+        return _compliance(value, reading.meta)
+    if "id_str" in value or "statuses" in value or "full_text" in value:
+        raise ValueError("a tweet of API v1.1, which the API no longer gives; import it as a file")
+    return _datum(value, {}, reading)
+
+
+def _told(datum: Any, include: Included, reading: Reading) -> list[Event]:
+    return [_datum(datum, include, reading)]
+
+
+def _datum(datum: Any, include: Included, reading: Reading) -> Event:
+    if isinstance(datum, dict) and "text" not in datum:
+        for kind in ("delete", "drop"):  # the compliance stream; dropped is gone until undropped
+            if isinstance(told := datum.get(kind), dict):
+                of = told.get("tweet") or {}
+                native = _number(of.get("id"))
+                gone = moment(told.get("event_at")) if told.get("event_at") else None
+                return _deletion(native, gone, None, reading.meta, datum)
+        if len(datum) == 1 and "id" not in datum:
+            reading.unknown("compliance", next(iter(datum)))
+    if not isinstance(datum, dict) or not isinstance(datum.get("text"), str):
+        raise ValueError("it is no tweet: it has no text")  # noqa: TRY004  # it is data's fault
+    return _tweet(datum, include, reading)
+
+
+def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
+    native, first = _number(tweet.get("id")), _first(tweet)
+    written = tweet.get("created_at")
+    created = moment(written) if written else None
+    edited_at = created if first != native else None
+    if created is None or edited_at is not None:
+        created = snowflake_time(first) or created
+    if created is None:
+        raise ValueError("it has no time")
+    note = _dict(tweet.get("note_tweet"))
+    text = note.get("text") or tweet["text"]
+    said = [_dict(note.get("entities")) or _dict(tweet.get("entities"))]
+    author = _author(tweet, include)
+    refers: dict[str, dict[str, Any]] = {}
+    for reference in _dicts(tweet.get("referenced_tweets")):
+        kind = str(reference.get("type"))
+        if kind not in _KINDS:
+            reading.unknown("reference", kind)
+        refers[kind] = {**reference, **include.get("tweets", {}).get(str(reference.get("id")), {})}
+    original = refers.get("retweeted")
+    if original is not None and original.get("text"):
+        inner = _dict(original.get("note_tweet"))
+        said.append(_dict(inner.get("entities")) or _dict(original.get("entities")))
+        if text.rstrip().endswith("…") and (by := _author(original, include)) is not None:
+            text = f"RT @{by.handle}: {inner.get('text') or original['text']}"
+    parts = {kind: f"twitter::{_first(r)}" for kind, r in refers.items()}
+    conversation = tweet.get("conversation_id")
+    apart = conversation and str(conversation) not in (native, first) and "retweeted" not in parts
+    handle = author.handle if author else "i"
+    return build(
+        reading.meta,
+        id=f"twitter::{first}",
+        type=next((_KINDS[kind] for kind in _KINDS if kind in parts), "post"),
+        created_at=created,
+        edited_at=edited_at,
+        author=author,
+        text=_unquoted(text),
+        url=f"https://twitter.com/{handle}/status/{native}",
+        lang=_tongue(tweet.get("lang")),
+        tags=[str(t.get("tag", "")) for e in said for t in _dicts(e.get("hashtags"))],
+        mentions=[str(m.get("username", "")) for e in said for m in _dicts(e.get("mentions"))],
+        links=[
+            str(u.get("expanded_url") or u.get("url") or "")
+            for e in said
+            for u in _dicts(e.get("urls"))
+            if not u.get("media_key")
+        ],
+        media=_media(tweet, include),
+        reply_to=parts.get("replied_to"),
+        repost_of=parts.get("retweeted"),
+        thread=f"twitter::{_number(conversation)}" if apart else None,
+        item=_alone(tweet, include),
+    )
+
+
+def _compliance(line: dict[str, Any], meta: Meta) -> Event:
+    """A line of a compliance job says that a tweet is gone; one of a user is told by its time."""
+    native, created = _number(line.get("id")), moment(line.get("created_at"))
+    known = snowflake_time(native)
+    if known is None or abs(known - created) > timedelta(seconds=2):
+        raise ValueError(f"{native} is the number of a user, or of a tweet before November 2010")
+    gone = line.get("redacted_at")
+    return _deletion(native, moment(gone) if gone else None, created, meta, line)
+
+
+def _deletion(
+    native: str, gone: datetime | None, created: datetime | None, meta: Meta, item: dict[str, Any]
+) -> Event:
+    created = created or snowflake_time(native) or gone
+    return build(meta, id=f"twitter::{native}", op="delete", created_at=created, edited_at=gone, item=item)
+
+
+def _media(tweet: dict[str, Any], include: Included) -> list[Media]:
+    attached = _dict(tweet.get("attachments"))
+    keys = attached.get("media_keys")
+    keyed = [include.get("media", {}).get(str(k), {}) for k in (keys if isinstance(keys, list) else ())]
+    return [
+        Media(
+            url=str(one.get("url") or one.get("preview_image_url") or ""),
+            kind="image" if one.get("type") == "photo" else "video",
+            alt=alt[:2_000] if isinstance(alt := one.get("alt_text"), str) else None,
+            width=_size(one.get("width")),
+            height=_size(one.get("height")),
+            sensitive=tweet.get("possibly_sensitive") is True,
+        )
+        for one in _dicts(attached.get("media")) or keyed
+    ]
+
+
+def _author(tweet: dict[str, Any], include: Included) -> Any:
+    native = tweet.get("author_id")
+    user = _dict(tweet.get("author")) or include.get("users", {}).get(str(native)) or {}
+    handle = user.get("username")
+    url = f"https://twitter.com/{handle}" if isinstance(handle, str) and handle.isascii() else None
+    return author_of(handle or native, user.get("id") or native, user.get("name"), url=url)
+
+
+def _alone(tweet: Any, include: Included) -> dict[str, Any]:
+    """A tweet with what it needs of the page's includes: an answer of its own."""
+    if not isinstance(tweet, dict):
+        return {"data": tweet}
+    wanted = {"tweets": [r.get("id") for r in _dicts(tweet.get("referenced_tweets"))]}
+    keys = _dict(tweet.get("attachments")).get("media_keys")
+    wanted["media"] = keys if isinstance(keys, list) else []
+    tables = include.get("tweets", {})
+    people = [tweet, *(tables.get(str(n), {}) for n in wanted["tweets"])]
+    wanted["users"] = [p.get("author_id") for p in people]
+    found = {
+        kind: [include[kind][str(n)] for n in dict.fromkeys(map(str, names)) if str(n) in include[kind]]
+        for kind, names in wanted.items()
+        if kind in include
+    }
+    return {"data": tweet, **({"includes": kept} if (kept := {k: v for k, v in found.items() if v}) else {})}
+
+
+def _first(tweet: dict[str, Any]) -> str:
+    history = tweet.get("edit_history_tweet_ids")
+    return _number(history[0] if isinstance(history, list) and history else tweet.get("id"))
+
+
+def _number(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**30:
+        return str(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 30:
+        return value
+    raise ValueError(f"id {ascii(value)[:60]} is no number" if value is not None else "it has no id")
+
+
+def _unquoted(text: str) -> str:
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _tongue(claim: object) -> str | None:
+    return None if str(claim) in _NO_LANGUAGES else language(_LANGUAGES.get(str(claim), claim))
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
+def _by_id(includes: Any) -> Included:
+    found: Included = {}
+    for kind, things in _dict(includes).items():
+        found[str(kind)] = {str(t.get("media_key") or t.get("id")): t for t in _dicts(things)}
+    return found
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def _first_error(errors: Any) -> str:
+    first = errors[0] if isinstance(errors, list) and errors else errors
+    told = str(first.get("detail") or first.get("title") or first) if isinstance(first, dict) else str(first)
+    return printable(told, 200)

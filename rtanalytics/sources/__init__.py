@@ -23,9 +23,12 @@ from rtanalytics.sources.base import Source, SourceSpec, duration
 __all__ = ["KINDS", "SourceTableError", "open_source", "read_specs", "spec_from_table"]
 
 KINDS: dict[str, str] = {
+    "discourse": "rtanalytics.sources.discourse",
     "feed": "rtanalytics.sources.feeds",
     "github": "rtanalytics.sources.github",
+    "hackernews": "rtanalytics.sources.hackernews",
     "schedule": "rtanalytics.sources.schedules",
+    "stackexchange": "rtanalytics.sources.stackexchange",
     "x": "rtanalytics.sources.twitter",
 }
 """The ``type`` of a table and the module that reads it, which has ``Spec`` and ``open_source``."""

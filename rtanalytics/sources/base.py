@@ -51,10 +51,12 @@ MAX_RAW = 64_000
 class SourceError(Exception):
     """Something that a source could not do; the message holds no secrets and no raw outside text.
 
-    ``status`` is that of an HTTP answer, where there was one.
+    ``status`` is that of an HTTP answer, where there was one, and ``body`` what a 400 said: outside
+    text, and not yet free of secrets.
     """
 
     status: int | None = None
+    body: bytes = b""
 
 
 class Transient(SourceError):

@@ -237,6 +237,8 @@ class HttpClient:
                 wait = rate.reset
             refusal = _refusal(response.status, redact(url), wait, given=given)
             refusal.status = response.status
+            if response.status == 400:
+                refusal.body = await self._reason(response)
             raise refusal
         body = await self._body(response, max_bytes)
         following = response.links["next"].get("url") if "next" in response.links else None
@@ -252,6 +254,15 @@ class HttpClient:
             rate,
             None if following is None else str(following),
         )
+
+    async def _reason(self, response: aiohttp.ClientResponse) -> bytes:
+        """What a refusal says; some services say only there that they ask us to wait."""
+        try:
+            return await self._body(response, MAX_RAW)
+        except (Malformed, Transient) as error:  # the refusal itself counts, however it is worded
+            return error.raw if isinstance(error, Malformed) else b""
+        except aiohttp.ClientError:
+            return b""
 
     async def _body(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
         label = redact(str(response.url))

@@ -1,0 +1,212 @@
+"""Discourse: the posts of a forum, or only its topics.
+
+The latest posts are read, and from there backwards by number until one is known, so that nothing
+is missed after a pause.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from rtanalytics.event import Event
+from rtanalytics.sources.base import Meta, Parsed, Source, printable
+from rtanalytics.sources.jsonitems import whole
+from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, short
+from rtanalytics.sources.secrets import check_secret
+
+if TYPE_CHECKING:
+    from rtanalytics.sources.http import Answer
+
+__all__ = [
+    "ABOUT",
+    "ACCESS",
+    "EXAMPLE",
+    "PARSE",
+    "DiscourseSource",
+    "DiscourseSpec",
+    "Spec",
+    "meta",
+    "open_source",
+]
+
+CONNECTOR = "discourse@1"
+PARSE = "rtanalytics.sources.discourse.parse:parse"
+ACCESS = "open"
+ABOUT = """\
+The posts of a Discourse forum (`/posts.json`), or only its topics (`/latest.json`). A public forum
+needs no account; for a closed one, give a key that its staff made (`api_key` and `api_username`) or
+one of your own (`user_api_key`). Forums allow 200 requests a minute for each address, an admin key 60,
+a user's key 20 and 2,880 a day; when told to wait, this waits. After a pause it reads backwards by
+number until it meets what it knows, 20 pages at most; a `gap` event tells if that was not enough.
+Edits reach us while the post is among the latest 50 (known by its version), and so do posts that are
+hidden or marked as deleted; a post that simply vanishes is not noticed. For one category or tag, read
+its `.rss` as a feed.
+"""
+EXAMPLE = """\
+[[source]]
+type = "discourse"
+name = "python-forum"
+url = "https://discuss.python.org"
+"""
+
+
+class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="discourse"):
+    """A ``[[source]]`` table with ``type = "discourse"``.
+
+    Parameters
+    ----------
+    name : str
+        Names the source.
+    url : str
+        Of the forum, http or https, with the folder it lies in if there is one. Part of the ids,
+        but for ``http`` or ``https``.
+    read : {'posts', 'topics'}
+        Every post, or only that there is a new topic.
+    back : timedelta
+        How far back the first reading goes.
+    api_key : str, optional
+        ``"env:NAME"``: a key that the forum's staff made; with ``api_username``.
+    api_username : str, optional
+        For whom the key was made.
+    user_api_key : str, optional
+        ``"env:NAME"``: a key of one user.
+    every : timedelta, optional
+        How often to ask; 2 minutes.
+    key : str, optional
+        Takes the address's place in the ids: when a forum has moved, its old address.
+    timeout : timedelta
+        For a whole request, the last byte included.
+    budget : timedelta
+        For parsing one page, on the clock.
+    max_bytes : int
+        Of a page, packed and unpacked.
+    allow_private : bool
+        True if the host in ``url`` is meant to have a private or loopback address.
+    hints : bool
+        False to ask every ``every``, whatever the other side would like.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    read: Literal["posts", "topics"] = "posts"
+    back: timedelta = timedelta(days=1)
+    api_key: str | None = None
+    api_username: str | None = None
+    user_api_key: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_secret(self.api_key, "api_key")
+        check_secret(self.user_api_key, "user_api_key")
+        if "?" in self.url or "#" in self.url or self.url.rstrip("/").endswith((".json", ".rss")):
+            raise ValueError(
+                'url is the forum\'s own address, not one of its pages; write url = "https://forum.example"'
+            )
+        if (self.api_key is None) != (self.api_username is None):
+            raise ValueError("api_key and api_username belong together; write both of them or none")
+        if self.api_username is not None and (
+            not self.api_username.isascii()
+            or not self.api_username
+            or printable(self.api_username, 100) != self.api_username
+        ):
+            raise ValueError('api_username is a name of the forum, such as api_username = "system"')
+        if self.api_key is not None and self.user_api_key is not None:
+            raise ValueError("api_key and user_api_key exclude one another; remove one of them")
+
+
+Spec = DiscourseSpec
+
+
+def open_source(spec: DiscourseSpec, counts: Counter[str]) -> Source:
+    """A forum; it connects when it is first polled."""
+    return DiscourseSource(spec, counts)
+
+
+def meta(spec: DiscourseSpec, received_at: datetime) -> Meta:
+    """What the parser has to know of a forum, live and when a dead letter is read again."""
+    return Meta(
+        source=f"discourse:{spec.name}",
+        scope=spec.scope,
+        connector=CONNECTOR,
+        received_at=received_at,
+        url=spec.url,
+        options={"base": spec.url},
+    )
+
+
+class _Cursor(SeenCursor, omit_defaults=True):
+    floor: int = 0  # what was said before it (ms) is not told
+
+
+class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
+    """One forum.
+
+    Parameters
+    ----------
+    spec : DiscourseSpec
+        Which.
+    counts : Counter
+        ``items``, ``not_public`` and what every polled source counts.
+    """
+
+    bucket = "discourse"
+    target = PARSE
+    cursor = _Cursor
+    every: ClassVar[timedelta] = timedelta(minutes=2)
+    pages = 20
+    gaps: ClassVar[bool] = True
+
+    def __init__(self, spec: DiscourseSpec, counts: Counter[str]) -> None:
+        super().__init__(spec, counts, spec.url)
+        self._floor = datetime.fromtimestamp(0, UTC)
+
+    def first(self, state: _Cursor) -> str:
+        path = "posts.json" if self.spec.read == "posts" else "latest.json?order=created&no_definitions=true"
+        return f"{self.spec.url.rstrip('/')}/{path}"
+
+    def headers(self) -> dict[str, str]:
+        if (key := self.secret("api_key")) is not None:
+            return {"Api-Key": key, "Api-Username": self.spec.api_username or ""}
+        key = self.secret("user_api_key")
+        return {"User-Api-Key": key} if key is not None else {}
+
+    def meta(self, received_at: datetime) -> Meta:
+        return meta(self.spec, received_at)
+
+    def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
+        if not state.floor:
+            state.floor = max(1, int((received - self.spec.back).timestamp() * 1000))
+        self._floor = datetime.fromtimestamp(state.floor / 1000, UTC)
+        # a post that was gone before we saw it is none that anybody has to forget
+        events = [
+            e
+            for e in parsed.events
+            if e.created_at >= self._floor and (e.op != "delete" or short(e.id) in state.seen)
+        ]
+        return self.fresh(state, events)
+
+    def following(self, answer: Answer, parsed: Parsed) -> str | None:
+        """What is older: of posts by the least number, of topics where the forum says."""
+        from yarl import URL
+
+        if not parsed.events or parsed.events[-1].created_at < self._floor:
+            return None
+        if self.spec.read == "topics":
+            more = super().following(answer, parsed)
+            if more is None:
+                return None
+            url = URL(more)
+            if not url.path.endswith(".json"):  # the page for people, not its data
+                url = url.with_path(f"{url.path}.json", keep_query=True)
+            return str(url)
+        numbers = (whole(event.id.rpartition(":")[2]) for event in parsed.events)
+        least = min((number for number in numbers if number is not None), default=0)
+        before = URL(answer.url).query.get("before")
+        if least <= 1 or before == str(least):
+            return None
+        return str(URL(answer.url).update_query(before=str(least)))

@@ -1,0 +1,222 @@
+"""Answers of a Discourse forum → events. Pure: used live, in tests, and for dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from rtanalytics.event import Author, Event, Ingest, Media, is_web_url
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
+from rtanalytics.sources.clean import clean_html, links, plain, plain_title
+from rtanalytics.sources.jsonitems import document, edit_time, events_of, iso_time, items_of, text_of, whole
+
+__all__ = ["parse"]
+
+_ACTION, _WHISPER = 3, 4
+"""What ``post_type`` calls a note that the forum made itself, and one for its staff only."""
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """What the forum says.
+
+    Parameters
+    ----------
+    raw : bytes
+        Posts (``/posts.json``), a topic with its posts (``/t/….json``), a list of topics
+        (``/latest.json`` and the like), or one post or topic of them, as JSON.
+    meta : Meta
+        Which forum (``scope``), its address (``options["base"]``) and when it was received.
+
+    Raises
+    ------
+    Malformed
+        If it is none of them.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> meta = Meta(source="discourse:forum", scope="forum.example", connector="discourse@1",
+    ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC), options={"base": "https://forum.example"})
+    >>> raw = b'{"id": 7, "post_number": 2, "topic_id": 3, "username": "ada", "cooked": "<p>Hi</p>",' \
+    ...       b' "created_at": "2026-05-15T08:59:00Z"}'
+    >>> [event] = parse(raw, meta).events
+    >>> event.id, event.type, event.text, event.url
+    ('discourse:forum.example:7', 'reply', 'Hi', 'https://forum.example/t/3/2')
+    """
+    told = document(raw, "answer of Discourse")
+    if not isinstance(told, dict):
+        raise Malformed("no answer of Discourse: no object", raw)
+    counts: dict[str, int] = {}
+    following: str | None = None
+    build: Callable[[dict[str, Any]], Event | None]
+    stream, listed = told.get("post_stream"), told.get("topic_list")
+    if isinstance(told.get("latest_posts"), list):
+        items = told["latest_posts"]
+        build = partial(_post, meta=meta, counts=counts, topic={}, numbers=_numbers(items))
+    elif isinstance(stream, dict) and isinstance(stream.get("posts"), list):
+        items = stream["posts"]
+        build = partial(_post, meta=meta, counts=counts, topic=told, numbers=_numbers(items))
+    elif isinstance(listed, dict) and isinstance(listed.get("topics"), list):
+        items, build = listed["topics"], partial(_topic, meta=meta, users=_users(told))
+        following = text_of(listed.get("more_topics_url")) or None
+    elif "post_number" in told:
+        items, build = [told], partial(_post, meta=meta, counts=counts, topic={}, numbers={})
+    elif "posts_count" in told or "posters" in told:
+        items, build = [told], partial(_topic, meta=meta, users={})
+    else:
+        raise Malformed("no answer of Discourse: neither posts nor topics", raw)
+    named = ((f"item {number}", item) for number, item in enumerate(items, start=1))
+    events, rejects, repeated = events_of(named, build)
+    counts |= {"items": len(items), "repeated": repeated}
+    return Parsed(events=events, rejects=rejects, next=following, counts=counts)
+
+
+def _post(
+    item: dict[str, Any],
+    meta: Meta,
+    counts: dict[str, int],
+    topic: dict[str, Any],
+    numbers: dict[tuple[int, int], int],
+) -> Event | None:
+    number, in_topic = whole(item.get("id")), whole(item.get("topic_id"))
+    if number is None:
+        raise ValueError("its id is no number: nothing to know it by")
+    kind = item.get("post_type")
+    if kind == _WHISPER:
+        counts["not_public"] = counts.get("not_public", 0) + 1
+        return None
+    place = whole(item.get("post_number"))
+    type_ = "action" if kind == _ACTION else "post" if place == 1 else "reply"
+    if kind not in {None, 1, 2, _ACTION}:
+        counts["unknown_post_type"] = counts.get("unknown_post_type", 0) + 1
+        type_ = f"x:post_type {printable(kind, 20)}"
+    title = _title(item.get("topic_title"), topic.get("title")) if place == 1 else None
+    markup = text_of(item.get("cooked"))
+    cleaned = clean_html(markup, _base(meta)) if markup else ""
+    text = plain(markup) if markup else text_of(item.get("raw"))
+    gone = item.get("hidden") is True or bool(item.get("deleted_at")) or item.get("user_deleted") is True
+    created = iso_time(item.get("created_at"))
+    version = whole(item.get("version")) or 1
+    updated = iso_time(item.get("updated_at")) if version > 1 or gone else None
+    answered = whole(item.get("reply_to_post_number"))
+    above = numbers.get((in_topic, answered)) if in_topic is not None and answered is not None else None
+    return Event(
+        id=_id(meta, str(number)),
+        source=meta.source,
+        type=type_,
+        op="delete" if gone else "create",
+        created_at=created or meta.received_at,
+        received_at=meta.received_at,
+        edited_at=edit_time(updated, created, meta.received_at) if created else None,
+        rev=_rev("delete") if gone else f"{version}.{_rev(title, text)}",
+        author=_author(item.get("username"), item.get("name"), item.get("user_id"), meta),
+        title=None if gone else title,
+        text=None if gone else text or None,
+        html=None if gone else cleaned or None,
+        url=_address(meta, item.get("topic_slug"), in_topic, place),
+        links=[] if gone or not cleaned else links(cleaned),
+        reply_to=None if above is None else _id(meta, str(above)),
+        thread=None if in_topic is None else _id(meta, f"topic/{in_topic}"),
+        ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
+    )
+
+
+def _topic(item: dict[str, Any], meta: Meta, users: dict[int, str]) -> Event:
+    number = whole(item.get("id"))
+    if number is None:
+        raise ValueError("its id is no number: nothing to know it by")
+    title = _title(item.get("title"), item.get("fancy_title"))
+    text = plain(text_of(item.get("excerpt")))
+    created = iso_time(item.get("created_at"))
+    picture = urljoin(_base(meta), text_of(item.get("image_url"))) if text_of(item.get("image_url")) else ""
+    thread = _id(meta, f"topic/{number}")
+    return Event(
+        id=thread,
+        source=meta.source,
+        type="post",
+        created_at=created or meta.received_at,
+        received_at=meta.received_at,
+        rev=_rev(title, text),
+        author=_author(users.get(_starter(item), ""), None, _starter(item), meta),
+        title=title,
+        text=text or None,
+        url=_address(meta, item.get("slug"), number, None),
+        tags=_tags(item.get("tags")),
+        media=[Media(url=picture)] if is_web_url(picture) else [],
+        thread=thread,
+        ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
+    )
+
+
+def _numbers(items: list[Any]) -> dict[tuple[int, int], int]:
+    """Topic and number in it → the post's id: answers name the number only."""
+    found = {}
+    for item in items:
+        if isinstance(item, dict):
+            topic, place, number = (whole(item.get(key)) for key in ("topic_id", "post_number", "id"))
+            if topic is not None and place is not None and number is not None:
+                found[topic, place] = number
+    return found
+
+
+def _users(told: dict[str, Any]) -> dict[int, str]:
+    people = (user for user in items_of(told.get("users")) if isinstance(user, dict))
+    return {n: text_of(user.get("username")) for user in people if (n := whole(user.get("id"))) is not None}
+
+
+def _starter(item: dict[str, Any]) -> int:
+    """Who began a topic; -1 if it does not say so."""
+    for poster in items_of(item.get("posters")):
+        if isinstance(poster, dict) and "Original Poster" in text_of(poster.get("description")):
+            number = whole(poster.get("user_id"))
+            return -1 if number is None else number
+    return -1
+
+
+def _author(username: object, name: object, number: object, meta: Meta) -> Author | None:
+    handle = printable(text_of(username), 100)
+    if not handle:
+        return None
+    user = whole(number)
+    return Author(
+        handle=handle,
+        id=None if user is None else str(user),
+        name=printable(text_of(name), 200) or None,
+        url=f"{_base(meta)}u/{quote(handle, safe='')}" if _base(meta) else None,
+        bot=user is None and handle == "system",
+    )
+
+
+def _title(*claims: object) -> str | None:
+    return next((title for claim in claims if (title := plain_title(text_of(claim)))), None)
+
+
+def _tags(found: object) -> list[str]:
+    names = (tag.get("name") if isinstance(tag, dict) else tag for tag in items_of(found))
+    tags = (printable(name, 100) for name in names if isinstance(name, str))
+    return list(dict.fromkeys(tag for tag in tags if tag))[:50]
+
+
+def _address(meta: Meta, slug: object, topic: int | None, place: int | None) -> str | None:
+    if topic is None or not _base(meta):
+        return None
+    named = f"{quote(text_of(slug)[:300], safe='')}/" if text_of(slug) else ""
+    return f"{_base(meta)}t/{named}{topic}" + (f"/{place}" if place is not None else "")
+
+
+def _base(meta: Meta) -> str:
+    """The forum's address, with the slash at its end."""
+    base = meta.options.get("base", "")
+    return f"{base.rstrip('/')}/" if base else ""
+
+
+def _id(meta: Meta, native: str) -> str:
+    return f"discourse:{meta.scope}:{native}"
+
+
+def _rev(*parts: str | None) -> str:
+    joined = "\0".join(part or "" for part in parts)
+    return blake2b(joined.encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -1,0 +1,145 @@
+"""Answers of the search and of the item API → events. Pure: used live, in tests, and for dead letters."""
+
+from __future__ import annotations
+
+from functools import partial
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote
+
+from rtanalytics.event import Author, Event, Ingest, is_web_url
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
+from rtanalytics.sources.clean import clean_html, links, plain, plain_title
+from rtanalytics.sources.jsonitems import (
+    document,
+    edit_time,
+    events_of,
+    iso_time,
+    items_of,
+    text_of,
+    unix_time,
+    whole,
+)
+
+__all__ = ["PREFIX", "parse"]
+
+PREFIX = "hackernews::"
+"""What the ids begin with; the item's number follows."""
+
+SITE = "https://news.ycombinator.com/"
+
+_TYPES = {"story": "story", "comment": "reply", "job": "job", "poll": "poll"}
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """What the search or the item API says.
+
+    Parameters
+    ----------
+    raw : bytes
+        A page of hits, one hit, one item, or a list of them, as JSON. ``null``, which the item API
+        says of a number that it does not have, gives nothing and is counted as ``absent``.
+    meta : Meta
+        When it was received.
+
+    Raises
+    ------
+    Malformed
+        If it is none of them.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> meta = Meta(source="hackernews", scope="pycon", connector="hackernews@1",
+    ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
+    >>> raw = b'{"id": 7, "type": "comment", "time": 1778835600, "parent": 6, "text": "I&#x27;m in"}'
+    >>> [event] = parse(raw, meta).events
+    >>> event.id, event.text, event.reply_to
+    ('hackernews::7', "I'm in", 'hackernews::6')
+    """
+    told = document(raw, "answer of Hacker News")
+    if told is None:
+        return Parsed(counts={"absent": 1})
+    if isinstance(told, dict) and isinstance(told.get("hits"), list):
+        items = told["hits"]
+    elif isinstance(told, dict) and ("objectID" in told or "id" in told):
+        items = [told]
+    elif isinstance(told, list):
+        items = told
+    else:
+        raise Malformed("no answer of Hacker News: neither hits nor an item", raw)
+    counts: dict[str, int] = {"hits": len(items)}
+    named = ((f"item {number}", item) for number, item in enumerate(items, start=1))
+    events, rejects, repeated = events_of(named, partial(_event, meta=meta, counts=counts))
+    return Parsed(events=events, rejects=rejects, counts={**counts, "repeated": repeated})
+
+
+def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
+    found = "objectID" in item
+    number = whole(item.get("objectID") if found else item.get("id"))
+    if number is None:
+        raise ValueError("it has no number: nothing to know it by")
+    kind = _kind(item, counts) if found else text_of(item.get("type"))
+    type_ = _TYPES.get(kind)
+    if type_ is None:
+        type_ = f"x:{printable(kind, 40) or 'item'}"
+        counts["unknown_type"] = counts.get("unknown_type", 0) + 1
+    claimed = unix_time(item.get("created_at_i")) or iso_time(item.get("created_at"))
+    created = claimed if found else unix_time(item.get("time"))
+    gone = item.get("deleted") is True or item.get("dead") is True
+    parent = whole(item.get("parent_id") if found else item.get("parent"))
+    story = whole(item.get("story_id")) if found else None
+    html, target = _content(item)
+    text = plain(html) if html else None
+    title = plain_title(text_of(item.get("title"))) or None
+    cleaned = clean_html(html, SITE) if html else None
+    pointed = [target] if target else []
+    return Event(
+        id=f"{PREFIX}{number}",
+        source=meta.source,
+        type=type_,
+        op="delete" if gone else "create",
+        created_at=created or meta.received_at,
+        received_at=meta.received_at,
+        # neither API says when something was edited; of a deletion, when it was seen is told
+        edited_at=edit_time(meta.received_at, created or meta.received_at, meta.received_at)
+        if gone
+        else None,
+        rev=_rev("delete") if gone else _rev(title, text, target),
+        author=_author(item.get("author") if found else item.get("by")),
+        title=None if gone else title,
+        text=None if gone else text or None,
+        html=None if gone else cleaned or None,
+        url=f"{SITE}item?id={number}",
+        links=[] if gone else list(dict.fromkeys(pointed + (links(cleaned) if cleaned else []))),
+        reply_to=f"{PREFIX}{parent}" if parent is not None and type_ == "reply" else None,
+        thread=f"{PREFIX}{story}" if story is not None and type_ == "reply" else None,
+        ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
+    )
+
+
+def _kind(item: dict[str, Any], counts: dict[str, int]) -> str:
+    """What a hit is: the search says so among its tags."""
+    tags = items_of(item.get("_tags"))
+    for kind in ("comment", "story", "job", "poll"):
+        if kind in tags:
+            return kind
+    counts["unknown_tags"] = counts.get("unknown_tags", 0) + 1
+    return "comment" if text_of(item.get("comment_text")) else "story"
+
+
+def _content(item: dict[str, Any]) -> tuple[str, str | None]:
+    """The HTML that was written, and the address that a story points to."""
+    html = next((t for k in ("comment_text", "story_text", "text") if (t := text_of(item.get(k)))), "")
+    target = text_of(item.get("url")).strip()
+    return html, target if is_web_url(target) else None
+
+
+def _author(name: object) -> Author | None:
+    handle = printable(text_of(name), 100)
+    return Author(handle=handle, id=handle, url=f"{SITE}user?id={quote(handle)}") if handle else None
+
+
+def _rev(*parts: str | None) -> str:
+    joined = "\0".join(part or "" for part in parts)
+    return blake2b(joined.encode("utf-8", "replace"), digest_size=16).hexdigest()

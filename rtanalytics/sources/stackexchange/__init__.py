@@ -1,0 +1,295 @@
+"""Stack Exchange: questions with given tags on one of its sites, Stack Overflow for one.
+
+Questions are read by their latest activity, so that one that was edited comes again; how far that
+went is in the cursor.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from rtanalytics.event import Event
+from rtanalytics.sources.base import (
+    AuthFailed,
+    Blocked,
+    Meta,
+    Parsed,
+    RateLimited,
+    Source,
+    SourceError,
+    Transient,
+    printable,
+)
+from rtanalytics.sources.headers import MAX_WAIT
+from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address
+from rtanalytics.sources.secrets import check_secret
+
+if TYPE_CHECKING:
+    from rtanalytics.sources.http import Answer, Validators
+
+__all__ = [
+    "ABOUT",
+    "ACCESS",
+    "EXAMPLE",
+    "PARSE",
+    "Spec",
+    "StackExchangeSource",
+    "StackExchangeSpec",
+    "meta",
+    "open_source",
+]
+
+CONNECTOR = "stackexchange@1"
+PARSE = "rtanalytics.sources.stackexchange.parse:parse"
+ACCESS = "open"
+ABOUT = """\
+Questions that have one of the given tags, on one site of Stack Exchange (`api.stackexchange.com`).
+Without a key, 300 requests a day are allowed for your address, all sources together, so this asks every
+10 minutes; a key is free, needs no login (`api_key`), allows 10,000 and lets it ask every 2 minutes.
+What the service asks for in its answers (`backoff`, an exhausted quota, `throttle_violation`) is kept to.
+A question comes when it was asked and again when it was edited, as long as it is not older than `back`;
+answers, comments and deletions are not told. What people wrote there is licensed CC BY-SA: whoever
+shows it has to name the author and link to the question, which is why both are kept.
+"""
+EXAMPLE = """\
+[[source]]
+type = "stackexchange"
+name = "stackoverflow"
+site = "stackoverflow"
+tags = ["pandas", "scipy"]
+"""
+
+PAGE = 100
+ALONE = timedelta(minutes=10)
+OVERLAP = timedelta(minutes=2)
+"""How much of the activity that was seen is asked for again: answers come from copies."""
+
+_REFUSED = re.compile(rb'"error_(?:id|name)"')
+_SECONDS = re.compile(r"in (\d{1,7}) seconds?")
+_CREDENTIALS = {"invalid_access_token", "access_token_required", "access_token_compromised", "key_required"}
+_PASSING = {"internal_error", "temporarily_unavailable"}
+
+
+class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="stackexchange"):
+    """A ``[[source]]`` table with ``type = "stackexchange"``.
+
+    Parameters
+    ----------
+    name : str
+        Names the source.
+    site : str
+        As the API calls it: ``stackoverflow``, ``superuser``, ``datascience``, ``ru.stackoverflow``.
+    tags : list of str
+        Questions that have one of them; every question if there is none.
+    back : timedelta
+        How far back the first reading goes, and how old a question may be whose edits are told.
+    api_key : str, optional
+        ``"env:NAME"``: the key of an application registered at stackapps.com.
+    every : timedelta, optional
+        How often to ask; 10 minutes, 2 minutes with a key.
+    url : str
+        Of the API with its version, for a copy of one's own.
+    timeout : timedelta
+        For a whole request, the last byte included.
+    budget : timedelta
+        For parsing one page, on the clock.
+    max_bytes : int
+        Of a page, packed and unpacked.
+    allow_private : bool
+        True if the host in ``url`` is meant to have a private or loopback address.
+    hints : bool
+        False to ask every ``every``, whatever the other side would like; ``backoff`` is kept to
+        all the same.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    site: str
+    tags: list[str] = msgspec.field(default_factory=list)
+    back: timedelta = timedelta(days=2)
+    api_key: str | None = None
+    url: str = "https://api.stackexchange.com/2.3"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_address(self.url, "url")
+        check_secret(self.api_key, "api_key")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", self.site):
+            raise ValueError(
+                f"site {printable(self.site)!r} is no name of a site; "
+                'write it in small letters, such as site = "stackoverflow"'
+            )
+        for tag in self.tags:
+            if not re.fullmatch(r"[\w.+#-]{1,50}", tag):
+                raise ValueError(
+                    f'tags: {printable(tag)!r} is no tag; write them one by one, such as tags = ["python"]'
+                )
+
+    @property
+    def scope(self) -> str:
+        """The site and the tags, in any order."""
+        return "/".join([self.site, *([",".join(sorted(set(self.tags)))] if self.tags else [])])
+
+
+Spec = StackExchangeSpec
+
+
+def open_source(spec: StackExchangeSpec, counts: Counter[str]) -> Source:
+    """Questions of a site; it connects when it is first polled."""
+    return StackExchangeSource(spec, counts)
+
+
+def meta(spec: StackExchangeSpec, received_at: datetime) -> Meta:
+    """What the parser has to know, live and when a dead letter is read again."""
+    return Meta(
+        source=f"stackexchange:{spec.site}",
+        scope=spec.site,
+        connector=CONNECTOR,
+        received_at=received_at,
+        url=spec.url,
+        options={"site": spec.site},
+    )
+
+
+class _Cursor(SeenCursor, omit_defaults=True):
+    active: int = 0  # the latest activity that was seen (s)
+
+
+class _About(msgspec.Struct):
+    """What the source itself has to know of an answer."""
+
+    items: list[Any] = []
+    quota_remaining: Any = None
+
+
+class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
+    """Questions of one site.
+
+    Parameters
+    ----------
+    spec : StackExchangeSpec
+        Which.
+    counts : Counter
+        ``items``, ``without_text`` and what every polled source counts.
+    """
+
+    bucket = "stackexchange"
+    target = PARSE
+    cursor = _Cursor
+    every: ClassVar[timedelta] = timedelta(minutes=2)
+    pages = 25  # nobody without a login may have more
+    gaps: ClassVar[bool] = True
+
+    def __init__(self, spec: StackExchangeSpec, counts: Counter[str]) -> None:
+        super().__init__(spec, counts, spec.url)
+
+    def first(self, state: _Cursor) -> str:
+        since = datetime.now(UTC) - self.spec.back
+        asked: dict[str, str | int] = {"site": self.spec.site, "sort": "activity", "order": "desc"}
+        asked |= {"filter": "withbody", "pagesize": PAGE, "page": 1, "fromdate": int(since.timestamp())}
+        if state.active:
+            asked["min"] = state.active - int(OVERLAP.total_seconds())
+        if self.spec.tags:
+            asked["tagged"] = ";".join(sorted(set(self.spec.tags)))
+        if (key := self.secret("api_key")) is not None:
+            asked["key"] = key
+        # only the search takes tags of which one is enough
+        path = "search" if self.spec.tags else "questions"
+        return f"{self.spec.url.rstrip('/')}/{path}?{urlencode(asked)}"
+
+    def query(self) -> str:
+        return f"{self.spec.url}\n{self.spec.scope}"
+
+    def meta(self, received_at: datetime) -> Meta:
+        return meta(self.spec, received_at)
+
+    async def ask(self, url: str, known: Validators | None = None) -> Answer:
+        """Fetch; a refusal, which the service gives as 400 or 200 with the reason in the body, is raised.
+
+        Raises
+        ------
+        RateLimited, AuthFailed, Blocked, Transient
+            As the reason says.
+        """
+        try:
+            answer = await super().ask(url, known)
+        except SourceError as error:
+            refusal = _refusal(self._scrubbed(error.body))
+            if refusal is None:
+                raise
+            raise refusal from None
+        if len(answer.body) < 5_000 and (refusal := _refusal(answer.body)) is not None:
+            raise refusal
+        return answer
+
+    def following(self, answer: Answer, parsed: Parsed) -> str | None:
+        from yarl import URL
+
+        if parsed.next is None:
+            return None
+        page = URL(answer.url).query.get("page", "1")
+        return str(URL(answer.url).update_query(page=int(page) + 1 if page.isdecimal() else 2))
+
+    @staticmethod
+    def _meets_known(state: _Cursor, parsed: Parsed) -> bool:  # noqa: ARG004  # as the base has it
+        """False: ``min`` says how far back to go; an answer brings up a question that is known."""
+        return not parsed.events and not parsed.rejects
+
+    def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
+        for item in _about(answer).items:
+            stamp = item.get("last_activity_date") if isinstance(item, dict) else None
+            if isinstance(stamp, int) and not isinstance(stamp, bool) and stamp <= received.timestamp():
+                state.active = max(state.active, stamp)
+        return self.fresh(state, parsed.events)
+
+    def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
+        wait = super().wait(answer, parsed)
+        alone = self.spec.every is None and self.spec.api_key is None
+        return max(wait, ALONE) if alone else wait
+
+    def notes(
+        self, answer: Answer, parsed: Parsed | None = None, state: _Cursor | None = None
+    ) -> dict[str, str]:
+        told = super().notes(answer, parsed, state)
+        left = _about(answer).quota_remaining
+        return {**told, "quota_remaining": str(left)} if isinstance(left, int) else told
+
+
+def _about(answer: Answer) -> _About:
+    """Read apart from the parser, of a page that the parser could read."""
+    try:
+        return msgspec.json.decode(answer.body, type=_About)
+    except (msgspec.DecodeError, RecursionError):
+        return _About()
+
+
+def _refusal(body: bytes) -> SourceError | None:
+    """What the service says that is wrong, as an error whose class says what to do."""
+    if not _REFUSED.search(body):
+        return None
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if not isinstance(told, dict) or told.get("items"):
+        return None
+    name, said = printable(told.get("error_name", ""), 60), printable(told.get("error_message", ""), 200)
+    message = f"Stack Exchange refuses: {name or told.get('error_id')}: {said}"
+    if name == "throttle_violation":
+        found = _SECONDS.search(said)
+        wait = min(timedelta(seconds=int(found[1])), MAX_WAIT) if found else None
+        return RateLimited(message, wait)
+    if name in _PASSING:
+        return Transient(message)
+    if name in _CREDENTIALS or "`key`" in said:
+        return AuthFailed(f"{message}; check the key that api_key names")
+    return Blocked(f"{message}; check site and tags")

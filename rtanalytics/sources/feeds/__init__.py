@@ -13,7 +13,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from rtanalytics.sources.base import Meta, Parsed, Source
-from rtanalytics.sources.polled import LONGEST_HINT, AddressSpec, PolledSource, SeenCursor
+from rtanalytics.sources.feeds.flavours import flavour_of
+from rtanalytics.sources.polled import LONGEST_HINT, AddressSpec, PolledSource, SeenCursor, host_of
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
@@ -27,6 +28,20 @@ ACCEPT = (
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1"
 )
 EVERY = timedelta(minutes=5)
+ACCESS = "open"
+ABOUT = """\
+Reads RSS, RDF, Atom and JSON Feed from any address. Asks with the validators that the server gave, so \
+what has not changed costs nothing, and as rarely as the feed or the server wants. A changed item is an \
+edit; deletions are not told by feeds. An item is known by its `guid` or `id`, else by its link, else by \
+title and date. Feeds of GitHub, YouTube, Hacker News, Reddit, Lobsters and Flickr write into the bucket \
+of that service, under the ids that its other sources use. YouTube answers 404 for channels that are \
+there, for days: it is asked again. Reddit answers about one request a minute without an account."""
+EXAMPLE = """\
+[[source]]
+type = "feed"
+name = "pycon-blog"
+url = "https://pycon.blogspot.com/feeds/posts/default"
+"""
 
 
 class FeedSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="feed"):
@@ -73,12 +88,14 @@ def open_source(spec: FeedSpec, counts: Counter[str]) -> Source:
 
 def meta(spec: FeedSpec, received_at: datetime) -> Meta:
     """What the parser has to know of a feed, live and when a dead letter is read again."""
+    flavour = flavour_of(host_of(spec.url))
     return Meta(
-        source=f"feeds:{spec.name}",
+        source=f"{flavour.bucket if flavour else 'feeds'}:{spec.name}",
         scope=spec.scope,
         connector=CONNECTOR,
         received_at=received_at,
         url=spec.url,
+        options={"flavour": flavour.bucket} if flavour else {},
     )
 
 
@@ -101,6 +118,9 @@ class FeedSource(PolledSource[FeedSpec, SeenCursor]):
 
     def __init__(self, spec: FeedSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts, spec.url)
+        flavour = flavour_of(host_of(spec.url))
+        if flavour is not None:
+            self.bucket = flavour.bucket
 
     def first(self, state: SeenCursor) -> str:
         return self.spec.url

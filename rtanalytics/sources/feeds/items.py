@@ -20,6 +20,7 @@ import msgspec
 from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, encode, is_web_url
 from rtanalytics.sources.base import MAX_RAW, Meta, Reject, printable
 from rtanalytics.sources.clean import clean_html, links, plain
+from rtanalytics.sources.feeds.flavours import FLAVOURS
 
 __all__ = ["EARLIEST", "Item", "event_id", "events_of", "language", "person"]
 
@@ -58,6 +59,8 @@ class Item:
         As found.
     reply_to : str, optional
         The ``id`` of what it answers.
+    comments : str, optional
+        The page where people talk about it.
     lang, base, type : str
         ``base`` is what relative addresses are relative to.
     """
@@ -76,6 +79,7 @@ class Item:
     tags: list[str] = field(default_factory=list)
     media: list[Media] = field(default_factory=list)
     reply_to: str | None = None
+    comments: str | None = None
     lang: str | None = None
     base: str = ""
     type: str = "post"
@@ -158,11 +162,12 @@ def _event(item: Item, meta: Meta) -> Event:
     native, id_kind = _native(item, link, text)
     created, edited, time_kind, claimed = _times(item, meta)
     url = link if link and is_web_url(link) else None
-    reply_to = event_id("feeds", meta.scope, item.reply_to) if item.reply_to else None
+    id, kind = _identity(meta, native, item.link, item.comments)
+    reply_to = _identity(meta, item.reply_to)[0] if item.reply_to else None
     event = Event(
-        id=event_id("feeds", meta.scope, native),
+        id=id,
         source=meta.source,
-        type="reply" if reply_to else item.type,
+        type=kind or ("reply" if reply_to else item.type),
         created_at=created,
         received_at=meta.received_at,
         edited_at=edited,
@@ -183,6 +188,14 @@ def _event(item: Item, meta: Meta) -> Event:
         ),
     ).settled()
     return _fitting(event)
+
+
+def _identity(meta: Meta, native: str, *more: str | None) -> tuple[str, str | None]:
+    """The event's id, and its type where the service's own id tells that."""
+    flavour = FLAVOURS.get(meta.options.get("flavour", ""))
+    if flavour is None:
+        return event_id("feeds", meta.scope, native), None
+    return flavour.known_as(native, *more) or (event_id(flavour.bucket, meta.scope, native), None)
 
 
 def _native(item: Item, link: str | None, text: str | None) -> tuple[str, str]:

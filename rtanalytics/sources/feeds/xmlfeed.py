@@ -134,6 +134,7 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
         tags=[_tag(tag) for tag in entry.get("tags", ())],
         media=_media(entry),
         reply_to=_text(reply.get("ref")) or None if isinstance(reply, dict) else None,
+        comments=_text(entry.get("comments")) or None,
         lang=language(content.get("language"), title.get("language"), lang),
         base=_text(content.get("base")) or _text(title.get("base")),
         type="video" if entry.get("yt_videoid") else "post",

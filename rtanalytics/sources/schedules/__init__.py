@@ -34,6 +34,19 @@ ACCEPT = (
     "application/yaml;q=0.8, */*;q=0.1"
 )
 EVERY = timedelta(minutes=10)
+ACCESS = "open"
+ABOUT = """\
+Reads a conference's schedule again and again and tells what is added, moved, cancelled and retitled; the \
+first reading tells nothing. Knows the JSON and XML of pretalx and frab, pentabarf, iCalendar, the files \
+of EuroPython and PyCon US, CSV and YAML. A schedule is taken as a whole: one that cannot be read, or has \
+no talk left, cancels nothing. A talk that is over and no longer listed is not cancelled either."""
+EXAMPLE = """\
+[[source]]
+type = "schedule"
+name = "talks"
+url = "https://pretalx.com/democon/schedule/export/schedule.json"
+timezone = "Europe/Berlin"
+"""
 
 REMEMBERED = 5_000
 """Talks of which the cursor knows what was told last: those that are gone may come back."""

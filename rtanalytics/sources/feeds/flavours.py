@@ -1,0 +1,73 @@
+"""Feeds of services that give the same things in other ways too: their items keep the service's ids.
+
+A push is told by GitHub's API, by GH Archive and in the Atom feed of who pushed; all three call
+it by the same number. So the feed writes into the service's bucket, where the second telling of
+anything is a repetition. What such a feed has besides (commits, releases) is known by its feed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from rtanalytics.githubevents import KINDS
+
+__all__ = ["FLAVOURS", "Flavour", "flavour_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Flavour:
+    """A service whose feeds are known.
+
+    Parameters
+    ----------
+    bucket : str
+        The service's, and the flavour's name.
+    hosts : str
+        Regular expression for the hosts of its feeds.
+    native : str
+        Regular expression for an item's ``id``, link or page of comments; its group ``id`` is the
+        service's own, a group ``kind`` what GitHub calls the event.
+    """
+
+    bucket: str
+    hosts: str
+    native: str
+
+    def known_as(self, *told: str | None) -> tuple[str, str | None] | None:
+        """Event id, and type if that is told too; None if the service has no id for it.
+
+        Examples
+        --------
+        >>> FLAVOURS["github"].known_as("tag:github.com,2008:PushEvent/49")
+        ('github::49', 'commit')
+        """
+        for text in told:
+            if text and (found := re.fullmatch(self.native, text.strip())):
+                return f"{self.bucket}::{found['id']}", KINDS.get(found.groupdict().get("kind") or "")
+        return None
+
+
+FLAVOURS: dict[str, Flavour] = {
+    flavour.bucket: flavour
+    for flavour in (
+        Flavour(
+            "github", r"github\.com", r"tag:github\.com,2008:(?P<kind>[A-Za-z]{1,60}Event)/(?P<id>\d{1,30})"
+        ),
+        Flavour("youtube", r"(www\.)?youtube\.com", r"yt:video:(?P<id>[\w-]{1,40})"),
+        Flavour(
+            "hackernews",
+            r"hnrss\.org|news\.ycombinator\.com",
+            r"https?://news\.ycombinator\.com/item\?id=(?P<id>\d{1,15})",
+        ),
+        Flavour("reddit", r"((www|old)\.)?reddit\.com", r"(?P<id>t[13]_[a-z0-9]{1,13})"),
+        Flavour("lobsters", r"lobste\.rs", r"https?://lobste\.rs/s/(?P<id>[a-z0-9]{1,12})(/[\w-]*)?"),
+        Flavour("flickr", r"(api|www)\.flickr\.com", r"tag:flickr\.com,(2004|2005):/photo/(?P<id>\d{1,20})"),
+    )
+}
+"""By bucket."""
+
+
+def flavour_of(host: str) -> Flavour | None:
+    """The flavour of the feeds of a host, if they have one."""
+    return next((f for f in FLAVOURS.values() if re.fullmatch(f.hosts, host.lower())), None)

@@ -1,0 +1,86 @@
+"""Feeds of services that are read in other ways too: one thing has one id."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from rtanalytics.event import Event
+from rtanalytics.sources import open_source, spec_from_table
+from rtanalytics.sources.feeds import FeedSpec, meta
+from rtanalytics.sources.feeds.flavours import FLAVOURS
+from rtanalytics.sources.feeds.parse import parse
+from rtanalytics.sources.github import meta as meta_github
+from rtanalytics.sources.github.parse import parse as parse_github
+from rtanalytics.streams.memory import MemoryStream
+
+NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)
+
+
+def read(url: str, entry: str, atom: bool = True) -> Event:  # two kinds of feed
+    spec = FeedSpec(name="f", url=url)
+    body = (
+        f"<feed xmlns='http://www.w3.org/2005/Atom'><title>t</title>{entry}</feed>"
+        if atom
+        else f"<rss version='2.0'><channel><title>t</title>{entry}</channel></rss>"
+    )
+    [event] = parse(body.encode(), meta(spec, NOW)).events
+    assert event.bucket == open_source(spec).bucket
+    return event
+
+
+PUSH = "<entry><id>tag:github.com,2008:PushEvent/49</id><title>ada pushed</title><updated>2026-05-15T08:00:00Z</updated></entry>"
+
+
+@pytest.mark.parametrize(
+    ("url", "entry", "atom", "expected"),
+    [
+        ("https://github.com/ada.atom", PUSH, True, ("github::49", "commit")),
+        ("https://github.com/ada.private.atom?token=x", PUSH, True, ("github::49", "commit")),
+        ("https://github.com/ada.atom", PUSH.replace("PushEvent", "OddEvent"), True, ("github::49", "post")),
+        ("https://www.youtube.com/feeds/videos.xml?channel_id=1", "<entry><id>yt:video:OCs1E0vP7Oc</id><title>x</title></entry>", True, ("youtube::OCs1E0vP7Oc", "post")),
+        ("https://hnrss.org/newest?q=pycon", "<item><guid>https://news.ycombinator.com/item?id=7</guid><title>x</title></item>", False, ("hackernews::7", "post")),
+        ("https://news.ycombinator.com/rss", "<item><title>x</title><link>https://x.example/a</link><comments>https://news.ycombinator.com/item?id=7</comments></item>", False, ("hackernews::7", "post")),
+        ("https://www.reddit.com/r/python/.rss", "<entry><id>t3_abc1</id><title>x</title></entry>", True, ("reddit::t3_abc1", "post")),
+        ("https://lobste.rs/t/python.rss", "<item><guid>https://lobste.rs/s/abc123</guid><title>x</title></item>", False, ("lobsters::abc123", "post")),
+        ("https://api.flickr.com/services/feeds/photos_public.gne?tags=pycon", "<entry><id>tag:flickr.com,2005:/photo/123</id><title>x</title></entry>", True, ("flickr::123", "post")),
+    ],
+)  # fmt: skip
+def test_an_item_is_called_what_its_service_calls_it(url, entry, atom, expected):
+    """In the service's bucket, into which the source then writes."""
+    event = read(url, entry, atom)
+    assert (event.id, event.type) == expected
+
+
+def test_what_a_service_has_no_number_for_is_known_by_its_feed():
+    """A commit in a repository's feed: in the same bucket, without getting in the way of events."""
+    entry = "<entry><id>tag:github.com,2008:Grit::Commit/d0a8</id><title>Fix</title></entry>"
+    event = read("https://github.com/ada/notes/commits/main.atom", entry)
+    assert event.id.startswith("github:github.com/ada/notes/commits/main.atom:")
+
+
+def test_other_feeds_stay_as_they_were():
+    """A blog may link to a video; hosts that only look alike are others."""
+    for url in (
+        "https://blog.example/feed",
+        "https://github.com.example/ada.atom",
+        "https://notgithub.com/a.atom",
+    ):
+        assert read(url, PUSH).bucket == "feeds"
+    assert all(name == flavour.bucket for name, flavour in FLAVOURS.items())
+
+
+def test_an_event_that_api_and_feed_tell_is_stored_once():
+    """Whichever comes first: the other is a repetition, not an edit, though it says it in other words."""
+    feed = read("https://github.com/ada.atom", PUSH)
+    spec = spec_from_table({"type": "github", "name": "ada", "user": "ada"})
+    raw = b'{"id": "49", "type": "PushEvent", "actor": {"login": "ada"}, "repo": {"name": "ada/n"}, "payload": {}}'
+    [api] = parse_github(raw, meta_github(spec, NOW)).events
+    assert api.id == feed.id
+    assert api.rev != feed.rev
+    for first, second in ((api, feed), (feed, api)):
+        stream = MemoryStream(f"first-{first.source}")
+        assert stream.append([msgspec.structs.replace(first, producer="first", seq=1)]).new == 1
+        assert stream.append([msgspec.structs.replace(second, producer="second", seq=9)]).duplicate == 1

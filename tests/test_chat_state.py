@@ -189,7 +189,7 @@ def test_a_line_that_failed_says_why_and_one_that_is_late_says_so():
     state.age(0)
     assert [(x["type"], x["state"], x["why"][:8]) for x in state.lines("#a")] == [
         ("error", "", ""), ("message", "late", "not conf"),
-        ("message", "failed", "not sent"), ("message", "late", "not conf"),
+        ("message", "failed", "cut"), ("message", "late", "not conf"),
     ]  # fmt: skip
     state.forget("b")
     state.take([Delivery(0, of("message", "bob", "text c"))])

@@ -193,7 +193,7 @@ class ChatState:
         _, _, key = event.id.rpartition("/")
         for room in self._rooms.values():
             if key in room.pending:
-                self.failed(key, event.text or "")
+                self.failed(key, (event.text or "").removeprefix("not sent: "))
                 return
         self._line(self._room(event.channel or self._active or "*"), event)
 
@@ -407,6 +407,17 @@ class ChatState:
         """Let there be a tab for a room or a nick, and look at it."""
         self._room(room)
         self.look(room)
+
+    def rename(self, nick: str) -> None:
+        """We are called otherwise: the server says so."""
+        self.me, self._dirty = nick[:NICK], True
+
+    def redraw(self) -> None:
+        """Tell everything in the next patch: whoever drew it so far has gone."""
+        for room in self._rooms.values():
+            room.fresh = dict.fromkeys([*room.lines, *(p.line["id"] for p in room.pending.values())])
+            room.removed, room.told = [], {}
+        self._reset = self._dirty = True
 
     # -- what goes out ---------------------------------------------------------------------
 

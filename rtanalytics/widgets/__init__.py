@@ -10,10 +10,20 @@ from outside is drawn as text, never as markup.
 """
 
 from rtanalytics.widgets.base import View, open_views
+from rtanalytics.widgets.chat import ChatView
 from rtanalytics.widgets.dashboard import Dashboard
 from rtanalytics.widgets.feed_view import FeedView
 from rtanalytics.widgets.replay_controls import ReplayControls
 from rtanalytics.widgets.talks_view import TalksView
 from rtanalytics.widgets.trending_view import TrendingView
 
-__all__ = ["Dashboard", "FeedView", "ReplayControls", "TalksView", "TrendingView", "View", "open_views"]
+__all__ = [
+    "ChatView",
+    "Dashboard",
+    "FeedView",
+    "ReplayControls",
+    "TalksView",
+    "TrendingView",
+    "View",
+    "open_views",
+]

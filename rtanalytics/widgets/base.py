@@ -25,7 +25,7 @@ from rtanalytics.widgets.reader import PACER, Reader
 __all__ = ["View", "Wire", "checked_mute", "open_views"]
 
 _STATIC = Path(__file__).parent / "static"
-_SCRIPTS = ("dom.js", "controls.js", "feed.js", "trending.js", "talks.js", "view.js")
+_SCRIPTS = ("dom.js", "controls.js", "feed.js", "trending.js", "talks.js", "chat.js", "view.js")
 _CONTROLS = ("pause", "resume", "seek", "speed")
 _CLOCK = 0.5
 _ALIVE = 5.0
@@ -76,7 +76,7 @@ class View(anywidget.AnyWidget):
     """
 
     _esm = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
-    _css = (_STATIC / "view.css").read_text(encoding="utf-8")
+    _css = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in ("view.css", "chat.css"))
 
     draws = traitlets.List(traitlets.Unicode()).tag(sync=True)
     title = traitlets.Unicode("").tag(sync=True)

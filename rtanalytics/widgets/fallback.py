@@ -10,9 +10,20 @@ from collections.abc import Sequence
 from html import escape
 
 from rtanalytics.event import is_web_url
-from rtanalytics.live import Counters, Row, StatusLine, TalkPatch, TalkRow, TrendPatch, appearance
+from rtanalytics.live import (
+    ChatLine,
+    ChatRoom,
+    Counters,
+    Row,
+    StatusLine,
+    TalkPatch,
+    TalkRow,
+    TrendPatch,
+    appearance,
+)
+from rtanalytics.live.chat_rows import SPOKEN
 
-__all__ = ["feed", "page", "talks", "trends"]
+__all__ = ["chat", "feed", "page", "talks", "trends"]
 
 _ROWS = 50
 
@@ -39,6 +50,22 @@ def feed(rows: Sequence[Row], counters: Counters) -> str:
     )
     head = "<tr><th>time (UTC)</th><th>source</th><th>author</th><th>message</th></tr>"
     return f"<p>{' · '.join(counts)}</p><table><thead>{head}</thead><tbody>{lines}</tbody></table>"
+
+
+def chat(rooms: Sequence[tuple[ChatRoom, Sequence[ChatLine]]]) -> str:
+    """The newest lines of each room."""
+    parts = []
+    for room, lines in rooms:
+        topic = f" {escape(room['topic'])}" if room["topic"] else ""
+        items = "".join(
+            f"<tr><td>{escape(_time(line['time']))}</td><td>{escape(line['nick'])}</td>"
+            f"<td>{'' if line['type'] in SPOKEN else escape(line['type'])} {escape(line['text'])}</td></tr>"
+            for line in lines[-_ROWS:]
+        )
+        parts.append(
+            f"<p><strong>{escape(room['name'])}</strong>{topic}</p><table><tbody>{items}</tbody></table>"
+        )
+    return "".join(parts) or "<p>Nothing said yet.</p>"
 
 
 def trends(told: TrendPatch) -> str:

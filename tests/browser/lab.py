@@ -152,6 +152,12 @@ class Lab:
         for session in self._request("api/sessions"):
             self._request(f"api/sessions/{session['id']}", "DELETE")
 
+    def stop_kernel(self, name: str) -> None:
+        """End the kernel of one notebook."""
+        for session in self._request("api/sessions"):
+            if session["path"] == name:
+                self._request(f"api/sessions/{session['id']}", "DELETE")
+
     def stop_process(self) -> None:
         """End the server."""
         if self._process.poll() is None:

@@ -6,7 +6,7 @@
 
 const SILENCE = 16000; // milliseconds; an open view speaks every 5 s
 const GONE = { state: "failed", label: "no answer", detail: "the kernel has stopped or was restarted: run the cell again" };
-const PANELS = { feed: FeedPanel, trends: TrendingPanel, talks: TalksPanel };
+const PANELS = { feed: FeedPanel, trends: TrendingPanel, talks: TalksPanel, chat: ChatPanel };
 
 function render({ model, el }) {
   const draws = model.get("draws");
@@ -28,6 +28,7 @@ function render({ model, el }) {
   const main = make("div", "rta-main");
   const side = make("div", "rta-side");
   if (panels.feed) main.append(panels.feed.node);
+  if (panels.chat) main.append(panels.chat.node);
   if (panels.trends) side.append(panels.trends.node);
   if (panels.talks) {
     // beside others the talks are a strip above them, so that all that are on can be seen at once
@@ -88,7 +89,7 @@ function render({ model, el }) {
     if (message.clock) context.clock.set(message.clock);
     if (message.status) setStatus((status = message.status));
     if (message.replay && context.heading.play) context.heading.setReplay(message.replay);
-    for (const name of ["feed", "talks", "trends"]) if (message[name] && panels[name]) panels[name].apply(message[name], fresh);
+    for (const name of ["feed", "talks", "trends", "chat"]) if (message[name] && panels[name]) panels[name].apply(message[name], fresh);
     if (message.feed) context.heading.setFeed(message.feed);
     if (message.clock && performance.now() - ticked > 400) tick();
   }
@@ -101,6 +102,7 @@ function render({ model, el }) {
   function listen() {
     const silent = performance.now() - heard > SILENCE && status && status.state !== "stopped";
     if (silent !== gone && status) setStatus(silent ? GONE : status);
+    if (panels.chat) panels.chat.silent(silent);
     gone = silent;
   }
 

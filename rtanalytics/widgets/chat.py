@@ -1,0 +1,230 @@
+"""A chat in the notebook: rooms as tabs, people on the right, and a line to write in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Protocol, runtime_checkable
+
+from rtanalytics.event import Event
+from rtanalytics.feed import Delivery, Feed, Reset
+from rtanalytics.live import ChatState
+from rtanalytics.live.status import iso
+from rtanalytics.widgets import fallback
+from rtanalytics.widgets.base import View, Wire
+from rtanalytics.widgets.chat_sending import Outbox, Sender, packets
+from rtanalytics.widgets.parts import Part
+from rtanalytics.widgets.reader import PACER, Sink, as_source
+
+__all__ = ["ChatPart", "ChatView"]
+
+_KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
+_TYPED = 8_000
+
+
+@runtime_checkable
+class _Followed(Protocol):
+    def follow(self) -> Feed: ...
+
+
+class ChatPart(Part):
+    """The rooms of a chat.
+
+    Parameters
+    ----------
+    nick, bucket, cap
+        Of :class:`~rtanalytics.live.ChatState`.
+    outbox : Outbox, optional
+        Where what is written goes; without one, nothing can be written.
+    scope : str, optional
+        Of the source that sends it.
+    """
+
+    name = "chat"
+
+    def __init__(
+        self, nick: str, bucket: str, cap: int, outbox: Outbox | None = None, scope: str | None = None
+    ) -> None:
+        super().__init__()
+        self.state = ChatState(nick, bucket, cap)
+        self._settings = (nick, bucket, cap, scope, outbox is not None)
+        self._note = self._told_note = ""
+        self._keys: dict[str, None] = {}
+        self._heard = self._told_heard = ""
+        self._sender = (
+            None if outbox is None else Sender(outbox, bucket, scope, self._not_handed_in, self._learn)
+        )
+
+    def begin(self, items: list[Any]) -> None:
+        super().begin(items)
+        with self.lock:
+            self.state.read_all()
+
+    def take(self, item: Any) -> None:
+        if isinstance(item, Delivery | Reset):
+            with self.lock:
+                self.state.take((item,))
+
+    def inherit(self, other: Sink) -> bool:
+        if not isinstance(other, ChatPart) or other._settings != self._settings:
+            return False
+        self.lock = other.lock
+        with self.lock:
+            self.state = other.state
+            self.state.redraw()
+        return True
+
+    def close(self) -> None:
+        """Hand in nothing more."""
+        if self._sender is not None:
+            self._sender.close()
+
+    def patch(self, moment: datetime) -> Mapping[str, Any] | None:
+        with self.lock:
+            self.state.age()
+            if not self.state.dirty and (self._note, self._heard) == (self._told_note, self._told_heard):
+                return None
+            self._told_note, self._told_heard = self._note, self._heard
+            return {**self.state.patch(), **self._frame()}
+
+    def everything(self, moment: datetime) -> Mapping[str, Any] | None:
+        with self.lock:
+            return {**self.state.everything(), **self._frame()}
+
+    def _frame(self) -> dict[str, Any]:
+        return {"writable": self._sender is not None, "note": self._note, "heard": self._heard}
+
+    def command(self, content: Mapping[str, Any]) -> None:
+        kind, room, key = content.get("kind"), content.get("room"), content.get("key")
+        if not isinstance(room, str) or len(room) > 200:
+            return
+        if kind == "room":
+            with self.lock:
+                self.state.look(room)
+        elif kind == "write" and isinstance(key, str) and _KEY.fullmatch(key):
+            text = content.get("text")
+            if isinstance(text, str) and self._sender is not None:
+                self._write(self._sender, text[:_TYPED], room, key)
+        elif kind == "forget" and isinstance(key, str):
+            with self.lock:
+                self.state.forget(key)
+
+    def _write(self, sender: Sender, text: str, room: str, key: str) -> None:
+        """Take what was typed; a front end that had no answer says it again, with the same key."""
+        with self.lock:
+            self._heard = key
+            if key in self._keys:
+                return
+            self._keys[key] = None
+            if len(self._keys) > 10_000:
+                del self._keys[next(iter(self._keys))]
+            at = iso(datetime.now(UTC))
+            try:
+                asked = packets(text, room)
+            except ValueError as error:
+                self.state.sent(key, room or "*", text, "message", at)
+                self.state.failed(key, str(error))
+                return
+            for n, packet in enumerate(asked):
+                own = f"{key}.{n}" if n else key
+                if packet["type"] in ("message", "action"):
+                    self.state.sent(own, packet["to"], packet["body"], packet["type"], at)
+                elif packet["type"] == "join":
+                    self.state.open(packet["to"])
+                sender.send(own, packet)
+
+    def _not_handed_in(self, key: str, why: str) -> None:
+        with self.lock:
+            self.state.failed(key, why)
+        PACER.wake()
+
+    def _learn(self, fields: Mapping[str, object]) -> None:
+        """What the source tells: our nick as the server has it, and whether it is well."""
+        state, nick, error = (str(fields.get(name) or "") for name in ("state", "nick", "error"))
+        with self.lock:
+            if nick and nick != self.state.me:
+                self.state.rename(nick)
+            if state == "missing":
+                note = "no source runs for this chat: what you write waits for ten minutes at most"
+            elif state in ("ok", "starting", "many", ""):
+                note = ""
+            else:
+                note = f"the source is {state}" + (f": {error}" if error else "")
+            self._note = note[:300]
+
+    def html(self, moment: datetime) -> str:
+        with self.lock:
+            return fallback.chat([(room, self.state.lines(room["key"])) for room in self.state.rooms()])
+
+
+class ChatView(View):
+    """The rooms of a chat, and a line to write in.
+
+    Parameters
+    ----------
+    stream : EventStream, Feed or iterable of Event
+        A stream is followed, and what is written goes into its outbox. Of a feed (a replay), the
+        rooms are shown and nothing can be written.
+    nick : str
+        Who you are there; what the source tells about it comes first.
+    bucket : str
+        Whose events are the chat's.
+    scope : str, optional
+        The scope of the source that sends (in its health; usually its name). Needed only where
+        several sources write to the bucket.
+    cap : int
+        Lines that a room keeps; the counters count all.
+    recent : int
+        How many earlier events to begin with.
+    title, height, timezone
+        See :class:`~rtanalytics.widgets.base.View`.
+    key : str
+        Names the feed if it is a plain iterable.
+
+    Raises
+    ------
+    TypeError
+        If ``stream`` is none of these.
+    ValueError
+        If ``cap`` is below 1 or the time zone unknown.
+
+    Examples
+    --------
+    >>> ChatView(stream, nick="ada")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        stream: Any,
+        nick: str = "",
+        *,
+        bucket: str = "irc",
+        scope: str | None = None,
+        cap: int = 500,
+        recent: int = 2_000,
+        title: str = "",
+        height: int = 560,
+        timezone: str | None = None,
+        key: str = "chat",
+    ) -> None:
+        feed: Feed | Iterable[Event] = stream.follow() if isinstance(stream, _Followed) else stream
+        source = as_source(feed, key)
+        part = ChatPart(nick, bucket, cap, stream if isinstance(stream, Outbox) else None, scope)
+        self._chat_part = part
+        try:
+            super().__init__(
+                [Wire(source, (part,), recent)], draws=["chat"], title=title, height=height, timezone=timezone
+            )
+        except BaseException:
+            part.close()
+            raise
+
+    @property
+    def state(self) -> ChatPart:
+        """The part that holds what is shown."""
+        return self._chat_part
+
+    def stop(self, why: str = "") -> None:
+        self._chat_part.close()
+        super().stop(why)

@@ -1,0 +1,168 @@
+"""Two people chat in two notebooks, through their sources and a real server; one kernel dies meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+import pytest
+
+from rtanalytics.event import Author
+from rtanalytics.sources import KINDS
+from rtanalytics.streams.redis import RedisStream
+from tests.browser.lab import Notebook
+from tests.build import event
+from tests.ingest.talking import SAID
+from tests.ingest.test_postman import running, seen
+from tests.processes import until
+
+pytestmark = pytest.mark.browser
+
+CELL = """
+from rtanalytics.streams.redis import RedisStream
+from rtanalytics.widgets import ChatView
+
+stream = RedisStream({url!r}, {name!r})
+view = ChatView(stream, nick={nick!r}, title="Conference chat")
+view
+"""
+SHOWN = (
+    "[...document.querySelectorAll('.rta-line')].some((x) => x.textContent.includes(it) && !x.dataset.state)"
+)
+LINES = """() => [...document.querySelectorAll('.rta-line-said')].map((x) => x.querySelector('.rta-words').textContent)"""
+IMG = '<img src=x onerror="window.pwned = 1"><script>window.pwned = 1</script>'
+
+
+@pytest.fixture(autouse=True)
+def _talking(monkeypatch):
+    monkeypatch.setitem(KINDS, "talking", "tests.ingest.talking")
+    yield
+    SAID.clear()
+
+
+def say(notebook: Notebook, text: str) -> None:
+    box = notebook.page.locator(".rta-write input")
+    box.fill(text)
+    box.press("Enter")
+
+
+def open_chat(lab, context, name: str, nick: str, url: str) -> Notebook:
+    path = lab.write(f"{name}.ipynb", [CELL.format(url=url, name=name, nick=nick)])
+    notebook = Notebook.open(lab, context, path, workspace=name)
+    notebook.run_all()
+    notebook.until("document.querySelector('.rta-chat') !== null", None, 60)
+    return notebook
+
+
+def shot(notebook: Notebook, name: str) -> None:
+    """A picture for who wants to look, where RTANALYTICS_SHOTS says."""
+    if folder := os.environ.get("RTANALYTICS_SHOTS"):
+        notebook.page.locator(".rta-inner").first.screenshot(path=Path(folder) / f"{name}.png")
+
+
+def test_two_people_chat_and_a_kernel_that_was_restarted_has_what_it_missed(
+    lab, context, redis_server, prefix
+):
+    """Lines, actions and topics both ways; after the restart all lines in their order, once."""
+    names = {nick: f"{prefix}-{nick}" for nick in ("ada", "bob")}
+    streams = {nick: RedisStream(redis_server.url, name) for nick, name in names.items()}
+    try:
+        with contextlib.ExitStack() as sources:
+            for nick, stream in streams.items():
+                sources.enter_context(running(stream, nick=nick))
+                until(lambda s=stream: s.health().get("source:room"), "the source runs")
+            ada = open_chat(lab, context, names["ada"], "ada", redis_server.url)
+            bob = open_chat(lab, context, names["bob"], "bob", redis_server.url)
+            say(ada, "/join #pycon")
+            ada.until("document.querySelector('.rta-tab-name')?.textContent === it", "#pycon")
+            say(ada, "hello, is anybody here?")
+            bob.until(SHOWN, "hello, is anybody here?")
+            ada.until(SHOWN, "hello, is anybody here?")
+            say(bob, "yes, ada: in the main hall")
+            ada.until("document.querySelector('.rta-mention')?.textContent.includes(it)", "main hall")
+            say(bob, "/me waves")
+            ada.until(SHOWN, "waves")
+            say(bob, "/topic Keynote at nine")
+            ada.until("document.querySelector('.rta-topic-line').textContent === it", "Keynote at nine")
+            say(ada, IMG)
+            bob.until(SHOWN, IMG)
+
+            # the kernel dies; the connection and what is said go on without it
+            lab.stop_kernel(f"{names['bob']}.ipynb")
+            for n in range(30):
+                streams["ada"].send(
+                    "irc", "room", {"type": "message", "to": "#pycon", "body": f"missed {n}"}, f"m{n}"
+                )
+            until(lambda: "missed 29" in seen(streams["bob"]), "it is said")
+            bob.page.reload()
+            bob.ready()
+            bob.run_all()
+            bob.until(SHOWN, "missed 29", 60)
+            said = ["hello, is anybody here?", "yes, ada: in the main hall", "waves", IMG]
+            assert bob.page.evaluate(LINES) == said + [f"missed {n}" for n in range(30)]
+            say(bob, "I am back")
+            ada.until(SHOWN, "I am back")
+            assert ada.page.evaluate(LINES) == [*said, *(f"missed {n}" for n in range(30)), "I am back"]
+            for notebook in (ada, bob):
+                assert notebook.page.evaluate("() => window.pwned") is None
+                assert notebook.complaints == []
+            assert [p["body"] for _, p in SAID["hub"]].count("I am back") == 1
+    finally:
+        lab.stop_kernels()
+        for stream in streams.values():
+            stream.delete()
+            stream.close()
+
+
+def test_rooms_people_and_what_could_not_be_sent_are_seen(lab, context, redis_server, prefix):
+    """Tabs with unread counts, people by rank in their colours, and a line that failed with its reason."""
+    stream = RedisStream(redis_server.url, prefix)
+
+    def happen(n, kind, nick, text=None, channel="#pycon", **more):
+        return event(n, id=f"irc:x/{channel}:{n}", source=f"irc:{channel}", type=kind, channel=channel, text=text,
+                     author=Author(handle=nick), **more)  # fmt: skip
+
+    stream.append(
+        [
+            happen(0, "users", "server", "@guido +ada bob carol dave"),
+            happen(
+                1, "topic", "guido", "PyCon · the keynote begins at 09:00 · https://us.pycon.org/schedule"
+            ),
+            happen(2, "message", "guido", "Good morning! The doors of the main hall are open."),
+            happen(3, "join", "eve_"),
+            happen(4, "message", "carol", "is there coffee? the queue at the first floor is #endless"),
+            happen(5, "action", "dave", "points at the second floor"),
+            happen(6, "mode", "guido", "+v eve_"),
+            happen(
+                7, "message", "eve_", "bob: I kept you a seat, row 7 · " + "a long line goes on and on " * 8
+            ),
+            happen(8, "part", "dave", "lunch"),
+            happen(9, "gap", "server", "09:10 – 09:12, the connection was cut"),
+            happen(10, "message", "ada", "sprints start on Monday", "#sprints"),
+        ]
+    )
+    try:
+        with running(stream, nick="bob"):
+            notebook = open_chat(lab, context, prefix, "bob", redis_server.url)
+            notebook.until(SHOWN, "the connection was cut")
+            stream.append(
+                [happen(20 + n, "message", "ada", f"bob: sprint {n}", "#sprints") for n in range(3)]
+            )
+            notebook.until("document.querySelector('.rta-named .rta-unread')?.textContent === it", "3")
+            assert notebook.texts(".rta-user") == ["@guido", "+ada", "+eve_", "bob", "carol"]
+            say(notebook, "fail this one")
+            failed = "document.querySelector('[data-state=failed] .rta-why')?.textContent === it"
+            notebook.until(failed, "the line is cut")
+            say(notebook, "/nonsense")
+            notebook.until("document.querySelectorAll('[data-state=failed]').length === it", 2)
+            shot(notebook, "chat")
+            notebook.page.locator(".rta-tab", has_text="#sprints").click()
+            notebook.until(SHOWN, "bob: sprint 2")
+            notebook.until("document.querySelector('.rta-unread:not([hidden])') === it", None)
+            shot(notebook, "chat-sprints")
+            assert notebook.complaints == []
+    finally:
+        lab.stop_kernels()
+        stream.delete()
+        stream.close()

@@ -496,7 +496,7 @@ class SourceContract:
             assert psutil.Process().children(recursive=True) == before
 
         before = psutil.Process().children(recursive=True)
-        told(harness, story)
+        told(harness, story, every="5s")  # soon enough for a parser to be kept
 
     def test_a_poll_that_is_cancelled_leaves_a_source_that_works(self, harness: Harness) -> None:
         """As a stop does it, in the middle of an answer that does not come."""

@@ -81,6 +81,19 @@ def test_three_pages_are_caught_up_with_and_more_is_a_gap():
     told(story)
 
 
+def test_an_event_that_appears_late_between_older_ones_is_found():
+    """GitHub is up to six hours late; a page behind the first new one is looked at as well."""
+
+    async def story(github, reader):
+        github.items = [n for n in range(1, 18) if n != 4]
+        await reader.until(github.items)
+        github.items = list(range(1, 19))
+        await reader.until(range(1, 19))
+        assert not [e for e in reader.got if e.type == "gap"]
+
+    told(story)
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "error", "wait"),
     [

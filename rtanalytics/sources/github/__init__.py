@@ -155,6 +155,7 @@ class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
     accept = "application/vnd.github+json"
     gaps = True
     limited = True
+    late = True
 
     def __init__(self, spec: GitHubSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts, spec.api)

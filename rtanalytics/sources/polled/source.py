@@ -79,6 +79,9 @@ class PolledSource(ABC, Generic[S, C]):
     limited: ClassVar[bool] = False
     """True if the service lists the newest only: the last of ``pages`` may end before the items do."""
 
+    late: ClassVar[bool] = False
+    """True if items may appear between older ones: pages are read until one has nothing new on it."""
+
     def __init__(self, spec: S, counts: Counter[str], address: str) -> None:
         from rtanalytics.sources.http import HttpClient
         from rtanalytics.sources.worker import ParseWorker
@@ -196,14 +199,14 @@ class PolledSource(ABC, Generic[S, C]):
             self.counts["incomplete"] += 1
         if isinstance(state, SeenCursor) and not later:
             state.since = state.newest
-        met = self._meets_known(state, parsed)
+        met, through = self._meets_known(state, parsed)
         events = self.take(state, parsed, answer, received)
         self.done(state, parsed.events)
         if not later:
             _believe(state, answer if parsed.complete else None)
             state.body = digest
         state.bad = 0
-        events += self._go_on(state, parsed, None if met else self._next(asked, answer, parsed), met=met)
+        events += self._go_on(state, parsed, None if through else self._next(asked, answer, parsed), met=met)
         rejects = unknown(state, parsed.rejects)
         wait = self._pause(answer, parsed) if state.next else self.wait(answer, parsed)
         notes = self.notes(answer, parsed, state)
@@ -284,7 +287,7 @@ class PolledSource(ABC, Generic[S, C]):
         if following is not None and state.page < self.pages:
             state.next = self._hidden(following)
             return []
-        left = following is not None or (self.limited and not met and state.page >= self.pages)
+        left = not met and (following is not None or (self.limited and state.page >= self.pages))
         oldest = min((e.created_at for e in parsed.events), default=None)
         state.next, state.page = "", 0
         return self._gap(state, oldest, "there was more than can be read") if left and oldest else []
@@ -314,12 +317,13 @@ class PolledSource(ABC, Generic[S, C]):
             return None
         return url
 
-    @staticmethod
-    def _meets_known(state: C, parsed: Parsed) -> bool:
-        """True if what follows is known: the page's last item is, or there was nothing on it."""
+    def _meets_known(self, state: C, parsed: Parsed) -> tuple[bool, bool]:
+        """Whether the page's last item is known, or there was nothing on it; and whether that is enough."""
         if not parsed.events:
-            return not parsed.rejects
-        return isinstance(state, SeenCursor) and short(parsed.events[-1].id) in state.seen
+            return not parsed.rejects, not parsed.rejects
+        seen = state.seen if isinstance(state, SeenCursor) else {}
+        met = short(parsed.events[-1].id) in seen
+        return met, met and (not self.late or all(short(event.id) in seen for event in parsed.events))
 
     def _broken_off(self, state: C, reason: str) -> Batch:
         """Begin with the first page again."""

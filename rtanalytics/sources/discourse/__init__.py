@@ -157,7 +157,7 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
     bucket = "discourse"
     target = PARSE
     cursor = _Cursor
-    every: ClassVar[timedelta] = timedelta(minutes=2)
+    every = timedelta(minutes=2)
     pages = 20
     gaps: ClassVar[bool] = True
 

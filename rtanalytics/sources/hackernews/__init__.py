@@ -16,7 +16,17 @@ from urllib.parse import urlencode
 import msgspec
 
 from rtanalytics.event import Event
-from rtanalytics.sources.base import Batch, Malformed, Meta, Parsed, Reject, Source, SourceError, printable
+from rtanalytics.sources.base import (
+    Batch,
+    Malformed,
+    Meta,
+    Parsed,
+    Reject,
+    Source,
+    SourceError,
+    printable,
+    redact,
+)
 from rtanalytics.sources.hackernews.parse import PREFIX
 from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address, short
 
@@ -121,6 +131,10 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
                 'query may have 200 characters on one line, and needs one; write query = "pycon"'
             )
 
+    def __repr__(self) -> str:
+        where = redact(self.search_url), redact(self.items_url)
+        return f"{type(self).__name__}(name={self.name!r}, scope={self.scope!r}, from={where!r})"
+
     @property
     def scope(self) -> str:
         """What is looked for; sources for the same query are the same."""
@@ -167,7 +181,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
     bucket = "hackernews"
     target = PARSE
     cursor = _Cursor
-    every: ClassVar[timedelta] = timedelta(minutes=2)
+    every = timedelta(minutes=2)
     pages = 20
     gaps: ClassVar[bool] = True
 

@@ -25,6 +25,7 @@ from rtanalytics.sources.base import (
     SourceError,
     Transient,
     printable,
+    redact,
 )
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address
@@ -134,6 +135,9 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
                     f'tags: {printable(tag)!r} is no tag; write them one by one, such as tags = ["python"]'
                 )
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r}, scope={self.scope!r})"
+
     @property
     def scope(self) -> str:
         """The site and the tags, in any order."""
@@ -152,7 +156,7 @@ def meta(spec: StackExchangeSpec, received_at: datetime) -> Meta:
     """What the parser has to know, live and when a dead letter is read again."""
     return Meta(
         source=f"stackexchange:{spec.site}",
-        scope=spec.site,
+        scope=spec.scope,
         connector=CONNECTOR,
         received_at=received_at,
         url=spec.url,
@@ -185,7 +189,7 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
     bucket = "stackexchange"
     target = PARSE
     cursor = _Cursor
-    every: ClassVar[timedelta] = timedelta(minutes=2)
+    every = timedelta(minutes=2)
     pages = 25  # nobody without a login may have more
     gaps: ClassVar[bool] = True
 

@@ -155,7 +155,11 @@ class DeadLetter:
 
 
 class FollowedFeed(Feed, Protocol):
-    """A feed on a stream: it can also be read by the batch."""
+    """A feed on a stream: it can also be read by the batch, and begin with one bucket's events."""
+
+    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
+        """The newest ``n`` events, of one bucket or of all; iterating goes on just after them."""
+        ...
 
     def batches(self) -> Iterator[list[Item]]:
         """What came with each read, or an empty list when for a while nothing came."""
@@ -221,8 +225,11 @@ class EventStream(Protocol):
         """Begin a new epoch in all buckets: readers forget what they were told."""
         ...
 
-    def snapshot(self, n: int = 100) -> Snapshot:
-        """The newest ``n`` events in their current state, and the position after them."""
+    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
+        """The newest ``n`` events in their current state, of one bucket or of all.
+
+        The position is the one after everything, in all buckets.
+        """
         ...
 
     def follow(self, position: StreamPosition | str | None = None) -> FollowedFeed:

@@ -94,7 +94,7 @@ class StreamFeed(AsyncFromSync):
     def __init__(
         self,
         backend: Backend,
-        snapshot: Callable[[int], Snapshot],
+        snapshot: Callable[[int, str | None], Snapshot],
         position: StreamPosition | None,
         retry: Callable[[BaseException], bool],
         block: timedelta = timedelta(milliseconds=500),
@@ -117,9 +117,12 @@ class StreamFeed(AsyncFromSync):
     def status(self) -> Status:
         return self._status
 
-    def snapshot(self, n: int = 100) -> Snapshot:
-        """The newest ``n`` events in their current state; iteration goes on after them."""
-        snapshot = self._snapshot(n)
+    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
+        """The newest ``n`` events in their current state, of one bucket or of all.
+
+        Iteration goes on after them, in all buckets.
+        """
+        snapshot = self._snapshot(n, bucket)
         self._begin(StreamPosition.parse(str(snapshot.position)))
         for delivery in snapshot.deliveries:
             self._seen[delivery.event.id] = delivery.event.rev

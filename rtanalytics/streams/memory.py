@@ -156,17 +156,18 @@ class MemoryStream:
                 bucket.add("x", f"{epoch}|{reason}".encode())
             self._log.changed.notify_all()
 
-    def snapshot(self, n: int = 100) -> Snapshot:
+    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
         with self._log.changed:
             states: list[tuple[str, Entry, Event]] = []
-            for name, bucket in self._log.buckets.items():
+            for name, held in self._log.buckets.items():
                 epoch: list[tuple[str, Entry]] = []
-                for _, entry in bucket.entries:
+                for _, entry in held.entries:
                     if entry.kind == "x":
                         epoch.clear()
                     elif entry.kind == "e":
                         epoch.append((name, entry))
-                states += current(epoch)
+                if bucket in (None, name):
+                    states += current(epoch)
             position = StreamPosition(_ends(self._log))
         states.sort(key=lambda state: state[2].received_at)
         return Snapshot([Delivery(position, event) for _, _, event in states[-n:] if n > 0], position)

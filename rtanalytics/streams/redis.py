@@ -202,19 +202,19 @@ class RedisStream(RedisOutbox):
 
     # -- reading ---------------------------------------------------------------------------
 
-    def snapshot(self, n: int = 100) -> Snapshot:
+    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
         entries: list[tuple[str, Entry]] = []
         places: dict[str, Place] = {}
-        for bucket in self.buckets():
-            keys = [self.key_of(bucket, part) for part in ("events", "state")]
-            want, found = n, []
+        for name in self.buckets():
+            keys = [self.key_of(name, part) for part in ("events", "state")]
+            want, found = (n if bucket in (None, name) else 0), []
             while True:
                 last, mark, epoch, whole, raw = self.run(
-                    "snapshot", keys, [want, places.get(bucket, START).entry]
+                    "snapshot", keys, [want, places.get(name, START).entry]
                 )
-                if bucket not in places:
-                    places[bucket] = Place(last.decode(), int(mark), int(epoch))
-                found = [(bucket, as_entry(item)) for item in reversed(raw)]
+                if name not in places:
+                    places[name] = Place(last.decode(), int(mark), int(epoch))
+                found = [(name, as_entry(item)) for item in reversed(raw)]
                 if whole or len(current(found)) >= n:
                     break
                 want *= 2

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
-from rtanalytics.event import Event
-from rtanalytics.feed import Delivery, Feed, Reset
+from rtanalytics.feed import Delivery, Item, Reset, Snapshot, Status
 from rtanalytics.live import ChatState
 from rtanalytics.live.status import iso
 from rtanalytics.widgets import fallback
@@ -25,7 +24,33 @@ _TYPED = 8_000
 
 @runtime_checkable
 class _Followed(Protocol):
-    def follow(self) -> Feed: ...
+    def follow(self) -> Any: ...
+
+
+class _OneBucket:
+    """A feed on a stream, of which one bucket is read: others may say much meanwhile."""
+
+    def __init__(self, feed: Any, bucket: str) -> None:
+        self._feed, self._bucket = feed, bucket
+        self.key = f"{feed.key}/{bucket}"
+
+    @property
+    def status(self) -> Status:
+        return cast("Status", self._feed.status)
+
+    def snapshot(self, n: int = 100) -> Snapshot:
+        return cast("Snapshot", self._feed.snapshot(n, self._bucket))
+
+    def __iter__(self) -> Iterator[Item]:
+        for item in self._feed:
+            if not isinstance(item, Delivery) or item.event.bucket == self._bucket:
+                yield item
+
+    def __aiter__(self) -> Any:
+        raise TypeError(f"{self.key} is read by a thread; follow the stream itself instead")
+
+    def close(self) -> None:
+        self._feed.close()
 
 
 class ChatPart(Part):
@@ -176,7 +201,7 @@ class ChatView(View):
     cap : int
         Lines that a room keeps; the counters count all.
     recent : int
-        How many earlier events to begin with.
+        How many earlier events of the chat to begin with.
     title, height, timezone
         See :class:`~rtanalytics.widgets.base.View`.
     key : str
@@ -208,7 +233,7 @@ class ChatView(View):
         timezone: str | None = None,
         key: str = "chat",
     ) -> None:
-        feed: Feed | Iterable[Event] = stream.follow() if isinstance(stream, _Followed) else stream
+        feed = _OneBucket(stream.follow(), bucket) if isinstance(stream, _Followed) else stream
         source = as_source(feed, key)
         part = ChatPart(nick, bucket, cap, stream if isinstance(stream, Outbox) else None, scope)
         self._chat_part = part

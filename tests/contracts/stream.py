@@ -108,6 +108,18 @@ class StreamContract:
         stream.append([made(n, "ab"[n % 2]) for n in range(10)])
         assert ids(stream.snapshot(4).deliveries) == ["a::6", "b::7", "a::8", "b::9"]
 
+    def test_a_snapshot_of_one_bucket_has_its_newest_n_however_much_others_say(
+        self, stream: EventStream
+    ) -> None:
+        """A quiet bucket beside a loud one; the position is the one after everything."""
+        stream.append([made(0, "quiet"), made(1, "quiet"), made(2, "quiet")])
+        stream.append([made(n, "loud") for n in range(3, 50)])
+        feed = stream.follow("start")
+        snapshot = feed.snapshot(2, "quiet")
+        assert ids(snapshot.deliveries) == ["quiet::1", "quiet::2"]
+        stream.append([made(60, "loud"), made(61, "quiet")])
+        assert sorted(ids(take(feed, 2))) == ["loud::60", "quiet::61"]
+
     def test_a_snapshot_shows_the_current_state_and_still_n_of_it(self, stream: EventStream) -> None:
         """Edits take the place of what they edit, deletes take it away; older ones move up."""
         stream.append([made(n) for n in range(6)])

@@ -199,7 +199,8 @@ class PolledSource(ABC, Generic[S, C]):
             self.counts["incomplete"] += 1
         if isinstance(state, SeenCursor) and not later:
             state.since = state.newest
-        met, through = self._meets_known(state, parsed)
+        met = self._meets_known(state, parsed)
+        through = met and not (self.late and _any_new(state, parsed))
         events = self.take(state, parsed, answer, received)
         self.done(state, parsed.events)
         if not later:
@@ -317,13 +318,12 @@ class PolledSource(ABC, Generic[S, C]):
             return None
         return url
 
-    def _meets_known(self, state: C, parsed: Parsed) -> tuple[bool, bool]:
-        """Whether the page's last item is known, or there was nothing on it; and whether that is enough."""
+    @staticmethod
+    def _meets_known(state: C, parsed: Parsed) -> bool:
+        """True if what follows is known: the page's last item is, or there was nothing on it."""
         if not parsed.events:
-            return not parsed.rejects, not parsed.rejects
-        seen = state.seen if isinstance(state, SeenCursor) else {}
-        met = short(parsed.events[-1].id) in seen
-        return met, met and (not self.late or all(short(event.id) in seen for event in parsed.events))
+            return not parsed.rejects
+        return isinstance(state, SeenCursor) and short(parsed.events[-1].id) in state.seen
 
     def _broken_off(self, state: C, reason: str) -> Batch:
         """Begin with the first page again."""
@@ -378,6 +378,10 @@ class PolledSource(ABC, Generic[S, C]):
 
 def _mark(key: str) -> str:
     return f"***{key}***"
+
+
+def _any_new(state: Cursor, parsed: Parsed) -> bool:
+    return isinstance(state, SeenCursor) and any(short(e.id) not in state.seen for e in parsed.events)
 
 
 def _believe(state: Cursor, answer: Answer | None) -> None:

@@ -481,3 +481,82 @@ def test_a_correction_of_what_is_forgotten_changes_nothing() -> None:
         for said in (events, [*events, *gone])
     ]
     assert labels[0] == labels[1]
+
+
+def test_examples_are_no_copies_of_one_another_as_far_as_there_are_others() -> None:
+    """Of a topic that is mostly one text repeated, the other texts are shown, each person once."""
+    base = [_say(n, f"hello number {n}", f"p{n}", AT + timedelta(minutes=n)) for n in range(40)]
+    later = AT + timedelta(hours=1)
+    text = "Grace Hopper opens the day with a very fine keynote indeed"
+    said = [_say(100 + n, text, f"q{n}", later + timedelta(seconds=n)) for n in range(6)]
+    said += [
+        _say(200, "what Grace Hopper says of compilers is so true", "own", later + timedelta(minutes=2)),
+        _say(
+            201, "never heard nanoseconds explained as Grace Hopper does", "own", later + timedelta(minutes=3)
+        ),
+        _say(202, "now I want to meet Grace Hopper", "other", later + timedelta(minutes=4)),
+    ]
+    (trend,) = [t for bin in trends([*base, *said]) for t in bin.trends if "Grace Hopper" in t.label]
+    assert trend.examples == ["irc:x:100", "irc:x:200", "irc:x:202"]
+
+
+def _say(number: int, text: str, author: str, at: datetime) -> Event:
+    return Event(id=f"irc:x:{number}", source="irc", text=text, created_at=at, author=Author(handle=author))
+
+
+def _conference(outsiders: list[Event]) -> list[Event]:
+    """An hour of 20 people at a conference, then what some others say, with the 20 still talking."""
+    dice = random.Random(7)
+    words = [f"word{n}" for n in range(80)]
+    talk = [
+        _say(n, " ".join(dice.choices(words, k=6)), f"p{n % 20}", AT + timedelta(minutes=n / 4))
+        for n in range(480)
+    ]
+    return sorted([*talk, *outsiders], key=lambda event: event.created_at)
+
+
+def test_a_crowd_of_strangers_does_not_take_the_list_over() -> None:
+    """What strangers copy from each other all at once is no topic; from the audience it is one."""
+    at = AT + timedelta(minutes=95)
+    texts = ["win so many followers with #freestuff right here", "#freestuff is what all of us want"] * 15
+    for crowd, told in ((range(100, 130), False), ([n % 20 for n in range(30)], True)):
+        said = [
+            _say(1000 + i, text, f"p{who}", at + timedelta(seconds=i))
+            for i, (text, who) in enumerate(zip(texts, crowd, strict=True))
+        ]
+        labels = [label for bin in trends(_conference(said)) for t in bin.trends for label in t.terms]
+        assert ("#freestuff" in labels) is told
+
+
+def test_newcomers_are_heard_while_everybody_is_new() -> None:
+    """In the first hours nobody has been here before, so a crowd of new people makes a topic."""
+    opening = [_say(n, f"good morning all{n}", f"a{n}", AT + timedelta(seconds=20 * n)) for n in range(45)]
+    keynote = [
+        _say(100 + n, f"@ada is great{n} part{n}", f"b{n}", AT + timedelta(minutes=17, seconds=20 * n))
+        for n in range(20)
+    ]
+    labels = [t.label for bin in trends([*opening, *keynote]) for t in bin.trends]
+    assert "@ada" in labels
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("minutes", [5, 15, 30])
+def test_a_hijacked_hashtag_does_not_reach_the_list(minutes: int) -> None:
+    """On 24 October 2013 eighty copies by strangers rode on a conference's tag; none of them is told."""
+    if not DATA.is_dir() and not os.environ.get("CI"):
+        pytest.skip("the recordings of others are not here")
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(DATA / "recordings" / "ashg2013.parquet").to_pylist()
+    said = {row["id"]: _tweet(row) for row in reversed(rows)}
+    days = [datetime(2013, 10, day, tzinfo=UTC) for day in (24, 28)]
+    told = [
+        term.casefold()
+        for bin in trends(said.values(), bin=timedelta(minutes=minutes))
+        for trend in bin.trends
+        for term in trend.terms
+        if days[0] <= bin.start < days[1]
+    ]
+    assert told
+    ridden = "#tcot #tbt #rams #blessed #throwbackthursday #obamacare #halloween followers".split()
+    assert not set(ridden) & set(told)

@@ -128,6 +128,7 @@ class _Kept(NamedTuple):
     messages: int
     evidence: Floats
     when: Ints
+    came: Ints
     recent: deque[tuple[int, Said]]
     past: deque[BinCounts]
 
@@ -188,6 +189,7 @@ class Trender:
         self._said = np.zeros(0, np.int64)
         self._messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
+        self._came = np.zeros(0, np.int64)  # of each author, the first bin, less _BEGINNING
         self._recent: deque[tuple[int, Said]] = deque()
         self._past: deque[BinCounts] = deque(maxlen=_HISTORY + 1)
 
@@ -262,11 +264,11 @@ class Trender:
         if kept is None:
             self._forget()
         else:
-            state, names, said, self._messages, evidence, when, recent, past = kept[1]
+            state, names, said, self._messages, evidence, when, came, recent, past = kept[1]
             self._state = state.copy()
             self._names.go_back(names)
             self._said, self._evidence, self._when = said.copy(), evidence.copy(), when.copy()
-            self._recent, self._past = recent.copy(), past.copy()
+            self._came, self._recent, self._past = came.copy(), recent.copy(), past.copy()
         for bin in self.counts.bins:
             if (kept is None or bin >= kept[0]) and (self._first or _BEGINNING) <= bin < upto:
                 self._learn(bin)
@@ -275,7 +277,8 @@ class Trender:
         """What has been learnt, to go back to."""
         return _Kept(
             self._state.copy(), self._names.kept(), self._said.copy(), self._messages,
-            self._evidence.copy(), self._when.copy(), self._recent.copy(), self._past.copy(),
+            self._evidence.copy(), self._when.copy(), self._came.copy(),
+            self._recent.copy(), self._past.copy(),
         )  # fmt: skip
 
     def _learn(self, bin: int) -> tuple[Said, BinCounts, Floats, Floats]:
@@ -286,6 +289,10 @@ class Trender:
         self._said = grown(self._said, len(self.counts.vocabulary))
         self._said[said.terms] += said.counts[0]
         self._messages += len(said.rows)
+        authors = self.counts.authors(said.rows)
+        self._came = grown(self._came, int(authors.max(initial=-1)) + 1)
+        new = authors[self._came[authors] == 0]
+        self._came[new] = bin - _BEGINNING
         counted = self.counts.bin(bin, settings.channel)
         score, expected = self.algorithm.step(self._state, counted)
         size = len(self.counts.vocabulary)
@@ -400,6 +407,8 @@ class Trender:
                 continue
             if group.at_best(least, active, taste) < taste.stay:  # which is at most taste.least
                 continue
+            if not group.lead.voices or self._intruding(group.lead):
+                continue  # nothing but copies, or nobody but strangers
             group.name(handles, names, taste)
             probable = group.judge(least, active, taste)
             if probable >= taste.least or (
@@ -409,6 +418,18 @@ class Trender:
                 groups.append(group)
         groups.sort(key=lambda group: -group.probability)
         return groups[: settings.top]
+
+    def _intruding(self, lead: Scored) -> bool:
+        """Is it strangers who say it, mostly in each other's words, while the others were here before?"""
+        if lead.people < _CROWD or 2 * lead.voices > lead.people:
+            return False
+        authors = np.unique(self.counts.authors(np.array(lead.rows)))
+        everybody = np.unique(self.counts.authors(np.concatenate([said.rows for _, said in self._recent])))
+        others = np.setdiff1d(everybody, authors, assume_unique=True)
+        began = self._recent[0][0] - _BEGINNING
+        if 2 * (self._came[others] < began).sum() < len(others) or not len(others):
+            return False
+        return bool((self._came[authors] < began).sum() < _KNOWN * len(authors))
 
     def _tell(self, bin: int) -> TrendBin:
         settings, counts = self._settings, self.counts
@@ -438,7 +459,7 @@ class Trender:
                     observed=int(bin_counts.counts[lead.at]),
                     messages=len(of),
                     authors=len(np.unique(authors[of])),
-                    examples=[counts.ids[rows[i]] for i in examples(lead.messages, authors)],
+                    examples=[counts.ids[rows[i]] for i in examples(lead.messages, authors, said.originals)],
                     sources=counts.sources(rows[of]),
                     talks=talks,
                     id=identity.id,
@@ -496,6 +517,10 @@ _FIRST = 3
 _MOSTLY = 0.5
 """Share of its uses from which a word that is written as a tag is one."""
 _OWN_SHARE = 0.2
+_CROWD = 5
+"""People who make a crowd, rather than a few newcomers."""
+_KNOWN = 0.1
+"""Share of a crowd that has been here before, below which it intrudes."""
 _HISTORY = 24
 """Bins of a topic's history that are told."""
 _CANDIDATES = 20

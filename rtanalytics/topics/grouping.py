@@ -229,12 +229,34 @@ def grouped(found: Sequence[Scored], together: float) -> list[Group]:
     return groups
 
 
-def examples(messages: npt.NDArray[np.int32], authors: Ints, most: int = 3) -> list[int]:
-    """Places of a few of the messages, by different authors as far as there are."""
-    order = messages.tolist()
-    first = {int(authors[i]): i for i in reversed(order)}
-    own = sorted(first.values())
-    return (own + [i for i in order if i not in own])[:most]
+def examples(
+    messages: npt.NDArray[np.int32], authors: Ints, originals: npt.NDArray[np.bool_], most: int = 3
+) -> list[int]:
+    """Places of a few of the messages: no copies, and by different authors, as far as there are.
+
+    Parameters
+    ----------
+    messages : numpy.ndarray of int32, shape (n,)
+        Places to choose from, ascending.
+    authors : numpy.ndarray of int64
+        Who wrote the message of each place.
+    originals : numpy.ndarray of bool
+        Which are no copies of earlier ones.
+    most : int
+        How many to choose.
+    """
+    own, again, copied = [], [], []
+    heard: set[int] = set()
+    for place in messages.tolist():
+        author = int(authors[place])
+        if not originals[place]:
+            copied.append(place)
+        elif author in heard:
+            again.append(place)
+        else:
+            own.append(place)
+            heard.add(author)
+    return (own + again + copied)[:most]
 
 
 def _probability(because: dict[str, float]) -> float:

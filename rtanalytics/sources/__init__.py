@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "feed": "rtanalytics.sources.feeds",
     "github": "rtanalytics.sources.github",
     "hackernews": "rtanalytics.sources.hackernews",
+    "matrix": "rtanalytics.sources.matrix",
     "schedule": "rtanalytics.sources.schedules",
     "stackexchange": "rtanalytics.sources.stackexchange",
     "x": "rtanalytics.sources.twitter",

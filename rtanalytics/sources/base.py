@@ -51,7 +51,7 @@ MAX_RAW = 64_000
 class SourceError(Exception):
     """Something that a source could not do; the message holds no secrets and no raw outside text.
 
-    ``status`` is that of an HTTP answer, where there was one, and ``body`` what a 400 said: outside
+    ``status`` is that of an HTTP answer, where there was one, and ``body`` what a 400 or 429 said: outside
     text, and not yet free of secrets.
     """
 

@@ -17,7 +17,7 @@ import socket
 import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -41,7 +41,7 @@ from rtanalytics.sources.base import (
     printable,
     redact,
 )
-from rtanalytics.sources.headers import Rate, echo, freshness, rate_of, retry_after
+from rtanalytics.sources.headers import MAX_RESET, Rate, echo, freshness, rate_of, retry_after
 
 __all__ = ["Answer", "HttpClient", "Validators", "is_public", "user_agent"]
 
@@ -123,6 +123,8 @@ class HttpClient:
         self._resolver = resolver
         self._source = source
         self._session: aiohttp.ClientSession | None = None
+        self.longest_reset = MAX_RESET
+        """The longest until a limit is reset that is believed, where a service has shorter ones."""
 
     async def get(
         self,
@@ -229,6 +231,8 @@ class HttpClient:
     ) -> Answer:
         url, headers, now = str(response.url), response.headers, datetime.now(UTC)
         fresh, rate = freshness(headers, now), rate_of(headers, now)
+        if rate.reset is not None:
+            rate = replace(rate, reset=min(rate.reset, self.longest_reset))
         if response.status == 304 and validators != Validators():
             return Answer(304, url, b"", validators, moved_to, fresh, rate=rate)
         if response.status not in {200, 203}:
@@ -237,7 +241,7 @@ class HttpClient:
                 wait = rate.reset
             refusal = _refusal(response.status, redact(url), wait, given=given)
             refusal.status = response.status
-            if response.status == 400:
+            if response.status in {400, 429}:
                 refusal.body = await self._reason(response)
             raise refusal
         body = await self._body(response, max_bytes)
@@ -258,10 +262,11 @@ class HttpClient:
     async def _reason(self, response: aiohttp.ClientResponse) -> bytes:
         """What a refusal says; some services say only there that they ask us to wait."""
         try:
-            return await self._body(response, MAX_RAW)
+            async with asyncio.timeout(2):
+                return await self._body(response, MAX_RAW)
         except (Malformed, Transient) as error:  # the refusal itself counts, however it is worded
             return error.raw if isinstance(error, Malformed) else b""
-        except aiohttp.ClientError:
+        except (aiohttp.ClientError, TimeoutError):
             return b""
 
     async def _body(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

@@ -23,6 +23,8 @@ __all__ = [
     "Reading",
     "author_of",
     "build",
+    "find_links",
+    "find_tags",
     "language",
     "load",
     "moment",
@@ -42,6 +44,8 @@ _MAX_KINDS = 20
 _ODD = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
+_LINK = re.compile(r"""https?://[^\s<>"'`|\\^{}\[\]]+""", re.IGNORECASE)
+_TAG = re.compile(r"(?<![\w/&#])#(\w*[^\W\d_]\w*)")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
@@ -86,8 +90,10 @@ class Reading:
             if (known := self._events.pop(event.id, None)) is not None:
                 self.counts["repeated"] += 1
                 # pages may have the newest first: of two versions the later one is told
+                first = min(known.created_at, event.created_at)
                 if (known.edited_at or EARLIEST) > (event.edited_at or EARLIEST):
                     event = known  # noqa: PLW2901
+                event = msgspec.structs.replace(event, created_at=first)  # noqa: PLW2901
             self._events[event.id] = event
 
     def reject(self, reason: str, where: str, raw: Any) -> None:
@@ -208,6 +214,34 @@ def build(
         if (size := len(encode(event))) > MAX_PACKET:
             raise ValueError(f"its text alone makes {size:,} bytes; an event may have {MAX_PACKET:,}")
     return event
+
+
+def find_links(text: str) -> list[str]:
+    """The web addresses in a text, without the punctuation after them.
+
+    Examples
+    --------
+    >>> find_links("see (https://x.example/a_(b)), <http://y.example>.")
+    ['https://x.example/a_(b)', 'http://y.example']
+    """
+    found = []
+    for match in _LINK.findall(text) if "://" in text else ():
+        link = match.rstrip(".,;:!?*_~")
+        while link.endswith(")") and link.count(")") > link.count("("):
+            link = link[:-1].rstrip(".,;:!?")
+        found.append(link)
+    return found
+
+
+def find_tags(text: str) -> list[str]:
+    """The hashtags in a text, without ``#``; numbers are none.
+
+    Examples
+    --------
+    >>> find_tags("#PyCon2026 is #1, see x.example/#top and #äöü")
+    ['PyCon2026', 'äöü']
+    """
+    return _TAG.findall(text) if "#" in text else []
 
 
 def author_of(handle: object, id: object = None, name: object = None, **more: Any) -> Author | None:

@@ -72,6 +72,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
     def __init__(self, spec: XSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts, spec.api)
         self.pages = spec.pages
+        self.http.longest_reset = MAX_RESET
         self._grant = ""  # what we have put aside ourselves
         self._size = CHEAPEST_SEARCH
         self._answer: Answer | None = None  # what it was spent on
@@ -142,14 +143,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
         if self._answer is None:
             url = re.sub(r"(?<=[?&]max_results=)\d+", str(self._size), url)
-            try:
-                answer = await super().ask(url, known)
-            except RateLimited as error:
-                raise RateLimited(str(error), min(error.wait or MAX_RESET, MAX_RESET)) from None
-            if answer.rate.reset is not None:
-                rate = replace(answer.rate, reset=min(answer.rate.reset, MAX_RESET))
-                answer = replace(answer, rate=rate)
-            self._answer = answer
+            self._answer = await super().ask(url, known)
         self._unbilled = False
         return self._answer
 

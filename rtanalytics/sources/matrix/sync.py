@@ -1,0 +1,219 @@
+"""The sync: since where we are, and backwards through what a room's timeline left out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, SourceError, printable
+from rtanalytics.sources.headers import MAX_WAIT
+from rtanalytics.sources.matrix import CONNECTOR, PARSE, MatrixSpec, meta
+from rtanalytics.sources.matrix.parse import Told
+from rtanalytics.sources.polled import PolledSource, SeenCursor
+
+if TYPE_CHECKING:
+    from rtanalytics.sources.http import Answer, Validators
+
+__all__ = ["MatrixCursor", "MatrixSource"]
+
+HOLD = timedelta(seconds=15)
+"""How long a homeserver is asked to hold a request at most."""
+
+QUIET = timedelta(seconds=1)
+"""Until the next request to a homeserver that does not hold them."""
+
+UNREADABLE = timedelta(seconds=30)
+_NOT_TOLD = {400, 403, 404}
+"""With which a homeserver says that it does not know a place in a room, or that the room is not ours."""
+
+
+class Hole(msgspec.Struct, omit_defaults=True):
+    """A part of a room's timeline that is still to be read, backwards."""
+
+    room: str
+    start: str
+    until: str
+    since: int = 0  # when the newest was said that was told before it (ms)
+    page: int = 0
+
+
+class MatrixCursor(SeenCursor, omit_defaults=True):
+    """Where the sync has come to, and what is to be filled in."""
+
+    terms: str = ""
+    batch: str = ""
+    holes: list[Hole] = []  # noqa: RUF012  # msgspec copies it
+
+
+class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
+    """The rooms of one account.
+
+    Parameters
+    ----------
+    spec : MatrixSpec
+        Which.
+    counts : Counter
+        ``encrypted``, ``state``, ``limited``, ``refilled`` and what every polled source counts.
+    """
+
+    bucket = "matrix"
+    target = PARSE
+    cursor = MatrixCursor
+    every = timedelta(0)
+
+    def __init__(self, spec: MatrixSpec, counts: Counter[str]) -> None:
+        super().__init__(spec, counts, spec.homeserver)
+        self._began = datetime.now(UTC)
+        rooms: dict[str, object] = {"rooms": sorted(spec.rooms.values()), "timeline": {"limit": 100}}
+        nothing: dict[str, list[str]] = {"types": []}
+        rooms |= {"state": nothing, "ephemeral": nothing, "account_data": nothing}
+        self._filter = msgspec.json.encode(
+            {"room": rooms, "presence": nothing, "account_data": nothing}
+        ).decode()
+
+    def first(self, state: MatrixCursor) -> str:
+        base = f"{self.spec.homeserver.rstrip('/')}/_matrix/client/v3"
+        if state.holes:
+            hole = state.holes[0]
+            fields = {"dir": "b", "from": hole.start, "to": hole.until, "limit": "100"}
+            return f"{base}/rooms/{quote(hole.room, safe='')}/messages?{urlencode(fields)}"
+        fields = {"filter": self._filter, "timeout": "0"}
+        if state.batch:
+            hold = min(HOLD, self.spec.timeout / 2)
+            fields |= {"since": state.batch, "timeout": str(int(hold.total_seconds() * 1000))}
+        return f"{base}/sync?{urlencode(fields)}"
+
+    def query(self) -> str:
+        return f"{self.spec.homeserver}\n{self._filter}"
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.secret('token')}"}
+
+    def meta(self, received_at: datetime) -> Meta:
+        return meta(self.spec, received_at)
+
+    def following(self, answer: Answer, parsed: Parsed) -> str | None:
+        return None
+
+    def state(self, cursor: bytes | None) -> MatrixCursor:
+        state = super().state(cursor)
+        if state.terms != state.of:  # tokens are the homeserver's own, and new rooms begin anew
+            state.terms, state.batch, state.holes = state.of, "", []
+        return state
+
+    async def poll(self, cursor: bytes | None) -> Batch:
+        """What is new in the rooms, or one page of what was left out of them."""
+        began = asyncio.get_running_loop().time()
+        try:
+            batch = await super().poll(cursor)
+        except SourceError as error:
+            state = self.state(cursor)
+            if not (state.holes and error.status in _NOT_TOLD) and not (state.batch and error.status == 400):
+                raise
+            return self._lost(state, error)
+        after = msgspec.json.decode(
+            batch.cursor or msgspec.json.encode(self.state(cursor)), type=MatrixCursor
+        )
+        after.body, after.etag, after.modified = "", None, None
+        batch = replace(batch, cursor=msgspec.json.encode(after))
+        if batch.problem is not None:
+            return replace(batch, wait=max(batch.wait, UNREADABLE))
+        if not batch.events and not after.holes:
+            took = timedelta(seconds=asyncio.get_running_loop().time() - began)
+            batch = replace(batch, wait=max(batch.wait, QUIET - took), problem=self._blind(after))
+        return batch
+
+    async def ask(self, url: str, known: Validators | None = None) -> Answer:
+        try:
+            return await super().ask(url, known)
+        except RateLimited as error:
+            if error.wait is None:
+                error.wait = _told_wait(error.body)
+            raise
+
+    def take(self, state: MatrixCursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
+        told = msgspec.json.decode(parsed.next, type=Told) if parsed.next else Told()
+        if state.holes:
+            self.counts["refilled"] += len(parsed.events)
+            return [*self.fresh(state, parsed.events), *self._filled(state, parsed, told)]
+        if told.since is None:
+            return []
+        if state.batch:
+            self.counts["limited"] += len(told.limited)
+            state.holes = [
+                Hole(room, start, state.batch, state.newest) for room, start in told.limited.items()
+            ]
+        events = self.fresh(state, parsed.events)
+        state.batch = told.since
+        return events
+
+    # -- holes -------------------------------------------------------------------------------
+
+    def _filled(self, state: MatrixCursor, parsed: Parsed, told: Told) -> list[Event]:
+        hole = state.holes[0]
+        hole.page += 1
+        if told.end is None or told.end in {hole.until, hole.start} or not (parsed.events or parsed.counts):
+            state.holes.pop(0)
+            return []
+        if hole.page < self.spec.pages:
+            hole.start = told.end
+            return []
+        state.holes.pop(0)
+        oldest = min((e.created_at for e in parsed.events), default=None)
+        return [self._gap(state, hole, oldest, "there was more than is read back")]
+
+    def _lost(self, state: MatrixCursor, error: SourceError) -> Batch:
+        """What a homeserver no longer knows is left out, and said to be."""
+        if state.holes:
+            hole, reason = state.holes.pop(0), f"the homeserver does not tell it: {error}"
+        else:
+            hole = Hole("", "", state.batch, state.newest)
+            state.batch, reason = "", f"the homeserver no longer knows where we were: {error}"
+        problem = f"something is missing: {reason}"
+        event = self._gap(state, hole, None, reason)
+        return Batch([event], msgspec.json.encode(state), wait=UNREADABLE, problem=problem)
+
+    def _gap(self, state: MatrixCursor, hole: Hole, until: datetime | None, reason: str) -> Event:  # type: ignore[override]
+        self.counts["gaps"] += 1
+        since = datetime.fromtimestamp(hole.since / 1000, UTC)
+        until = max(until or datetime.now(UTC), since)
+        names = {room: name for name, room in self.spec.rooms.items()}
+        event = Event(
+            id=f"matrix:{self.scope}:gap/{hole.room or 'all'}/{since.isoformat(timespec='milliseconds')}",
+            source=self.meta(until).source,
+            type="gap",
+            channel=names.get(hole.room, hole.room) or None,
+            created_at=until,
+            text=f"from {since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S} UTC: {printable(reason, 200)}",
+            ingest=Ingest(connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+        )
+        return self.numbered(state, event)
+
+    def _blind(self, state: MatrixCursor) -> str | None:
+        expected = self.spec.expected_every
+        if expected is None:
+            return None
+        heard = datetime.fromtimestamp(state.newest / 1000, UTC)
+        silent = datetime.now(UTC) - max(heard, self._began)
+        if silent <= expected:
+            return None
+        return f"nothing was said for {silent.total_seconds():.0f} s: has the account joined the rooms?"
+
+
+def _told_wait(body: bytes) -> timedelta | None:
+    """``retry_after_ms`` of a refusal."""
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    wait = told.get("retry_after_ms") if isinstance(told, dict) else None
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < 1e12:
+        return None
+    return min(timedelta(milliseconds=wait), MAX_WAIT)

@@ -111,9 +111,8 @@ class Postman:
     async def _round(self, scope: Scope) -> None:
         await self._settle(scope)
         ready = bool(getattr(self._source, "sending", True))
-        taken = await asyncio.to_thread(
-            self._stream.take, scope, 20 if ready else 0, wait=_LOOK, begin=self._begin
-        )
+        # one at a time: what is in doubt after a crash is one packet
+        taken = await asyncio.to_thread(self._stream.take, scope, int(ready), wait=_LOOK, begin=self._begin)
         self._begin = False
         for out in taken:
             if out.lapsed:

@@ -33,10 +33,16 @@ def open_source(spec: TalkingSpec, counts: Counter[str]) -> Talking:  # the sign
     return Talking(spec)
 
 
+def written(path: str, line: str) -> None:
+    """Put a line at the end of a file."""
+    with open(path, "a") as file:
+        file.write(f"{line}\n")
+
+
 class Talking:
     """One person's connection; a poll waits for what is said, up to ten seconds.
 
-    A body that begins with ``fail`` fails, ``odd`` is a bug, ``hang`` never ends.
+    What is sent to a server that is named like a file is a line of that file, too. A body that begins with ``fail`` fails, ``odd`` is a bug, ``hang`` never ends.
     """
 
     bucket = "irc"
@@ -59,6 +65,8 @@ class Talking:
             raise RuntimeError("a bug")
         if packet["body"].startswith("hang"):
             await asyncio.sleep(3600)
+        if "/" in self._server:
+            written(self._server, packet["body"])
         self._said.append((self._nick, packet))
 
     async def poll(self, cursor: bytes | None) -> Batch:

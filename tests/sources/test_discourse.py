@@ -20,6 +20,7 @@ class Forum(Harness):
     def __init__(self, *, inclusive: bool = False) -> None:
         self.inclusive = inclusive
         self.changed: dict[int, dict] = {}
+        self.single: dict[int, object] = {}  # post → what its own address says, or a status
 
     def table(self, url):
         return {"url": url, "key": "forum.example", "back": "900d", "allow_private": True}
@@ -37,6 +38,12 @@ class Forum(Harness):
             return web.json_response(
                 {"users": [{"id": 3, "username": "ada"}], "topic_list": {"per_page": 10, **told}}
             )
+        if request.path.startswith("/posts/"):
+            n = int(request.path[7:-5]) - 9000
+            found = self.single.get(n, 404)
+            if isinstance(found, int):
+                return web.Response(status=found, headers={"Retry-After": "900"} if found == 429 else {})
+            return web.json_response(found)
         assert request.path == "/posts.json"
         before = int(request.query.get("before", 10**9)) + self.inclusive
         found = [self.post(n) for n in reversed(items) if 9000 + n < before]
@@ -162,6 +169,48 @@ def test_edits_are_told_by_their_version_and_hidden_posts_as_deletes():
         assert batch.events[0].created_at == T0 + timedelta(minutes=1)
         assert batch.events[0].edited_at == T0 + timedelta(hours=1)
         assert (await reader.poll()).events == []
+
+    told(harness, story)
+
+
+def test_a_post_that_is_gone_becomes_a_delete_once():
+    """It is missing between others, and its own address does not know it either."""
+    harness = Forum()
+
+    async def story(service, reader):
+        service.items = [1, 2, 3, 4]
+        await reader.until({1, 2, 3, 4})
+        service.items = [1, 3]
+        batch = await reader.poll()
+        assert [(e.id, e.op) for e in batch.events] == [
+            ("discourse:forum.example:9002", "delete"),
+            ("discourse:forum.example:9004", "delete"),
+        ]
+        assert [e.created_at for e in batch.events] == [T0 + timedelta(minutes=n) for n in (2, 4)]
+        assert batch.events[0].seq == reader.got[3].seq + 1
+        await reader.renew()
+        service.items.append(5)
+        assert [e.text for e in (await reader.poll()).events] == ["Post 5"]
+
+    told(harness, story)
+
+
+@pytest.mark.parametrize("status", [200, 403, 429, 500])
+def test_a_missing_post_that_is_not_known_to_be_gone_is_not_deleted(status):
+    """It is still there (the list is cut short), or the forum has trouble; then it is asked again."""
+    harness = Forum()
+
+    async def story(service, reader):
+        service.items = [1, 2, 3]
+        await reader.until({1, 2, 3})
+        harness.single = {2: harness.post(2) if status == 200 else status}
+        service.items = [1, 3]
+        batch = await reader.poll()
+        assert (batch.events, batch.wait) == ([], timedelta(minutes=15 if status == 429 else 2))
+        harness.single = {}
+        service.items = [1, 3, 4]
+        batch = await reader.poll()
+        assert [e.op for e in batch.events] == ["create", "delete"]
 
     told(harness, story)
 

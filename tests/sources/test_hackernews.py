@@ -38,7 +38,9 @@ class HackerNews(Harness):
     async def answer(self, request, items):
         if request.path.startswith("/v0/item/"):
             said = self.looked_up.get(int(request.path[9:-5]) - 5000)
-            return web.Response(status=said) if isinstance(said, int) else web.json_response(said)
+            if isinstance(said, int):
+                return web.Response(status=said, headers={"Retry-After": "900"} if said == 429 else {})
+            return web.json_response(said)
         assert request.path == "/search_by_date"
         assert (request.query["query"], request.query["tags"]) == ("pycon", "(story,comment)")
         low, high = 0, 10**12
@@ -210,6 +212,7 @@ def test_an_item_api_that_is_down_spoils_no_search(said):
         batch = await reader.poll()
         assert [e.title for e in batch.events] == ["Item 2"]
         assert "what was deleted is not known" in batch.problem
+        assert batch.wait == timedelta(minutes=15 if said == 429 else 2)
         harness.looked_up = {1: harness.item(1, deleted=True), 2: harness.item(2)}
         batch = await reader.poll()
         assert [e.op for e in batch.events] == ["delete"]

@@ -7,11 +7,14 @@ is missed after a pause.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from rtanalytics.event import Event
-from rtanalytics.sources.base import Meta, Parsed, Source, printable
+import msgspec
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, Source, SourceError, printable
 from rtanalytics.sources.jsonitems import whole
 from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, short
 from rtanalytics.sources.secrets import check_secret
@@ -40,9 +43,9 @@ needs no account; for a closed one, give a key that its staff made (`api_key` an
 one of your own (`user_api_key`). Forums allow 200 requests a minute for each address, an admin key 60,
 a user's key 20 and 2,880 a day; when told to wait, this waits. After a pause it reads backwards by
 number until it meets what it knows, 20 pages at most; a `gap` event tells if that was not enough.
-Edits reach us while the post is among the latest 50 (known by its version), and so do posts that are
-hidden or marked as deleted; a post that simply vanishes is not noticed. For one category or tag, read
-its `.rss` as a feed.
+While a post is among the latest 50, its edits reach us (known by its version), and so does that it was
+hidden, marked as deleted, or is gone: one that is missing from the list is looked up before that is
+believed. For one category or tag, read its `.rss` as a feed.
 """
 EXAMPLE = """\
 [[source]]
@@ -139,8 +142,16 @@ def meta(spec: DiscourseSpec, received_at: datetime) -> Meta:
     )
 
 
+FOLLOWED = 200
+"""Posts that the cursor keeps to see whether they vanish, the latest of them."""
+
+LOOKED_UP = 5
+"""Posts that are looked up after one reading, at most."""
+
+
 class _Cursor(SeenCursor, omit_defaults=True):
     floor: int = 0  # what was said before it (ms) is not told
+    posts: dict[str, int] = msgspec.field(default_factory=dict)  # number → when it was said (ms)
 
 
 class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
@@ -151,7 +162,7 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
     spec : DiscourseSpec
         Which.
     counts : Counter
-        ``items``, ``not_public`` and what every polled source counts.
+        ``items``, ``not_public``, ``looked_up``, ``vanished`` and what every polled source counts.
     """
 
     bucket = "discourse"
@@ -164,6 +175,7 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
     def __init__(self, spec: DiscourseSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts, spec.url)
         self._floor = datetime.fromtimestamp(0, UTC)
+        self._listed: set[int] = set()
 
     def first(self, state: _Cursor) -> str:
         path = "posts.json" if self.spec.read == "posts" else "latest.json?order=created&no_definitions=true"
@@ -188,7 +200,59 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
             for e in parsed.events
             if e.created_at >= self._floor and (e.op != "delete" or short(e.id) in state.seen)
         ]
-        return self.fresh(state, events)
+        events = self.fresh(state, events)
+        self._listed = set(map(_number, parsed.events))
+        if self.spec.read == "posts":
+            for event in events:
+                state.posts.pop(str(_number(event)), None)
+                if event.op != "delete":
+                    state.posts[str(_number(event))] = int(event.created_at.timestamp() * 1000)
+            state.posts = dict(sorted(state.posts.items(), key=lambda p: int(p[0]))[-FOLLOWED:])
+        return events
+
+    async def read(self, state: _Cursor) -> Batch:
+        later, self._listed = bool(state.next), set()
+        batch = await super().read(state)
+        if later or not self._listed:
+            return batch
+        gone, wait = await self._vanished(state, min(self._listed))
+        events, wait = [*batch.events, *gone], max(batch.wait, wait)
+        return replace(batch, events=events, cursor=msgspec.json.encode(state), wait=wait)
+
+    async def _vanished(self, state: _Cursor, least: int) -> tuple[list[Event], timedelta]:
+        """Deletes of posts that should be on the first page, are not, and are not found either.
+
+        And how long the forum asks us to wait, if it does.
+        """
+        missing = [n for n in map(int, state.posts) if n > least and n not in self._listed]
+        events: list[Event] = []
+        for number in missing[:LOOKED_UP]:
+            self.counts["looked_up"] += 1
+            try:
+                await self.ask(f"{self.spec.url.rstrip('/')}/posts/{number}.json")
+            except SourceError as error:
+                if error.status not in {404, 410}:
+                    # a forum that has trouble has not deleted anything; the next reading asks again
+                    wait = error.wait if isinstance(error, RateLimited) else None
+                    return events, wait or timedelta(0)
+            else:
+                continue
+            self.counts["vanished"] += 1
+            now = datetime.now(UTC)
+            said = datetime.fromtimestamp(state.posts.pop(str(number)) / 1000, UTC)
+            event = Event(
+                id=f"discourse:{self.scope}:{number}",
+                source=self.meta(now).source,
+                type="reply",
+                op="delete",
+                created_at=said,
+                received_at=now,
+                edited_at=max(now, said),
+                rev=short("delete"),
+                ingest=Ingest(connector=CONNECTOR),
+            )
+            events += self.fresh(state, [event])
+        return events, timedelta(0)
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
         """What is older: of posts by the least number, of topics where the forum says."""
@@ -204,9 +268,14 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
             if not url.path.endswith(".json"):  # the page for people, not its data
                 url = url.with_path(f"{url.path}.json", keep_query=True)
             return str(url)
-        numbers = (whole(event.id.rpartition(":")[2]) for event in parsed.events)
-        least = min((number for number in numbers if number is not None), default=0)
+        least = min(map(_number, parsed.events))
         before = URL(answer.url).query.get("before")
         if least <= 1 or before == str(least):
             return None
         return str(URL(answer.url).update_query(before=str(least)))
+
+
+def _number(event: Event) -> int:
+    """A post's number; -1 for what is none."""
+    number = whole(event.id.rpartition(":")[2])
+    return -1 if number is None else number

@@ -21,14 +21,14 @@ from rtanalytics.sources.base import (
     Malformed,
     Meta,
     Parsed,
+    RateLimited,
     Reject,
     Source,
     SourceError,
     printable,
     redact,
 )
-from rtanalytics.sources.hackernews.parse import PREFIX
-from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address, short
+from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address, host_of, short
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
@@ -64,6 +64,9 @@ type = "hackernews"
 name = "hn-pycon"
 query = "pycon"
 """
+
+PREFIX = "hackernews::"
+"""What the ids begin with; the item's number follows."""
 
 PAGE = 100
 OVERLAP = timedelta(hours=3)
@@ -189,7 +192,6 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         super().__init__(spec, counts, spec.search_url)
         if spec.allow_private:
             from rtanalytics.sources.http import HttpClient
-            from rtanalytics.sources.polled import host_of
 
             hosts = [host_of(spec.search_url), host_of(spec.items_url)]
             self.http = HttpClient(counts, hosts, source=spec.name)
@@ -237,9 +239,12 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         batch = await super().read(state)
         if state.next or not self.spec.deletes:
             return batch
-        events, rejects, problem = await self._look_up(state)
+        events, rejects, trouble = await self._look_up(state)
+        problem = None if trouble is None else f"what was deleted is not known: {trouble}"
+        wait = trouble.wait if isinstance(trouble, RateLimited) else None
         return replace(
             batch,
+            wait=max(batch.wait, wait or timedelta(0)),
             events=[*batch.events, *events],
             rejects=[*batch.rejects, *rejects],
             cursor=msgspec.json.encode(state),
@@ -265,7 +270,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         for old in list(state.watch)[:-WATCHED]:
             del state.watch[old]
 
-    async def _look_up(self, state: _Cursor) -> tuple[list[Event], list[Reject], str | None]:
+    async def _look_up(self, state: _Cursor) -> tuple[list[Event], list[Reject], SourceError | None]:
         """What has become of the items whose time has come; an item API that is down spoils no search."""
         now = datetime.now(UTC)
         due = [n for n, (_, at) in state.watch.items() if at <= now.timestamp()][:LOOKED_UP]
@@ -280,7 +285,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
                 parsed = Parsed()
             except SourceError as error:
                 self.counts["not_looked_up"] += 1
-                return events, rejects, f"what was deleted is not known: {error}"
+                return events, rejects, error
             self.counts["looked_up"] += 1
             rejects += parsed.rejects
             events += self._changed(state, parsed, number, now)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 from rtanalytics.event import Author, Event, Ingest, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain, plain_title
+from rtanalytics.sources.hackernews import PREFIX
 from rtanalytics.sources.jsonitems import (
     document,
     edit_time,
@@ -21,10 +22,7 @@ from rtanalytics.sources.jsonitems import (
     whole,
 )
 
-__all__ = ["PREFIX", "parse"]
-
-PREFIX = "hackernews::"
-"""What the ids begin with; the item's number follows."""
+__all__ = ["parse"]
 
 SITE = "https://news.ycombinator.com/"
 

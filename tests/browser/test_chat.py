@@ -166,3 +166,56 @@ def test_rooms_people_and_what_could_not_be_sent_are_seen(lab, context, redis_se
         lab.stop_kernels()
         stream.delete()
         stream.close()
+
+
+def test_what_is_written_to_a_dead_kernel_is_given_back(lab, context, redis_server, prefix):
+    """The view says that nobody hears, and the line is in the box again; nothing is sent later."""
+    stream = RedisStream(redis_server.url, prefix)
+    try:
+        notebook = open_chat(lab, context, prefix, "bob", redis_server.url)
+        say(notebook, "/join #pycon")
+        notebook.until("document.querySelector('.rta-tab-name')?.textContent === it", "#pycon")
+        lab.stop_kernel(f"{prefix}.ipynb")
+        say(notebook, "into the void")
+        notebook.until(
+            "document.querySelector('.rta-note').textContent.startsWith(it)", "The kernel has stopped", 40
+        )
+        notebook.until("document.querySelector('.rta-write input').value === it", "into the void")
+        notebook.page.locator(".rta-write input").press("Enter")
+        assert notebook.page.locator(".rta-write input").input_value() == "into the void"
+        shot(notebook, "chat-gone")
+        sent = [out.packet["type"] for out in stream.take(stream.open_scope("irc", "room"))]
+        assert sent == []  # no source has run, so the join has not been handed in either
+    finally:
+        lab.stop_kernels()
+        stream.delete()
+        stream.close()
+
+
+def test_running_the_cell_again_goes_on_in_the_same_rooms(lab, context, redis_server, prefix):
+    """One view, one thread that sends, every line once."""
+    stream = RedisStream(redis_server.url, prefix)
+    try:
+        with running(stream, nick="bob"):
+            notebook = open_chat(lab, context, prefix, "bob", redis_server.url)
+            say(notebook, "/join #pycon")
+            notebook.until("document.querySelector('.rta-tab-name')?.textContent === it", "#pycon")
+            say(notebook, "first")
+            notebook.until(SHOWN, "first")
+            for _ in range(3):
+                notebook.run_cell(0)
+            notebook.until("document.querySelectorAll('.rta-chat').length === it", 1)
+            notebook.until(SHOWN, "first")
+            say(notebook, "second")
+            notebook.until(SHOWN, "second")
+            assert notebook.page.evaluate(LINES) == ["first", "second"]
+            threads = (
+                "import threading; print([t.name for t in threading.enumerate()].count('rtanalytics-chat'))"
+            )
+            assert notebook.ask(threads) == "1"
+            assert [p["body"] for _, p in SAID["hub"]] == ["", "first", "second"]
+            assert notebook.complaints == []
+    finally:
+        lab.stop_kernels()
+        stream.delete()
+        stream.close()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
 from rtanalytics.event import Event, repair
 from rtanalytics.feed import Delivery, Item, Reset
+from rtanalytics.live.chat_room import Pending, Room, remark
 from rtanalytics.live.chat_rows import (
     NICK,
     RANKS,
@@ -26,35 +26,7 @@ from rtanalytics.live.status import iso
 
 __all__ = ["ChatState"]
 
-_MODES = dict(zip("qaohv", RANKS, strict=True))
-_WITH_WORD = frozenset("beIk") | _MODES.keys()
 _ROOMS, _USERS, _KNOWN = 100, 10_000, 50_000
-
-
-@dataclass
-class _Pending:
-    line: ChatLine
-    left: str
-    since: float
-
-
-@dataclass
-class _Room:
-    key: str
-    name: str
-    private: bool
-    topic: str = ""
-    topic_by: str = ""
-    total: int = 0
-    unread: int = 0
-    mentions: int = 0
-    touched: int = 0
-    lines: dict[str, ChatLine] = field(default_factory=dict)
-    pending: dict[str, _Pending] = field(default_factory=dict)
-    users: dict[str, tuple[str, str]] = field(default_factory=dict)
-    fresh: dict[str, None] = field(default_factory=dict)
-    removed: list[str] = field(default_factory=list)
-    told: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
 class ChatState:
@@ -110,7 +82,7 @@ class ChatState:
         self._reset = False
 
     def _begin(self) -> None:
-        self._rooms: dict[str, _Room] = {}
+        self._rooms: dict[str, Room] = {}
         self._ids: dict[str, str] = {}
         self._reset = self._dirty = True
 
@@ -172,7 +144,7 @@ class ChatState:
             room.unread += 1
             room.mentions += line["mention"] or room.private
 
-    def _confirm(self, room: _Room, event: Event) -> None:
+    def _confirm(self, room: Room, event: Event) -> None:
         """A line of ours has come back, perhaps in parts."""
         text = (event.text or "").strip()
         for key, pending in room.pending.items():
@@ -184,7 +156,7 @@ class ChatState:
                     self._drop(room, key)
                 return
 
-    def _drop(self, room: _Room, key: str) -> None:
+    def _drop(self, room: Room, key: str) -> None:
         pending = room.pending.pop(key)
         room.fresh.pop(pending.line["id"], None)
         room.removed.append(pending.line["id"])
@@ -253,17 +225,7 @@ class ChatState:
         if not event.channel:
             return
         room = self._room(event.channel)
-        letters, *words = (event.text or "").split() or [""]
-        add = True
-        for letter in letters:
-            if letter in "+-":
-                add = letter == "+"
-            elif letter in _WITH_WORD or (letter == "l" and add):
-                word = fold(words.pop(0)) if words else ""
-                if letter in _MODES and word in room.users:
-                    nick, marks = room.users[word]
-                    held = set(marks) | {_MODES[letter]} if add else set(marks) - {_MODES[letter]}
-                    room.users[word] = (nick, "".join(mark for mark in RANKS if mark in held))
+        remark(room.users, event.text or "")
         self._line(room, event)
 
     def _on_gap(self, event: Event) -> None:
@@ -272,14 +234,14 @@ class ChatState:
             if not room.private:
                 self._line(room, event)
 
-    def _where(self, event: Event, nick: str) -> list[_Room]:
+    def _where(self, event: Event, nick: str) -> list[Room]:
         if event.channel:
             return [self._room(event.channel)]
         return [room for room in self._rooms.values() if fold(nick) in room.users]
 
     # -- rooms and lines -------------------------------------------------------------------
 
-    def _room(self, name: str, *, private: bool | None = None) -> _Room:
+    def _room(self, name: str, *, private: bool | None = None) -> Room:
         key = fold(name)
         self._n += 1
         if key not in self._rooms:
@@ -288,11 +250,11 @@ class ChatState:
                 oldest = min(spare or self._rooms.values(), key=lambda r: r.touched)
                 del self._rooms[oldest.key]
             is_private = name[:1] not in "#&!+*" if private is None else private
-            self._rooms[key] = _Room(key, name[:NICK], is_private)
+            self._rooms[key] = Room(key, name[:NICK], is_private)
         self._rooms[key].touched = self._n
         return self._rooms[key]
 
-    def _line(self, room: _Room, event: Event, *, to: str = "") -> ChatLine:
+    def _line(self, room: Room, event: Event, *, to: str = "") -> ChatLine:
         self._n += 1
         text, mine = plain(event.text or ""), self._is_me(event.handle)
         # one event may stand in several rooms; its id is the line's in each
@@ -352,7 +314,7 @@ class ChatState:
             "to": "", "text": plain(text), "time": at, "mine": True, "mention": False,
             "state": "pending", "why": "",
         }  # fmt: skip
-        room.pending[key] = _Pending(line, text.strip(), time.monotonic())
+        room.pending[key] = Pending(line, text.strip(), time.monotonic())
         room.fresh[line["id"]] = None
         self._dirty = True
 
@@ -399,7 +361,7 @@ class ChatState:
         for room in self._rooms.values():
             self._read(room)
 
-    def _read(self, room: _Room) -> None:
+    def _read(self, room: Room) -> None:
         room.unread = room.mentions = 0
         self._dirty = True
 

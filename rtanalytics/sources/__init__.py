@@ -28,6 +28,7 @@ KINDS: dict[str, str] = {
     "github": "rtanalytics.sources.github",
     "hackernews": "rtanalytics.sources.hackernews",
     "matrix": "rtanalytics.sources.matrix",
+    "reddit": "rtanalytics.sources.reddit",
     "schedule": "rtanalytics.sources.schedules",
     "stackexchange": "rtanalytics.sources.stackexchange",
     "x": "rtanalytics.sources.twitter",

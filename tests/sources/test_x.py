@@ -17,10 +17,13 @@ from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Batch, CursorInvalid, RateLimited, Transient
 from rtanalytics.sources.twitter import XSpec
 from rtanalytics.sources.twitter.ledger import Ledger
+from tests.contracts import source as contract
+from tests.contracts.source import SECRET, Harness, SourceContract
 from tests.sources.server import FeedServer
 
 SEARCH = "/2/tweets/search/recent"
 EPOCH = 1288834974657
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 def number(at: datetime, n: int = 0) -> str:
@@ -29,7 +32,7 @@ def number(at: datetime, n: int = 0) -> str:
 
 
 def tweet(n: int, text: str = "", *, ago: timedelta = timedelta(hours=1), first: str = "") -> dict[str, Any]:
-    at = datetime.now(UTC).replace(microsecond=0) - ago + timedelta(seconds=n)
+    at = NOW - ago + timedelta(seconds=n)
     native = number(at, n)
     return {
         "id": native,
@@ -435,3 +438,51 @@ def test_without_a_token_it_says_which_variable_to_set(monkeypatch):
         return server.requests
 
     assert told(story) == []
+
+
+# --- the contract -----------------------------------------------------------------------------------
+
+
+class XHarness(Harness):
+    """A search."""
+
+    kind = "x"
+
+    def table(self, url):
+        money = {"budget_usd_per_day": 100_000, "token": "env:CONTRACT_SECRET"}
+        return {"query": "#pycon", **money, "api": url, "allow_private": True}
+
+    def secret_table(self, url):
+        return self.table(url)
+
+    async def answer(self, request, items):
+        since = int(request.query.get("since_id", 0))
+        return web.Response(body=page(*(t for n in reversed(items) if int((t := tweet(n))["id"]) > since)))
+
+    def number(self, event):
+        return int(event.text.removeprefix("tweet ")) if event.type == "post" else None
+
+
+class Paying:
+    """The search as the suite expects it: what is put aside is stored, and then spent, in one poll."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+        self.bucket, self.scope = inner.bucket, inner.scope
+
+    async def poll(self, cursor: bytes | None) -> Batch:
+        batch = await self.inner.poll(cursor)
+        if batch.cursor is not None and msgspec.json.decode(batch.cursor, type=Ledger).grant:
+            return await self.inner.poll(batch.cursor)
+        return batch
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+class TestContract(SourceContract):
+    @pytest.fixture
+    def harness(self, monkeypatch):
+        monkeypatch.setenv("CONTRACT_SECRET", SECRET)
+        monkeypatch.setattr(contract, "open_source", lambda spec, counts: Paying(open_source(spec, counts)))
+        return XHarness()

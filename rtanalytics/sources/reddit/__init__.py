@@ -1,0 +1,119 @@
+"""Reddit: what is new in subreddits, posts or comments, with an app's credentials."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from datetime import datetime
+
+from rtanalytics.sources.base import Meta, Source, printable
+from rtanalytics.sources.polled import PolledSpec, check_address
+from rtanalytics.sources.secrets import check_secret
+
+__all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "RedditSpec", "Spec", "meta", "open_source"]
+
+CONNECTOR = "reddit@1"
+PARSE = "rtanalytics.sources.reddit.parse:parse"
+ACCESS = "token"
+ABOUT = """\
+Reads new posts or new comments of one or more subreddits from Reddit's API, as JSON, with the id and
+secret of an app of your own; new apps need Reddit's approval, and without credentials there is nothing
+to be had this way. 100 requests a minute are allowed, counted over ten; by default it asks once a
+minute. A listing holds the newest 1,000 items: more than that between two polls is told as a gap. An
+edit or a deletion is seen only as long as the item is on the pages that are read, and Reddit demands
+that deletions are honoured. Text is Markdown, as it was written. A user's own feed of a subreddit
+(`.rss`, about one request a minute) can be read with `type = "feed"` and gives the same ids."""
+EXAMPLE = """\
+[[source]]
+type = "reddit"
+name = "reddit-python"
+subreddit = "Python"
+listing = "new"
+client_id = "env:REDDIT_CLIENT_ID"
+client_secret = "env:REDDIT_CLIENT_SECRET"
+"""
+
+
+class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="reddit"):
+    """A ``[[source]]`` table with ``type = "reddit"``.
+
+    Parameters
+    ----------
+    name : str
+        Names the source.
+    subreddit : str
+        Without ``r/``; several are joined by ``+``: ``Python+django``.
+    client_id, client_secret : str
+        ``"env:NAME"``: the app's are in these variables of the environment.
+    listing : str
+        ``new`` for posts, ``comments`` for comments; write two tables for both.
+    pages : int
+        Of 100 items, read one after another at most; 10 is all that Reddit has.
+    every : timedelta, optional
+        How often to ask; a minute.
+    timeout : timedelta
+        For a whole request, the last byte included.
+    budget : timedelta
+        For parsing one page, on the clock.
+    max_bytes : int
+        Of a page, packed and unpacked.
+    allow_private : bool
+        True if the hosts in ``api`` and ``login`` are meant to have a private or loopback address.
+    hints : bool
+        False to ask every ``every``, whatever the caching headers say.
+    api, login : str
+        Where the API is, and where it gives tokens.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    subreddit: str
+    client_id: str
+    client_secret: str
+    listing: str = "new"
+    pages: int = 10
+    api: str = "https://oauth.reddit.com"
+    login: str = "https://www.reddit.com"
+
+    def __post_init__(self) -> None:
+        check_secret(self.client_id, "client_id")
+        check_secret(self.client_secret, "client_secret")
+        check_address(self.api, "api")
+        check_address(self.login, "login")
+        super().__post_init__()
+        if not re.fullmatch(r"[A-Za-z0-9_]{2,50}(\+[A-Za-z0-9_]{2,50}){0,50}", self.subreddit):
+            raise ValueError(
+                f"subreddit {printable(self.subreddit, 60)!r} is none; "
+                "write it without r/, several as Python+django"
+            )
+        if self.listing not in {"new", "comments"}:
+            raise ValueError(f'listing {printable(self.listing, 60)!r} is none; write "new" or "comments"')
+        if not 1 <= self.pages <= 10:
+            raise ValueError(f"pages {self.pages} is out of range; write 1 to 10")
+
+    def __repr__(self) -> str:
+        return f"RedditSpec(name={self.name!r}, subreddit={self.subreddit!r}, listing={self.listing!r})"
+
+
+Spec = RedditSpec
+
+
+def open_source(spec: RedditSpec, counts: Counter[str]) -> Source:
+    """The listing; it connects when it is first polled."""
+    from rtanalytics.sources.reddit.listing import RedditSource
+
+    return RedditSource(spec, counts)
+
+
+def meta(spec: RedditSpec, received_at: datetime) -> Meta:
+    """What the parser has to know, live and when a dead letter is read again."""
+    return Meta(
+        source="reddit",
+        scope=spec.scope,
+        connector=CONNECTOR,
+        received_at=received_at,
+        options={"site": "https://www.reddit.com"},
+    )

@@ -1,0 +1,112 @@
+"""A subreddit's listing, asked for again and again with a token that lasts for an hour or a day."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
+
+import msgspec
+
+from rtanalytics.sources.base import AuthFailed, Meta, Parsed, Transient
+from rtanalytics.sources.polled import PolledSource, SeenCursor, host_of
+from rtanalytics.sources.reddit import PARSE, RedditSpec, meta
+
+if TYPE_CHECKING:
+    from rtanalytics.sources.http import Answer, Validators
+
+__all__ = ["RedditSource"]
+
+EVERY = timedelta(minutes=1)
+MARGIN = timedelta(minutes=1)
+"""A token is renewed when it has less than this left."""
+
+
+class RedditSource(PolledSource[RedditSpec, SeenCursor]):
+    """New posts or comments.
+
+    Parameters
+    ----------
+    spec : RedditSpec
+        Of which subreddits.
+    counts : Counter
+        ``tokens``, and what every polled source counts.
+    """
+
+    bucket = "reddit"
+    target = PARSE
+    cursor = SeenCursor
+    every = EVERY
+    gaps = True
+    limited = True
+
+    def __init__(self, spec: RedditSpec, counts: Counter[str]) -> None:
+        from rtanalytics.sources.http import HttpClient
+
+        super().__init__(spec, counts, spec.api)
+        self.pages = spec.pages
+        self._token = ""
+        self._until = datetime.now(UTC)
+        trusted = [host_of(spec.login)] if spec.allow_private else ()
+        self._login = HttpClient(counts, trusted, source=spec.name)
+
+    def first(self, state: SeenCursor) -> str:
+        return self._address()
+
+    def following(self, answer: Answer, parsed: Parsed) -> str | None:
+        return None if parsed.next is None else self._address(after=parsed.next)
+
+    def headers(self) -> dict[str, str]:
+        self.secret("client_id")
+        self.secret("client_secret")
+        return {"Authorization": f"Bearer {self._token}"}
+
+    def meta(self, received_at: datetime) -> Meta:
+        return meta(self.spec, received_at)
+
+    async def ask(self, url: str, known: Validators | None = None) -> Answer:
+        fresh = False
+        if datetime.now(UTC) >= self._until:
+            await self._renew()
+            fresh = True
+        try:
+            return await super().ask(url, known)
+        except AuthFailed:
+            self._until = datetime.now(UTC)
+            if fresh:
+                raise
+        await self._renew()  # it was withdrawn before its time
+        return await super().ask(url, known)
+
+    async def close(self) -> None:
+        """Give back connections and the parser's process."""
+        await self._login.close()
+        await super().close()
+
+    async def _renew(self) -> None:
+        who, proof = self.secret("client_id") or "", self.secret("client_secret") or ""
+        answer = await self._login.get(
+            f"{self.spec.login.rstrip('/')}/api/v1/access_token",
+            max_bytes=100_000,
+            timeout=self.spec.timeout,
+            accept="application/json",
+            headers={"Authorization": "Basic " + b64encode(f"{who}:{proof}".encode()).decode()},
+            form={"grant_type": "client_credentials"},
+        )
+        self.counts["tokens"] += 1
+        try:
+            told = msgspec.json.decode(answer.body)
+            token, lasts = told["access_token"], float(told.get("expires_in", 3600))
+            if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
+                raise ValueError("no token")
+            self._until = datetime.now(UTC) + max(MARGIN, timedelta(seconds=min(lasts, 1e7)) - MARGIN)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise Transient(f"{self.spec.login}: no token came for the app's credentials") from None
+        self._token = self._secrets["access_token"] = token
+
+    def _address(self, **more: str) -> str:
+        fields = {"limit": "100", "raw_json": "1", **more}
+        base = f"{self.spec.api.rstrip('/')}/r/{self.spec.subreddit}/{self.spec.listing}"
+        return f"{base}?{urlencode(fields)}"

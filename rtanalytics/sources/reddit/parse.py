@@ -1,0 +1,160 @@
+"""Listings → events. Pure: used live, in tests, and when dead letters are read again.
+
+An item is known by its fullname (``t3_…`` a post, ``t1_…`` a comment), under which feeds have it too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from rtanalytics.event import Event, Media, is_web_url
+from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.clean import clean_html, links
+from rtanalytics.sources.native import Reading, author_of, build, find_links, load, moment, plain_text, word
+
+__all__ = ["parse"]
+
+_SITE = "https://www.reddit.com"
+_GONE = {"[deleted]", "[removed]"}
+_NAME = re.compile(r"t\d_[a-z0-9]{1,20}")
+_DEPTH = 30
+_PICTURE = re.compile(r"https?://i\.(redd\.it|imgur\.com)/[\w-]+\.(png|jpe?g|gif|webp)", re.IGNORECASE)
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """The posts and comments of an answer.
+
+    Parameters
+    ----------
+    raw : bytes
+        A listing, several of them (as a post with its comments is delivered), or one thing.
+    meta : Meta
+        ``source`` and ``received_at`` are used.
+
+    Returns
+    -------
+    Parsed
+        ``next`` is the fullname after which the listing goes on.
+
+    Raises
+    ------
+    Malformed
+        If it is no JSON, or JSON of something else.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> now = datetime(2026, 5, 15, 9, tzinfo=UTC)
+    >>> meta = Meta(source="reddit", scope="r", connector="reddit@1", received_at=now)
+    >>> raw = b'''{"kind": "t1", "data": {"name": "t1_abc", "author": "ada", "body": "yes",
+    ...            "created_utc": 1778835600.0}}'''
+    >>> [event] = parse(raw, meta).events
+    >>> event.id, event.handle, event.text
+    ('reddit::t1_abc', 'ada', 'yes')
+    """
+    reading = Reading(meta)
+    value = load(raw, "listing")
+    if isinstance(value, dict) and "kind" not in value:
+        said = word(value.get("message")) or word(value.get("error")) or "it has no kind"
+        raise Malformed(f"no listing: {said}", raw)
+    after = None
+    for number, thing in enumerate(value if isinstance(value, list) else [value], start=1):
+        told = _thing(thing, f"item {number}" if isinstance(value, list) else "", reading, _DEPTH)
+        after = told or after
+    return reading.parsed(next=after)
+
+
+def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
+    kind = thing.get("kind") if isinstance(thing, dict) else None
+    data = _dict(thing.get("data")) if isinstance(thing, dict) else {}
+    if kind == "Listing" and depth:
+        children = data.get("children")
+        for number, child in enumerate(children if isinstance(children, list) else (), start=1):
+            _thing(child, f"{where} item {number}".strip(), reading, depth - 1)
+        after = data.get("after")
+        return after if isinstance(after, str) and _NAME.fullmatch(after) else None
+    if kind == "more":
+        reading.counts["more"] += 1
+    elif kind == "t1" or kind == "t3":  # noqa: PLR1714  # it may be a list
+        reading.item(thing, where, partial(_events, str(kind), data, reading))
+        if kind == "t1" and depth and isinstance(data.get("replies"), dict):
+            _thing(data["replies"], where, reading, depth - 1)
+    elif isinstance(kind, str):
+        reading.unknown("kind", kind)
+    else:
+        reading.reject("it is no thing of Reddit's: it has no kind", where, thing)
+    return None
+
+
+def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event]:
+    meta, name = reading.meta, data.get("name") or f"{kind}_{data.get('id')}"
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.startswith(kind):
+        raise ValueError(f"its name {ascii(name)[:60]} is none of a {kind}")
+    created = moment(data.get("created_utc"))
+    text = data.get("body" if kind == "t1" else "selftext")
+    if kind == "t1" and not isinstance(text, str):
+        raise ValueError("a comment without a body")
+    handle = data.get("author")
+    if (handle == "[deleted]" and text in _GONE) or data.get("removed_by_category") or text == "[removed]":
+        yield _event(name, kind, data, created, meta, op="delete")
+        return
+    html = data.get("body_html" if kind == "t1" else "selftext_html")
+    cleaned = clean_html(html, _SITE) if isinstance(html, str) and html else None
+    said = plain_text(text) if isinstance(text, str) and text else None
+    outside = data.get("url") if kind == "t3" and data.get("is_self") is not True else None
+    target = outside if isinstance(outside, str) and is_web_url(outside) else None
+    found = [*([target] if target else ()), *(links(cleaned) if cleaned else find_links(said or ""))]
+    parent, post = data.get("parent_id"), data.get("link_id")
+    edited = data.get("edited")
+    yield _event(
+        name,
+        kind,
+        data,
+        created,
+        meta,
+        author=None if handle == "[deleted]" else author_of(handle, data.get("author_fullname")),
+        title=data.get("title") if kind == "t3" else None,
+        text=said,
+        html=cleaned,
+        links=found,
+        media=[Media(url=target, sensitive=data.get("over_18") is True)]
+        if target and _PICTURE.fullmatch(target)
+        else (),
+        tags=[flair] if isinstance(flair := data.get("link_flair_text"), str) and kind == "t3" else (),
+        edited_at=moment(edited)
+        if isinstance(edited, int | float) and edited is not True and edited
+        else None,
+        reply_to=_id(parent),
+        thread=_id(post),
+    )
+
+
+def _event(name: str, kind: str, data: dict[str, Any], created: datetime, meta: Meta, **fields: Any) -> Event:
+    permalink = data.get("permalink")
+    if not isinstance(permalink, str) or not permalink.startswith("/"):
+        post = str(data.get("link_id") or "").removeprefix("t3_")
+        room = word(data.get("subreddit"), 60)
+        ours = f"{post}/_/{name[3:]}" if kind == "t1" else name[3:]
+        permalink = f"/r/{room}/comments/{ours}/" if room and (post or kind == "t3") else ""
+    return build(
+        meta,
+        id=f"reddit::{name}",
+        type="reply" if kind == "t1" else "post",
+        created_at=created,
+        channel=f"r/{data['subreddit']}" if isinstance(data.get("subreddit"), str) else None,
+        url=f"{_SITE}{permalink.partition('?')[0]}" if permalink else None,
+        item={"kind": kind, "data": {k: v for k, v in data.items() if k != "replies"}},
+        **fields,
+    )
+
+
+def _id(name: object) -> str | None:
+    return f"reddit::{name}" if isinstance(name, str) and _NAME.fullmatch(name) else None
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,256 @@
+"""Mastodon: the public timeline of a hashtag, as one server knows it.
+
+The timeline is read forwards (``min_id``), so that a pause leaves no hole. A few statuses that are
+known are read again each time: that is how edits are seen, and statuses that reach the server late
+and are sorted in between older ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from rtanalytics.event import Event
+from rtanalytics.sources.base import Batch, Meta, Parsed, Source, SourceError, printable
+from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, scope_of, short
+from rtanalytics.sources.secrets import check_secret
+
+if TYPE_CHECKING:
+    from rtanalytics.sources.http import Answer
+
+__all__ = [
+    "ABOUT",
+    "ACCESS",
+    "EXAMPLE",
+    "PARSE",
+    "MastodonSource",
+    "MastodonSpec",
+    "Spec",
+    "meta",
+    "open_source",
+]
+
+CONNECTOR = "mastodon@1"
+PARSE = "rtanalytics.sources.mastodon.parse:parse"
+ACCESS = "open"
+ABOUT = """\
+The public statuses with a hashtag, as one Mastodon server knows them; most servers need no account, \
+some want a `token`, and some have switched hashtag timelines off, which the health then says. Each \
+server knows only what has reached it: read a large one, or several. A status has its federated `uri` as \
+its id, so that it is the same event whichever server it was read from. It is asked every 30 seconds \
+(servers allow 300 requests in 5 minutes) and reads forwards from where it was. Edits reach us while a \
+status is among the latest 20; deletions are not told by timelines. The content warning is the title."""
+EXAMPLE = """\
+[[source]]
+type = "mastodon"
+name = "fosstodon-pycon"
+url = "https://fosstodon.org"
+tag = "pycon"
+any = ["pyconus", "pyconus2026"]
+"""
+
+PAGE = 40
+"""Statuses that a server gives at once at most."""
+
+OVERLAP = 20
+"""Statuses that are read again each time."""
+
+_TAG = re.compile(r"\w{1,100}")
+
+
+class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="mastodon"):
+    """A ``[[source]]`` table with ``type = "mastodon"``.
+
+    Parameters
+    ----------
+    name : str
+        Names the source.
+    url : str
+        Of the server, such as ``https://fosstodon.org``.
+    tag : str
+        Hashtag, without ``#``.
+    any, all, none : tuple of str, optional
+        Further hashtags: statuses with any of them as well, only those with all of them, none of
+        those with one of them.
+    local : bool
+        True for statuses of people of that server only.
+    token : str, optional
+        ``"env:NAME"``: an access token of the server, where it wants one.
+    every : timedelta, optional
+        How often to ask; 30 seconds.
+    key : str, optional
+        Takes the address's place in the cursor's name.
+    timeout : timedelta
+        For a whole request, the last byte included.
+    budget : timedelta
+        For parsing one page, on the clock.
+    max_bytes : int
+        Of a page, packed and unpacked.
+    allow_private : bool
+        True if the host in ``url`` is meant to have a private or loopback address.
+    hints : bool
+        False to ask every ``every``, whatever the other side would like.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    tag: str
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    local: bool = False
+    token: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_secret(self.token, "token")
+        if "?" in self.url or "#" in self.url or "/tags/" in self.url:
+            raise ValueError('url is the server\'s own address; write url = "https://server.example"')
+        for key, names in (("tag", (self.tag,)), ("any", self.any), ("all", self.all), ("none", self.none)):
+            for name in names:
+                if not _TAG.fullmatch(name):
+                    raise ValueError(f"{key} {printable(name, 60)!r} is no hashtag; write it without '#'")
+
+    @property
+    def scope(self) -> str:
+        """The server and the hashtags."""
+        if self.key is not None:
+            return self.key
+        more = [*_more(self), ("local", "true")] if self.local else _more(self)
+        return f"{scope_of(self.url)}/tags/{self.tag}" + (f"~{short(urlencode(more))}" if more else "")
+
+
+Spec = MastodonSpec
+
+
+def open_source(spec: MastodonSpec, counts: Counter[str]) -> Source:
+    """A hashtag's timeline; it connects when it is first polled."""
+    return MastodonSource(spec, counts)
+
+
+def meta(spec: MastodonSpec, received_at: datetime) -> Meta:
+    """What the parser has to know of a timeline, live and when a dead letter is read again."""
+    return Meta(
+        source="mastodon",
+        scope=spec.scope,
+        connector=CONNECTOR,
+        received_at=received_at,
+        url=spec.url,
+    )
+
+
+class _Cursor(SeenCursor, omit_defaults=True):
+    own: list[str] = msgspec.field(
+        default_factory=list
+    )  # the server's ids of the latest that were read, oldest first
+    at: str = ""  # and the greatest of all, readable or not
+
+
+class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
+    """One hashtag on one server.
+
+    Parameters
+    ----------
+    spec : MastodonSpec
+        Which.
+    counts : Counter
+        ``items``, ``not_public`` and what every polled source counts.
+    """
+
+    bucket = "mastodon"
+    target = PARSE
+    cursor = _Cursor
+    every = timedelta(seconds=30)
+    pages = 50
+    late: ClassVar[bool] = True  # the first of a page is known, and what is after it need not be
+
+    def __init__(self, spec: MastodonSpec, counts: Counter[str]) -> None:
+        super().__init__(spec, counts, spec.url)
+        self._problem: str | None = None
+        self._looked = False
+
+    def first(self, state: _Cursor) -> str:
+        return self._page(state.own[0] if state.own else state.at)
+
+    def headers(self) -> dict[str, str]:
+        token = self.secret("token")
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def meta(self, received_at: datetime) -> Meta:
+        return meta(self.spec, received_at)
+
+    async def read(self, state: _Cursor) -> Batch:
+        batch = await super().read(state)
+        if not self._looked:
+            # a server that has timelines switched off answers 200 with an empty list
+            self._problem = await self._access()
+            self._looked = True
+        return replace(batch, problem=batch.problem or self._problem)
+
+    def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
+        own = {*state.own, *filter(None, (_own(e) for e in parsed.events))}
+        state.own = sorted(own, key=_order)[-OVERLAP:]
+        state.at = max(state.at, parsed.next or "", key=_order)
+        # all of the overlap may be gone from the server, and the rest unreadable
+        if parsed.next and not parsed.events:
+            state.own = []
+        return self.fresh(state, parsed.events)
+
+    def following(self, answer: Answer, parsed: Parsed) -> str | None:
+        """What is newer, if this page was full."""
+        if "min_id=" not in answer.url or parsed.counts.get("items", 0) < PAGE or parsed.next is None:
+            return None
+        return self._page(parsed.next)
+
+    def _page(self, least: str) -> str:
+        query = [("limit", str(PAGE)), *_more(self.spec)]
+        if self.spec.local:
+            query.append(("local", "true"))
+        if least:
+            query.append(("min_id", least))
+        path = f"api/v1/timelines/tag/{quote(self.spec.tag, safe='')}"
+        return f"{self.spec.url.rstrip('/')}/{path}?{urlencode(query)}"
+
+    async def _access(self) -> str | None:
+        """Why the server shows no timeline, if it says so."""
+        try:
+            answer = await self.ask(f"{self.spec.url.rstrip('/')}/api/v2/instance")
+            told = msgspec.json.decode(answer.body)
+            feeds = told["configuration"]["timelines_access"]["hashtag_feeds"]
+        except (SourceError, msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+            self.counts["access_untold"] += 1  # older servers, and other software, do not say
+            return None
+        kinds = [feeds] if isinstance(feeds, str) else [*feeds.values()] if isinstance(feeds, dict) else []
+        if "disabled" in kinds:
+            which = "" if len(set(map(str, kinds))) == 1 else " for some statuses"
+            return f"{self.scope}: the server has switched hashtag timelines off{which}; read another server"
+        if "authenticated" in kinds and self.spec.token is None:
+            return (
+                f"{self.scope}: the server shows hashtag timelines to its users only; "
+                'write token = "env:MASTODON_TOKEN"'
+            )
+        return None
+
+
+def _more(spec: MastodonSpec) -> list[tuple[str, str]]:
+    groups: Iterable[tuple[str, Iterable[str]]] = (("any", spec.any), ("all", spec.all), ("none", spec.none))
+    return [(f"{key}[]", name) for key, names in groups for name in names]
+
+
+def _own(event: Event) -> str:
+    told: Any = msgspec.json.decode(event.raw) if event.raw is not None else {}
+    return told["id"] if isinstance(told, dict) and isinstance(told.get("id"), str) else ""
+
+
+def _order(own: str) -> tuple[int, str]:
+    return len(own), own

@@ -1,0 +1,302 @@
+"""Mastodon's hashtag timelines, read and asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from functools import wraps
+
+import msgspec
+import pytest
+from aiohttp import web
+from hypothesis import given, settings
+
+from rtanalytics.sources.base import AuthFailed, Malformed, RateLimited, Transient
+from rtanalytics.sources.mastodon import MastodonSource, Spec, meta
+from rtanalytics.sources.mastodon.parse import parse
+from tests.sources.mutations import mutated, survives
+from tests.sources.server import FeedServer
+
+NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
+META = meta(Spec(name="m", url="https://m.example", tag="pycon"), NOW)
+
+
+def awaited(test):
+    """Run a test in a loop of its own."""
+
+    @wraps(test)
+    def run(*args, **more):
+        asyncio.run(test(*args, **more))
+
+    return run
+
+
+def status(number: int, content: str = "<p>Hi</p>", **more):
+    return {
+        "id": str(1000 + number), "uri": f"https://far.example/s/{number}", "url": f"https://far.example/@ada/{number}",
+        "created_at": f"2026-05-15T09:{number // 60:02}:{number % 60:02}.000Z", "content": content,
+        "visibility": "public", "account": {"id": "3", "acct": "ada@far.example", "display_name": "Ada"},
+        "tags": [{"name": "pycon", "url": "https://m.example/tags/pycon"}], **more,
+    }  # fmt: skip
+
+
+FULL = status(
+    1,
+    '<p>See <a href="https://x.example/a">it</a> <a href="https://far.example/tags/PyCon">#PyCon</a> '
+    '<a href="https://m.example/@bob">@bob</a><script>x()</script></p>',
+    mentions=[{"acct": "bob", "url": "https://m.example/@bob"}],
+    spoiler_text="food",
+    language="en",
+    sensitive=True,
+    edited_at="2026-05-15T10:00:00Z",
+    media_attachments=[{"type": "image", "url": "https://far.example/a.png", "description": "a cat"}],
+)
+
+
+def read(told, at=META):
+    return parse(json.dumps(told).encode(), at)
+
+
+def test_a_status_becomes_an_event_under_its_federated_id():
+    """Id, author, text, title, links without tags and mentions, media, edit."""
+    [event] = read([FULL]).events
+    assert (event.id, event.source, event.type) == ("mastodon::https://far.example/s/1", "mastodon", "post")
+    assert (event.author.handle, event.author.name) == ("ada@far.example", "Ada")
+    assert (event.title, event.text, event.lang) == ("food", "See it #PyCon @bob", "en")
+    assert event.links == ["https://x.example/a"]
+    assert (event.tags, event.mentions) == (["pycon"], ["bob"])
+    assert (event.media[0].alt, event.media[0].sensitive) == ("a cat", True)
+    assert event.edited_at == datetime(2026, 5, 15, 10, tzinfo=UTC)
+    assert "script" not in event.html
+
+
+def test_replies_point_to_the_status_and_what_is_not_public_is_left_out():
+    """In a page the server's own ids lead to federated ones."""
+    parsed = read(
+        [status(2, in_reply_to_id="1001"), status(1), status(3, visibility="direct"), {"id": "9"}, 3]
+    )
+    assert [e.reply_to for e in parsed.events] == ["mastodon::https://far.example/s/1", None]
+    assert parsed.counts["not_public"] == 1
+    assert [r.where for r in parsed.rejects] == ["status 4", "status 5"]
+    assert parsed.next == "1003"
+
+
+def test_messages_of_a_stream_are_statuses_edits_and_deletes():
+    """A delete has only the server's id, and reaches the event whose id that stands for."""
+    [event] = read({"event": "status.update", "payload": json.dumps(FULL)}).events
+    assert event == read([FULL]).events[0]
+    known = msgspec.structs.replace(META, options={"local/1001": "https://far.example/s/1"})
+    [gone] = read({"event": "delete", "payload": "1001"}, known).events
+    assert (gone.id, gone.op) == (event.id, "delete")
+    assert read({"event": "delete", "payload": "7"}).counts == {"deletes_of_unknown": 1}
+    assert read({"event": "new\nkind", "payload": "7"}).counts == {"unknown_event_new_kind": 1}
+
+
+@pytest.mark.parametrize("raw", [b"", b"{}", b"<html>", b'{"error": "no"}', b"[" * 90_000])
+def test_what_is_no_answer_is_malformed(raw):
+    """An error page, another document, or nesting without end."""
+    with pytest.raises(Malformed, match="no answer of Mastodon"):
+        parse(raw, META)
+
+
+@given(mutated([[FULL, status(2)], FULL, {"event": "update", "payload": FULL}]))
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_shape_only_malformed_comes_out(told):
+    """Keys dropped, types changed, values nested."""
+    survives(parse, json.dumps(told).encode(), META)
+
+
+class Server(FeedServer):
+    """A server with statuses, which keeps to ``min_id`` as Mastodon does."""
+
+    def __init__(self):
+        super().__init__()
+        self.statuses = []
+        self.feeds = "public"
+
+        async def timeline(request):
+            least = int(request.query.get("min_id", 0))
+            newer = [s for s in sorted(self.statuses, key=lambda s: int(s["id"])) if int(s["id"]) > least]
+            limit = int(request.query["limit"])
+            page = newer[:limit] if least else newer[-limit:]
+            return web.json_response(page[::-1])
+
+        async def instance(request):
+            access = {"hashtag_feeds": {"local": self.feeds, "remote": self.feeds}}
+            return web.json_response({"configuration": {"timelines_access": access}})
+
+        self.handle("/api/v1/timelines/tag/pycon", timeline)
+        self.handle("/api/v2/instance", instance)
+
+    def spec(self, **more):
+        return Spec(
+            name="m", url=self.url(""), tag="pycon", key="m.example/tags/pycon", allow_private=True, **more
+        )
+
+
+async def drain(source, cursor):
+    """All that is new, until the source wants to wait."""
+    events, batch = [], None
+    while batch is None or not batch.wait:
+        batch = await source.poll(cursor)
+        cursor = batch.cursor or cursor
+        events += batch.events
+    return events, cursor
+
+
+@awaited
+async def test_a_pause_leaves_no_hole_however_many_pages_came():
+    """Read forwards by min_id, each status once, numbered without holes; an edit is told again."""
+    async with Server() as server:
+        source = MastodonSource(server.spec(), Counter())
+        server.statuses = [status(n) for n in range(10)]
+        first, cursor = await drain(source, None)
+        assert [e.id[-2:] for e in first] == [f"/{n}" for n in range(10)]
+        server.statuses += [status(n) for n in range(10, 210)]
+        server.statuses[5] = status(5, "<p>Changed</p>", edited_at="2026-05-15T10:00:00Z")
+        await source.close()
+        source = MastodonSource(server.spec(), Counter())
+        more, cursor = await drain(source, cursor)
+        assert sorted(int(e.id.rpartition("/")[2]) for e in more) == [5, *range(10, 210)]
+        assert [e.text for e in more if e.id.endswith("/5")] == ["Changed"]
+        assert [e.seq for e in first + more] == list(range(first[0].seq, first[0].seq + 211))
+        again, _ = await drain(source, cursor)
+        assert again == []
+        await source.close()
+
+
+@awaited
+async def test_a_status_that_reaches_the_server_late_is_found_between_older_ones():
+    """Its id is made of the time it was said, so it lies below the newest."""
+    async with Server() as server:
+        source = MastodonSource(server.spec(), Counter())
+        server.statuses = [status(n) for n in range(0, 40, 2)]
+        _, cursor = await drain(source, None)
+        server.statuses.append(status(31))
+        late, _ = await drain(source, cursor)
+        assert [e.id for e in late] == ["mastodon::https://far.example/s/31"]
+        await source.close()
+
+
+@pytest.mark.parametrize(
+    ("feeds", "said"), [("disabled", "switched hashtag timelines off"), ("authenticated", "token")]
+)
+@awaited
+async def test_a_server_that_shows_no_timelines_is_a_problem(feeds, said):
+    """It answers 200 with nothing, which would look like silence."""
+    async with Server() as server:
+        server.feeds = feeds
+        source = MastodonSource(server.spec(), Counter())
+        batch = await source.poll(None)
+        assert said in batch.problem
+        await source.close()
+
+
+@awaited
+async def test_hashtags_and_token_are_sent(monkeypatch):
+    """any, all, none, local, and the token that the environment has."""
+    monkeypatch.setenv("M_TOKEN", "sesame")
+    async with Server() as server:
+        spec = server.spec(any=["a"], all=["b"], none=["c"], local=True, token="env:M_TOKEN")
+        source = MastodonSource(spec, Counter())
+        await source.poll(None)
+        asked = server.requests[0]
+        assert dict(asked.query) == {
+            "limit": "40",
+            "any[]": "a",
+            "all[]": "b",
+            "none[]": "c",
+            "local": "true",
+        }
+        assert asked.headers["Authorization"] == "Bearer sesame"
+        await source.close()
+
+
+@awaited
+async def test_a_limit_is_kept_until_the_time_that_mastodon_writes():
+    """X-RateLimit-Reset is ISO 8601 there, not seconds."""
+    async with Server() as server:
+        reset = (datetime.now(UTC) + timedelta(minutes=3)).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+        server.serve(
+            "/api/v1/timelines/tag/pycon",
+            b"{}",
+            status=429,
+            X_RateLimit_Remaining="0",
+            X_RateLimit_Reset=reset,
+        )
+        source = MastodonSource(server.spec(), Counter())
+        with pytest.raises(RateLimited) as caught:
+            await source.poll(None)
+        assert timedelta(minutes=2) < caught.value.wait <= timedelta(minutes=3, seconds=1)
+        await source.close()
+
+
+@pytest.mark.parametrize(("code", "error"), [(401, AuthFailed), (503, Transient)])
+@awaited
+async def test_refusals_say_what_to_do(code, error):
+    """Credentials, or the server's bad moment."""
+    async with Server() as server:
+        server.serve("/api/v1/timelines/tag/pycon", b"", status=code)
+        source = MastodonSource(server.spec(), Counter())
+        with pytest.raises(error):
+            await source.poll(None)
+        await source.close()
+
+
+def test_a_table_that_cannot_be_used_is_refused():
+    """A tag with #, a page instead of the server, and a literal token."""
+    for more, said in (({"tag": "#pycon"}, "hashtag"), ({"token": "abc"}, "env:TOKEN")):
+        with pytest.raises(ValueError, match=said):
+            Spec(**{"name": "m", "url": "https://m.example", "tag": "pycon", **more})
+    with pytest.raises(ValueError, match="own address"):
+        Spec(name="m", url="https://m.example/tags/pycon", tag="pycon")
+
+
+@pytest.mark.data
+def test_recorded_answers_are_read(data_folder):
+    """Every answer with statuses, and every message of a stream, in the recordings."""
+    import yaml
+
+    found = {}
+    for file in sorted((data_folder / "payloads" / "mastodon").glob("*.yaml")):
+        counts = Counter()
+        for made in yaml.safe_load(file.read_text())["interactions"]:
+            body = made["response"]["body"]["string"]
+            frames = [body if isinstance(body, str) else body.decode()]
+            if "event-stream" in str(made["response"]["headers"]):
+                frames = []
+                for block in made["response"]["body"]["string"].split("\n\n"):
+                    fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line[:7])
+                    if "event" in fields:
+                        frames.append(json.dumps({"event": fields["event"], "payload": fields.get("data")}))
+            for frame in frames:
+                try:
+                    parsed = parse(frame.encode(), META)
+                except Malformed:
+                    counts["malformed"] += 1
+                    continue
+                counts["events"] += len(parsed.events)
+                counts["rejects"] += len(parsed.rejects)
+                counts["not_public"] += parsed.counts.get("not_public", 0)
+                for event in parsed.events:
+                    assert event.id.startswith("mastodon::http://localhost:3000/")
+                    assert event.author.handle.endswith("@localhost:3000")
+                    assert event.created_at.year == 2026
+        found[file.stem.rpartition("__")[2]] = tuple(
+            counts[k] for k in ("events", "not_public", "rejects", "malformed")
+        )
+    # the versions of an edited status have no uri of their own, accounts and tokens are no statuses
+    assert found == {
+        "test_hashtag_tl": (3, 0, 0, 1),
+        "test_public_tl": (18, 0, 0, 1),
+        "test_public_tl_anonymous": (10, 0, 0, 1),
+        "test_status_edit": (3, 0, 3, 1),
+        "test_status_quotes": (2, 0, 0, 0),
+        "test_status_reblog_unreblog": (4, 0, 0, 0),
+        "test_status_reply": (4, 0, 0, 1),
+        "test_stream_direct": (1, 1, 0, 4),
+        "test_stream_healthy": (0, 0, 0, 3),
+        "test_stream_user_direct": (7, 3, 0, 4),
+    }

@@ -40,8 +40,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> from datetime import datetime, UTC
     >>> meta = Meta(source="discourse:forum", scope="forum.example", connector="discourse@1",
     ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC), options={"base": "https://forum.example"})
-    >>> raw = b'{"id": 7, "post_number": 2, "topic_id": 3, "username": "ada", "cooked": "<p>Hi</p>",' \
-    ...       b' "created_at": "2026-05-15T08:59:00Z"}'
+    >>> told = b'"post_number": 2, "topic_id": 3, "cooked": "<p>Hi</p>", "created_at": "2026-05-15T08:59:00Z"'
+    >>> raw = b'{"id": 7, ' + told + b"}"
     >>> [event] = parse(raw, meta).events
     >>> event.id, event.type, event.text, event.url
     ('discourse:forum.example:7', 'reply', 'Hi', 'https://forum.example/t/3/2')

@@ -84,3 +84,23 @@ def test_an_event_that_api_and_feed_tell_is_stored_once():
         stream = MemoryStream(f"first-{first.source}")
         assert stream.append([msgspec.structs.replace(first, producer="first", seq=1)]).new == 1
         assert stream.append([msgspec.structs.replace(second, producer="second", seq=9)]).duplicate == 1
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("url", "file", "count", "first"),
+    [
+        ("https://hnrss.org/newest", "hackernews/rss-parser__tests__corpus__rss__hnrss__data.xml", 20, "hackernews::49014246"),
+        ("https://www.youtube.com/feeds/videos.xml", "youtube/huginn__spec__data_fixtures__youtube.xml", 15, "youtube::OCs1E0vP7Oc"),
+        ("https://www.youtube.com/feeds/videos.xml", "youtube/feedjira__spec__sample_feeds__youtube_atom.xml", 15, "youtube::5shykyfmb28"),
+        ("https://github.com/cantino/huginn/commits/master.atom", "github/huginn__spec__data_fixtures__github_rss.atom", 20, None),
+        ("https://github.com/python/cpython/releases.atom", "github/rss-parser__tests__corpus__atom__cpython_releases__data.xml", 10, None),
+    ],
+)  # fmt: skip
+def test_recorded_feeds_of_services_are_read_whole(data_folder, url, file, count, first):
+    """Every entry an event in the service's bucket, none a dead letter."""
+    spec = FeedSpec(name="f", url=url)
+    parsed = parse((data_folder / "payloads" / file).read_bytes(), meta(spec, NOW))
+    assert (len(parsed.events), parsed.rejects) == (count, [])
+    assert {e.bucket for e in parsed.events} == {open_source(spec).bucket}
+    assert first is None or parsed.events[0].id == first

@@ -34,7 +34,13 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         if isinstance(n, int):
             at = NOW + timedelta(minutes=n)
             events.append(
-                Event(id=f"notes:x:{n}", source="notes", text=f"{n}", created_at=at, received_at=at)
+                Event(
+                    id=f"notes:x:{n}",
+                    source="notes",
+                    text=f"{n}{told.get('said', '')}",
+                    created_at=at,
+                    received_at=at,
+                )
             )
         else:
             rejects.append(Reject(reason="no number", raw=json.dumps(n).encode()))
@@ -366,6 +372,18 @@ def test_secrets_go_to_their_host_and_nowhere_else(monkeypatch):
         ("own", "Bearer s3cr3t/1"),
         ("other", None),
     ]
+
+
+def test_a_secret_that_a_service_says_back_is_not_in_what_is_told(monkeypatch):
+    """A text with our token in it is stored without it."""
+    monkeypatch.setenv("T", "s3cr3t/1")
+
+    async def story(server, reader):
+        server.serve("/notes", page(1, said=": you are s3cr3t/1"))
+        await reader.poll()
+        return reader.texts
+
+    assert told(story, token="env:T") == ["1: you are ***token***"]
 
 
 def test_a_missing_secret_and_a_refused_one_say_what_to_do(monkeypatch):

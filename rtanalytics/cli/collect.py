@@ -20,7 +20,7 @@ from rtanalytics.cli.trender import conference_schedule, conference_settings, tr
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.ingest.shielded import alone
 
-__all__ = ["register"]
+__all__ = ["read_sources", "register"]
 
 LOCK = ".collecting"
 """In the archive's folder: held by the one process that collects into it."""
@@ -41,7 +41,7 @@ def collect(
     """Read the sources into the stream, record it, tell trends; Ctrl-C ends it in good order."""
     if dry_run:
         conference = read_conference(path)
-        specs = _specs(conference, path)
+        specs = read_sources(conference, path)
         conference_settings(conference)
         asyncio.run(preview(specs))
         return
@@ -50,7 +50,7 @@ def collect(
         signal.signal(number, lambda *_: asked.set())
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     conference = read_conference(path)
-    specs = _specs(conference, path)
+    specs = read_sources(conference, path)
     archive = conference.path(conference.archive) or conference.folder / "archive"
     say = console(stderr=True)
     with alone(archive / LOCK) as other:
@@ -108,7 +108,7 @@ def _collect(
     supervisor.run()
 
 
-def _specs(conference: Conference, path: Path) -> list[Any]:
+def read_sources(conference: Conference, path: Path) -> list[Any]:
     """The sources, or an error that names the line of the table."""
     from rtanalytics.conference import ConferenceError
     from rtanalytics.sources import SourceTableError, read_specs

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from rtanalytics.cli import collect, compare, demo, live, recordings, report, series, setup, status, tune
+from rtanalytics.cli import (
+    collect,
+    compare,
+    demo,
+    live,
+    recordings,
+    report,
+    series,
+    setup,
+    sources,
+    status,
+    tune,
+)
 
 __all__ = ["app"]
 
@@ -37,5 +49,5 @@ def _options(
     """Options before the command."""
 
 
-for module in (demo, setup, recordings, compare, tune, series, report, collect, status, live):
+for module in (demo, setup, recordings, compare, tune, series, report, collect, status, sources, live):
     module.register(app)

@@ -28,15 +28,16 @@ async def preview(specs: list[Any]) -> None:
     out = console()
     failed = 0
     for spec in specs:
-        source = open_source(spec)
         try:
-            batch = await source.poll(None)
+            source = open_source(spec)
+            try:
+                batch = await source.poll(None)
+            finally:
+                await source.close()
         except SourceError as error:
             failed += 1
             out.print(Text(f"{safe(spec.name)}: {safe(str(error))}", style="red"))
             continue
-        finally:
-            await source.close()
         events, rejects = batch.events, batch.rejects
         failed += bool(rejects and not events)
         counts = f"{counted(len(events), 'event')}, {len(rejects):,} unreadable"

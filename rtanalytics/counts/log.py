@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from rtanalytics.counts.cells import Ints
 from rtanalytics.event import FUTURE_TOLERANCE, Event
-from rtanalytics.terms import Vocabulary, text_of
+from rtanalytics.terms import SILENT, Vocabulary, text_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -180,7 +180,9 @@ class Log:
             return table.column(name).to_pylist() if name in had else [default] * n
 
         ops = None if "op" not in had else column("op")
-        self._write_texts(_texts(table, ops))
+        silent = [type in SILENT for type in column("type", "post")] if "type" in had else [False] * n
+        quiet = silent if ops is None else [s or op == "delete" for s, op in zip(silent, ops, strict=True)]
+        self._write_texts(_texts(table, quiet))
         ids = column("id")
         self.ids += ids
         self.revs += column("rev", "")
@@ -304,7 +306,7 @@ def _microseconds(column: pa.ChunkedArray) -> Ints:
     return times
 
 
-def _texts(table: pa.Table, ops: list[str] | None) -> Any:
+def _texts(table: pa.Table, quiet: list[bool]) -> Any:
     """What is counted of each row, see :func:`rtanalytics.terms.text_of`."""
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -320,15 +322,14 @@ def _texts(table: pa.Table, ops: list[str] | None) -> Any:
         if name in had:
             lengths = pc.fill_null(pc.list_value_length(table.column(name)), 0)
             others |= lengths.to_numpy() > 0
-    if ops is not None:
-        others |= np.array([op == "delete" for op in ops], np.bool_)
+    others |= np.array(quiet, np.bool_)
     places = np.flatnonzero(others)
     if not len(places):
         return texts
     whole = texts.to_pylist()
     rows = table.select([c for c in ("title", "text", "tags", "links") if c in had]).take(places).to_pylist()
     for place, row in zip(places.tolist(), rows, strict=True):
-        if ops is not None and ops[place] == "delete":
+        if quiet[place]:
             whole[place] = ""
             continue
         given = {name: value for name, value in row.items() if value is not None}

@@ -260,6 +260,16 @@ class EventStream(Protocol):
         """The dead letters that are kept, oldest first."""
         ...
 
+    def drop_dead(self, bucket: str, ids: Sequence[str]) -> int:
+        """Keep these dead letters no longer: they have been read after all, or are given up.
+
+        Returns
+        -------
+        int
+            How many there were.
+        """
+        ...
+
     def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:
         """Hand in a packet that the holder of a scope is to send, at most once.
 

@@ -40,6 +40,7 @@ class _Bucket:
     fences: dict[str, int] = field(default_factory=dict)
     cursors: dict[str, bytes] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
+    buried: int = 0
     outbox: list[tuple[str, Outgoing]] = field(default_factory=list)
     taken: list[tuple[str, Outgoing]] = field(default_factory=list)
     outkeys: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -209,16 +210,20 @@ class MemoryStream:
 
     def dead(self, bucket: str, letter: DeadLetter) -> None:
         with self._log.changed:
-            held = self._bucket(bucket).dead
-            held.append(
-                DeadLetter(
-                    letter.source, letter.scope, letter.reason, letter.raw, letter.at, str(len(held) + 1)
-                )
-            )
+            held = self._bucket(bucket)
+            held.buried += 1
+            held.dead.append(replace(letter, id=str(held.buried)))
 
     def dead_letters(self, bucket: str) -> list[DeadLetter]:
         with self._log.changed:
             return list(self._bucket(bucket).dead)
+
+    def drop_dead(self, bucket: str, ids: Sequence[str]) -> int:
+        with self._log.changed:
+            held = self._bucket(bucket)
+            before = len(held.dead)
+            held.dead = [letter for letter in held.dead if letter.id not in ids]
+            return before - len(held.dead)
 
     def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:
         _, key = packed(packet, key)

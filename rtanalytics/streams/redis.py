@@ -281,6 +281,14 @@ class RedisStream(RedisOutbox):
             for entry, f in rows
         ]
 
+    def drop_dead(self, bucket: str, ids: Sequence[str]) -> int:
+        if not ids:
+            return 0
+        with self.errors():
+            dropped = int(self.client.xdel(self.key_of(bucket, "dead"), *ids))
+            self.client.hincrby(self.key_of(bucket, "state"), "dead", -dropped)
+        return dropped
+
     def publish(self, channel: str, name: str, payload: bytes) -> bool:
         return bool(
             self.run("publish", [self.channel(channel), f"{self.channel(channel)}:names"], [name, payload])

@@ -28,6 +28,7 @@ __all__ = [
     "CONTENT",
     "EDGE",
     "INNER",
+    "SILENT",
     "Kind",
     "Segmenter",
     "Token",
@@ -59,8 +60,11 @@ def tokens(text: str, segmenter: Segmenter | None = None) -> Iterator[Token]:
 def text_of(event: Event) -> str:
     """What is counted of an event: title and text, its tags, and where its links lead.
 
-    Expanded links take the place of the addresses in the text, which are often shortened.
+    Expanded links take the place of the addresses in the text, which are often shortened. What people do
+    without saying anything (they join, leave, change their name) has no text that counts.
     """
+    if event.type in SILENT:
+        return ""
     if not (event.title or event.tags or event.links):
         return event.text or ""
     text = event.text or ""
@@ -71,6 +75,9 @@ def text_of(event: Event) -> str:
     parts += event.links
     return "\n".join(part for part in parts if part)
 
+
+SILENT = frozenset("join part quit kick nick mode topic users gap error".split())
+"""Types of events whose text nobody says: what happens in a room, and what a source tells of itself."""
 
 _ADDRESS = regex.compile(r"https?://\S+", regex.IGNORECASE)
 _NAME = regex.compile(r"[\p{L}\p{N}\p{M}_]+")

@@ -468,6 +468,21 @@ class StreamContract:
         ] * 2
         assert kept[0].id != kept[1].id
 
+    def test_a_dead_letter_that_was_read_after_all_is_kept_no_longer(self, stream: EventStream) -> None:
+        """It leaves the list and the count; ids of others stay what they were, and are not given again."""
+        for n in range(3):
+            stream.dead("test", DeadLetter("feed", "x", f"reason {n}", b"", T0))
+        ids = [letter.id for letter in stream.dead_letters("test")]
+        assert stream.drop_dead("test", ids[:2]) == 2
+        assert stream.drop_dead("test", ids[:2]) == 0
+        assert stream.drop_dead("test", []) == 0
+        stream.dead("test", DeadLetter("feed", "x", "reason 3", b"", T0))
+        left = stream.dead_letters("test")
+        assert [letter.reason for letter in left] == ["reason 2", "reason 3"]
+        assert left[0].id == ids[2]
+        assert left[1].id not in ids
+        assert stream.stats()["test"]["dead"] == 2
+
     def test_the_stream_says_how_much_it_holds(self, stream: EventStream) -> None:
         """Entries, ids and dead letters of each bucket."""
         stream.append([made(1, "a"), made(2, "a"), made(3, "b")])

@@ -1,0 +1,193 @@
+"""``sources`` and ``dead``: what can be read, what is configured, and what could not be read."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.text import Text
+
+from rtanalytics.cli.collect import read_sources
+from rtanalytics.cli.live import answering, conference_stream, origin
+from rtanalytics.cli.terminal import Failed, console, counted, safe
+from rtanalytics.conference import read_conference
+from rtanalytics.event import Event
+from rtanalytics.streams import DeadLetter, EventStream
+
+__all__ = ["register"]
+
+SHOWN = 160
+"""Bytes of a dead letter that are shown."""
+
+
+class Action(StrEnum):
+    """What to do with dead letters."""
+
+    list = "list"
+    replay = "replay"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(sources)
+    app.command()(dead)
+
+
+def sources(
+    path: Annotated[Path | None, typer.Argument(metavar="[CONFERENCE.TOML]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Say what kinds of source there are and what each needs, or what a conference has configured."""
+    from rtanalytics.sources.kinds import kinds
+
+    if path is not None:
+        _configured(path, as_json)
+        return
+    out = console()
+    for kind in kinds():
+        if as_json:
+            typer.echo(msgspec.json.encode(kind).decode())
+            continue
+        out.print(Text(f"{kind.name:<14}", style="bold").append(f"needs {kind.needs}", style="dim"))
+        out.print(Text("  " + kind.about.replace("\n", " ").split(". ")[0].rstrip(".") + "."))
+        keys = [f"{key.name}*" if key.required else key.name for key in kind.keys]
+        out.print(Text(f"  keys: {', '.join(keys)} (* required)", style="dim"))
+    if not as_json:
+        out.print(Text("Each as a table, with an example: docs/sources.md", style="dim"))
+
+
+def _configured(path: Path, as_json: bool) -> None:
+    from rtanalytics.sources.kinds import kind, variables
+
+    conference = read_conference(path)
+    specs = read_sources(conference, path)
+    out, missing = console(), 0
+    for table, spec in zip(conference.source, specs, strict=True):
+        needs = variables(table)
+        missing += not all(needs.values())
+        name = str(table["type"])
+        if as_json:
+            found = {"name": spec.name, "type": name, "scope": spec.scope, "variables": needs}
+            typer.echo(msgspec.json.encode(found).decode())
+            continue
+        line = Text(f"{safe(spec.name):<20}", style="bold").append(f"{name:<14}", style="dim")
+        line.append(f"{safe(spec.scope)}  ")
+        for variable, there in needs.items():
+            line.append(
+                f"{variable} {'is set' if there else 'is not set'}  ", style="green" if there else "red"
+            )
+        out.print(line.append(f"needs {kind(name).needs}", style="dim"))
+    if missing and not as_json:
+        out.print(
+            Text(f"{counted(missing, 'source')} cannot be read before its variables are set", style="yellow")
+        )
+
+
+def dead(
+    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")],
+    action: Annotated[Action, typer.Argument(help="List them, or try to read them again.")],
+    source: Annotated[str | None, typer.Option("--source", help="Only those of this source.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """List what could not be read, or read it again after a mend: what can be read now enters the stream."""
+    conference = read_conference(path)
+    specs = {spec.name: spec for spec in read_sources(conference, path)}
+    with answering(origin(conference, path)):
+        stream = conference_stream(conference)
+        letters = [
+            (bucket, letter)
+            for bucket in stream.buckets()
+            for letter in stream.dead_letters(bucket)
+            if source is None or letter.source == source
+        ]
+        if action is Action.list:
+            _list(letters, as_json)
+        else:
+            asyncio.run(_replay(stream, letters, specs, as_json))
+
+
+def _list(letters: list[tuple[str, DeadLetter]], as_json: bool) -> None:
+    out = console()
+    for bucket, letter in letters:
+        raw = letter.raw.decode("utf-8", "replace")
+        if as_json:
+            found = {
+                "bucket": bucket, "id": letter.id, "source": letter.source, "scope": letter.scope,
+                "reason": letter.reason, "at": letter.at, "bytes": len(letter.raw), "raw": raw,
+            }  # fmt: skip
+            typer.echo(msgspec.json.encode(found).decode())
+            continue
+        line = Text(f"{letter.at:%Y-%m-%d %H:%M:%S} ", style="dim").append(safe(letter.source), style="bold")
+        out.print(line.append(f"  {safe(letter.reason)}", style="red"))
+        begin = safe(raw[:SHOWN])
+        out.print(
+            Text(
+                f"  {counted(len(letter.raw), 'byte')}: {begin}{'…' if len(raw) > SHOWN else ''}", style="dim"
+            )
+        )
+    if not as_json:
+        out.print(Text(f"{counted(len(letters), 'dead letter')}"))
+
+
+async def _replay(
+    stream: EventStream, letters: list[tuple[str, DeadLetter]], specs: dict[str, Any], as_json: bool
+) -> None:
+    """Parse each again, in a process that may be killed; what becomes events is a dead letter no more."""
+    from rtanalytics.sources.base import Malformed
+    from rtanalytics.sources.worker import ParseWorker
+
+    out = console()
+    workers: dict[str, ParseWorker] = {}
+    mended = events = 0
+    try:
+        for bucket, letter in letters:
+            spec, found = specs.get(letter.source), list[Event]()
+            if spec is None:
+                why = "no source of this name is in the file"
+            else:
+                worker = workers.setdefault(spec.name, _worker(spec))
+                try:
+                    parsed = await worker.parse(letter.raw, _module(spec).meta(spec, letter.at))
+                except Malformed as error:
+                    why = str(error)
+                else:
+                    found = [event for event in parsed.events if event.bucket == bucket]
+                    why = parsed.rejects[0].reason if parsed.rejects else "nothing in it became an event"
+                    # a letter of which a part cannot be read yet stays: its events are known next time
+                    stream.append(found)
+                    if found and not parsed.rejects:
+                        stream.drop_dead(bucket, [letter.id])
+                        mended, events, why = mended + 1, events + len(found), ""
+            if as_json:
+                told = {"bucket": bucket, "id": letter.id, "source": letter.source, "why": why}
+                typer.echo(msgspec.json.encode(told | {"events": [e.id for e in found]}).decode())
+            elif why:
+                out.print(Text(f"{safe(letter.source)}: still not read: {safe(why)}", style="red"))
+    finally:
+        for worker in workers.values():
+            await worker.close()
+    left = len(letters) - mended
+    if not as_json:
+        out.print(Text(f"{counted(mended, 'dead letter')} read, {counted(events, 'event')}; {left:,} left"))
+    if letters and not mended:
+        raise Failed("none of them can be read yet")
+
+
+def _module(spec: Any) -> Any:
+    from importlib import import_module
+
+    from rtanalytics.sources import KINDS
+
+    return import_module(KINDS[spec.__struct_config__.tag])
+
+
+def _worker(spec: Any) -> Any:
+    from datetime import timedelta
+
+    from rtanalytics.sources.worker import ParseWorker
+
+    return ParseWorker(_module(spec).PARSE, getattr(spec, "budget", timedelta(seconds=2)))

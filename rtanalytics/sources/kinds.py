@@ -1,0 +1,161 @@
+"""What kinds of source there are, in words: for ``rtanalytics sources``, and for ``docs/sources.md``."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import re
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from rtanalytics.sources import KINDS
+from rtanalytics.sources.base import SourceSpec
+
+__all__ = ["Key", "Kind", "document", "kind", "kinds", "variables"]
+
+_NEEDS = {
+    "open": "nothing",
+    "token": "an account or a token",
+    "paid": "credentials that cost money",
+}
+"""What each ``ACCESS`` of a module means."""
+
+_FIRST = """\
+# Sources
+
+A source is a `[[source]]` table in `conference.toml`; each is read by a process of its own. `rtanalytics
+sources` lists what there is and, given a `conference.toml`, what is configured; `rtanalytics collect --dry-run` reads
+each once and shows what would be stored. A token or password never stands in the file: write `"env:NAME"` and
+set that variable where `collect` runs. Durations are written as `90s`, `5min`, `1.5h`.
+
+What could not be read is kept and counted: `rtanalytics dead conference.toml list` shows it, and after a mend
+`rtanalytics dead conference.toml replay` reads it again.
+
+This page is written by `python -m rtanalytics.sources.kinds` from what each source's module says of itself.
+"""
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of a ``[[source]]`` table.
+
+    Parameters
+    ----------
+    name : str
+        As it is written.
+    type : str
+        What it takes.
+    about : str
+        What it means.
+    required : bool
+        True if it has no default.
+    """
+
+    name: str
+    type: str
+    about: str
+    required: bool
+
+
+class Kind(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of source.
+
+    Parameters
+    ----------
+    name : str
+        The ``type`` of its tables.
+    needs : str
+        What one has to have.
+    about, example : str
+        What it reads, and a table that works.
+    keys : list of Key
+        Of its table, ``name`` and ``type`` left out.
+    """
+
+    name: str
+    needs: str
+    about: str
+    example: str
+    keys: list[Key]
+
+
+def kinds() -> list[Kind]:
+    """All kinds, by name; imports the module of each."""
+    return [kind(name) for name in sorted(KINDS)]
+
+
+def kind(name: str) -> Kind:
+    """One kind, described by its module.
+
+    Raises
+    ------
+    KeyError
+        If there is none of that name.
+    """
+    module = import_module(KINDS[name])
+    spec: type[SourceSpec] = module.Spec
+    told = _parameters(inspect.cleandoc(spec.__doc__ or ""))
+    keys = [
+        Key(name=f.encode_name, type=told[f.name][0], about=told[f.name][1], required=f.required)
+        for f in msgspec.structs.fields(spec)
+        if f.name != "name" and f.name in told
+    ]
+    keys.sort(key=lambda key: not key.required)
+    return Kind(
+        name=name,
+        needs=_NEEDS[module.ACCESS],
+        about=module.ABOUT.strip(),
+        example=module.EXAMPLE.strip(),
+        keys=keys,
+    )
+
+
+def variables(table: Mapping[str, Any]) -> dict[str, bool]:
+    """The environment variables that a table names, and whether each is set.
+
+    Parameters
+    ----------
+    table : mapping
+        A ``[[source]]`` table as it stands in the file.
+    """
+    named = (re.fullmatch(r"env:(\w+)", value) for value in table.values() if isinstance(value, str))
+    return {found[1]: bool(os.environ.get(found[1])) for found in named if found}
+
+
+def document() -> str:
+    """``docs/sources.md``."""
+    parts = [_FIRST]
+    for one in kinds():
+        rows = [f"| `{k.name}` | {_plain(k.type, k)} | {_plain(k.about)} |" for k in one.keys]
+        table = "\n".join(["| key | takes | |", "|---|---|---|", *rows])
+        parts.append(
+            f"## {one.name}\n\nNeeds {one.needs}.\n\n{one.about}\n\n```toml\n{one.example}\n```\n\n{table}\n"
+        )
+    return "\n".join(parts)
+
+
+def _plain(text: str, key: Key | None = None) -> str:
+    """One line of a Markdown table; roles and double back quotes become single ones."""
+    text = re.sub(r":\w+:`~?([^`]*)`", r"`\1`", text.replace("``", "`")).replace("|", r"\|")
+    if key is not None:
+        text = text.replace(", optional", "").replace("timedelta", "duration").replace("str", "text")
+        text += ", required" if key.required else ""
+    return " ".join(text.split())
+
+
+def _parameters(doc: str) -> dict[str, tuple[str, str]]:
+    """Type and meaning of each parameter of a numpydoc text; several may share a line."""
+    found: dict[str, tuple[str, str]] = {}
+    section = re.search(r"^Parameters\n-+\n(.*?)(?=^\w[^\n]*\n-+\n|\Z)", doc, re.MULTILINE | re.DOTALL)
+    for entry in re.split(r"\n(?=\S)", section[1].strip()) if section else ():
+        head, _, about = entry.partition("\n")
+        names, _, type = head.partition(" : ")
+        for name in names.split(", "):
+            found[name] = type, inspect.cleandoc(about)
+    return found
+
+
+if __name__ == "__main__":
+    print(document(), end="")  # noqa: T201  # that is what it is run for

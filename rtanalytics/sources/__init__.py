@@ -105,9 +105,10 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
     label = f"[[source]] {number}" + (f" ({named})" if isinstance(named, str) else "")
     kind = table.get("type")
     if not isinstance(kind, str) or kind not in KINDS:
+        near = difflib.get_close_matches(str(kind), KINDS, 1)
         what = "has no type" if kind is None else f"type {kind!r} is not known"
-        kinds = " or ".join(f'type = "{name}"' for name in sorted(KINDS))
-        raise SourceTableError(f"{label}: {what}; write {kinds}", number, "type")
+        hint = f"did you mean {near[0]!r}?" if near else f"write one of {_list(KINDS)}"
+        raise SourceTableError(f"{label}: {what}; {hint}", number, "type")
     spec = cast("type[SourceSpec]", import_module(KINDS[kind]).Spec)
     fields = {f.encode_name: f for f in msgspec.structs.fields(spec)}
     values = dict(table)

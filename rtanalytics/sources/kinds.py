@@ -27,9 +27,9 @@ _FIRST = """\
 # Sources
 
 A source is a `[[source]]` table in `conference.toml`; each is read by a process of its own. `rtanalytics
-sources` lists what there is and, given a `conference.toml`, what is configured; `rtanalytics collect --dry-run` reads
-each once and shows what would be stored. A token or password never stands in the file: write `"env:NAME"` and
-set that variable where `collect` runs. Durations are written as `90s`, `5min`, `1.5h`.
+sources` lists what there is and, given a `conference.toml`, what is configured; `rtanalytics collect
+--dry-run` reads each once and shows what would be stored. A token or password never stands in the file: write
+`"env:NAME"` and set that variable where `collect` runs. Durations are written as `90s`, `5min`, `1.5h`.
 
 What could not be read is kept and counted: `rtanalytics dead conference.toml list` shows it, and after a mend
 `rtanalytics dead conference.toml replay` reads it again.

@@ -119,7 +119,7 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
         ('name = "x"\nhashtags [1]\n', ["conference.toml:2: ", "no TOML", "column 10"]),
         (
             'name = "x"\n[[source]]\ntype = "feeed"\n',
-            ["conference.toml:3: ", 'write type = "feed" or type ='],
+            ["conference.toml:3: ", "did you mean 'feed'?"],
         ),
     ],
 )

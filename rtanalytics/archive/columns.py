@@ -111,7 +111,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_CHUNK = 2048
+_CHUNK = 512
 _BLANK = Event(id="blank:", source="", created_at=_EPOCH, rev="-")
 
 

@@ -86,8 +86,12 @@ class Recording:
 
     def __iter__(self) -> Iterator[Event]:
         """Its events in order of ``received_at``; of equal times, as they were recorded."""
-        for table in self._walk(_tables_of):
-            yield from self._rebuilt(table)
+        try:
+            for table in self._walk(_tables_of):
+                yield from self._rebuilt(table)
+        finally:
+            # Arrow keeps what it has freed, 30 MB and more, in case it needs it again
+            pa.default_memory_pool().release_unused()
 
     def log(self) -> Iterator[Event]:
         """Every revision and delete that has not been compacted away, in order of ``received_at``."""

@@ -44,8 +44,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> from datetime import datetime, UTC
     >>> meta = Meta(source="mastodon", scope="m.example/tags/pycon", connector="mastodon@1",
     ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC), url="https://m.example/api")
-    >>> raw = b'[{"id": "7", "uri": "https://m.example/s/7", "created_at": "2026-05-15T08:59:00Z",' \
-    ...       b' "content": "<p>Hi <b>all</b></p>", "account": {"acct": "ada"}, "visibility": "public"}]'
+    >>> raw = (b'[{"id": "7", "uri": "https://m.example/s/7", "created_at": "2026-05-15T08:59:00Z",'
+    ...        b' "content": "<p>Hi <b>all</b></p>", "account": {"acct": "ada"}, "visibility": "public"}]')
     >>> [event] = parse(raw, meta).events
     >>> event.id, event.author.handle, event.text
     ('mastodon::https://m.example/s/7', 'ada@m.example', 'Hi all')

@@ -518,7 +518,10 @@ def _conference(outsiders: list[Event]) -> list[Event]:
 def test_a_crowd_of_strangers_does_not_take_the_list_over() -> None:
     """What strangers copy from each other all at once is no topic; from the audience it is one."""
     at = AT + timedelta(minutes=95)
-    texts = ["win so many followers with #freestuff right here", "#freestuff is what all of us want"] * 15
+    texts = [
+        "win so many followers with #freestuff right here #tbt #now #yes",
+        "#freestuff #a #b #c for all",
+    ] * 15
     for crowd, told in ((range(100, 130), False), ([n % 20 for n in range(30)], True)):
         said = [
             _say(1000 + i, text, f"p{who}", at + timedelta(seconds=i))

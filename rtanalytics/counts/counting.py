@@ -15,7 +15,7 @@ from rtanalytics.counts.ledger import Ledger
 from rtanalytics.counts.log import EPOCH, MICROSECOND, Texts
 from rtanalytics.counts.past import Past
 from rtanalytics.event import Event
-from rtanalytics.terms import Vocabulary
+from rtanalytics.terms import Kind, Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -255,6 +255,16 @@ class TermCounts(Ledger):
         log = self._log
         found: tuple[Ints, Ints, Ints] = kernel.written(
             log.at(rows), log.offsets.values, log.tokens.values, len(self.vocabulary.surfaces)
+        )
+        return found
+
+    def tags(self, rows: Ints) -> Ints:
+        """How many ``#tags`` each row holds."""
+        from rtanalytics.counts import kernel
+
+        log, kinds = self._log, self.vocabulary.kinds
+        found: Ints = kernel.of_kind(
+            log.at(rows), log.offsets.values, log.tokens.values, kinds, int(Kind.TAG)
         )
         return found
 

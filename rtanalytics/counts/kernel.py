@@ -13,7 +13,7 @@ from numba import njit
 
 from rtanalytics.terms import ALONE, EDGE, INNER
 
-__all__ = ["add_uses", "mixed", "phrases", "speakers", "tally", "words", "written"]
+__all__ = ["add_uses", "mixed", "of_kind", "phrases", "speakers", "tally", "words", "written"]
 
 
 @njit(cache=True, inline="always")
@@ -423,6 +423,30 @@ def speakers(of: Any, authors: Any, originals: Any, terms: Any) -> Any:
             heard[author] = term
             voices[term] += 1
     return people, voices
+
+
+@njit(cache=True, nogil=True)
+def of_kind(rows: Any, offsets: Any, tokens: Any, kinds: Any, kind: Any) -> Any:
+    """How many tokens of each message are of a kind.
+
+    Parameters
+    ----------
+    rows, offsets, tokens
+        As for :func:`words`.
+    kinds : numpy.ndarray of int8
+        Kind of each surface.
+    kind : int
+        The one that is counted.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+    """
+    found = np.zeros(len(rows), np.int64)
+    for place in range(len(rows)):
+        for i in range(offsets[rows[place]], offsets[rows[place] + 1]):
+            found[place] += tokens[i] >= 0 and kinds[tokens[i]] == kind
+    return found
 
 
 @njit(cache=True, nogil=True)

@@ -420,10 +420,11 @@ class Trender:
         return groups[: settings.top]
 
     def _intruding(self, lead: Scored) -> bool:
-        """Is it strangers who say it, mostly in each other's words, while the others were here before?"""
-        if lead.people < _CROWD or 2 * lead.voices > lead.people:
+        """Do strangers ride on many tags with each other's words, while the others were here before?"""
+        rows = np.array(lead.rows)
+        if lead.people < _CROWD or 2 * lead.voices > lead.people or np.median(self.counts.tags(rows)) < _TAGS:
             return False
-        authors = np.unique(self.counts.authors(np.array(lead.rows)))
+        authors = np.unique(self.counts.authors(rows))
         everybody = np.unique(self.counts.authors(np.concatenate([said.rows for _, said in self._recent])))
         others = np.setdiff1d(everybody, authors, assume_unique=True)
         began = self._recent[0][0] - _BEGINNING
@@ -519,6 +520,8 @@ _MOSTLY = 0.5
 _OWN_SHARE = 0.2
 _CROWD = 5
 """People who make a crowd, rather than a few newcomers."""
+_TAGS = 4
+"""Tags of a message from which it is made to be found rather than read."""
 _KNOWN = 0.1
 """Share of a crowd that has been here before, below which it intrudes."""
 _HISTORY = 24

@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "feed": "rtanalytics.sources.feeds",
     "github": "rtanalytics.sources.github",
     "hackernews": "rtanalytics.sources.hackernews",
+    "irc": "rtanalytics.sources.irc",
     "mastodon": "rtanalytics.sources.mastodon",
     "matrix": "rtanalytics.sources.matrix",
     "reddit": "rtanalytics.sources.reddit",

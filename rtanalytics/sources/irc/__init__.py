@@ -1,0 +1,353 @@
+"""IRC: rooms as they are talked in, by one connection that outlives every notebook.
+
+What is said reaches us once, so it is given again until it is stored: the source keeps what it has
+given since the cursor that it is asked with. What was said while there was no connection is asked
+for where the server keeps a history (``chathistory``); elsewhere an event of type ``gap`` says
+from when to when nothing was heard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter, deque
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.sources.base import (
+    Batch,
+    CursorInvalid,
+    Meta,
+    Reject,
+    Source,
+    SourceError,
+    SourceSpec,
+    Transient,
+    printable,
+)
+from rtanalytics.sources.secrets import check_secret, secret
+
+if TYPE_CHECKING:
+    from rtanalytics.sources.irc.connection import Connection
+
+__all__ = ["IrcSource", "IrcSpec", "Spec", "meta", "open_source"]
+
+CONNECTOR = "irc@1"
+PARSE = "rtanalytics.sources.irc.parse:parse"
+ACCESS = "open"
+ABOUT = """\
+Talks IRC: one connection joins the rooms of one network, reads what is said and who comes and goes, and
+sends what people write in a `ChatView`. Needs a nick; some networks want an account (`sasl_user`) from
+addresses of data centres. Ask before you log a room: many networks want its consent. Messages come at
+once. Where the server tells no ids (`msgid`), they are made of who, when and what. What is said while the
+connection is away is read back where the server keeps a history (`chathistory`); elsewhere an event of type
+`gap` tells of it."""
+EXAMPLE = """\
+[[source]]
+type = "irc"
+name = "libera"
+host = "irc.libera.chat"
+nick = "junipercat"
+channels = ["#juniperconf"]
+sasl_user = "junipercat"         # optional
+password = "env:LIBERA_PASSWORD"
+"""
+
+PATIENCE = timedelta(seconds=5)
+"""How long a poll waits for somebody to say something."""
+
+MOST = 1_000
+"""Events of a batch."""
+
+_NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][\w\[\]\\`^{|}-]{0,29}", re.ASCII)
+_ROOM = re.compile(r"[#&+!][^\s,\x00-\x1f:]{1,63}")
+
+
+class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"):
+    """A ``[[source]]`` table with ``type = "irc"``.
+
+    Parameters
+    ----------
+    name : str
+        Names the source, and, unless ``network`` does, the network in the ids.
+    host : str
+        Of the server.
+    port : int, optional
+        6697, or 6667 without TLS.
+    tls : bool
+        False to talk in the open.
+    nick : str
+        What we are called; if it is taken, a ``_`` is put behind it.
+    channels : list of str
+        Rooms to join, such as ``"#pycon"``.
+    network : str, optional
+        Name of the network, part of the ids.
+    realname : str
+        What the server tells others who ask who we are.
+    sasl_user : str, optional
+        Account to log in with.
+    password : str, optional
+        ``"env:NAME"``: its password.
+    allow_private : bool
+        True if the host is meant to have a private or loopback address.
+    timeout : timedelta
+        For connecting, the login included.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    host: str
+    nick: str
+    channels: list[str]
+    port: int | None = None
+    tls: bool = True
+    network: str | None = None
+    realname: str = "rtanalytics (conference reader)"
+    sasl_user: str | None = None
+    password: str | None = None
+    allow_private: bool = False
+    timeout: timedelta = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_secret(self.password, "password")
+        if not re.fullmatch(r"[\w.:-]{1,253}", self.host):
+            raise ValueError(
+                f"host {printable(self.host)!r} is no host; write irc.example.org, without irc://"
+            )
+        if not _NICK.fullmatch(self.nick):
+            raise ValueError(f"nick {printable(self.nick)!r} may have 30 letters, digits and []\\`_^{{|}}-")
+        for room in self.channels:
+            if not _ROOM.fullmatch(room):
+                raise ValueError(f"channels: {printable(room)!r} is no room; write one as '#pycon'")
+        if (self.sasl_user is None) != (self.password is None):
+            raise ValueError("sasl_user and password belong together; write both or neither")
+        if self.network is not None and not re.fullmatch(r"[\w.-]{1,64}", self.network):
+            raise ValueError(
+                f"network {printable(self.network)!r} may have letters, digits, '.', '_' and '-'"
+            )
+
+    @property
+    def scope(self) -> str:
+        """The network."""
+        return self.network or self.name
+
+
+Spec = IrcSpec
+
+
+def open_source(spec: IrcSpec, counts: Counter[str]) -> Source:
+    """A connection to IRC; it is made when it is first polled."""
+    return IrcSource(spec, counts)
+
+
+def meta(spec: IrcSpec, received_at: datetime) -> Meta:
+    """What the parser has to know, live and when a dead letter is read again."""
+    return Meta(
+        source=f"irc:{spec.scope}",
+        scope=spec.scope,
+        connector=CONNECTOR,
+        received_at=received_at,
+        options={"nick": spec.nick},
+    )
+
+
+class _Cursor(msgspec.Struct, omit_defaults=True):
+    v: int = 1
+    seq: int = 0
+    heard: str = ""  # when the last line came that was told
+
+
+class IrcSource:
+    """One network.
+
+    Parameters
+    ----------
+    spec : IrcSpec
+        Which.
+    counts : Counter
+        ``lines``, ``bytes``, ``connected``, ``overlong``, ``sent``.
+    """
+
+    bucket = "irc"
+
+    def __init__(self, spec: IrcSpec, counts: Counter[str]) -> None:
+        from rtanalytics.sources.irc.parse import Reader
+
+        self.scope = spec.scope
+        self._spec, self._counts = spec, counts
+        self._reader = Reader(meta(spec, datetime.now(UTC)))
+        self._link: Connection | None = None
+        self._given: deque[tuple[bytes | None, Batch]] = deque(maxlen=50)
+        self._waiting: list[Event] = []
+
+    @property
+    def sending(self) -> bool:
+        """Is there somebody to send to?"""
+        return self._link is not None and self._link.up
+
+    async def poll(self, cursor: bytes | None) -> Batch:
+        for before, batch in self._given:
+            if before == cursor:
+                return batch  # it was not stored, as it seems
+        state = self._state(cursor)
+        if self._link is None:
+            await self._connect(state)
+        events, rejects = await self._heard()
+        for event in events:
+            state.seq += 1
+            state.heard = max(state.heard, event.created_at.isoformat())
+        first = state.seq - len(events) + 1
+        told = [
+            msgspec.structs.replace(event, producer=f"irc:{self.scope}", seq=first + i)
+            for i, event in enumerate(events)
+        ]
+        after = msgspec.json.encode(state) if told else None
+        batch = Batch(told, after, rejects, notes={"nick": self._reader.nick})
+        self._given.clear()
+        if told:
+            self._given.append((cursor, batch))
+        return batch
+
+    async def send(self, packet: dict[str, str], key: str) -> None:
+        """Send what somebody wrote; see :class:`rtanalytics.ingest.postman.Sends`."""
+        link = self._link
+        if link is None or not link.up:
+            raise Transient("there is no connection to IRC")
+        kind, to, body = packet.get("type", ""), packet.get("to", ""), packet.get("body", "")
+        if kind != "nick" and not (_ROOM.fullmatch(to) or (_NICK.fullmatch(to) and kind in _SAID)):
+            raise SourceError(f"{printable(to)!r} is no room and nobody's nick")
+        if kind in _SAID:
+            await self._say(link, kind, to, body)
+        elif kind == "join":
+            await link.send("JOIN", to)
+        elif kind == "part":
+            await link.send("PART", to, *([body] if body else []))
+        elif kind == "topic":
+            await link.send("TOPIC", to, body)
+        elif kind == "nick" and _NICK.fullmatch(body):
+            await link.send("NICK", body)
+        else:
+            raise SourceError(f"a packet of type {printable(kind)!r} cannot be sent to IRC")
+        self._counts["sent"] += 1
+
+    async def close(self) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close("gone")
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def _connect(self, state: _Cursor) -> None:
+        import ssl
+
+        from rtanalytics.sources.irc.connection import Connection
+
+        spec = self._spec
+        password = "" if spec.password is None else secret(spec.password, "password", spec.name)
+        link = Connection(spec.nick, spec.sasl_user or "", password, spec.realname, self._counts)
+        try:
+            await link.open(
+                spec.host,
+                spec.port or (6697 if spec.tls else 6667),
+                tls=ssl.create_default_context() if spec.tls else None,
+                private=spec.allow_private,
+                within=spec.timeout,
+            )
+        except BaseException:
+            await link.close()
+            raise
+        self._link = link
+        self._counts["connected"] += 1
+        self._reader.nick = link.nick
+        for room in spec.channels:
+            await link.send("JOIN", room)
+        if state.heard:
+            await self._refill(link, state)
+
+    async def _refill(self, link: Connection, state: _Cursor) -> None:
+        """Ask for what was said meanwhile, or say that nobody knows."""
+        since = datetime.fromisoformat(state.heard)
+        if link.caps & {"chathistory", "draft/chathistory"}:
+            for room in self._spec.channels:
+                stamp = f"timestamp={since:%Y-%m-%dT%H:%M:%S}.{since.microsecond // 1000:03d}Z"
+                await link.send(
+                    "CHATHISTORY", "AFTER", room, stamp, link.features.get("CHATHISTORY") or "100"
+                )
+        else:
+            self._waiting.append(self._gap(state))
+
+    def _gap(self, state: _Cursor) -> Event:
+        since, now = datetime.fromisoformat(state.heard), datetime.now(UTC)
+        return Event(
+            id=f"irc:{self.scope}/:gap/{state.heard}",
+            source=f"irc:{self.scope}",
+            type="gap",
+            created_at=now,
+            text=f"no connection from {since:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC",
+            ingest=Ingest(via="stream", connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+        )
+
+    async def _heard(self) -> tuple[list[Event], list[Reject]]:
+        link, reader = self._link, self._reader
+        if link is None:
+            raise Transient("there is no connection to IRC")
+        lines: list[bytes | None] = []
+        if not self._waiting:
+            try:
+                async with asyncio.timeout(PATIENCE.total_seconds()):
+                    lines.append(await link.lines.get())
+            except TimeoutError:
+                return [], []
+        while len(lines) < MOST and not link.lines.empty():
+            lines.append(link.lines.get_nowait())
+        reader.meta = msgspec.structs.replace(reader.meta, received_at=datetime.now(UTC))
+        for line in lines:
+            if line is not None:
+                reader.take(line)
+        parsed = reader.parsed()
+        self._counts.update(parsed.counts)
+        events, self._waiting = self._waiting + parsed.events, []
+        if None in lines:
+            self._link = None
+            await link.close()
+            if not events and not parsed.rejects:
+                raise Transient(link.why)
+        return events, parsed.rejects
+
+    async def _say(self, link: Connection, kind: str, to: str, body: str) -> None:
+        from rtanalytics.sources.irc.connection import pieces
+        from rtanalytics.sources.irc.parse import stamped
+
+        mask = link.mask or f"{link.nick}!{'u' * 10}@{'h' * 63}"
+        wrap = len("\x01ACTION \x01") if kind == "action" else 0
+        command = "NOTICE" if kind == "notice" else "PRIVMSG"
+        room = 510 - wrap - len(f":{mask} {command} {to} :".encode())
+        for part in pieces(body, room):
+            text = f"\x01ACTION {part}\x01" if kind == "action" else part
+            await link.send(command, to, text)
+            if "echo-message" not in link.caps:
+                line = f":{mask} {command} {to} :{text}".encode()
+                await link.lines.put(stamped(line, datetime.now(UTC)))
+
+    def _state(self, cursor: bytes | None) -> _Cursor:
+        if cursor is None:
+            return _Cursor(seq=int(datetime.now(UTC).timestamp()) * 1000)
+        try:
+            state = msgspec.json.decode(cursor, type=_Cursor)
+            if state.heard:
+                datetime.fromisoformat(state.heard)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise CursorInvalid(f"the cursor of {self.scope} cannot be read: {printable(error)}") from None
+        if state.v != 1:
+            raise CursorInvalid(f"the cursor of {self.scope} is of version {state.v}; this is 1")
+        return state
+
+
+_SAID = {"message", "action", "notice"}

@@ -1,0 +1,341 @@
+"""One connection to an IRC server: registration, liveness, pace; lines in and out."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import ipaddress
+import ssl
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from irctokens.line import Line, build, tokenise
+
+from rtanalytics.sources.base import AuthFailed, Blocked, Refused, Transient, printable
+from rtanalytics.sources.http import is_public
+from rtanalytics.sources.irc.parse import folded, stamped
+
+__all__ = ["Connection", "pieces"]
+
+WANTED = frozenset(
+    "account-tag batch chghost draft/chathistory chathistory echo-message extended-join message-tags "
+    "multi-prefix sasl server-time".split()
+)
+"""Capabilities that are asked for where a server has them."""
+
+LONGEST = 16_384
+"""Bytes of a line, tags included; servers send 8,191 and 512 at most."""
+
+WAITING = 5_000
+"""Lines that wait to be read; then nothing more is taken from the server."""
+
+QUIET = 60.0
+"""Seconds of silence after which the server is asked whether it is there, and again until it is given up."""
+
+BURST, PACE = 5, 2.0
+"""Lines that may be sent at once, and the seconds that each one more takes."""
+
+
+def pieces(text: str, room: int) -> list[str]:
+    """A text in parts of at most ``room`` bytes, cut between characters, at spaces where there are any.
+
+    Examples
+    --------
+    >>> pieces("two words", 5), pieces("日本語", 4)
+    (['two', 'words'], ['日', '本', '語'])
+    """
+    found = []
+    for line in text.splitlines():
+        rest = line
+        while len(rest.encode()) > room:
+            part = rest.encode()[:room].decode(errors="ignore")
+            at = part.rfind(" ")
+            part = part[:at] if at > 0 and rest[len(part) : len(part) + 1] != " " else part
+            found.append(part)
+            rest = rest[len(part) :].removeprefix(" ")
+        if rest:
+            found.append(rest)
+    return found
+
+
+class Connection:
+    """Registered and alive, or not there.
+
+    Parameters
+    ----------
+    nick, user, password, realname : str
+        Who we are; ``user`` and ``password`` for SASL, empty without.
+    counts : Counter
+        ``lines``, ``bytes``, ``overlong``, ``pings``.
+
+    Attributes
+    ----------
+    lines : asyncio.Queue of bytes
+        What came, each with the time of its arrival; None at the end.
+    caps : set of str
+        Capabilities that are on.
+    nick, mask : str
+        What we are called here, and how others see us (``nick!user@host``), as far as it is known.
+    """
+
+    def __init__(self, nick: str, user: str, password: str, realname: str, counts: Counter[str]) -> None:
+        self.nick, self.mask = nick, ""
+        self.caps: set[str] = set()
+        self.features: dict[str, str] = {}
+        self.lines: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING)
+        self._login = (user, password)
+        self._realname = realname
+        self._counts = counts
+        self._offered: dict[str, str] = {}
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._writer: asyncio.StreamWriter | None = None
+        self._heard = time.monotonic()
+        self._allowance, self._since = float(BURST), time.monotonic()
+        self._pacing = asyncio.Lock()
+        self._why = "the server closed the connection"
+
+    @property
+    def up(self) -> bool:
+        """Is it registered, and not ended?"""
+        done = self._ready.done() and not self._ready.cancelled() and self._ready.exception() is None
+        return done and self._task is not None and not self._task.done()
+
+    @property
+    def why(self) -> str:
+        """Why it ended."""
+        return self._why
+
+    async def open(
+        self, host: str, port: int, *, tls: ssl.SSLContext | None, private: bool, within: timedelta
+    ) -> None:
+        """Connect and register.
+
+        Raises
+        ------
+        Transient
+            It could not be reached in time.
+        Refused
+            Its address is not public.
+        AuthFailed, Blocked
+            It does not want this login, or us.
+        """
+        try:
+            async with asyncio.timeout(within.total_seconds()):
+                address = await _address(host, port, private=private)
+                reader, self._writer = await asyncio.open_connection(
+                    address, port, ssl=tls, server_hostname=host if tls else None, limit=4 * LONGEST
+                )
+                self._task = asyncio.create_task(self._listen(reader))
+                self._write("CAP", "LS", "302")
+                self._write("NICK", self.nick)
+                self._write("USER", "rtanalytics", "0", "*", self._realname)
+                await self._ready
+        except TimeoutError:
+            raise Transient(f"{host}:{port}: no answer within {within.total_seconds():g} s") from None
+        except ssl.SSLError as error:
+            raise Transient(f"no safe connection to {host}:{port}: {printable(error.reason)}") from None
+        except OSError as error:
+            raise Transient(
+                f"no connection to {host}, port {port}: {printable(error.strerror or error)}"
+            ) from None
+
+    async def send(self, command: str, *words: str) -> None:
+        """Send a line when it is its turn.
+
+        Raises
+        ------
+        Transient
+            There is no connection.
+        """
+        async with self._pacing:
+            now = time.monotonic()
+            self._allowance = min(BURST, self._allowance + (now - self._since) / PACE)
+            self._since = now
+            if self._allowance < 1:
+                await asyncio.sleep((1 - self._allowance) * PACE)
+                self._allowance, self._since = 1.0, time.monotonic()
+            self._allowance -= 1
+            if not self.up or self._writer is None:
+                raise Transient(f"not connected: {self._why}")
+            self._write(command, *words)
+            await self._writer.drain()
+
+    async def close(self, said: str = "") -> None:
+        """Say goodbye and let go."""
+        if self._writer is not None:
+            with contextlib.suppress(OSError, RuntimeError):
+                if self.up:
+                    self._write("QUIT", said)
+                self._writer.close()
+                async with asyncio.timeout(2):
+                    await self._writer.wait_closed()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if not self._ready.done():
+            self._ready.cancel()
+
+    # -- lines ---------------------------------------------------------------------------------
+
+    async def _listen(self, reader: asyncio.StreamReader) -> None:
+        beat = asyncio.create_task(self._beat())
+        try:
+            rest = b""
+            while chunk := await reader.read(65_536):
+                self._heard = time.monotonic()
+                self._counts["bytes"] += len(chunk)
+                *whole, rest = (rest + chunk).split(b"\n")
+                at = datetime.now(UTC)
+                for line in whole:
+                    await self._take(line.rstrip(b"\r"), at)
+                if len(rest) > LONGEST:
+                    self._counts["overlong"] += 1
+                    await self.lines.put(rest[:LONGEST])  # what follows of it is no line either
+                    rest = b""
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self._why = f"the connection broke: {printable(error)}"
+        finally:
+            beat.cancel()
+            self._fail(Transient(self._why))
+            with contextlib.suppress(asyncio.QueueFull):
+                self.lines.put_nowait(None)
+
+    async def _beat(self) -> None:
+        """Ask a silent server whether it is there; give it up if it does not answer."""
+        asked = False
+        while True:
+            await asyncio.sleep(QUIET / 4)
+            silent = time.monotonic() - self._heard
+            if silent < QUIET:
+                asked = False
+            elif silent > 2 * QUIET or self._writer is None:
+                self._why = f"nothing heard for {silent:.0f} s"
+                if self._writer is not None:
+                    self._writer.transport.abort()
+                return
+            elif not asked:
+                asked = True
+                self._counts["pings"] += 1
+                self._write("PING", "rtanalytics")
+
+    async def _take(self, raw: bytes, at: datetime) -> None:
+        if not raw:
+            return
+        self._counts["lines"] += 1
+        try:
+            line = tokenise(raw)
+        except (ValueError, IndexError):
+            await self.lines.put(raw)
+            return
+        handle = getattr(self, f"_on_{line.command.lower()}", None) if line.command.isalnum() else None
+        if handle is not None:
+            handle(line.params, line)
+        if line.command.upper() not in {"PING", "PONG", "CAP", "AUTHENTICATE"}:
+            timed = line.tags and "time" in line.tags
+            await self.lines.put(raw if timed else stamped(raw, at))
+
+    def _write(self, *words: str) -> None:
+        if self._writer is None:
+            return
+        clean = [word.replace("\r", " ").replace("\n", " ").replace("\x00", "") for word in words]
+        self._writer.write(build(clean[0], clean[1:]).format().encode() + b"\r\n")
+
+    def _fail(self, error: Exception) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(error)
+
+    # -- registration --------------------------------------------------------------------------
+
+    def _on_ping(self, words: list[str], _: Line) -> None:
+        self._write("PONG", *words[-1:])
+
+    def _on_cap(self, words: list[str], _: Line) -> None:
+        verb = words[1].upper()
+        if verb == "LS":
+            for name in words[-1].split():
+                self._offered[name.partition("=")[0]] = name.partition("=")[2]
+            if words[2] == "*":
+                return  # more follows
+            wanted = WANTED & self._offered.keys()
+            if not self._login[0]:
+                wanted -= {"sasl"}
+            elif "sasl" not in wanted:
+                self._fail(
+                    AuthFailed("the server offers no SASL; remove sasl_user, or choose another server")
+                )
+            if wanted:
+                self._write("CAP", "REQ", " ".join(sorted(wanted)))
+            else:
+                self._write("CAP", "END")
+        elif verb == "ACK":
+            self.caps |= {name.lstrip("-~=") for name in words[-1].split()}
+            if "sasl" in self.caps and self._login[0]:
+                self._write("AUTHENTICATE", "PLAIN")
+            else:
+                self._write("CAP", "END")
+        elif verb == "NAK":
+            self._write("CAP", "END")
+
+    def _on_authenticate(self, words: list[str], _: Line) -> None:
+        user, password = self._login
+        token = base64.b64encode(f"{user}\0{user}\0{password}".encode()).decode()
+        for start in range(0, len(token), 400):
+            self._write("AUTHENTICATE", token[start : start + 400])
+        if len(token) % 400 == 0:
+            self._write("AUTHENTICATE", "+")
+
+    def _on_903(self, words: list[str], _: Line) -> None:
+        self._write("CAP", "END")
+
+    def _on_904(self, words: list[str], _: Line) -> None:
+        self._fail(
+            AuthFailed(f"the login as {printable(self._login[0])} was refused; check sasl_user and password")
+        )
+
+    _on_902 = _on_905 = _on_908 = _on_904
+
+    def _on_433(self, words: list[str], _: Line) -> None:
+        if not self._ready.done():
+            self.nick = f"{self.nick[:28]}_"
+            self._write("NICK", self.nick)
+
+    def _on_432(self, words: list[str], _: Line) -> None:
+        self._fail(AuthFailed(f"the nick {printable(self.nick)} is not taken here; choose another"))
+
+    def _on_001(self, words: list[str], _: Line) -> None:
+        self.nick = words[0]
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+    def _on_005(self, words: list[str], _: Line) -> None:
+        self.features |= {w.partition("=")[0]: w.partition("=")[2] for w in words[1:-1]}
+
+    def _on_465(self, words: list[str], _: Line) -> None:
+        self._why = f"the server does not let us in: {printable(words[-1])}"
+        self._fail(Blocked(self._why))
+
+    def _on_error(self, words: list[str], _: Line) -> None:
+        self._why = f"the server closed the connection: {printable(words[-1])}"
+
+    def _on_nick(self, words: list[str], line: Line) -> None:
+        if line.source is not None and folded(line.hostmask.nickname) == folded(self.nick):
+            self.nick = words[0]
+
+    def _on_join(self, words: list[str], line: Line) -> None:
+        if line.source is not None and folded(line.hostmask.nickname) == folded(self.nick):
+            self.mask = line.source
+
+
+async def _address(host: str, port: int, *, private: bool) -> str:
+    """Where a host is; a private address only if that was agreed to."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+    addresses = [str(entry[4][0]) for entry in found]
+    if not private:
+        addresses = [a for a in addresses if is_public(ipaddress.ip_address(a.split("%")[0]))]
+        if not addresses:
+            raise Refused(f"{printable(host)} is not public; if it is meant, write allow_private = true")
+    return addresses[0]

@@ -1,0 +1,266 @@
+"""Lines of IRC into events: pure, so that what could not be read can be read again.
+
+A line is what a server sent, tags and all. Where the server tells no time of its own, the
+connection puts the time of arrival before it as a tag (:data:`ARRIVED`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from irctokens.line import Line, tokenise
+
+from rtanalytics.event import Author, Event, Ingest
+from rtanalytics.sources.base import MAX_RAW, Meta, Parsed, Reject, printable
+
+__all__ = ["ARRIVED", "Reader", "folded", "parse", "plain", "stamped"]
+
+ARRIVED = "+rtanalytics/arrived"
+"""Client tag that holds when a line came, for servers without ``server-time``."""
+
+_FORMAT = re.compile(
+    r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x04(?:[0-9a-fA-F]{6}(?:,[0-9a-fA-F]{6})?)?|[\x00-\x08\x0b-\x1f\x7f]"
+)
+_LINK = re.compile(r"https?://[^\s<>\"'\x00-\x1f]+")
+_TAG = re.compile(r"(?<![\w#&/])#(\w[\w-]*)")
+_RANKS = "~&@%+!"
+_FOLD = str.maketrans("[]\\^", "{}|~")
+_MOST_USERS = 20_000
+
+
+def folded(name: str) -> str:
+    r"""A nick or a room as servers compare them (RFC 1459: ``{}|~`` are the small ``[]\^``).
+
+    Examples
+    --------
+    >>> folded("Ada[Away]") == folded("ada{away}")
+    True
+    """
+    return name.translate(_FOLD).lower()
+
+
+def plain(text: str) -> str:
+    """Text without the codes for bold, colours and the like, and without control characters."""
+    return _FORMAT.sub("", text)
+
+
+def stamped(line: bytes, at: datetime) -> bytes:
+    """A line with the time of its arrival as a tag."""
+    tag = f"@{ARRIVED}={at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
+    return f"{tag};".encode() + line[1:] if line.startswith(b"@") else f"{tag} ".encode() + line
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """Events of lines, one a line.
+
+    Parameters
+    ----------
+    raw : bytes
+        Lines as they came, parted by line feeds.
+    meta : Meta
+        ``scope`` is the network; the option ``nick`` is ours.
+
+    Examples
+    --------
+    >>> meta = Meta(source="irc:libera", scope="libera", connector="irc@1",
+    ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
+    >>> line = b"@time=2026-05-15T08:59:00.000Z;msgid=x7 :ada!a@host PRIVMSG #pycon :the keynote starts"
+    >>> [event] = parse(line, meta).events
+    >>> event.id, event.channel, event.author.handle, event.text
+    ('irc:libera/#pycon:x7', '#pycon', 'ada', 'the keynote starts')
+    """
+    reader = Reader(meta)
+    for line in raw.split(b"\n"):
+        if line := line.strip(b"\r"):
+            reader.take(line)
+    return reader.parsed()
+
+
+class Reader:
+    """Reads line after line; lists of users come in parts, and are told whole.
+
+    Parameters
+    ----------
+    meta : Meta
+        As for :func:`parse`.
+    """
+
+    def __init__(self, meta: Meta) -> None:
+        self.meta = meta
+        self.nick = meta.options.get("nick", "")
+        self._events: list[Event] = []
+        self._rejects: list[Reject] = []
+        self._counts: Counter[str] = Counter()
+        self._users: dict[str, list[str]] = {}
+        self._same: Counter[str] = Counter()
+
+    def parsed(self) -> Parsed:
+        """What was read since the last time."""
+        found = Parsed(events=self._events, rejects=self._rejects, counts=dict(self._counts))
+        self._events, self._rejects, self._counts = [], [], Counter()
+        if len(self._same) > _MOST_USERS:
+            self._same.clear()
+        return found
+
+    def reject(self, reason: str, raw: bytes) -> None:
+        """Count something that is no line."""
+        self._rejects.append(Reject(reason=reason, raw=raw[:MAX_RAW], where="line"))
+
+    def take(self, raw: bytes) -> Line | None:
+        """Read a line; what it says waits for :meth:`parsed`. None if it is no line."""
+        try:
+            line = tokenise(raw)
+            if not line.command or not re.fullmatch(r"[A-Za-z]+|\d{3}", line.command):
+                raise ValueError("it has no command")
+            self._say(line, raw)
+        except (ValueError, IndexError) as error:
+            self.reject(f"no line of IRC: {printable(error)}", raw)
+            return None
+        return line
+
+    def _say(self, line: Line, raw: bytes) -> None:
+        command, words = line.command.upper(), line.params
+        tell = getattr(self, f"_on_{command.lower()}", None)
+        if tell is None:
+            self._counts["other_lines"] += 1
+            return
+        tell(line, words, raw)
+
+    # -- what is said --------------------------------------------------------------------------
+
+    def _on_privmsg(self, line: Line, words: list[str], raw: bytes) -> None:
+        target, text, kind = words[0], words[1], "notice" if line.command.upper() == "NOTICE" else "message"
+        if line.source is None or (kind == "notice" and "!" not in line.source):
+            self._counts["server_notices"] += 1
+            return
+        if text.startswith("\x01"):
+            verb, _, rest = text.strip("\x01").partition(" ")
+            if verb.upper() != "ACTION":
+                self._counts["ctcp"] += 1
+                return
+            kind, text = "action", rest
+        text = plain(text)
+        self._add(line, kind, raw, target, text=text, links=_LINK.findall(text), tags=_TAG.findall(text))
+
+    _on_notice = _on_privmsg
+
+    # -- who is there --------------------------------------------------------------------------
+
+    def _on_join(self, line: Line, words: list[str], raw: bytes) -> None:
+        for room in words[0].split(","):
+            self._add(line, "join", raw, room)
+
+    def _on_part(self, line: Line, words: list[str], raw: bytes) -> None:
+        for room in words[0].split(","):
+            self._add(line, "part", raw, room, text=plain(words[1]) if len(words) > 1 else None)
+
+    def _on_quit(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._add(line, "quit", raw, None, text=plain(words[0]) if words else None)
+
+    def _on_kick(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._add(line, "kick", raw, words[0], to=words[1], text=plain(words[2]) if len(words) > 2 else None)
+
+    def _on_nick(self, line: Line, words: list[str], raw: bytes) -> None:
+        if folded(_nick(line)) == folded(self.nick):
+            self.nick = words[0]
+        self._add(line, "nick", raw, None, to=words[0])
+
+    def _on_mode(self, line: Line, words: list[str], raw: bytes) -> None:
+        if words[0][:1] in "#&+!":
+            self._add(line, "mode", raw, words[0], text=plain(" ".join(words[1:])))
+
+    def _on_topic(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._add(line, "topic", raw, words[0], text=plain(words[1]))
+
+    def _on_332(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._add(line, "topic", raw, words[1], text=plain(words[2]))
+
+    def _on_353(self, line: Line, words: list[str], raw: bytes) -> None:
+        users = self._users.setdefault(words[2], [])
+        users += words[3].split()[: _MOST_USERS - len(users)]
+
+    def _on_366(self, line: Line, words: list[str], raw: bytes) -> None:
+        # with userhost-in-names each is nick!user@host, which nobody needs to know
+        users = [user.partition("!")[0] for user in self._users.pop(words[1], [])]
+        self._add(line, "users", raw, words[1], text=" ".join(_ranked(user) for user in users))
+
+    # -- the event ---------------------------------------------------------------------------------
+
+    def _add(
+        self,
+        line: Line,
+        type: str,
+        raw: bytes,
+        room: str | None,
+        *,
+        text: str | None = None,
+        to: str | None = None,
+        links: Iterable[str] = (),
+        tags: Iterable[str] = (),
+    ) -> None:
+        meta, given = self.meta, line.tags or {}
+        nick = _nick(line)
+        public = room is not None and room[:1] in "#&+!"
+        told = _time(given.get("time"))
+        at = told or _time(given.get(ARRIVED)) or meta.received_at
+        where = room if public else "" if room is None else _pair(nick, room)
+        msgid = given.get("msgid")
+        kind = "native" if msgid else "synthetic"
+        key = msgid or self._made(where or "", nick, at, type, text or to or "")
+        self._events.append(
+            Event(
+                id=f"irc:{meta.scope}/{where}:{key}",
+                source=f"irc:{room}" if public else meta.source,
+                type=type,
+                created_at=at,
+                received_at=max(meta.received_at, at) if told is None else meta.received_at,
+                author=Author(handle=nick, id=given.get("account")) if nick else None,
+                channel=room if public else None,
+                to=to if to is not None else None if room is None else room,
+                text=text,
+                links=list(links),
+                tags=list(tags),
+                ingest=Ingest(
+                    via="stream",
+                    connector=meta.connector,
+                    id_kind=kind,
+                    time_kind="source" if told else "observed",
+                ),
+                raw=raw,
+            )
+        )
+
+    def _made(self, where: str, nick: str, at: datetime, type: str, text: str) -> str:
+        """An id for a line that has none; two that are the same get different ones."""
+        said = f"{where}|{folded(nick)}|{at.isoformat(timespec='milliseconds')}|{type}|{text}"
+        self._same[said] += 1
+        return sha256(f"{said}|{self._same[said]}".encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def _pair(one: str, other: str) -> str:
+    """A private talk by both its nicks, in one order."""
+    return ",".join(sorted((folded(one), folded(other))))
+
+
+def _nick(line: Line) -> str:
+    return line.hostmask.nickname if line.source is not None else ""
+
+
+def _ranked(user: str) -> str:
+    """A nick behind the highest of its marks."""
+    nick = user.lstrip(_RANKS)
+    marks = user[: len(user) - len(nick)]
+    return f"{marks[:1]}{nick}"
+
+
+def _time(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

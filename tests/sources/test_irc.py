@@ -1,0 +1,325 @@
+"""IRC against real servers: talk, coming back, floods, garbage; and logins."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtanalytics.event import Event
+from rtanalytics.ingest.runner import Outcome, Patience, run_source
+from rtanalytics.sources import spec_from_table
+from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
+from rtanalytics.sources.irc import IrcSource, IrcSpec
+from rtanalytics.streams.memory import MemoryStream
+from tests.sources.irc_servers import IrcServer, free_port
+
+SOON = Patience(first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1))
+
+
+@pytest.fixture(params=["inspircd", "ngircd"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[IrcServer]:
+    """One of today, and one of the old kind."""
+    tmp_path.chmod(0o755)
+    found = IrcServer(request.param, tmp_path)
+    yield found
+    found.kill()
+
+
+def spec(port: int, nick: str = "ada", **more: Any) -> IrcSpec:
+    table = {
+        "name": "net",
+        "host": "127.0.0.1",
+        "port": port,
+        "tls": False,
+        "nick": nick,
+        "channels": ["#py"],
+    }
+    found = spec_from_table({"type": "irc", "allow_private": True} | table | more)
+    assert isinstance(found, IrcSpec)
+    return found
+
+
+class Running:
+    """A source that is run as ``collect`` runs it, on a stream of this process."""
+
+    def __init__(self, port: int, nick: str, stream: MemoryStream) -> None:
+        self.stream, self.stop = stream, asyncio.Event()
+        self.task = asyncio.create_task(run_source(spec(port, nick), stream, stop=self.stop, patience=SOON))
+
+    def events(self, kind: str = "message") -> list[Event]:
+        found = self.stream.snapshot(100_000).deliveries
+        return [d.event for d in found if d.event.type == kind]
+
+    async def until(self, done: Callable[[], object], within: float = 20.0) -> None:
+        async with asyncio.timeout(within):
+            while not done():
+                assert not self.task.done(), self.task
+                await asyncio.sleep(0.02)
+
+
+@contextlib.asynccontextmanager
+async def running(port: int, nick: str, name: str) -> AsyncIterator[Running]:
+    run = Running(port, nick, MemoryStream(name))
+    try:
+        yield run
+    finally:
+        run.stop.set()
+        assert await asyncio.wait_for(run.task, 20) is Outcome.STOPPED
+        run.stream.delete()
+
+
+class Plain:
+    """A client that knows nothing but lines."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def join(cls, port: int, nick: str) -> Plain:
+        client = cls(*await asyncio.open_connection("127.0.0.1", port))
+        client.send(f"NICK {nick}", f"USER {nick} 0 * :{nick}")
+        await client.until(" 001 ")
+        client.send("JOIN #py")
+        await client.until(" 366 ")
+        return client
+
+    def send(self, *lines: str | bytes) -> None:
+        self.writer.write(b"".join((x if isinstance(x, bytes) else x.encode()) + b"\r\n" for x in lines))
+
+    async def until(self, words: str) -> str:
+        async with asyncio.timeout(20):
+            while True:
+                line = (await self.reader.readline()).decode("utf-8", "replace")
+                assert line, f"no {words!r} before the end"
+                if line.startswith("PING"):
+                    self.send(line.strip().replace("PING", "PONG", 1))
+                if words in line:
+                    return line
+
+
+def lasting(work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
+    asyncio.run(asyncio.wait_for(work(*arguments), 100))
+
+
+@pytest.mark.slow
+def test_two_talk_to_each_other_and_to_a_plain_client(server: IrcServer) -> None:
+    """What is sent through the outbox is heard by all, once, and stands in the sender's own stream."""
+
+    async def work() -> None:
+        async with running(server.port, "ada", "irc-a") as ada, running(server.port, "bob", "irc-b") as bob:
+            await ada.until(lambda: ada.events("users") and bob.events("users"))
+            plain = await Plain.join(server.port, "carol")
+            ada.stream.send("irc", "net", {"type": "message", "to": "#py", "body": "hello all"}, "1")
+            ada.stream.send("irc", "net", {"type": "action", "to": "#py", "body": "waves"}, "2")
+            assert "hello all" in await plain.until("hello all")
+            await bob.until(lambda: bob.events("action"))
+            plain.send("PRIVMSG #py :hello ada")
+            await ada.until(lambda: len(ada.events()) == 2 and len(bob.events()) == 2)
+            for run in (ada, bob):
+                said = [(e.author.handle, e.text) for e in run.events() if e.author]
+                assert said == [("ada", "hello all"), ("carol", "hello ada")]
+            assert [e.text for e in ada.events("action")] == ["waves"]
+            users = bob.events("users")[-1].text or ""
+            assert {user.lstrip("@") for user in users.split()} == {"ada", "bob"}
+            assert any(e.author and e.author.handle == "carol" for e in ada.events("join"))
+            ada.stream.send("irc", "net", {"type": "message", "to": "no room", "body": "x"}, "3")
+            await ada.until(lambda: ada.events("error"))
+
+    lasting(work)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_and_comes_back_is_joined_again(server: IrcServer) -> None:
+    """Within two seconds of its return; what was stored stays once, and the hole is told."""
+
+    async def work() -> None:
+        async with running(server.port, "ada", "irc-c") as ada:
+            await ada.until(lambda: ada.events("users"))
+            plain = await Plain.join(server.port, "carol")
+            plain.send(*(f"PRIVMSG #py :before {n}" for n in range(20)))
+            await ada.until(lambda: len(ada.events()) == 20)
+            server.kill()
+            await ada.until(lambda: ada.stream.health()["source:net"]["state"] == "degraded")
+            server.start()
+            began = asyncio.get_running_loop().time()
+            await ada.until(lambda: len(ada.events("users")) == 2)
+            assert asyncio.get_running_loop().time() - began <= 2.0
+            plain = await Plain.join(server.port, "carol")
+            plain.send(*(f"PRIVMSG #py :after {n}" for n in range(20)))
+            await ada.until(lambda: len(ada.events()) == 40)
+            texts = [e.text for e in ada.events()]
+            assert texts == [f"before {n}" for n in range(20)] + [f"after {n}" for n in range(20)]
+            assert len(ada.events("gap")) == 1
+
+    lasting(work)
+
+
+@pytest.mark.slow
+def test_a_flood_and_garbage_are_taken_whole(tmp_path: Path) -> None:
+    """5,000 lines at once, wrong bytes and words without end: everything said is stored, once, in order."""
+
+    async def work() -> None:
+        server = IrcServer("inspircd", tmp_path)
+        source, said, cursor = IrcSource(spec(server.port), Counter()), list[Event](), None
+        try:
+            await source.poll(None)
+            plain = await Plain.join(server.port, "carol")
+            plain.send(*(f"PRIVMSG #py :line {n}" for n in range(5000)))
+            plain.send(
+                b"PRIVMSG #py :caf\xe9 \xff\xfe", b"PRIVMSG #py :" + b"x" * 3000, "PRIVMSG #py :the end"
+            )
+            while not said or said[-1].text != "the end":
+                batch = await source.poll(cursor)
+                cursor = batch.cursor or cursor
+                assert len(batch.events) <= 1000
+                said += [event for event in batch.events if event.type == "message"]
+        finally:
+            await source.close()
+            server.kill()
+        texts = [event.text or "" for event in said]
+        assert texts[:5000] == [f"line {n}" for n in range(5000)]
+        assert texts[5000].startswith("café")
+        assert [event.seq for event in said] == sorted({event.seq for event in said})
+
+    lasting(work)
+
+
+@pytest.mark.slow
+def test_a_batch_that_was_not_stored_is_given_again(server: IrcServer) -> None:
+    """Asked with the cursor from before, the source gives the same events; then it goes on."""
+
+    async def work() -> None:
+        source = IrcSource(spec(server.port), Counter())
+        try:
+            first = await source.poll(None)
+            while not any(e.type == "users" for e in first.events):
+                before, first = first.cursor, await source.poll(first.cursor)
+            again = await source.poll(before)
+            assert (again.events, again.cursor) == (first.events, first.cursor)
+            plain = await Plain.join(server.port, "carol")
+            plain.send("PRIVMSG #py :next")
+            after = await source.poll(first.cursor)
+            assert not {e.id for e in after.events} & {e.id for e in first.events}
+        finally:
+            await source.close()
+            await source.close()
+
+    lasting(work)
+
+
+def test_a_line_that_is_too_long_is_sent_in_parts(tmp_path: Path) -> None:
+    """Cut between words and characters so that each part arrives whole."""
+
+    async def work() -> None:
+        seen: list[bytes] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            async for line in reader:
+                seen.append(line)
+                if line.startswith(b"CAP LS"):
+                    writer.write(b":srv CAP * LS :echo-message\r\n")
+                elif line.startswith(b"CAP REQ"):
+                    writer.write(b":srv CAP * ACK :echo-message\r\n")
+                elif line.startswith(b"CAP END"):
+                    writer.write(b":srv 001 ada :hi\r\n:ada!a@h JOIN #py\r\n")
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            source = IrcSource(spec(server.sockets[0].getsockname()[1]), Counter())
+            await source.poll(None)
+            text = "日本語 " * 200
+            await source.send({"type": "message", "to": "#py", "body": text}, "k")
+            await source.send({"type": "message", "to": "#py", "body": "x\r\nQUIT :injected"}, "k")
+            await source.close()
+            said = [line for line in seen if line.startswith(b"PRIVMSG")]
+            assert all(len(b":ada!a@h " + line) <= 512 for line in said)
+            whole = b"".join(line.partition(b" :")[2].rstrip(b"\r\n") for line in said).decode()
+            assert whole.replace(" ", "").startswith(text.replace(" ", ""))
+            assert [line for line in seen if line.startswith(b"QUIT")] == [b"QUIT gone\r\n"]
+
+    lasting(work)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_login_is_made_and_a_refusal_is_told_without_the_password(
+    right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SASL PLAIN as the specification has it; a wrong password waits for a person."""
+    monkeypatch.setenv("PASSWORD_OF_ADA", "hush hush" if right else "wrong")
+    expected = base64.b64encode(b"ada\0ada\0hush hush")
+
+    async def work() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            async for line in reader:
+                if line.startswith(b"CAP LS"):
+                    writer.write(b":srv CAP * LS * :server-time\r\n:srv CAP * LS :sasl=PLAIN,EXTERNAL\r\n")
+                elif line.startswith(b"CAP REQ"):
+                    writer.write(b":srv CAP * ACK :sasl server-time\r\n")
+                elif line.startswith(b"AUTHENTICATE PLAIN"):
+                    writer.write(b"AUTHENTICATE +\r\n")
+                elif line.startswith(b"AUTHENTICATE"):
+                    good = line.split()[1] == expected
+                    writer.write(b":srv 903 ada :in\r\n" if good else b":srv 904 ada :no\r\n")
+                elif line.startswith(b"CAP END"):
+                    writer.write(b":srv 001 ada :hi\r\n:ada!a@h JOIN #py\r\n")
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            source = IrcSource(spec(port, sasl_user="ada", password="env:PASSWORD_OF_ADA"), Counter())
+            if right:
+                assert [e.type for e in (await source.poll(None)).events] == ["join"]
+            else:
+                with pytest.raises(AuthFailed) as raised:
+                    await source.poll(None)
+                assert "wrong" not in str(raised.value)
+            await source.close()
+
+    lasting(work)
+
+
+def test_what_cannot_be_reached_says_so() -> None:
+    """No server, a private address, no connection to send over, a packet that makes no sense."""
+
+    async def work() -> None:
+        nobody = IrcSource(spec(free_port()), Counter())
+        with pytest.raises(Transient, match="no connection to 127.0.0.1"):
+            await nobody.poll(None)
+        with pytest.raises(SourceError, match="no connection"):
+            await nobody.send({"type": "message", "to": "#py", "body": "x"}, "k")
+        private = IrcSource(spec(free_port(), allow_private=False), Counter())
+        with pytest.raises(Refused, match="allow_private"):
+            await private.poll(None)
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            port = mute.getsockname()[1]
+            slow = IrcSource(spec(port, timeout="300ms"), Counter())
+            with pytest.raises(Transient, match=r"no answer within 0\.3 s"):
+                await slow.poll(None)
+        for source in (nobody, private, slow):
+            await source.close()
+
+    lasting(work)
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"nick": "two words"}, "nick"),
+        ({"channels": ["py"]}, "'#pycon'"),
+        ({"host": "irc://x"}, "without irc://"),
+        ({"password": "env:X"}, "belong together"),
+        ({"sasl_user": "a", "password": "hush"}, "may not stand in the file"),
+    ],
+)
+def test_a_table_that_cannot_work_is_refused(table: dict[str, Any], words: str) -> None:
+    """With what to write instead, and nothing of a password."""
+    with pytest.raises(ValueError, match=words) as raised:
+        spec(6667, **table)
+    assert "hush" not in str(raised.value)

@@ -1,0 +1,171 @@
+"""Lines of IRC: what each says, what is no line, and the conformance suite of others."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from irctokens.line import Line, build, tokenise
+
+from rtanalytics.event import Event
+from rtanalytics.sources.base import Meta
+from rtanalytics.sources.irc.connection import pieces
+from rtanalytics.sources.irc.parse import ARRIVED, folded, parse, stamped
+
+AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
+META = Meta(source="irc:net", scope="net", connector="irc@1", received_at=AT, options={"nick": "me"})
+SUITE = Path(os.environ.get("RTANALYTICS_DATA", Path(__file__).parents[3] / "shared" / "data"))
+TESTS = SUITE / "suites" / "irc-parser-tests" / "tests"
+
+
+def read(*lines: str | bytes) -> list[Event]:
+    """Events of lines of which none is refused."""
+    raw = b"\r\n".join(line if isinstance(line, bytes) else line.encode() for line in lines)
+    parsed = parse(raw, META)
+    assert parsed.rejects == []
+    return parsed.events
+
+
+def one(line: str | bytes) -> Event:
+    (event,) = read(line)
+    return event
+
+
+def test_a_message_keeps_the_servers_id_and_time() -> None:
+    """With msgid and server-time the event is the same however it is read."""
+    line = "@time=2026-05-15T08:59:00.250Z;msgid=abc;account=Ada :ada!a@h PRIVMSG #py :see https://x.example #tag"
+    event = one(line)
+    assert (event.id, event.type, event.channel, event.to) == ("irc:net/#py:abc", "message", "#py", "#py")
+    assert event.created_at == datetime(2026, 5, 15, 8, 59, 0, 250_000, tzinfo=UTC)
+    assert event.author is not None
+    assert (event.author.handle, event.author.id) == ("ada", "Ada")
+    assert (event.text, event.links, event.tags) == (
+        "see https://x.example #tag", ["https://x.example"], ["tag"],
+    )  # fmt: skip
+    assert event.ingest is not None
+    assert (event.ingest.id_kind, event.ingest.time_kind) == ("native", "source")
+    assert event.packet()["from"] == "ada"
+
+
+def test_without_an_id_one_is_made_and_said_to_be() -> None:
+    """Who, when, where and what; the same line twice at one moment is two events."""
+    line = f"@{ARRIVED}=2026-05-15T08:59:00.000Z :ada!a@h PRIVMSG #py :hello"
+    first, second = read(line, line)
+    assert first.id != second.id
+    assert first == one(line)
+    assert first.ingest is not None
+    assert (first.ingest.id_kind, first.ingest.time_kind) == ("synthetic", "observed")
+    assert first.created_at == datetime(2026, 5, 15, 8, 59, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (":ada!a@h JOIN #py", ("join", "#py", "ada", "#py", None)),
+        (":ada!a@h JOIN #py account :Ada L", ("join", "#py", "ada", "#py", None)),
+        (":ada!a@h PART #py :bye", ("part", "#py", "ada", "#py", "bye")),
+        (":ada!a@h QUIT :gone", ("quit", None, "ada", None, "gone")),
+        (":op!o@h KICK #py ada :enough", ("kick", "#py", "op", "ada", "enough")),
+        (":ada!a@h NICK bob", ("nick", None, "ada", "bob", None)),
+        (":op!o@h MODE #py +o ada", ("mode", "#py", "op", "#py", "+o ada")),
+        (":ada!a@h TOPIC #py :the keynote", ("topic", "#py", "ada", "#py", "the keynote")),
+        (":srv 332 me #py :the keynote", ("topic", "#py", "srv", "#py", "the keynote")),
+        (":ada!a@h PRIVMSG #py :\x01ACTION waves\x01", ("action", "#py", "ada", "#py", "waves")),
+        (":ada!a@h NOTICE #py :psst", ("notice", "#py", "ada", "#py", "psst")),
+        (":ada!a@h PRIVMSG me :just you", ("message", None, "ada", "me", "just you")),
+        (":ada!a@h PRIVMSG #py :\x02bold\x02 \x0304,08red\x0f", ("message", "#py", "ada", "#py", "bold red")),
+        (b":ada!a@h PRIVMSG #py :caf\xe9", ("message", "#py", "ada", "#py", "café")),
+    ],
+)
+def test_what_a_line_says(line: str | bytes, expected: tuple[str | None, ...]) -> None:
+    """Type, room, who, to whom, and the words, without codes for colours."""
+    event = one(line)
+    handle = event.author.handle if event.author else None
+    assert (event.type, event.channel, handle, event.to, event.text) == expected
+
+
+def test_the_users_of_a_room_are_told_whole_with_their_ranks() -> None:
+    """Several replies make one list; hosts are left out, and of many marks the highest stays."""
+    events = read(
+        ":srv 353 me = #py :@ada!a@h +bob", ":srv 353 me = #py :@+carol dan", ":srv 366 me #py :End of list"
+    )
+    (event,) = events
+    assert (event.type, event.channel, event.text) == ("users", "#py", "@ada +bob @carol dan")
+
+
+def test_what_nobody_says_is_counted_and_is_no_event() -> None:
+    """Numerics, pings of people's programs, notices of the server."""
+    parsed = parse(b":srv 001 me :hi\n:ada!a@h PRIVMSG me :\x01VERSION\x01\n:srv NOTICE * :hello", META)
+    assert parsed.events == []
+    assert parsed.counts == {"other_lines": 1, "ctcp": 1, "server_notices": 1}
+
+
+@pytest.mark.parametrize("line", [b":ada!a@h PRIVMSG", b":ada!a@h PRIVMSG #py", b"@", b":x", b"\xff\xfe\x00"])
+def test_half_a_line_is_kept_with_the_reason(line: bytes) -> None:
+    """It becomes no event and stops nothing."""
+    parsed = parse(line + b"\n:ada!a@h PRIVMSG #py :after", META)
+    assert [event.text for event in parsed.events] == ["after"]
+    assert [reject.raw for reject in parsed.rejects] == [line]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.binary(max_size=80) | st.sampled_from([
+    b":a!b@c PRIVMSG #d :e", b"@time=x;msgid=\\: :a!b@c JOIN #d", b":a KICK", b":s 353 me", b":s 366 x #y",
+    b"@time=99999-01-01T00:00:00Z :a!b@c NICK", b":a!b@c MODE #d", b":\xc3\x28!u@h PART #d,#e :\x03",
+]), max_size=12))  # fmt: skip
+def test_nothing_that_comes_raises(lines: list[bytes]) -> None:
+    """Whatever bytes there are: an event, a count or a dead letter."""
+    parsed = parse(b"\n".join(lines), META)
+    assert all(event.id.startswith("irc:net/") for event in parsed.events)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=300), st.integers(4, 60))
+def test_pieces_fit_and_lose_nothing_but_spaces(text: str, room: int) -> None:
+    """Each part fits in bytes, and together they say what was said."""
+    parts = pieces(text, room)
+    assert all(0 < len(part.encode()) <= room for part in parts)
+    assert "".join(parts).replace(" ", "") == text.replace(" ", "")
+
+
+def test_names_are_compared_as_servers_do() -> None:
+    """RFC 1459 counts braces as small brackets."""
+    assert folded("Ada[x]") == folded("ada{X}")
+    assert stamped(b"@a=b :x PING", AT).startswith(b"@+rtanalytics/arrived=2026-05-15T09:00:00.000Z;a=b ")
+
+
+def _cases(name: str) -> list[Any]:
+    if not TESTS.is_dir() and not os.environ.get("CI"):
+        pytest.skip("the suites of others are not here")
+    cases: list[Any] = yaml.safe_load((TESTS / name).read_text(encoding="utf-8"))["tests"]
+    return cases
+
+
+@pytest.mark.data
+def test_the_suite_of_irc_parsers_is_met_in_reading() -> None:
+    """irc-parser-tests, msg-split and userhost-split: every case."""
+    for case in _cases("msg-split.yaml"):
+        line, atoms = tokenise(case["input"]), case["atoms"]
+        assert (line.tags or {}) == atoms.get("tags", {}), case
+        assert line.source == atoms.get("source"), case
+        assert line.command.lower() == atoms["verb"].lower(), case
+        assert line.params == atoms.get("params", []), case
+    for case in _cases("userhost-split.yaml"):
+        mask, atoms = tokenise(f":{case['source']} PING").hostmask, case["atoms"]
+        found = {"nick": mask.nickname, "user": mask.username, "host": mask.hostname}
+        assert {k: v for k, v in found.items() if v is not None} == atoms, case
+
+
+@pytest.mark.data
+def test_the_suite_of_irc_parsers_is_met_in_writing() -> None:
+    """irc-parser-tests, msg-join: every case is one of the ways to write it."""
+    for case in _cases("msg-join.yaml"):
+        atoms = case["atoms"]
+        line: Line = build(atoms["verb"], atoms.get("params", []), atoms.get("source"), atoms.get("tags"))
+        assert line.format() in case["matches"], case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from rich.text import Text
@@ -12,6 +13,9 @@ __all__ = ["preview"]
 
 SHOWN = 5
 """Events of a source that are shown, the newest ones."""
+
+LISTEN = 10.0
+"""Seconds that a source which listens gets to hear something."""
 
 
 async def preview(specs: list[Any]) -> None:
@@ -31,7 +35,7 @@ async def preview(specs: list[Any]) -> None:
         try:
             source = open_source(spec)
             try:
-                batch = await source.poll(None)
+                batch = await _first(source)
             finally:
                 await source.close()
         except SourceError as error:
@@ -51,3 +55,13 @@ async def preview(specs: list[Any]) -> None:
             out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
     if failed:
         raise Failed(f"{failed} of {counted(len(specs), 'source')} could not be read")
+
+
+async def _first(source: Any) -> Any:
+    """The first poll that brings something, or asks for a pause; the last one if none does."""
+    until, cursor = time.monotonic() + LISTEN, None
+    while True:
+        batch = await source.poll(cursor)
+        cursor = batch.cursor or cursor
+        if batch.events or batch.rejects or batch.wait or time.monotonic() >= until:
+            return batch

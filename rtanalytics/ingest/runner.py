@@ -221,7 +221,10 @@ class _Runner:
         if not await self._store(batch):
             return timedelta(0)
         self._failures = 0
+        before = self._health.state
         self._health.succeeded(batch)
+        if self._health.state != before:
+            await self._health.tell()  # a source that never waits would say so a heartbeat later
         return batch.wait * random.uniform(1.0, 1.05)
 
     async def _failed(self, error: SourceError) -> timedelta | None:

@@ -176,6 +176,53 @@ class HttpClient:
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
             raise Transient(f"{redact(str(url))}: {_said(error)}") from None
 
+    async def websocket(
+        self,
+        url: str,
+        max_bytes: int = 4_000_000,
+        timeout: timedelta = timedelta(seconds=30),  # noqa: ASYNC109  # it is part of the request
+        protocols: Collection[str] = (),
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Connect to a WebSocket (ws or wss), which answers pings and is pinged; it is never redirected.
+
+        Parameters
+        ----------
+        url : str
+            ws or wss.
+        max_bytes : int
+            Of one message.
+        timeout : timedelta
+            For connecting.
+        protocols : collection of str
+            Subprotocols that are understood.
+
+        Raises
+        ------
+        Transient, Refused, RateLimited, AuthFailed, Blocked, Gone
+            The class says what to do.
+        """
+        address = URL(url)
+        self._check(address.with_scheme({"wss": "https", "ws": "http"}.get(address.scheme, "none")))
+        label = redact(url)
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                return await self._open().ws_connect(
+                    address,
+                    protocols=tuple(protocols),
+                    heartbeat=30.0,
+                    max_msg_size=max_bytes,
+                    timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+                )
+        except TimeoutError:
+            raise Transient(f"{label}: no connection within {timeout.total_seconds():g} s") from None
+        except aiohttp.WSServerHandshakeError as error:
+            wait = retry_after(error.headers, datetime.now(UTC)) if error.headers is not None else None
+            refusal = _refusal(error.status, label, wait, given=False)
+            refusal.status = error.status
+            raise refusal from None
+        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+            raise Transient(f"{label}: {_said(error)}") from None
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session is not None:
@@ -290,7 +337,10 @@ class HttpClient:
             resolver = _GuardedResolver(
                 self._resolver or aiohttp.ThreadedResolver(), self._trusted, self._source
             )
+            trace = aiohttp.TraceConfig()
+            trace.on_request_redirect.append(_not_redirected)
             self._session = aiohttp.ClientSession(
+                trace_configs=[trace],
                 connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=4),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
@@ -310,6 +360,11 @@ class HttpClient:
                 return  # a name: the resolver looks at what it stands for
             if not is_public(address):
                 raise Refused(_private(redact(str(url)), [str(address)], self._source))
+
+
+async def _not_redirected(_: object, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:
+    """Redirects are followed by hand, where each one is looked at; nothing else follows any."""
+    raise Refused(f"{redact(str(told.url))}: redirects to another address; write that one")
 
 
 class _GuardedResolver(AbstractResolver):

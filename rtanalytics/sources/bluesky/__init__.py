@@ -1,0 +1,533 @@
+"""Bluesky: what everybody posts, by a Jetstream, of which what is wanted is kept.
+
+A Jetstream sends each post of the whole network once. What was not stored is sent again when it is
+asked from the cursor, so the source lets go of the connection whenever it is polled with a cursor
+other than its own. The cursor stands at the last *post* that was seen, wanted or not: anything else
+may still come from a server that has gone blind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter, deque
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.sources.base import (
+    Batch,
+    Blocked,
+    CursorInvalid,
+    Malformed,
+    Meta,
+    Parsed,
+    Reject,
+    Source,
+    SourceError,
+    SourceSpec,
+    Transient,
+    printable,
+    redact,
+)
+
+if TYPE_CHECKING:
+    import aiohttp
+
+__all__ = ["BlueskySource", "BlueskySpec", "Spec", "meta", "open_source"]
+
+CONNECTOR = "bluesky@1"
+PARSE = "rtanalytics.sources.bluesky.parse:parse"
+ACCESS = "open"
+ABOUT = """\
+Listens to a Jetstream, which sends every post of Bluesky (some 50 a second, about 60 kB/s), and keeps those
+with a tag or word that is wanted, or by people who are. Needs no account. Both versions of the protocol
+are spoken; an address with `subscribeEvents` in it is of version 2. Posts come within seconds; after an
+interruption it goes on from where it was, up to 36 hours back, and tells of a `gap` beyond that. Edits and
+deletes of what was told reach us, for the last 2,000 posts, and those of accounts that close or are closed.
+People are known by their `did`: a Jetstream has no handles. The time of a post is what the poster's program
+claims."""
+EXAMPLE = """\
+[[source]]
+type = "bluesky"
+name = "bluesky"
+tags = ["juniperconf"]
+words = ["Juniper Conference"]   # as well, or instead
+"""
+
+HOSTS = ["wss://jetstream1.us-east.bsky.network/subscribe", "wss://jetstream2.us-west.bsky.network/subscribe"]
+
+PATIENCE, LINGER = 2.0, 0.1
+"""Seconds that a poll waits for something that is wanted, and for more once there is something."""
+
+MOST, LOOKED_AT = 1_000, 20_000
+"""Frames of a poll that are wanted, and all of them."""
+
+KNOWN = 2_000
+"""Posts of which edits and deletes are recognised."""
+
+STORE = 10.0
+"""Seconds after which the place in the stream is stored even if nothing was wanted."""
+
+BACK, ELSEWHERE = timedelta(seconds=10), timedelta(seconds=60)
+"""How far back is asked for after an interruption, of the same server and of another."""
+
+HOLE = timedelta(minutes=5)
+"""A stream that begins so much later than it was asked to has lost what was before."""
+
+_POST = "app.bsky.feed.post"
+
+
+class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="bluesky"):
+    """A ``[[source]]`` table with ``type = "bluesky"``.
+
+    Parameters
+    ----------
+    name : str
+        Names the source, and its cursor.
+    tags : list of str
+        Hashtags, without ``#``.
+    words : list of str
+        Words or phrases in the text, whatever their case.
+    dids : list of str
+        People, as ``"did:plc:…"``; with no tags and words beside them, only their posts are sent to us.
+    hosts : list of str
+        Addresses of Jetstreams, tried in this order.
+    expected_every : timedelta, optional
+        How soon there is a post, of anybody; after as long without one, another host is tried.
+        60 s, unless only ``dids`` are wanted.
+    max_frame : int
+        Bytes of a post; larger ones are left out.
+    budget : timedelta
+        For reading what a poll brought.
+    allow_private : bool
+        True if a host is meant to have a private or loopback address.
+    timeout : timedelta
+        For connecting.
+
+    Raises
+    ------
+    ValueError
+        If a value cannot be; the message names it and what to write instead.
+    """
+
+    tags: list[str] = msgspec.field(default_factory=list)
+    words: list[str] = msgspec.field(default_factory=list)
+    dids: list[str] = msgspec.field(default_factory=list)
+    hosts: list[str] = msgspec.field(default_factory=lambda: list(HOSTS))
+    expected_every: timedelta | None = None
+    max_frame: int = 1_000_000
+    budget: timedelta = timedelta(seconds=2)
+    allow_private: bool = False
+    timeout: timedelta = timedelta(seconds=30)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.tags or self.words or self.dids):
+            raise ValueError('tags, words or dids are missing; write what is wanted, as tags = ["pycon"]')
+        for key, values in (("tags", self.tags), ("words", self.words)):
+            for value in values:
+                if not 1 < len(value.strip("# ")) <= 100:
+                    raise ValueError(f"{key}: {printable(value)!r} must have 2 to 100 characters")
+        for did in self.dids:
+            if not re.fullmatch(r"did:[a-z]+:[\w.:%-]{1,200}", did, re.ASCII):
+                raise ValueError(f"dids: {printable(did)!r} is none; write it as 'did:plc:…'")
+        if not self.hosts:
+            raise ValueError("hosts is empty; leave it out for Bluesky's own")
+        for host in self.hosts:
+            if not re.fullmatch(r"wss?://[^\s/?#]+(/[^\s?#]*)?", host):
+                raise ValueError(
+                    f"hosts: {printable(redact(host))!r} is no address as 'wss://host/subscribe'"
+                )
+        if self.max_frame < 1_000:
+            raise ValueError("max_frame must be 1000 or more")
+
+
+Spec = BlueskySpec
+
+
+def open_source(spec: BlueskySpec, counts: Counter[str]) -> Source:
+    """A connection to a Jetstream; it is made when it is first polled."""
+    return BlueskySource(spec, counts)
+
+
+def meta(spec: BlueskySpec, received_at: datetime) -> Meta:
+    """What the parser has to know, live and when a dead letter is read again."""
+    return Meta(
+        source="bluesky",
+        scope=spec.scope,
+        connector=CONNECTOR,
+        received_at=received_at,
+        options={"via": "stream"},
+    )
+
+
+class _Account(msgspec.Struct):
+    active: bool = True
+
+
+class _Commit(msgspec.Struct):
+    collection: str = ""
+    operation: str = ""
+    rkey: str = ""
+    rev: str = ""
+
+
+class _Payload(_Commit):
+    type: str = msgspec.field(name="$type", default="")
+    did: str = ""
+    seq: int = 0
+    time: datetime | None = None
+    account: _Account | None = None
+
+
+class _Head(msgspec.Struct):
+    """As much of a frame of either version as says whether it is wanted."""
+
+    did: str = ""
+    time_us: int = 0
+    commit: _Commit | None = None
+    account: _Account | None = None
+    type: str = msgspec.field(name="$type", default="")
+    payload: _Payload | None = None
+    error: str = ""
+
+
+class _Cursor(msgspec.Struct, omit_defaults=True):
+    v: int = 1
+    n: int = 0  # of the last event that was told
+    at: int = 0  # µs: when the server saw the last post that we saw
+    host: str = ""
+    seq: int = 0  # its number there, of version 2
+    told: dict[str, str] = {}  # "did/rkey" → rev, of the last KNOWN that were told
+
+
+class BlueskySource:
+    """One Jetstream, and another where it fails.
+
+    Parameters
+    ----------
+    spec : BlueskySpec
+        Which.
+    counts : Counter
+        ``frames``, ``connected``, ``known``, ``unwanted``, ``deletes_of_unknown``, ``blind``, ``gaps``,
+        and what the parser counts.
+    """
+
+    bucket = "bluesky"
+
+    def __init__(self, spec: BlueskySpec, counts: Counter[str]) -> None:
+        from yarl import URL
+
+        from rtanalytics.sources.http import HttpClient
+        from rtanalytics.sources.worker import ParseWorker
+
+        self.scope = spec.scope
+        self._spec, self._counts = spec, counts
+        trusted = [URL(host).host or "" for host in spec.hosts] if spec.allow_private else ()
+        self._http = HttpClient(counts, trusted, source=spec.name)
+        self._worker = ParseWorker(PARSE, spec.budget)
+        self._ws: aiohttp.ClientWebSocketResponse | None = None
+        self._state: _Cursor | None = None
+        self._expected: bytes | None = None
+        self._given: deque[tuple[bytes | None, Batch]] = deque(maxlen=1)
+        self._host = self._failures = 0
+        self._asked = 0  # µs: from where the stream was asked, until its first post has come
+        self._lost = False
+        self._relevant = self._stored = 0.0
+        self._wanted = _Wanted(spec)
+
+    async def poll(self, cursor: bytes | None) -> Batch:
+        for before, batch in self._given:
+            if before == cursor:
+                return batch  # it was not stored, as it seems
+        if self._state is None or cursor != self._expected:
+            await self._hang_up()
+            self._state, self._expected = self._read(cursor), cursor
+        state = self._state
+        if self._ws is None:
+            await self._connect(state)
+        frames, gap = await self._frames(state)
+        parsed = Parsed()
+        if frames:
+            about = meta(self._spec, datetime.now(UTC))
+            try:
+                parsed = await self._worker.parse(b"\n".join(raw for raw, _ in frames), about)
+            except Malformed as error:
+                parsed = Parsed(rejects=[Reject(reason=str(error), raw=error.raw, where="frames")])
+            except BaseException:
+                await self._again(cursor)
+                raise
+        told = self._told(state, gap, parsed, dict(head for _, head in frames if head))
+        rejects = parsed.rejects
+        self._counts.update({k: n for k, n in parsed.counts.items() if not k.startswith("frames_")})
+        if not told and not rejects and (monotonic() - self._stored < STORE or not state.at):
+            return Batch()
+        self._stored = monotonic()
+        after = msgspec.json.encode(state)
+        batch = Batch(told, after, rejects, notes={"host": redact(state.host)})
+        self._given.clear()
+        self._given.append((cursor, batch))
+        self._expected = after
+        return batch
+
+    async def close(self) -> None:
+        await self._hang_up()
+        await self._worker.close()
+        await self._http.close()
+
+    # -- the connection --------------------------------------------------------------------------
+
+    async def _connect(self, state: _Cursor) -> None:
+        hosts = self._spec.hosts
+        if not state.host or self._failures:
+            # the same once more, then the next one
+            self._host += self._failures > 1
+            host = hosts[self._host % len(hosts)]
+        else:
+            host = state.host if state.host in hosts else hosts[0]
+            self._host = hosts.index(host)
+        try:
+            await self._open(host, state)
+        except SourceError as error:
+            self._failures += 1
+            if not isinstance(error, Blocked) or error.status != 400 or not state.at:
+                raise
+            # the cursor is too old: by its time instead of its number, then from now on
+            if state.seq:
+                state.seq = 0
+            else:
+                self._lost = True
+            raise Transient(f"{redact(host)} does not take the cursor; asking for less") from None
+        self._counts["connected"] += 1
+        self._relevant = monotonic()
+        state.host = host
+
+    async def _open(self, host: str, state: _Cursor) -> None:
+        from yarl import URL
+
+        spec, second = self._spec, "subscribeEvents" in host
+        only = spec.dids if not (spec.tags or spec.words) else []
+        query: list[tuple[str, str]] = [("maxMessageSizeBytes", str(spec.max_frame))]
+        if second:
+            query += [("collections", _POST), ("kinds", "commit"), ("kinds", "account")]
+        else:
+            query.append(("wantedCollections", _POST))
+        query += [("dids" if second else "wantedDids", did) for did in only]
+        self._asked = 0
+        if state.at and not self._lost:
+            same = host == state.host
+            self._asked = state.at - round((BACK if same else ELSEWHERE) / timedelta(microseconds=1))
+            query.append(("cursor", str(state.seq if second and same and state.seq else self._asked)))
+        elif state.at:
+            self._asked = state.at
+        self._ws = await self._http.websocket(
+            str(URL(host).with_query(query)),
+            4 * spec.max_frame,
+            spec.timeout,
+            ("xrpc.v1.json",) if second else (),
+        )
+
+    async def _hang_up(self) -> None:
+        ws, self._ws = self._ws, None
+        if ws is not None:
+            await ws.close()
+
+    async def _again(self, cursor: bytes | None) -> None:
+        """Forget what has come since the cursor: it is asked for again."""
+        await self._hang_up()
+        self._state = None
+        self._expected = cursor
+
+    # -- frames ----------------------------------------------------------------------------------
+
+    async def _frames(
+        self, state: _Cursor
+    ) -> tuple[list[tuple[bytes, tuple[str, str] | None]], Event | None]:
+        """What has come that is wanted, each with its id and revision; and a gap before it, if any."""
+        import aiohttp
+
+        ws = self._ws
+        if ws is None:
+            raise Transient("there is no connection to a Jetstream")
+        frames: list[tuple[bytes, tuple[str, str] | None]] = []
+        gap, until, looked = None, monotonic() + PATIENCE, 0
+        while len(frames) < MOST and looked < LOOKED_AT:
+            try:
+                async with asyncio.timeout(max(0.0, until - monotonic())):
+                    message = await ws.receive()
+            except TimeoutError:
+                break
+            looked += 1
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                if message.type is aiohttp.WSMsgType.BINARY:
+                    self._counts["binary"] += 1  # packed, which was not asked for
+                    continue
+                await self._hang_up()
+                self._failures += 1
+                if frames or gap:
+                    break
+                raise Transient(f"{redact(state.host)} ended the connection ({ws.close_code or 'cut'})")
+            raw = message.data.encode("utf-8", "replace")
+            self._counts["frames"] += 1
+            found, post = self._look(state, raw)
+            if post and self._asked:
+                gap, self._asked = gap or self._gap(state, post), 0
+            if post:
+                state.at = max(state.at, post)
+                self._relevant, self._failures, self._lost = monotonic(), 0, False
+            if found and not frames:
+                until = min(until, monotonic() + LINGER)
+            frames += found
+            if monotonic() >= until:
+                break
+        if self._ws is not None and not frames:
+            await self._blind(state)
+        return frames, gap
+
+    async def _blind(self, state: _Cursor) -> None:
+        """Leave a host that has said nothing of use for too long."""
+        spec = self._spec
+        every = spec.expected_every
+        if every is None and (spec.tags or spec.words):
+            every = timedelta(seconds=60)
+        if every is None or monotonic() - self._relevant < every.total_seconds():
+            return
+        await self._hang_up()
+        self._counts["blind"] += 1
+        self._failures += 2
+        raise Transient(
+            f"{redact(state.host)} is blind: no post for {every.total_seconds():g} s; trying the next host"
+        )
+
+    def _look(self, state: _Cursor, raw: bytes) -> tuple[list[tuple[bytes, tuple[str, str] | None]], int]:
+        """The frame if it is wanted (or deletes in place of it), and when it was seen if it is of a post."""
+        try:
+            head = msgspec.json.decode(raw, type=_Head)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return [(raw.replace(b"\n", b" "), None)], 0  # the parser says what is wrong with it
+        commit, account, did, at = head.commit, head.account, head.did, head.time_us
+        if (payload := head.payload) is not None:
+            did, account = payload.did, payload.account
+            commit = payload if payload.type.endswith("#commit") else None
+            at = round(payload.time.timestamp() * 1e6) if payload.time else 0
+            if payload.type.endswith("#info"):
+                self._counts["cursor_clamped"] += 1
+            if commit is not None and commit.collection == _POST:
+                state.seq = max(state.seq, payload.seq)
+        elif head.type == "error" or head.error:
+            self._counts["error_frames"] += 1
+            return [], 0
+        elif not at:
+            return [(raw.replace(b"\n", b" "), None)], 0
+        if account is not None and not account.active:
+            gone = [key for key in state.told if key.startswith(f"{did}/")]
+            return [_deletion(key, at) for key in gone], 0
+        if commit is None or commit.collection != _POST or not 0 < at < 10**17:
+            return [], 0
+        return self._look_at_post(state, raw, did, commit), at
+
+    def _look_at_post(
+        self, state: _Cursor, raw: bytes, did: str, commit: _Commit
+    ) -> list[tuple[bytes, tuple[str, str] | None]]:
+        key = f"{did}/{commit.rkey}"
+        if commit.operation == "delete":
+            if key not in state.told:
+                self._counts["deletes_of_unknown"] += 1
+                return []
+        elif commit.rev <= state.told.get(key, ""):
+            self._counts["known"] += 1
+            return []
+        elif not self._wanted.perhaps(raw, did) and key not in state.told:
+            return []
+        return [(raw.replace(b"\n", b" "), (f"bluesky::at://{did}/{_POST}/{commit.rkey}", commit.rev))]
+
+    def _gap(self, state: _Cursor, first: int) -> Event | None:
+        late = timedelta(microseconds=first - self._asked)
+        only_dids = not (self._spec.tags or self._spec.words)
+        if not self._lost and (late < HOLE or only_dids):
+            return None
+        self._counts["gaps"] += 1
+        since, until = (datetime.fromtimestamp(us / 1e6, UTC) for us in (state.at, max(first, state.at)))
+        return Event(
+            id=f"bluesky:{self.scope}:gap/{state.at}",
+            source="bluesky",
+            type="gap",
+            created_at=until,
+            text=f"from {since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S} UTC: the server keeps no more",
+            ingest=Ingest(via="stream", connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+        )
+
+    def _told(self, state: _Cursor, gap: Event | None, parsed: Parsed, revs: dict[str, str]) -> list[Event]:
+        """The events that are wanted, numbered; the state is brought to what that makes of it."""
+        events = [gap] if gap is not None else []
+        for event in parsed.events:
+            key = event.id.removeprefix("bluesky::at://").replace(f"/{_POST}/", "/")
+            if event.op == "delete":
+                state.told.pop(key, None)
+            elif self._wanted.indeed(event) or key in state.told:
+                state.told.pop(key, None)
+                state.told[key] = revs.get(event.id, "")
+            else:
+                self._counts["unwanted"] += 1
+                continue
+            events.append(event)
+        for key in list(state.told)[: max(0, len(state.told) - KNOWN)]:
+            del state.told[key]
+        first, state.n = state.n + 1, state.n + len(events)
+        producer = f"bluesky:{self.scope}"
+        return [
+            msgspec.structs.replace(event, producer=producer, seq=first + i) for i, event in enumerate(events)
+        ]
+
+    def _read(self, cursor: bytes | None) -> _Cursor:
+        if cursor is None:
+            return _Cursor(n=int(datetime.now(UTC).timestamp()) * 1000)
+        try:
+            state = msgspec.json.decode(cursor, type=_Cursor)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise CursorInvalid(f"the cursor of {self.scope} cannot be read: {printable(error)}") from None
+        if state.v != 1 or not 0 <= state.at < 10**17:
+            raise CursorInvalid(f"the cursor of {self.scope} is of version {state.v}; this is 1")
+        return state
+
+
+def _deletion(key: str, at: int) -> tuple[bytes, None]:
+    """The frame that a server would send if one post were deleted."""
+    did, _, rkey = key.partition("/")
+    commit = {"operation": "delete", "collection": _POST, "rkey": rkey}
+    frame: dict[str, Any] = {"did": did, "time_us": max(at, 1), "kind": "commit", "commit": commit}
+    return msgspec.json.encode(frame), None
+
+
+class _Wanted:
+    """What of all posts is wanted: first a cheap look at the bytes, then one at the event."""
+
+    def __init__(self, spec: BlueskySpec) -> None:
+        self._dids = frozenset(spec.dids)
+        self._tags = frozenset(tag.strip("# ").casefold() for tag in spec.tags)
+        words = [re.escape(" ".join(word.split()).casefold()) for word in spec.words]
+        self._words = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)") if words else None
+        # a word may be written with another white space between: its longest part is in there at least
+        parts = [max(word.casefold().split(), key=len) for word in spec.words]
+        self._needles = [part.encode() for part in {*self._tags, *parts}]
+        self._ascii = all(needle.isascii() for needle in self._needles)
+
+    def perhaps(self, raw: bytes, did: str) -> bool:
+        """False if the frame is certainly not wanted."""
+        if did in self._dids or b"\\u" in raw:
+            return True
+        low = raw.lower() if self._ascii else raw.decode("utf-8", "replace").casefold().encode()
+        return any(needle in low for needle in self._needles)
+
+    def indeed(self, event: Event) -> bool:
+        """True if the event is wanted."""
+        if event.author is not None and event.author.id in self._dids:
+            return True
+        if any(tag.casefold() in self._tags for tag in event.tags):
+            return True
+        text = " ".join((event.text or "").split()).casefold()
+        return self._words is not None and self._words.search(text) is not None

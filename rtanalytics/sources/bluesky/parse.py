@@ -1,0 +1,440 @@
+"""Frames of a Jetstream, or posts of Bluesky's API → events. Pure: live, in tests, and for dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rtanalytics.event import Author, Event, Media, is_web_url
+from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.native import Reading, author_of, build, find_tags, language, load, moment, word
+
+__all__ = ["POST", "REPOST", "Frame", "event_id", "frame_of", "parse", "tid_time"]
+
+POST, REPOST = "app.bsky.feed.post", "app.bsky.feed.repost"
+
+_TID = "234567abcdefghijklmnopqrstuvwxyz"
+_WITH_RECORD = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")
+
+
+class Frame:
+    """One message of a Jetstream, of either version.
+
+    Attributes
+    ----------
+    kind : str
+        ``commit``, ``account``, ``identity``, ``sync``, ``info`` or ``error``.
+    did : str
+        Whose.
+    at : int
+        When the server saw it, in microseconds since 1970; 0 if it does not say.
+    seq : int
+        Its number, of version 2; 0 in version 1.
+    body : dict
+        The commit, account or error itself.
+    """
+
+    __slots__ = ("at", "body", "did", "kind", "seq")
+
+    def __init__(self, kind: str, did: str, at: int, seq: int, body: dict[str, Any]) -> None:
+        self.kind, self.did, self.at, self.seq, self.body = kind, did, at, seq, body
+
+
+def frame_of(told: Any) -> Frame | None:
+    """The frame that a JSON value is, or None if it is none.
+
+    Raises
+    ------
+    ValueError
+        If its time is none.
+    """
+    if not isinstance(told, dict):
+        return None
+    if isinstance(told.get("kind"), str) and "time_us" in told:
+        at = told["time_us"]
+        if not isinstance(at, int) or isinstance(at, bool) or not 0 < at < 10**17:
+            raise ValueError(f"its time_us {ascii(at)[:40]} is no time")
+        body = told.get(told["kind"])
+        return Frame(told["kind"], word(told.get("did")), at, 0, body if isinstance(body, dict) else {})
+    if told.get("$type") == "error":
+        return Frame("error", "", 0, 0, told)
+    payload: dict[str, Any] = told["payload"] if isinstance(told.get("payload"), dict) else told
+    name = payload.get("$type")
+    if not isinstance(name, str) or not name.startswith(("network.bsky.jetstream.subscribeEvents#", "#")):
+        return None
+    kind, seq = name.partition("#")[2], payload.get("seq")
+    time = payload.get("time")
+    at = 0 if time is None else round(moment(time).timestamp() * 1e6)
+    body = payload.get(kind) if kind in {"account", "identity", "sync"} else payload
+    return Frame(
+        kind,
+        word(payload.get("did")),
+        at,
+        seq if isinstance(seq, int) and not isinstance(seq, bool) and seq > 0 else 0,
+        body if isinstance(body, dict) else {},
+    )
+
+
+def event_id(did: str, rkey: str, collection: str = POST) -> str:
+    """The id of the event that a record becomes."""
+    return f"bluesky::at://{did}/{collection}/{rkey}"
+
+
+def tid_time(rkey: str) -> datetime | None:
+    """When a record was made, by its key; None if the key is not one made of a time.
+
+    Examples
+    --------
+    >>> tid_time("3mptbyoeyc22k").isoformat(timespec="seconds")
+    '2026-07-04T14:38:06+00:00'
+    """
+    if len(rkey) != 13 or any(c not in _TID for c in rkey):
+        return None
+    number = 0
+    for letter in rkey:
+        number = number << 5 | _TID.index(letter)
+    try:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=(number & (1 << 63) - 1) >> 10)
+    except OverflowError:
+        return None
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """What was posted, and what of it was deleted.
+
+    Parameters
+    ----------
+    raw : bytes
+        Frames of a Jetstream (version 1 or 2), one a line; or posts as the API gives them: one, a
+        list, a page of a feed or a search, a thread.
+    meta : Meta
+        When it was received; with the option ``via = "stream"``, every line is a frame.
+
+    Returns
+    -------
+    Parsed
+        Posts and reposts, deletes of them; other records are counted.
+
+    Raises
+    ------
+    Malformed
+        If it is none of them.
+
+    Examples
+    --------
+    >>> meta = Meta(source="bluesky", scope="pycon", connector="bluesky@1",
+    ...             received_at=datetime(2026, 7, 4, 14, 39, tzinfo=UTC))
+    >>> raw = (b'{"did":"did:plc:ada","time_us":1783175888090631,"kind":"commit","commit":{"rev":"3m",'
+    ...        b'"operation":"create","collection":"app.bsky.feed.post","rkey":"3mptbyoeyc22k",'
+    ...        b'"record":{"createdAt":"2026-07-04T14:38:06.240Z","text":"hello #pycon"}}}')
+    >>> [event] = parse(raw, meta).events
+    >>> event.id, event.text, event.tags
+    ('bluesky::at://did:plc:ada/app.bsky.feed.post/3mptbyoeyc22k', 'hello #pycon', ['pycon'])
+    """
+    reading = Reading(meta)
+    lines = [line for line in raw.split(b"\n") if line.strip()]
+    framed = len(lines) > 1 and lines[0].lstrip().startswith(b"{") and lines[0].rstrip().endswith(b"}")
+    if framed or meta.options.get("via") == "stream":
+        for number, line in enumerate(lines, start=1):
+            _line(line, f"frame {number}", reading)
+        return reading.parsed()
+    told = load(raw, "frame or post of Bluesky")
+    if _is_frame(told):
+        _frame(told, "frame", reading)
+        return reading.parsed()
+    views = list(_views(told))
+    if not views:
+        if _is_record(told):
+            kind = told.get("$type") if isinstance(told, dict) else None
+            reading.unknown("record", kind or "view")
+            return reading.parsed()
+        raise Malformed("no frame and no posts of Bluesky", raw)
+    for number, view in enumerate(views, start=1):
+        reading.item(view, f"post {number}", lambda view=view: _view(view, reading))  # type: ignore[misc]
+    return reading.parsed()
+
+
+def _line(line: bytes, where: str, reading: Reading) -> None:
+    try:
+        told = load(line, "frame")
+    except Malformed as error:
+        reading.reject(str(error), where, line)
+        return
+    if _is_frame(told):
+        _frame(told, where, reading)
+    else:
+        reading.reject("it is no frame of a Jetstream", where, told)
+
+
+def _is_frame(told: Any) -> bool:
+    try:
+        return frame_of(told) is not None
+    except ValueError:
+        return True
+
+
+def _frame(told: Any, where: str, reading: Reading) -> None:
+    reading.item(told, where, lambda: _events(told, reading))
+
+
+def _events(told: Any, reading: Reading) -> Iterator[Event]:
+    frame = frame_of(told)
+    if frame is None or frame.kind != "commit":
+        if frame is not None:
+            reading.counts[f"frames_{frame.kind}" if frame.kind in _KINDS else "frames_other"] += 1
+        return
+    commit = frame.body
+    collection, operation = commit.get("collection"), commit.get("operation")
+    if collection not in {POST, REPOST}:
+        reading.counts["other_records"] += 1
+        return
+    rkey, did = word(commit.get("rkey"), 400), frame.did
+    if not did.startswith("did:") or not rkey:
+        raise ValueError("it has no did or no rkey: nothing to know it by")
+    seen = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=frame.at)
+    if operation == "delete":
+        yield build(
+            reading.meta,
+            id=event_id(did, rkey, collection),
+            op="delete",
+            type="repost" if collection == REPOST else "post",
+            created_at=tid_time(rkey) or seen,
+            edited_at=seen,
+            author=_author(did),
+            item=told,
+        )
+    elif operation in {"create", "update"}:
+        record = commit.get("record")
+        if not isinstance(record, dict):
+            raise ValueError("its record is missing")
+        yield _post(
+            reading,
+            did,
+            rkey,
+            collection,
+            record,
+            author=_author(did),
+            seen=seen,
+            edited_at=seen if operation == "update" else None,
+            item=told,
+        )
+    else:
+        reading.unknown("operation", operation)
+
+
+_KINDS = {"account", "identity", "sync", "info", "error"}
+
+
+def _author(did: str) -> Author | None:
+    return author_of(did, did, url=f"https://bsky.app/profile/{did}")
+
+
+def _post(
+    reading: Reading,
+    did: str,
+    rkey: str,
+    collection: str,
+    record: dict[str, Any],
+    *,
+    author: Author | None,
+    seen: datetime,
+    edited_at: datetime | None = None,
+    item: Any = None,
+) -> Event:
+    created = _created(record.get("createdAt")) or tid_time(rkey) or seen
+    if collection == REPOST:
+        shared = _uri(_dict(record.get("subject")).get("uri"))
+        if shared is None:
+            raise ValueError("it shares nothing that can be named")
+        return build(
+            reading.meta,
+            id=event_id(did, rkey, REPOST),
+            type="repost",
+            created_at=created,
+            author=author,
+            repost_of=f"bluesky::{shared}",
+            item=item,
+        )
+    text = record["text"] if isinstance(record.get("text"), str) else ""
+    reply = _dict(record.get("reply"))
+    parent, root = (_uri(_dict(reply.get(name)).get("uri")) for name in ("parent", "root"))
+    tags, mentions, links = _facets(record, text)
+    embed = _dict(record.get("embed"))
+    quoted = _quoted(embed)
+    external = _dict(_media_of(embed).get("external")).get("uri")
+    langs = record.get("langs")
+    return build(
+        reading.meta,
+        id=event_id(did, rkey),
+        type="reply" if parent else "quote" if quoted else "post",
+        created_at=created,
+        edited_at=edited_at,
+        item=item,
+        text=text,
+        url=f"https://bsky.app/profile/{did}/post/{rkey}",
+        lang=language(langs[0]) if isinstance(langs, list) and langs else None,
+        author=author,
+        tags=[*tags, *(word(t, 100) for t in _list(record.get("tags"))), *find_tags(text)],
+        mentions=mentions,
+        links=[
+            *links,
+            *([external] if isinstance(external, str) else []),
+            *([_address(quoted)] if quoted else []),
+        ],
+        media=list(_media(embed, did)),
+        reply_to=f"bluesky::{parent}" if parent else None,
+        thread=f"bluesky::{root}" if root else None,
+    )
+
+
+def _created(value: object) -> datetime | None:
+    """As the poster's program claims; without a zone it is taken as UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        said = datetime.fromisoformat(value.strip())
+        return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _facets(record: dict[str, Any], text: str) -> tuple[list[str], list[str], list[str]]:
+    """Tags, handles and links; their places are counted in bytes of UTF-8."""
+    tags, mentions, links = [], [], []
+    said = text.encode("utf-8", "surrogatepass")
+    for facet in _list(record.get("facets")):
+        index = _dict(_dict(facet).get("index"))
+        first, last = index.get("byteStart"), index.get("byteEnd")
+        sound = isinstance(first, int) and isinstance(last, int) and 0 <= first <= last <= len(said)
+        part = said[first:last].decode("utf-8", "replace") if sound else ""
+        for feature in map(_dict, _list(_dict(facet).get("features"))):
+            if isinstance(feature.get("tag"), str):
+                tags.append(word(feature["tag"], 100))
+            elif isinstance(feature.get("uri"), str):
+                links.append(feature["uri"])
+            elif isinstance(feature.get("did"), str):
+                mentions.append(word(part.strip()) if part.strip().startswith("@") else word(feature["did"]))
+    return tags, mentions, links
+
+
+def _quoted(embed: dict[str, Any]) -> str | None:
+    if embed.get("$type") not in _WITH_RECORD:
+        return None
+    record = _dict(embed.get("record"))
+    uri = _uri(_dict(record.get("record")).get("uri") or record.get("uri"))
+    return uri if uri and f"/{POST}/" in uri else None
+
+
+def _media_of(embed: dict[str, Any]) -> dict[str, Any]:
+    return _dict(embed.get("media")) if isinstance(embed.get("media"), dict) else embed
+
+
+def _media(embed: dict[str, Any], did: str) -> Iterator[Media]:
+    part = _media_of(embed)
+    for image in map(_dict, _list(part.get("images")) + _list(part.get("items"))):
+        if cid := _cid(image.get("image")):
+            ratio = _dict(image.get("aspectRatio"))
+            yield Media(
+                url=f"https://cdn.bsky.app/img/feed_fullsize/plain/{did}/{cid}@jpeg",
+                alt=word(image.get("alt"), 2_000) or None,
+                width=_size(ratio.get("width")),
+                height=_size(ratio.get("height")),
+            )
+    if cid := _cid(part.get("video")):
+        url = f"https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8"
+        yield Media(url=url, kind="video", alt=word(part.get("alt"), 2_000) or None)
+
+
+def _cid(blob: object) -> str:
+    found = word(_dict(_dict(blob).get("ref")).get("$link"))
+    return found if found.isalnum() else ""
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000 else None
+
+
+# -- posts as the API gives them -----------------------------------------------------------------
+
+
+def _views(told: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """The posts in an answer: each with its author beside its record."""
+    if depth > 50:
+        return
+    if isinstance(told, list):
+        for item in told:
+            yield from _views(item, depth + 1)
+    elif isinstance(told, dict):
+        if isinstance(told.get("record"), dict) and isinstance(told.get("uri"), str):
+            yield told
+        elif isinstance(told.get("post"), dict):
+            reason = _dict(told.get("reason"))
+            shared = word(reason.get("$type")).endswith("#reasonRepost")
+            yield {**told["post"], "reason": reason} if shared else told["post"]
+            if isinstance(told.get("parent"), dict):
+                yield from _views(told["parent"], depth + 1)
+            yield from _views(_list(told.get("replies")), depth + 1)
+        else:
+            for name in ("posts", "feed", "thread"):
+                if name in told:
+                    yield from _views(told[name], depth + 1)
+
+
+def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
+    uri = _uri(view.get("uri"))
+    if uri is None:
+        raise ValueError("it has no uri: nothing to know it by")
+    did, collection, rkey = uri.removeprefix("at://").split("/", 2)
+    if collection != POST:
+        reading.counts["other_records"] += 1
+        return
+    by = _dict(view.get("author"))
+    indexed = _created(view.get("indexedAt")) or reading.meta.received_at
+    author, record = _person(by, did), _dict(view["record"])
+    yield _post(reading, did, rkey, POST, record, author=author, seen=indexed, item=view)
+    reason = _dict(view.get("reason"))
+    sharer = _dict(reason.get("by"))
+    if word(sharer.get("did")).startswith("did:"):
+        said = _uri(reason.get("uri"))
+        yield build(
+            reading.meta,
+            id=f"bluesky::{said}" if said else f"bluesky::{uri}#repost/{word(sharer['did'])}",
+            type="repost",
+            created_at=_created(reason.get("indexedAt")),
+            author=_person(sharer, word(sharer["did"])),
+            repost_of=f"bluesky::{uri}",
+        )
+
+
+def _person(profile: dict[str, Any], did: str) -> Author | None:
+    handle = word(profile.get("handle")) or did
+    return author_of(handle, did, profile.get("displayName"), url=f"https://bsky.app/profile/{did}")
+
+
+def _is_record(told: Any) -> bool:
+    """True for what the API also gives, but that is nothing said: profiles, likes, feeds, lexicons."""
+    if isinstance(told, list):
+        return bool(told) and all(_is_record(item) for item in told)
+    return isinstance(told, dict) and any(k in told for k in ("$type", "did", "value", "lexicon"))
+
+
+def _uri(value: object) -> str | None:
+    """An address of a record (``at://did/collection/rkey``), or None."""
+    found = word(value, 390)
+    parts = found.removeprefix("at://").split("/")
+    return found if found.startswith("at://did:") and len(parts) == 3 and all(parts) else None
+
+
+def _address(uri: str) -> str:
+    did, _, rkey = uri.removeprefix("at://").split("/")
+    url = f"https://bsky.app/profile/{did}/post/{rkey}"
+    return url if is_web_url(url) else ""
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

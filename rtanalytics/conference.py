@@ -187,6 +187,8 @@ def _where(message: str) -> tuple[str, str]:
     head = message[: found.start()] if found else message
     unknown = re.search(r"unknown field `(\w+)`", message)
     missing = re.search(r"missing required field `(\w+)`", message)
+    if unknown and unknown.group(1) == "conference" and not found:
+        return "conference", "there is no table [conference]; write its keys at the top, without a heading"
     if unknown:
         within = found.group(1) if found else ""
         fields = (Trending if within == "trending" else Conference).__struct_fields__

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 import socket
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,15 +41,23 @@ def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if schedule:
         values["schedule"] = schedule
     sources: list[dict[str, Any]] = []
-    while url := _ask(
-        "A feed to read: RSS, Atom or JSON Feed (empty to end)", lambda text: _feed(text, sources), ""
+    while answer := _ask(
+        "A source: the address of a feed, of a hashtag's page, of a repository …, "
+        "or a kind of source (? lists them; empty to end)",
+        lambda text: _source(text, sources),
+        "",
     ):
-        private = _is_private(urlsplit(url).hostname or "")
-        if private and not typer.confirm(f"{url} is on your own network; read it all the same?"):
+        if answer == "?":
+            typer.echo(_kinds())
             continue
-        check = partial(_source_name, url=url, sources=sources)
-        name = _ask("A name for this source", check, _near(url, sources))
-        table = {"type": "feed", "name": name, "url": url, "every": "5min"}
+        table = _table(_begun(answer), sources)
+        place = next((table[key] for key in _PLACES if key in table), "")
+        private = _is_private(urlsplit(place).hostname or place)
+        if private and not typer.confirm(f"{place} is on your own network; read it all the same?"):
+            continue
+        check = partial(_source_name, table=table, sources=sources)
+        name = _ask("A name for this source", check, _near(table, sources))
+        table = {"type": table.pop("type"), "name": name, **table}
         sources.append(table | ({"allow_private": True} if private else {}))
     return values, sources
 
@@ -84,7 +94,7 @@ def _ask(question: str, check: Callable[[str], str], default: str | None = None)
         except (ValueError, OSError) as error:
             raise typer.BadParameter(safe(str(error))) from None
 
-    answer: str = typer.prompt(question, default=default, value_proc=checked)
+    answer: str = typer.prompt(question, default=default, value_proc=checked, show_default=bool(default))
     return answer
 
 
@@ -110,16 +120,160 @@ def _schedule(folder: Path, text: str, zone: str) -> str:
     return text
 
 
-def _feed(text: str, sources: list[dict[str, Any]]) -> str:
-    if not text:
-        return ""
-    url = text if "://" in text else f"https://{text}"
-    _check([*sources, {"type": "feed", "name": _near(url, sources), "url": url}])
-    return url
+_PLACES = ("url", "homeserver", "host")
+"""Keys whose value says on what machine a source is."""
+
+_PAGES: list[tuple[str, Callable[[re.Match[str]], dict[str, Any]]]] = [
+    (
+        r"(?:www\.)?github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?",
+        lambda m: {"type": "github", "repo": f"{m[1]}/{m[2]}"},
+    ),
+    (
+        r"bsky\.app/hashtag/(\w+)/?",
+        lambda m: {"type": "bluesky", "tags": [m[1]]},
+    ),
+    (
+        r"(?:www\.)?(?:x|twitter)\.com/hashtag/(\w+)/?",
+        lambda m: {"type": "x", "query": f"#{m[1]} -is:retweet"},
+    ),
+    (
+        r"([\w.-]+)/tags/(\w+)/?",
+        lambda m: {"type": "mastodon", "url": f"https://{m[1]}", "tag": m[2]},
+    ),
+    (
+        r"(?:www\.|old\.)?reddit\.com/r/(\w+)/?",
+        lambda m: {"type": "reddit", "subreddit": m[1]},
+    ),
+    (
+        r"(?:www\.)?stackoverflow\.com/questions/tagged/([\w.+#-]+)/?",
+        lambda m: {"type": "stackexchange", "site": "stackoverflow", "tags": [m[1]]},
+    ),
+    (
+        r"ircs?://([\w.-]+)/(#?[^\s/?,]+)",
+        lambda m: {"type": "irc", "host": m[1], "channels": [f"#{m[2].lstrip('#')}"]},
+    ),
+]
+"""Addresses that people have at hand, without ``https://``, and what they say of a source."""
 
 
-def _source_name(text: str, url: str, sources: list[dict[str, Any]]) -> str:
-    _check([*sources, {"type": "feed", "name": text, "url": url}])
+def _begun(answer: str) -> dict[str, Any]:
+    """As much of a source's table as an answer says: a kind, the address of a page, or that of a feed."""
+    from rtanalytics.sources import KINDS
+
+    if answer in KINDS:
+        return {"type": answer}
+    for pattern, made in _PAGES:
+        if found := re.fullmatch(pattern, re.sub(r"^https?://", "", answer)):
+            return made(found)
+    return {"type": "feed", "url": _address(answer), "every": "5min"}
+
+
+def _source(text: str, sources: list[dict[str, Any]]) -> str:
+    from rtanalytics.sources import KINDS
+
+    if not text or text == "?" or text in KINDS:
+        return text
+    if not re.search(r"[.:/]", text):
+        near = difflib.get_close_matches(text.lower(), KINDS, 1)
+        hint = f"did you mean {near[0]!r}?" if near else "? lists the kinds"
+        raise ValueError(f"{text!r} is neither an address nor a kind of source; {hint}")
+    begun = _begun(text)
+    if begun["type"] == "feed":
+        _check([*sources, begun | {"name": _near(begun, sources)}])
+    return text
+
+
+def _kinds() -> str:
+    """A line for each kind, with what it needs."""
+    from rtanalytics.sources.kinds import kinds
+
+    return "\n".join(
+        f"  {one.name:14} {one.about.split('. ')[0].rstrip('.').replace(chr(10), ' ')} (needs {one.needs})"
+        for one in kinds()
+    )
+
+
+def _table(begun: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
+    """The table of a source, without its name: what its kind's example has is asked for."""
+    from rtanalytics.sources.kinds import kind
+
+    told = kind(begun["type"])
+    keys = {key.name: key for key in told.keys}
+    example = tomllib.loads(told.example)["source"][0]
+    example = {k: v for k, v in example.items() if k not in {"type", "name"}}
+    table = dict(begun)
+    for name, shown in example.items():
+        if name in table:
+            continue
+        key, several = keys[name], isinstance(shown, list | dict)
+        secret = isinstance(shown, str) and shown.startswith("env:")
+        hints = [f"such as {_text(shown)}", *["several by commas"] * several]
+        hints += [] if key.required else ["empty for none"]
+        about = " ".join(re.split(r"[.;](?:\s|$)", key.about)[0].replace("`", "").split())
+        later = {k: v for k, v in example.items() if k not in table and k != name}
+        needed = {k: v for k, v in later.items() if keys[k].required}
+        text = _ask(
+            f"  {name}: {about} ({'; '.join(hints)})",
+            partial(
+                _part, name=name, shown=shown, key=key.required, tries=[table | later, table | needed],
+                sources=sources,
+            ),
+            shown if secret and key.required else None if key.required else "",
+        )  # fmt: skip
+        if text:
+            table[name] = _value(name, text, shown)
+    return table
+
+
+def _part(
+    text: str, name: str, shown: Any, *, key: bool, tries: list[dict[str, Any]], sources: list[dict[str, Any]]
+) -> str:
+    """An answer that can stand for one key, with what the others are or may yet become."""
+    if key and not text:
+        raise ValueError(f"{name} is needed")
+    wrong: ValueError | None = None
+    for table in tries:
+        whole = {**table, **({name: _value(name, text, shown)} if text else {})}
+        try:
+            _check([*sources, whole | {"name": _near(whole, sources)}])
+        except ValueError as error:
+            wrong = wrong or error
+        else:
+            return text
+    raise wrong or ValueError(f"{name} cannot be {text!r}")
+
+
+def _value(name: str, text: str, shown: Any) -> Any:
+    """An answer as the kind of value that the example has."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if isinstance(shown, list):
+        return parts
+    if isinstance(shown, dict):
+        pairs = [part.partition("=") for part in parts]
+        if not all(k.strip() and v.strip() for k, _, v in pairs):
+            raise ValueError(f"{name}: write it as {_text(shown)}")
+        return {k.strip(): v.strip() for k, _, v in pairs}
+    if isinstance(shown, float):
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{name}: {text!r} is no number") from None
+    return _address(text) if name in {"url", "homeserver"} else text
+
+
+def _text(value: Any) -> str:
+    """A value as it is typed in an answer."""
+    if isinstance(value, dict):
+        value = [f"{k}={v}" for k, v in value.items()]
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _address(text: str) -> str:
+    return text if "://" in text else f"https://{text}"
+
+
+def _source_name(text: str, table: Mapping[str, Any], sources: list[dict[str, Any]]) -> str:
+    _check([*sources, {**table, "name": text}])
     return text
 
 
@@ -132,11 +286,12 @@ def _check(sources: list[dict[str, Any]]) -> None:
         raise ValueError(re.sub(r"^\[\[source\]\] \d+( \([^)]*\))?: ", "", str(error))) from None
 
 
-def _near(url: str, sources: list[dict[str, Any]]) -> str:
-    """A name after the host, which no other source has."""
-    host = (urlsplit(url).hostname or "").lower().removeprefix("www.")
+def _near(table: Mapping[str, Any], sources: list[dict[str, Any]]) -> str:
+    """A name after the host, or the kind, which no other source has."""
+    place = str(next((table[key] for key in _PLACES if key in table), table["type"]))
+    host = (urlsplit(place).hostname or place).lower().removeprefix("www.")
     base = re.sub(r"[^a-z0-9]+", "-", host).strip("-") or "feed"
-    taken = {table["name"] for table in sources}
+    taken = {one["name"] for one in sources}
     return next(n for n in (base, *(f"{base}-{i}" for i in range(2, len(taken) + 3))) if n not in taken)
 
 
@@ -159,4 +314,6 @@ def _lines(values: dict[str, Any]) -> list[str]:
 def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{_toml(k)} = {_toml(v)}' for k, v in value.items())} }}"
     return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,7 @@ import pytest
 
 from rtanalytics.conference import ConferenceError, read_conference
 from rtanalytics.notebook import open_conference
+from rtanalytics.sources.kinds import kinds
 
 Run = subprocess.CompletedProcess[str]
 
@@ -95,6 +97,58 @@ def test_an_answer_that_cannot_be_is_asked_for_again_and_the_others_are_kept(
     assert "[[source]] 1 (" not in told
 
 
+def typed(value: object) -> str:
+    """A value of an example, as one answers."""
+    if isinstance(value, dict):
+        value = [f"{k}={v}" for k, v in value.items()]
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def test_init_asks_for_every_kind_what_its_example_has(tmp_path: Path) -> None:
+    """All kinds in one file: what stands there is what was answered, and is read."""
+    answers, wanted = ["All of them", "", "", "", ""], []
+    for number, one in enumerate(kinds(), start=1):
+        table = tomllib.loads(one.example)["source"][0]
+        for key in {"url", "homeserver", "host"} & set(table):  # no name is looked up
+            table[key] = f"9.9.9.{number}" if key == "host" else f"https://9.9.9.{number}/x"
+        if one.name == "feed":
+            answers += [table["url"], table["name"]]
+            table["every"] = "5min"
+        else:
+            values = [typed(v) for k, v in table.items() if k not in {"type", "name"}]
+            answers += [one.name, *values, table["name"]]
+        wanted.append(table)
+    path = tmp_path / "c.toml"
+    run = rta("init", path, answers=[*answers, ""])
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert read_conference(path).source == wanted
+    listed = rta("sources", path)
+    assert listed.returncode == 0, listed.stderr
+
+
+def test_init_knows_the_address_of_a_page_and_a_kind_that_is_misspelt(tmp_path: Path) -> None:
+    """Optional keys are left out when nothing is said; a token as such is refused."""
+    path = tmp_path / "c.toml"
+    answers = [
+        "PyCon", "", "", "", "", "?", "mastadon",
+        "https://9.9.9.9/tags/PyCon", "", "",
+        "https://github.com/python/cpython", "ghp_0123456789abcdef0123456789abcdef0123", "", "",
+        "bluesky", "", "Py Con, PyLadies", "sky",
+        "irc://9.9.9.8/pycon", "", "9lives", "junipercat", "", "", "chat", "",
+    ]  # fmt: skip
+    run = rta("init", path, answers=answers)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert read_conference(path).source == [
+        {"type": "mastodon", "name": "9-9-9-9", "url": "https://9.9.9.9", "tag": "PyCon"},
+        {"type": "github", "name": "github", "repo": "python/cpython"},
+        {"type": "bluesky", "name": "sky", "words": ["Py Con", "PyLadies"]},
+        {"type": "irc", "name": "chat", "host": "9.9.9.8", "channels": ["#pycon"], "nick": "junipercat"},
+    ]
+    told = run.stdout + run.stderr
+    for words in ("did you mean 'mastodon'?", "needs credentials that cost money", "env:", "'9lives'"):
+        assert words in told, words
+
+
 def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
     """Behind --, with or without a folder; root is told in one line what Jupyter wants of it."""
     run = rta("lab", "--", "--allow-root", "--version")
@@ -117,6 +171,7 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
     [
         ('name = "x"\nhastags = []\n', ["conference.toml:2: ", "did you mean 'hashtags'?"]),
         ('name = "x"\nhashtags [1]\n', ["conference.toml:2: ", "no TOML", "column 10"]),
+        ('[conference]\nname = "x"\n', ["conference.toml:1: ", "at the top, without a heading"]),
         (
             'name = "x"\n[[source]]\ntype = "feeed"\n',
             ["conference.toml:3: ", "did you mean 'feed'?"],

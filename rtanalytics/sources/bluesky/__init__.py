@@ -132,6 +132,9 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
             for value in values:
                 if not 1 < len(value.strip("# ")) <= 100:
                     raise ValueError(f"{key}: {printable(value)!r} must have 2 to 100 characters")
+        for tag in self.tags:
+            if len(tag.split()) > 1:
+                raise ValueError(f"tags: {printable(tag)!r} has a space; write each tag for itself")
         for did in self.dids:
             if not re.fullmatch(r"did:[a-z]+:[\w.:%-]{1,200}", did, re.ASCII):
                 raise ValueError(f"dids: {printable(did)!r} is none; write it as 'did:plc:…'")

@@ -187,10 +187,11 @@ def _kinds() -> str:
     """A line for each kind, with what it needs."""
     from rtanalytics.sources.kinds import kinds
 
-    return "\n".join(
-        f"  {one.name:14} {one.about.split('. ')[0].rstrip('.').replace(chr(10), ' ')} (needs {one.needs})"
-        for one in kinds()
-    )
+    lines = []
+    for one in kinds():
+        first = re.split(r"[.;:,](?: |$)", " ".join(one.about.split()))[0]
+        lines.append(f"  {one.name:14} {first.replace('`', '')} (needs {one.needs})")
+    return "\n".join(lines)
 
 
 def _table(begun: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:

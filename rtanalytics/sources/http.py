@@ -182,6 +182,7 @@ class HttpClient:
         max_bytes: int = 4_000_000,
         timeout: timedelta = timedelta(seconds=30),  # noqa: ASYNC109  # it is part of the request
         protocols: Collection[str] = (),
+        private: Mapping[str, str] | None = None,
     ) -> aiohttp.ClientWebSocketResponse:
         """Connect to a WebSocket (ws or wss), which answers pings and is pinged; it is never redirected.
 
@@ -195,6 +196,8 @@ class HttpClient:
             For connecting.
         protocols : collection of str
             Subprotocols that are understood.
+        private : mapping, optional
+            Headers with a secret.
 
         Raises
         ------
@@ -209,6 +212,7 @@ class HttpClient:
                 return await self._open().ws_connect(
                     address,
                     protocols=tuple(protocols),
+                    headers=private,
                     heartbeat=30.0,
                     max_msg_size=max_bytes,
                     timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
@@ -217,7 +221,7 @@ class HttpClient:
             raise Transient(f"{label}: no connection within {timeout.total_seconds():g} s") from None
         except aiohttp.WSServerHandshakeError as error:
             wait = retry_after(error.headers, datetime.now(UTC)) if error.headers is not None else None
-            refusal = _refusal(error.status, label, wait, given=False)
+            refusal = _refusal(error.status, label, wait, given=bool(private))
             refusal.status = error.status
             raise refusal from None
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:

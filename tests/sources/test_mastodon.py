@@ -13,12 +13,15 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 
+from rtanalytics.ingest.runner import Patience, run_source
 from rtanalytics.sources.base import AuthFailed, Malformed, RateLimited, Transient
 from rtanalytics.sources.mastodon import MastodonSource, Spec, meta
 from rtanalytics.sources.mastodon.parse import parse
+from rtanalytics.streams.memory import MemoryStream
 from tests.sources.mutations import mutated, survives
 from tests.sources.server import FeedServer
 
+SOON = Patience(first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1))
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 META = meta(Spec(name="m", url="https://m.example", tag="pycon"), NOW)
 
@@ -300,3 +303,193 @@ def test_recorded_answers_are_read(data_folder):
         "test_stream_healthy": (0, 0, 0, 3),
         "test_stream_user_direct": (7, 3, 0, 4),
     }
+
+
+class Streaming(Server):
+    """One with streams, too: what is said there is said to all who listen, and to nobody later."""
+
+    def __init__(self):
+        super().__init__()
+        self.listeners = []
+        self.asked = []
+        self.refuse = None
+        self.cut_after = None
+
+        async def stream(request):
+            self.asked.append((dict(request.query), request.headers.get("Authorization")))
+            if self.refuse is not None:
+                return web.Response(status=self.refuse)
+            ws = web.WebSocketResponse()
+            await ws.prepare(request)
+            mine = asyncio.Queue()
+            self.listeners.append(mine)
+            sent = 0
+            while True:
+                message = await mine.get()
+                if message is None:
+                    break
+                await ws.send_str(message if isinstance(message, str) else json.dumps(message))
+                sent += 1
+                if self.cut_after is not None and sent >= self.cut_after:
+                    request.transport.abort()
+                    break
+            self.listeners.remove(mine)
+            return ws
+
+        self.handle("/api/v1/streaming", stream)
+
+    def say(self, event, payload):
+        told = payload if isinstance(payload, str) else json.dumps(payload)
+        for mine in list(self.listeners):
+            mine.put_nowait({"stream": ["hashtag", "pycon"], "event": event, "payload": told})
+
+    def post(self, told):
+        self.statuses.append(told)
+        self.say("update", told)
+
+    def spec(self, **more):
+        return super().spec(token="env:MASTODON_TOKEN", stream=True, **more)
+
+    def end(self):
+        for mine in list(self.listeners):
+            mine.put_nowait(None)
+
+
+class Listener:
+    """A source and its cursor, as a runner keeps them."""
+
+    def __init__(self, spec, cursor=None):
+        self.counts = Counter()
+        self.source, self.cursor = MastodonSource(spec, self.counts), cursor
+        self.got, self.rejects, self.problems = [], [], []
+
+    async def until(self, done, polls=40):
+        for _ in range(polls):
+            if done():
+                return
+            try:
+                batch = await asyncio.wait_for(self.source.poll(self.cursor), 20)
+            except Transient:
+                self.counts["transient"] += 1
+                continue
+            self.cursor = self.cursor if batch.cursor is None else batch.cursor
+            self.got += batch.events
+            self.rejects += batch.rejects
+            self.problems += filter(None, [batch.problem])
+        raise AssertionError((self.counts, [(e.op, e.text) for e in self.got]))
+
+
+@pytest.fixture
+def token(monkeypatch):
+    monkeypatch.setenv("MASTODON_TOKEN", "the-token-of-a-test")
+
+
+@pytest.mark.usefixtures("token")
+@awaited
+async def test_a_stream_tells_at_once_what_is_new_edited_and_deleted():
+    """After the timeline; deletions of what was never told are counted."""
+    async with Streaming() as server:
+        server.statuses = [status(1, "<p>before</p>")]
+        reader = Listener(server.spec())
+        await reader.until(lambda: reader.got and server.listeners)
+        server.post(status(2, "<p>now</p>"))
+        await reader.until(lambda: len(reader.got) == 2)
+        server.say("status.update", status(1, "<p>better</p>", edited_at="2026-05-15T10:00:00Z"))
+        server.post(status(3, "<p>soon gone</p>"))
+        server.say("delete", "1003")
+        server.say("delete", "1002")
+        server.say("delete", "77")
+        server.say("filters_changed", "")
+        await reader.until(lambda: len(reader.got) == 6)
+        assert [(e.op, e.id[-1], e.text) for e in reader.got] == [
+            ("create", "1", "before"), ("create", "2", "now"), ("create", "1", "better"),
+            ("create", "3", "soon gone"), ("delete", "3", None), ("delete", "2", None),
+        ]  # fmt: skip
+        assert [e.seq for e in reader.got] == list(range(reader.got[0].seq, reader.got[0].seq + 6))
+        await reader.until(lambda: reader.counts["deletes_of_unknown"] == 1)
+        query, sent = server.asked[0]
+        assert (query, sent) == ({"stream": "hashtag", "tag": "pycon"}, "Bearer the-token-of-a-test")
+        assert b"the-token" not in (reader.cursor or b"")
+        await reader.source.close()
+
+
+@pytest.mark.usefixtures("token")
+@awaited
+async def test_what_a_stream_that_is_cut_did_not_say_comes_with_the_timeline():
+    """Cut after every third message, and while nobody listens: each status once, no other."""
+    async with Streaming() as server:
+        server.cut_after = 3
+        stream, stop = MemoryStream("m"), asyncio.Event()
+        run = asyncio.create_task(run_source(server.spec(), stream, stop=stop, patience=SOON))
+        try:
+            async with asyncio.timeout(60):
+                while not server.listeners:
+                    await asyncio.sleep(0.01)
+                for n in range(1, 60):
+                    server.post(status(n, f"<p>number {n}</p>"))
+                    await asyncio.sleep(0.02)
+                found = []
+                while len({e.text for e in found}) < 59:
+                    assert not run.done(), run
+                    await asyncio.sleep(0.1)
+                    found = [d.event for d in stream.snapshot(1_000).deliveries]
+            assert sorted(e.text for e in found) == sorted(f"number {n}" for n in range(1, 60))
+            assert len(server.asked) > 2
+        finally:
+            stop.set()
+            await asyncio.wait_for(run, 20)
+            stream.delete()
+
+
+@pytest.mark.usefixtures("token")
+@awaited
+async def test_without_a_stream_the_timeline_is_read_and_the_health_says_why():
+    """A server that refuses; and messages that are none, which become dead letters."""
+    async with Streaming() as server:
+        server.refuse = 404
+        server.statuses = [status(1)]
+        reader = Listener(server.spec())
+        await reader.until(lambda: reader.got)
+        assert "no stream" in reader.problems[0]
+        assert len(server.asked) == 1
+        await reader.source.close()
+        server.refuse = None
+        again = Listener(server.spec(), reader.cursor)
+        await again.until(lambda: server.listeners)
+        await again.until(lambda: again.counts["fetched"])
+        for broken in ("", "{", '{"event": 3}', "[1]"):
+            server.listeners[0].put_nowait(broken)
+        server.say("update", "{")
+        server.say("update", "[]")
+        server.post(status(2, "<p>fine</p>"))
+        await again.until(lambda: again.got)
+        assert [e.text for e in again.got] == ["fine"]
+        assert len(again.rejects) == 6
+        assert all(r.reason for r in again.rejects)
+        await again.source.close()
+
+
+@pytest.mark.usefixtures("token")
+@awaited
+async def test_what_was_heard_and_not_stored_is_told_again():
+    """The same cursor gives the same; in another process, the timeline gives it."""
+    async with Streaming() as server:
+        server.statuses = [status(1)]
+        reader = Listener(server.spec())
+        await reader.until(lambda: reader.got)
+        cursor = reader.cursor
+        server.post(status(2))
+        await reader.until(lambda: len(reader.got) == 2)
+        repeated = await reader.source.poll(cursor)
+        assert [e.id for e in repeated.events] == [reader.got[1].id]
+        other = Listener(server.spec(), cursor)
+        await other.until(lambda: other.got)
+        assert [(e.id, e.rev) for e in other.got] == [(reader.got[1].id, reader.got[1].rev)]
+        await reader.source.close()
+        await other.source.close()
+
+
+def test_a_stream_needs_a_token():
+    """Servers give streams to their users only."""
+    with pytest.raises(ValueError, match="stream needs a token"):
+        Spec(name="m", url="https://m.example", tag="pycon", stream=True)

@@ -23,9 +23,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A page of statuses, one status, or a message of its streams (``event`` and ``payload``), as
-        JSON. A delete there has only the server's own id; ``options["local/<id>"]`` says which
-        status (``uri``) that was.
+        A page of statuses, one status, or one or more messages of its streams (``event`` and
+        ``payload``), as JSON. A delete there has only the server's own id;
+        ``options["local/<id>"]`` says which status (``uri``) that was.
     meta : Meta
         Which server and tag, and when it was received.
 
@@ -53,11 +53,18 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     told = load(raw, "answer of Mastodon")
     reading = Reading(meta)
     if isinstance(told, dict) and isinstance(told.get("event"), str):
-        return _message(told, reading, raw)
+        if not told["event"]:
+            raise Malformed("no answer of Mastodon: a message of no kind", raw)
+        _message(told, reading)
+        return reading.parsed()
     if isinstance(told, dict) and "account" in told and "uri" in told:
         told = [told]
     if not isinstance(told, list):
         raise Malformed("no answer of Mastodon: no statuses", raw)
+    if told and all(isinstance(item, dict) and isinstance(item.get("event"), str) for item in told):
+        for item in told:
+            _message(item, reading)
+        return reading.parsed()
     near = {
         word(item.get("id")): word(item.get("uri"), 400)
         for item in told
@@ -70,10 +77,14 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     return reading.parsed(next=max(own, key=lambda i: (len(i), i), default="") or None)
 
 
-def _message(told: dict[str, Any], reading: Reading, raw: bytes) -> Parsed:
+def _message(told: dict[str, Any], reading: Reading) -> None:
     kind, payload = told["event"], told.get("payload")
     if kind in _EDITS:
-        item = load(payload.encode("utf-8", "replace"), "status") if isinstance(payload, str) else payload
+        try:
+            item = load(payload.encode("utf-8", "replace"), "status") if isinstance(payload, str) else payload
+        except Malformed as error:
+            reading.reject(str(error), kind, told)
+            return
         reading.item(item, kind, lambda: _statuses(item, reading, {}), raw=told)
     elif kind == "delete":
         uri = reading.meta.options.get(f"local/{word(payload)}")
@@ -94,11 +105,8 @@ def _message(told: dict[str, Any], reading: Reading, raw: bytes) -> Parsed:
                 ],
                 raw=told,
             )
-    elif kind:
-        reading.unknown("event", kind)
     else:
-        raise Malformed("no answer of Mastodon: a message of no kind", raw)
-    return reading.parsed()
+        reading.unknown("event", kind)
 
 
 def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[Event]:

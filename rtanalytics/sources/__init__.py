@@ -23,6 +23,7 @@ from rtanalytics.sources.base import Source, SourceSpec, duration
 __all__ = ["KINDS", "SourceTableError", "open_source", "read_specs", "spec_from_table"]
 
 KINDS: dict[str, str] = {
+    "bitbucket": "rtanalytics.sources.bitbucket",
     "bluesky": "rtanalytics.sources.bluesky",
     "discourse": "rtanalytics.sources.discourse",
     "feed": "rtanalytics.sources.feeds",

@@ -1,0 +1,159 @@
+"""Bitbucket's commits, pull requests and webhooks, read and asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from base64 import b64decode
+from collections import Counter
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+from hypothesis import given, settings
+
+from rtanalytics.sources.base import Malformed
+from rtanalytics.sources.bitbucket import BitbucketSource, Spec, meta
+from rtanalytics.sources.bitbucket.parse import parse
+from tests.sources.mutations import mutated, survives
+from tests.sources.server import FeedServer
+
+NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
+META = meta(Spec(name="b", repo="Ada/engine"), NOW)
+
+
+def commit(number: int, **more):
+    return {
+        "type": "commit", "hash": f"{number:040x}", "date": f"2026-05-15T09:{number % 60:02}:00+00:00",
+        "message": f"Step {number}\n\nSee https://x.example/{number}\n",
+        "author": {"raw": "Ada L <ada@secret.example>", "user": {"nickname": "ada", "display_name": "Ada L", "uuid": "{1}"}},
+        "repository": {"full_name": "Ada/Engine"},
+        "links": {"html": {"href": f"https://bitbucket.org/Ada/Engine/commits/{number:040x}"}}, **more,
+    }  # fmt: skip
+
+
+PULL = {
+    "type": "pullrequest", "id": 7, "title": "Carry", "description": "the one", "created_on": "2026-05-15T09:00:00+00:00",
+    "updated_on": "2026-05-15T10:00:00+00:00", "destination": {"repository": {"full_name": "ada/engine"}},
+    "author": {"display_name": "Bob", "account_id": "9"}, "links": {"html": {"href": "https://bitbucket.org/ada/engine/pull-requests/7"}},
+}  # fmt: skip
+
+
+def read(told):
+    return parse(json.dumps(told).encode(), META)
+
+
+def test_commits_and_pull_requests_become_events():
+    """Ids under the repository, however it is written; no address of a person is kept."""
+    parsed = read({"values": [commit(1), PULL, {"type": "tag"}, 3], "next": "https://x.example/2"})
+    first, pull = parsed.events
+    assert (first.id, first.type) == (f"bitbucket::ada/engine/commits/{1:040x}", "commit")
+    assert (first.title, first.text, first.links) == (
+        "Step 1",
+        "See https://x.example/1",
+        ["https://x.example/1"],
+    )
+    assert (first.author.handle, first.author.name, first.author.id) == ("ada", "Ada L", "{1}")
+    assert b"secret.example" not in first.raw
+    assert (pull.id, pull.type, pull.title) == (
+        "bitbucket::ada/engine/pull-requests/7",
+        "pull_request",
+        "Carry",
+    )
+    assert pull.edited_at == datetime(2026, 5, 15, 10, tzinfo=UTC)
+    assert (parsed.next, parsed.counts["unknown_record_tag"], len(parsed.rejects)) == (
+        "https://x.example/2",
+        1,
+        1,
+    )
+
+
+def test_a_comment_of_a_webhook_can_be_deleted():
+    """It is a reply to the pull request."""
+    comment = {
+        "id": 4,
+        "content": {"raw": "nice"},
+        "user": {"nickname": "eve"},
+        "created_on": "2026-05-15T09:00:00+00:00",
+    }
+    told = {"pullrequest": PULL, "comment": comment, "repository": {"full_name": "ada/engine"}}
+    [said] = read(told).events
+    [gone] = read(told | {"comment": comment | {"deleted": True}}).events
+    assert (said.id, said.text, said.reply_to) == (
+        "bitbucket::ada/engine/pull-requests/7/comments/4", "nice", "bitbucket::ada/engine/pull-requests/7"
+    )  # fmt: skip
+    assert (gone.id, gone.op, gone.text) == (said.id, "delete", None)
+
+
+@pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"<html>", b'{"type": "error"}', b"[" * 90_000])
+def test_what_is_no_answer_is_malformed(raw):
+    """An error page, another document, or nesting without end."""
+    with pytest.raises(Malformed, match="no answer of Bitbucket"):
+        parse(raw, META)
+
+
+@given(mutated([{"values": [commit(1), PULL]}, {"push": {"changes": [{"commits": [commit(2)]}]}}]))
+@settings(max_examples=150, deadline=None)
+def test_whatever_the_shape_only_malformed_comes_out(told):
+    """Keys dropped, types changed, values nested."""
+    survives(parse, json.dumps(told).encode(), META)
+
+
+@pytest.mark.data
+def test_every_recorded_answer_is_read(data_folder):
+    """Commits and pull requests are events; nothing that is there raises."""
+    kinds: Counter[str] = Counter()
+    for path in sorted((data_folder / "payloads/bitbucket").iterdir()):
+        parsed = parse(path.read_bytes(), META)
+        assert not parsed.rejects, path
+        kinds.update(event.type if event.op == "create" else event.op for event in parsed.events)
+        assert all(event.url and event.author and event.created_at < NOW for event in parsed.events), path
+    assert min(kinds["commit"], kinds["pull_request"], kinds["reply"], kinds["delete"]) >= 1, kinds
+
+
+def test_a_pause_is_caught_up_with_page_by_page(monkeypatch):
+    """Each commit once; the token goes to the service and nowhere else."""
+    monkeypatch.setenv("BITBUCKET_TOKEN", "the-token-of-a-test")
+
+    async def story():
+        async with FeedServer() as server:
+            log, asked = [commit(n) for n in range(1, 4)], []
+
+            async def page(request):
+                asked.append(request.headers.get("Authorization"))
+                at = int(request.query.get("page", 1))
+                newest, size = log[::-1], 5
+                more = {"next": server.url(f"/repositories/ada/engine/commits?page={at + 1}")}
+                told = {"values": newest[(at - 1) * size : at * size]}
+                return web.json_response(told | (more if len(log) > at * size else {}))
+
+            server.handle("/repositories/ada/engine/commits", page)
+            spec = Spec(
+                name="b", repo="ada/engine", token="env:BITBUCKET_TOKEN", user="ada@x.example", api=server.url(""),
+                allow_private=True,
+            )  # fmt: skip
+            source, cursor, got = BitbucketSource(spec, Counter()), None, []
+            for _ in range(2):
+                while True:
+                    batch = await source.poll(cursor)
+                    cursor = batch.cursor or cursor
+                    got += batch.events
+                    if batch.wait:
+                        break
+                log += [commit(n) for n in range(len(log) + 1, len(log) + 9)]
+            assert sorted(e.title for e in got) == sorted(f"Step {n}" for n in range(1, 12))
+            assert b64decode(asked[0].removeprefix("Basic ")) == b"ada@x.example:the-token-of-a-test"
+            assert b"the-token" not in cursor
+            await source.close()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+@pytest.mark.parametrize(
+    "table",
+    [{"repo": "engine"}, {"repo": "a/b/c"}, {"repo": "a/b", "user": "x"}, {"repo": "a/b", "pages": 0}],
+)
+def test_a_table_that_cannot_be_says_what_to_write(table):
+    """Each with the key it is about."""
+    with pytest.raises(ValueError, match="repo|token|pages"):
+        Spec(name="b", **table)

@@ -129,6 +129,10 @@ _PAGES: list[tuple[str, Callable[[re.Match[str]], dict[str, Any]]]] = [
         lambda m: {"type": "github", "repo": f"{m[1]}/{m[2]}"},
     ),
     (
+        r"bitbucket\.org/([\w.-]+)/([\w.-]+)/?",
+        lambda m: {"type": "bitbucket", "repo": f"{m[1]}/{m[2]}"},
+    ),
+    (
         r"bsky\.app/hashtag/(\w+)/?",
         lambda m: {"type": "bluesky", "tags": [m[1]]},
     ),

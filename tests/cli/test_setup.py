@@ -133,6 +133,7 @@ def test_init_knows_the_address_of_a_page_and_a_kind_that_is_misspelt(tmp_path: 
         "PyCon", "", "", "", "", "?", "mastadon",
         "https://9.9.9.9/tags/PyCon", "", "",
         "https://github.com/python/cpython", "ghp_0123456789abcdef0123456789abcdef0123", "", "",
+        "bitbucket.org/ada/engine/", "", "", "",
         "bluesky", "", "Py Con, PyLadies", "sky",
         "irc://9.9.9.8/pycon", "", "9lives", "junipercat", "", "", "chat", "",
     ]  # fmt: skip
@@ -141,6 +142,7 @@ def test_init_knows_the_address_of_a_page_and_a_kind_that_is_misspelt(tmp_path: 
     assert read_conference(path).source == [
         {"type": "mastodon", "name": "9-9-9-9", "url": "https://9.9.9.9", "tag": "PyCon"},
         {"type": "github", "name": "github", "repo": "python/cpython"},
+        {"type": "bitbucket", "name": "bitbucket", "repo": "ada/engine"},
         {"type": "bluesky", "name": "sky", "words": ["Py Con", "PyLadies"]},
         {"type": "irc", "name": "chat", "host": "9.9.9.8", "channels": ["#pycon"], "nick": "junipercat"},
     ]

@@ -4,6 +4,8 @@ An archive is a folder::
 
     day=2026-05-15/000000000007-5f0c….parquet   a segment: its number, and the digest of its bytes
     _deleted.json                               ids that were deleted, so that nothing brings them back
+    _forgotten.json                             marks of authors who are not to be stored any more
+    _rejected.jsonl                             rows that an import did not understand
     _recording.toml _schedule.json _truth.csv   what it is a recording of
     _lock _manifest.json                        the writer's; day=…/_tmp-… are files in the making
 
@@ -33,10 +35,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rtanalytics.event import SCHEMA
+from rtanalytics.forgotten import Forgotten
 
 MANIFEST = "_manifest.json"
 DELETED = "_deleted.json"
 LOCK = "_lock"
+FORGOTTEN = "_forgotten.json"
+REJECTED = "_rejected.jsonl"
+"""Where the rows of imports lie that were not understood, one JSON object a line."""
 TEMPORARY = "_tmp-"
 DAMAGED = "_damaged-"
 
@@ -44,7 +50,7 @@ _DAY = r"day=\d{4}-\d\d-\d\d"
 _SEGMENT = r"(\d{12})-([0-9a-f]{24})\.parquet"
 _MARK = re.compile(rf"{_DAY}|{LOCK}|{DELETED}|{MANIFEST}|_recording\.toml")
 _OURS = re.compile(
-    rf"{_DAY}/{_SEGMENT}|{_DAY}/{TEMPORARY}[0-9a-f]+|{TEMPORARY}[0-9a-f]+|{DELETED}"
+    rf"{_DAY}/{_SEGMENT}|{_DAY}/{TEMPORARY}[0-9a-f]+|{TEMPORARY}[0-9a-f]+|{DELETED}|{FORGOTTEN}"
     r"|_recording\.toml|_schedule\.json|_truth\.csv"
 )
 _ROW_GROUP = 65_536
@@ -61,6 +67,10 @@ _DICTIONARY = (
 
 class ArchiveError(Exception):
     """An archive cannot be read or written; the message names the file and what can be done."""
+
+
+class Busy(ArchiveError):
+    """Another process is writing the archive."""
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -341,6 +351,30 @@ def encode_deleted(deleted: Deleted) -> bytes:
     """The bytes that :func:`read_deleted` reads: a line of JSON, and its digest."""
     said = msgspec.json.encode(deleted)
     return said + b"\n" + digest(said).encode()
+
+
+def read_forgotten(folder: Path) -> Forgotten:
+    """The marks of who is not to be stored in this archive any more.
+
+    Raises
+    ------
+    ArchiveError
+        If the file is damaged: nobody may be taken in because of that.
+    """
+    path = folder / FORGOTTEN
+    try:
+        return Forgotten(msgspec.json.decode(path.read_bytes(), type=list[str]))
+    except FileNotFoundError:
+        return Forgotten()
+    except (OSError, msgspec.DecodeError) as error:
+        raise ArchiveError(
+            f"{path} cannot be read ({error}): who is forgotten is not known; bring it back from a copy"
+        ) from None
+
+
+def encode_forgotten(forgotten: Forgotten) -> bytes:
+    """The bytes that :func:`read_forgotten` reads."""
+    return msgspec.json.format(msgspec.json.encode(sorted(forgotten.marks)), indent=0)
 
 
 def read_manifest(folder: Path) -> Manifest | None:

@@ -9,6 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rtanalytics.archive.files import read_forgotten
 from rtanalytics.archive.fold import LIGHT, Reader, Revision, fold, revisions
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
@@ -25,9 +26,10 @@ class ImportReport(msgspec.Struct, kw_only=True):
     Parameters
     ----------
     read : int
-        All of them: the sum of the next four.
-    new, edited, duplicate, rejected : int
-        Added; added as a later revision of a known id; known already; not understood.
+        All of them: the sum of the next five.
+    new, edited, duplicate, rejected, forgotten : int
+        Added; added as a later revision of a known id; known already; not understood; left out,
+        because their authors want to be forgotten.
     problems : list of str
         Why rows were rejected, the first few of them.
     """
@@ -37,6 +39,7 @@ class ImportReport(msgspec.Struct, kw_only=True):
     edited: int = 0
     duplicate: int = 0
     rejected: int = 0
+    forgotten: int = 0
     problems: list[str] = []
 
 
@@ -108,6 +111,7 @@ class _Known:
 
     def __init__(self, reader: Reader, *, edits: bool) -> None:
         segments, deleted = reader.refresh()
+        self._forgotten = read_forgotten(reader.folder)
         self._edits = edits
         self._deleted = deleted.ids
         self._shown: dict[str, Revision] = {}
@@ -125,6 +129,9 @@ class _Known:
         self._look_up(events)
         out = []
         for event in events:
+            if self._forgotten.covers(event):
+                report.forgotten += 1
+                continue
             shown = self._shown.get(event.id)
             if event.id in self._deleted:
                 report.duplicate += 1

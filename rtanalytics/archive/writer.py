@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
@@ -19,18 +20,23 @@ from rtanalytics.archive.commit import Swap, apply_manifest, sweep, sync_folder,
 from rtanalytics.archive.compact import compact_into
 from rtanalytics.archive.files import (
     DAMAGED,
+    FORGOTTEN,
     LOCK,
     ArchiveError,
+    Busy,
     Meta,
+    encode_forgotten,
     encode_segment,
     is_archive,
     listing,
     read_deleted,
+    read_forgotten,
     segment_name,
 )
 from rtanalytics.archive.fold import Reader, reached
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
+from rtanalytics.forgotten import Forgotten
 from rtanalytics.schedule import KnownTopic, Schedule, write_truth
 
 __all__ = ["ArchiveWriter", "Transaction"]
@@ -169,8 +175,14 @@ class ArchiveWriter:
             transaction.flush()
             swap.commit()
 
-    def compact(self) -> bool:
+    def compact(self, keep: Mapping[str, timedelta] | None = None) -> bool:
         """Bring the archive to its current state: each id once, one file a day.
+
+        Parameters
+        ----------
+        keep : mapping of str to timedelta, optional
+            How long what a producer appended is kept: rows that were received longer ago are
+            left out.
 
         Returns
         -------
@@ -183,10 +195,39 @@ class ArchiveWriter:
             If a segment is damaged or comes from a newer version, or the disk is full; the
             archive is as it was then.
         """
+        return self._compact(keep or {})
+
+    def forget(self, forgotten: Forgotten) -> None:
+        """Take what is deleted out of the files, and remember who is not to come back.
+
+        All of it, or (after an error or a crash) nothing.
+
+        Parameters
+        ----------
+        forgotten : Forgotten
+            Marks, in addition to those that are known.
+
+        Raises
+        ------
+        ArchiveError
+            As :meth:`compact`.
+        """
+        self._compact({}, Forgotten(self.forgotten.marks | forgotten.marks))
+
+    @property
+    def forgotten(self) -> Forgotten:
+        """Who is not to be stored in this archive any more."""
+        return read_forgotten(self.folder)
+
+    def _compact(self, keep: Mapping[str, timedelta], forgotten: Forgotten | None = None) -> bool:
+        now = datetime.now(UTC)
         with self._writing() as swap:
-            remove = compact_into(swap, self._reader, self._positions, self._number)
-            if remove is not None:
-                swap.commit(remove)
+            before = {producer: now - span for producer, span in keep.items()}
+            remove = compact_into(swap, self._reader, self._positions, self._number, before)
+            if forgotten is not None:
+                swap.add(FORGOTTEN, encode_forgotten(forgotten))
+            if remove is not None or forgotten is not None:
+                swap.commit(remove or ())
                 self._resume()
         return remove is not None
 
@@ -318,7 +359,7 @@ class _Lock:
                 self._file.seek(0)
                 who = self._file.read(20).decode("ascii", "replace").strip()
                 self._file.close()
-                raise ArchiveError(
+                raise Busy(
                     f"{folder}: another process{f' ({who})' if who.isdigit() else ''} is writing this "
                     f"archive; one writer at a time"
                 ) from None

@@ -92,8 +92,9 @@ def _collect(
         accounts=conference.accounts,
         ignore=conference.ignore,
     )
+    keep = {spec.producer: spec.keep for spec in specs if spec.keep is not None}
     workers = [
-        WorkerSpec("recorder", recorder_worker, (url, name, archive, schedule, meta)),
+        WorkerSpec("recorder", recorder_worker, (url, name, archive, schedule, meta, keep)),
         WorkerSpec("trender", trender_worker, (url, name, archive, settings)),
         *(WorkerSpec(f"source:{spec.name}", source_worker, (url, name, spec, cap)) for spec in specs),
     ]

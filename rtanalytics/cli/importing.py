@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from rtanalytics.archive.files import REJECTED
 from rtanalytics.cli.terminal import progress, safe
 from rtanalytics.importers import FORMATS
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from rtanalytics.importers import Rejected
 
 __all__ = ["EPILOG", "import_"]
-
-LETTERS = "_rejected.jsonl"
-"""Where in an archive the rows lie that were not understood, one JSON object a line."""
 
 MAX_LETTERS = 10_000
 """Rows of one import that are kept so; all of them are counted."""
@@ -116,19 +114,21 @@ def import_(
         print(f"rejected: {' '.join(safe(str(letter)).split())}", file=sys.stderr)
     if len(letters) > _TOLD:
         print(
-            f"rejected: and {report.rejected - _TOLD:,} more, in {safe(str(to / LETTERS))}", file=sys.stderr
+            f"rejected: and {report.rejected - _TOLD:,} more, in {safe(str(to / REJECTED))}", file=sys.stderr
         )
     counts = msgspec.to_builtins(report)
     if as_json:
         typer.echo(msgspec.json.encode(counts).decode())
     else:
-        names = ("read", "new", "edited", "duplicate", "rejected")
+        names = ["read", "new", "edited", "duplicate", "rejected"]
+        if report.forgotten:
+            names.append("forgotten")
         typer.echo(", ".join(f"{counts[name]:,} {name}" for name in names))
 
 
 def _keep(archive: Path, letters: list[Rejected]) -> None:
     """Add dead letters that are not there yet, so that an import that is done again adds none."""
-    path = archive / LETTERS
+    path = archive / REJECTED
     known = set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
     fresh = [line for line in dict.fromkeys(map(_letter, letters)) if line not in known]
     if fresh:

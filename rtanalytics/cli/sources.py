@@ -1,4 +1,4 @@
-"""``sources`` and ``dead``: what can be read, what is configured, and what could not be read."""
+"""``sources``, ``dead`` and ``forget``: what can be read, what could not be, and what is not to be kept."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(sources)
     app.command()(dead)
+    app.command()(forget)
 
 
 def sources(
@@ -108,6 +109,56 @@ def dead(
             _list(letters, as_json)
         else:
             asyncio.run(_replay(stream, letters, specs, as_json))
+
+
+def forget(
+    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")],
+    author: Annotated[str, typer.Argument(metavar="AUTHOR", help="Handle or account id of the person.")],
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--in", metavar="BUCKET", help="Only there: mastodon, irc …; may be repeated."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Remove what a person said from stream and archive, and store nothing of theirs any more.
+
+    There is no way back. What others say about the person stays, and so do reports that were exported.
+    """
+    from rtanalytics.ingest.forgetting import forget_author
+
+    conference = read_conference(path)
+    archive = conference.path(conference.archive) or conference.folder / "archive"
+    with answering(origin(conference, path)):
+        try:
+            report = forget_author(
+                conference_stream(conference), archive, author, buckets=only or (), dry_run=dry_run
+            )
+        except ValueError as error:
+            raise Failed(str(error)) from None
+    if as_json:
+        typer.echo(msgspec.json.encode(report).decode())
+        return
+    out = console()
+    verb = "would go" if dry_run else "gone"
+    found = [
+        counted(n, f"event{where}", f"events{where}")
+        for n, where in ((report.archive, " of the archive"), (report.stream, " of the stream"))
+        if n
+    ]
+    found += [
+        counted(n, what) for n, what in ((report.dead, "dead letter"), (report.rejected, "rejected row")) if n
+    ]
+    if found:
+        names = ", ".join(map(safe, report.handles)) or safe(author)
+        out.print(Text(f"{verb}: {', '.join(found)} ({names})"))
+    else:
+        near = f"; did you mean {' or '.join(map(safe, report.near))}?" if report.near else ""
+        out.print(Text(f"nothing by {safe(author)} is here{near}"))
+    if report.pending:
+        out.print(Text("the recorder has not emptied the archive's files yet; it will", style="yellow"))
+    if not dry_run:
+        out.print(Text(f"nothing by {safe(author)} is stored from now on", style="dim"))
 
 
 def _list(letters: list[tuple[str, DeadLetter]], as_json: bool) -> None:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from rtanalytics.event import Event
 from rtanalytics.sources.base import Batch, Source, SourceSpec, printable
-from rtanalytics.streams import EventStream, StreamUnavailable
+from rtanalytics.streams import Appended, EventStream, StreamUnavailable
 
 __all__ = ["Health", "now"]
 
@@ -50,9 +50,10 @@ class Health:
         self.facts["failures"] = 0
         self.facts.update(batch.notes)
 
-    def stored(self, new: int, edited: int, deleted: int, duplicate: int, events: list[Event]) -> None:
+    def stored(self, told: Appended, events: list[Event]) -> None:
         """Note what became of a batch in the stream."""
-        found = {"new": new, "edited": edited, "deleted": deleted, "duplicate": duplicate}
+        names = ("new", "edited", "deleted", "duplicate", "forgotten")
+        found: dict[str, int] = {name: getattr(told, name) for name in names}
         self.counts.update({name: n for name, n in found.items() if n})
         if events:
             newest = max(events, key=lambda e: e.created_at)

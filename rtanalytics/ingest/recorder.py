@@ -7,15 +7,18 @@ it has come, and only up to there may the stream be trimmed.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rtanalytics.archive import ArchiveWriter, RecordingMeta
+from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Reset
+from rtanalytics.forgotten import DELETION
 from rtanalytics.schedule import Schedule
 from rtanalytics.streams import EventStream, StreamError, StreamPosition, StreamUnavailable
 
@@ -23,6 +26,9 @@ __all__ = ["Recorded", "record"]
 
 FLUSH_EVERY = timedelta(seconds=1)
 FLUSH_EVENTS = 5_000
+KEEP_EVERY = timedelta(hours=1)
+PATIENCE = 50
+"""How often a server that is away is asked again, five times a second, for who is forgotten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ def record(
     flush_every: timedelta = FLUSH_EVERY,
     flush_events: int = FLUSH_EVENTS,
     compact: bool = True,
+    keep: Mapping[str, timedelta] | None = None,
     schedule: Schedule | None = None,
     meta: RecordingMeta | None = None,
     progress: Callable[[int], None] = lambda _: None,
@@ -59,6 +66,9 @@ def record(
         A commit happens after this time or this many events, whichever comes first.
     compact : bool
         Bring the archive to its current state at the end.
+    keep : mapping of str to timedelta, optional
+        How long what a producer appended is kept, in the archive and in the stream; looked after
+        at the beginning and every hour.
     schedule, meta : Schedule, RecordingMeta, optional
         What to write beside the events: the talks; title, time zone and own tags.
     progress : callable
@@ -75,6 +85,9 @@ def record(
     events = commits = 0
     with ArchiveWriter(folder) as writer:
         writer.describe(schedule=schedule, meta=meta)
+        _forget(writer, stream)
+        _expire(writer, stream, keep)
+        kept_at = time.monotonic()
         known = writer.positions.get(stream.key)
         feed = stream.follow(StreamPosition.parse(known) if known else "start")
         waiting: list[Delivery] = []
@@ -104,8 +117,11 @@ def record(
                 since = time.monotonic()
             if last:
                 break
+            if not waiting and time.monotonic() - kept_at >= KEEP_EVERY.total_seconds():
+                _expire(writer, stream, keep)
+                kept_at = time.monotonic()
         if compact:
-            writer.compact()
+            writer.compact(keep)
     return Recorded(events, commits)
 
 
@@ -113,7 +129,45 @@ def _commit(writer: ArchiveWriter, stream: EventStream, waiting: list[Delivery])
     # the archive knows what it has, so the bare position will do
     bare = StreamPosition.parse(str(waiting[-1].position)).without_tail()
     writer.append([*waiting[:-1], Delivery(bare, waiting[-1].event)], stream=stream.key)
-    try:
+    # else it is told with the next commit; until then less is trimmed than could be
+    with contextlib.suppress(StreamUnavailable):
         stream.committed(bare)
+    if any(delivery.event.type == DELETION for delivery in waiting):
+        _forget(writer, stream, now=True)
+
+
+def _forget(writer: ArchiveWriter, stream: EventStream, *, now: bool = False) -> None:
+    """Let archive and stream know the same marks; what they cover is in no file afterwards.
+
+    A recorder that was killed before it could do so does it when it begins again.
+    """
+    ours, failures = writer.forgotten, 0
+    while True:
+        try:
+            theirs = stream.forgotten()
+            if missing := ours.marks - theirs.marks:
+                stream.forget(missing)
+            break
+        except StreamUnavailable:
+            failures += 1
+            if failures == PATIENCE:
+                raise
+            time.sleep(0.2)
+    if now or theirs.marks - ours.marks:
+        writer.forget(theirs)
+
+
+def _expire(writer: ArchiveWriter, stream: EventStream, keep: Mapping[str, timedelta] | None) -> None:
+    """Drop what is older than its source keeps it."""
+    if not keep:
+        return
+    at = datetime.now(UTC)
+
+    def old(event: Event) -> bool:
+        return event.producer in keep and event.received_at < at - keep[event.producer]
+
+    writer.compact(keep)
+    try:
+        stream.erase(old, tell=False)
     except StreamUnavailable:
-        return  # it is told with the next commit; until then less is trimmed than could be
+        return  # an hour later is early enough

@@ -298,7 +298,7 @@ class _Runner:
                 break
         if batch.cursor is not None:
             self._cursor = self._stored = batch.cursor
-        self._health.stored(told.new, told.edited, told.deleted, told.duplicate, events)
+        self._health.stored(told, events)
         return True
 
     async def _reopen(self) -> None:

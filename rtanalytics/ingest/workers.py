@@ -35,7 +35,12 @@ def source_worker(url: str, name: str, spec: SourceSpec, cap: timedelta) -> None
 
 
 def recorder_worker(
-    url: str, name: str, folder: Path, schedule: Schedule | None = None, meta: RecordingMeta | None = None
+    url: str,
+    name: str,
+    folder: Path,
+    schedule: Schedule | None = None,
+    meta: RecordingMeta | None = None,
+    keep: dict[str, timedelta] | None = None,
 ) -> None:
     """Record the stream until SIGTERM, and tell how far it has come."""
     from rtanalytics.archive import ArchiveError
@@ -56,7 +61,7 @@ def recorder_worker(
             log.warning("health could not be told: %s", error)
 
     try:
-        record(stream, folder, stop=stop_on_sigterm(), schedule=schedule, meta=meta, progress=tell)
+        record(stream, folder, stop=stop_on_sigterm(), keep=keep, schedule=schedule, meta=meta, progress=tell)
     except ArchiveError as error:
         log.warning("%s", error)
         sys.exit(1)

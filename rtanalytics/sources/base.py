@@ -260,6 +260,9 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ----------
     name : str
         Letters, digits, ``-``, ``_`` and ``.``: names the source in health and logs.
+    keep : timedelta, optional
+        How long after its reception what this source tells is kept, in stream and archive; for ever
+        if not given.
 
     Raises
     ------
@@ -268,6 +271,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     name: str
+    keep: timedelta | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
@@ -279,6 +283,11 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def scope(self) -> str:
         """What two sources of one kind must not share."""
         return self.name
+
+    @property
+    def producer(self) -> str:
+        """The ``producer`` of what this source tells."""
+        return f"{self.__struct_config__.tag}:{self.scope}"
 
 
 _UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}

@@ -31,6 +31,10 @@ sources` lists what there is and, given a `conference.toml`, what is configured;
 --dry-run` reads each once and shows what would be stored. A token or password never stands in the file: write
 `"env:NAME"` and set that variable where `collect` runs. Durations are written as `90s`, `5min`, `1.5h`.
 
+Every table may say `keep = "30d"`: how long after its reception what the source tells is kept. After that it
+leaves the stream and the archive; without it everything stays. `rtanalytics forget conference.toml AUTHOR`
+removes what one person said, and stores nothing of theirs any more.
+
 What could not be read is kept and counted: `rtanalytics dead conference.toml list` shows it, and after a mend
 `rtanalytics dead conference.toml replay` reads it again.
 

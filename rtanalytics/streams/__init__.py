@@ -7,7 +7,7 @@ on a server, :class:`~rtanalytics.streams.memory.MemoryStream` within a process.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import EllipsisType
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed, Item, Snapshot
+from rtanalytics.forgotten import Forgotten
 from rtanalytics.streams.position import StreamPosition
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class Scope:
 class Appended:
     """What became of each event of a batch, in its order.
 
-    ``verdicts`` has a letter an event: ``n`` new, ``e`` an edit, ``x`` a delete, ``d`` a duplicate.
+    ``verdicts`` has a letter an event: ``n`` new, ``e`` an edit, ``x`` a delete, ``d`` a duplicate,
+    ``f`` not stored, because its author wants to be forgotten.
     """
 
     verdicts: str
@@ -119,6 +121,11 @@ class Appended:
     def duplicate(self) -> int:
         """Events that were known already."""
         return self.verdicts.count("d")
+
+    @property
+    def forgotten(self) -> int:
+        """Events that were left out, see :meth:`EventStream.forget`."""
+        return self.verdicts.count("f")
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +257,43 @@ class EventStream(Protocol):
 
     def buckets(self) -> list[str]:
         """Names of the buckets, in alphabetical order."""
+        ...
+
+    def forget(self, marks: Iterable[str]) -> None:
+        """From now on store nothing that these marks cover, whoever appends it; for ever.
+
+        What is there already stays; see :meth:`erase`.
+
+        Parameters
+        ----------
+        marks : iterable of str
+            As :class:`~rtanalytics.forgotten.Forgotten` makes them.
+        """
+        ...
+
+    def forgotten(self) -> Forgotten:
+        """All marks."""
+        ...
+
+    def kept(self) -> Iterator[Event]:
+        """Every revision that the stream holds, deletes left out, bucket by bucket, oldest first."""
+        ...
+
+    def erase(self, wanted: Callable[[Event], bool], *, tell: bool = True) -> list[str]:
+        """Take entries out of the stream, in all their revisions.
+
+        Parameters
+        ----------
+        wanted : callable
+            Is asked about each event that is kept; true for one that is to go.
+        tell : bool
+            Tell readers first that each is deleted, by a delete whose ``type`` is ``forgotten``.
+
+        Returns
+        -------
+        list of str
+            Ids of what went.
+        """
         ...
 
     def dead(self, bucket: str, letter: DeadLetter) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from rtanalytics.event import Event, encode
+from rtanalytics.forgotten import Forgotten
 from rtanalytics.streams import MAX_PACKET, PacketTooLarge
 from rtanalytics.streams.follower import to_us
 
@@ -17,10 +18,23 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class Call:
-    """The part of a batch that one call of the append script takes."""
+    """The part of a batch that one call of the append script takes, without what is forgotten."""
 
-    def __init__(self, events: list[Event], packets: list[bytes]) -> None:
-        self._events, self._packets = events, packets
+    def __init__(self, events: list[Event], packets: list[bytes], forgotten: Forgotten) -> None:
+        self._all = list(zip(events, packets, strict=True))
+        self.leave_out(forgotten)
+
+    def leave_out(self, forgotten: Forgotten) -> None:
+        """Send nothing that is covered by these marks."""
+        self._version = forgotten.version
+        self._out = [bool(forgotten) and forgotten.covers(event) for event, _ in self._all]
+        kept = [pair for pair, out in zip(self._all, self._out, strict=True) if not out]
+        self._events, self._packets = [event for event, _ in kept], [packet for _, packet in kept]
+
+    def verdicts(self, answer: str) -> str:
+        """The letter of each event, from the script's letters for those that were sent."""
+        letters = iter(answer)
+        return "".join("f" if out else next(letters) for out in self._out)
 
     def args(self, holder: list[Any], cursor: bytes, *, timed: bool) -> list[Any]:
         """Arguments of the script; ``timed`` with the times that are needed behind a mark."""
@@ -37,7 +51,7 @@ class Call:
             batch.append([to_us(event.received_at) for event in events])
         careful = len(set(ids)) < len(ids) or any(event.op == "delete" for event in events)
         earliest = to_us(min(event.received_at for event in events)) if events else 0
-        return [*holder, cursor, earliest, int(careful), _pack(batch)]
+        return [*holder, cursor, earliest, int(careful), _pack(batch), self._version]
 
 
 def packet(event: Event) -> bytes:

@@ -23,7 +23,7 @@ __all__ = [
 ]
 
 # KEYS events seen state
-# ARGV scope fence known cursor earliest careful batch [before after]
+# ARGV scope fence known cursor earliest careful batch forgotten [before after]
 # A cursor has '=' before it or is empty where there is none; `known` is the one that the batch
 # follows, '-' if that is none, empty if it does not matter.
 # The batch is a MessagePack array {ids, origins, packets, received}: packed and unpacked in C on
@@ -31,13 +31,14 @@ __all__ = [
 # day|op|edited|seq|file|producer|rev. `careful` is 1 where an id may stand twice in the batch or
 # something is deleted. The usual batch, all new, takes one HMGET, the XADDs and one HSET.
 # `before` is the link that the call before has left if it was done, `after` the one to leave.
-# The answer is R where events are older than the mark and the times were not sent along.
+# The answer is R where events are older than the mark and the times were not sent along, F where
+# `forgotten`, the version of the marks that the writer knows, is not the bucket's.
 APPEND = """
 local events, seen, state = KEYS[1], KEYS[2], KEYS[3]
 local call = redis.call
-local held = call('HMGET', state, 'mark', 'fence:' .. ARGV[1], 'chain:' .. ARGV[1])
+local held = call('HMGET', state, 'mark', 'fence:' .. ARGV[1], 'chain:' .. ARGV[1], 'forgotten')
 if ARGV[1] ~= '' and held[2] ~= ARGV[2] then return redis.error_reply('FENCED ' .. ARGV[1]) end
-if ARGV[8] and ARGV[8] ~= '' and held[3] ~= ARGV[8] then return redis.error_reply('BROKEN ' .. ARGV[8]) end
+if ARGV[9] and ARGV[9] ~= '' and held[3] ~= ARGV[9] then return redis.error_reply('BROKEN ' .. ARGV[9]) end
 if ARGV[3] ~= '' then
   -- a server that lost its tail has an older cursor; the new one stands there after a lost answer
   local stored = call('HGET', state, 'cursor:' .. ARGV[1])
@@ -47,6 +48,7 @@ end
 local batch = cmsgpack.unpack(ARGV[7])
 local ids, origins, packets, received = batch[1], batch[2], batch[3], nil
 local n, mark = #ids, tonumber(held[1] or '0')
+if n > 0 and held[4] and held[4] ~= ARGV[8] then return 'F' end
 if n > 0 and tonumber(ARGV[5]) < mark then
   received = batch[4]
   if not received then return 'R' end
@@ -90,8 +92,8 @@ if n > 0 then
   end
   if k > 0 then call('HSET', seen, unpack(learnt)) end
 end
-if ARGV[9] then
-  if ARGV[9] ~= '' then call('HSET', state, 'chain:' .. ARGV[1], ARGV[9])
+if ARGV[10] then
+  if ARGV[10] ~= '' then call('HSET', state, 'chain:' .. ARGV[1], ARGV[10])
   else call('HDEL', state, 'chain:' .. ARGV[1]) end
 end
 if ARGV[4] ~= '' then call('HSET', state, 'cursor:' .. ARGV[1], string.sub(ARGV[4], 2)) end

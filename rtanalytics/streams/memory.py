@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import EllipsisType
 
 from rtanalytics.event import Event, encode
 from rtanalytics.feed import Delivery, Snapshot
+from rtanalytics.forgotten import Forgotten, deletions
 from rtanalytics.streams import (
     MAX_PACKET,
     Appended,
@@ -65,6 +66,7 @@ class _Log:
     health: dict[str, dict[str, object]] = field(default_factory=dict)
     channels: dict[str, list[Note]] = field(default_factory=dict)
     epoch: int = 0
+    forgotten: Forgotten = field(default_factory=Forgotten)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
 
@@ -127,9 +129,10 @@ class MemoryStream:
             verdicts = ""
             for event, packet in zip(events, packets, strict=True):
                 bucket = self._bucket(event.bucket)
-                verdict = judge(bucket.seen.get(event.id), event)
+                covered = self._log.forgotten.covers(event)
+                verdict = "f" if covered else judge(bucket.seen.get(event.id), event)
                 verdicts += verdict
-                if verdict != "d":
+                if verdict not in "df":
                     bucket.add("e", packet, bucket.mark if to_us(event.received_at) < bucket.mark else 0)
                     bucket.seen[event.id] = event
             if scope is not None and cursor is not None:
@@ -203,6 +206,32 @@ class MemoryStream:
                 del bucket.entries[:keep]
                 dropped += keep
         return dropped
+
+    def forget(self, marks: Iterable[str]) -> None:
+        with self._log.changed:
+            self._log.forgotten = Forgotten(self._log.forgotten.marks.union(marks))
+
+    def forgotten(self) -> Forgotten:
+        return self._log.forgotten
+
+    def kept(self) -> Iterator[Event]:
+        with self._log.changed:
+            entries = [entry for bucket in self._log.buckets.values() for _, entry in bucket.entries]
+        events = (entry.event() for entry in entries if entry.kind == "e")
+        yield from (event for event in events if event.op != "delete")
+
+    def erase(self, wanted: Callable[[Event], bool], *, tell: bool = True) -> list[str]:
+        ids = {event.id: event.source for event in self.kept() if wanted(event)}
+        if ids and tell:
+            self.append(deletions(ids))
+        with self._log.changed:
+            for bucket in self._log.buckets.values() if ids else ():
+                bucket.entries = [
+                    item
+                    for item in bucket.entries
+                    if item[1].kind != "e" or (e := item[1].event()).op == "delete" or e.id not in ids
+                ]
+        return list(ids)
 
     def buckets(self) -> list[str]:
         with self._log.changed:
@@ -333,6 +362,7 @@ class MemoryStream:
             self._log.health.clear()
             self._log.channels.clear()
             self._log.epoch = 0
+            self._log.forgotten = Forgotten()
             self._log.changed.notify_all()
 
     def close(self) -> None:

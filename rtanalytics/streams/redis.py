@@ -31,6 +31,7 @@ from rtanalytics.streams import (
 )
 from rtanalytics.streams.batches import Call, packet
 from rtanalytics.streams.follower import Entry, StreamFeed, current, from_us, to_us
+from rtanalytics.streams.forgetting import RedisForgetting
 from rtanalytics.streams.outbox import RedisOutbox
 from rtanalytics.streams.position import START, Place, StreamPosition
 from rtanalytics.streams.reader import COUNT, Reader, as_entry, low_place
@@ -45,7 +46,7 @@ SEEN_FOR = timedelta(days=90)
 """How long the revision of an id is remembered: longer than any source looks back."""
 
 
-class RedisStream(RedisOutbox):
+class RedisStream(RedisForgetting, RedisOutbox):
     """A stream on a Redis or Valkey server (6.2 or newer).
 
     Parameters
@@ -84,7 +85,7 @@ class RedisStream(RedisOutbox):
         if cursor is not None and scope is None:
             raise ValueError("a cursor belongs to a scope: open one and pass it along")
         if scope is not None and not events:
-            list(self._append(scope.bucket, [Call([], [])], scope, cursor, after))
+            list(self._append(scope.bucket, [Call([], [], self.known_forgotten)], scope, cursor, after))
             return Appended("")
         by_bucket: dict[str, list[int]] = {}
         for number, event in enumerate(events):
@@ -95,7 +96,7 @@ class RedisStream(RedisOutbox):
         verdicts = [""] * len(events)
         for bucket, numbers in by_bucket.items():
             calls = [
-                Call([events[i] for i in part], [packets[i] for i in part])
+                Call([events[i] for i in part], [packets[i] for i in part], self.known_forgotten)
                 for part in (numbers[first : first + BATCH] for first in range(0, len(numbers), BATCH))
             ]
             told = "".join(self._append(bucket, calls, scope, cursor, after))
@@ -125,9 +126,12 @@ class RedisStream(RedisOutbox):
         for call in calls[len(done) :]:
             last = call is calls[-1]
             try:
-                told: bytes = self.run("append", keys, call.args(holder, end if last else b"", timed=False))
-                if told == b"R":
-                    told = self.run("append", keys, call.args(holder, end if last else b"", timed=True))
+                told, timed = b"F", False
+                while told in {b"F", b"R"}:
+                    told = self.run("append", keys, call.args(holder, end if last else b"", timed=timed))
+                    timed = timed or told == b"R"
+                    if told == b"F":
+                        call.leave_out(self.learn(bucket=bucket))
             except ResponseError as error:
                 if "FENCED" in str(error) and scope is not None:
                     raise Fenced(
@@ -139,12 +143,12 @@ class RedisStream(RedisOutbox):
                     ) from None
                 raise StreamError(f"bucket {bucket!r}: {error}") from error
             done.append(told)
-        for told in done:
+        for call, told in zip(calls, done, strict=True):
             if told[:1] == b"+":
                 # the stream did not exist: a server that came back empty has forgotten its buckets too
                 self._registered.discard(bucket)
                 self.register(bucket)
-            yield told[1:].decode()
+            yield call.verdicts(told[1:].decode())
 
     def _together(self, keys: list[str], holder: list[Any], end: bytes, calls: list[Call]) -> list[bytes]:
         """Answers of the calls that were done, up to the first that was not: the caller does that again."""
@@ -167,7 +171,9 @@ class RedisStream(RedisOutbox):
                 raise
             finally:
                 self.client.connection_pool.release(connection)
-        return list(itertools.takewhile(lambda told: isinstance(told, bytes) and told != b"R", answers))
+        return list(
+            itertools.takewhile(lambda told: isinstance(told, bytes) and told not in {b"F", b"R"}, answers)
+        )
 
     def mark(self, moment: datetime, buckets: Sequence[str] | None = None) -> None:
         for bucket in self.buckets() if buckets is None else buckets:

@@ -4,9 +4,10 @@ Keys of a bucket carry one hash tag, so that on a cluster they live on one node:
 
     rta:{<name>/<bucket>}:events   the stream: field e a packet (r: raised received_at), m a mark, x a reset
     rta:{<name>/<bucket>}:seen     hash id → day, origin and revision of its newest revision
-    rta:{<name>/<bucket>}:state    hash: mark, low (highest trimmed entry), recorder, epoch, fence:*,
-                                   cursor:*, chain:*
+    rta:{<name>/<bucket>}:state    hash: mark, low (highest trimmed entry), recorder, epoch, forgotten (the
+                                   version of the marks), fence:*, cursor:*, chain:*
     rta:{<name>/<bucket>}:dead     stream of dead letters; :outbox, :taken and :outkeys are the way out
+    rta:{<name>}:forgotten         set of the marks of who is forgotten
     rta:{<name>}:buckets           stream of bucket names; :bucketset the same as a set; :epoch a number
     rta:{<name>}:health            hash: process name → JSON
     rta:{<name>}:channel:<channel> stream of results (trends); its :names is the set of their names
@@ -14,7 +15,7 @@ Keys of a bucket carry one hash tag, so that on a cluster they live on one node:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,6 +24,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
 from redis.retry import Retry
 
+from rtanalytics.forgotten import Forgotten
 from rtanalytics.streams import StreamUnavailable, lua
 
 __all__ = ["TIMEOUT", "Wire", "address"]
@@ -59,6 +61,7 @@ class Wire:
         self.client = self.connect()
         self._scripts: dict[str, Any] = {}
         self._registered: set[str] = set()
+        self.known_forgotten = Forgotten()
 
     def connect(self) -> Any:
         """A client; nothing is asked of the server yet."""
@@ -98,7 +101,9 @@ class Wire:
 
     def keys(self) -> list[str]:
         """Every key under the stream's name."""
-        keys = [f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "epoch", "health")]
+        keys = [
+            f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "epoch", "health", "forgotten")
+        ]
         for bucket in self.buckets():
             keys += [self.key_of(bucket, part) for part in PARTS]
         with self.errors():
@@ -119,7 +124,35 @@ class Wire:
             keys = [f"rta:{{{self.name}}}:{part}" for part in ("bucketset", "buckets", "epoch")]
             if epoch := int(self.run("register", keys, [bucket])):
                 self.begin(bucket, epoch, "a bucket that came after a reset")
+            self.learn(bucket=bucket)
             self._registered.add(bucket)
+
+    @property
+    def forgotten_key(self) -> str:
+        """The key of the marks of who is forgotten."""
+        return f"rta:{{{self.name}}}:forgotten"
+
+    def learn(self, marks: Iterable[str] = (), bucket: str | None = None) -> Forgotten:
+        """Bring the marks that the server has, those that we know and ``marks`` together, there and here.
+
+        Buckets are told the marks' version: all of them where the server learns something, else ``bucket``.
+        """
+        ours = self.known_forgotten.marks.union(marks)
+        told: str | None = None
+        with self.errors():
+            while True:
+                theirs = {mark.decode() for mark in self.client.smembers(self.forgotten_key)}
+                known = Forgotten(ours | theirs)
+                if known.version == (told or ""):
+                    break
+                if new := known.marks - theirs:
+                    self.client.sadd(self.forgotten_key, *new)
+                which = self.buckets() if new or bucket is None else [bucket]
+                for name in which:
+                    self.client.hset(self.key_of(name, "state"), "forgotten", known.version)
+                told = known.version
+        self.known_forgotten = known
+        return known
 
     def script(self, name: str) -> Any:
         """A script of :mod:`~rtanalytics.streams.lua` by its name."""

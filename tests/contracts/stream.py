@@ -18,6 +18,7 @@ import pytest
 
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Reset, Watermark
+from rtanalytics.forgotten import Forgotten
 from rtanalytics.streams import (
     CursorMoved,
     DeadLetter,
@@ -647,3 +648,64 @@ def _write(stream: EventStream, n: int) -> None:
     for first in range(0, n, 7):
         stream.append([made(i) for i in range(first, min(n, first + 7))])
         time.sleep(0.001)
+
+    # -- forgetting ------------------------------------------------------------------------
+
+    def test_nothing_of_a_forgotten_author_is_stored(self, new_stream: NewStream) -> None:
+        """By no writer, not even by one that was there before; the others are, with their cursor."""
+        stream, other = new_stream(), new_stream()
+        events = [made(n) for n in range(14)]
+        scope = other.open_scope("test", "s")
+        other.append(events[:1], scope)
+        stream.forget([Forgotten.author("User3"), Forgotten.author("user4", "elsewhere")])
+        assert other.append(events, scope, b"c").verdicts == "dnnfnnnnnnfnnn"
+        assert stream.append(events).verdicts.replace("d", "n") == "nnnfnnnnnnfnnn"
+        assert other.append(events, scope, b"d").forgotten == 2
+        assert other.append([events[3]], scope, b"e").verdicts == "f"
+        assert stream.open_scope("test", "s").cursor == b"e"
+        assert [e for e in ids(stream.snapshot(99).deliveries) if e in {"test::3", "test::10"}] == []
+
+    def test_a_large_batch_leaves_out_what_is_forgotten_meanwhile(self, new_stream: NewStream) -> None:
+        """A batch of several calls, whose writer has not heard of it."""
+        stream, other = new_stream(), new_stream()
+        other.append([made(0)])
+        stream.forget([Forgotten.author("user1")])
+        events = [made(n) for n in range(2000)]
+        told = other.append(events).verdicts
+        assert [v for v, e in zip(told, events, strict=True) if e.handle == "user1"] == ["f"] * told.count(
+            "f"
+        )
+        assert told.count("f") == sum(e.handle == "user1" for e in events)
+        assert len(stream.snapshot(3000).deliveries) == 2000 - told.count("f")
+
+    def test_a_bucket_that_comes_later_knows_who_is_forgotten(self, new_stream: NewStream) -> None:
+        """Also by the platform's id, and a repeat of what they said."""
+        stream = new_stream()
+        stream.forget([Forgotten.account("late", "42"), Forgotten.post("late::7")])
+        told = new_stream().append(
+            [
+                made(1, "late", author=Author(handle="renamed", id="42")),
+                made(2, "late", author=Author(handle="x", id="43")),
+                made(3, "late", repost_of="late::7"),
+                made(4, "late", op="delete", author=Author(handle="renamed", id="42")),
+            ]
+        )
+        assert told.verdicts == "fnfx"
+
+    def test_what_is_erased_is_told_and_gone(self, stream: EventStream) -> None:
+        """Readers get deletes; who comes later, and the server, have nothing of it."""
+        stream.append([made(n, "ab"[n % 2]) for n in range(20)])
+        stream.append([made(4, "a", text="edited", seq=90)])
+        feed = stream.follow("start")
+        take(feed, 21)
+        gone = stream.erase(lambda event: event.handle == "user4")
+        assert sorted(gone) == ["a::18", "a::4", "b::11"]
+        assert sorted((d.event.id, d.event.op) for d in take(feed, 3)) == [
+            (i, "delete") for i in sorted(gone)
+        ]
+        assert not {e.id for e in stream.kept()} & set(gone)
+        assert len(list(stream.kept())) == 17
+        assert not set(ids(stream.snapshot(50).deliveries)) & set(gone)
+        assert stream.append([made(4, "a")]).verdicts == "d"
+        assert stream.erase(lambda event: event.handle == "user5", tell=False)
+        assert {e.handle for e in stream.kept()} == {"user0", "user1", "user2", "user3", "user6"}

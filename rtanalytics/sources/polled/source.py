@@ -277,8 +277,7 @@ class PolledSource(ABC, Generic[S, C]):
     def numbered(self, state: C, event: Event) -> Event:
         """The event with the next number of this source."""
         state.seq += 1
-        producer = f"{self.spec.__struct_config__.tag}:{self.scope}"
-        return msgspec.structs.replace(event, producer=producer, seq=state.seq)
+        return msgspec.structs.replace(event, producer=self.spec.producer, seq=state.seq)
 
     # -- pages -------------------------------------------------------------------------------
 

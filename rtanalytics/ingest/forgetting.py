@@ -1,0 +1,230 @@
+"""Letting go of a person: what they said leaves stream and archive, and does not come back.
+
+First the stream learns the person's mark, so that nobody can store more; then what is there is
+found, in the archive and in the stream, and told as deleted, which reaches counts and open views;
+then its entries leave the stream and its rows the files. A recorder that is at work does the last
+step itself, as soon as it has read the deletes; otherwise it is done here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+
+import msgspec
+
+from rtanalytics.archive import ArchiveWriter, Recording
+from rtanalytics.archive.files import REJECTED, TEMPORARY, Busy, is_archive, read_forgotten
+from rtanalytics.event import Author, Event
+from rtanalytics.forgotten import EVERYWHERE, Forgotten, deletions, plain_handle
+from rtanalytics.streams import EventStream
+
+__all__ = ["ForgetReport", "forget_author"]
+
+_CHUNK = 1_000
+_COLUMNS = ("id", "source", "author", "author_id", "repost_of", "created_at")
+
+
+class ForgetReport(msgspec.Struct, kw_only=True):
+    """What was found of a person, and what became of it.
+
+    Parameters
+    ----------
+    author : str
+        Who, as it was asked.
+    archive, stream : int
+        Events of theirs, and repeats of these, that the archive and the stream held.
+    dead, rejected : int
+        Dead letters, and rows of ``_rejected.jsonl``, in which the name stands.
+    handles : list of str
+        The handles under which something was found.
+    near : list of str
+        Similar handles, if nothing was found.
+    pending : bool
+        True if a recorder that is at work has not emptied the files yet.
+    """
+
+    author: str
+    archive: int = 0
+    stream: int = 0
+    dead: int = 0
+    rejected: int = 0
+    handles: list[str] = []
+    near: list[str] = []
+    pending: bool = False
+
+
+def forget_author(
+    stream: EventStream,
+    archive: Path | None,
+    author: str,
+    *,
+    buckets: Sequence[str] = (),
+    dry_run: bool = False,
+    patience: timedelta = timedelta(seconds=20),
+) -> ForgetReport:
+    """Remove a person from a conference, for ever.
+
+    Parameters
+    ----------
+    stream : EventStream
+        The conference's.
+    archive : Path, optional
+        Its recording; nothing is done about one that is not there.
+    author : str
+        Handle or platform's id of the person. Accounts that have either are the same person: what they said
+        under an earlier handle goes too.
+    buckets : sequence of str
+        Only in these buckets (``mastodon``, ``irc`` …); in all if empty.
+    dry_run : bool
+        Only look.
+    patience : timedelta
+        How long to wait for a recorder that is at work.
+
+    Returns
+    -------
+    ForgetReport
+
+    Raises
+    ------
+    ArchiveError
+        If the archive cannot be read or written.
+    StreamUnavailable
+        If the server does not answer; ask again, it goes on where it was.
+    ValueError
+        If ``author`` is empty.
+    """
+    if not plain_handle(author):
+        raise ValueError("nobody is named; give the handle, such as ada or @ada@example.social")
+    report = ForgetReport(author=author)
+    folder = archive if archive is not None and archive.is_dir() and is_archive(archive) else None
+    held = [] if folder is None else _recorded(folder)
+    live = list(stream.kept())
+    marks = _marks(author, buckets, [*held, *live])
+    if not dry_run:
+        stream.forget(marks)
+    gone = _covered(marks, [*held, *live])
+    report.archive = sum(event.id in gone for event in held)
+    report.stream = len({event.id for event in live} & gone.keys())
+    person = Forgotten(marks)
+    report.handles = sorted({e.handle for e in [*held, *live] if person.covers(e)})
+    if not gone:
+        known = {plain_handle(e.handle): e.handle for e in [*held, *live] if e.handle}
+        report.near = [known[name] for name in get_close_matches(plain_handle(author), known, 3)]
+    named = _named([author, *report.handles])
+    report.dead = _bury(stream, buckets, named, dry_run=dry_run)
+    report.rejected = _rejected(folder, named, dry_run=dry_run)
+    if dry_run:
+        return report
+    forgotten = Forgotten(marks | {Forgotten.post(id_) for id_ in gone})
+    stream.forget(forgotten.marks)
+    told = list(gone.items())
+    for first in range(0, len(told), _CHUNK):
+        stream.append(deletions(dict(told[first : first + _CHUNK])))
+    stream.erase(lambda event: event.id in gone or forgotten.covers(event))
+    if folder is not None:
+        report.pending = not _emptied(folder, forgotten, gone, patience)
+    return report
+
+
+def _recorded(folder: Path) -> list[Event]:
+    """As much of the archive's events as tells whose they are."""
+    table = Recording(folder).table(_COLUMNS)
+    return [
+        Event(
+            id=row["id"], source=row["source"], created_at=row["created_at"],
+            rev="-", repost_of=row["repost_of"],
+            author=None if row["author"] is None else Author(handle=row["author"], id=row["author_id"]),
+        )
+        for batch in table.to_batches(max_chunksize=50_000)
+        for row in batch.to_pylist()
+    ]  # fmt: skip
+
+
+def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[str]:
+    """Marks of the handle, of the accounts that have it, and of the handles that these accounts have."""
+    wanted, found = plain_handle(author), set[tuple[str, str]]()
+    marks = {Forgotten.author(author, bucket) for bucket in buckets or (EVERYWHERE,)}
+    accounts: set[tuple[str, str]] = set()
+    for event in events:
+        if event.author is None or (buckets and event.bucket not in buckets):
+            continue
+        account = event.author.id
+        if wanted in (plain_handle(event.author.handle), (account or "").casefold()):
+            found.add((event.bucket, event.author.handle))
+            if account is not None:
+                accounts.add((event.bucket, account))
+    marks |= {Forgotten.author(handle, bucket) for bucket, handle in found}
+    return marks | {Forgotten.account(bucket, account) for bucket, account in accounts}
+
+
+def _covered(marks: set[str], events: Sequence[Event]) -> dict[str, str]:
+    """Ids and sources of what the marks cover, and of what repeats it."""
+    gone: dict[str, str] = {}
+    forgotten = Forgotten(marks)
+    while True:
+        new = {e.id: e.source for e in events if e.id not in gone and forgotten.covers(e)}
+        if not new:
+            return gone
+        gone |= new
+        forgotten = Forgotten(forgotten.marks | {Forgotten.post(id_) for id_ in new})
+
+
+def _named(handles: Iterable[str]) -> Callable[[str], bool]:
+    """Whether one of the handles stands in a text, as a word."""
+    words = "|".join(sorted({re.escape(plain_handle(handle)) for handle in handles}))
+    found = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+    return lambda text: found.search(text) is not None
+
+
+def _bury(stream: EventStream, buckets: Sequence[str], named: Callable[[str], bool], *, dry_run: bool) -> int:
+    """Drop dead letters in which the person stands, and say how many there were."""
+    count = 0
+    for bucket in buckets or stream.buckets():
+        ids = [
+            letter.id
+            for letter in stream.dead_letters(bucket)
+            if named(letter.raw.decode("utf-8", "replace"))
+        ]
+        count += len(ids)
+        if not dry_run:
+            stream.drop_dead(bucket, ids)
+    return count
+
+
+def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: bool) -> int:
+    """The same of rows that an import did not understand."""
+    path = None if folder is None else folder / REJECTED
+    if path is None or not path.is_file():
+        return 0
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    left = [line for line in lines if not named(line)]
+    if len(left) < len(lines) and not dry_run:
+        beside = path.with_name(f"{TEMPORARY}{os.getpid():016x}")
+        beside.write_text("".join(left), encoding="utf-8")
+        beside.replace(path)
+    return len(lines) - len(left)
+
+
+def _emptied(folder: Path, forgotten: Forgotten, ids: dict[str, str], patience: timedelta) -> bool:
+    """Take the rows out of the files, or wait until the recorder has; false if it has not yet."""
+    until = time.monotonic() + patience.total_seconds()
+    while True:
+        try:
+            with ArchiveWriter(folder) as writer:
+                with writer.transaction() as transaction:
+                    transaction.add(deletions(ids))
+                writer.forget(forgotten)
+            return True
+        except Busy:
+            pass  # a recorder: it reads the deletes from the stream, and does the same
+        if forgotten.marks <= read_forgotten(folder).marks:
+            return True
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.2)

@@ -133,6 +133,10 @@ _PAGES: list[tuple[str, Callable[[re.Match[str]], dict[str, Any]]]] = [
         lambda m: {"type": "bitbucket", "repo": f"{m[1]}/{m[2]}"},
     ),
     (
+        r"(?:www\.)?flickr\.com/photos/tags/(\w+)/?",
+        lambda m: {"type": "flickr", "tags": [m[1]]},
+    ),
+    (
         r"bsky\.app/hashtag/(\w+)/?",
         lambda m: {"type": "bluesky", "tags": [m[1]]},
     ),

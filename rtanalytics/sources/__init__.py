@@ -27,6 +27,7 @@ KINDS: dict[str, str] = {
     "bluesky": "rtanalytics.sources.bluesky",
     "discourse": "rtanalytics.sources.discourse",
     "feed": "rtanalytics.sources.feeds",
+    "flickr": "rtanalytics.sources.flickr",
     "github": "rtanalytics.sources.github",
     "hackernews": "rtanalytics.sources.hackernews",
     "irc": "rtanalytics.sources.irc",

@@ -199,7 +199,7 @@ class PolledSource(ABC, Generic[S, C]):
             self.counts["incomplete"] += 1
         if isinstance(state, SeenCursor) and not later:
             state.since = state.newest
-        met = self._meets_known(state, parsed)
+        met = self.meets_known(state, parsed)
         through = met and not (self.late and _any_new(state, parsed))
         events = self.take(state, parsed, answer, received)
         self.done(state, parsed.events)
@@ -317,8 +317,7 @@ class PolledSource(ABC, Generic[S, C]):
             return None
         return url
 
-    @staticmethod
-    def _meets_known(state: C, parsed: Parsed) -> bool:
+    def meets_known(self, state: C, parsed: Parsed) -> bool:
         """True if what follows is known: the page's last item is, or there was nothing on it."""
         if not parsed.events:
             return not parsed.rejects

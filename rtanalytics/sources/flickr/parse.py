@@ -1,0 +1,174 @@
+"""Flickr's answers → events. Pure: used live, in tests, and when dead letters are read again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rtanalytics.event import Event, Media
+from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.clean import clean_html, links, plain
+from rtanalytics.sources.native import Reading, author_of, build, load, moment, word
+
+__all__ = ["parse"]
+
+MAX_PAGES = 4_000
+_LINK = re.compile(r"https?://(?:www\.)?flickr\.com/photos/([^/?#\s]{1,100})/(\d{1,20})", re.ASCII)
+_WHO = re.compile(r'[^\s"]{0,100}\s*\("(.*)"\)', re.DOTALL)
+_SOLE = re.compile(rb"(?<!\\)((?:\\\\)*)\\'")
+_EDITED = timedelta(seconds=60)
+"""Putting a photo up takes Flickr as long as this: a later update is an edit."""
+
+
+def parse(raw: bytes, meta: Meta) -> Parsed:
+    """Photos of a search, of the feed, or one alone.
+
+    Parameters
+    ----------
+    raw : bytes
+        A page of ``flickr.photos.search``, the feed as JSON, or one photo of either.
+    meta : Meta
+        When it was received.
+
+    Returns
+    -------
+    Parsed
+        ``next`` is the number of the next page.
+
+    Raises
+    ------
+    Malformed
+        If it is none of them.
+
+    Examples
+    --------
+    >>> from datetime import datetime, UTC
+    >>> meta = Meta(source="flickr", scope="pycon", connector="flickr@1",
+    ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
+    >>> raw = (b'{"id": "53", "owner": "1@N0", "ownername": "Ada", "title": "The hall",'
+    ...        b' "dateupload": "1778835600", "tags": "pycon hall"}')
+    >>> [event] = parse(raw, meta).events
+    >>> event.id, event.type, event.author.handle, event.tags
+    ('flickr::53', 'photo', 'Ada', ['pycon', 'hall'])
+    """
+    told = load(_mended(raw), "answer of Flickr")
+    reading, following = Reading(meta), None
+    if not isinstance(told, dict):
+        raise Malformed("no answer of Flickr: neither a search nor a feed nor a photo", raw)
+    photos, items = told.get("photos"), told.get("items")
+    if isinstance(photos, dict) and isinstance(photos.get("photo"), list):
+        found = photos["photo"]
+        page, pages = _number(photos.get("page")), _number(photos.get("pages"))
+        following = str(page + 1) if page is not None and pages is not None and page < pages else None
+    elif isinstance(items, list):
+        found = items
+    elif "dateupload" in told or "author_id" in told:
+        found = [told]
+    else:
+        raise Malformed("no answer of Flickr: neither a search nor a feed nor a photo", raw)
+    for number, item in enumerate(found, start=1):
+        reading.item(item, f"photo {number}", lambda item=item: _photo(item, meta))  # type: ignore[misc]
+        reading.counts["items"] += 1
+    return reading.parsed(next=following)
+
+
+def _mended(raw: bytes) -> bytes:
+    """The feed has a backslash before each apostrophe, which JSON does not know."""
+    return _SOLE.sub(rb"\1'", raw) if b"\\'" in raw else raw
+
+
+def _photo(item: Any, meta: Meta) -> Iterator[Event]:
+    if not isinstance(item, dict):
+        raise ValueError(f"it is no object but {type(item).__name__}")  # noqa: TRY004  # a dead letter's reason
+    yield _listed(item, meta) if "link" in item else _searched(item, meta)
+
+
+def _searched(item: dict[str, Any], meta: Meta) -> Event:
+    number, owner = word(item.get("id"), 40), word(item.get("owner"), 100)
+    if not re.fullmatch(r"\d{1,20}", number, re.ASCII):
+        raise ValueError("its id is no number: nothing to know it by")
+    described, title = item.get("description"), item.get("title")
+    if isinstance(described, dict):
+        described = described.get("_content")
+    if isinstance(title, dict):
+        title = title.get("_content")
+    created, updated = _unix(item.get("dateupload")), _unix(item.get("lastupdate"))
+    sizes = [(item.get(f"url_{s}"), item.get(f"width_{s}"), item.get(f"height_{s}")) for s in ("z", "m")]
+    url = f"https://www.flickr.com/photos/{owner}/{number}/" if re.fullmatch(r"[\w@.-]+", owner) else None
+    return _event(
+        meta, item, number, title, described, url,
+        created_at=created,
+        edited_at=updated if created and updated and updated - created >= _EDITED else None,
+        author=author_of(item.get("ownername") or owner, owner, url=url and url.rsplit("/", 2)[0] + "/"),
+        tags=_words(item.get("tags")),
+        media=[
+            Media(url=source, kind="image", width=_number(width), height=_number(height))
+            for source, width, height in sizes
+            if isinstance(source, str)
+        ][:1],
+    )  # fmt: skip
+
+
+def _listed(item: dict[str, Any], meta: Meta) -> Event:
+    found = _LINK.match(word(item.get("link"), 400))
+    if found is None:
+        raise ValueError("its link leads to no photo: nothing to know it by")
+    said = word(item.get("author"), 300)
+    named = _WHO.fullmatch(said)
+    picture = item.get("media")
+    picture = picture.get("m") if isinstance(picture, dict) else None
+    # three paragraphs: who posted a photo, the picture, what they say of it
+    described = re.sub(
+        r"(?s)^.{0,2000}?posted (?:a photo|a video):</p>\s*<p>.{0,2000}?</p>", "", _text(item, "description")
+    )
+    return _event(
+        meta, item, found[2], item.get("title"), described, found[0] + "/",
+        created_at=moment(item["published"]) if item.get("published") is not None else None,
+        author=author_of(
+            named[1] if named else said or found[1], item.get("author_id"),
+            url=f"https://www.flickr.com/photos/{found[1]}/",
+        ),
+        tags=_words(item.get("tags")),
+        media=[Media(url=picture, kind="image")] if isinstance(picture, str) else [],
+    )  # fmt: skip
+
+
+def _event(
+    meta: Meta,
+    item: dict[str, Any],
+    number: str,
+    title: object,
+    described: object,
+    url: str | None,
+    **more: Any,
+) -> Event:
+    markup = described if isinstance(described, str) else ""
+    cleaned = clean_html(markup, meta.url) if markup else ""
+    text = plain(markup) if markup else ""
+    heading = title if isinstance(title, str) else ""
+    return build(
+        meta, id=f"flickr::{number}", type="photo", item=item, title=heading, text=text or heading or None,
+        html=cleaned or None, url=url, links=links(cleaned) if cleaned else [], **more,
+    )  # fmt: skip
+
+
+def _unix(value: object) -> datetime | None:
+    seconds = _number(value)
+    return None if seconds is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 <= value < 10**11 else None
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,11}", value, re.ASCII) else None
+
+
+def _words(value: object) -> list[str]:
+    return value.split() if isinstance(value, str) else []
+
+
+def _text(item: dict[str, Any], key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""

@@ -7,7 +7,7 @@ STAMP := $(VENV)/installed
 export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lab lint bench
+.PHONY: help install demo test lab lint bench faults
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,6 +26,9 @@ lab: $(STAMP)  ## JupyterLab on the notebooks; ARGS="--no-browser --port 8899" a
 bench: $(STAMP)  ## benchmarks, each beside its baseline, on the bundled recording
 	$(BIN)/python benchmarks/append.py
 	$(BIN)/python benchmarks/replay.py data/fixtures/recordings/juniperconf-2026
+
+faults: $(STAMP)  ## twelve sources together, each treated badly in turn; needs the program inspircd
+	$(BIN)/python -m pytest -s -q tests/faults -m slow
 
 lint: $(STAMP)  ## style, formatting, types, and who imports whom
 	$(BIN)/ruff check

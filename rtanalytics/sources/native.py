@@ -169,10 +169,12 @@ def build(
     Raises
     ------
     ValueError
-        If it is too large.
+        If it is too large, or its id cannot be one.
     """
     if len(id) > MAX_ID:
         raise ValueError(f"its id has {len(id):,} characters; one may have {MAX_ID}")
+    if not id.isprintable():
+        raise ValueError(f"its id {ascii(id)[:100]} has characters that do not show")
     credible = created_at is not None and created_at >= EARLIEST
     if edited_at is not None and edited_at > meta.received_at + FUTURE_TOLERANCE:
         edited_at = meta.received_at

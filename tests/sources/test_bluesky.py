@@ -336,6 +336,24 @@ def test_a_cursor_that_is_too_old_is_given_up_step_by_step() -> None:
     play(story)
 
 
+def test_after_a_long_silence_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is said for longer than a cursor waits to be stored; then somebody says something."""
+    monkeypatch.setattr("rtanalytics.sources.bluesky.STORE", 0.0)
+    monkeypatch.setattr("rtanalytics.sources.bluesky.PATIENCE", 0.05)
+
+    async def story(server: Jetstream, _: Jetstream) -> None:
+        reader = Reader(spec(server))
+        await connected(reader, server)
+        server.log.append(post(1))
+        await reader.until(lambda: len(reader.texts) == 1)
+        for _ in range(5):
+            await reader.poll()
+        server.log.append(post(2))
+        await reader.until(lambda: len(reader.texts) == 2)
+
+    play(story)
+
+
 def test_garbage_is_a_dead_letter_and_the_rest_is_told() -> None:
     """Frames that are none, broken ones, and ones with members of another kind."""
 

@@ -323,6 +323,7 @@ class Streaming(Server):
             await ws.prepare(request)
             mine = asyncio.Queue()
             self.listeners.append(mine)
+            heard = asyncio.ensure_future(ws.receive())  # answers pings
             sent = 0
             while True:
                 message = await mine.get()
@@ -334,6 +335,7 @@ class Streaming(Server):
                     request.transport.abort()
                     break
             self.listeners.remove(mine)
+            heard.cancel()
             return ws
 
         self.handle("/api/v1/streaming", stream)

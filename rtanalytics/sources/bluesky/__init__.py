@@ -271,6 +271,8 @@ class BlueskySource:
             return Batch()
         self._stored = monotonic()
         after = msgspec.json.encode(state)
+        if after == cursor and not told and not rejects:
+            return Batch()  # nothing was said at all: given again, it would be given for ever
         batch = Batch(told, after, rejects, notes={"host": redact(state.host)})
         self._given.clear()
         self._given.append((cursor, batch))

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +17,11 @@ from rtanalytics.sources import KINDS
 from rtanalytics.streams.redis import RedisStream
 from tests.browser.lab import Notebook
 from tests.build import event
+from tests.contracts.source import CHILD
 from tests.ingest.talking import SAID
 from tests.ingest.test_postman import running, seen
 from tests.processes import until
+from tests.sources.irc_servers import IrcServer
 
 pytestmark = pytest.mark.browser
 
@@ -219,3 +225,67 @@ def test_running_the_cell_again_goes_on_in_the_same_rooms(lab, context, redis_se
         lab.stop_kernels()
         stream.delete()
         stream.close()
+
+
+def test_two_talk_over_a_real_server_and_to_a_plain_client(lab, context, redis_server, prefix, tmp_path):
+    """Each notebook with an IRC source in a process of its own; a kernel that was restarted has what it missed."""
+    tmp_path.chmod(0o755)
+    server = IrcServer("inspircd", tmp_path)
+    names = {nick: f"{prefix}-irc-{nick}" for nick in ("ada", "bob")}
+    streams = {nick: RedisStream(redis_server.url, name) for nick, name in names.items()}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    sources = []
+    try:
+        for nick, stream in streams.items():
+            table = {
+                "type": "irc", "name": "net", "host": "127.0.0.1", "port": server.port, "tls": False, "nick": nick,
+                "channels": ["#pycon"], "allow_private": True,
+            }  # fmt: skip
+            argument = json.dumps([table, redis_server.url, stream.name])
+            sources.append(subprocess.Popen([sys.executable, "-c", CHILD, argument], env=environment))
+            until(lambda s=stream: any(e.type == "users" for e in s.kept()), "the source has joined")
+        plain = socket.create_connection(("127.0.0.1", server.port), 20)
+        plain.sendall(b"NICK carol\r\nUSER c 0 * c\r\n")
+        heard = plain.makefile("rb")
+        next(line for line in heard if b" 001 " in line)
+        plain.sendall(b"JOIN #pycon\r\n")
+        next(line for line in heard if b" 366 " in line)
+        ada = open_chat(lab, context, names["ada"], "ada", redis_server.url)
+        bob = open_chat(lab, context, names["bob"], "bob", redis_server.url)
+        bob.until("document.querySelector('.rta-tab-name')?.textContent === it", "#pycon")
+        say(ada, "hello, is anybody here?")
+        bob.until(SHOWN, "hello, is anybody here?")
+        assert any(b"hello, is anybody here?" in line for line in heard)
+        plain.sendall(b"PRIVMSG #pycon :I am, with a plain client\r\n")
+        for notebook in (ada, bob):
+            notebook.until(SHOWN, "I am, with a plain client")
+        shot(ada, "chat-irc")
+
+        lab.stop_kernel(f"{names['bob']}.ipynb")
+        plain.sendall(b"".join(b"PRIVMSG #pycon :missed %d\r\n" % n for n in range(30)))
+        until(lambda: any(e.text == "missed 29" for e in streams["bob"].kept()), "it is said")
+        bob.page.reload()
+        bob.ready()
+        bob.run_all()
+        bob.until(SHOWN, "missed 29", 60)
+        say(bob, "I am back")
+        ada.until(SHOWN, "I am back")
+        said = [
+            "hello, is anybody here?",
+            "I am, with a plain client",
+            *(f"missed {n}" for n in range(30)),
+            "I am back",
+        ]
+        for notebook in (ada, bob):
+            notebook.until(SHOWN, "I am back")
+            assert notebook.page.evaluate(LINES) == said
+            assert notebook.complaints == []
+    finally:
+        lab.stop_kernels()
+        for source in sources:
+            source.terminate()
+            source.wait(20)
+        server.kill()
+        for stream in streams.values():
+            stream.delete()
+            stream.close()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-__all__ = ["IrcServer", "free_port"]
+__all__ = ["IrcServer", "Services", "free_port"]
 
 _NGIRCD = """\
 [Global]
@@ -42,6 +43,36 @@ _INSPIRCD = """\
 <module name="ircv3_batch"><module name="ircv3_echomessage"><module name="ircv3_accounttag"><module name="namesx">
 """
 
+_LINKED = """\
+<bind address="127.0.0.1" port="{link}" type="servers">
+<module name="spanningtree"><module name="services_account"><module name="sasl">
+<module name="hidechans"><module name="servprotect"><module name="chghost"><module name="svshold">
+<link name="services.test.example" ipaddr="127.0.0.1" port="{link}" allowmask="127.0.0.1/32"
+  sendpass="between-us" recvpass="between-us">
+<uline server="services.test.example" silent="yes">
+<sasl target="services.test.example" requiressl="no">
+"""
+_SERVICES = """\
+define {{ name = "services.host"  value = "services.test.example" }}
+uplink {{ host = "127.0.0.1"  ipv6 = no  ssl = no  port = {link}  password = "between-us" }}
+serverinfo {{ name = "services.test.example"  description = "services"  pid = "{folder}/anope.pid"  motd = "{folder}/motd" }}
+networkinfo {{ networkname = "TestNet"  nicklen = 31  userlen = 10  hostlen = 64  chanlen = 32
+  modelistsize = 100  vhost_chars = "abcdefghijklmnopqrstuvwxyz.-"  disallow_start_or_end = ".-" }}
+options {{ casemap = "rfc1459"  strictpasswords = no  badpasslimit = 50  updatetimeout = 5m  expiretimeout = 30m
+  readtimeout = 1s  warningtimeout = 4h  timeoutcheck = 1s  retrywait = 1s }}
+module {{ name = "inspircd3" }}
+module {{ name = "enc_sha256" }}
+module {{ name = "db_flatfile"  database = "anope.db"  keepbackups = 0  fork = no }}
+module {{ name = "m_sasl" }}
+service {{ nick = "NickServ"  user = "services"  host = "services.test.example"  gecos = "nicks" }}
+module {{ name = "nickserv"  client = "NickServ"  forceemail = no  defaults = "ns_secure"  regdelay = 0
+  expire = 0  maxaliases = 16  enforceruser = "e"  enforcerhost = "services.test.example"  releasetimeout = 1m
+  guestnickprefix = "Guest"  nonicknameownership = no  passlen = 32 }}
+module {{ name = "ns_register"  registration = "none" }}
+command {{ service = "NickServ"  name = "REGISTER"  command = "nickserv/register" }}
+log {{ target = "services.log"  servers = "*"  users = "*"  other = "*"  commands = "*"  debug = yes }}
+"""
+
 
 def free_port() -> int:
     """A port that nobody listens on."""
@@ -60,15 +91,18 @@ class IrcServer:
         Which; both are packages of Debian.
     folder : Path
         For its files.
+    link : int, optional
+        The port on which it takes :class:`Services`.
     """
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, link: int | None = None) -> None:
         found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         assert found, f"{program} is needed: apt-get install {program}"
         self.port, self._folder = free_port(), folder
         config = folder / "irc.conf"
         text = _INSPIRCD if program == "inspircd" else _NGIRCD
-        config.write_text(text.format(port=self.port, folder=folder))
+        text += _LINKED if link is not None else ""
+        config.write_text(text.format(port=self.port, folder=folder, link=link))
         root = ["--runasroot"] if os.geteuid() == 0 else []
         self._command = {
             "inspircd": [found, "--nofork", *root, "--config", str(config)],
@@ -98,3 +132,41 @@ class IrcServer:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+
+class Services:
+    """Anope beside an inspircd: it knows accounts, and logs people in.
+
+    Parameters
+    ----------
+    folder : Path
+        For its files.
+    link : int
+        The port of the server for it.
+    """
+
+    def __init__(self, folder: Path, link: int) -> None:
+        found = shutil.which("anope", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        assert found, "anope is needed: apt-get install anope"
+        config = _SERVICES.format(link=link, folder=folder)
+        # it wants each setting on a line of its own
+        config = re.sub(r"\s{2,}|(?<=\{) | (?=\})| (?=\{)", "\n", config)
+        (folder / "services.conf").write_text(config)
+        self._log = folder / "services.output"
+        with open(self._log, "wb") as output:
+            self._process = subprocess.Popen(
+                [
+                    found, "--nofork", f"--confdir={folder}", f"--dbdir={folder}", f"--logdir={folder}",
+                    "--modulesdir=/usr/lib/anope", "--localedir=/usr/share/anope/locale",
+                ],
+                stdout=output, stderr=subprocess.STDOUT, cwd=folder,
+            )  # fmt: skip
+
+    def said(self) -> str:
+        """What it has printed, for a failure's message."""
+        return self._log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it."""
+        self._process.kill()
+        self._process.wait()

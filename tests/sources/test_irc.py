@@ -20,7 +20,7 @@ from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
 from rtanalytics.sources.irc import IrcSource, IrcSpec
 from rtanalytics.streams.memory import MemoryStream
-from tests.sources.irc_servers import IrcServer, free_port
+from tests.sources.irc_servers import IrcServer, Services, free_port
 
 SOON = Patience(first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1))
 
@@ -283,6 +283,51 @@ def test_a_login_is_made_and_a_refusal_is_told_without_the_password(
             await source.close()
 
     lasting(work)
+
+
+@pytest.mark.slow
+def test_an_account_of_real_services_is_logged_in_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """inspircd with Anope: the right password logs in before we are seen, a wrong one waits for a person."""
+    link = free_port()
+    tmp_path.chmod(0o755)
+    server = IrcServer("inspircd", tmp_path, link)
+    services = Services(tmp_path, link)
+
+    async def work() -> None:
+        plain = await Plain.join(server.port, "ada")
+        for _ in range(100):
+            plain.send("PRIVMSG NickServ :REGISTER hush-hush ada@x.example")
+            line = await plain.until("NickServ")
+            if " 401 " not in line:
+                break
+            await asyncio.sleep(0.1)
+        else:
+            raise AssertionError(services.said())
+        if "egistered" not in line:
+            await plain.until("egistered")
+        plain.send("QUIT")
+        for password in ("hush-hush", "wrong"):
+            monkeypatch.setenv("PASSWORD_OF_ADA", password)
+            told = spec(server.port, "ada2", sasl_user="ada", password="env:PASSWORD_OF_ADA")
+            source = IrcSource(told, Counter())
+            if password == "wrong":
+                with pytest.raises(AuthFailed) as raised:
+                    await source.poll(None)
+                assert "wrong" not in str(raised.value)
+            else:
+                got: list[Event] = []
+                while not any(e.type == "join" for e in got):
+                    got += (await source.poll(None)).events
+                watcher = await Plain.join(server.port, "eve")
+                watcher.send("WHOIS ada2")
+                assert " ada2 ada " in await watcher.until(" 330 ")
+            await source.close()
+
+    try:
+        lasting(work)
+    finally:
+        services.kill()
+        server.kill()
 
 
 def test_what_cannot_be_reached_says_so() -> None:

@@ -35,6 +35,8 @@ def main() -> None:
         # whoever read our output has stopped, as `head` does; nothing of it is left to be flushed
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except KeyboardInterrupt:  # it came before the library of the command line looked out for it
+        sys.exit(130)
     except Exception as error:
         if interrupted:  # commands import what they need: the same again
             os._exit(130)

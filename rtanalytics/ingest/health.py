@@ -41,12 +41,14 @@ class Health:
         }
         self._stream = stream
         self._told = 0.0
+        self._heard = time.monotonic()
 
     def succeeded(self, batch: Batch) -> None:
         """Note that a poll came to its end, and what it says about the source."""
-        self.state = "degraded" if batch.problem else "ok"
+        problem = batch.problem or self._silence()
+        self.state = "degraded" if problem else "ok"
         self.facts["last_success"] = now()
-        self.facts["error"] = batch.problem or ""
+        self.facts["error"] = problem or ""
         self.facts["failures"] = 0
         self.facts.update(batch.notes)
 
@@ -55,12 +57,21 @@ class Health:
         names = ("new", "edited", "deleted", "duplicate", "forgotten")
         found: dict[str, int] = {name: getattr(told, name) for name in names}
         self.counts.update({name: n for name, n in found.items() if n})
+        if told.new:
+            self._heard = time.monotonic()
         if events:
             newest = max(events, key=lambda e: e.created_at)
             self.facts["last_event"] = newest.received_at.isoformat()
             self.facts["last_created"] = newest.created_at.isoformat()
             lag = (newest.received_at - newest.created_at).total_seconds()
             self.facts["lag_s"] = round(max(0.0, lag), 1)
+
+    def _silence(self) -> str | None:
+        """What is wrong with a source that answers, but has told nothing new for too long."""
+        expected, silent = self.spec.expected_every, time.monotonic() - self._heard
+        if expected is None or self.spec.sees_silence or silent <= expected.total_seconds():
+            return None
+        return f"silent: nothing new for {silent:,.0f} s; expected every {expected.total_seconds():,g} s"
 
     def due(self, every: timedelta) -> bool:
         """True if it was last told that long ago."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
@@ -263,6 +263,8 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     keep : timedelta, optional
         How long after its reception what this source tells is kept, in stream and archive; for ever
         if not given.
+    expected_every : timedelta, optional
+        How soon something new comes, usually; after as long without, the source is told to be silent.
 
     Raises
     ------
@@ -272,6 +274,9 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     name: str
     keep: timedelta | None = None
+    expected_every: timedelta | None = None
+    sees_silence: ClassVar[bool] = False
+    """True for a kind that looks after ``expected_every`` itself."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):

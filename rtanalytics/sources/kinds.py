@@ -35,6 +35,9 @@ Every table may say `keep = "30d"`: how long after its reception what the source
 leaves the stream and the archive; without it everything stays. `rtanalytics forget conference.toml AUTHOR`
 removes what one person said, and stores nothing of theirs any more.
 
+Every table may also say `expected_every = "2h"`: a source that answers but has had nothing new for longer
+is shown as silent by `rtanalytics status`.
+
 What could not be read is kept and counted: `rtanalytics dead conference.toml list` shows it, and after a mend
 `rtanalytics dead conference.toml replay` reads it again.
 

@@ -64,3 +64,15 @@ def test_the_demo_agrees_with_itself_when_counting_has_to_be_compiled_first(tmp_
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "equal to one batch over the archive: yes" in run.stdout
+
+
+def test_an_interrupt_before_the_command_line_listens_ends_in_silence() -> None:
+    """Between our handler and the library's own there is a moment; no traceback then, either."""
+    program = """
+import signal
+from rtanalytics.cli import commands, main
+commands.app = lambda: signal.raise_signal(signal.SIGINT)
+main()
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout, run.stderr) == (130, "", "")

@@ -27,9 +27,9 @@ class ScriptedSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag=
 Spec = ScriptedSpec
 
 
-def script(name: str, *lines: Any) -> ScriptedSpec:
+def script(name: str, *lines: Any, **fields: Any) -> ScriptedSpec:
     SCRIPTS[name], POLLED[name] = list(lines), []
-    return ScriptedSpec(name=name)
+    return ScriptedSpec(name=name, **fields)
 
 
 def open_source(spec: ScriptedSpec, counts: Counter[str]) -> Scripted:  # the signature of all

@@ -257,6 +257,28 @@ def test_a_batch_with_a_problem_is_degraded_until_one_without(stream):
     assert "ok" in stream.states
 
 
+def test_a_source_that_answers_but_has_nothing_new_is_told_to_be_silent(stream):
+    """Until something new comes; what is known already does not count."""
+
+    def later():
+        time.sleep(0.05)
+        return batch(0, cursor=b"2", wait=timedelta(milliseconds=1))
+
+    lines = [batch(0, cursor=b"1"), later, batch(1, cursor=b"3"), batch(cursor=b"4")]
+    spec = script("a", *lines, expected_every=timedelta(milliseconds=40))
+    seen = []
+    tell = stream.set_health
+    stream.set_health = lambda name, fields: (
+        seen.append((fields["state"], fields.get("error", ""))),
+        tell(name, fields),
+    )
+    run(spec, stream, lambda: len(POLLED["a"]) > len(lines))
+    assert any(state == "degraded" and "silent: nothing new" in error for state, error in seen)
+    at = next(n for n, (state, _) in enumerate(seen) if state == "degraded")
+    assert "ok" in [state for state, _ in seen[:at]]
+    assert "ok" in [state for state, _ in seen[at:]]
+
+
 def test_the_health_beats_while_nothing_happens(stream):
     """A waiting source is told from a dead one."""
     run(script("a"), stream, lambda: len(stream.states) > 6)

@@ -13,7 +13,7 @@ import re
 from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
@@ -119,6 +119,7 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
     dids: list[str] = msgspec.field(default_factory=list)
     hosts: list[str] = msgspec.field(default_factory=lambda: list(HOSTS))
     expected_every: timedelta | None = None
+    sees_silence: ClassVar[bool] = True
     max_frame: int = 1_000_000
     budget: timedelta = timedelta(seconds=2)
     allow_private: bool = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import ClassVar
 
 from rtanalytics.sources.base import Meta, Source, printable
 from rtanalytics.sources.polled import PolledSpec, check_address
@@ -77,6 +78,7 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
     rooms: dict[str, str]
     pages: int = 20
     expected_every: timedelta | None = None
+    sees_silence: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         check_secret(self.token, "token")

@@ -21,6 +21,10 @@ __all__ = [
 ]
 
 
+MOST_BYTES = 100_000_000
+"""Of a document: parsing takes several times its size in memory."""
+
+
 class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     """What the table of any polled source may say.
 
@@ -61,6 +65,10 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
         if self.max_bytes < 1_000:
             kind = self.__struct_config__.tag or "document"
             raise ValueError(f"max_bytes {self.max_bytes} is less than any {kind} has; write 10_000_000")
+        if self.max_bytes > MOST_BYTES:
+            raise ValueError(
+                f"max_bytes {self.max_bytes:,} is more than a parser can hold; write {MOST_BYTES} at most"
+            )
 
 
 class AddressSpec(PolledSpec, frozen=True, kw_only=True):

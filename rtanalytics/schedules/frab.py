@@ -42,7 +42,8 @@ def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Slot]:
     zone = _zone(conference, where) or zone
     base = _text(schedule.get("base_url")) or _text(conference.get("url"))
     languages = [_text(x) for x in _list(conference.get("languages"))]
-    tracks = {t.get("slug"): t.get("name") for t in _list(conference.get("tracks")) if isinstance(t, dict)}
+    told = [t for t in _list(conference.get("tracks")) if isinstance(t, dict)]
+    tracks = {t["slug"]: t.get("name") for t in told if isinstance(t.get("slug"), str)}
     reader = _Reader(zone, base, languages, tracks)
     events: list[tuple[Any, dict[str, Any], str | None]]
     events = [(event, {}, None) for event in _list(schedule.get("events"))] or list(_by_day(conference))
@@ -73,7 +74,7 @@ class _Reader:
         where = f"{where} ({title[:60]})"
         start = self._start(event, day, where)
         track = event.get("track")
-        if isinstance(track, dict) and "slug" in track:
+        if isinstance(track, dict) and isinstance(track.get("slug"), str):
             track = track.get("name") or self._tracks.get(track["slug"]) or track["slug"]
         texts = (event.get("subtitle"), event.get("abstract"), event.get("description"))
         return Slot(

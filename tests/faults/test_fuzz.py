@@ -8,21 +8,18 @@ import json
 import os
 import re
 import time
-import tomllib
-from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.event import decode, encode
-from rtanalytics.sources import KINDS, spec_from_table
-from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.base import Malformed
+from tests.golden.tables import parser
+from tests.recorded import bodies
 from tests.sources.mutations import mutated
 from tests.sources.test_hackernews import HackerNews
 
@@ -65,13 +62,6 @@ def torn(draw: st.DrawFn, documents: list[bytes]) -> bytes:
     return data[: 4 * LARGEST]
 
 
-def parser(kind: str) -> tuple[Callable[[bytes, Meta], Parsed], Meta]:
-    module = import_module(KINDS[kind])
-    where, _, name = module.PARSE.partition(":")
-    (table,) = tomllib.loads(module.EXAMPLE)["source"]
-    return getattr(import_module(where), name), module.meta(spec_from_table(table), NOW)
-
-
 def documents(folder: Path, kind: str) -> tuple[list[Any], list[bytes]]:
     """The recorded answers that are JSON, and all of them as bytes; at least the smallest three."""
     raws = [
@@ -79,7 +69,7 @@ def documents(folder: Path, kind: str) -> tuple[list[Any], list[bytes]]:
         for name in FOLDERS[kind]
         for path in sorted((folder / "payloads" / name).rglob("*"))
         if path.is_file()
-        for body in bodies(path)
+        for body in answers(path)
     ]
     if kind == "hackernews":  # what is recorded are feeds
         hits = [HackerNews().hit(n) for n in range(3)]
@@ -100,24 +90,12 @@ def documents(folder: Path, kind: str) -> tuple[list[Any], list[bytes]]:
     return [value for value in values if value], raws
 
 
-def bodies(path: Path) -> list[bytes]:
-    """What servers answered in a file: itself, or what a recorder of exchanges has kept in it."""
-    raw = path.read_bytes()
-    if path.suffix in {".yaml", ".json"}:
-        try:
-            told = yaml.safe_load(raw) if path.suffix == ".yaml" else json.loads(raw)
-        except ValueError:
-            return [raw]
-        if isinstance(told, dict) and isinstance(told.get("interactions"), list):
-            answers = [made["response"]["body"].get("string") or "" for made in told["interactions"]]
-            return [a if isinstance(a, bytes) else a.encode() for a in answers if a]
-    if "irc-disentanglement" in path.name:  # a log: as the server said it
-        said = re.findall(rb"(?m)^\[\d\d:\d\d\] <([^>\s]+)> (.*)$", raw)
+def answers(path: Path) -> list[bytes]:
+    """The bodies in a file; a log as the server of a chat said it."""
+    if "irc-disentanglement" in path.name:
+        said = re.findall(rb"(?m)^\[\d\d:\d\d\] <([^>\s]+)> (.*)$", path.read_bytes())
         return [b"\n".join(b":%s!u@h PRIVMSG #ubuntu :%s" % line for line in said[:300])]
-    if path.suffix == ".txt":
-        lines = [line for line in raw.split(b"\n") if line.startswith((b"[{", b"{"))]
-        return lines or [raw]
-    return [raw]
+    return bodies(path)
 
 
 @pytest.mark.data

@@ -161,6 +161,13 @@ def test_the_second_format_is_read():
     assert (found.start, found.end, found.speakers) == (at(9, 30), at(10), ["Ada"])
 
 
+@pytest.mark.parametrize("slug", [["art"], {}, 7, None])
+def test_a_track_whose_slug_is_no_text_is_none(slug):
+    """In the list of tracks and in an event; the talk is read all the same."""
+    raw = frab(talk(track={"slug": slug}), tracks=[{"slug": slug, "name": "Art"}])
+    assert only(raw).title == "Talk"
+
+
 def test_ids_stay_when_a_talk_moves():
     """guid, else id; without any, title and speakers; a talk in two slots has two ids."""
     moved = talk(guid=None, date="2026-05-16T09:30:00+02:00")

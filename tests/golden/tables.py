@@ -99,7 +99,7 @@ FOLDERS: dict[str, Callable[[Path], Read]] = {
     "discourse": _by_source("discourse"),
     "feeds": _by_source("feed"),
     "github": _github,
-    "hackernews": _by_source("feed"),
+    "hackernews": _by_source("feed", flavour="hackernews"),
     "irc": _imported,
     "mastodon": _by_source("mastodon"),
     "matrix": _by_source("matrix"),
@@ -111,7 +111,7 @@ FOLDERS: dict[str, Callable[[Path], Read]] = {
     "stackexchange": _by_source("stackexchange"),
     "twitter_v1": _imported,
     "twitter_v2": _by_source("x"),
-    "youtube": _by_source("feed"),
+    "youtube": _by_source("feed", flavour="youtube"),
 }
 """How the files of each folder of payloads are read."""
 

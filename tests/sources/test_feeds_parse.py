@@ -213,6 +213,14 @@ def test_relative_addresses_are_resolved_against_the_feed_and_its_bases():
     assert event.links == ["https://blog.example/posts/2"]
 
 
+def test_addresses_in_plain_text_are_links():
+    """Also where a text has no markup that says so."""
+    event = only(json_feed({"id": "1", "content_text": "Slides: https://x.example/a, more soon"}))
+    assert event.links == ["https://x.example/a"]
+    event = only(rss("<item><guid>1</guid><description>see http://y.example/b.</description></item>"))
+    assert event.links == ["http://y.example/b"]
+
+
 def test_media_are_told_and_not_fetched():
     """Enclosures, media:content and thumbnails, each address once, web addresses only."""
     mrss = "xmlns:m='http://search.yahoo.com/mrss/'"
@@ -299,7 +307,9 @@ def test_byte_order_marks_and_utf_16_are_read():
         (b'{"version": ', "broken JSON"),
         (b'{"a":' + b"[" * 100_000, "broken JSON"),
         (b"\x00\x01\x02", "no feed"),
-        (b"<?xml version='1.0'?><svg/>", "no feed"),
+        (b"<?xml version='1.0'?><svg/>", "begins with <svg>"),
+        (b"<p>One entry&hellip;</p><p>of a feed</p>", "begins with <p>"),
+        (b"<rss version='2.0'", r"broken XML \(line \d+, column \d+\): unclosed token"),
     ],
 )
 def test_what_is_no_feed_is_said_to_be_none(raw, said):

@@ -86,6 +86,50 @@ def test_an_event_that_api_and_feed_tell_is_stored_once():
         assert stream.append([msgspec.structs.replace(second, producer="second", seq=9)]).duplicate == 1
 
 
+COUNTS = (
+    "<p>Comments URL: <a href='https://news.ycombinator.com/item?id=7'>https://news.ycombinator.com/item?id=7</a></p>"
+    "<p>Points: {points}</p><p># Comments: 3</p>"
+)
+
+
+@pytest.mark.parametrize(
+    ("url", "html", "text"),
+    [
+        ("https://hnrss.org/show", "<p>We made a thing<hr>" + COUNTS.format(points=5), "We made a thing"),
+        ("https://hnrss.org/show", "<p>Article URL: <a href='https://x.example'>x</a></p>" + COUNTS.format(points=5), None),
+        ("https://hnrss.org/show", "<p>Points: 5, out of ten</p>", "Points: 5, out of ten"),
+        ("https://news.ycombinator.com/rss", "<a href='https://news.ycombinator.com/item?id=7'>Comments</a>", None),
+        ("https://lobste.rs/rss", "<p>Why</p><p><a href='https://lobste.rs/s/abc123'>Comments</a></p>", "Why"),
+        ("https://blog.example/rss", "<p><a href='https://blog.example/7'>Comments</a></p>", "Comments"),
+    ],
+)  # fmt: skip
+def test_what_a_feed_adds_to_a_text_is_no_text(url, html, text):
+    """Counts and links under a post are not what somebody said, and would be news at every reading."""
+    entry = f"<item><guid>https://news.ycombinator.com/item?id=7</guid><title>x</title><description><![CDATA[{html}]]></description></item>"
+    event = read(url, entry, atom=False)
+    assert event.text == text
+    assert not event.html or "Points: 7" not in event.html
+    more = read(url, entry.replace("Points: 5<", "Points: 6<"), atom=False)
+    assert more.rev == event.rev
+
+
+def test_a_video_is_told_with_its_channel_and_a_text_that_is_none_of_html():
+    """A description is plain text, its addresses are links, and the channel's id is who made it."""
+    entry = (
+        "<entry xmlns:yt='http://www.youtube.com/xml/schemas/2015' xmlns:media='http://search.yahoo.com/mrss/'>"
+        "<id>yt:video:abc-123</id><yt:videoId>abc-123</yt:videoId><yt:channelId>UC7</yt:channelId><title>A &lt; B</title>"
+        "<author><name>Ada</name><uri>https://www.youtube.com/channel/UC7</uri></author>"
+        "<media:group><media:content url='https://www.youtube.com/v/abc-123' type='application/x-shockwave-flash'/>"
+        "<media:description>List&lt;String&gt; &amp;amp; more\n\nhttps://x.example/slides.</media:description></media:group></entry>"
+    )
+    event = read("https://www.youtube.com/feeds/videos.xml?channel_id=UC7", entry)
+    assert (event.title, event.text) == ("A < B", "List<String> &amp; more\n\nhttps://x.example/slides.")
+    assert event.links == ["https://x.example/slides"]
+    assert event.author is not None
+    assert (event.author.id, event.author.url) == ("UC7", "https://www.youtube.com/channel/UC7")
+    assert [m.kind for m in event.media] == ["video"]
+
+
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("url", "file", "count", "first"),

@@ -28,11 +28,15 @@ class Flavour:
     native : str
         Regular expression for an item's ``id``, link or page of comments; its group ``id`` is the
         service's own, a group ``kind`` what GitHub calls the event.
+    footer : str, optional
+        Regular expression for the HTML that the feed adds to what somebody wrote: counts that change with
+        every reading, and links to the page itself.
     """
 
     bucket: str
     hosts: str
     native: str
+    footer: str = ""
 
     def known_as(self, *told: str | None) -> tuple[str, str | None] | None:
         """Event id, and type if that is told too; None if the service has no id for it.
@@ -47,6 +51,23 @@ class Flavour:
                 return f"{self.bucket}::{found['id']}", KINDS.get(found.groupdict().get("kind") or "")
         return None
 
+    def written(self, html: str) -> str:
+        """The HTML of an item without what the feed has added to it.
+
+        Examples
+        --------
+        >>> FLAVOURS["hackernews"].written('<p>Hi</p><hr><p>Points: 7</p><p># Comments: 0</p>')
+        '<p>Hi</p>'
+        """
+        return re.sub(self.footer, "", html) if self.footer else html
+
+
+_HACKER_NEWS = (
+    r"\s*(<hr\s*/?>)?\s*(<p>(Article|Comments) URL: <a [^<>]*>[^<>]*</a></p>\s*)*"
+    r"<p>Points: -?\d+</p>\s*<p># Comments: \d+</p>\s*$"
+)
+_COMMENTS = r"^\s*(<p>)?<a [^<>]*>Comments</a>(</p>)?\s*$"
+
 
 FLAVOURS: dict[str, Flavour] = {
     flavour.bucket: flavour
@@ -59,9 +80,15 @@ FLAVOURS: dict[str, Flavour] = {
             "hackernews",
             r"hnrss\.org|news\.ycombinator\.com",
             r"https?://news\.ycombinator\.com/item\?id=(?P<id>\d{1,15})",
+            f"{_HACKER_NEWS}|{_COMMENTS}",
         ),
         Flavour("reddit", r"((www|old)\.)?reddit\.com", r"(?P<id>t[13]_[a-z0-9]{1,13})"),
-        Flavour("lobsters", r"lobste\.rs", r"https?://lobste\.rs/s/(?P<id>[a-z0-9]{1,12})(/[\w-]*)?"),
+        Flavour(
+            "lobsters",
+            r"lobste\.rs",
+            r"https?://lobste\.rs/s/(?P<id>[a-z0-9]{1,12})(/[\w-]*)?",
+            r"\s*<p><a [^<>]*>Comments</a></p>\s*$",
+        ),
         Flavour("flickr", r"(api|www)\.flickr\.com", r"tag:flickr\.com,(2004|2005):/photo/(?P<id>\d{1,20})"),
     )
 }

@@ -19,8 +19,9 @@ import msgspec
 
 from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, encode, is_web_url
 from rtanalytics.sources.base import MAX_RAW, Meta, Reject, printable
-from rtanalytics.sources.clean import clean_html, links, plain
+from rtanalytics.sources.clean import MAX_LINKS, clean_html, links, plain
 from rtanalytics.sources.feeds.flavours import FLAVOURS
+from rtanalytics.sources.native import find_links
 
 __all__ = ["EARLIEST", "Item", "event_id", "events_of", "language", "person"]
 
@@ -157,8 +158,10 @@ def language(*claims: object) -> str | None:
 def _event(item: Item, meta: Meta) -> Event:
     base = urljoin(meta.url, item.base)
     link = urljoin(base, item.link) if item.link else None
-    html = clean_html(item.html, base) if item.html else None
-    text = plain(item.html) if item.html else item.text
+    flavour = FLAVOURS.get(meta.options.get("flavour", ""))
+    content = flavour.written(item.html) if flavour and item.html else item.html
+    html = clean_html(content, base) if content else None
+    text = plain(content) if content else item.text
     native, id_kind = _native(item, link, text)
     created, edited, time_kind, claimed = _times(item, meta)
     url = link if link and is_web_url(link) else None
@@ -179,7 +182,7 @@ def _event(item: Item, meta: Meta) -> Event:
         url=url,
         lang=item.lang,
         tags=_tags(item.tags),
-        links=links(html) if html else [],
+        links=(links(html) if html else []) or find_links(text or "")[:MAX_LINKS],
         media=item.media[:MAX_MEDIA],
         reply_to=reply_to,
         thread=reply_to,

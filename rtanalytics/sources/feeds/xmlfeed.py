@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import feedparser
+import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, printable
@@ -116,8 +117,8 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
     content = _content(entry)
     title = entry.get("title_detail") or {}
     html, text = _text(content.get("value")) or None, None
-    if atom and content.get("type") == "text/plain":
-        html, text = None, html
+    if (atom and content.get("type") == "text/plain") or entry.get("yt_videoid"):
+        html, text = None, html  # what feedparser calls HTML of YouTube's is text: there is no type at it
     reply = next((value for name, value in entry.items() if name.endswith("in-reply-to")), None)
     return Item(
         place=number,
@@ -130,7 +131,7 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
         published=_moment(entry, "published") or _moment(entry, "created"),
         updated=_moment(entry, "updated"),
         date=_text(entry.get("published")) or _text(entry.get("updated")),
-        author=_person(entry) or author,
+        author=_known(_person(entry) or author, entry.get("yt_channelid")),
         tags=[_tag(tag) for tag in entry.get("tags", ())],
         media=_media(entry),
         reply_to=_text(reply.get("ref")) or None if isinstance(reply, dict) else None,
@@ -180,6 +181,13 @@ def _person(context: dict[str, Any]) -> Author | None:
     return person(_text(context.get("author")), _text(detail.get("href")) if isinstance(detail, dict) else "")
 
 
+def _known(author: Author | None, channel: object) -> Author | None:
+    """Who wrote it, with the id of the channel where the feed tells one: names may change."""
+    if author is None or not isinstance(channel, str) or not re.fullmatch(r"[\w-]{1,100}", channel):
+        return author
+    return msgspec.structs.replace(author, id=channel)
+
+
 def _tag(tag: Any) -> str:
     term, label = _text(tag.get("term")), _text(tag.get("label"))
     return label if label and (not term or is_web_url(term)) else term
@@ -197,6 +205,8 @@ def _media(entry: dict[str, Any]) -> list[Media]:
         kind = _text(thing.get("medium")) or (mime or "").partition("/")[0]
         if not kind and thing in entry.get("media_thumbnail", ()):
             kind = "image"
+        if mime == "application/x-shockwave-flash" and entry.get("yt_videoid"):
+            kind = "video"  # it is no Flash any more, and still called so
         found[url] = Media(
             url=url,
             kind=kind if kind in {"image", "video", "audio"} else "file",
@@ -223,6 +233,13 @@ def _what_it_is(raw: bytes, broken: Exception | None) -> str:
         return "no feed: the document is empty"
     if b"<html" in head or b"<!doctype html" in head:
         return 'no feed: a web page; its address may be in the page\'s <link rel="alternate">'
+    root = re.search(rb"<([a-z][\w:.-]*)", head)
+    name = printable((root[1] if root else b"").decode("ascii", "replace"), 40)
+    if root and not name.endswith(("rss", "rdf", "feed", "channel", "item", "entry")):
+        return f"no feed: it begins with <{name}>, and feeds with <rss>, <rdf:RDF> or <feed>"
+    if isinstance(broken, xml.sax.SAXParseException):
+        at = f"line {broken.getLineNumber()}, column {(broken.getColumnNumber() or 0) + 1}"
+        return f"no feed: broken XML ({at}): {printable(broken.getMessage())}"
     return f"no feed: {printable(broken) if broken else 'no element of RSS, RDF or Atom in it'}"
 
 

@@ -35,7 +35,7 @@ KINDS = {
 }
 """GitHub's name of an event, and its ``Event.type``; others are ``x:`` and their name."""
 
-_THINGS = ("pull_request", "issue", "release", "discussion", "forkee")
+_THINGS = ("pull_request", "issue", "release", "discussion", "forkee", "download", "gist", "target")
 _WHAT = ("head", "ref", "ref_type", "action", "number", "issue_id", "comment_id", "url", "issue", "id")
 
 
@@ -116,9 +116,9 @@ def about(told: object) -> About:
 def _repo(told: dict[str, Any]) -> str:
     repo = _dict(told.get("repo") or told.get("repository"))
     name = _word(repo.get("name"))
-    return (
-        f"{_word(repo['owner'])}/{name}" if "/" not in name and isinstance(repo.get("owner"), str) else name
-    )
+    if "/" not in name and isinstance(repo.get("owner"), str):
+        return f"{_word(repo['owner'])}/{name}"
+    return "" if name == "/" else name  # as what was about no repository had it
 
 
 def _actor(told: dict[str, Any]) -> tuple[str, int | None]:
@@ -164,7 +164,7 @@ def _title(kind: str, payload: dict[str, Any], thing: dict[str, Any]) -> str | N
         return f"{done} {_word(payload.get('ref_type'))} {_word(payload.get('ref'))}".strip()
     for named in (thing, payload.get("issue"), payload.get("pull_request"), payload.get("discussion")):
         if isinstance(named, dict):
-            found = named.get("title") or named.get("name") or named.get("tag_name")
+            found = named.get("title") or named.get("name") or named.get("tag_name") or named.get("login")
             if found:
                 return str(found)
     if kind == "GollumEvent":
@@ -178,7 +178,8 @@ def _title(kind: str, payload: dict[str, Any], thing: dict[str, Any]) -> str | N
 
 
 def _url(told: dict[str, Any], thing: dict[str, Any], payload: dict[str, Any], repo: str) -> str | None:
-    for url in (thing.get("html_url"), told.get("url")):
+    above = _dict(payload.get("issue") or payload.get("pull_request"))
+    for url in (thing.get("html_url"), told.get("url"), above.get("html_url")):
         if isinstance(url, str) and "api.github.com" not in url:
             return url
     if not repo:

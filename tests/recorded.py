@@ -19,6 +19,12 @@ def bodies(path: Path) -> list[bytes]:
             told = yaml.safe_load(raw) if path.suffix == ".yaml" else json.loads(raw)
         except ValueError:
             return [raw]
+        if (
+            isinstance(told, list)
+            and told
+            and all(isinstance(x, dict) and {"scope", "response"} <= x.keys() for x in told)
+        ):
+            return [json.dumps(made["response"]).encode() for made in told if made["response"]]
         if isinstance(told, dict) and isinstance(told.get("interactions"), list):
             return [body for made in told["interactions"] for body in _answer(made["response"])]
     if path.suffix == ".txt" and "ReplayData" in path.name:

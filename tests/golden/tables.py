@@ -89,7 +89,7 @@ def _schedule(path: Path) -> Read:
 
 def _github(path: Path) -> Read:
     feed = path.suffix == ".atom" or path.name.endswith("__data.xml")
-    return _by_source("feed" if feed else "github")(path)
+    return _by_source("feed", flavour="github")(path) if feed else _by_source("github")(path)
 
 
 FOLDERS: dict[str, Callable[[Path], Read]] = {

@@ -14,6 +14,7 @@ from rtanalytics.importers import Options
 from rtanalytics.importers.gharchive import GHARCHIVE
 from rtanalytics.sources.base import Malformed, Meta
 from rtanalytics.sources.github.parse import parse
+from tests.sources.mutations import mutated, survives
 
 NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)
 META = Meta(source="github", scope="repos/ada/notes", connector="github@1", received_at=NOW)
@@ -196,6 +197,141 @@ def test_what_is_no_page_is_malformed(raw):
         parse(raw, META)
 
 
+REPO = {"id": 1, "full_name": "Ada/notes", "html_url": "https://github.com/Ada/notes", "private": False}
+ADA = {"id": 7, "login": "ada", "type": "User"}
+TIMES = {"created_at": "2026-05-15T08:00:00Z", "updated_at": "2026-05-15T08:00:00Z"}
+PAGE = "https://github.com/Ada/notes"
+TOPIC = {
+    "id": 30,
+    "number": 3,
+    "title": "Slow",
+    "body": "very #slow",
+    "user": ADA,
+    "html_url": f"{PAGE}/issues/3",
+    **TIMES,
+}
+SAID = {"id": 9, "body": "me too", "user": ADA, **TIMES}
+HOOKS = [
+    ("issue", "ada/notes#3", "Slow", {"action": "opened", "issue": TOPIC}),
+    ("pull_request", "ada/notes#3", "Slow", {"action": "opened", "number": 3, "pull_request": TOPIC}),
+    ("discussion", "ada/notes#3", "Slow", {"action": "created", "discussion": TOPIC}),
+    ("comment", "issuecomment-9", "Slow", {"action": "created", "issue": TOPIC, "comment": SAID | {"html_url": f"{PAGE}/issues/3#issuecomment-9"}}),
+    ("comment", "discussion_r9", "Slow", {"action": "created", "pull_request": TOPIC, "comment": SAID | {"diff_hunk": "@@"}}),
+    ("comment", "commitcomment-9", None, {"action": "created", "comment": SAID | {"commit_id": "0a1b2c3d"}}),
+    ("comment", "discussioncomment-9", "Slow", {"action": "created", "discussion": TOPIC, "comment": SAID}),
+    ("comment", "pullrequestreview-9", "Slow", {"action": "submitted", "pull_request": TOPIC, "review": SAID | {"submitted_at": "2026-05-15T08:00:00Z"}}),
+    ("release", "release/9", "v1", {"action": "published", "release": {"id": 9, "tag_name": "v1", "name": "", "body": "it is", "author": ADA, "published_at": "2026-05-15T08:00:00Z"}}),
+    ("fork", "fork/bob/notes", None, {"forkee": {"id": 2, "full_name": "bob/notes", "created_at": "2026-05-15T08:00:00Z", "owner": {"login": "bob"}}}),
+    ("star", "star/ada/notes/ada", None, {"action": "created", "starred_at": "2026-05-15T08:00:00Z"}),
+    ("star", "star/ada/notes/ada", None, {"action": "started"}),
+    ("create", "create/ada/notes/dev", "created branch dev", {"ref": "dev", "ref_type": "branch", "master_branch": "main"}),
+    ("remove", "remove/ada/notes/dev", "deleted branch dev", {"ref": "dev", "ref_type": "branch"}),
+    ("create", "create/ada/notes/v1", "created tag v1", {"ref": "refs/tags/v1", "commits": [], "created": True}),
+    ("join", "join/ada/notes/bob", "added bob", {"action": "added", "member": {"login": "bob", "id": 8}}),
+    ("page", "page/ada/notes/Home/0a1b", "Home", {"pages": [{"page_name": "Home", "title": "Home", "sha": "0a1b", "summary": None, "html_url": f"{PAGE}/wiki/Home"}]}),
+    ("public", "public/ada/notes", None, {}),
+]  # fmt: skip
+
+
+def hook(**told: object) -> bytes:
+    return json.dumps({**told, "repository": REPO, "sender": ADA}).encode()
+
+
+@pytest.mark.parametrize(("kind", "native", "title", "told"), HOOKS, ids=[f"{k[0]} {k[1]}" for k in HOOKS])
+def test_the_body_of_a_webhook_is_the_event_of_its_thing(kind, native, title, told):
+    """Each kind that people make: known by the thing, whose author and time it has."""
+    [made] = parse(hook(**told), META).events
+    assert (made.type, made.id, made.title) == (kind, f"github::{native}", title)
+    assert (made.channel, made.author.handle, made.author.id, made.op) == ("Ada/notes", "ada", "7", "create")
+    assert made.url.startswith(PAGE) or kind == "fork"
+    if kind == "comment" and title:
+        assert (made.thread, made.reply_to) == ("github::ada/notes#3", "github::ada/notes#3")
+
+
+def test_a_push_is_a_commit_each():
+    """With its own author, time and message; addresses of people are not kept."""
+    commits = [
+        {"id": "a" * 40, "message": "Fix #3\n\nSee https://x.example/a.", "timestamp": "2026-05-15T10:00:00+02:00",
+         "url": f"{PAGE}/commit/{'a' * 40}", "author": {"name": "Ada L.", "email": "ada@x.example", "username": "ada"}},
+        {"id": "b" * 40, "message": "More", "timestamp": "2026-05-15T08:01:00Z", "author": {"name": "Bob", "email": "b@x.example"}},
+    ]  # fmt: skip
+    first, second = parse(hook(ref="refs/heads/main", commits=commits, before="0", after="1"), META).events
+    assert (first.id, first.title, first.text) == (
+        f"github::commit/{'a' * 40}",
+        "Fix #3",
+        "See https://x.example/a.",
+    )
+    assert (first.created_at, first.url) == (NOW.replace(hour=8), f"{PAGE}/commit/{'a' * 40}")
+    assert (first.links, first.tags, first.author.handle) == (["https://x.example/a"], [], "ada")
+    assert (second.author.handle, second.author.id) == ("Bob", None)
+    assert b"@x.example" not in first.raw + second.raw
+
+
+def test_a_webhook_of_an_edit_or_a_deletion_is_about_the_same_event():
+    """The edit has the new text and its time, the deletion no text at all."""
+    page = {"html_url": f"{PAGE}/issues/3#issuecomment-9"}
+    edited = SAID | page | {"body": "not me", "updated_at": "2026-05-15T08:30:00Z"}
+    [edit] = parse(hook(action="edited", issue=TOPIC, comment=edited), META).events
+    [gone] = parse(hook(action="deleted", issue=TOPIC, comment=edited), META).events
+    assert edit.id == gone.id == "github::issuecomment-9"
+    assert (edit.op, edit.text, edit.edited_at) == ("create", "not me", NOW.replace(hour=8, minute=30))
+    assert (gone.op, gone.text, gone.edited_at) == ("delete", None, NOW)
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"zen": "Keep it simple.", "hook": {}}, "webhook about hook, zen"),
+        ({"action": "completed", "check_run": {"id": 1}}, "webhook about check_run"),
+        (
+            {"action": "opened", "issue": TOPIC, "repository": REPO | {"private": True}},
+            "repository is private",
+        ),
+    ],
+)
+def test_a_webhook_that_has_nothing_to_tell_says_so(told, why):
+    """Pings, machines at work, and what is not public."""
+    with pytest.raises(Malformed, match=why):
+        parse(json.dumps({"repository": REPO, "sender": ADA, **told}).encode(), META)
+
+
+ANSWERS = [
+    ("issue", "ada/notes#3", [TOPIC]),
+    ("pull_request", "ada/notes#3", {"total_count": 1, "items": [TOPIC | {"pull_request": {"url": "https://x"}}]}),
+    ("comment", "issuecomment-9", [SAID | {"html_url": f"{PAGE}/issues/3#issuecomment-9"}]),
+    ("comment", "discussion_r9", [SAID | {"html_url": f"{PAGE}/pull/3#discussion_r9", "in_reply_to_id": 8}]),
+    ("commit", f"commit/{'a' * 40}", [{"sha": "a" * 40, "html_url": f"{PAGE}/commit/{'a' * 40}", "author": ADA,
+        "commit": {"message": "Go", "committer": {"date": "2026-05-15T08:00:00Z"}, "author": {"name": "Ada L."}}}]),
+    ("star", "star/ada/notes/2026-05-15T08:00:00Z", [{"starred_at": "2026-05-15T08:00:00Z", "repo": REPO}]),
+    ("action", "action/5", [{"id": 5, "event": "closed", "actor": ADA, "issue": TOPIC, "created_at": "2026-05-15T08:00:00Z"}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "native", "told"), ANSWERS, ids=[a[0] + " " + a[1] for a in ANSWERS])
+def test_an_answer_of_the_rest_api_is_read_too(kind, native, told):
+    """Under the ids that webhooks have."""
+    [made] = parse(json.dumps(told).encode(), META).events
+    assert (made.type, made.id, made.created_at) == (kind, f"github::{native}", NOW.replace(hour=8))
+    assert made.channel == "Ada/notes"
+
+
+def test_what_an_answer_has_that_nobody_said_is_a_dead_letter_with_a_reason():
+    """Repositories and accounts are no events; GraphQL is another language."""
+    reasons = [r.reason for r in parse(json.dumps([REPO, {"login": "ada", "id": 7}]).encode(), META).rejects]
+    assert reasons == [f"it is {what}, nothing that people said" for what in ("a repository", "an account")]
+    with pytest.raises(Malformed, match="GraphQL"):
+        parse(b'{"data": {"repository": {}}}', META)
+
+
+def test_events_of_old_about_no_repository_have_no_address_of_one():
+    """Gists and followers were told so."""
+    told = {"gist": {"id": "5", "html_url": "https://gist.github.com/5"}}
+    gist = one(event("GistEvent", told, repo={"id": 0, "name": "/", "url": "x"}))
+    follow = one(event("FollowEvent", {"target": {"login": "bob"}}, repo={"name": "/"}))
+    assert (gist.channel, gist.url) == (None, "https://gist.github.com/5")
+    assert (follow.channel, follow.url, follow.title) == (None, None, "bob")
+
+
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -224,6 +360,13 @@ def broken(draw):
     return whole
 
 
+@settings(max_examples=300, deadline=None)
+@given(mutated([json.loads(hook(**told)) for *_, told in HOOKS] + [told for *_, told in ANSWERS]))
+def test_whatever_shape_a_webhook_has_nothing_undeclared_is_raised(told):
+    """Nor is anything made that could not be stored."""
+    survives(parse, json.dumps(told).encode(), META)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(broken(), max_size=3))
 def test_whatever_shape_an_event_has_nothing_undeclared_is_raised(told):
@@ -240,27 +383,27 @@ def test_whatever_shape_an_event_has_nothing_undeclared_is_raised(told):
 RECORDED = {  # events, dead letters of entries, of documents: most of the folder is answers to other questions
     "PyGithub__tests__ReplayData__Event.setUp.txt": (30, 0, 0),
     "PyGithub__tests__ReplayData__Github.testGetEvents.txt": (30, 0, 0),
-    "PyGithub__tests__ReplayData__Repository.testGetIssuesEvents.txt": (0, 30, 0),
+    "PyGithub__tests__ReplayData__Repository.testGetIssuesEvents.txt": (30, 0, 0),
     "fixtures__scenarios__api.github.com__paginate-issues__raw-fixture.json": (0, 20, 0),
     "fixtures__scenarios__api.github.com__release-assets__raw-fixture.json": (0, 10, 0),
     "fixtures__scenarios__api.github.com__search-issues__raw-fixture.json": (0, 5, 0),
-    "github-to-sqlite__tests__releases.json": (0, 5, 0),
-    "github-to-sqlite__tests__starred.json": (0, 1, 0),
+    "github-to-sqlite__tests__releases.json": (5, 0, 0),
+    "github-to-sqlite__tests__starred.json": (1, 0, 0),
     "grimoirelab-perceval__tests__data__github__abuse_rate_limit": (0, 0, 1),
     "grimoirelab-perceval__tests__data__github__github_events_page_1": (0, 0, 1),
     "grimoirelab-perceval__tests__data__github__github_events_page_2": (0, 0, 1),
     "grimoirelab-perceval__tests__data__github__github_events_page_3": (0, 0, 1),
-    "grimoirelab-perceval__tests__data__github__github_issue_1": (0, 1, 0),
+    "grimoirelab-perceval__tests__data__github__github_issue_1": (1, 0, 0),
     "huginn__spec__data_fixtures__github_rss.atom": (0, 0, 1),
     "rss-parser__tests__corpus__atom__cpython_releases__data.xml": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__discussion__created.payload.json": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__fork__payload.json": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__issue_comment__created.payload.json": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__issues__opened.payload.json": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__pull_request__opened.payload.json": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__push__payload.json": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__release__published.payload.json": (0, 0, 1),
-    "webhooks__payload-examples__api.github.com__watch__started.payload.json": (0, 0, 1),
+    "webhooks__payload-examples__api.github.com__discussion__created.payload.json": (1, 0, 0),
+    "webhooks__payload-examples__api.github.com__fork__payload.json": (1, 0, 0),
+    "webhooks__payload-examples__api.github.com__issue_comment__created.payload.json": (1, 0, 0),
+    "webhooks__payload-examples__api.github.com__issues__opened.payload.json": (1, 0, 0),
+    "webhooks__payload-examples__api.github.com__pull_request__opened.payload.json": (1, 0, 0),
+    "webhooks__payload-examples__api.github.com__push__payload.json": (1, 0, 0),
+    "webhooks__payload-examples__api.github.com__release__published.payload.json": (1, 0, 0),
+    "webhooks__payload-examples__api.github.com__watch__started.payload.json": (1, 0, 0),
 }
 
 

@@ -48,7 +48,9 @@ class Flavour:
         """
         for text in told:
             if text and (found := re.fullmatch(self.native, text.strip())):
-                return f"{self.bucket}::{found['id']}", KINDS.get(found.groupdict().get("kind") or "")
+                kind = found.groupdict().get("kind") or ""
+                commit = "commit/" if kind == "Grit::Commit" else ""  # as the API has it
+                return f"{self.bucket}::{commit}{found['id']}", "commit" if commit else KINDS.get(kind)
         return None
 
     def written(self, html: str) -> str:
@@ -73,7 +75,9 @@ FLAVOURS: dict[str, Flavour] = {
     flavour.bucket: flavour
     for flavour in (
         Flavour(
-            "github", r"github\.com", r"tag:github\.com,2008:(?P<kind>[A-Za-z]{1,60}Event)/(?P<id>\d{1,30})"
+            "github",
+            r"github\.com",
+            r"tag:github\.com,2008:(?P<kind>[A-Za-z]{1,60}Event|Grit::Commit)/(?P<id>\d{1,30}|[0-9a-f]{40,64})",
         ),
         Flavour("youtube", r"(www\.)?youtube\.com", r"yt:video:(?P<id>[\w-]{1,40})"),
         Flavour(

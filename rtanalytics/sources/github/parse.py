@@ -1,16 +1,19 @@
-"""Bytes → events, for a page of GitHub's events and for one of them. Pure."""
+"""Bytes → events: a page of GitHub's events or one of them, a webhook, an answer of its REST API. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from rtanalytics.event import Author, Event, Ingest
+from rtanalytics.event import Author, Event, Ingest, is_web_url
 from rtanalytics.githubevents import KINDS, about
 from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
+from rtanalytics.sources.github.things import Thing, event_of, things_of
+from rtanalytics.sources.native import find_links, find_tags
 
 __all__ = ["parse"]
 
@@ -21,8 +24,6 @@ MAX_LINKS, MAX_TAGS = 100, 50
 
 _EMAIL = re.compile(rb"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_LINK = re.compile(r"""https?://[^\s<>"'`|\\^{}\[\]()]+""", re.IGNORECASE)
-_TAG = re.compile(r"(?<![\w/&#])#(\w*[^\W\d_]\w*)")
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
@@ -31,7 +32,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A page: a JSON array of events, or one event.
+        A page: a JSON array of events, or one event. Also the body of a webhook, and what the REST API
+        says of issues, pull requests, comments, reviews, releases, commits and stars.
     meta : Meta
         Where it is from; ``options`` may have ``host``, the name of a GitHub of one's own, which
         then is part of the ids.
@@ -57,27 +59,57 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         raise Malformed("no events: JSON that is nested too deeply", raw) from None
     except ValueError as error:
         raise Malformed(f"no events: broken JSON: {printable(error)}", raw) from None
-    if isinstance(told, dict) and "type" in told:
-        told = [told]
-    if not isinstance(told, list):
-        said = told.get("message") if isinstance(told, dict) else None
-        raise Malformed(f"no events but {printable(said, 100) if said else type(told).__name__}", raw)
+    told = _items(told, raw)
     events: dict[str, Event] = {}
     rejects: list[Reject] = []
     counts: Counter[str] = Counter(entries=len(told))
     for place, item in enumerate(told[:MAX_EVENTS], start=1):
         try:
-            event = _event(item, meta, counts)
+            made = list(_made(item, meta, counts))
         except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
-            data = _raw(item)[:MAX_RAW]
+            data = _raw(item.around or item.item if isinstance(item, Thing) else item)[:MAX_RAW]
             rejects.append(Reject(reason=printable(error), raw=data, where=f"event {place}"))
             continue
-        if event is not None and events.setdefault(event.id, event) is not event:
-            counts["repeated"] += 1
+        for event in made:
+            if events.setdefault(event.id, event) is not event:
+                counts["repeated"] += 1
     if len(told) > MAX_EVENTS:
         reason = f"{len(told):,} events in one answer; the first {MAX_EVENTS:,} were read"
         rejects.append(Reject(reason=reason, raw=raw[:MAX_RAW]))
     return Parsed(events=list(events.values()), rejects=rejects, counts=dict(counts))
+
+
+def _items(told: Any, raw: bytes) -> list[Any]:
+    """Events and things as they come, one after the other; what is neither, as it is."""
+    if isinstance(told, dict):
+        if _is_event(told):
+            return [told]
+        if isinstance(told.get("items"), list) and "total_count" in told:  # of a search
+            return _items(told["items"], raw)
+        said = told.get("message") if len(told) < 5 else None  # a commit has one too
+        if said or told.keys() <= {"data", "errors", "extensions"}:
+            said = said or "an answer of the GraphQL API, which is not read; ask the REST API"
+            raise Malformed(f"no events but {printable(said, 200)}", raw)
+        try:
+            return list(things_of(told))
+        except ValueError as error:
+            raise Malformed(f"no events: {printable(error)}", raw) from None
+    if not isinstance(told, list):
+        raise Malformed(f"no events but {type(told).__name__}", raw)
+    return told
+
+
+def _is_event(item: dict[str, Any]) -> bool:
+    return isinstance(item.get("type"), str) and ("payload" in item or item["type"].endswith("Event"))
+
+
+def _made(item: Any, meta: Meta, counts: Counter[str]) -> Iterator[Event]:
+    if isinstance(item, dict) and not _is_event(item):
+        yield from (event_of(thing, meta) for thing in things_of(item))
+    elif isinstance(item, Thing):
+        yield event_of(item, meta)
+    elif (event := _event(item, meta, counts)) is not None:
+        yield event
 
 
 def _event(item: Any, meta: Meta, counts: Counter[str]) -> Event | None:
@@ -103,8 +135,8 @@ def _event(item: Any, meta: Meta, counts: Counter[str]) -> Event | None:
         title=(_line(found.title, 1_000) or None) if found.title else None,
         text=text,
         url=found.url,
-        tags=_unlike(_TAG.findall(text))[:MAX_TAGS] if said and "#" in text else [],
-        links=list(dict.fromkeys(link.rstrip(".,;:!?*_~") for link in _LINK.findall(text)))[:MAX_LINKS],
+        tags=_unlike(find_tags(text))[:MAX_TAGS] if said else [],
+        links=list(dict.fromkeys(link for link in find_links(text) if is_web_url(link)))[:MAX_LINKS],
         ingest=Ingest(via="poll", connector=meta.connector, time_kind=time_kind, claimed_at=claimed),
         raw=_raw(item),
     ).settled()

@@ -1,0 +1,346 @@
+"""What GitHub tells outside its events: bodies of webhooks, and answers of its REST API.
+
+Neither has the number of an event, so the thing itself is what is known: an issue, a pull request or a
+discussion by its repository and number (which they share), a comment by the anchor that its page has,
+a release by its number, a commit by its hash. A webhook about the same thing, and the API's answer, are
+later versions of one event.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from rtanalytics.event import Author, Event
+from rtanalytics.sources.base import Meta, printable
+from rtanalytics.sources.native import author_of, build, find_links, find_tags, moment, word
+
+__all__ = ["Thing", "event_of", "things_of"]
+
+_REPO = re.compile(
+    r"https://(?:api\.|www\.)?github\.com/(?:repos/)?([\w.-]{1,100}/[\w.-]{1,100})(?=/|$)", re.ASCII
+)
+_GONE = {"deleted", "unpublished"}
+_TALK = ("discussion", "issue", "pull_request", "release")
+_EDITED = timedelta(seconds=1)
+
+
+class Thing(NamedTuple):
+    """Something that happened, or that is there.
+
+    Parameters
+    ----------
+    name : str
+        What it is: ``issue``, ``pull_request``, ``discussion``, ``comment``, ``review``, ``release``,
+        ``commit``, ``star``, ``fork``, ``page``, ``create``, ``remove``, ``join``, ``public``, ``action``.
+    item : dict
+        As delivered.
+    around : dict
+        The webhook that it was in; empty for an answer.
+    """
+
+    name: str
+    item: dict[str, Any]
+    around: dict[str, Any]
+
+
+def things_of(told: dict[str, Any]) -> Iterator[Thing]:
+    """The things in a webhook, or the one that an answer has.
+
+    Raises
+    ------
+    ValueError
+        If there is none in it; the message says what it is instead.
+    """
+    if _dict(told.get("sender")) or _dict(told.get("pusher")):
+        if _dict(told.get("repository")).get("private") is True:
+            raise ValueError("its repository is private")
+        yield from _told(told)
+    else:
+        yield Thing(_name(told), told, {})
+
+
+def event_of(thing: Thing, meta: Meta) -> Event:
+    """The event of a thing.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to know it by.
+    """
+    name, item, around = thing
+    repo = _repo(item, around)
+    deed = around.get("action")
+    created, updated = (_first(item, names) for names in (_CREATED, ("updated_at",)))
+    if name in {"create", "remove", "public", "join", "fork", "star", "page"} and around:
+        created, updated = _when(name, item, around), None
+    gone = deed in _GONE and (name in {"comment", "release", "star"} or item is around.get(name))
+    above = next((_dict(at[key]) for at in (around, item) for key in _TALK if _dict(at.get(key))), {})
+    thread = _numbered(repo, above) if name in {"comment", "review", "action"} else None
+    title, text = _said(name, item, above)
+    host = meta.options.get("host", "")
+    if name == "action" and item.get("id") is not None:
+        updated = None
+    if gone:
+        updated = meta.received_at  # when it was deleted is not told
+    return build(
+        meta,
+        id=f"github:{host}:{_native(name, item, around, repo)}",
+        type="comment" if name == "review" else name,
+        op="delete" if gone else "create",
+        created_at=created,
+        edited_at=updated if created and updated and updated - created >= _EDITED else None,
+        author=_author(name, item, around),
+        channel=repo or None,
+        title=None if gone else title,
+        text=None if gone else text,
+        url=_url(name, item, around, repo),
+        tags=find_tags(text) if name != "commit" and not gone else (),
+        links=() if gone else find_links(text),
+        thread=thread and f"github:{host}:{thread}",
+        reply_to=_answered(item, thread, host) if name == "comment" else thread and f"github:{host}:{thread}",
+        item=_slim(item),
+    )
+
+
+_CREATED = ("published_at", "submitted_at", "starred_at", "timestamp", "created_at")
+
+
+def _told(hook: dict[str, Any]) -> Iterator[Thing]:
+    """What a webhook tells; its name stands in a header, so it is known by what it has in it."""
+    deed = hook.get("action")
+    if isinstance(hook.get("commits"), list) and "ref" in hook:
+        for commit in hook["commits"]:
+            yield Thing("commit", _object(commit), hook)
+        if not hook["commits"]:
+            yield Thing("remove" if hook.get("deleted") is True else "create", hook, hook)
+        return
+    for key, name in (("comment", "comment"), ("answer", "comment"), ("review", "review"), ("forkee", "fork"),
+                      *((key, key) for key in _TALK)):  # fmt: skip
+        if _dict(hook.get(key)):
+            yield Thing(name, hook[key], hook)
+            return
+    if isinstance(hook.get("pages"), list):
+        for page in hook["pages"]:
+            yield Thing("page", _object(page), hook)
+    elif "starred_at" in hook or (deed == "started" and "repository" in hook):
+        yield Thing("star", hook, hook)
+    elif _dict(hook.get("member")) and deed == "added" and "repository" in hook:
+        yield Thing("join", hook, hook)
+    elif isinstance(hook.get("ref_type"), str):
+        yield Thing("create" if "master_branch" in hook else "remove", hook, hook)
+    elif not set(hook) - {"repository", "sender", "organization", "installation", "enterprise"}:
+        yield Thing("public", hook, hook)
+    else:
+        rest = sorted(
+            set(hook) - {"action", "repository", "sender", "organization", "installation", "enterprise"}
+        )
+        raise ValueError(
+            f"a webhook about {printable(', '.join(rest), 80)}, which is nothing that people said"
+        )
+
+
+def _name(item: dict[str, Any]) -> str:
+    """What an answer's item is."""
+    page = word(item.get("html_url"))
+    if _dict(item.get("commit")) and "sha" in item:
+        return "commit"
+    if "starred_at" in item:
+        return "star"
+    if "tag_name" in item:
+        return "release"
+    if isinstance(item.get("event"), str) and "body" not in item and item.get("id") is not None:
+        return "action"
+    if "submitted_at" in item or "#pullrequestreview-" in page:
+        return "review"
+    if "title" in item and "number" in item:
+        if "/discussions/" in page or "answer_chosen_at" in item:
+            return "discussion"
+        is_pull = (
+            any(_dict(item.get("pull_request")).values()) or "/pull/" in page or "merge_commit_sha" in item
+        )
+        return "pull_request" if is_pull else "issue"
+    if "body" in item and "id" in item and ("tagger" not in item):
+        return "comment"
+    what = next((name for name, key in _OTHERS if key in item), None)
+    raise ValueError(
+        f"it is {what}, nothing that people said" if what else f"{ascii(item)[:60]} is no event of GitHub's"
+    )
+
+
+_OTHERS = (
+    ("a repository", "full_name"),
+    ("a notification", "unread"),
+    ("an account", "login"),
+    ("a branch or tag", "commit"),
+)
+
+
+def _native(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) -> str:
+    number = item.get("id")
+    if name in {"issue", "pull_request", "discussion"} and (numbered := _numbered(repo, item)):
+        return numbered
+    if name == "commit":
+        sha = word(item.get("sha") or item.get("id"), 64)
+        if re.fullmatch(r"[0-9a-f]{7,64}", sha):
+            return f"commit/{sha}"
+    elif name in {"comment", "review", "release", "action"} and _is_number(number):
+        return f"{_anchor(name, item, around)}{number}"
+    elif name == "fork" and word(item.get("full_name")):
+        return f"fork/{word(item['full_name']).lower()}"
+    elif name == "star" and repo:
+        who = _dict(around.get("sender")) or _dict(item.get("user"))
+        return f"star/{repo.lower()}/{word(who.get('login')).lower() or word(item.get('starred_at'))}"
+    elif name == "page" and repo:
+        return f"page/{repo.lower()}/{word(item.get('page_name'), 150)}/{word(item.get('sha'), 64)}"
+    elif name in {"create", "remove"} and repo:
+        ref = word(item.get("ref"), 200).removeprefix("refs/heads/").removeprefix("refs/tags/")
+        at = _when(name, item, around)
+        return f"{name}/{repo.lower()}/{ref}" + (f"/{at:%FT%TZ}" if at else "")
+    elif name in {"join", "public"} and repo:
+        return f"{name}/{repo.lower()}/{word(_dict(item.get('member')).get('login')).lower()}".rstrip("/")
+    raise ValueError("it has no number, or no repository: nothing to know it by")
+
+
+def _anchor(name: str, item: dict[str, Any], around: dict[str, Any]) -> str:
+    """What the address of a comment has before its number."""
+    if name == "review":
+        return "pullrequestreview-"
+    if name != "comment":
+        return f"{name}/"
+    if found := re.search(
+        r"#((?:issuecomment|commitcomment|discussioncomment|pullrequestreview)-|discussion_r)\d+$",
+        word(item.get("html_url"), 500),
+    ):
+        return found[1]
+    if "pull_request_review_id" in item or "diff_hunk" in item:
+        return "discussion_r"
+    if "commit_id" in item:
+        return "commitcomment-"
+    return "discussioncomment-" if "discussion" in around else "issuecomment-"
+
+
+def _numbered(repo: str, item: dict[str, Any]) -> str | None:
+    number = item.get("number")
+    return f"{repo.lower()}#{number}" if repo and _is_number(number) else None
+
+
+def _answered(item: dict[str, Any], thread: str | None, host: str) -> str | None:
+    if _is_number(item.get("in_reply_to_id")):
+        return f"github:{host}:discussion_r{item['in_reply_to_id']}"
+    if _is_number(item.get("parent_id")):
+        return f"github:{host}:discussioncomment-{item['parent_id']}"
+    return thread and f"github:{host}:{thread}"
+
+
+def _said(name: str, item: dict[str, Any], above: dict[str, Any]) -> tuple[str | None, str]:
+    """Title and text."""
+    if name == "commit":
+        message = _text(_dict(item.get("commit")).get("message") or item.get("message"))
+        title, _, rest = message.strip().partition("\n")
+        return title, rest.strip() or title
+    if name in {"create", "remove"}:
+        ref = word(item.get("ref"))
+        kind = word(item.get("ref_type")) or ("tag" if ref.startswith("refs/tags/") else "branch")
+        ref = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
+        return f"{'created' if name == 'create' else 'deleted'} {kind} {ref}", ""
+    if name == "page":
+        return word(item.get("title")) or word(item.get("page_name")), _text(item.get("summary"))
+    if name == "join":
+        return f"added {word(_dict(item.get('member')).get('login'))}", ""
+    if name == "action":
+        return word(above.get("title"), 1_000) or None, word(item.get("event")).replace("_", " ")
+    heading = (
+        item.get("title") or item.get("name") or item.get("tag_name") if name in _TALK else above.get("title")
+    )
+    return word(heading, 1_000) or None, "" if name == "fork" else _text(item.get("body"))
+
+
+def _text(value: object) -> str:
+    """A text, or an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def _author(name: str, item: dict[str, Any], around: dict[str, Any]) -> Author | None:
+    """Whose words they are; of a deed, who did it."""
+    said = next((_dict(item[key]) for key in ("user", "author", "actor") if _dict(item.get(key))), {})
+    if name in {"create", "remove", "public", "join", "fork", "star", "page"}:
+        said = _dict(around.get("sender")) or (said if name == "star" else {})
+    login = word(said.get("login") or said.get("username"))
+    git = _dict(_dict(item.get("commit")).get("author"))
+    if not login:
+        # Who has no account is called as git does; the address beside it is not kept.
+        return author_of(said.get("name") or git.get("name")) if name == "commit" else None
+    full = said.get("name") if name == "commit" and around else git.get("name")
+    native = said.get("id")
+    return author_of(
+        login, native if _is_number(native) else None, full,
+        url=f"https://github.com/{login}", bot=said.get("type") == "Bot" or login.endswith("[bot]"),
+    )  # fmt: skip
+
+
+def _repo(item: dict[str, Any], around: dict[str, Any]) -> str:
+    for at in (around, item):
+        for key in ("repository", "repo"):
+            if name := word(_dict(at.get(key)).get("full_name")):
+                return name
+    for at in (item, _dict(item.get("issue"))):
+        for key in ("repository_url", "html_url", "url", "issue_url", "pull_request_url"):
+            if found := _REPO.match(word(at.get(key), 500)):
+                return found[1]
+    return ""
+
+
+def _when(name: str, item: dict[str, Any], around: dict[str, Any]) -> datetime | None:
+    if name == "fork":
+        return _moment(item.get("created_at"))
+    if name == "star":
+        return _moment(item.get("starred_at"))
+    return _moment(_dict(around.get("repository")).get("pushed_at")) if name in {"create", "remove"} else None
+
+
+def _first(item: dict[str, Any], names: Iterable[str]) -> datetime | None:
+    git = _dict(_dict(item.get("commit")).get("committer"))
+    claims = (*(item.get(name) for name in names), git.get("date") if names is _CREATED else None)
+    return next((at for claim in claims if (at := _moment(claim))), None)
+
+
+def _moment(value: object) -> datetime | None:
+    """A time, also in seconds as webhooks of pushes have some; None if none is told."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", value):
+        return datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return moment(value)
+
+
+def _url(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) -> str | None:
+    page = item.get("html_url") if name not in {"star", "public", "join"} else None
+    page = page or (item.get("url") if name == "commit" and around else None)
+    if isinstance(page, str) and "://api." not in page:
+        return page
+    above = next((_dict(item[key]) for key in _TALK if _dict(item.get(key))), {}).get("html_url")
+    if isinstance(above, str):
+        return above
+    return f"https://github.com/{repo}" if repo else None
+
+
+def _slim(item: dict[str, Any]) -> dict[str, Any]:
+    """An item without the repository around it, which is most of a webhook's bytes."""
+    return {key: value for key, value in item.items() if key not in {"repository", "organization", "sender"}}
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"it is no object but {type(value).__name__}")  # noqa: TRY004  # a dead letter's reason
+    return value
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

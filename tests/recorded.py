@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -36,6 +37,7 @@ def _answer(response: dict[str, dict[str, str | bytes]]) -> list[bytes]:
     """The body; of a stream of server-sent events, each event as a WebSocket would have it."""
     told = response["body"].get("string") or b""
     raw = told if isinstance(told, bytes) else told.encode()
+    raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     if "event-stream" not in str(response["headers"]):
         return [raw] if raw else []
     frames = []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -80,6 +81,22 @@ def _imported(path: Path) -> Read:
     return Read(found.events, [line.replace(f"{path}", path.name) for line in found.dead])
 
 
+def _answers_imported(path: Path) -> Read:
+    """As :func:`_imported`; of a transcript, each answer as if it had been kept as a file."""
+    answers = bodies(path)
+    if answers == [path.read_bytes()]:
+        return _imported(path)
+    found = Read([], [])
+    for number, answer in enumerate(answers, start=1):
+        with TemporaryDirectory() as folder:
+            kept = Path(folder, f"{path.stem}.{number}.json")
+            kept.write_bytes(answer)
+            told = _imported(kept)
+        found.events.extend(told.events)
+        found.dead.extend(told.dead)
+    return found
+
+
 def _schedule(path: Path) -> Read:
     try:
         return Read(list(read_schedule(path, ZoneInfo("Europe/Berlin"), date(2019, 7, 9))), [])
@@ -94,7 +111,7 @@ def _github(path: Path) -> Read:
 
 FOLDERS: dict[str, Callable[[Path], Read]] = {
     "bitbucket": _by_source("bitbucket"),
-    "bluesky": _by_source("bluesky"),
+    "bluesky": _by_source("bluesky", via="poll"),
     "discord": _imported,
     "discourse": _by_source("discourse"),
     "feeds": _by_source("feed"),
@@ -109,7 +126,7 @@ FOLDERS: dict[str, Callable[[Path], Read]] = {
     "slack_api": _imported,
     "slack_export": _imported,
     "stackexchange": _by_source("stackexchange"),
-    "twitter_v1": _imported,
+    "twitter_v1": _answers_imported,
     "twitter_v2": _by_source("x"),
     "youtube": _by_source("feed", flavour="youtube"),
 }

@@ -69,7 +69,7 @@ def test_a_status_becomes_an_event_under_its_federated_id():
     assert (event.author.handle, event.author.name) == ("ada@far.example", "Ada")
     assert (event.title, event.text, event.lang) == ("food", "See it #PyCon @bob", "en")
     assert event.links == ["https://x.example/a"]
-    assert (event.tags, event.mentions) == (["pycon"], ["bob"])
+    assert (event.tags, event.mentions) == (["pycon"], ["bob@m.example"])
     assert (event.media[0].alt, event.media[0].sensitive) == ("a cat", True)
     assert event.edited_at == datetime(2026, 5, 15, 10, tzinfo=UTC)
     assert "script" not in event.html
@@ -97,6 +97,112 @@ def test_messages_of_a_stream_are_statuses_edits_and_deletes():
     assert read({"event": "new\nkind", "payload": "7"}).counts == {"unknown_event_new_kind": 1}
 
 
+def test_what_was_shared_is_told_as_well():
+    """A repost has no words of its own; the status that it shares comes before it, once."""
+    shared = status(1, "<p>Worth reading</p>")
+    first, second = (status(n, "", reblog=shared, account={"acct": "bob@x.example"}) for n in (5, 6))
+    events = read([first, second]).events
+    assert [(e.type, e.text) for e in events if not e.repost_of] == [("post", "Worth reading")]
+    assert [(e.type, e.text, e.repost_of) for e in events if e.repost_of] == [
+        ("repost", None, "mastodon::https://far.example/s/1")
+    ] * 2
+    assert {e.handle for e in events} == {"ada@far.example", "bob@x.example"}
+
+
+AKKOMA = {"uri": "https://far.example/s/1", "url": "https://far.example/@ada/1", "content": "<p>Hi</p>"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"quote": {"state": "accepted", "quoted_status": status(1)}},
+        {"quote": AKKOMA, "quote_id": "1001"},
+        {"pleroma": {"quote": AKKOMA, "quote_url": "https://far.example/s/1"}},
+        {"quote_id": "1001", "pleroma": {"quote_url": "https://far.example/@ada/1"}},
+    ],
+)
+def test_a_quote_links_to_what_it_quotes_and_leaves_out_the_line_for_old_readers(more):
+    """As Mastodon 4.4, Akkoma and Pleroma have them."""
+    line = '<p class="quote-inline">RE: <a href="https://far.example/@ada/1">far.example/@ada/1</a></p>'
+    [event] = read([status(2, f"{line}<p>So true</p>", **more)]).events
+    assert (event.type, event.text) == ("quote", "So true")
+    assert event.links == ["https://far.example/@ada/1"]
+
+
+def test_a_quote_that_may_not_be_seen_keeps_the_line_that_stands_for_it():
+    """It is all that a reader gets; one that is none keeps its type."""
+    line = '<p class="quote-inline">RE: <a href="https://far.example/@ada/1">far.example/@ada/1</a></p>'
+    told = status(2, f"{line}<p>So true</p>", quote={"state": "revoked", "quoted_status": None})
+    [event] = read([told]).events
+    assert (event.type, event.text) == ("quote", "RE: far.example/@ada/1\nSo true")
+    assert event.links == ["https://far.example/@ada/1"]
+    assert [e.type for e in read([status(3, quote=None), status(4, quote="x")]).events] == ["post", "post"]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ancestors": [status(1)], "descendants": [status(2, in_reply_to_id="1001")]},
+        {"accounts": [], "statuses": [status(1), status(2, in_reply_to_id="1001")], "hashtags": []},
+        [
+            {"id": "9", "type": "favourite", "account": {"acct": "bob"}, "status": status(1)},
+            {"id": "8", "type": "mention", "status": status(2, in_reply_to_id="1001")},
+        ],
+    ],
+)
+def test_statuses_are_found_in_threads_searches_and_notifications(told):
+    """Wherever the server's own ids lead, replies lead as well."""
+    parsed = read(told)
+    assert [e.id[-1] for e in parsed.events] == ["1", "2"]
+    assert parsed.events[1].reply_to == parsed.events[0].id
+    assert parsed.rejects == []
+
+
+def test_what_has_no_status_says_what_it_is():
+    """A notification about a person, a former version, an account, the server's own words."""
+    version = {"content": "<p>old</p>", "created_at": "2026-05-15T09:00:00Z", "account": {"acct": "ada"}}
+    parsed = read([{"id": "7", "type": "follow", "account": {"acct": "bob"}}, version])
+    assert parsed.rejects[0].reason == "a notification (follow) without a status"
+    assert parsed.rejects[1].reason.startswith("a former version of a status")
+    told = {
+        "an account": {"id": "1", "acct": "ada", "note": ""},
+        "says about itself": {"domain": "m.example", "version": "4.5.0"},
+        "error of the server: Record not found": {"error": "Record not found"},
+    }
+    for reason, answer in told.items():
+        with pytest.raises(Malformed, match=reason):
+            read(answer)
+
+
+def test_the_answer_to_a_delete_deletes():
+    """It gives what was typed, so that it may be written anew, and nothing that is shown."""
+    gone = {k: v for k, v in status(1, text="Hi").items() if k != "content"}
+    [event] = read(gone).events
+    assert (event.id, event.op, event.text) == ("mastodon::https://far.example/s/1", "delete", None)
+    [event] = read(status(1, "<p>Hi</p>", text="Hi")).events  # GoToSocial always has both
+    assert (event.op, event.text) == ("create", "Hi")
+
+
+def test_server_sent_events_are_read_as_they_come():
+    """With heartbeats between them, and lines ended in either way."""
+    new, edit = json.dumps(status(1)), json.dumps(FULL | {"id": "1002", "uri": "https://far.example/s/2"})
+    raw = f":)\n\nevent: update\ndata: {new}\n\n:thump\n\nevent: status.update\r\ndata: {edit}\r\n\r\n"
+    assert [e.id[-1] for e in parse(raw.encode(), META).events] == ["1", "2"]
+
+
+def test_pictures_have_their_size():
+    """As the server measured it."""
+    told = {
+        "type": "image",
+        "url": "https://far.example/a.png",
+        "meta": {"original": {"width": 40, "height": 30}},
+    }
+    [event] = read(
+        [status(1, "", media_attachments=[told, {"url": "https://far.example/b", "meta": []}])]
+    ).events
+    assert [(m.width, m.height) for m in event.media] == [(40, 30), (None, None)]
+
+
 @pytest.mark.parametrize("raw", [b"", b"{}", b"<html>", b'{"error": "no"}', b"[" * 90_000])
 def test_what_is_no_answer_is_malformed(raw):
     """An error page, another document, or nesting without end."""
@@ -104,7 +210,20 @@ def test_what_is_no_answer_is_malformed(raw):
         parse(raw, META)
 
 
-@given(mutated([[FULL, status(2)], FULL, {"event": "update", "payload": FULL}]))
+QUOTE = status(
+    7,
+    '<p class="quote-inline">RE: <a href="https://far.example/@ada/1">it</a></p>',
+    quote={"state": "accepted", "quoted_status": status(1)},
+    pleroma={"quote": status(2), "quote_url": "https://far.example/s/2"},
+)
+OTHERS = [
+    [status(8, "", reblog=status(1))],
+    {"ancestors": [QUOTE], "descendants": [status(2)]},
+    [{"type": "mention", "status": QUOTE}],
+]
+
+
+@given(mutated([[FULL, status(2)], FULL, QUOTE, {"event": "update", "payload": FULL}, *OTHERS]))
 @settings(max_examples=150, deadline=None)
 def test_whatever_the_shape_only_malformed_comes_out(told):
     """Keys dropped, types changed, values nested."""
@@ -297,7 +416,7 @@ def test_recorded_answers_are_read(data_folder):
         "test_public_tl_anonymous": (10, 0, 0, 1),
         "test_status_edit": (3, 0, 3, 1),
         "test_status_quotes": (2, 0, 0, 0),
-        "test_status_reblog_unreblog": (4, 0, 0, 0),
+        "test_status_reblog_unreblog": (5, 0, 0, 0),
         "test_status_reply": (4, 0, 0, 1),
         "test_stream_direct": (1, 1, 0, 4),
         "test_stream_healthy": (0, 0, 0, 3),

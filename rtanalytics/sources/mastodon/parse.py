@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from rtanalytics.event import Event, Media, is_web_url
-from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain
 from rtanalytics.sources.native import Reading, author_of, build, language, load, moment, word
 
 __all__ = ["parse"]
 
 _EDITS = {"update", "status.update"}
+_PUBLIC = {"public", "unlisted"}
+_LISTS = ("ancestors", "statuses", "descendants")
+"""Where an answer that is more than a page has its statuses: a thread, a search."""
+
+_INSIDE = ("status", "last_status")
+"""Where a notification or a conversation has its one."""
+
+_HIDDEN_QUOTE = re.compile(r"""(?is)<(p|span)\b[^>]{0,100}\bclass=["']?quote-inline\b.{0,1500}?</\1>""")
+"""For readers that cannot show quotes; others hide it. Bounded, so that it costs no more than its length."""
+
+_FIELD = re.compile(r"(?m)^(event|data): ?(.*?)\r?$")
 _KINDS = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
 
@@ -23,9 +35,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A page of statuses, one status, or one or more messages of its streams (``event`` and
-        ``payload``), as JSON. A delete there has only the server's own id;
-        ``options["local/<id>"]`` says which status (``uri``) that was.
+        A page of statuses, one status, a thread, what a search found, notifications; or one or more
+        messages of its streams (``event`` and ``payload``), as JSON or as a stream of server-sent events.
+        A delete there has only the server's own id; ``options["local/<id>"]`` says which status
+        (``uri``) that was.
     meta : Meta
         Which server and tag, and when it was received.
 
@@ -50,21 +63,22 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.author.handle, event.text
     ('mastodon::https://m.example/s/7', 'ada@m.example', 'Hi all')
     """
-    told = load(raw, "answer of Mastodon")
+    told = _sent(raw) or load(raw, "answer of Mastodon")
     reading = Reading(meta)
     if isinstance(told, dict) and isinstance(told.get("event"), str):
         if not told["event"]:
             raise Malformed("no answer of Mastodon: a message of no kind", raw)
         _message(told, reading)
         return reading.parsed()
-    if isinstance(told, dict) and "account" in told and "uri" in told:
-        told = [told]
+    if isinstance(told, dict):
+        told = _items(told)
     if not isinstance(told, list):
-        raise Malformed("no answer of Mastodon: no statuses", raw)
+        raise Malformed(f"no answer of Mastodon: {_what(load(raw, 'answer'))}", raw)
     if told and all(isinstance(item, dict) and isinstance(item.get("event"), str) for item in told):
         for item in told:
             _message(item, reading)
         return reading.parsed()
+    told = [_inside(item) for item in told]
     near = {
         word(item.get("id")): word(item.get("uri"), 400)
         for item in told
@@ -75,6 +89,47 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     reading.counts["items"] += len(told)
     own = [word(item.get("id")) for item in told if isinstance(item, dict)]
     return reading.parsed(next=max(own, key=lambda i: (len(i), i), default="") or None)
+
+
+def _sent(raw: bytes) -> list[dict[str, Any]]:
+    """The messages of a stream of server-sent events; none if it is something else."""
+    if not raw.lstrip().startswith((b"event:", b"data:", b":")):
+        return []
+    blocks = re.split(r"\r?\n\r?\n", raw.decode("utf-8", "replace"))
+    fields = [dict(_FIELD.findall(block)) for block in blocks]
+    return [{"event": f["event"], "payload": f.get("data")} for f in fields if f.get("event")]
+
+
+def _items(told: dict[str, Any]) -> list[Any] | None:
+    """The statuses of an answer that is an object."""
+    if "account" in told and "uri" in told:
+        return [told]
+    lists = [told[name] for name in _LISTS if isinstance(told.get(name), list)]
+    if lists:
+        return [item for items in lists for item in items]
+    return [told] if any(isinstance(told.get(name), dict) for name in _INSIDE) else None
+
+
+def _inside(item: Any) -> Any:
+    """The status that a notification or a conversation is about."""
+    if isinstance(item, dict) and "uri" not in item:
+        for name in _INSIDE:
+            if isinstance(item.get(name), dict):
+                return item[name]
+    return item
+
+
+def _what(told: Any) -> str:
+    """What an answer without statuses is, for a reader of dead letters."""
+    if not isinstance(told, dict):
+        return "no statuses"
+    if isinstance(told.get("error"), str):
+        return f"an error of the server: {printable(told['error'], 200)}"
+    if "acct" in told:
+        return "no statuses but an account"
+    if "version" in told and ("domain" in told or "uri" in told):
+        return "no statuses but what the server says about itself"
+    return "no statuses"
 
 
 def _message(told: dict[str, Any], reading: Reading) -> None:
@@ -112,28 +167,46 @@ def _message(told: dict[str, Any], reading: Reading) -> None:
 def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[Event]:
     if not isinstance(item, dict):
         raise ValueError(f"it is no status but {type(item).__name__}")  # noqa: TRY004  # the reason of a dead letter
-    if item.get("visibility", "public") not in {"public", "unlisted"}:
+    if item.get("visibility", "public") not in _PUBLIC:
         reading.counts["not_public"] += 1
         return
     uri = word(item.get("uri"), 400)
     if not uri:
-        raise ValueError("it has no uri: nothing to know it by")
+        raise ValueError(_nameless(item))
     meta, shared = reading.meta, item.get("reblog")
     account = item.get("account")
     account = account if isinstance(account, dict) else {}
+    author = author_of(
+        _handle(account, meta),
+        account.get("uri") or account.get("url") or account.get("id"),
+        account.get("display_name"),
+        url=_web(account.get("url")),
+        bot=account.get("bot") is True,
+    )
+    created = moment(item["created_at"]) if item.get("created_at") is not None else None
+    if "content" not in item and isinstance(item.get("text"), str):
+        # only the answer to a delete gives what was typed instead of what was shown
+        yield build(meta, id=f"mastodon::{uri}", op="delete", created_at=created, author=author, item=item)
+        return
+    if isinstance(shared, dict) and shared.get("reblog") is None and shared.get("uri"):
+        yield from _statuses(shared, reading, near)
     repost = word(shared.get("uri"), 400) if isinstance(shared, dict) else ""
     markup = item["content"] if isinstance(item.get("content"), str) else ""
+    quoted = _quoted(item)
+    pointed = links(clean_html(markup)) if markup else []
+    if quoted:
+        markup = _HIDDEN_QUOTE.sub("", markup)
+        pointed.append(quoted)
     cleaned = clean_html(markup) if markup else ""
     answered = near.get(word(item.get("in_reply_to_id")), "")
     tags, mentions = _dicts(item.get("tags")), _dicts(item.get("mentions"))
     people = {m["url"] for m in mentions if isinstance(m.get("url"), str)}
     names = [word(t.get("name")) for t in tags]
-    created = moment(item["created_at"]) if item.get("created_at") is not None else None
     edited = moment(item["edited_at"]) if item.get("edited_at") is not None else None
     yield build(
         meta,
         id=f"mastodon::{uri}",
-        type="repost" if repost else "reply" if item.get("in_reply_to_id") else "post",
+        type=_type(repost, item.get("in_reply_to_id"), quoted),
         created_at=created,
         edited_at=edited,
         item=item,
@@ -142,33 +215,65 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
         html=cleaned or None,
         url=_web(item.get("url")) or _web(uri),
         lang=language(item.get("language")),
-        author=author_of(
-            _handle(account, meta),
-            account.get("uri") or account.get("url") or account.get("id"),
-            account.get("display_name"),
-            url=_web(account.get("url")),
-            bot=account.get("bot") is True,
-        ),
+        author=author,
         tags=names,
-        mentions=[word(m.get("acct")) for m in mentions],
-        links=[link for link in links(cleaned) if link not in people and not _of_tag(link, names)],
+        mentions=[_handle(m, meta) for m in mentions],
+        links=[link for link in pointed if link not in people and not _of_tag(link, names)],
         media=list(_media(item)),
         repost_of=f"mastodon::{repost}" if repost else None,
         reply_to=f"mastodon::{answered}" if answered else None,
     )
 
 
+def _nameless(item: dict[str, Any]) -> str:
+    if "id" not in item and "content" in item:
+        return "a former version of a status, as its history has it, which does not say of which status"
+    if "type" in item and "account" in item:
+        return f"a notification ({word(item['type'], 60)}) without a status"
+    return "it has no uri: nothing to know it by"
+
+
+def _type(repost: str, answered: object, quoted: str | None) -> str:
+    return "repost" if repost else "reply" if answered else "post" if quoted is None else "quote"
+
+
+def _quoted(item: dict[str, Any]) -> str | None:
+    """The address of the status that it quotes, empty if it may not be seen; None if there is none.
+
+    Mastodon has it inside ``quote``; Akkoma, Fedibird and others have it there itself, Pleroma apart.
+    """
+    apart = item.get("pleroma")
+    for holder in (item, apart if isinstance(apart, dict) else {}):
+        quote = holder.get("quote")
+        if isinstance(quote, dict):
+            inner = quote.get("quoted_status") if "state" in quote else quote
+            inner = inner if isinstance(inner, dict) else {}
+            return _web(inner.get("url")) or _web(inner.get("uri")) or ""
+        if address := _web(holder.get("quote_url")):
+            return address
+    return None
+
+
 def _media(item: dict[str, Any]) -> Iterator[Media]:
     for part in _dicts(item.get("media_attachments")):
         # where the server has no copy of its own, remote_url is all there is
         url = _web(part.get("url")) or _web(part.get("remote_url"))
+        size = part.get("meta")
+        size = size.get("original") if isinstance(size, dict) else None
+        size = size if isinstance(size, dict) else {}
         if url is not None:
             yield Media(
                 url=url,
                 kind=_KINDS.get(word(part.get("type")), "file"),
                 alt=word(part.get("description"), 2_000) or None,
+                width=_size(size.get("width")),
+                height=_size(size.get("height")),
                 sensitive=item.get("sensitive") is True,
             )
+
+
+def _size(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000 else None
 
 
 def _handle(account: dict[str, Any], meta: Meta) -> str:

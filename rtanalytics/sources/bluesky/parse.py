@@ -7,14 +7,35 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
-from rtanalytics.sources.base import Malformed, Meta, Parsed
-from rtanalytics.sources.native import Reading, author_of, build, find_tags, language, load, moment, word
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
+from rtanalytics.sources.native import (
+    EARLIEST,
+    Reading,
+    author_of,
+    build,
+    find_tags,
+    language,
+    load,
+    moment,
+    word,
+)
 
 __all__ = ["POST", "REPOST", "Frame", "event_id", "frame_of", "parse", "tid_time"]
 
 POST, REPOST = "app.bsky.feed.post", "app.bsky.feed.repost"
 
 _TID = "234567abcdefghijklmnopqrstuvwxyz"
+_GONE = {
+    "notFoundPost",
+    "blockedPost",
+    "threadItemNotFound",
+    "threadItemBlocked",
+    "threadItemNoUnauthenticated",
+}
+_SENSITIVE = {"porn", "sexual", "nudity", "graphic-media", "gore"}
+_PAGES = ("posts", "feed", "thread", "notifications", "records", "bookmarks")
+"""Where the API's answers have their posts."""
+
 _WITH_RECORD = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")
 
 
@@ -106,8 +127,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        Frames of a Jetstream (version 1 or 2), one a line; or posts as the API gives them: one, a
-        list, a page of a feed or a search, a thread.
+        Frames of a Jetstream (version 1 or 2), one a line or as a list; or posts as the API gives
+        them: one, a list, a page of a feed or a search, a thread, notifications, records.
     meta : Meta
         When it was received; with the option ``via = "stream"``, every line is a frame.
 
@@ -134,25 +155,58 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     """
     reading = Reading(meta)
     lines = [line for line in raw.split(b"\n") if line.strip()]
-    framed = len(lines) > 1 and lines[0].lstrip().startswith(b"{") and lines[0].rstrip().endswith(b"}")
-    if framed or meta.options.get("via") == "stream":
+    framed = len(lines) > 1 and _ends_itself(lines[0])
+    if framed or (meta.options.get("via") == "stream" and not _whole(raw, lines)):
         for number, line in enumerate(lines, start=1):
             _line(line, f"frame {number}", reading)
         return reading.parsed()
     told = load(raw, "frame or post of Bluesky")
-    if _is_frame(told):
-        _frame(told, "frame", reading)
-        return reading.parsed()
-    views = list(_views(told))
-    if not views:
-        if _is_record(told):
-            kind = told.get("$type") if isinstance(told, dict) else None
-            reading.unknown("record", kind or "view")
-            return reading.parsed()
+    if isinstance(told, list) and told and all(map(_is_frame, told)):
+        for number, item in enumerate(told, start=1):
+            _frame(item, f"frame {number}", reading)
+    elif not _told(told, "", reading):
         raise Malformed("no frame and no posts of Bluesky", raw)
-    for number, view in enumerate(views, start=1):
-        reading.item(view, f"post {number}", lambda view=view: _view(view, reading))  # type: ignore[misc]
     return reading.parsed()
+
+
+def _told(told: Any, where: str, reading: Reading) -> bool:
+    """Take a frame, or whatever the API gives; False if it is neither."""
+    if _is_frame(told):
+        _frame(told, where or "frame", reading)
+        return True
+    views = list(_views(told))
+    if not views and not _is_page(told):
+        said = _what(told)
+        if said is not None:
+            reading.reject(said, where, told)
+        return said is not None
+    if len(views) == 1 and not _is_page(told) and (other := _collection(views[0])) not in {POST, REPOST, ""}:
+        reading.reject(f"a record of {other}, nothing that was said", where, told)
+        return True
+    for number, view in enumerate(views, start=1):
+        place = " ".join(filter(None, (where, f"post {number}" if not where or len(views) > 1 else "")))
+        reading.item(view, place, lambda view=view: _view(view, reading))  # type: ignore[misc]
+    return True
+
+
+def _collection(view: dict[str, Any]) -> str:
+    uri = _uri(view.get("uri"))
+    return uri.split("/")[3] if uri and "record" in view else ""
+
+
+def _whole(raw: bytes, lines: list[bytes]) -> bool:
+    """True for one document over several lines, in which no line stands for itself."""
+    if len(lines) < 2 or _ends_itself(lines[0]):
+        return False
+    try:
+        load(raw, "document")
+    except Malformed:
+        return False
+    return True
+
+
+def _ends_itself(line: bytes) -> bool:
+    return line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}")
 
 
 def _line(line: bytes, where: str, reading: Reading) -> None:
@@ -161,10 +215,8 @@ def _line(line: bytes, where: str, reading: Reading) -> None:
     except Malformed as error:
         reading.reject(str(error), where, line)
         return
-    if _is_frame(told):
-        _frame(told, where, reading)
-    else:
-        reading.reject("it is no frame of a Jetstream", where, told)
+    if not _told(told, where, reading):
+        reading.reject("it is no frame of a Jetstream and no post", where, told)
 
 
 def _is_frame(told: Any) -> bool:
@@ -242,7 +294,9 @@ def _post(
     edited_at: datetime | None = None,
     item: Any = None,
 ) -> Event:
-    created = _created(record.get("createdAt")) or tid_time(rkey) or seen
+    created = _created(record.get("createdAt"))
+    if created is None or created < EARLIEST:
+        created = tid_time(rkey) or seen
     if collection == REPOST:
         shared = _uri(_dict(record.get("subject")).get("uri"))
         if shared is None:
@@ -282,7 +336,7 @@ def _post(
             *([external] if isinstance(external, str) else []),
             *([_address(quoted)] if quoted else []),
         ],
-        media=list(_media(embed, did)),
+        media=list(_media(embed, did, sensitive=_labelled(record))),
         reply_to=f"bluesky::{parent}" if parent else None,
         thread=f"bluesky::{root}" if root else None,
     )
@@ -330,7 +384,13 @@ def _media_of(embed: dict[str, Any]) -> dict[str, Any]:
     return _dict(embed.get("media")) if isinstance(embed.get("media"), dict) else embed
 
 
-def _media(embed: dict[str, Any], did: str) -> Iterator[Media]:
+def _labelled(record: dict[str, Any]) -> bool:
+    """True if its writer says that what is attached is not for everybody."""
+    values = _list(_dict(record.get("labels")).get("values"))
+    return any(_dict(value).get("val") in _SENSITIVE for value in values)
+
+
+def _media(embed: dict[str, Any], did: str, *, sensitive: bool) -> Iterator[Media]:
     part = _media_of(embed)
     for image in map(_dict, _list(part.get("images")) + _list(part.get("items"))):
         if cid := _cid(image.get("image")):
@@ -340,14 +400,24 @@ def _media(embed: dict[str, Any], did: str) -> Iterator[Media]:
                 alt=word(image.get("alt"), 2_000) or None,
                 width=_size(ratio.get("width")),
                 height=_size(ratio.get("height")),
+                sensitive=sensitive,
             )
     if cid := _cid(part.get("video")):
         url = f"https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8"
-        yield Media(url=url, kind="video", alt=word(part.get("alt"), 2_000) or None)
+        yield Media(
+            url=url,
+            kind="video",
+            alt=word(part.get("alt"), 2_000) or None,
+            width=_size(_dict(part.get("aspectRatio")).get("width")),
+            height=_size(_dict(part.get("aspectRatio")).get("height")),
+            sensitive=sensitive,
+        )
 
 
 def _cid(blob: object) -> str:
-    found = word(_dict(_dict(blob).get("ref")).get("$link"))
+    """The name of what is attached; in posts of 2022 and early 2023 it stands there by itself."""
+    held = _dict(blob)
+    found = word(_dict(held.get("ref")).get("$link") or held.get("cid"))
     return found if found.isalnum() else ""
 
 
@@ -366,8 +436,14 @@ def _views(told: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
         for item in told:
             yield from _views(item, depth + 1)
     elif isinstance(told, dict):
-        if isinstance(told.get("record"), dict) and isinstance(told.get("uri"), str):
+        named = isinstance(told.get("uri"), str)
+        value = _dict(told.get("value"))
+        if named and (isinstance(told.get("record"), dict) or _unavailable(told)):
             yield told
+        elif named and isinstance(value.get("post"), dict):
+            yield value["post"]  # of a thread as getPostThreadV2 tells it
+        elif named and value:
+            yield told if _unavailable(value) else {**told, "record": value}
         elif isinstance(told.get("post"), dict):
             reason = _dict(told.get("reason"))
             shared = word(reason.get("$type")).endswith("#reasonRepost")
@@ -375,24 +451,40 @@ def _views(told: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
             if isinstance(told.get("parent"), dict):
                 yield from _views(told["parent"], depth + 1)
             yield from _views(_list(told.get("replies")), depth + 1)
+        elif isinstance(told.get("item"), dict):
+            yield from _views(told["item"], depth + 1)
         else:
-            for name in ("posts", "feed", "thread"):
+            for name in _PAGES:
                 if name in told:
                     yield from _views(told[name], depth + 1)
 
 
+def _unavailable(told: dict[str, Any]) -> bool:
+    """True for what stands where a post was that is gone, or of somebody who blocks."""
+    name = word(told.get("$type")).rpartition("#")[2]
+    return name in _GONE or told.get("notFound") is True or told.get("blocked") is True
+
+
+def _is_page(told: Any) -> bool:
+    """True for an answer that could have had posts."""
+    return told == [] or (isinstance(told, dict) and any(isinstance(told.get(n), list) for n in _PAGES))
+
+
 def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
-    uri = _uri(view.get("uri"))
-    if uri is None:
-        raise ValueError("it has no uri: nothing to know it by")
-    did, collection, rkey = uri.removeprefix("at://").split("/", 2)
-    if collection != POST:
-        reading.counts["other_records"] += 1
+    if "record" not in view:
+        reading.counts["unavailable"] += 1
         return
     by = _dict(view.get("author"))
+    uri = _uri(view.get("uri")) or _named_by_handle(view.get("uri"), by)
+    if uri is None:
+        raise ValueError("it has no uri with a did in it: nothing to know it by")
+    did, collection, rkey = uri.removeprefix("at://").split("/", 2)
+    if collection not in {POST, REPOST}:
+        reading.counts["other_records"] += 1
+        return
     indexed = _created(view.get("indexedAt")) or reading.meta.received_at
     author, record = _person(by, did), _dict(view["record"])
-    yield _post(reading, did, rkey, POST, record, author=author, seen=indexed, item=view)
+    yield _post(reading, did, rkey, collection, record, author=author, seen=indexed, item=view)
     reason = _dict(view.get("reason"))
     sharer = _dict(reason.get("by"))
     if word(sharer.get("did")).startswith("did:"):
@@ -404,6 +496,7 @@ def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
             created_at=_created(reason.get("indexedAt")),
             author=_person(sharer, word(sharer["did"])),
             repost_of=f"bluesky::{uri}",
+            item={"uri": uri, "reason": reason},
         )
 
 
@@ -412,11 +505,29 @@ def _person(profile: dict[str, Any], did: str) -> Author | None:
     return author_of(handle, did, profile.get("displayName"), url=f"https://bsky.app/profile/{did}")
 
 
-def _is_record(told: Any) -> bool:
-    """True for what the API also gives, but that is nothing said: profiles, likes, feeds, lexicons."""
-    if isinstance(told, list):
-        return bool(told) and all(_is_record(item) for item in told)
-    return isinstance(told, dict) and any(k in told for k in ("$type", "did", "value", "lexicon"))
+def _what(told: Any) -> str | None:
+    """What the API also gives, but that is nothing said; None if it is nothing of Bluesky's."""
+    first = told[0] if isinstance(told, list) and told else told
+    if not isinstance(first, dict):
+        return None
+    if isinstance(first.get("error"), str):
+        said = printable(first.get("message") or "", 200)
+        return f"an error of the server: {printable(first['error'], 60)} {said}".rstrip()
+    if "lexicon" in first:
+        return "a schema (lexicon), not posts"
+    if "did" in first:
+        return "a profile, not a post"
+    if "$type" in first:
+        return f"a record ({word(first['$type'], 100)}) by itself, which does not say whose it is"
+    return None
+
+
+def _named_by_handle(uri: object, author: dict[str, Any]) -> str | None:
+    """The address with the writer's did where it has their handle, which may change hands."""
+    found, did = word(uri, 390), word(author.get("did"))
+    handle, _, rest = found.removeprefix("at://").partition("/")
+    known = did.startswith("did:") and handle and handle == word(author.get("handle"))
+    return _uri(f"at://{did}/{rest}") if known else None
 
 
 def _uri(value: object) -> str | None:

@@ -44,7 +44,7 @@ FORMATS: dict[str, Format] = {
     "twitter-archive": Format(f"{_PACKAGE}.tweets_js:ARCHIVE", "Twitter archive (zip, folder or tweets.js)"),
     "gharchive": Format(f"{_PACKAGE}.gharchive:GHARCHIVE", "GH Archive (JSON lines of GitHub events)"),
     "twitter": Format(f"{_PACKAGE}.twitter:TWEETS", "tweets as JSON (API v1.1, v2 and twarc2)"),
-    "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip or folder)"),
+    "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip, folder or one file) or pages of its API"),
     "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),
     "zulip": Format(f"{_PACKAGE}.zulip:ZULIP", "Zulip export (tar.gz, zip or folder)"),
     "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG)"),
@@ -186,12 +186,15 @@ def detect(path: str | Path) -> str:
         If it cannot be read, or no importer recognises it.
     """
     from rtanalytics.importers.reading import head_of
+    from rtanalytics.importers.strange import what_it_is
 
     path = Path(path)
     head = head_of(path, _HEAD)
     for name in FORMATS:
         if importer(name).recognises(path, head):
             return name
+    if not path.is_dir() and (what := what_it_is(head)) is not None:
+        raise ImporterError(f"{path} {what}")
     raise ImporterError(f"{path}: its format is not known; name it, one of {', '.join(FORMATS)}")
 
 

@@ -304,8 +304,13 @@ def _is_csv(head: bytes) -> bool:
     return b"created_at" in head.split(b"\n", 1)[0] and begins(head) not in (b"{", b"[")
 
 
+def _is_jsonl(head: bytes) -> bool:
+    """An object a line; a document that is written over many lines is none of these."""
+    return begins(head) == b"{" and head.lstrip(b"\xef\xbb\xbf \t\r\n").split(b"\n", 1)[0].strip() != b"{"
+
+
 PARQUET = Table(
     "Parquet table", (".parquet", ".pq"), lambda head: head.startswith(b"PAR1"), _parquet_rows, "row"
 )
 CSV = Table("CSV table", (".csv",), _is_csv, _csv_rows, "line")
-JSONL = Table("JSON lines", (".jsonl", ".ndjson"), lambda head: begins(head) == b"{", _jsonl_rows, "line")
+JSONL = Table("JSON lines", (".jsonl", ".ndjson"), _is_jsonl, _jsonl_rows, "line")

@@ -28,7 +28,10 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 FIRST, LAST = 25, 5
 """Rows of a long file that are written out."""
 
-LOGS = Options(private=True, network="libera", channel="#ubuntu", zone="UTC", day=date(2004, 11, 15))
+LOGS = Options(network="libera", channel="#ubuntu", zone="UTC")
+EXPORTS = Options(private=True)
+PAGES = Options(channel="C0JGLMMNX")
+"""What files of logs, of exports and of an API do not say about themselves."""
 
 
 class Read(NamedTuple):
@@ -71,27 +74,34 @@ def parser(kind: str) -> tuple[Callable[[bytes, Meta], Parsed], Meta]:
     return getattr(import_module(where), name), module.meta(spec_from_table(spec), NOW)
 
 
-def _imported(path: Path) -> Read:
-    found = Read([], [])
-    try:
-        for item in open_events(path, None, LOGS):
-            found.events.append(item) if isinstance(item, Event) else found.dead.append(str(item))
-    except ImporterError as error:
-        found.dead.append(str(error))
-    return Read(found.events, [line.replace(f"{path}", path.name) for line in found.dead])
+def _imported(options: Options) -> Callable[[Path], Read]:
+    def reader(path: Path) -> Read:
+        found = Read([], [])
+        try:
+            for item in open_events(path, None, options):
+                found.events.append(item) if isinstance(item, Event) else found.dead.append(str(item))
+        except ImporterError as error:
+            found.dead.append(str(error))
+        return Read(found.events, [line.replace(f"{path}", path.name) for line in found.dead])
+
+    return reader
+
+
+def _slack(path: Path) -> Read:
+    return _imported(EXPORTS if path.suffix == ".zip" else PAGES)(path)
 
 
 def _answers_imported(path: Path) -> Read:
     """As :func:`_imported`; of a transcript, each answer as if it had been kept as a file."""
     answers = bodies(path)
     if answers == [path.read_bytes()]:
-        return _imported(path)
+        return _imported(EXPORTS)(path)
     found = Read([], [])
     for number, answer in enumerate(answers, start=1):
         with TemporaryDirectory() as folder:
             kept = Path(folder, f"{path.stem}.{number}.json")
             kept.write_bytes(answer)
-            told = _imported(kept)
+            told = _imported(EXPORTS)(kept)
         found.events.extend(told.events)
         found.dead.extend(told.dead)
     return found
@@ -112,19 +122,19 @@ def _github(path: Path) -> Read:
 FOLDERS: dict[str, Callable[[Path], Read]] = {
     "bitbucket": _by_source("bitbucket"),
     "bluesky": _by_source("bluesky", via="poll"),
-    "discord": _imported,
+    "discord": _imported(EXPORTS),
     "discourse": _by_source("discourse"),
     "feeds": _by_source("feed"),
     "github": _github,
     "hackernews": _by_source("feed", flavour="hackernews"),
-    "irc": _imported,
+    "irc": _imported(LOGS),
     "mastodon": _by_source("mastodon"),
     "matrix": _by_source("matrix"),
-    "meetup": _imported,
+    "meetup": _imported(EXPORTS),
     "reddit": _by_source("reddit"),
     "schedules": _schedule,
-    "slack_api": _imported,
-    "slack_export": _imported,
+    "slack_api": _slack,
+    "slack_export": _slack,
     "stackexchange": _by_source("stackexchange"),
     "twitter_v1": _answers_imported,
     "twitter_v2": _by_source("x"),

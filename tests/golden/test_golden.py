@@ -10,7 +10,9 @@ from tests.golden.tables import FOLDERS, TABLES, folders, read, table
 
 pytestmark = pytest.mark.data
 
-EMPTY: set[str] = set()
+EMPTY = {
+    "grimoirelab-perceval__tests__data__slack__slack_history_empty.json",  # a page without messages
+}
 """Files that say that there is nothing: no event, and nothing to complain about."""
 
 

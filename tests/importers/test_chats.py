@@ -151,6 +151,138 @@ def test_links_in_a_folder_are_not_followed(tmp_path: Path) -> None:
     assert [e.text for e in events(inside)] == [FIRST.text]
 
 
+def test_what_a_program_of_slack_says_in_blocks_and_attachments_is_text(tmp_path: Path) -> None:
+    """Headings, fields, lists, quotations and attachments, but neither buttons nor previews of links."""
+    listed = [{"type": "rich_text_section", "elements": [{"type": "text", "text": "one < two"}]}]
+    run = [
+        {"type": "text", "text": "ask "}, {"type": "user", "user_id": "UBOB"}, {"type": "text", "text": ": "},
+        {"type": "link", "url": "https://x.example/?a&b", "text": "log"}, {"type": "emoji", "name": "tada"},
+    ]  # fmt: skip
+    blocks = [
+        {"type": "header", "text": {"type": "plain_text", "text": "Build <7>"}},
+        {"type": "section", "fields": [{"type": "mrkdwn", "text": "a &amp; b"}]},
+        {"type": "rich_text", "elements": [
+            {"type": "rich_text_section", "elements": run}, {"type": "rich_text_list", "elements": listed},
+            {"type": "rich_text_quote", "elements": listed},
+        ]},
+        {"type": "actions", "elements": [{"type": "button", "text": {"type": "plain_text", "text": "Retry"}}]},
+    ]  # fmt: skip
+    laid_out = {**slack_message(FIRST), "text": "This content can't be displayed.", "blocks": blocks}
+    attached = [{"pretext": "1 commit", "text": "fix the clock", "fallback": "1 commit by ada"}]
+    preview = [{"from_url": "https://y.example/", "title": "Why", "text": "because"}]
+    one, two, three = events(
+        slack(
+            tmp_path, laid_out, slack_message(SECOND, text="", attachments=attached),
+            slack_message(TALK[2], attachments=preview),
+        )
+    )  # fmt: skip
+    assert one.text == "Build <7>\na & b\nask @bob: log (https://x.example/?a&b):tada:\none < two\none < two"
+    assert (one.mentions, one.links) == (["bob"], ["https://x.example/?a&b"])
+    assert two.text == "1 commit\nfix the clock"
+    assert (three.text, three.links) == (TALK[2].text, ["https://y.example/"])
+
+
+def test_what_slack_takes_for_a_mail_or_a_number_is_shown_as_it_was_typed(tmp_path: Path) -> None:
+    """Only web addresses are links."""
+    text = "<mailto:a@x.example|a@x.example> <tel:28919868|28919.868> <mailto:b@x.example>"
+    (event,) = events(slack(tmp_path, slack_message(FIRST, text=text)))
+    assert (event.text, event.links) == ("a@x.example 28919.868 b@x.example", [])
+
+
+def said_by(folder: Path, name: str, content: Any) -> Path:
+    path = folder / name
+    path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("channel", ["C024BE91L", "#C024BE91L", "#general", "general"])
+def test_a_page_of_slacks_api_is_imported_for_the_channel_that_is_named(tmp_path: Path, channel: str) -> None:
+    """By its id, so that the messages are those of an export, or by its name."""
+    page = {"ok": True, "messages": [slack_message(line) for line in TALK], "has_more": False}
+    path = said_by(tmp_path, "history.json", page)
+    with pytest.raises(ImporterError, match=r"history\.json does not say of which channel .* --channel"):
+        list(open_events(path))
+    told = events(path, channel=channel)
+    name = channel.lstrip("#")
+    assert [(e.id, e.channel) for e in told] == [
+        (f"slack:{name}:{slack_ts(line)}", f"#{name}") for line in TALK
+    ]
+
+
+def test_a_day_of_an_export_knows_its_channel_and_people_by_the_files_around_it(tmp_path: Path) -> None:
+    """It gives the same events as the whole export does."""
+    folder = write_folder(tmp_path / "export", slack_files(TALK))
+    assert events(folder / "general" / "2026-05-15.json") == events(folder)
+
+
+@pytest.mark.parametrize(
+    ("around", "more"),
+    [
+        ({"channel_id": "C024BE91L", "name": "general"}, {}),  # slackdump
+        ({"token": "x", "type": "event_callback"}, {"channel": "C024BE91L"}),  # what is sent to programs
+        ({"ok": True, "query": "it"}, {"channel": {"id": "C024BE91L", "name": "general"}}),  # search.messages
+    ],
+)
+def test_a_file_that_says_its_channel_needs_no_option(
+    tmp_path: Path, around: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """Whichever way it says so."""
+    said: Any = slack_message(FIRST, **more)
+    content = {"event": said} if "token" in around else {"messages": {"matches": [said]} if more else [said]}
+    (event,) = events(said_by(tmp_path, "found.json", around | content))
+    assert event.id == f"slack:C024BE91L:{slack_ts(FIRST)}"
+
+
+def test_answers_in_a_thread_that_slackdump_puts_into_its_first_message_are_taken_out(tmp_path: Path) -> None:
+    """Each is an event of its own, and one that is none stops nothing."""
+    reply = slack_message(SECOND, thread_ts=slack_ts(FIRST))
+    root = slack_message(FIRST, slackdump_thread_replies=[reply, {"ts": 3}])
+    path = said_by(tmp_path, "c.json", {"channel_id": "C1", "messages": [root]})
+    first, second, odd = open_events(path)
+    assert isinstance(first, Event)
+    assert isinstance(second, Event)
+    assert isinstance(odd, Rejected)
+    assert (second.text, second.reply_to) == (SECOND.text, first.id)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"ok": False, "error": "channel_not_found"}, "the error 'channel_not_found' instead of messages"),
+        ({"members": ["U024BE7LH"], "ok": True}, "list of people, without messages; give the whole export"),
+        ({"ok": True, "user": {"id": "U024BE7LH"}}, "list of people, without messages"),
+        ([{"id": "U024BE7LH", "profile": {}}], "list of people, without messages"),
+        ([{"id": "C024BE91L", "is_archived": False}], "list of channels, without messages"),
+    ],
+)
+def test_answers_of_slack_without_messages_say_what_they_are(
+    tmp_path: Path, content: Any, message: str
+) -> None:
+    """And what to import instead."""
+    with pytest.raises(ImporterError, match=message):
+        list(open_events(said_by(tmp_path, "a.json", content)))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("e.json", b"[]\n", "is an empty list"),
+        ("e.txt", b"", "e.txt is empty"),
+        ("m.json", b'[{"yes_rsvp_count": 3, "group": {}}]', "Meetup's API of version 3, .* switched off"),
+        ("d.html", b"<!DOCTYPE html><div class=chatlog__message>", "DiscordChatExporter; .* format Json"),
+        ("p.pdf", b"%PDF-1.7", "is a PDF"),
+    ],
+)
+def test_a_file_that_nobody_can_import_is_told_by_what_it_is(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    """Rather than that its format is not known."""
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(ImporterError, match=message):
+        detect(path)
+
+
 # --- Discord -----------------------------------------------------------------------------------
 
 
@@ -195,6 +327,56 @@ def test_a_private_conversation_of_discord_needs_to_be_asked_for(tmp_path: Path)
     with pytest.raises(ImporterError, match="private conversation; --private"):
         list(open_events(path))
     assert len(events(path, private=True)) == 1
+
+
+def test_what_is_said_in_a_thread_of_discord_hangs_on_its_first_message(tmp_path: Path) -> None:
+    """A thread has the number of the message that it began with."""
+    first = {**discord_message(FIRST), "id": "200"}
+    told = events(discord(tmp_path, first, discord_message(SECOND), kind="GuildPublicThread"))
+    assert [e.thread for e in told] == [None, "discord::200"]
+
+
+def test_what_was_passed_on_in_discord_is_text_with_its_pictures(tmp_path: Path) -> None:
+    """And leads to where it was said first; it is no answer."""
+    original = {
+        "content": "the original", "attachments": [{"url": "https://cdn.example/a.png?ex=1", "fileName": "a.png"}],
+    }  # fmt: skip
+    message = discord_message(
+        FIRST, content="", forwardedMessage=original, reference={"type": "Forward", "messageId": "98"}
+    )
+    (event,) = events(discord(tmp_path, message))
+    assert (event.text, event.repost_of, event.reply_to) == ("the original", "discord::98", None)
+    assert [m.url for m in event.media] == ["https://cdn.example/a.png"]
+
+
+def test_a_card_or_a_poll_of_discord_is_text_where_nothing_else_was_said(tmp_path: Path) -> None:
+    """Cards under a text are previews of what it links to, and are not said."""
+    card = {"title": "Deployed", "description": "all of it", "fields": [{"name": "to", "value": "prod"}]}
+    poll = {"question": "Lunch?", "answers": [{"text": "now"}, {"text": "later"}]}
+    told = events(
+        discord(
+            tmp_path, discord_message(FIRST, content="", embeds=[card]),
+            discord_message(SECOND, embeds=[card]), discord_message(TALK[2], content="", poll=poll),
+        )
+    )  # fmt: skip
+    assert [e.text for e in told] == ["Deployed\nall of it\nto\nprod", SECOND.text, "Lunch?\nnow\nlater"]
+
+
+def test_marks_of_discord_that_were_exported_as_typed_become_names(tmp_path: Path) -> None:
+    """Of people who are named in the message, and of pictures; what is nobody's name stays a number."""
+    people = [{"id": "12345", "name": "bob", "nickname": "Bob"}]
+    text = "hi <@!12345> and <@99999> <:wave:55555> <a:spin:66666> <3"
+    (event,) = events(discord(tmp_path, discord_message(FIRST, content=text, mentions=people)))
+    assert event.text == "hi @Bob and @99999 :wave: :spin: <3"
+
+
+def test_a_private_conversation_of_discord_has_its_page_at_me(tmp_path: Path) -> None:
+    """It is on no server, which exporters write as the server 0."""
+    path = discord(tmp_path, discord_message(FIRST), kind="DirectTextChat")
+    path.write_text(path.read_text(encoding="utf-8").replace('"id": "100"', '"id": "0"'), encoding="utf-8")
+    (event,) = events(path, private=True)
+    assert event.url is not None
+    assert event.url.startswith("https://discord.com/channels/@me/200/")
 
 
 # --- Zulip -------------------------------------------------------------------------------------

@@ -286,6 +286,7 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":1.5e18}', r"lost digits"),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":["x"],"id":"1"}', r"text .* is no text"),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":true}', r"id True is no text"),
+        ("t.json", b'{\n "id": 1\n}\n', r"format is not known"),
         ("t.txt", b"hello", r"format is not known; name it, one of .*parquet, csv, jsonl"),
     ],
 )

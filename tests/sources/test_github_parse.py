@@ -315,12 +315,37 @@ def test_an_answer_of_the_rest_api_is_read_too(kind, native, told):
     assert made.channel == "Ada/notes"
 
 
+MILESTONE = {"number": 1, "title": "v1", "open_issues": 3, "description": "", "creator": ADA}
+
+
 def test_what_an_answer_has_that_nobody_said_is_a_dead_letter_with_a_reason():
-    """Repositories and accounts are no events; GraphQL is another language."""
-    reasons = [r.reason for r in parse(json.dumps([REPO, {"login": "ada", "id": 7}]).encode(), META).rejects]
-    assert reasons == [f"it is {what}, nothing that people said" for what in ("a repository", "an account")]
+    """Repositories, accounts and milestones are no events; GraphQL is another language."""
+    told = [REPO, {"login": "ada", "id": 7}, MILESTONE, {"id": 1, "color": "red"}]
+    reasons = [r.reason for r in parse(json.dumps(told).encode(), META).rejects]
+    assert reasons == [
+        *(
+            f"it is {what}, nothing that people said"
+            for what in ("a repository", "an account", "a milestone")
+        ),
+        "it has color, id: no event of GitHub's",
+    ]
     with pytest.raises(Malformed, match="GraphQL"):
         parse(b'{"data": {"repository": {}}}', META)
+    with pytest.raises(Malformed, match="a webhook about what was archived"):
+        parse(hook(action="archived"), META)
+
+
+def test_who_starred_a_repository_is_told_by_what_was_asked():
+    """The answer does not name it."""
+    [star] = parse(json.dumps([{"starred_at": "2026-05-15T08:00:00Z", "user": ADA}]).encode(), META).events
+    assert (star.id, star.handle, star.channel) == ("github::star/ada/notes/ada", "ada", "ada/notes")
+
+
+def test_a_comment_on_a_gist_is_about_no_repository():
+    """Its number is one of gists' comments."""
+    told = SAID | {"url": "https://api.github.com/gists/1/comments/9"}
+    [made] = parse(json.dumps([told]).encode(), META).events
+    assert (made.id, made.channel, made.thread) == ("github::gistcomment-9", None, None)
 
 
 def test_events_of_old_about_no_repository_have_no_address_of_one():

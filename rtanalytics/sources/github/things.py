@@ -20,7 +20,7 @@ from rtanalytics.sources.native import author_of, build, find_links, find_tags, 
 __all__ = ["Thing", "event_of", "things_of"]
 
 _REPO = re.compile(
-    r"https://(?:api\.|www\.)?github\.com/(?:repos/)?([\w.-]{1,100}/[\w.-]{1,100})(?=/|$)", re.ASCII
+    r"https://(?:api\.|www\.)?github\.com/(?:repos/)?((?!gists/)[\w.-]{1,100}/[\w.-]{1,100})(?=/|$)", re.ASCII
 )
 _GONE = {"deleted", "unpublished"}
 _TALK = ("discussion", "issue", "pull_request", "release")
@@ -72,6 +72,8 @@ def event_of(thing: Thing, meta: Meta) -> Event:
     """
     name, item, around = thing
     repo = _repo(item, around)
+    if not repo and name == "star":  # people who starred what was asked about
+        repo = meta.scope.partition("repos/")[2]
     deed = around.get("action")
     created, updated = (_first(item, names) for names in (_CREATED, ("updated_at",)))
     if name in {"create", "remove", "public", "join", "fork", "star", "page"} and around:
@@ -135,11 +137,10 @@ def _told(hook: dict[str, Any]) -> Iterator[Thing]:
         yield Thing("public", hook, hook)
     else:
         rest = sorted(
-            set(hook) - {"action", "repository", "sender", "organization", "installation", "enterprise"}
+            set(hook) - {"repository", "sender", "organization", "installation", "enterprise", "action"}
         )
-        raise ValueError(
-            f"a webhook about {printable(', '.join(rest), 80)}, which is nothing that people said"
-        )
+        about = printable(", ".join(rest) or f"what was {word(deed, 40)}", 80)
+        raise ValueError(f"a webhook about {about}, which is nothing that people said")
 
 
 def _name(item: dict[str, Any]) -> str:
@@ -151,22 +152,23 @@ def _name(item: dict[str, Any]) -> str:
         return "star"
     if "tag_name" in item:
         return "release"
-    if isinstance(item.get("event"), str) and "body" not in item and item.get("id") is not None:
+    if isinstance(item.get("event"), str) and "body" not in item and "actor" in item:
         return "action"
     if "submitted_at" in item or "#pullrequestreview-" in page:
         return "review"
-    if "title" in item and "number" in item:
+    if "title" in item and "number" in item and "open_issues" not in item:  # as a milestone has
         if "/discussions/" in page or "answer_chosen_at" in item:
             return "discussion"
         is_pull = (
             any(_dict(item.get("pull_request")).values()) or "/pull/" in page or "merge_commit_sha" in item
         )
         return "pull_request" if is_pull else "issue"
-    if "body" in item and "id" in item and ("tagger" not in item):
+    if "body" in item and "id" in item and "user" in item:
         return "comment"
     what = next((name for name, key in _OTHERS if key in item), None)
+    has = printable(", ".join(sorted(map(str, item))[:6]), 80)
     raise ValueError(
-        f"it is {what}, nothing that people said" if what else f"{ascii(item)[:60]} is no event of GitHub's"
+        f"it is {what}, nothing that people said" if what else f"it has {has}: no event of GitHub's"
     )
 
 
@@ -175,6 +177,8 @@ _OTHERS = (
     ("a notification", "unread"),
     ("an account", "login"),
     ("a branch or tag", "commit"),
+    ("a gist", "files"),
+    ("a milestone", "open_issues"),
 )
 
 
@@ -215,6 +219,8 @@ def _anchor(name: str, item: dict[str, Any], around: dict[str, Any]) -> str:
         word(item.get("html_url"), 500),
     ):
         return found[1]
+    if "/gists/" in word(item.get("url"), 500):
+        return "gistcomment-"
     if "pull_request_review_id" in item or "diff_hunk" in item:
         return "discussion_r"
     if "commit_id" in item:

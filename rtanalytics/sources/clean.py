@@ -55,12 +55,14 @@ def clean_html(source: str, base: str = "") -> str:
 
 
 def plain(source: str) -> str:
-    r"""The text of a piece of HTML, blocks on lines of their own.
+    r"""The text of a piece of HTML, blocks on lines of their own, and lines of ``<pre>`` as they are.
 
     Examples
     --------
     >>> plain("<p>one &amp; <b>two</b></p><ul><li>three<li>four</ul>")
     'one & two\nthree\nfour'
+    >>> plain("<pre>if so:\n    do  it</pre>")
+    'if so:\n    do  it'
     """
     # Without attributes nh3 writes nothing but <tag>, </tag>, text and entities.
     bare = nh3.clean(source, tags=_BLOCKS, attributes={}, clean_content_tags=_DROPPED, link_rel=None)
@@ -68,13 +70,17 @@ def plain(source: str) -> str:
         return "\n".join(" ".join(line.split()) for line in _unescape(bare).splitlines()).strip()
     pieces = re.split(r"(</?(?:\w+)>)", bare)
     lines: list[str] = []
+    written = 0  # how deep in <pre>
     for piece in pieces:
         if piece.startswith("<"):
             lines.append("\n")
+            written += {"<pre>": 1, "</pre>": -1}.get(piece, 0)
+        elif written:
+            lines.append(_unescape(piece).replace(" ", "\0"))  # else what follows would fold them
         else:
             lines.append(re.sub(r"\s+", " ", _unescape(piece)))
-    text = "".join(lines)
-    return re.sub(r" *\n[ \n]*", "\n", text).strip()
+    text = re.sub(r"[ \0]*\n[ \n]*", "\n", "".join(lines))
+    return text.replace("\0", " ").strip()
 
 
 def plain_title(source: str) -> str:

@@ -64,7 +64,7 @@ def test_posts_and_comments_are_known_by_their_fullnames():
     parsed = read(listing(POST, COMMENT))
     post, comment = parsed.events
     assert (post.id, post.type, post.handle, post.channel) == ("reddit::t3_48fbm9", "post", "ada", "r/Python")
-    assert (post.title, post.text) == ("Talks & <b>tutorials</b>", "see [it](https://x.example/)")
+    assert (post.title, post.text) == ("Talks & <b>tutorials</b>", "see it")
     assert "onclick" not in post.html
     assert "script" not in post.html
     assert (post.links, post.tags) == (["https://x.example/"], ["News"])
@@ -121,13 +121,75 @@ def test_a_thing_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
     """The others are told; a kind that is not known is counted."""
     broken = {"kind": "t1", "data": {**COMMENT["data"], "body": None}}
     parsed = read(listing(POST, broken, {"kind": "t9", "data": {}}))
-    [letter] = parsed.rejects
+    letter, other = parsed.rejects
+    assert (other.where, other.reason) == ("item 3", "it is 't9': neither a post nor a comment")
     assert (letter.where, letter.reason) == ("item 2", "a comment without a body")
     assert len(parsed.events) == 1
     assert parsed.counts == {"unknown_kind_t9": 1}
     mended = json.loads(letter.raw)
     mended["data"]["body"] = "yes"
     assert read(mended).events[0].id == "reddit::t1_d4y8bdp"
+
+
+def test_what_reddit_escapes_is_resolved_once():
+    """As it is told without ``raw_json=1``; what is told with it stays as it was written."""
+    escaped = {
+        **POST["data"], "title": "A &amp; B &lt;3", "selftext": "1 &lt; 2", "selftext_html": "&lt;p&gt;1 &amp;lt; 2&lt;/p&gt;"
+    }  # fmt: skip
+    [event] = read(listing({"kind": "t3", "data": escaped})).events
+    assert (event.title, event.text, event.html) == ("A & B <3", "1 < 2", "<p>1 &lt; 2</p>")
+    asked = {**POST["data"], "title": "&amp; is an entity", "selftext_html": "<p>&amp;amp; too</p>"}
+    [event] = read(listing({"kind": "t3", "data": asked})).events
+    assert (event.title, event.text) == ("&amp; is an entity", "&amp; too")
+
+
+@pytest.mark.parametrize("shape", [lambda x: x, lambda x: [x], lambda x: {"data": [x], "error": None}])
+def test_a_thing_of_an_archive_does_not_say_its_kind(shape):
+    """One, several, or a page of them; times may be text there."""
+    [event] = read(shape({**COMMENT["data"], "created_utc": "1778835700"})).events
+    assert (event.id, event.type, event.created_at.second) == ("reddit::t1_d4y8bdp", "reply", 40)
+    [event] = read(shape(POST["data"])).events
+    assert (event.id, event.type) == ("reddit::t3_48fbm9", "post")
+
+
+def test_more_comments_are_read_from_what_was_asked_for_them():
+    """They come under ``json``."""
+    [event] = read({"json": {"errors": [], "data": {"things": [COMMENT]}}}).events
+    assert event.id == "reddit::t1_d4y8bdp"
+
+
+def test_galleries_videos_polls_and_crossposts_are_told():
+    """The pictures in their order, a poll's choices as text, and what was posted elsewhere."""
+    data = {
+        **POST["data"],
+        "is_self": False,
+        "selftext": "",
+        "selftext_html": None,
+        "url": "https://www.reddit.com/gallery/1",
+    }
+    gallery = {
+        "gallery_data": {"items": [{"media_id": "b", "caption": "us"}, {"media_id": "a"}]},
+        "media_metadata": {n: {"s": {"u": f"https://preview.redd.it/{n}.jpg?s=1&amp;w=2"}} for n in "ab"},
+    }
+    [event] = read({"kind": "t3", "data": data | gallery}).events
+    assert [(m.url, m.alt) for m in event.media] == [
+        ("https://preview.redd.it/b.jpg?s=1&w=2", "us"), ("https://preview.redd.it/a.jpg?s=1&w=2", None)
+    ]  # fmt: skip
+    video = {"media": {"reddit_video": {"fallback_url": "https://v.redd.it/1/DASH_720.mp4"}}}
+    [event] = read({"kind": "t3", "data": data | video | {"crosspost_parent": "t3_abc"}}).events
+    assert ([m.kind for m in event.media], event.repost_of) == (["video"], "reddit::t3_abc")
+    poll = {"poll_data": {"options": [{"text": "tabs"}, {"text": "spaces"}]}}
+    [event] = read({"kind": "t3", "data": data | poll}).events
+    assert event.text == "tabs\nspaces"
+
+
+@pytest.mark.parametrize(
+    ("thing", "what"), [("t5", "a subreddit"), ("t4", "a private message"), ("t2", "an account")]
+)
+def test_what_is_neither_post_nor_comment_says_what_it_is(thing, what):
+    """It is a dead letter, not silence."""
+    [letter] = read({"kind": thing, "data": {"id": "1"}}).rejects
+    assert letter.reason == f"it is {what}: neither a post nor a comment"
 
 
 @pytest.mark.parametrize(

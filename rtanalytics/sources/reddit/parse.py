@@ -5,6 +5,7 @@ An item is known by its fullname (``t3_…`` a post, ``t1_…`` a comment), unde
 
 from __future__ import annotations
 
+import html as entities
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,15 +14,18 @@ from typing import Any
 
 from rtanalytics.event import Event, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, Parsed
-from rtanalytics.sources.clean import clean_html, links
+from rtanalytics.sources.clean import clean_html, links, plain
 from rtanalytics.sources.native import Reading, author_of, build, find_links, load, moment, plain_text, word
 
 __all__ = ["parse"]
 
 _SITE = "https://www.reddit.com"
-_GONE = {"[deleted]", "[removed]"}
+_REMOVED = {"[removed]", "[ Removed by Reddit ]"}
+_GONE = {"[deleted]", *_REMOVED}
 _NAME = re.compile(r"t\d_[a-z0-9]{1,20}")
 _DEPTH = 30
+_PLAIN = re.compile(rb'_html"\s*:\s*"[^"]{0,9}<')
+_ESCAPED = re.compile(rb"&(?:lt|gt|amp);")
 _PICTURE = re.compile(r"https?://i\.(redd\.it|imgur\.com)/[\w-]+\.(png|jpe?g|gif|webp)", re.IGNORECASE)
 
 
@@ -31,7 +35,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A listing, several of them (as a post with its comments is delivered), or one thing.
+        A listing, several of them (as a post with its comments is delivered), or one thing, also
+        without its kind, as archives keep it. What Reddit escapes unless it is asked with
+        ``raw_json=1`` is resolved.
     meta : Meta
         ``source`` and ``received_at`` are used.
 
@@ -58,9 +64,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     """
     reading = Reading(meta)
     value = load(raw, "listing")
+    if _ESCAPED.search(raw) and not _PLAIN.search(raw):
+        value = _unescaped(value)
     if isinstance(value, dict) and "kind" not in value:
-        said = word(value.get("message")) or word(value.get("error")) or "it has no kind"
-        raise Malformed(f"no listing: {said}", raw)
+        value = _kinded(value, raw)
     after = None
     for number, thing in enumerate(value if isinstance(value, list) else [value], start=1):
         told = _thing(thing, f"item {number}" if isinstance(value, list) else "", reading, _DEPTH)
@@ -68,9 +75,40 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     return reading.parsed(next=after)
 
 
+def _kinded(value: dict[str, Any], raw: bytes) -> Any:
+    """The things in an answer that is no listing: of more comments, or of an archive."""
+    said = _dict(value.get("json")).get("data")
+    if isinstance(things := _dict(said).get("things"), list):
+        return things
+    if (kind := _kind(value)) is not None:
+        return {"kind": kind, "data": value}
+    if isinstance(value.get("data"), list):
+        return value["data"]
+    told = word(value.get("message")) or word(value.get("error")) or "it has no kind"
+    raise Malformed(f"no listing: {told}", raw)
+
+
+def _kind(value: dict[str, Any]) -> str | None:
+    """What a thing is that does not say so."""
+    if isinstance(value.get("body"), str) and "link_id" in value:
+        return "t1"
+    return "t3" if isinstance(value.get("title"), str) and "selftext" in value else None
+
+
+def _unescaped(value: Any) -> Any:
+    """All texts with the entities resolved that Reddit puts for ``<``, ``>`` and ``&``."""
+    if isinstance(value, str):
+        return entities.unescape(value) if "&" in value else value
+    if isinstance(value, list):
+        return [_unescaped(item) for item in value]
+    return {key: _unescaped(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
     kind = thing.get("kind") if isinstance(thing, dict) else None
     data = _dict(thing.get("data")) if isinstance(thing, dict) else {}
+    if isinstance(thing, dict) and kind is None and (kind := _kind(thing)) is not None:
+        thing = {"kind": kind, "data": (data := thing)}
     if kind == "Listing" and depth:
         children = data.get("children")
         for number, child in enumerate(children if isinstance(children, list) else (), start=1):
@@ -85,26 +123,34 @@ def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
             _thing(data["replies"], where, reading, depth - 1)
     elif isinstance(kind, str):
         reading.unknown("kind", kind)
+        reading.reject(
+            f"it is {_OTHERS.get(kind, ascii(kind)[:40])}: neither a post nor a comment", where, thing
+        )
     else:
         reading.reject("it is no thing of Reddit's: it has no kind", where, thing)
     return None
+
+
+_OTHERS = {"t2": "an account", "t4": "a private message", "t5": "a subreddit", "t6": "an award"}
 
 
 def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event]:
     meta, name = reading.meta, data.get("name") or f"{kind}_{data.get('id')}"
     if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.startswith(kind):
         raise ValueError(f"its name {ascii(name)[:60]} is none of a {kind}")
-    created = moment(data.get("created_utc"))
+    created = moment(float(at) if isinstance(at := data.get("created_utc"), str) else at)
     text = data.get("body" if kind == "t1" else "selftext")
     if kind == "t1" and not isinstance(text, str):
         raise ValueError("a comment without a body")
     handle = data.get("author")
-    if (handle == "[deleted]" and text in _GONE) or data.get("removed_by_category") or text == "[removed]":
+    if (handle == "[deleted]" and text in _GONE) or data.get("removed_by_category") or text in _REMOVED:
         yield _event(name, kind, data, created, meta, op="delete")
         return
     html = data.get("body_html" if kind == "t1" else "selftext_html")
     cleaned = clean_html(html, _SITE) if isinstance(html, str) and html else None
-    said = plain_text(text) if isinstance(text, str) and text else None
+    said = plain(cleaned) if cleaned else plain_text(text) if isinstance(text, str) and text else None
+    if options := _poll(data):
+        said = "\n".join(filter(None, (said, *options)))
     outside = data.get("url") if kind == "t3" and data.get("is_self") is not True else None
     target = outside if isinstance(outside, str) and is_web_url(outside) else None
     found = [*([target] if target else ()), *(links(cleaned) if cleaned else find_links(said or ""))]
@@ -121,20 +167,47 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
         text=said,
         html=cleaned,
         links=found,
-        media=[Media(url=target, sensitive=data.get("over_18") is True)]
-        if target and _PICTURE.fullmatch(target)
-        else (),
+        media=_media(data, target),
         tags=[flair] if isinstance(flair := data.get("link_flair_text"), str) and kind == "t3" else (),
         edited_at=moment(edited)
         if isinstance(edited, int | float) and edited is not True and edited
         else None,
         reply_to=_id(parent),
+        repost_of=_id(data.get("crosspost_parent")),
         thread=_id(post),
     )
 
 
+def _poll(data: dict[str, Any]) -> list[str]:
+    """What a poll asks to choose from."""
+    options = _dict(data.get("poll_data")).get("options")
+    found = (word(_dict(option).get("text")) for option in options) if isinstance(options, list) else ()
+    return [text for text in found if text]
+
+
+def _media(data: dict[str, Any], target: str | None) -> list[Media]:
+    """The picture that a post points to, the pictures of a gallery, or its video."""
+    sensitive = data.get("over_18") is True
+    if target and _PICTURE.fullmatch(target):
+        return [Media(url=target, sensitive=sensitive)]
+    video = _dict(_dict(data.get("media")).get("reddit_video")).get("fallback_url")
+    if isinstance(video, str):
+        return [Media(url=video, kind="video", sensitive=sensitive)]
+    listed = _dict(data.get("gallery_data")).get("items")
+    known = _dict(data.get("media_metadata"))
+    found = []
+    for entry in listed if isinstance(listed, list) else ():
+        about = _dict(known.get(word(_dict(entry).get("media_id"))))
+        source = _dict(about.get("s"))
+        url = source.get("u") or source.get("gif")
+        if isinstance(url, str):
+            caption = word(_dict(entry).get("caption"), 1_000) or None
+            found.append(Media(url=entities.unescape(url), alt=caption, sensitive=sensitive))
+    return found
+
+
 def _event(name: str, kind: str, data: dict[str, Any], created: datetime, meta: Meta, **fields: Any) -> Event:
-    permalink = data.get("permalink")
+    permalink = data.get("permalink") or data.get("context")
     if not isinstance(permalink, str) or not permalink.startswith("/"):
         post = str(data.get("link_id") or "").removeprefix("t3_")
         room = word(data.get("subreddit"), 60)

@@ -55,6 +55,8 @@ class Schedule:
     ----------
     talks : iterable of Talk
         In any order.
+    refused : iterable of str
+        What else was in the file and could not be read: a line each, that names the place and says why.
 
     Examples
     --------
@@ -64,8 +66,9 @@ class Schedule:
     ('Welcome', [])
     """
 
-    def __init__(self, talks: Iterable[Talk] = ()) -> None:
+    def __init__(self, talks: Iterable[Talk] = (), refused: Iterable[str] = ()) -> None:
         self.talks: list[Talk] = sorted(talks, key=lambda t: (t.start, t.end, t.id))
+        self.refused: list[str] = list(refused)
         self._starts = [t.start for t in self.talks]
 
     def __iter__(self) -> Iterator[Talk]:

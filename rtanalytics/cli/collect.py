@@ -16,7 +16,7 @@ from rtanalytics.cli.live import answering, origin, split_url
 from rtanalytics.cli.preview import preview
 from rtanalytics.cli.status import recorded
 from rtanalytics.cli.terminal import Failed, console, safe
-from rtanalytics.cli.trender import conference_schedule, conference_settings, trender_worker
+from rtanalytics.cli.trender import conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.ingest.shielded import alone
 
@@ -84,7 +84,7 @@ def _collect(
     stream = RedisStream(url, name)
     with answering(origin(conference, path)), stream.errors():
         check_server(stream.client)
-    schedule = conference_schedule(conference) if conference.schedule else None
+    schedule = settings["schedule"] if conference.schedule else None
     meta = RecordingMeta(
         title=conference.title,
         timezone=conference.timezone,

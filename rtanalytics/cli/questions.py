@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 
+from rtanalytics.cli.schedules import read_talks
 from rtanalytics.cli.terminal import Failed, safe
 from rtanalytics.conference import Conference, read_conference
 
@@ -114,9 +115,7 @@ def _zone(text: str) -> str:
 
 def _schedule(folder: Path, text: str, zone: str) -> str:
     if text:
-        from rtanalytics.schedules import read_schedule
-
-        read_schedule(folder / Path(text).expanduser(), Conference(name="any", timezone=zone).zone)
+        read_talks(folder / Path(text).expanduser(), Conference(name="any", timezone=zone).zone)
     return text
 
 

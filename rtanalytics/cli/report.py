@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import typer
 
 from rtanalytics.cli.recordings import trend_settings
+from rtanalytics.cli.schedules import read_talks
 from rtanalytics.cli.terminal import Failed, counted, progress, safe
 
 __all__ = ["register", "report_on"]
@@ -96,7 +97,6 @@ def report_on(
     from rtanalytics.report.page import page
     from rtanalytics.report.text import markdown
     from rtanalytics.schedule import Schedule, read_truth
-    from rtanalytics.schedules import read_schedule
     from rtanalytics.topics import Settings, trends
 
     recording = Recording(archive)
@@ -110,7 +110,7 @@ def report_on(
     settings = trend_settings(recording, algorithm, width, top, conference)
     try:
         known = recording.truth if truth is None else read_truth(truth)
-        talks = recording.schedule if schedule is None else read_schedule(schedule, zone)
+        talks = recording.schedule if schedule is None else read_talks(schedule, zone)
         settings["schedule"] = Schedule(talk for talk in talks if talk.kind != "break")
         with progress(f"reading {safe(recording.name)}", len(recording)) as tick:
             events = []

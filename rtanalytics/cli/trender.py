@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from rtanalytics.cli.schedules import read_talks
 from rtanalytics.conference import Conference, own_terms
 from rtanalytics.feed import FOREVER, Item, Watermark
 from rtanalytics.ingest.workers import TELL_EVERY
@@ -58,9 +59,7 @@ def conference_schedule(conference: Conference) -> Any:
     path = conference.path(conference.schedule)
     if path is None:
         return Schedule()
-    from rtanalytics.schedules import read_schedule
-
-    return read_schedule(path, conference.zone)
+    return read_talks(path, conference.zone)
 
 
 def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) -> None:

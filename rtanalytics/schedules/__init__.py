@@ -3,12 +3,14 @@
 A time is taken with the offset that stands at it. Where none does, the file's own time zone
 counts, or else the one that the reader is given; without either, reading fails, because a talk at
 the wrong hour is worse than none. What is cancelled is left out, what is a break is called one.
+One talk that cannot be read costs no other: the schedule has a line about it (``refused``).
 Nothing here knows where a file comes from. A schedule that is read again is compared with what it
 was by :func:`changes`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, timedelta, tzinfo
 from pathlib import Path
@@ -21,8 +23,11 @@ from rtanalytics.schedules.frab import is_frab, read_frab
 from rtanalytics.schedules.frabxml import read_frab_xml
 from rtanalytics.schedules.frontmatter import read_front_matter
 from rtanalytics.schedules.ical import read_ical
-from rtanalytics.schedules.parts import ScheduleError, Slot, talks_of
+from rtanalytics.schedules.parts import Found, ScheduleError, schedule_of
+from rtanalytics.schedules.pretalx import is_pretalx, read_pretalx
 from rtanalytics.schedules.table import read_table
+from rtanalytics.schedules.xcal import is_xcal, read_xcal
+from rtanalytics.schedules.xmltree import parsed_xml
 
 __all__ = [
     "FORMATS",
@@ -42,8 +47,10 @@ FORMATS: dict[str, str] = {
     "frab": "JSON of pretalx and frab (schedule.json), and the second version of it",
     "frab-xml": "XML of pretalx, frab and Pentabarf (schedule.xml, FOSDEM's xml)",
     "ical": "iCalendar (.ics)",
+    "pretalx": "JSON of pretalx's API (talks, submissions or slots) and of its widget",
     "pycon": "JSON of PyCon US and other Symposion sites (conference.json)",
     "rtanalytics": "the _schedule.json of an archive",
+    "xcal": "iCalendar in XML (schedule.xcal of pretalx and frab, FOSDEM's xcal)",
 }
 """The formats that are read; which of them a file has is seen from what is in it."""
 
@@ -51,6 +58,9 @@ MAX_BYTES = 20_000_000
 """Bytes of a file, or of all files of a folder; the largest schedule that is known has a tenth of that."""
 
 MAX_FILES = 5_000
+
+_TEMPLATE = re.compile(r"\s*(---\n.{0,500}?\n---\s*)?(\{%|<%)", re.DOTALL)
+"""Django's, Jinja's and ERB's begin so, the latter after a page's front matter."""
 
 
 def read_schedule(
@@ -78,8 +88,9 @@ def read_schedule(
     Raises
     ------
     ScheduleError
-        If it cannot be read, or its format is not known, or a talk in it cannot be placed; the
-        message names the file and the place in it.
+        If it cannot be read, or its format is not known, or no talk in it can be placed; the
+        message names the file and the place in it. About single talks that cannot be placed the
+        schedule has a line each, in :attr:`~rtanalytics.schedule.Schedule.refused`.
     """
     path = Path(path)
     try:
@@ -105,27 +116,33 @@ def parse_schedule(
     if len(raw) > MAX_BYTES:
         raise ScheduleError(f"{where}: {len(raw):,} bytes; the limit is {MAX_BYTES:,}")
     begins = raw[:200].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\xff\xfe")
-    if format == "frab-xml" or (format is None and begins.startswith(b"<")):
-        return Schedule(talks_of(read_frab_xml(raw, where, zone), length))
+    if format in {"frab-xml", "xcal"} or (format is None and re.match(rb"<[?!\w]", begins)):
+        root = parsed_xml(raw, where)
+        read_tree = read_xcal if format == "xcal" or is_xcal(root) else read_frab_xml
+        return schedule_of(read_tree(root, where, zone), length, where)
     text = _text(raw, where)
     if not text.strip():
         raise ScheduleError(f"{where}: the file is empty")
+    if _TEMPLATE.match(text):
+        raise ScheduleError(
+            f"{where}: a template that schedules are made of, with {{% or <% in it, and none itself"
+        )
     if format is None:
         format = _seen(begins)
     if format == "csv":
-        slots = read_table(text, where, zone, first_day)
+        found = read_table(text, where, zone, first_day)
     elif format == "djangocon":
-        slots = read_front_matter(text, where, zone)
+        found = read_front_matter(text, where, zone)
     elif format == "ical":
-        slots = read_ical(text, where, zone)
+        found = read_ical(text, where, zone)
     else:
         return _json(text, where, zone, length, format)
-    return Schedule(talks_of(slots, length))
+    return schedule_of(found, length, where)
 
 
 def _seen(begins: bytes) -> str:
     """The format that a text has which begins so."""
-    if begins[:1] in {b"{", b"["}:
+    if begins[:1] in {b"{", b"["} or begins.startswith(b"/*"):
         return "json"
     if begins[:6].upper() == b"BEGIN:":
         return "ical"
@@ -134,10 +151,11 @@ def _seen(begins: bytes) -> str:
     return "csv"
 
 
-_JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str, tzinfo | None], list[Slot]]]] = {
+_JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str, tzinfo | None], list[Found]]]] = {
     "frab": (is_frab, read_frab),
     "pycon": (is_pycon, read_pycon),
     "europython": (is_europython, read_europython),
+    "pretalx": (is_pretalx, read_pretalx),
 }
 
 
@@ -145,12 +163,13 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
     import msgspec
 
     try:
-        data = msgspec.json.decode(text)
+        # examples in documentation may have a comment before them
+        data = msgspec.json.decode(re.sub(r"\A\s*/\*.*?\*/", "", text, flags=re.DOTALL))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ScheduleError(f"{where}: broken JSON: {error}") from None
     for name, (fits, read) in _JSON.items():
         if format in {"json", name} and fits(data):
-            return Schedule(talks_of(read(data, where, zone), length))
+            return schedule_of(read(data, where, zone), length, where)
     if format in _JSON:
         raise ScheduleError(f"{where}: JSON, but not of format {format!r}: {FORMATS[format]}")
     if isinstance(data, list):
@@ -160,7 +179,7 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
             raise ScheduleError(f"{where}: a JSON list, but not of talks: {error}") from None
     raise ScheduleError(
         f"{where}: JSON, but no schedule: pretalx and frab have schedule → conference → days in it, "
-        "EuroPython days → events, PyCon US a list with name and start"
+        "EuroPython days → events, PyCon US a list with name and start, pretalx's API code, title and slot"
     )
 
 
@@ -172,14 +191,18 @@ def _folder(path: Path, zone: tzinfo | None, length: timedelta) -> Schedule:
         raise ScheduleError(f"{path}: a folder without files of talks (*.md, *.yaml)")
     if len(files) > MAX_FILES:
         raise ScheduleError(f"{path}: {len(files):,} files; the limit is {MAX_FILES:,}")
-    slots: list[Slot] = []
+    found: list[Found] = []
     left = MAX_BYTES
     for file in files:
         raw = _bytes(file, left)
         left -= len(raw)
-        if raw.startswith((b"---", b"- ")):
-            slots += read_front_matter(_text(raw, str(file)), str(file), zone, pages=True)
-    return Schedule(talks_of(slots, length))
+        if not raw.startswith((b"---", b"- ")):
+            continue
+        try:
+            found += read_front_matter(_text(raw, str(file)), str(file), zone, pages=True)
+        except ScheduleError as error:
+            found.append(error)
+    return schedule_of(found, length, str(path))
 
 
 def _bytes(path: Path, limit: int) -> bytes:

@@ -6,7 +6,16 @@ from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import urlsplit
 
-from rtanalytics.schedules.parts import ScheduleError, Slot, length_of, moment, plain_text, prose
+from rtanalytics.schedules.parts import (
+    Found,
+    ScheduleError,
+    Slot,
+    length_of,
+    moment,
+    plain_text,
+    prose,
+    tried,
+)
 
 __all__ = ["is_europython", "is_pycon", "read_europython", "read_pycon"]
 
@@ -21,41 +30,37 @@ def is_europython(data: Any) -> bool:
     return all(isinstance(s, dict) and {"code", "title", "session_type"} <= set(s) for s in data.values())
 
 
-def read_europython(data: Any, where: str, zone: tzinfo | None) -> list[Slot]:
+def read_europython(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     """The slots of data for which :func:`is_europython` is true; sessions without a time are left out.
 
-    Raises
-    ------
-    ScheduleError
-        If an event has no title or cannot be placed in time; the message names it.
+    An event that has no title or cannot be placed in time is its error, which names it.
     """
     days = data.get("days")
     events = list(data.values()) if days is None else [e for day in days.values() for e in day["events"]]
-    slots = []
-    for number, event in enumerate(events, start=1):
-        place = f"{where}: event {number}"
-        title = _title(event, "title", place)
-        place = f"{place} ({title[:60]})"
-        start = _time(event, "start", zone, place)
-        if start is None:
-            continue
-        rooms = event["rooms"] if isinstance(event.get("rooms"), list) else [event.get("room")]
-        slots.append(
-            Slot(
-                where=place,
-                id=_line(event.get("code")),
-                title=title,
-                start=start,
-                end=_end(event, start, zone, place),
-                speakers=_names(event.get("speakers")),
-                room=", ".join(dict.fromkeys(name for r in rooms if (name := _line(r)))) or None,
-                track=_line(event.get("track")) or None,
-                kind=_kind(event.get("session_type") or event.get("event_type")),
-                url=_line(event.get("website_url")) or None,
-                abstract=prose(event.get("abstract")) or None,
-            )
-        )
-    return slots
+    numbered = enumerate(events, start=1)
+    return [tried(_session, event, f"{where}: event {number}", zone) for number, event in numbered]
+
+
+def _session(event: Any, place: str, zone: tzinfo | None) -> Slot | None:
+    title = _title(event, "title", place)
+    place = f"{place} ({title[:60]})"
+    start = _time(event, "start", zone, place)
+    if start is None:
+        return None
+    rooms = event["rooms"] if isinstance(event.get("rooms"), list) else [event.get("room")]
+    return Slot(
+        where=place,
+        id=_line(event.get("code")),
+        title=title,
+        start=start,
+        end=_end(event, start, zone, place),
+        speakers=_names(event.get("speakers")),
+        room=", ".join(dict.fromkeys(name for r in rooms if (name := _line(r)))) or None,
+        track=_line(event.get("track")) or None,
+        kind=_kind(event.get("session_type") or event.get("event_type")),
+        url=_line(event.get("website_url")) or None,
+        abstract=prose(event.get("abstract")) or None,
+    )
 
 
 def is_pycon(data: Any) -> bool:
@@ -65,45 +70,40 @@ def is_pycon(data: Any) -> bool:
     return isinstance(data, list) and any(isinstance(e, dict) and {"name", "start"} <= set(e) for e in data)
 
 
-def read_pycon(data: Any, where: str, zone: tzinfo | None) -> list[Slot]:
+def read_pycon(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     """The slots of data for which :func:`is_pycon` is true.
 
     The address of the presentation is its id, because ``conf_key`` numbers the slot, which stays
     where it is when talks change places. The addresses of the speakers (``contact``) are not read.
-
-    Raises
-    ------
-    ScheduleError
-        If an entry has no name or cannot be placed in time; the message names it.
+    An entry that has no name or cannot be placed in time is its error, which names it.
     """
     entries = data["schedule"] if isinstance(data, dict) else data
-    slots = []
-    for number, entry in enumerate(entries, start=1):
-        place = f"{where}: entry {number}"
-        title = _title(entry, "name", place)
-        place = f"{place} ({title[:60]})"
-        start = _time(entry, "start", zone, place)
-        if start is None:
-            continue
-        url = _line(entry.get("conf_url"))
-        texts = (prose(entry.get(key)) for key in ("abstract", "description"))
-        slots.append(
-            Slot(
-                where=place,
-                id=_path(url) or _line(entry.get("conf_key")),
-                title=title,
-                start=start,
-                end=_end(entry, start, zone, place),
-                speakers=_names(entry.get("authors")),
-                room=_line(entry.get("room")) or None,
-                track=_line(entry.get("track")) or None,
-                kind=_kind(entry.get("kind")),
-                url=url or None,
-                abstract="\n\n".join(dict.fromkeys(text for text in texts if text)) or None,
-                cancelled=entry.get("cancelled") is True,
-            )
-        )
-    return slots
+    numbered = enumerate(entries, start=1)
+    return [tried(_presentation, entry, f"{where}: entry {number}", zone) for number, entry in numbered]
+
+
+def _presentation(entry: Any, place: str, zone: tzinfo | None) -> Slot | None:
+    title = _title(entry, "name", place)
+    place = f"{place} ({title[:60]})"
+    start = _time(entry, "start", zone, place)
+    if start is None:
+        return None
+    url = _line(entry.get("conf_url"))
+    texts = (prose(entry.get(key)) for key in ("abstract", "description"))
+    return Slot(
+        where=place,
+        id=_path(url) or _line(entry.get("conf_key")),
+        title=title,
+        start=start,
+        end=_end(entry, start, zone, place),
+        speakers=_names(entry.get("authors")),
+        room=_line(entry.get("room")) or None,
+        track=_line(entry.get("track")) or None,
+        kind=_kind(entry.get("kind")),
+        url=url or None,
+        abstract="\n\n".join(dict.fromkeys(text for text in texts if text)) or None,
+        cancelled=entry.get("cancelled") is True,
+    )
 
 
 def _title(entry: Any, key: str, place: str) -> str:

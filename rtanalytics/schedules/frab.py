@@ -8,14 +8,18 @@ from typing import Any
 from urllib.parse import urljoin
 
 from rtanalytics.schedules.parts import (
+    Found,
     ScheduleError,
     Slot,
+    in_language,
     length_of,
     moment,
     named_zone,
     placed,
     plain_text,
     prose,
+    tried,
+    word,
 )
 
 __all__ = ["is_frab", "read_frab"]
@@ -29,13 +33,15 @@ def is_frab(data: Any) -> bool:
     return isinstance(schedule["conference"].get("days"), list) or isinstance(schedule.get("events"), list)
 
 
-def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Slot]:
+def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     """The slots of a schedule for which :func:`is_frab` is true.
+
+    An event that has no title or cannot be placed in time is its error, which names it.
 
     Raises
     ------
     ScheduleError
-        If an event has no title or cannot be placed in time; the message names it.
+        If the time zone of the conference is not known.
     """
     schedule = data["schedule"]
     conference = schedule["conference"]
@@ -48,7 +54,7 @@ def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Slot]:
     events: list[tuple[Any, dict[str, Any], str | None]]
     events = [(event, {}, None) for event in _list(schedule.get("events"))] or list(_by_day(conference))
     return [
-        reader.slot(event, day, room, f"{where}: event {number}")
+        tried(reader.slot, event, day, room, f"{where}: event {number}")
         for number, (event, day, room) in enumerate(events, start=1)
     ]
 
@@ -88,7 +94,9 @@ class _Reader:
             track=self._word(track) or None,
             kind=(self._word(event.get("type")) or "talk").lower(),
             url=self._url(event),
-            abstract="\n\n".join(dict.fromkeys(t for t in (prose(self._local(x)) for x in texts) if t))
+            abstract="\n\n".join(
+                dict.fromkeys(t for t in (prose(in_language(x, self._languages)) for x in texts) if t)
+            )
             or None,
             cancelled=_text(event.get("state")).lower() in {"canceled", "cancelled"},
         )
@@ -118,22 +126,13 @@ class _Reader:
         return start + length if length is not None else None
 
     def _url(self, event: dict[str, Any]) -> str | None:
-        told = _text(event.get("url")).strip()
+        # the last two are those of Wafer, which Debian's conferences have
+        keys = ("url", "public_url", "full_conf_url", "conf_url")
+        told = next((url for key in keys if (url := _text(event.get(key)).strip())), "")
         return urljoin(self._base, told) if told else None
 
-    def _local(self, value: Any) -> Any:
-        """Of a text in several languages the conference's own first, or English."""
-        if not isinstance(value, dict):
-            return value
-        if isinstance(value.get("name"), (str, dict)):
-            return self._local(value["name"])
-        for language in (*self._languages, "en", *value):
-            if isinstance(value.get(language), str):
-                return value[language]
-        return None
-
     def _word(self, value: Any) -> str:
-        return " ".join(plain_text(self._local(value)).split())
+        return word(value, self._languages)
 
 
 def _zone(conference: dict[str, Any], where: str) -> tzinfo | None:

@@ -11,7 +11,16 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Any
 
-from rtanalytics.schedules.parts import ScheduleError, Slot, length_of, moment, plain_text, prose
+from rtanalytics.schedules.parts import (
+    Found,
+    ScheduleError,
+    Slot,
+    length_of,
+    moment,
+    plain_text,
+    prose,
+    tried,
+)
 
 __all__ = ["read_front_matter"]
 
@@ -20,27 +29,32 @@ _TIMES = {"start": ("start_datetime", "date", "start"), "end": ("end_datetime", 
 _NULL = {"", "null", "Null", "NULL", "~"}
 
 
-def read_front_matter(text: str, where: str, zone: tzinfo | None, *, pages: bool = False) -> list[Slot]:
+def read_front_matter(text: str, where: str, zone: tzinfo | None, *, pages: bool = False) -> list[Found]:
     """The slots of one file: a talk in its front matter, or a list of talks.
 
     With ``pages`` the file is one of a site, of which some are no talks: they have no date. A talk
     that is not published or not accepted is left out. Where speakers are named by the names of
-    their pages (``ada-lovelace``), names are made of these.
+    their pages (``ada-lovelace``), names are made of these. A talk that has no title or cannot be
+    placed in time is its error, which names it.
 
     Raises
     ------
     ScheduleError
-        If it is no such file, or a talk in it has no title or cannot be placed in time.
+        If it is no such file.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ScheduleError(f"{where}: {len(text):,} characters of YAML; the limit is {_MAX_CHARACTERS:,}")
     talks = _talks(text, where)
     if pages:
-        talks = ((talk, body, place) for talk, body, place in talks if _told(talk, "start"))
-    return [slot for talk, body, place in talks if (slot := _slot(talk, body, place, zone))]
+        talks = (
+            (talk, body, place)
+            for talk, body, place in talks
+            if isinstance(talk, dict) and _told(talk, "start")
+        )
+    return [tried(_slot, talk, body, place, zone) for talk, body, place in talks]
 
 
-def _talks(text: str, where: str) -> Iterator[tuple[dict[str, Any], str, str]]:
+def _talks(text: str, where: str) -> Iterator[tuple[Any, str, str]]:
     found = re.match(r"---[ \t]*\r?\n(.*?)^---[ \t]*(?:\r?\n|\Z)(.*)", text, re.DOTALL | re.MULTILINE)
     loaded = _loaded(found[1] if found else text, where)
     if isinstance(loaded, dict) and {"title", *_TIMES["start"]} & set(loaded):
@@ -49,12 +63,12 @@ def _talks(text: str, where: str) -> Iterator[tuple[dict[str, Any], str, str]]:
     if not isinstance(loaded, list):
         raise ScheduleError(f"{where}: YAML, but neither a talk with title and date nor a list of talks")
     for number, talk in enumerate(loaded, start=1):
-        if not isinstance(talk, dict):
-            raise ScheduleError(f"{where}: talk {number} is no mapping")
         yield talk, "", f"{where}: talk {number}"
 
 
-def _slot(talk: dict[str, Any], body: str, where: str, zone: tzinfo | None) -> Slot | None:
+def _slot(talk: Any, body: str, where: str, zone: tzinfo | None) -> Slot | None:
+    if not isinstance(talk, dict):
+        raise ScheduleError(f"{where} is no mapping")
     title = _line(talk.get("title"))
     if not title:
         raise ScheduleError(f"{where} has no title")

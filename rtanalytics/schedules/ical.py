@@ -10,27 +10,40 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
-from rtanalytics.schedules.parts import MAX_TALKS, ScheduleError, Slot, named_zone, placed, plain_text, prose
+from rtanalytics.schedules.parts import (
+    MAX_TALKS,
+    Found,
+    ScheduleError,
+    Slot,
+    named_zone,
+    placed,
+    plain_text,
+    prose,
+)
 
 __all__ = ["read_ical"]
+
+T = TypeVar("T")
 
 _HORIZON = timedelta(days=366)
 """How far a recurrence is followed from its first time; some have no end."""
 
 
-def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Slot]:
+def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
     """The slots of all calendars in the text; entries that are cancelled are left out.
+
+    An entry that cannot be placed in time is its error, which names its UID.
 
     Raises
     ------
     ScheduleError
-        If it is broken, or an entry in it cannot be placed in time; the message names its UID.
+        If it is broken, or has entries and none of them a title.
     """
     from icalendar import Calendar
     from icalendar.error import BrokenCalendarProperty
@@ -43,15 +56,15 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Slot]:
         raise ScheduleError(f"{where}: broken iCalendar: {type(error).__name__}: {error}") from None
     if not calendars:
         raise ScheduleError(f"{where}: iCalendar without an end; the file was cut off")
-    slots: list[Slot] = []
+    found: list[Found] = []
     for calendar in calendars:
         if calendar.name != "VCALENDAR":
             raise ScheduleError(f"{where}: iCalendar, but {calendar.name} instead of VCALENDAR")
         try:
-            slots += _Calendar(calendar, where, zone).slots()
+            found += _Calendar(calendar, where, zone).found()
         except BrokenCalendarProperty as error:
             raise ScheduleError(f"{where}: {error}") from None
-    return slots
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,50 +84,78 @@ class _Calendar:
     def __init__(self, calendar: Any, where: str, zone: tzinfo | None) -> None:
         self._where = where
         # an entry without a title blocks time and tells nothing
-        entries = (part for part in calendar.subcomponents if part.name == "VEVENT")
+        entries = [part for part in calendar.subcomponents if part.name == "VEVENT"]
         self._events = [e for e in entries if _text(e, "SUMMARY").strip() or "RECURRENCE-ID" in e]
+        if entries and not self._events:
+            raise ScheduleError(f"{where}: {len(entries):,} entries, and none of them has a title (SUMMARY)")
         self._void = _text(calendar, "METHOD").upper() == "CANCEL"
         self._described = {_text(p, "TZID"): p for p in calendar.subcomponents if p.name == "VTIMEZONE"}
         self._zones: dict[str, tzinfo] = {}
         named = _text(calendar, "X-WR-TIMEZONE")
         self._own = (self._zone(named, where) if named else None) or zone
 
-    def slots(self) -> list[Slot]:
+    def found(self) -> list[Found]:
         if self._void:
             return []
-        found: list[Slot] = []
-        masters, changed = self._sorted()
+        found: list[Found] = []
+        masters, changed, errors = self._sorted()
         for event in masters:
-            for slot in self._of(event, changed):
-                found.append(slot)
-                if len(found) > MAX_TALKS:
-                    raise ScheduleError(f"{self._where}: more than {MAX_TALKS:,} entries")
-        return found
+            if isinstance(made := self._tried(self._all_of, event, changed), ScheduleError):
+                errors.append(made)
+                continue
+            found += made
+            if len(found) > MAX_TALKS:
+                raise ScheduleError(f"{self._where}: more than {MAX_TALKS:,} entries")
+        return [*found, *errors]
 
-    def _sorted(self) -> tuple[list[Any], dict[tuple[str, datetime], Any]]:
-        """The entries that count, and the single occurrences that differ from their series."""
+    def _tried(self, made: Callable[..., T], event: Any, *told: Any) -> T | ScheduleError:
+        """What ``made`` gives, or why an entry cannot be read."""
+        from icalendar.error import BrokenCalendarProperty
+
+        try:
+            return made(event, *told)
+        except ScheduleError as error:
+            return error
+        except BrokenCalendarProperty as error:
+            return ScheduleError(f"{self._where}: {error}")
+
+    def _sorted(self) -> tuple[list[Any], dict[tuple[str, datetime], Any], list[ScheduleError]]:
+        """The entries that count, the single occurrences that differ from their series, and errors."""
         series: dict[str, list[Any]] = {}
         changed: dict[tuple[str, datetime], Any] = {}
+        errors: list[ScheduleError] = []
+        unsure: set[str] = set()  # series of which it is not known when they are
         for number, event in enumerate(self._events, start=1):
             uid = _text(event, "UID") or f"\0{number}"
-            place = self._place(event)
             if "RECURRENCE-ID" not in event:
                 series.setdefault(uid, []).append(event)
                 continue
-            told = event["RECURRENCE-ID"]
-            key = uid, self._moment(told, place).utc
-            if str(told.params.get("RANGE", "")):
-                raise ScheduleError(f"{place}: RECURRENCE-ID with RANGE is not read; export it without")
-            if key not in changed or _sequence(event) >= _sequence(changed[key]):
-                changed[key] = event
+            at = self._tried(self._replaced, event)
+            if isinstance(at, ScheduleError):
+                errors.append(at)
+                unsure.add(uid)
+            elif (uid, at) not in changed or _sequence(event) >= _sequence(changed[uid, at]):
+                changed[uid, at] = event
         masters = []
-        for versions in series.values():
+        for uid, versions in series.items():
             newest = max(_sequence(event) for event in versions)
-            masters += [event for event in versions if _sequence(event) == newest]
+            if uid not in unsure:
+                masters += [event for event in versions if _sequence(event) == newest]
         for (uid, _), event in changed.items():
             if uid not in series:
                 masters.append(event)  # the series itself is not in this calendar
-        return masters, changed
+        return masters, changed, errors
+
+    def _replaced(self, event: Any) -> datetime:
+        """Which occurrence of its series the entry stands for."""
+        place, told = self._place(event), event["RECURRENCE-ID"]
+        at = self._moment(told, place).utc
+        if str(told.params.get("RANGE", "")):
+            raise ScheduleError(f"{place}: RECURRENCE-ID with RANGE is not read; export it without")
+        return at
+
+    def _all_of(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> list[Slot]:
+        return list(self._of(event, changed))
 
     def _of(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> Iterator[Slot]:
         place, uid = self._place(event), _text(event, "UID")
@@ -164,6 +205,10 @@ class _Calendar:
         first = self._start(event, place)
         if "DTEND" in event:
             end = self._moment(event["DTEND"], place)
+            if start.day and end.clock <= first.clock:
+                return _Moment(
+                    start.clock + timedelta(days=1), start.zone
+                ).utc  # some tell the last day, not the next
             if end.zone is first.zone:  # on the clock, so that an evening stays one when clocks change
                 return _Moment(start.clock + (end.clock - first.clock), start.zone).utc
             return start.utc + (end.utc - first.utc)

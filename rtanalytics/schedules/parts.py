@@ -5,32 +5,40 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha1
 from html.parser import HTMLParser
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rtanalytics.event import is_web_url, repair
-from rtanalytics.schedule import Talk
+from rtanalytics.schedule import Schedule, Talk
 
 __all__ = [
     "MAX_TALKS",
     "MAX_TEXT",
+    "Found",
     "ScheduleError",
     "Slot",
+    "in_language",
     "length_of",
     "moment",
     "named_zone",
     "placed",
     "plain_text",
     "prose",
-    "talks_of",
+    "schedule_of",
+    "tried",
+    "word",
 ]
 
 MAX_TALKS = 20_000
 """Talks that a schedule may have: thirty times the largest that is known."""
+
+MAX_REFUSED = 100
+"""Lines about talks that cannot be read; more of them are only counted."""
 
 MAX_TEXT = 20_000
 """Characters of a text that are kept: stripping markup from more may take very long."""
@@ -91,18 +99,48 @@ class Slot:
     cancelled: bool = False
 
 
-def talks_of(slots: Iterable[Slot], length: timedelta) -> list[Talk]:
-    """The talks: each with an end and an id of its own.
+Found = Slot | ScheduleError | None
+"""What is made of an entry: a slot, why there is none, or None for one that is no talk or has no time yet."""
+
+
+def tried(made: Callable[..., Slot | None], *told: Any) -> Found:
+    """What ``made`` gives, or the error that it raises: one talk must not cost the whole schedule."""
+    try:
+        return made(*told)
+    except ScheduleError as error:
+        return error
+
+
+def schedule_of(found: Iterable[Found], length: timedelta, where: str) -> Schedule:
+    """The talks, each with an end and an id of its own, and what is to be said about the others.
 
     A talk without an end lasts until the next one in its room, ``length`` at most. A talk without
     an id is known by title and speakers, so that it stays the same when it is moved. Cancelled
-    ones are left out, and what is a break is called one.
+    ones are left out, and what is a break is called one. A talk that ends before it starts is
+    refused.
 
     Raises
     ------
     ScheduleError
-        If a talk ends before it starts, or there are more than :data:`MAX_TALKS`.
+        If all entries are refused or none has a time, or there are more than :data:`MAX_TALKS`.
     """
+    entries = list(found)
+    slots = [entry for entry in entries if isinstance(entry, Slot)]
+    errors = [entry for entry in entries if isinstance(entry, ScheduleError)]
+    talks, ends_first = _talks(slots, length)
+    errors += ends_first
+    more = f" (and {len(errors) - 1:,} more like it)" if len(errors) > 1 else ""
+    if errors and not talks:
+        raise ScheduleError(f"{errors[0]}{more}")
+    if entries and not slots:
+        raise ScheduleError(f"{where}: {len(entries):,} talks, and none of them has a time yet")
+    refused = [str(error) for error in errors[:MAX_REFUSED]]
+    if len(errors) > MAX_REFUSED:
+        refused.append(f"{where}: {len(errors) - MAX_REFUSED:,} more cannot be read")
+    return Schedule(talks, refused)
+
+
+def _talks(slots: list[Slot], length: timedelta) -> tuple[list[Talk], list[ScheduleError]]:
     held = [s for s in slots if not s.cancelled and not _CANCELLED.match(s.title)]
     if len(held) > MAX_TALKS:
         raise ScheduleError(f"{held[0].where}: {len(held):,} talks; the limit is {MAX_TALKS:,}")
@@ -111,6 +149,7 @@ def talks_of(slots: Iterable[Slot], length: timedelta) -> list[Talk]:
     for slot in slots:
         starts[slot.room].append(slot.start)
     talks: dict[str, Talk] = {}
+    errors = []
     numbers: Counter[str] = Counter()
     for slot in slots:
         end = slot.end
@@ -122,7 +161,9 @@ def talks_of(slots: Iterable[Slot], length: timedelta) -> list[Talk]:
         if _is_break(slot):
             slot.kind = "break"
         if end < slot.start:
-            raise ScheduleError(f"{slot.where}: {slot.title!r} ends ({end}) before it starts ({slot.start})")
+            said = f"{slot.where}: {slot.title!r} ends ({end}) before it starts ({slot.start})"
+            errors.append(ScheduleError(said))
+            continue
         talk = Talk(
             id=_free(slot, talks, numbers),
             title=slot.title,
@@ -136,7 +177,7 @@ def talks_of(slots: Iterable[Slot], length: timedelta) -> list[Talk]:
             abstract=slot.abstract,
         )
         talks[talk.id] = talk
-    return list(talks.values())
+    return list(talks.values()), errors
 
 
 def _free(slot: Slot, taken: dict[str, Talk], numbers: Counter[str]) -> str:
@@ -269,6 +310,29 @@ def prose(told: object) -> str:
     pieces = _CODE.split(text)
     pieces[::2] = [_STRESS.sub(r"\2", piece) for piece in pieces[::2]]
     return re.sub(r"\n{3,}", "\n\n", "".join(pieces)).strip()
+
+
+def in_language(value: Any, languages: Sequence[str] = ()) -> Any:
+    """Of a text in several languages the conference's own first, or English; of a thing its name.
+
+    Examples
+    --------
+    >>> in_language({"de": "Saal", "en": "Hall"}), in_language({"id": 7, "name": {"de": "Saal"}}, ["de"])
+    ('Hall', 'Saal')
+    """
+    if not isinstance(value, dict):
+        return value
+    if isinstance(value.get("name"), (str, dict)):
+        return in_language(value["name"], languages)
+    for language in (*languages, "en", *value):
+        if isinstance(value.get(language), str):
+            return value[language]
+    return None
+
+
+def word(value: Any, languages: Sequence[str] = ()) -> str:
+    """A title or a name, on one line."""
+    return " ".join(plain_text(in_language(value, languages)).split())
 
 
 class _Stripper(HTMLParser):

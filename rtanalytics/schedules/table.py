@@ -12,7 +12,17 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from rtanalytics.schedules.parts import ScheduleError, Slot, length_of, named_zone, placed, plain_text, prose
+from rtanalytics.schedules.parts import (
+    Found,
+    ScheduleError,
+    Slot,
+    length_of,
+    named_zone,
+    placed,
+    plain_text,
+    prose,
+    tried,
+)
 
 __all__ = ["COLUMNS", "read_table"]
 
@@ -38,13 +48,15 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | None) -> list[Slot]:
+def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | None) -> list[Found]:
     """The slots of a CSV table, separated by commas, semicolons or tabs.
+
+    A row that has no title or cannot be placed in time is its error, which names the line.
 
     Raises
     ------
     ScheduleError
-        If a column is missing or a row cannot be placed in time; the message names the line.
+        If a column is missing, or it is no table.
     """
     head = text.split("\n", 1)[0]
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
@@ -56,7 +68,7 @@ def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | Non
                 f"{where}:1: no column {' and no column '.join(sorted(missing, reverse=True))}; there are "
                 f"{', '.join(names)[:200]}"
             )
-        return list(_slots(rows, columns, names, where, zone, first_day))
+        return list(_found(rows, columns, names, where, zone, first_day))
     except csv.Error as error:
         raise ScheduleError(f"{where}:{rows.line_num}: {error}") from None
 
@@ -71,42 +83,52 @@ def _columns(names: list[str]) -> dict[str, int]:
     return found
 
 
-def _slots(
+def _found(
     rows: Iterator[list[str]],
     columns: dict[str, int],
     names: list[str],
     where: str,
     zone: tzinfo | None,
     first_day: date | None,
-) -> Iterator[Slot]:
-    many = names[columns["speakers"]].endswith("s") if "speakers" in columns else False
+) -> Iterator[Found]:
+    reader = _Rows(columns, names, zone, first_day)
     for row in rows:
         cells = {kind: row[place].strip() for kind, place in columns.items() if place < len(row)}
-        if not any(cells.values()):
-            continue
-        line = f"{where}:{rows.line_num}"  # type: ignore[attr-defined]  # it is a csv.reader
+        if any(cells.values()):
+            # the attribute is the csv.reader's
+            yield tried(reader.slot, cells, f"{where}:{rows.line_num}")  # type: ignore[attr-defined]
+
+
+class _Rows:
+    """What all rows of a table share."""
+
+    def __init__(
+        self, columns: dict[str, int], names: list[str], zone: tzinfo | None, first_day: date | None
+    ) -> None:
+        self._zone, self._first_day = zone, first_day
+        self._many = names[columns["speakers"]].endswith("s") if "speakers" in columns else False
+        self._utc = {k for k in ("start", "end") if k in columns and names[columns[k]].endswith(" utc")}
+
+    def slot(self, cells: dict[str, str], line: str) -> Slot | None:
         if not cells.get("start"):
-            continue
+            return None
         if not cells.get("title"):
             raise ScheduleError(f"{line}: no title")
-        local = _zone(cells.get("timezone", ""), line) or zone
-        start = _moment(
-            cells["start"], cells.get("date", ""), _utc(columns, names, "start") or local, line, first_day
-        )
+        start = self._moment(cells, "start", line)
         end = None
         if told := cells.get("end"):
-            end = _moment(told, cells.get("date", ""), _utc(columns, names, "end") or local, line, first_day)
+            end = self._moment(cells, "end", line)
             if end < start and _clock(told):
                 end += timedelta(days=1)  # only times of day: it goes over midnight
         elif (length := length_of(cells.get("duration"), line)) is not None:
             end = start + length
-        yield Slot(
+        return Slot(
             where=line,
             id=cells.get("id", ""),
             title=" ".join(plain_text(cells["title"]).split()),
             start=start,
             end=end,
-            speakers=_people(cells.get("speakers", ""), many=many),
+            speakers=_people(cells.get("speakers", ""), many=self._many),
             room=cells.get("room") or None,
             track=cells.get("track") or None,
             kind=(cells.get("kind") or "talk").lower(),
@@ -114,6 +136,10 @@ def _slots(
             abstract=prose(cells.get("abstract")) or None,
             cancelled=cells.get("status", "").lower() in {"canceled", "cancelled"},
         )
+
+    def _moment(self, cells: dict[str, str], kind: str, line: str) -> datetime:
+        zone = UTC if kind in self._utc else _zone(cells.get("timezone", ""), line) or self._zone
+        return _moment(cells[kind], cells.get("date", ""), zone, line, self._first_day)
 
 
 def _moment(told: str, day: str, zone: tzinfo | None, line: str, first_day: date | None) -> datetime:
@@ -163,10 +189,6 @@ def _day(told: str, line: str, first_day: date | None) -> date:
     if first_day is None:
         raise ScheduleError(f"{line}: {told!r} is a day of the week; say which day was the first")
     return first_day + timedelta(days=(_WEEKDAYS.index(told[:3].lower()) - first_day.weekday()) % 7)
-
-
-def _utc(columns: dict[str, int], names: list[str], kind: str) -> tzinfo | None:
-    return UTC if names[columns[kind]].endswith(" utc") else None
 
 
 def _zone(name: str, line: str) -> tzinfo | None:

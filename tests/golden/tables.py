@@ -109,9 +109,11 @@ def _answers_imported(path: Path) -> Read:
 
 def _schedule(path: Path) -> Read:
     try:
-        return Read(list(read_schedule(path, ZoneInfo("Europe/Berlin"), date(2019, 7, 9))), [])
+        found = read_schedule(path, ZoneInfo("Europe/Berlin"), date(2019, 7, 9))
+        told = Read(list(found), found.refused)
     except ScheduleError as error:
-        return Read([], [str(error).replace(str(path), path.name)])
+        told = Read([], [str(error)])
+    return Read(told.events, [line.replace(str(path), path.name) for line in told.dead])
 
 
 def _github(path: Path) -> Read:

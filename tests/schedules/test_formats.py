@@ -108,7 +108,7 @@ def test_xml_with_a_document_type_is_refused(declared):
         ("<schedule><day>", "plan:1: broken XML (column 16): no element found"),
         ("<a>" * 100, "deeper elements"),
         ("<html><body>no</body></html>", "it is <html>"),
-        ("<iCalendar><vcalendar/></iCalendar>", "schedule.xml"),
+        ("<calendar/>", "xCal <iCalendar>"),
         ('<?xml version="1.0" encoding="klingon"?><a/>', "plan"),
         (frab_xml("<event id='1'><start>09:30</start></event>"), "plan: event 1 has no title"),
     ],
@@ -240,8 +240,11 @@ def test_a_folder_of_pages_is_a_schedule(tmp_path):
     (tmp_path / "README.md").write_text("Nothing")
     assert sorted(t.id for t in read_schedule(tmp_path)) == ["talks/it-all", "talks/two"]
     (tmp_path / "talks" / "bad.md").write_text(PAGE.replace("2026-05-15 09", "soon 09"))
-    with pytest.raises(ScheduleError, match=r"bad\.md \(No: 2026\): 'soon 09:30:00 -04:00' is no time"):
-        read_schedule(tmp_path)
+    (tmp_path / "talks" / "torn.md").write_text("---\ntitle: [\n---\n")
+    found = read_schedule(tmp_path)
+    assert (len(found), len(found.refused)) == (2, 2)
+    assert "bad.md (No: 2026): 'soon 09:30:00 -04:00' is no time" in found.refused[0]
+    assert "torn.md:2: broken YAML" in found.refused[1]
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ScheduleError, match="without files of talks"):

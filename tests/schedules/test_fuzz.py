@@ -127,3 +127,47 @@ def test_any_cells_of_a_table(rows):
     """Times beyond what a clock shows, and lengths that are none."""
     body = "\n".join(f'T,{start},{end},"{length}"'.replace("\0", "") for start, end, length in rows)
     check(f"title,start,end,duration\n{body}", format="csv", length=timedelta(hours=2))
+
+
+SUBMISSION = "code title state submission_type track abstract description duration speakers slot slots start end room submission".split()
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(entries(*SUBMISSION), max_size=4),
+    st.dictionaries(st.sampled_from(["rooms", "speakers", "timezone"]), VALUES),
+)
+def test_any_answer_of_pretalx(told, about):
+    """Pages, single submissions, the widget's data."""
+    found = [{"code": "A", "slot": {"start": "2026-05-15T09:30:00Z"}, **entry} for entry in told]
+    for data in (
+        told,
+        found,
+        {"results": found},
+        {**about, "talks": found},
+        {"results": [{"submission": e, **e} for e in told]},
+    ):
+        check(json.dumps(data))
+
+
+XCAL = st.sampled_from(
+    "uid summary dtstart dtend duration status location categories category attendee rrule url description properties "
+    "parameters tzid text date-time pentabarf:start pentabarf:end pentabarf:title".split()
+)
+TREES = st.recursive(
+    st.one_of(TIMES, st.just("T"), st.just("")),
+    lambda inner: st.lists(st.tuples(XCAL, inner), max_size=4).map(
+        lambda parts: "".join(f"<{name}>{part}</{name}>" for name, part in parts)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(TREES, max_size=3))
+def test_any_calendar_in_xml(entries):
+    """Properties of any kind at any place."""
+    body = "".join(
+        f"<vevent><summary>T</summary><dtstart>20260515T093000</dtstart>{e}</vevent>" for e in entries
+    )
+    check(f"<iCalendar xmlns:pentabarf='http://pentabarf.org'><vcalendar>{body}</vcalendar></iCalendar>")

@@ -198,7 +198,8 @@ def test_what_is_cancelled_or_has_no_title_is_left_out():
     """STATUS, METHOD, and entries that only block time."""
     assert len(read(calendar(entry("DTSTART:20260515T073000Z", "STATUS:CANCELLED")))) == 0
     assert len(read(calendar(entry(), head="METHOD:CANCEL\n"))) == 0
-    assert len(read(calendar(entry(title="")))) == 0
+    assert [t.id for t in read(calendar(entry(title=""), entry(uid="v")))] == ["v"]
+    assert "1 entries, and none of them has a title" in said(calendar(entry(title="")))
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,27 @@ def test_a_schedule_that_cannot_be_read_cancels_nothing(broken):
     with_server(story)
 
 
+def test_as_long_as_a_talk_cannot_be_read_none_is_cancelled():
+    """It may be the one that is missing; what moves or is new is told all the same, and its dead letter once."""
+
+    async def story(server, reader):
+        server.serve("/plan", plan(ONE, TWO))
+        await reader.poll()
+        torn = plan(("1", "One", 5), THREE) + b"\n2,Two,soon,45,1"
+        server.serve("/plan", torn)
+        batch = await reader.poll()
+        assert told(batch) == [("talk.added", "Three"), ("talk.moved", "One")]
+        [reject] = batch.rejects
+        assert "'soon' is no time" in reject.reason
+        assert batch.problem is None
+        server.serve("/plan", torn + b"\n")
+        assert (await reader.poll()).rejects == []
+        server.serve("/plan", plan(("1", "One", 5), THREE))
+        assert told(await reader.poll()) == [("talk.cancelled", "Two")]
+
+    with_server(story)
+
+
 def test_a_talk_that_is_over_is_not_cancelled_when_it_is_no_longer_listed():
     """Some calendars drop what has been."""
 

@@ -37,9 +37,10 @@ EVERY = timedelta(minutes=10)
 ACCESS = "open"
 ABOUT = """\
 Reads a conference's schedule again and again and tells what is added, moved, cancelled and retitled; the \
-first reading tells nothing. Knows the JSON and XML of pretalx and frab, pentabarf, iCalendar, the files \
-of EuroPython and PyCon US, CSV and YAML. A schedule is taken as a whole: one that cannot be read, or has \
-no talk left, cancels nothing. A talk that is over and no longer listed is not cancelled either."""
+first reading tells nothing. Knows the JSON and XML of pretalx and frab, pretalx's API, pentabarf, \
+iCalendar and xCal, the files of EuroPython and PyCon US, CSV and YAML. A talk that cannot be read is a \
+dead letter, and as long as there is one, none is cancelled; a schedule that cannot be read at all, or has \
+no talk left, cancels nothing either. A talk that is over and no longer listed is not cancelled."""
 EXAMPLE = """\
 [[source]]
 type = "schedule"
@@ -199,6 +200,10 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
                 answer.body,
             )
         talks = list(carried(state.talks, talks))
+        if parsed.rejects:
+            # which of the known talks could not be read is not known: none that is missing is cancelled
+            listed = {talk.id for talk in talks}
+            talks += [talk for talk in state.talks if talk.id not in listed]
         events = []
         for change in changes(state.talks, talks):
             if change.kind == "cancelled" and change.talk.end <= received:

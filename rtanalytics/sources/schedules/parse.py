@@ -12,13 +12,15 @@ from rtanalytics.event import Event, Ingest
 from rtanalytics.schedule import Talk
 from rtanalytics.schedules import ScheduleError, parse_schedule
 from rtanalytics.schedules.parts import named_zone
-from rtanalytics.sources.base import Malformed, Meta, Parsed, redact
+from rtanalytics.sources.base import Malformed, Meta, Parsed, Reject, redact
 
 __all__ = ["parse", "talk_id"]
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
     r"""The talks of a schedule: one event each, with the whole talk as JSON in ``raw``.
+
+    A talk that cannot be read is a dead letter whose ``raw`` is the line that says why.
 
     Parameters
     ----------
@@ -31,8 +33,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Raises
     ------
     Malformed
-        If a talk in it cannot be read: a schedule is taken as a whole, so that nothing that could
-        not be read counts as cancelled.
+        If it is no schedule, or no talk in it can be read.
 
     Examples
     --------
@@ -55,7 +56,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         )
     except ScheduleError as error:
         raise Malformed(str(error), raw) from None
-    return Parsed(events=[_event(talk, meta) for talk in schedule], counts={"talks": len(schedule)})
+    refused = [Reject(reason=line, raw=line.encode(), where="talk") for line in schedule.refused]
+    return Parsed(
+        events=[_event(talk, meta) for talk in schedule], rejects=refused, counts={"talks": len(schedule)}
+    )
 
 
 def talk_id(scope: str, talk: Talk) -> str:

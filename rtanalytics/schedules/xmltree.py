@@ -1,0 +1,65 @@
+"""XML as a tree, from files that nobody vouches for.
+
+A document type declaration is refused, whatever is in it: entities that grow, or that name files,
+need one, and no schedule does.
+"""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
+
+from rtanalytics.schedules.parts import ScheduleError
+
+__all__ = ["parsed_xml"]
+
+_MAX_DEPTH = 30
+_MAX_ELEMENTS = 1_000_000
+
+
+class _Builder(TreeBuilder):
+    """Stops at a tree that is deeper or larger than any schedule."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self._where, self._depth, self._elements = where, 0, 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self._depth += 1
+        self._elements += 1
+        if self._depth > _MAX_DEPTH or self._elements > _MAX_ELEMENTS:
+            raise ScheduleError(f"{self._where}: XML with more or deeper elements than any schedule has")
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self._depth -= 1
+        return super().end(tag)
+
+
+def parsed_xml(raw: bytes, where: str) -> Element:
+    """The root of a document.
+
+    Raises
+    ------
+    ScheduleError
+        If it is broken, deeper or larger than any schedule, or has a document type declaration.
+    """
+    from defusedxml.common import DefusedXmlException
+    from defusedxml.ElementTree import DefusedXMLParser
+
+    parser = DefusedXMLParser(target=_Builder(where), forbid_dtd=True)
+    try:
+        parser.feed(raw)
+        root: Element = parser.close()
+    except ParseError as error:
+        line, column = error.position
+        raise ScheduleError(f"{where}:{line}: broken XML (column {column + 1}): {error.msg}") from None
+    except DefusedXmlException:
+        raise ScheduleError(
+            f"{where}: XML with a document type declaration is not read, because of what it may do; "
+            "remove <!DOCTYPE …>"
+        ) from None
+    except (LookupError, ValueError) as error:
+        if isinstance(error, ScheduleError):
+            raise
+        raise ScheduleError(f"{where}: XML in an encoding that is not known: {error}") from None
+    return root

@@ -1,0 +1,108 @@
+"""One talk that cannot be read costs no other, and is named."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from rtanalytics.schedules import ScheduleError, parse_schedule
+from rtanalytics.schedules.parts import MAX_REFUSED
+
+GOOD, LATE = "2026-05-15T09:30:00Z", "2026-05-15T09:30:61Z"
+
+
+def frab(*events: dict) -> str:
+    days = [{"date": "2026-05-15", "rooms": {"1": list(events)}}]
+    return json.dumps({"schedule": {"conference": {"days": days}}})
+
+
+def ical(*entries: str) -> str:
+    return "BEGIN:VCALENDAR\r\nVERSION:2.0\r\n" + "".join(entries) + "END:VCALENDAR\r\n"
+
+
+def vevent(uid: str, *lines: str) -> str:
+    return "\r\n".join(["BEGIN:VEVENT", f"UID:{uid}", "SUMMARY:T", *lines, "END:VEVENT", ""])
+
+
+WHOLE = vevent("a", "DTSTART:20260515T093000Z")
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (frab({"title": "A", "date": GOOD}, {"title": "B", "date": LATE}), "plan: event 2 (B): "),
+        (frab({"title": "A", "date": GOOD}, {"date": GOOD}), "plan: event 2 has no title"),
+        (frab({"title": "A", "date": GOOD}, {"title": "B", "date": GOOD, "duration": "long"}), "event 2 (B): 'long' is no"),
+        (frab({"title": "A", "date": GOOD}, {"title": "B", "date": GOOD, "end": "2026-05-15T09:00:00Z"}), "before it starts"),
+        (f"title,start\nA,{GOOD}\nB,soon\n", "plan:3: 'soon' is no time"),
+        (f"- {{title: A, start: {GOOD}}}\n- {{title: B}}\n", "talk 2 (B) has no date"),
+        (json.dumps([{"name": "A", "start": GOOD}, {"name": "B", "start": 7}]), "entry 2 (B): start 7 is no time"),
+        (json.dumps({"days": {"d": {"events": [{"title": "A", "start": GOOD}, 7]}}}), "event 2 is no object"),
+        (ical(WHOLE, vevent("b")), "VEVENT b has no DTSTART"),
+        (ical(WHOLE, vevent("b", "DTSTART:20260515T093000Z", "RRULE:FREQ=HOURLY")), "VEVENT b: RRULE"),
+        (ical(WHOLE, vevent("b", "DTSTART;TZID=Nowhere:20260515T093000")), "VEVENT b: time zone 'Nowhere'"),
+    ],
+)  # fmt: skip
+def test_the_others_are_read(raw, said):
+    """In every format; a file of which nothing can be read is still refused."""
+    found = parse_schedule(raw.encode(), "plan")
+    assert [talk.start for talk in found] == [datetime(2026, 5, 15, 9, 30, tzinfo=UTC)]
+    [line] = found.refused
+    assert said in line
+
+
+def test_a_series_of_which_an_exception_cannot_be_read_is_not_told_at_a_wrong_time():
+    """The whole series is left out, with the reason; other entries stay."""
+    series = vevent("b", "DTSTART:20260515T093000Z", "RRULE:FREQ=DAILY;COUNT=3")
+    for broken in (
+        "RECURRENCE-ID;RANGE=THISANDFUTURE:20260516T093000Z",
+        "RECURRENCE-ID;TZID=Nowhere:20260516T093000",
+    ):
+        found = parse_schedule(
+            ical(WHOLE, series, vevent("b", broken, "DTSTART:20260516T100000Z")).encode(), "plan"
+        )
+        assert [talk.id for talk in found] == ["a"]
+        assert len(found.refused) == 1
+
+
+def test_a_file_of_which_nothing_can_be_read_is_refused():
+    """With the first reason and how many more there are."""
+    with pytest.raises(ScheduleError, match=r"plan:2: 'soon' is no time .* \(and 1 more like it\)"):
+        parse_schedule(b"title,start\nA,soon\nB,later\n", "plan")
+
+
+def test_lines_about_talks_are_bounded():
+    """A table of nonsense does not fill the dead letters."""
+    raw = f"title,start\nA,{GOOD}\n" + "B,soon\n" * (MAX_REFUSED + 7)
+    refused = parse_schedule(raw.encode(), "plan").refused
+    assert len(refused) == MAX_REFUSED + 1
+    assert refused[-1] == "plan: 7 more cannot be read"
+
+
+@pytest.mark.parametrize(
+    "raw", ["{% load x %}<?xml version='1.0'?>", "---\ntitle: iCal\n---\n<%\n%>BEGIN:VCALENDAR", "<%= x %>"]
+)
+def test_a_template_is_called_one(raw):
+    """Of Django or ERB: what it makes is meant."""
+    with pytest.raises(ScheduleError, match="a template that schedules are made of"):
+        parse_schedule(raw.encode(), "plan")
+
+
+def test_a_day_that_ends_on_its_own_date_is_a_day():
+    """Many tell the last day of an entry, not the one after it."""
+    raw = ical(vevent("a", "DTSTART;VALUE=DATE:20260515", "DTEND;VALUE=DATE:20260515"))
+    [talk] = parse_schedule(raw.encode(), "plan", UTC)
+    assert (talk.end - talk.start).days == 1
+
+
+def test_the_address_of_a_talk_may_have_other_names():
+    """Wafer, which Debian's conferences have, tells a whole and a relative one; empty elements hide nothing."""
+    event = (
+        "<event id='1'><title>A</title><date>2026-05-15T09:30:00Z</date><abstract>Why</abstract><abstract/>"
+        "<conf_url>/talks/1/</conf_url><full_conf_url>https://x.example/talks/1/</full_conf_url></event>"
+    )
+    raw = f"<schedule><conference/><day date='2026-05-15'><room name='1'>{event}</room></day></schedule>"
+    [talk] = parse_schedule(raw.encode(), "plan")
+    assert (talk.url, talk.abstract) == ("https://x.example/talks/1/", "Why")

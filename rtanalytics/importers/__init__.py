@@ -52,7 +52,7 @@ FORMATS: dict[str, Format] = {
     "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log"),
     "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),
     "supybot": Format(f"{_PACKAGE}.irclog:SUPYBOT", "Supybot or Limnoria log"),
-    "znc": Format(f"{_PACKAGE}.irclog:ZNC", "ZNC, energymech or mIRC log"),
+    "znc": Format(f"{_PACKAGE}.irclog:ZNC", "ZNC, energymech, mIRC or Eggdrop log"),
     "mbox": Format(f"{_PACKAGE}.mbox:MBOX", "mailing list as mbox"),
     "columns": Format(f"{_PACKAGE}.mapped:COLUMNS", "CSV whose columns --columns names"),
     "parquet": Format(f"{_PACKAGE}.tables:PARQUET", "Parquet table"),

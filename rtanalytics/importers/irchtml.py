@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.irclog import PRESENCE, Said, classify, day_in, said_text, uncoloured
+from rtanalytics.importers.irclines import Said, classify, said_text, uncoloured
+from rtanalytics.importers.irclog import PRESENCE, day_in
 from rtanalytics.importers.parts import (
     ODD,
     LocalClock,

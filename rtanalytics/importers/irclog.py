@@ -1,8 +1,8 @@
-"""IRC logs as text: of irssi, WeeChat, HexChat, ZNC (with energymech and mIRC) and Supybot.
+"""IRC logs as text: of irssi, WeeChat, HexChat, ZNC (with energymech, mIRC and Eggdrop) and Supybot.
 
-Times are those of the logger's wall, so all but Supybot's need a zone. A line has no id of its own: it is
-known by its channel, time, nick and text, and by its number among equal ones, so that the same log, also a
-longer one, gives the same ids. Who comes and goes is left out unless it is asked for.
+Times are those of the logger's wall, so they need a zone unless they say their offset. A line has no id
+of its own: it is known by its channel, time, nick and text, and by its number among equal ones, so that the
+same log, also a longer one, gives the same ids. Who comes and goes is left out unless it is asked for.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.irclines import Said, classify, eggdrop, said_text, uncoloured
 from rtanalytics.importers.parts import (
     ODD,
     LocalClock,
@@ -38,84 +38,18 @@ __all__ = [
     "SUPYBOT",
     "WEECHAT",
     "ZNC",
-    "Said",
-    "classify",
     "day_in",
-    "said_text",
-    "uncoloured",
 ]
 
 CONNECTOR = "irc-log@1"
 MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 PRESENCE = frozenset({"join", "part", "quit", "nick", "mode", "kick"})
 
-_FORMATTING = re.compile(r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x04[0-9A-Fa-f]{0,6}|[\x02\x0f\x11\x16\x1d\x1e\x1f]")
 _CHANNEL = re.compile(
     r"[#&][^\s,\x00-\x1f/]+?(?=(?:[_.-]\d{4,}|\.weechatlog|\.log|\.txt|\.gz|\.zst|$|\s))", re.IGNORECASE
 )
 _DAY = re.compile(r"(?<!\d)(\d{4})-?(\d\d)-?(\d\d)(?!\d)")
 _LONG_DATE = re.compile(r"\w{3} (\w{3}) +(\d{1,2}) (?:\d\d:\d\d:\d\d )?(\d{4})\s*$")
-_NICK = r"(?P<nick>[^\s<>]{1,64})"
-_HOST = r"(?: +[\[(<].*[\])>])? +"
-_TOPIC = (
-    r"(?:changes topic to|changed the topic of \S+ to:?|"
-    r"has changed (?:the )?topic(?: for \S+)?(?: from .*?)? to:?)"
-)
-_TOLD = [
-    (kind, re.compile(pattern))
-    for kind, pattern in (
-        ("join", rf"Joins: {_NICK}"),
-        ("part", rf"Parts: {_NICK}"),
-        ("quit", rf"Quits: {_NICK}"),
-        ("join", rf"{_NICK}{_HOST}has joined(?: |$)"),
-        ("part", rf"{_NICK}{_HOST}has left(?: |$)"),
-        ("quit", rf"{_NICK}{_HOST}has quit(?: |$)"),
-        ("nick", rf"{_NICK} is now known as "),
-        ("kick", rf"{_NICK} (?:was kicked|has kicked) "),
-        ("topic", rf"{_NICK} {_TOPIC} ?(?P<topic>.*)$"),
-        ("mode", rf"{_NICK} (?:sets mode|gives channel|removes channel|sets ban|removes ban)"),
-        ("mode", r"(?:[Mm]ode/\S+ |Mode #|ServerMode/|Irssi: |Now talking |You are now known )"),
-        (
-            "mode",
-            r"(?:Topic (?:for|is|set) |Users on |Channel (?:created|#)|Keepalive |Disconnected|Connected)",
-        ),
-    )
-]
-
-
-class Said(NamedTuple):
-    """A line that is understood: what kind of thing somebody said or did."""
-
-    kind: str
-    nick: str
-    text: str
-
-
-def uncoloured(text: str) -> str:
-    """A line without the bytes that make it bold or red."""
-    return _FORMATTING.sub("", text) if not text.isprintable() else text
-
-
-def classify(told: str) -> Said | None:
-    """What a line of the client itself tells: who came, went, or changed the topic."""
-    for kind, pattern in _TOLD:
-        if found := pattern.match(told):
-            groups = found.groupdict()
-            return Said(kind, groups.get("nick") or "", (groups.get("topic") or "").strip("'\""))
-    return None
-
-
-def said_text(rest: str) -> Said | None:
-    """``<nick> text``, ``* nick text``, ``-nick- text`` and the ``***`` of most loggers; None for others."""
-    if found := re.match(r"<[ @+%&~!]?([^>\s]{1,64}) ?>(?:[ \t](.*))?$", rest, re.DOTALL):
-        return Said("message", found[1], found[2] or "")
-    if found := re.match(r"(?:\*\*\*|===|-!-|--)[ \t]+(.*)$", rest):
-        return classify(found[1]) or Said("mode", "", found[1])
-    if found := re.match(r" ?\*[ \t]+(\S{1,64})(?:[ \t](.*))?$", rest):
-        return classify(rest.lstrip("* \t")) or Said("action", found[1].lstrip("@+%&~"), found[2] or "")
-    if found := re.match(r"-([^\s:(-][^\s:(]{0,63}?)(?:[:(]\S*)?-[ \t]?(.*)$", rest):
-        return Said("notice", found[1], found[2])
-    return None
 
 
 def day_in(text: str) -> date | None:
@@ -295,7 +229,7 @@ def _irssi(log: Log, line: str) -> tuple[datetime, Said] | str | None:
     if (found := _IRSSI.match(line)) is None or found["hour"] is None:
         return _STRANGE
     said = said_text(found["rest"])
-    return _STRANGE if said is None else (log.at(_clock(found)), said)
+    return _STRANGE if said is None else (_when(log, found), said)
 
 
 def _znc(log: Log, line: str) -> tuple[datetime, Said] | str | None:
@@ -305,8 +239,22 @@ def _znc(log: Log, line: str) -> tuple[datetime, Said] | str | None:
         return None
     if (found := _ZNC.match(line)) is None or found["hour"] is None:
         return _STRANGE
-    said = said_text(found["rest"])
-    return _STRANGE if said is None else (log.at(_clock(found)), said)
+    if found["rest"].startswith("--- ") and (at := _long_date(found["rest"])) is not None:
+        log.turn(at)
+        return None
+    said = said_text(found["rest"]) or eggdrop(found["rest"])
+    return _STRANGE if said is None else (_when(log, found), said)
+
+
+def _when(log: Log, found: re.Match[str]) -> datetime:
+    """The moment of a line, which may say its day, and even its offset."""
+    if found["day"] is None:
+        return log.at(_clock(found))
+    day = date.fromisoformat(found["day"])
+    log.turn(day)
+    naive = datetime.combine(day, _clock(found))
+    offset = found.groupdict().get("offset")
+    return moment(naive.isoformat() + offset) if offset else log.zoned(naive)
 
 
 def _clock(found: re.Match[str]) -> time:
@@ -318,11 +266,11 @@ def _hexchat(log: Log, line: str) -> tuple[datetime, Said] | str | None:
         if (at := _long_date(line)) is not None and "BEGIN" in line:
             log.turn(at)
         return None
-    if (found := _HEXCHAT.match(line)) is None or found["month"] not in MONTHS:
+    if (found := _HEXCHAT.match(line)) is None or (found["month"] or "").title() not in MONTHS:
         return _STRANGE
     if log.day is None:
         raise ImporterError("the log does not say of which year it is; name its first day with --day")
-    month, day = MONTHS[found["month"]], int(found["day"])
+    month, day = MONTHS[found["month"].title()], int(found["day"])
     # a year has gone by where the months begin again
     year = log.day.year + (month < log.day.month - 6)
     log.day = date(year, month, day)
@@ -333,7 +281,8 @@ def _hexchat(log: Log, line: str) -> tuple[datetime, Said] | str | None:
 def _weechat(log: Log, line: str) -> tuple[datetime, Said] | str | None:
     if (found := _WEECHAT.match(line)) is None:
         return _STRANGE
-    at = log.zoned(datetime.fromisoformat(found["when"]))
+    naive = datetime.fromisoformat(found["when"])
+    at = moment(f"{naive.isoformat()}{found['offset']}") if found["offset"] else log.zoned(naive)
     prefix, text = found["prefix"].strip(), found["rest"]
     if prefix in ("-->", "<--", "--", "=!=", "⚡", ""):
         if notice := re.match(r"Notice\(([^)\s]+)\)(?: -> \S+)?: (.*)$", text):
@@ -357,17 +306,26 @@ def _supybot(log: Log, line: str) -> tuple[datetime, Said] | str | None:
 
 
 _TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
-_IRSSI = re.compile(rf"(?:{_TIME} (?=[<*-]| \*)(?P<rest>.*)|--- (?:Log (?:opened|closed)|Day changed) )")
-_ZNC = re.compile(rf"(?:\[{_TIME}\] (?P<rest>.*)|=== |Session (?:Start|Ident|Close|Time): )")
+_DATED = rf"(?:(?P<day>\d{{4}}-\d\d-\d\d)[ T])?{_TIME}"
+_OFFSET = r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
+_IRSSI = re.compile(rf"(?:{_DATED} (?=[<*-]| \*)(?P<rest>.*)|--- (?:Log (?:opened|closed)|Day changed) )")
+_ZNC = re.compile(
+    # mIRC writes the number of a colour before the time; it is bare where the byte before it got lost
+    rf"(?:(?:0\d|1[0-5])?\[{_DATED}(?:\.\d{{1,9}})?{_OFFSET}\] (?P<rest>.*)|"
+    r"=== |Session (?:Start|Ident|Close|Time)(?: \([^)]*\))?: )"
+)
 _HEXCHAT = re.compile(
-    rf"(?:(?P<month>[A-Z][a-z]{{2}}) (?P<day>[ 0-3]\d) {_TIME} (?P<rest>.*)|"
+    rf"(?:(?P<month>[A-Za-z]{{3}}) (?P<day>[ 0-3]\d) {_TIME} (?P<rest>.*)|"
     r"\*\*\*\* (?:BEGIN|ENDING) LOGGING AT )"
 )
-_WEECHAT = re.compile(r"(?P<when>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)\t(?P<prefix>[^\t]*)\t(?P<rest>.*)")
-_SUPYBOT = re.compile(r"(?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?P<offset>[+-]\d\d:?\d\d|Z)?  (?P<rest>.*)")
+_WEECHAT = re.compile(
+    rf"(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{{1,9}})?){_OFFSET}\t"
+    r"(?P<prefix>[^\t]*)\t(?P<rest>.*)"
+)
+_SUPYBOT = re.compile(rf"(?P<when>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d){_OFFSET} {{1,2}}(?P<rest>.*)")
 
 IRSSI = IrcLog("irssi log", _IRSSI, _irssi)
-ZNC = IrcLog("ZNC, energymech or mIRC log", _ZNC, _znc)
+ZNC = IrcLog("ZNC, energymech, mIRC or Eggdrop log", _ZNC, _znc)
 HEXCHAT = IrcLog("HexChat or XChat log", _HEXCHAT, _hexchat)
 WEECHAT = IrcLog("WeeChat log", _WEECHAT, _weechat)
 SUPYBOT = IrcLog("Supybot or Limnoria log", _SUPYBOT, _supybot)

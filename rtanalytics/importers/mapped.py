@@ -6,11 +6,14 @@ column has it. Ids are those of tables: ``<source up to the first colon>::<id>``
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rtanalytics.event import Event
@@ -41,6 +44,18 @@ _FIELDS = (
 )  # fmt: skip
 _LONGEST_FIELD = 2**24
 _SEPARATORS = ",;\t|"
+_SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?\s*$")
+_NAMED_UTC = re.compile(r"\s*(?:UTC|GMT|Z)$|\s+(?=[+-]\d\d:?\d\d$)")
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that are no UTF-8, as Excel in western Europe writes them."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
+
+
+codecs.register_error("rtanalytics.windows", _as_windows)
 
 
 class _Columns:
@@ -94,24 +109,27 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
         try:
             wide = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
             encoding = "utf-16" if wide else "utf-8-sig"
-            text = io.TextIOWrapper(file, encoding=encoding, errors="replace", newline="")
-            first = text.readline(1_000_000)
+            text = io.TextIOWrapper(file, encoding=encoding, errors=_BROKEN_TEXT[wide], newline="")
+            first, line = text.readline(1_000_000), 2
+            if (told := _SEP_LINE.match(first)) is not None:  # Excel says how its columns are parted
+                first, line = text.readline(1_000_000), 3
         except BROKEN as error:
             raise ImporterError(f"{path} is damaged or cut off ({error}); fetch it again") from None
-        names = next(csv.reader([first], delimiter=_separator(first)), [])
+        separator = _separator(first) if told is None else told[1]
+        names = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
         if (lost := [column for column in columns.values() if column not in names]) or not names:
             found = ", ".join(ascii(name)[1:-1] for name in names[:20]) or "none"
             raise ImporterError(
                 f"{path} has no column {shortened((lost or ['any'])[0])}; its columns are {found}"
             )
-        reader = csv.reader(text, delimiter=_separator(first))
-        line = 2
+        reader = csv.reader(text, delimiter=separator)
+        start = line
         while True:
             try:
                 values = next(reader, None)
             except csv.Error as error:
                 yield line, Rejected(path, f"line {line}", f"not CSV as it should be: {error}")
-                line = reader.line_num + 2
+                line = reader.line_num + start
                 continue
             except BROKEN as error:
                 reason = f"damaged or cut off from here on ({error}); fetch it again"
@@ -124,7 +142,10 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
                 yield line, Rejected(path, f"line {line}", reason, ",".join(values))
             elif values:
                 yield line, dict(zip(names, values, strict=True))
-            line = reader.line_num + 2
+            line = reader.line_num + start
+
+
+_BROKEN_TEXT = {False: "rtanalytics.windows", True: "replace"}
 
 
 def _separator(first: str) -> str:
@@ -192,7 +213,18 @@ class _Rows:
         if value.replace(".", "", 1).isdigit() and len(value.partition(".")[0]) >= 9:
             seconds = float(value)
             return moment(seconds / 1000 if seconds > 1e11 else seconds)
-        return moment(value, self._zone, name)
+        try:
+            return moment(_NAMED_UTC.sub(_offset, value), self._zone, name)
+        except RowError as error:
+            if "no time zone" in str(error):
+                raise
+        try:
+            said = parsedate_to_datetime(value)  # of mails, and what Twitter writes
+        except (ValueError, TypeError, IndexError):
+            raise RowError(
+                f"{name} {shortened(value)} is no time; say how it is written with --time-format"
+            ) from None
+        return self._zoned(said, value, name)
 
     def _zoned(self, said: datetime, value: str, name: str) -> datetime:
         if said.tzinfo is None:
@@ -200,3 +232,8 @@ class _Rows:
                 raise RowError(f"{name} {shortened(value)} has no time zone; name it with --zone")
             said = said.replace(tzinfo=self._zone)
         return said.astimezone(UTC)
+
+
+def _offset(found: re.Match[str]) -> str:
+    """``UTC`` as an offset, and nothing before an offset."""
+    return "+00:00" if found.group().strip() else ""

@@ -185,11 +185,12 @@ class _Rooms:
             if not isinstance(rendered, str):
                 raise RowError("it has no content")
             text = html_text(rendered)
-        edited = said.get("last_edit_time")
+        edited, deed = said.get("last_edit_time"), text.startswith("/me ")
+        text = text.removeprefix("/me ") if deed else text
         return build(
             id=id,
             source=f"zulip:{channel}",
-            type="message",
+            type="action" if deed else "message",
             created_at=moment(said.get("date_sent")),
             edited_at=moment(edited) if edited else None,
             connector=CONNECTOR,

@@ -400,6 +400,13 @@ def test_zulip_topics_are_threads_and_edits_revisions(tmp_path: Path) -> None:
     assert (last.edited_at, last.mentions) == (SECOND.at, ["bob"])
 
 
+def test_what_somebody_does_in_zulip_is_an_action(tmp_path: Path) -> None:
+    """Said with /me, as in other chats."""
+    deed = zulip_message(Line(20, "ada", "/me waves"), ["ada"])
+    last = events(zulip(tmp_path, deed))[-1]
+    assert (last.type, last.text) == ("action", "waves")
+
+
 def test_private_messages_of_zulip_are_left_out_and_counted(tmp_path: Path) -> None:
     """Those of private channels and those between people."""
     hidden = [zulip_message(Line(20 + n, "ada", "psst"), ["ada"], recipient=4 + n) for n in range(2)]

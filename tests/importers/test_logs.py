@@ -92,6 +92,111 @@ def test_the_same_night_is_the_same_in_every_client(tmp_path: Path, form: str) -
     ]
 
 
+OTHERS = {
+    "eggdrop": ("znc", [
+        "[23:58] --- Fri May 15 2026",
+        "[23:58] ada (~a@h) joined #pycon.",
+        "[23:58] <ada> hello",
+        "[23:59] Action: bob waves",
+        "[00:00] --- Sat May 16 2026",
+        "[00:01] -eve:#pycon- a notice",
+        "[00:02] Topic changed on #pycon by ada!~a@h: Day two",
+        "[00:02] Nick change: bob -> rob",
+        "[00:03] eve (~e@h) left irc: bye",
+    ]),
+    "mIRC with colours, some of which lost their first byte": ("znc", [
+        "Session Start: Fri May 15 23:58:00 2026",
+        "Session Ident: #pycon",
+        "03[23:58] * ada (~a@h) has joined #pycon",
+        "\x0301[23:58] <@+ada> hello",
+        "06[23:59] * bob waves",
+        "Session Time: Sat May 16 00:00:00 2026",
+        "05[00:01] -eve- a notice",
+        "03[00:02] * ada changes topic to 'Day two'",
+        "03[00:02] * bob is now known as rob",
+        "02[00:03] * eve (~e@h) has quit IRC (bye)",
+    ]),
+    "WeeChat since 4.3": ("weechat", [
+        "2026-05-15T21:58:00.000000Z\t-->\tada (~a@h) has joined #pycon",
+        "2026-05-15T21:58:00.000000Z\t@+ada\thello",
+        "2026-05-15T21:59:00.000000Z\t *\tbob waves",
+        "2026-05-15T22:01:00.000000Z\t--\tNotice(eve): a notice",
+        '2026-05-15T22:02:00.000000Z\t--\tada has changed topic for #pycon from "x" to "Day two"',
+        "2026-05-15T22:02:00.000000Z\t--\tbob is now known as rob",
+        "2026-05-15T22:03:00.000000Z\t<--\teve (~e@h) has quit (bye)",
+    ]),
+    "XChat in small letters, with arrows": ("hexchat", [
+        "**** BEGIN LOGGING AT Fri May 15 23:58:00 2026",
+        "may 15 23:58:00 -->\tada (~a@h) has joined #pycon",
+        "may 15 23:58:00 <ada>\thello",
+        "may 15 23:59:00 *\tbob waves",
+        "may 16 00:01:00 -eve-\ta notice",
+        "may 16 00:02:00 ---\tada has changed the topic to: Day two",
+        "may 16 00:02:00 ---\tbob is now known as rob",
+        "may 16 00:03:00 <--\teve has quit (bye)",
+    ]),
+    "HexChat with the whole time": ("supybot", [
+        "2026-05-15T21:58:00+0000 *\tada (~a@h) has joined",
+        "2026-05-15T21:58:00+0000 <ada>\thello",
+        "2026-05-15T21:59:00+0000 *\tbob waves",
+        "2026-05-15T22:01:00+0000 -eve-\ta notice",
+        "2026-05-15T22:02:00+0000 *\tada has changed the topic to: Day two",
+        "2026-05-15T22:02:00+0000 *\tbob is now known as rob",
+        "2026-05-15T22:03:00+0000 *\teve has quit (bye)",
+    ]),
+    "dates in the brackets, with an offset or without": ("znc", [
+        "[2026-05-15 23:58:00] *** ada (~a@h) has joined #pycon",
+        "[2026-05-15T21:58:00.000Z] <ada> hello",
+        "[2026-05-15T23:59:00+0200] * bob waves",
+        "[2026-05-16 00:01:00] -eve- a notice",
+        "[2026-05-16 00:02:00] *** ada changed the topic to: Day two",
+        "[2026-05-16 00:02:00] *** bob is now known as rob",
+        "[2026-05-16 00:03:00] *** eve has quit (bye)",
+    ]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(OTHERS))
+def test_the_same_night_is_the_same_in_the_relatives_of_these_clients(tmp_path: Path, name: str) -> None:
+    """Other loggers, versions and settings of the five formats."""
+    form, said = OTHERS[name]
+    path = lines_of(tmp_path / "night.log", said)
+    assert detect(path) == form
+    told = [(e.created_at, e.type, e.handle, e.text) for e in events(path)]
+    assert told == [
+        (at(2026, 5, 15, 21, 58), "message", "ada", "hello"),
+        (at(2026, 5, 15, 21, 59), "action", "bob", "waves"),
+        (at(2026, 5, 15, 22, 1), "notice", "eve", "a notice"),
+        (at(2026, 5, 15, 22, 2), "topic", "ada", "Day two"),
+    ]
+    both = events(path, Options(zone="Europe/Berlin", channel="#pycon", presence=True))
+    assert [(e.type, e.handle) for e in both if e.text is None] == [
+        ("join", "ada"),
+        ("nick", "bob"),
+        ("quit", "eve"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("-supy-bot- fix it", ("notice", "supy-bot", "fix it")),
+        ("-eve(~e@h)- psst", ("notice", "eve", "psst")),
+        ("* bob has left the building", ("action", "bob", "has left the building")),
+        ("* bob is now known as the one who knows", ("action", "bob", "is now known as the one who knows")),
+        ("<@+ada> hi", ("message", "ada", "hi")),
+        ("<ada>", ("message", "ada", "")),
+        ("*** Topic unset by ada on #pycon", ("topic", "ada", "")),
+    ],
+)
+def test_what_is_said_is_told_from_what_the_client_tells(
+    tmp_path: Path, line: str, told: tuple[str, str, str]
+) -> None:
+    """Nicks with hyphens, several ranks, and deeds that begin as news of the client do."""
+    (event,) = events(lines_of(tmp_path / "2026-05-15.log", [f"[09:30:00] {line}"]))
+    assert (event.type, event.handle, event.text) == told
+
+
 def test_a_log_without_a_zone_a_day_or_a_channel_says_what_to_give(tmp_path: Path) -> None:
     """One line each, with the option that helps; a zone that is none is told too."""
     path = write_znc(tmp_path, TALK)
@@ -245,3 +350,33 @@ def test_times_of_a_mapped_table_need_a_zone_or_have_one(tmp_path: Path) -> None
     assert isinstance(bad, Rejected)
     assert "--zone" in bad.reason
     assert [e.created_at for e in good if isinstance(e, Event)] == [at(2026, 5, 15, 9, 30)] * 2
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2026-05-15 09:30:00 UTC", "2026-05-15 11:30:00 +0200", '"Fri, 15 May 2026 11:30:00 +0200"',
+        "Fri May 15 09:30:00 +0000 2026", "2026-05-15T09:30:00.000Z",
+    ],
+)  # fmt: skip
+def test_times_with_a_zone_are_read_however_they_are_usually_written(tmp_path: Path, time: str) -> None:
+    """As databases, mails and Twitter do."""
+    path = lines_of(tmp_path / "t.csv", ["t,x", f"{time},a"])
+    (event,) = events(path, Options(columns={"created_at": "t", "text": "x"}, source="slack"))
+    assert event.created_at == at(2026, 5, 15, 9, 30)
+
+
+def test_a_time_that_is_not_understood_names_the_option_that_helps(tmp_path: Path) -> None:
+    """Nobody guesses which of its numbers is the month."""
+    path = lines_of(tmp_path / "t.csv", ["t,x", "05/06/2026 09:30,a"])
+    (bad,) = open_events(path, None, Options(columns={"created_at": "t", "text": "x"}, source="slack"))
+    assert isinstance(bad, Rejected)
+    assert "--time-format" in bad.reason
+
+
+def test_a_table_of_excel_is_read_with_its_separator_and_its_letters(tmp_path: Path) -> None:
+    """``sep=;`` before the names, blanks around them, and letters as Windows in western Europe has them."""
+    path = tmp_path / "t.csv"
+    path.write_bytes('sep=;\r\nWann ; Text\r\n2026-05-15T09:30:00Z;"Müller: 5 € – ja"\r\n'.encode("cp1252"))
+    (event,) = events(path, Options(columns={"created_at": "Wann", "text": "Text"}, source="slack"))
+    assert (event.text, event.created_at) == ("Müller: 5 € – ja", at(2026, 5, 15, 9, 30))

@@ -165,8 +165,92 @@ def test_what_else_happens_in_a_room_has_its_type():
         ("x:m.poll", "ada", "a question"),
     ]
     assert parsed.events[1].author.bot
-    counts = {"encrypted": 1, "state": 1, "unknown_msgtype_m.hologram": 1, "unknown_event_m.poll": 1}
+    counts = {"encrypted": 1, "state": 2, "unknown_msgtype_m.hologram": 1, "unknown_event_m.poll": 1}
     assert parsed.counts == counts
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"chunk": [said("$1", text("x"), room_id="!r:x.example")]},
+        {"pos": "5", "rooms": {"!r:x.example": {"name": "r", "timeline": [said("$1", text("x"))]}}},
+        {"events": [said("$1", text("x"), room_id="!r:x.example")]},
+        {"room_name": "PyCon", "messages": [said("$1", text("x"), room_id="!r:x.example")]},
+        {"room_id": "!r:x.example", "messages": {"chunk": [said("$1", text("x"))]}, "state": []},
+        {"notifications": [{"room_id": "!r:x.example", "event": said("$1", text("x"))}]},
+        {
+            "search_categories": {
+                "room_events": {
+                    "results": [{"rank": 1, "result": said("$1", text("x"), room_id="!r:x.example")}]
+                }
+            }
+        },
+    ],
+)
+def test_a_message_is_the_same_by_whichever_way_it_is_asked_for(page):
+    """Pages, sliding syncs, what application services get, exports of a client, searches."""
+    parsed = read(page)
+    [event] = parsed.events
+    assert (event.id, event.text, event.channel, parsed.rejects) == ("matrix::$1", "x", "#pycon", [])
+
+
+@pytest.mark.parametrize("kind", ["m.poll.start", "org.matrix.msc3381.poll.start"])
+def test_a_poll_asks_and_has_its_answers(kind):
+    """As they are written now and as they were while they were tried out."""
+    now = kind == "m.poll.start"
+
+    def part(said):
+        return {"m.text": [{"body": f"<b>{said}</b>", "mimetype": "text/html"}, {"body": said}]} if now else (
+            {"org.matrix.msc1767.text": said}
+        )  # fmt: skip
+
+    poll = {
+        "question": part("Which #talk?"),
+        "answers": [{"id": "1", **part("One")}, {"id": "2", **part("Two")}],
+    }
+    [event] = read(said("$1", {kind: poll}, kind=kind)).events
+    assert (event.type, event.text, event.tags) == ("message", "Which #talk?\nOne\nTwo", ["talk"])
+    assert read(said("$2", {kind: {}}, kind=kind)).counts == {f"unknown_event_{kind}": 1}
+
+
+def test_the_last_version_inside_a_message_is_told():
+    """Homeservers bundle it; one that only names it tells the first."""
+    latest = said("$2", edit("$1", "Keynote"), at=5000)
+    for bundle in (latest, {"event_id": "$2", "sender": "@ada:x.example", "origin_server_ts": 1}):
+        page = sync(said("$1", text("Keynot"), unsigned={"m.relations": {"m.replace": bundle}}))
+        [event] = read(page).events
+        assert event.id == "matrix::$1"
+        assert (event.text, event.channel) == ("Keynote" if bundle is latest else "Keynot", "#pycon")
+
+
+def test_an_edit_by_a_client_that_only_knows_the_star_is_read_without_it():
+    """The star stands for those who cannot show edits."""
+    relation = {"rel_type": "m.replace", "event_id": "$1"}
+    [event] = read(said("$2", text("* Keynote", **{"m.relates_to": relation}))).events
+    assert (event.id, event.text) == ("matrix::$1", "Keynote")
+
+
+def test_somebody_elses_words_at_the_beginning_of_an_answer_are_kept():
+    """Only the quotation that clients make is left out."""
+    content = text("> be bold\nI am", **{"m.relates_to": {"m.in_reply_to": {"event_id": "$0"}}})
+    [event] = read(said("$1", content)).events
+    assert event.text == "> be bold\nI am"
+
+
+def test_a_link_to_a_person_is_a_mention():
+    """As clients wrote it before there was a list of mentions."""
+    content = text("ada: look", format="org.matrix.custom.html")
+    content["formatted_body"] = (
+        '<a href="https://matrix.to/#/@ada:x.example">ada</a> <a href="https://y.example">y</a>'
+    )
+    [event] = read(said("$1", content)).events
+    assert (event.mentions, event.links) == (["ada:x.example"], ["https://y.example"])
+
+
+def test_a_message_without_content_is_one_that_was_deleted():
+    """Some homeservers do not say by which redaction."""
+    [event] = read(said("$1", {}, unsigned={"age": 5})).events
+    assert (event.id, event.op, event.text) == ("matrix::$1", "delete", None)
 
 
 def test_where_the_sync_goes_on_and_what_it_left_out_are_told():
@@ -243,6 +327,12 @@ WHOLE = sync(
     said("$2", edit("$1", "y")),
     said("$3", {"redacts": "$1"}, kind="m.room.redaction"),
     said("$4", {"membership": "join"}, kind="m.room.member", state_key="@a:x"),
+    said(
+        "$5",
+        {"m.poll": {"question": {"m.text": "x"}, "answers": [{"m.text": [{"body": "y"}]}]}},
+        kind="m.poll",
+    ),
+    said("$6", text("x"), unsigned={"m.relations": {"m.replace": said("$7", edit("$6", "y"))}}),
     limited=True,
     prev_batch="p",
 )

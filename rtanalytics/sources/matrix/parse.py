@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -35,6 +35,11 @@ _QUIET = {"m.room.encryption", "m.room.create", "m.room.power_levels", "m.room.j
           "m.room.avatar", "m.room.name", "m.room.server_acl", "m.room.pinned_events", "m.room.tombstone",
           "m.space.child", "m.space.parent", "m.room.third_party_invite"}  # fmt: skip
 _REPLY = re.compile(r"(?is)<mx-reply>.*?</mx-reply>")
+_QUOTATION = re.compile(r"> (?:\* )?<")
+"""How the quotation begins that clients put before an answer, for those that cannot show answers."""
+
+_PERSON = re.compile(r"https://matrix\.to/#/(?:@|%40)([^/?#]+)", re.IGNORECASE)
+_POLLS = ("m.poll.start", "org.matrix.msc3381.poll.start", "m.poll")
 _DEPTH = 40
 
 
@@ -62,7 +67,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        Of a sync, of a room's messages or of a context; or a single event.
+        Of a sync (also a sliding one), of a room's messages, of a context or a search; what an
+        application service is sent, a client's export of a room; or a single event.
     meta : Meta
         ``options`` may name rooms: ``{"room !id": name}``.
 
@@ -100,13 +106,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     elif "rooms" in value or "next_batch" in value:
         told.since = _token(value.get("next_batch"))
         _sync(value, reading, told)
-    elif "chunk" in value or "events_before" in value or "events_after" in value:
+    elif "type" not in value and (items := _items(value)) is not None:
         told.end = _token(value.get("end"))
-        before, after = _list(value.get("events_before")), _list(value.get("events_after"))
-        middle = [value["event"]] if "event" in value else []
-        items = [*_list(value.get("chunk")), *before[::-1], *middle, *after]
-        for number, item in enumerate(items, start=1):
-            _take(item, "", f"event {number}", reading)
+        for number, (room, item) in enumerate(items, start=1):
+            _take(item, room, f"event {number}", reading)
     else:
         _take(value, "", "", reading)
     return reading.parsed(next=msgspec.json.encode(told).decode() if told != Told() else None)
@@ -114,6 +117,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 def _sync(value: dict[str, Any], reading: Reading, told: Told) -> None:
     rooms = _dict(value.get("rooms"))
+    for room, about in rooms.items():  # of a sliding sync
+        if str(room).startswith("!") and isinstance(about, dict):
+            for number, item in enumerate(_list(about.get("timeline")), start=1):
+                _take(item, str(room), f"{word(room, 100)} {number}", reading)
     for part in ("join", "leave"):
         for room, about in _dict(rooms.get(part)).items():
             timeline = _dict(_dict(about).get("timeline"))
@@ -122,6 +129,27 @@ def _sync(value: dict[str, Any], reading: Reading, told: Told) -> None:
                 told.limited[str(room)] = before
             for number, item in enumerate(_list(timeline.get("events")), start=1):
                 _take(item, str(room), f"{word(room, 100)} {number}", reading)
+
+
+def _items(value: dict[str, Any]) -> list[tuple[str, Any]] | None:
+    """The events of an answer, in their order, each with its room where only the answer says it."""
+    found = _dict(_dict(value.get("search_categories")).get("room_events"))
+    if found:
+        return [("", _dict(hit).get("result")) for hit in _list(found.get("results"))]
+    room = value["room_id"] if isinstance(value.get("room_id"), str) else ""
+    if isinstance(value.get("notifications"), list):
+        told = [_dict(one) for one in value["notifications"]]
+        return [(str(one.get("room_id") or ""), one.get("event")) for one in told]
+    messages = value.get(
+        "messages"
+    )  # an export of Element has them as a list, the first sync of a room had a chunk
+    lists = (value.get("chunk"), value.get("events"), messages, _dict(messages).get("chunk"))
+    if not any(isinstance(one, list) for one in lists) and not {"events_before", "events_after"} & set(value):
+        return None
+    before, after = _list(value.get("events_before")), _list(value.get("events_after"))
+    middle = [value["event"]] if "event" in value else []
+    items = [*(item for one in lists for item in _list(one)), *before[::-1], *middle, *after]
+    return [(room, item) for item in items]
 
 
 def _take(item: Any, room: str, where: str, reading: Reading) -> None:
@@ -142,8 +170,12 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
         if not isinstance(target, str) or not target.startswith("$"):
             raise ValueError("a redaction that does not say of what")
         yield _deletion(target, item, at, at, meta)
-    elif not content and isinstance(because := _dict(item.get("unsigned")).get("redacted_because"), dict):
-        yield _deletion(native, item, at, _time(because), meta)
+    elif not content and (gone := _gone(item, at)) is not None:
+        yield _deletion(native, item, at, gone, meta)
+    elif kind in _POLLS and (asked := _poll(content)):
+        yield _event(
+            item, native, at, meta, type="message", text=asked, tags=find_tags(asked), links=find_links(asked)
+        )
     elif kind in {"m.room.message", "m.sticker"}:
         yield from _message(item, native, content, at, reading)
     elif kind == "m.reaction":
@@ -153,31 +185,50 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
     elif kind == "m.room.topic":
         yield _event(item, native, at, meta, type="topic", text=_text(content.get("topic")) or "")
     elif kind == "m.room.member":
-        yield from _member(item, native, content, at, meta)
+        yield from _member(item, native, content, at, reading)
     elif kind == "m.room.encrypted":
         reading.counts["encrypted"] += 1
-    elif "state_key" in item:
+    else:
+        yield from _other(item, native, content, at, reading)
+
+
+def _gone(item: dict[str, Any], at: datetime) -> datetime | None:
+    """Since when an event without content is deleted; some servers do not say of a message by what."""
+    because = _dict(item.get("unsigned")).get("redacted_because")
+    if isinstance(because, dict):
+        return _time(because)
+    return at if item["type"] in {"m.room.message", "m.sticker"} else None
+
+
+def _other(
+    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: Reading
+) -> Iterator[Event]:
+    kind = item["type"]
+    if "state_key" in item:
         reading.counts["state"] += 1
         if kind not in _QUIET:
             reading.unknown("state", kind)
-    else:
-        reading.unknown("event", kind)
-        if text := _text(content.get("body")):
-            yield _event(item, native, at, meta, type=f"x:{kind}", text=text)
+        return
+    reading.unknown("event", kind)
+    if text := _text(content.get("body")) or _extensible(content):
+        yield _event(item, native, at, reading.meta, type=f"x:{kind}", text=text)
 
 
 def _message(
     item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: Reading
 ) -> Iterator[Event]:
     relation = _dict(content.get("m.relates_to"))
-    edited = None
+    edited, starred = None, False
     if relation.get("rel_type") == "m.replace":
         original = relation.get("event_id")
         if not isinstance(original, str) or not original.startswith("$"):
             raise ValueError("an edit that does not say of what")
         native, edited = original, at
+        starred = not isinstance(content.get("m.new_content"), dict)
         content = _dict(content.get("m.new_content")) or content
-    text = _text(content.get("body"))
+    text = _text(content.get("body")) if "body" in content else _extensible(content)
+    if text is not None and edited and starred:
+        text = text.removeprefix("* ")
     if text is None:
         raise ValueError("a message without a body")
     msgtype = "m.text" if item["type"] == "m.sticker" else str(content.get("msgtype"))
@@ -186,10 +237,12 @@ def _message(
         reading.unknown("msgtype", msgtype)
     answered = _dict(relation.get("m.in_reply_to")).get("event_id")
     markup = content.get("formatted_body") if content.get("format") == "org.matrix.custom.html" else None
-    if answered or (edited and text.startswith("> ")):
+    if (answered or edited) and _QUOTATION.match(text):
         text = _unquoted(text)
     html = clean_html(_REPLY.sub("", markup)) if isinstance(markup, str) and markup else None
-    people = _list(_dict(content.get("m.mentions")).get("user_ids"))
+    people = [p for p in _list(_dict(content.get("m.mentions")).get("user_ids")) if isinstance(p, str)]
+    pointed = [*find_links(text), *(links(html) if html else ())]
+    people += [unquote(found[1]) for link in pointed if (found := _PERSON.match(link))]
     thread = relation.get("event_id") if relation.get("rel_type") == "m.thread" else None
     answer = _id(answered) if not relation.get("is_falling_back") else None
     yield _event(
@@ -202,25 +255,58 @@ def _message(
         edited_at=edited,
         text=text,
         html=html,
-        links=[*find_links(text), *(links(html) if html else ())],
+        links=[link for link in pointed if not _PERSON.match(link)],
         tags=find_tags(text),
-        mentions=[p for p in people if isinstance(p, str)],
+        mentions=people,
         reply_to=answer,
         thread=_id(thread),
         bot=msgtype == "m.notice",
     )
+    # a page may have the last version of what it tells inside of it
+    latest = _dict(_dict(_dict(item.get("unsigned")).get("m.relations")).get("m.replace"))
+    of = _dict(_dict(latest.get("content")).get("m.relates_to"))
+    if edited is None and of.get("rel_type") == "m.replace" and of.get("event_id") == native:
+        latest = {**latest, "room_id": item.get("room_id"), "unsigned": {}}
+        yield from _message(latest, native, _dict(latest["content"]), _time(latest), reading)
+
+
+def _extensible(content: dict[str, Any]) -> str | None:
+    """The plain text of content in parts (MSC1767), of today or as it was written while it was tried out."""
+    for name in ("m.text", "org.matrix.msc1767.text"):
+        told = content.get(name)
+        if isinstance(told, str):
+            return _text(told)
+        plain = [
+            part for part in map(_dict, _list(told)) if part.get("mimetype", "text/plain") == "text/plain"
+        ]
+        if plain:
+            return _text(plain[0].get("body"))
+    for part in map(_dict, _list(content.get("org.matrix.msc1767.message"))):
+        if part.get("mimetype", "text/plain") == "text/plain":
+            return _text(part.get("body"))
+    return None
+
+
+def _poll(content: dict[str, Any]) -> str | None:
+    """What a poll asks and the answers there are, each on a line of its own."""
+    poll = next((content[name] for name in _POLLS if isinstance(content.get(name), dict)), {})
+    parts = [_dict(poll.get("question")), *map(_dict, _list(poll.get("answers")))]
+    lines = [_extensible(part) or _text(part.get("body")) for part in parts]
+    return "\n".join(filter(None, lines)) if lines[0] else None
 
 
 def _member(
-    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, meta: Meta
+    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: Reading
 ) -> Iterator[Event]:
     now = content.get("membership")
     before = _dict(item.get("prev_content") or _dict(item.get("unsigned")).get("prev_content"))
     kinds = {"join": "join", "leave": "part", "ban": "part"}
-    if now in kinds and now != before.get("membership"):
+    if isinstance(now, str) and now in kinds and now != before.get("membership"):
         who = item.get("state_key") if isinstance(item.get("state_key"), str) else item.get("sender")
         item = {**item, "sender": who}
-        yield _event(item, native, at, meta, type=kinds[str(now)], name=content.get("displayname"))
+        yield _event(item, native, at, reading.meta, type=kinds[now], name=content.get("displayname"))
+    else:
+        reading.counts["state"] += 1
 
 
 def _deletion(target: str, item: dict[str, Any], created: datetime, gone: datetime, meta: Meta) -> Event:
@@ -273,7 +359,7 @@ def _time(item: dict[str, Any]) -> datetime:
 
 
 def _unquoted(text: str) -> str:
-    """Without the quotation that clients put before an answer, for those that cannot show answers."""
+    """Without the quotation before an answer."""
     lines = text.split("\n")
     said = next((n for n, line in enumerate(lines) if not line.startswith(">")), 0)
     return "\n".join(lines[said:]).lstrip("\n") if said else text

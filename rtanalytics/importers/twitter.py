@@ -29,7 +29,7 @@ from rtanalytics.importers.parts import (
 from rtanalytics.importers.reading import BROKEN, MAX_LINE, begins, lines, open_bytes
 from rtanalytics.importers.walk import Broken, NotJson, parse, walk
 
-__all__ = ["TWEETS", "classic", "deletion", "snowflake_time", "tweet_id", "twitter_time"]
+__all__ = ["TWEETS", "classic", "deletion", "size_of", "snowflake_time", "tweet_id", "twitter_time"]
 
 CONNECTOR = "twitter-file@1"
 _MARKS = re.compile(
@@ -37,9 +37,28 @@ _MARKS = re.compile(
     rb'conversation_id|public_metrics)"|\A\s*\{"id":\s*"\d+",\s*"action":'
 )
 _MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+_WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4})")
+_MAILED = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d:\d\d:\d\d) ([+-]\d{4})")
 _TIME = re.compile(r"\w{3} (\w{3}) +(\d+) (\d+):(\d+):(\d+) ([+-])(\d\d)(\d\d) (\d{4})")
 _FIRST_SNOWFLAKE = 30_000_000_000
 """Numbers below were counted, those above (from November 2010 on) have the time in them."""
+
+_NOTICES = {
+    "limit": "a notice of the stream that it left tweets out",
+    "scrub_geo": "a notice of the stream that places are to be forgotten",
+    "status_withheld": "a notice of the stream that a tweet is withheld in some countries",
+    "user_withheld": "a notice of the stream that somebody is withheld in some countries",
+    "disconnect": "a notice of the stream that it ends",
+    "warning": "a warning of the stream",
+    "friends": "a notice of the stream whom somebody follows",
+    "friends_str": "a notice of the stream whom somebody follows",
+    "event": "a notice of the stream that somebody did something",
+    "direct_message": "a private message, not a tweet",
+}
+"""What a stream also says, for people who read the dead letters."""
+
+_LISTS = ("statuses", "results", "tweets")
+"""Where a page has its tweets: of a search, of the search before 2013, of what others collected."""
 
 _NO_LANGUAGES = {"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"}
 _LANGUAGES = {"in": "id", "iw": "he", "msa": "ms"}
@@ -73,14 +92,25 @@ def tweets(value: Any) -> Iterator[Event | ValueError]:
 
     if not isinstance(value, dict):
         yield ValueError(f"{shortened(value)} is no tweet")
-    elif "statuses" in value and isinstance(value["statuses"], list):
-        for one in value["statuses"]:
+    elif (
+        listed := next((value[name] for name in _LISTS if isinstance(value.get(name), list)), None)
+    ) is not None:
+        for one in listed:
             yield from tweets(one)
+    elif "for_user" in value and isinstance(value.get("message"), dict):
+        yield from tweets(value["message"])
     elif "data" in value or "errors" in value or set(value) <= {"meta", "includes", "__twarc"}:
         yield from page(value)
     else:
         try:
+            if (
+                "text" not in value
+                and (notice := next((n for n in _NOTICES if n in value), None)) is not None
+            ):
+                raise RowError(_NOTICES[notice])
             if "delete" in value:
+                if "direct_message" in value["delete"]:
+                    raise RowError("a private message was deleted, not a tweet")
                 status = value["delete"].get("status", {})
                 at = value["delete"].get("timestamp_ms")
                 yield deletion(tweet_id(status), int(at) / 1000 if at else None)
@@ -110,14 +140,17 @@ def classic(tweet: dict[str, Any], account: Author | None = None) -> Event:
         If it is none.
     """
     if not any(key in tweet for key in ("text", "full_text", "extended_tweet")):
+        if "screen_name" in tweet:
+            raise RowError("a user, not a tweet")
         raise RowError(f"it has no text: {shortened(', '.join(list(map(str, tweet))[:6]))}")
     native = tweet_id(tweet)
+    first, created = _first(tweet, native), twitter_time(tweet.get("created_at"), native)
     whole = tweet.get("extended_tweet") or {}
     text = whole.get("full_text") or tweet.get("full_text") or tweet.get("text") or ""
     said = [tweet.get("entities") or {}, whole.get("entities") or {}]
     shown = [tweet.get("extended_entities") or whole.get("extended_entities") or said[-1] or said[0]]
     user = tweet.get("user") or {}
-    author = _person(user) or account
+    author = _person(user) or _searched(tweet) or account
     original = tweet.get("retweeted_status")
     repost_of = None
     if isinstance(original, dict):
@@ -129,18 +162,22 @@ def classic(tweet: dict[str, Any], account: Author | None = None) -> Event:
             text = f"RT @{inner.handle}: {inner.text}".replace("&", "&amp;")
     reply_to = tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_status_id")
     quoted = tweet.get("quoted_status_id_str") or tweet.get("is_quote_status") is True
-    links = [*_urls(said), *_permalink(tweet)]
+    cut_off = {f"https://twitter.com/i/web/status/{native}"} if whole else set()
+    if isinstance(original, dict) and original.get("extended_tweet"):
+        cut_off.add(f"https://twitter.com/i/web/status/{tweet_id(original)}")
+    links = [link for link in (*_urls(said), *_permalink(tweet)) if link not in cut_off]
     return build(
-        id=f"twitter::{native}",
+        id=f"twitter::{first}",
         source="twitter",
         type=_type(repost_of, reply_to, quoted),
-        created_at=twitter_time(tweet.get("created_at"), native),
+        created_at=created if first == native else snowflake_time(first) or created,
+        edited_at=None if first == native else created,
         connector=CONNECTOR,
         author=author,
-        to=tweet.get("in_reply_to_screen_name") or None,
+        to=tweet.get("in_reply_to_screen_name") or tweet.get("to_user") or None,
         text=unquoted(text),
         url=f"https://twitter.com/{author.handle if author else 'i'}/status/{native}",
-        lang=tongue(tweet.get("lang")),
+        lang=tongue(tweet.get("lang") or tweet.get("iso_language_code")),
         tags=[str(t.get("text", "")) for e in said for t in e.get("hashtags") or ()],
         mentions=[str(m.get("screen_name", "")) for e in said for m in e.get("user_mentions") or ()],
         links=links,
@@ -172,6 +209,9 @@ def tweet_id(tweet: dict[str, Any]) -> str:
 def twitter_time(value: object, native: str = "0") -> datetime:
     """``Sun Aug 31 00:29:15 +0000 2014``, whatever the language of the system; or ISO 8601.
 
+    Archives before 2018 have ``2014-08-31 00:29:15 +0000``, and the search before 2013
+    ``Sun, 31 Aug 2014 00:29:15 +0000``.
+
     Raises
     ------
     ValueError
@@ -185,6 +225,11 @@ def twitter_time(value: object, native: str = "0") -> datetime:
             return datetime(
                 int(year), _MONTHS[month], int(day), int(hour), int(minute), min(int(second), 59), tzinfo=zone
             ).astimezone(UTC)
+    if isinstance(value, str) and (found := _WRITTEN.fullmatch(value.strip())):
+        value = "{}T{}{}".format(*found.groups())
+    elif isinstance(value, str) and (found := _MAILED.fullmatch(value.strip())):
+        day, month, year, clock, zone_told = found.groups()
+        value = f"{year}-{_MONTHS.get(month, 0):02}-{day}T{clock}{zone_told}"
     if value is None and (known := snowflake_time(native)) is not None:
         return known
     return moment(value)
@@ -218,6 +263,26 @@ def _person(user: dict[str, Any]) -> Author | None:
     return author_of(handle, user.get("id_str") or user.get("id"), user.get("name"), url=url)
 
 
+def _searched(tweet: dict[str, Any]) -> Author | None:
+    """Who wrote what the search before 2013 found."""
+    handle = tweet.get("from_user")
+    url = f"https://twitter.com/{handle}" if isinstance(handle, str) and handle.isascii() else None
+    return author_of(handle, tweet.get("from_user_id_str"), tweet.get("from_user_name"), url=url)
+
+
+def _first(tweet: dict[str, Any], native: str) -> str:
+    """The number of the first version; an archive tells of edits."""
+    first = ((tweet.get("edit_info") or {}).get("edit") or {}).get("initialTweetId")
+    return number(first) if first else native
+
+
+def size_of(value: object) -> int | None:
+    """A number of pixels, which an archive writes as text."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
+
+
 def _urls(entities: Iterable[dict[str, Any]]) -> list[str]:
     urls = [url for e in entities for url in e.get("urls") or ()]
     return [str(u.get("expanded_url") or u.get("url") or "") for u in urls]
@@ -237,9 +302,9 @@ def _media(entities: Iterable[dict[str, Any]], *, sensitive: bool) -> list[Media
             Media(
                 url=str(one.get("media_url_https") or one.get("media_url") or ""),
                 kind="image" if one.get("type") == "photo" else "video",
-                alt=one.get("ext_alt_text"),
-                width=size.get("w"),
-                height=size.get("h"),
+                alt=alt if isinstance(alt := one.get("ext_alt_text"), str) else None,
+                width=size_of(size.get("w")),
+                height=size_of(size.get("h")),
                 sensitive=sensitive,
             )
         )
@@ -292,11 +357,13 @@ def _document(path: Path) -> Iterator[tuple[str, Any, bytes | str]]:
     with open_bytes(path) as file:
         whole: dict[str, Any] = {}
         try:
-            for name, value, line in walk(file.read, {"statuses", "tweets"}):
+            listed = False
+            for name, value, line in walk(file.read, _LISTS):
                 where = f"line {line}"
                 if isinstance(value, Broken):
                     yield where, Rejected(path, where, value.reason, value.raw), b""
-                elif name in ("", "statuses", "tweets"):
+                elif name in ("", *_LISTS):
+                    listed = True
                     yield where, value, repr(value)[:2000]
                 else:
                     whole[name] = value
@@ -304,5 +371,5 @@ def _document(path: Path) -> Iterator[tuple[str, Any, bytes | str]]:
             yield "", Rejected(path, "document", str(error)), b""
         except BROKEN as error:
             yield "", Rejected(path, "document", f"damaged or cut off ({error}); fetch it again"), b""
-        if set(whole) - {"search_metadata", "meta"}:
+        if set(whole) - {"search_metadata", "meta"} and not listed:
             yield "document", whole, repr(whole)[:2000]

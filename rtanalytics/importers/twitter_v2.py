@@ -17,7 +17,7 @@ from rtanalytics.importers.parts import (
     shortened,
     unquoted,
 )
-from rtanalytics.importers.twitter import CONNECTOR, snowflake_time, tongue
+from rtanalytics.importers.twitter import CONNECTOR, deletion, size_of, snowflake_time, tongue
 
 __all__ = ["modern", "page"]
 
@@ -36,11 +36,23 @@ def page(answer: dict[str, Any]) -> Iterator[Event | ValueError]:
     include = _by_id(answer.get("includes"))
     for tweet in found:
         try:
-            if not isinstance(tweet, dict) or "text" not in tweet:
+            if not isinstance(tweet, dict):
                 raise RowError(f"{shortened(tweet)} is no tweet")
-            yield modern(tweet, include)
+            yield modern(tweet, include) if "text" in tweet else _gone(tweet)
         except ODD as error:
             yield ValueError(reason_of(error))
+
+
+def _gone(told: dict[str, Any]) -> Event:
+    """What the compliance stream says: one was deleted, or is hidden until it is told again."""
+    for kind in ("delete", "drop"):
+        if isinstance(told.get(kind), dict):
+            at = told[kind].get("event_at")
+            gone = moment(at).timestamp() if at else None
+            return deletion(number((told[kind].get("tweet") or {}).get("id")), gone)
+    if "username" in told:
+        raise RowError("a user, not a tweet")
+    raise RowError(f"{shortened(told)} is no tweet")
 
 
 def modern(tweet: dict[str, Any], include: Included) -> Event:
@@ -90,13 +102,13 @@ def modern(tweet: dict[str, Any], include: Included) -> Event:
         edited_at=edited_at,
         connector=CONNECTOR,
         author=author,
-        text=unquoted(text),
+        text="\n".join([unquoted(text), *_choices(tweet, include)]),
         url=f"https://twitter.com/{author.handle if author else 'i'}/status/{native}",
         lang=tongue(tweet.get("lang")),
         tags=[str(t.get("tag", "")) for e in said for t in e.get("hashtags") or ()],
         mentions=[str(m.get("username", "")) for e in said for m in e.get("mentions") or ()],
         links=[_link(u) for e in said for u in e.get("urls") or () if not u.get("media_key")],
-        media=_media(tweet, include),
+        media=_media(tweet, include) or _media(original or {}, include),
         reply_to=parts.get("replied_to"),
         repost_of=parts.get("retweeted"),
         thread=thread if "retweeted" not in parts else None,
@@ -133,13 +145,21 @@ def _media(tweet: dict[str, Any], include: Included) -> list[Media]:
         Media(
             url=str(one.get("url") or one.get("preview_image_url") or ""),
             kind="image" if one.get("type") == "photo" else "video",
-            alt=one.get("alt_text"),
-            width=one.get("width"),
-            height=one.get("height"),
+            alt=alt if isinstance(alt := one.get("alt_text"), str) else None,
+            width=size_of(one.get("width")),
+            height=size_of(one.get("height")),
             sensitive=tweet.get("possibly_sensitive") is True,
         )
         for one in found
     ]
+
+
+def _choices(tweet: dict[str, Any], include: Included) -> list[str]:
+    """What a poll lets people choose from."""
+    attached = tweet.get("attachments") or {}
+    polls = [include.get("polls", {}).get(str(n), {}) for n in attached.get("poll_ids") or ()]
+    found = attached.get("poll") or next(filter(None, polls), {})
+    return [str(option["label"]) for option in found.get("options") or () if option.get("label")]
 
 
 def _by_id(includes: Any) -> Included:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rtanalytics.archive import Recording, import_into
-from rtanalytics.event import Author, Event, Media
+from rtanalytics.event import Author, Event, Media, decode, encode
 from rtanalytics.importers import Options, Rejected, open_events
 from tests.contracts.importer import T0, TALK, Line
 from tests.importers.samples import (
@@ -178,7 +178,17 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
         ({"id": "1482680858", "action": "delete", "created_at": "2013-06-04T16:25:04Z"}, "number of a user"),
         ({"data": [{"start": "x", "end": "y", "tweet_count": 3}], "meta": {}}, "counts of tweets"),
         ({"errors": [{"title": "Disconnect", "detail": "forced"}]}, "error of the API.*forced"),
-        ({"limit": {"track": 12}}, "it has no text"),
+        ({"limit": {"track": 12}}, "left tweets out"),
+        ({"scrub_geo": {"user_id": 1, "up_to_status_id": 2}}, "places are to be forgotten"),
+        ({"status_withheld": {"id": 1, "withheld_in_countries": ["DE"]}}, "a tweet is withheld"),
+        ({"user_withheld": {"id": 1, "withheld_in_countries": ["DE"]}}, "somebody is withheld"),
+        ({"disconnect": {"code": 4, "reason": "x"}}, "that it ends"),
+        ({"warning": {"code": "FALLING_BEHIND"}}, "a warning"),
+        ({"friends": [1, 2]}, "whom somebody follows"),
+        ({"event": "favorite", "created_at": "x"}, "did something"),
+        ({"delete": {"direct_message": {"id": 1}}}, "a private message"),
+        ({"id_str": "7", "screen_name": "ada", "name": "Ada"}, "a user, not a tweet"),
+        ({"data": [{"id": "7", "username": "ada", "name": "Ada"}]}, "a user, not a tweet"),
         ({"id": 1.99e18, "text": "x", "created_at": "2026-05-15T09:30:00Z"}, r"id 1\.99e\+18 is no number"),
         ({"id_str": "1", "text": "x"}, "it has no time"),
         ({"id_str": "1", "text": "x", "created_at": "Fri Xyz 15 09:30:00 +0000 2026"}, "is no time"),
@@ -256,6 +266,118 @@ def test_a_retweet_in_an_archive_is_a_repost(tmp_path: Path) -> None:
     (event,) = open_events(write_tweets_js(tmp_path, [Line(0, "ada", "RT @bob: so true")]))
     assert isinstance(event, Event)
     assert event.type == "repost"
+
+
+def test_an_archive_tells_of_edits_and_writes_numbers_as_text(tmp_path: Path) -> None:
+    """Under the first version's number, at its time; the sizes of pictures are numbers."""
+    from rtanalytics.importers.twitter import snowflake_time
+
+    edits = {"editControlInitial": {"editTweetIds": [str(FIRST_TWEET), str(FIRST_TWEET + 5)]}}
+    picture = {
+        "media_url_https": "https://pbs.example/1.jpg", "type": "photo", "sizes": {"large": {"w": "640", "h": "480"}},
+    }  # fmt: skip
+    tweet = {
+        **archived(LINE)["tweet"], "id": str(FIRST_TWEET + 5), "id_str": str(FIRST_TWEET + 5),
+        "edit_info": {"edit": {"initialTweetId": str(FIRST_TWEET), **edits}},
+        "extended_entities": {"media": [picture]},
+    }  # fmt: skip
+    (tmp_path / "tweets.js").write_text(f"window.YTD.tweets.part0 = {json.dumps([{'tweet': tweet}])}")
+    (event,) = open_events(tmp_path / "tweets.js")
+    assert isinstance(event, Event)
+    assert (event.id, event.url) == (ID, f"https://twitter.com/i/status/{FIRST_TWEET + 5}")
+    assert event.created_at == snowflake_time(str(FIRST_TWEET))
+    assert event.edited_at == LINE.at
+    assert [(m.width, m.height) for m in event.media] == [(640, 480)]
+    assert decode(encode(event)) == event
+
+
+def test_a_long_tweet_of_an_archive_is_whole(tmp_path: Path) -> None:
+    """What follows its beginning stands in a file of its own, which names only the second."""
+    long = "The keynote & all that was said in it. " * 12
+    cut = archived(Line(0, "ada", long[:270] + "… https://t.co/self"))
+    cut["tweet"]["entities"] = {
+        "urls": [
+            {"url": "https://t.co/self", "expanded_url": f"https://twitter.com/i/web/status/{FIRST_TWEET}"}
+        ]
+    }
+    core = {
+        "text": long.strip(), "urls": [{"shortUrl": "https://t.co/2", "expandedUrl": "https://x.example/talk"}],
+        "hashtags": [{"text": "PyCon"}], "mentions": [{"screenName": "bob"}],
+    }  # fmt: skip
+    notes = [
+        {"noteTweet": {"noteTweetId": "7", "createdAt": f"{T0:%FT%T}.123Z", "core": core}},
+        {"noteTweet": {"noteTweetId": "8", "createdAt": f"{T0:%FT%T}.000Z", "core": {"text": "another"}}},
+        {"noteTweet": {"noteTweetId": "9", "core": core}}, {"noteTweet": None}, 3,
+    ]  # fmt: skip
+    files = {
+        "data/tweets.js": f"window.YTD.tweets.part0 = {json.dumps([cut, archived(Line(1, 'ada', 'lunch'))])}",
+        "data/note-tweet.js": f"window.YTD.note_tweet.part0 = {json.dumps(notes)}",
+    }
+    folder = write_folder(tmp_path / "archive", files)
+    for place in (folder, folder / "data" / "tweets.js", write_zip(tmp_path / "archive.zip", files)):
+        first, second = (e for e in open_events(place) if isinstance(e, Event))
+        assert (first.text, second.text) == (long.strip(), "lunch")
+        assert (first.links, first.tags, first.mentions) == (["https://x.example/talk"], ["PyCon"], ["bob"])
+
+
+def test_archives_of_the_years_before_are_read_month_by_month(tmp_path: Path) -> None:
+    """Until 2018 each month assigned a list to a variable of its own, with times that begin with the year."""
+    tweet = {**classic_tweet(LINE), "created_at": f"{LINE.at:%F %T} +0000"}
+    name = f"data/js/tweets/{LINE.at:%Y_%m}.js"
+    text = f"Grailbird.data.tweets_{LINE.at:%Y_%m} = \n {json.dumps([tweet])}"
+    folder = write_folder(tmp_path / "old", {name: text, "data/js/tweet_index.js": "var tweet_index = [ ]"})
+    for place in (folder, folder / name):
+        (event,) = open_events(place)
+        assert isinstance(event, Event)
+        assert (event.id, event.created_at, event.handle) == (ID, LINE.at, LINE.author)
+
+
+def test_the_search_of_the_years_before_2013_is_read(tmp_path: Path) -> None:
+    """Who wrote it stands beside the text, the time is as in letters."""
+    found = {
+        "created_at": f"{LINE.at:%a, %d %b %Y %T} +0000", "from_user": "ada", "from_user_id_str": "7",
+        "from_user_name": "Ada", "id_str": str(FIRST_TWEET), "iso_language_code": "en", "text": "hi", "to_user": "bob",
+    }  # fmt: skip
+    page = {
+        "completed_in": 0.1,
+        "max_id_str": "9",
+        "query": "pycon",
+        "results": [found],
+        "results_per_page": 15,
+    }
+    for indent in (None, 2):
+        (tmp_path / "page.json").write_text(json.dumps(page, indent=indent))
+        (event,) = open_events(tmp_path / "page.json")
+        assert isinstance(event, Event), event
+        assert (event.id, event.created_at, event.handle, event.to) == (ID, LINE.at, "ada", "bob")
+
+
+def test_an_envelope_of_a_stream_for_many_is_opened(tmp_path: Path) -> None:
+    """It says for whom the message is."""
+    assert one(tmp_path, {"for_user": "7", "message": classic_tweet(LINE)}) == one(
+        tmp_path, classic_tweet(LINE)
+    )
+
+
+@pytest.mark.parametrize("kind", ["delete", "drop"])
+def test_a_compliance_stream_deletes(tmp_path: Path, kind: str) -> None:
+    """Of API v2; what is dropped is gone until it is told again."""
+    told = {"data": {kind: {"tweet": {"id": str(FIRST_TWEET), "author_id": "7"}, "event_at": f"{T0:%FT%TZ}"}}}
+    event = one(tmp_path, told)
+    assert (event.id, event.op, event.edited_at) == (ID, "delete", T0)
+
+
+def test_a_retweet_has_the_pictures_of_the_original(tmp_path: Path) -> None:
+    """Where the page includes them."""
+    original = {**modern_tweet(LINE), "id": "77", "attachments": {"media_keys": ["3_1"]}}
+    retweet = {
+        **modern_tweet(LINE), "text": "RT @bob: hi", "referenced_tweets": [{"type": "retweeted", "id": "77"}],
+    }  # fmt: skip
+    media = [
+        {"media_key": "3_1", "type": "photo", "url": "https://pbs.example/1.jpg", "width": 4, "height": 3}
+    ]
+    event = one(tmp_path, {"data": retweet, "includes": {"tweets": [original], "media": media}})
+    assert [m.url for m in event.media] == ["https://pbs.example/1.jpg"]
 
 
 def test_nothing_in_an_archive_is_run(tmp_path: Path) -> None:

@@ -190,6 +190,19 @@ def test_server_sent_events_are_read_as_they_come():
     assert [e.id[-1] for e in parse(raw.encode(), META).events] == ["1", "2"]
 
 
+def test_a_poll_has_its_choices():
+    """Each on a line of its own below what was asked; how many chose them is not said."""
+    poll = {
+        "id": "1",
+        "votes_count": 3,
+        "options": [{"title": "Tea", "votes_count": 3}, {"title": "Café ☕"}, 7],
+    }
+    events = read(
+        [status(1, "<p>What?</p>", poll=poll), status(2, poll=None), status(3, poll={"options": 1})]
+    ).events
+    assert [e.text for e in events] == ["What?\nTea\nCafé ☕", "Hi", "Hi"]
+
+
 def test_pictures_have_their_size():
     """As the server measured it."""
     told = {

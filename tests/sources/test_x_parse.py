@@ -77,6 +77,38 @@ def test_a_page_becomes_events_with_what_it_includes():
     assert (parsed.counts["posts"], parsed.counts["users"]) == (3, 2)
 
 
+POLL = {
+    "id": "5",
+    "options": [{"position": 1, "label": "Tea & cake", "votes": 3}, {"position": 2, "label": "☕"}],
+}
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_poll_has_its_choices_and_a_retweet_the_pictures_of_the_original(flat, tmp_path: Path):
+    """From what the page includes, or from inside a flattened tweet; as the importer has it, and from raw again."""
+    tweet = {**PAGE["data"][0], "attachments": {"poll": POLL} if flat else {"poll_ids": ["5"]}}
+    original = {**PAGE["includes"]["tweets"][0], "attachments": {"media_keys": ["3_1"]}}
+    page = {
+        "data": [tweet, PAGE["data"][1]],
+        "includes": {**PAGE["includes"], "polls": [POLL], "tweets": [original]},
+    }
+    asked, repost = read(page).events
+    assert asked.text == "Keynote & coffee #PyCon https://t.co/a\nTea & cake\n☕"
+    assert [m.url for m in repost.media] == ["https://pbs.twimg.com/a.jpg"]
+    (tmp_path / "page.jsonl").write_text(json.dumps(page))
+    for event, imported in zip((asked, repost), TWEETS.read(tmp_path / "page.jsonl", Options()), strict=True):
+        assert isinstance(imported, Event)
+        assert (imported.text, imported.media) == (event.text, event.media)
+        [again] = read(event.raw).events
+        assert (again.text, again.media) == (event.text, event.media)
+
+
+def test_a_user_is_said_to_be_one():
+    """For people who read the dead letters."""
+    [reject] = read({"data": [{"id": "7", "username": "ada", "name": "Ada"}]}).rejects
+    assert reject.reason == "a user, not a tweet"
+
+
 def test_a_tweet_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
     """With what the page includes of it: mended, it is the same event as on its page."""
     page = json.loads(json.dumps(PAGE))
@@ -246,7 +278,10 @@ def damaged(draw: st.DrawFn, value: Any) -> Any:
 
 
 @settings(max_examples=150, deadline=None)
-@given(damaged(PAGE))
+@given(
+    damaged(PAGE | {"includes": {**PAGE["includes"], "polls": [POLL]}})
+    | damaged({"data": {**PAGE["data"][0], "attachments": {"poll": POLL, "poll_ids": ["5"]}}})
+)
 def test_any_damage_to_a_page_is_read_or_refused(page):
     """Events that a stream takes, or dead letters; nothing is raised."""
     parsed = read(page)

@@ -211,7 +211,7 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
         edited_at=edited,
         item=item,
         title=word(item.get("spoiler_text"), 1_000) or None,
-        text=plain(markup) or None,
+        text="\n".join(filter(None, [plain(markup), *_choices(item)])) or None,
         html=cleaned or None,
         url=_web(item.get("url")) or _web(uri),
         lang=language(item.get("language")),
@@ -252,6 +252,12 @@ def _quoted(item: dict[str, Any]) -> str | None:
         if address := _web(holder.get("quote_url")):
             return address
     return None
+
+
+def _choices(item: dict[str, Any]) -> list[str]:
+    """What a poll lets people choose from."""
+    poll = item.get("poll")
+    return [word(o.get("title")) for o in _dicts(poll.get("options"))] if isinstance(poll, dict) else []
 
 
 def _media(item: dict[str, Any]) -> Iterator[Media]:

@@ -166,6 +166,8 @@ def _datum(datum: Any, include: Included, reading: Reading) -> Event:
                 native = _number(of.get("id"))
                 gone = moment(told.get("event_at")) if told.get("event_at") else None
                 return _deletion(native, gone, None, reading.meta, datum)
+        if "username" in datum:
+            raise ValueError("a user, not a tweet")
         if len(datum) == 1 and "id" not in datum:
             reading.unknown("compliance", next(iter(datum)))
     if not isinstance(datum, dict) or not isinstance(datum.get("text"), str):
@@ -209,7 +211,7 @@ def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
         created_at=created,
         edited_at=edited_at,
         author=author,
-        text=_unquoted(text),
+        text="\n".join([_unquoted(text), *_choices(tweet, include)]),
         url=f"https://twitter.com/{handle}/status/{native}",
         lang=_tongue(tweet.get("lang")),
         tags=[str(t.get("tag", "")) for e in said for t in _dicts(e.get("hashtags"))],
@@ -220,7 +222,7 @@ def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
             for u in _dicts(e.get("urls"))
             if not u.get("media_key")
         ],
-        media=_media(tweet, include),
+        media=_media(tweet, include) or _media(original or {}, include),
         reply_to=parts.get("replied_to"),
         repost_of=parts.get("retweeted"),
         thread=f"twitter::{_number(conversation)}" if apart else None,
@@ -262,6 +264,15 @@ def _media(tweet: dict[str, Any], include: Included) -> list[Media]:
     ]
 
 
+def _choices(tweet: dict[str, Any], include: Included) -> list[str]:
+    """What a poll lets people choose from."""
+    attached = _dict(tweet.get("attachments"))
+    ids = attached.get("poll_ids")
+    polls = [include.get("polls", {}).get(str(n), {}) for n in (ids if isinstance(ids, list) else ())]
+    found = _dict(attached.get("poll")) or next(filter(None, polls), {})
+    return [str(option["label"]) for option in _dicts(found.get("options")) if option.get("label")]
+
+
 def _author(tweet: dict[str, Any], include: Included) -> Any:
     native = tweet.get("author_id")
     user = _dict(tweet.get("author")) or include.get("users", {}).get(str(native)) or {}
@@ -275,10 +286,12 @@ def _alone(tweet: Any, include: Included) -> dict[str, Any]:
     if not isinstance(tweet, dict):
         return {"data": tweet}
     wanted = {"tweets": [r.get("id") for r in _dicts(tweet.get("referenced_tweets"))]}
-    keys = _dict(tweet.get("attachments")).get("media_keys")
-    wanted["media"] = keys if isinstance(keys, list) else []
     tables = include.get("tweets", {})
     people = [tweet, *(tables.get(str(n), {}) for n in wanted["tweets"])]
+    keys = [_dict(p.get("attachments")).get("media_keys") for p in people]
+    wanted["media"] = [key for some in keys if isinstance(some, list) for key in some]
+    polls = _dict(tweet.get("attachments")).get("poll_ids")
+    wanted["polls"] = polls if isinstance(polls, list) else []
     wanted["users"] = [p.get("author_id") for p in people]
     found = {
         kind: [include[kind][str(n)] for n in dict.fromkeys(map(str, names)) if str(n) in include[kind]]

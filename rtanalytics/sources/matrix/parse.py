@@ -289,7 +289,7 @@ def _extensible(content: dict[str, Any]) -> str | None:
 
 def _poll(content: dict[str, Any]) -> str | None:
     """What a poll asks and the answers there are, each on a line of its own."""
-    poll = next((content[name] for name in _POLLS if isinstance(content.get(name), dict)), {})
+    poll: dict[str, Any] = next((content[name] for name in _POLLS if isinstance(content.get(name), dict)), {})
     parts = [_dict(poll.get("question")), *map(_dict, _list(poll.get("answers")))]
     lines = [_extensible(part) or _text(part.get("body")) for part in parts]
     return "\n".join(filter(None, lines)) if lines[0] else None

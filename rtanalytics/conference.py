@@ -10,16 +10,60 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-__all__ = ["Conference", "ConferenceError", "Trending", "own_terms", "read_conference"]
+__all__ = ["Conference", "ConferenceError", "Pace", "Trending", "own_terms", "read_conference"]
 
 
 class ConferenceError(ValueError):
     """A ``conference.toml`` that cannot be used; the message names file, line and remedy."""
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """How often a host may be asked by all sources together.
+
+    Parameters
+    ----------
+    rate : float
+        Requests a second in the long run.
+    burst : int
+        Requests at once, after a pause.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not above zero.
+
+    Examples
+    --------
+    >>> Pace.of("30/min")
+    Pace(rate=0.5, burst=10)
+    """
+
+    rate: float = 2.0
+    burst: int = 10
+
+    def __post_init__(self) -> None:
+        if not (0 < self.rate <= 1e6 and self.burst >= 1):
+            raise ValueError(f"a pace of {self.rate:g} a second, {self.burst} at once, allows nothing")
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """A pace as people write it: ``2/s``, ``1/min``, ``60/h``; no more at once than the number says.
+
+        Raises
+        ------
+        ValueError
+            If it is none.
+        """
+        found = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(s|min|h|d)\s*", text)
+        if found is None or not int(found[1]):
+            raise ValueError(f"{text!r} is no limit; write a number of requests and a time, such as '60/min'")
+        seconds = {"s": 1, "min": 60, "h": 3600, "d": 86_400}[found[2]]
+        return cls(int(found[1]) / seconds, min(int(found[1]), cls().burst))
 
 
 class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,6 +139,12 @@ class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         Authors who are not shown and do not count.
     source : list of dict
         One table a source: ``type``, ``name`` and what that source needs.
+    limits : dict of str
+        How often all sources together may ask a host: ``"www.reddit.com" = "1/min"``. A host that is
+        not named may be asked twice a second.
+    most_entries : int
+        Entries a bucket of the stream may have: beyond it what is recorded leaves the stream before
+        its time, and where that is not enough, sources wait.
     trending : Trending
         Settings of the trends.
     """
@@ -110,6 +160,8 @@ class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     ignore: list[str] = []
     mute: list[str] = []
     source: list[dict[str, Any]] = []
+    limits: dict[str, str] = {}
+    most_entries: int = 1_000_000
     trending: Trending = Trending()
     folder: Path = Path()
 
@@ -124,11 +176,22 @@ class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
             raise ValueError(
                 f"timezone {self.timezone!r} is unknown; write an IANA name such as Europe/Berlin"
             ) from None
+        if self.most_entries < 1_000:
+            raise ValueError(f"most_entries {self.most_entries} is too few; write 1_000 or more")
+        for host, text in self.limits.items():
+            try:
+                Pace.of(text)
+            except ValueError as error:
+                raise ValueError(f"limits {host!r}: {error}") from None
 
     @property
     def zone(self) -> ZoneInfo:
         """The time zone of the venue."""
         return ZoneInfo(self.timezone)
+
+    def paces(self) -> dict[str, Pace]:
+        """The limits by host."""
+        return {host: Pace.of(text) for host, text in self.limits.items()}
 
     def path(self, name: str | None) -> Path | None:
         """A file or folder that the toml names, relative to the toml itself."""
@@ -198,12 +261,14 @@ def _where(message: str) -> tuple[str, str]:
         return unknown.group(1), f"{unknown.group(1)!r} is not known here; {hint}"
     if missing:
         return "", f'{missing.group(1)!r} is missing; write {missing.group(1)} = "…" at the top'
-    if not found and (named := re.match(r"(name|timezone) ", head)):
+    if not found and (named := re.match(r"(name|timezone|most_entries) ", head)):
+        return named.group(1), head
+    if not found and (named := re.match(r"limits '([^']+)'", head)):
         return named.group(1), head
     path = found.group(1) if found else ""
     return path.split(".")[-1].split("[")[0], f"{path or 'conference'}: {head}"
 
 
 def _line_of(text: str, key: str) -> int | None:
-    found = re.search(rf"^\s*(?:\[+\s*)?{re.escape(key)}\b", text, re.MULTILINE) if key else None
+    found = re.search(rf"^\s*(?:\[+\s*)?[\"']?{re.escape(key)}\b", text, re.MULTILINE) if key else None
     return text.count("\n", 0, found.end()) + 1 if found else None

@@ -92,15 +92,24 @@ def _collect(
         accounts=conference.accounts,
         ignore=conference.ignore,
     )
+    limits = (conference.paces(), conference.most_entries)
     keep = {spec.producer: spec.keep for spec in specs if spec.keep is not None}
     workers = [
         WorkerSpec("recorder", recorder_worker, (url, name, archive, schedule, meta, keep)),
         WorkerSpec("trender", trender_worker, (url, name, archive, settings)),
-        *(WorkerSpec(f"source:{spec.name}", source_worker, (url, name, spec, cap)) for spec in specs),
+        *(
+            WorkerSpec(f"source:{spec.name}", source_worker, (url, name, spec, cap, *limits))
+            for spec in specs
+        ),
     ]
     revive = None if conference.stream else _revive
     supervisor = Supervisor(
-        workers, stream, revive=revive, cap=min(cap, timedelta(seconds=30)), stopping=asked
+        workers,
+        stream,
+        revive=revive,
+        cap=min(cap, timedelta(seconds=30)),
+        most_entries=conference.most_entries,
+        stopping=asked,
     )
     say = console(stderr=True)
     say.print(f"collecting {safe(conference.title or conference.name)}: {len(specs)} sources → {stream.key}")

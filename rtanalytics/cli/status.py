@@ -25,6 +25,7 @@ _STATES = {
     "auth": "login wanted",
     "blocked": "not let in",
     "gone": "gone for good",
+    "full": "waits for room",
     "fenced": "taken over",
     "waiting": "starts again",
     "finished": "has ended",

@@ -1,7 +1,7 @@
 """What a source tells about itself: one hash a source, for ``status`` and for whoever worries.
 
 ``state`` is one of ``starting``, ``ok``, ``degraded``, ``rate_limited``, ``auth``, ``blocked``,
-``gone``, ``failed``, ``stopped`` and ``fenced``. A hash whose ``at`` is older than a few
+``gone``, ``full``, ``failed``, ``stopped`` and ``fenced``. A hash whose ``at`` is older than a few
 heartbeats belongs to a process that is no more, whatever its state says.
 """
 

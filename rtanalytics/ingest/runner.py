@@ -15,23 +15,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import msgspec
 
+from rtanalytics.conference import Pace
 from rtanalytics.event import Event, encode
 from rtanalytics.ingest.health import Health, now
 from rtanalytics.ingest.postman import Postman, Sends
 from rtanalytics.sources import open_source
 from rtanalytics.sources.base import (
+    Asks,
     AuthFailed,
     Batch,
     Blocked,
@@ -56,7 +59,7 @@ from rtanalytics.streams import (
     StreamUnavailable,
 )
 
-__all__ = ["Outcome", "Patience", "run_source", "serve_source"]
+__all__ = ["Limits", "Outcome", "Patience", "run_source", "serve_source"]
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +94,8 @@ class Patience:
         Until a source that says it is gone is asked again; the third time within a day ends it.
     heartbeat : timedelta
         How often the health is told while nothing happens.
+    room : timedelta
+        How often it is looked whether the stream has room, or has it again.
     """
 
     first: timedelta = timedelta(seconds=1)
@@ -99,6 +104,7 @@ class Patience:
     blocked_cap: timedelta = timedelta(hours=24)
     gone: timedelta = timedelta(hours=8)
     heartbeat: timedelta = timedelta(seconds=10)
+    room: timedelta = timedelta(seconds=1)
 
     def backoff(self, failures: int) -> timedelta:
         """Full jitter: a random share of a time that doubles."""
@@ -111,8 +117,29 @@ class Patience:
         return longest * random.uniform(0.5, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a source may take.
+
+    Parameters
+    ----------
+    paces : mapping of str to Pace
+        How often which host may be asked; one that is not named by ``Pace()``.
+    most_entries : int, optional
+        Entries that the bucket may have before the source waits for room in it.
+    """
+
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    most_entries: int | None = None
+
+
 async def run_source(
-    spec: SourceSpec, stream: EventStream, *, stop: asyncio.Event, patience: Patience | None = None
+    spec: SourceSpec,
+    stream: EventStream,
+    *,
+    stop: asyncio.Event,
+    patience: Patience | None = None,
+    limits: Limits | None = None,
 ) -> Outcome:
     """Poll a source and store what it gives, until told to stop.
 
@@ -127,6 +154,8 @@ async def run_source(
         next time.
     patience : Patience, optional
         How long to wait after what.
+    limits : Limits, optional
+        How often it may ask, and how much may be in its bucket.
 
     Returns
     -------
@@ -140,14 +169,16 @@ async def run_source(
     """
     counts: Counter[str] = Counter()
     source = open_source(spec, counts)
-    runner = _Runner(spec, source, stream, stop, patience or Patience(), counts)
+    runner = _Runner(spec, source, stream, stop, patience or Patience(), counts, limits or Limits())
     try:
         return await runner.run()
     finally:
         await source.close()
 
 
-def serve_source(spec: SourceSpec, stream: EventStream, *, patience: Patience | None = None) -> Outcome:
+def serve_source(
+    spec: SourceSpec, stream: EventStream, *, patience: Patience | None = None, limits: Limits | None = None
+) -> Outcome:
     """:func:`run_source` as the whole of a process: SIGTERM and SIGINT stop it in good order."""
 
     async def main() -> Outcome:
@@ -155,7 +186,7 @@ def serve_source(spec: SourceSpec, stream: EventStream, *, patience: Patience | 
         for name in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # on Windows
                 asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        return await run_source(spec, stream, stop=stop, patience=patience)
+        return await run_source(spec, stream, stop=stop, patience=patience, limits=limits)
 
     return asyncio.run(main())
 
@@ -173,8 +204,12 @@ class _Runner:
         stop: asyncio.Event,
         patience: Patience,
         counts: Counter[str],
+        limits: Limits,
     ) -> None:
         self._source, self._stream, self._stop, self._patience = source, stream, stop, patience
+        self._counts, self._most, self._looked = counts, limits.most_entries, -math.inf
+        self._host = source.host if isinstance(source, Asks) else None
+        self._pace = limits.paces.get(self._host or "", Pace())
         self._scope: Scope | None = None
         self._cursor: bytes | None = None
         # differs from the cursor where that could not be used and the source begins without one
@@ -213,17 +248,24 @@ class _Runner:
 
     async def _turn(self) -> timedelta | None:
         """One poll and what follows from it; None if there is no use in another."""
+        if not await self._room():
+            return self._patience.room
+        if wait := await self._permit():
+            return wait
         self._health.facts["last_attempt"] = now()
+        before = self._counts["requests"]
         try:
             batch = await self._unless_stopped(self._source.poll(self._cursor))
         except SourceError as error:
             return await self._failed(error)
+        finally:
+            await self._spent(self._counts["requests"] - before)
         if not await self._store(batch):
             return timedelta(0)
         self._failures = 0
-        before = self._health.state
+        was = self._health.state
         self._health.succeeded(batch)
-        if self._health.state != before:
+        if self._health.state != was:
             await self._health.tell()  # a source that never waits would say so a heartbeat later
         return batch.wait * random.uniform(1.0, 1.05)
 
@@ -234,6 +276,9 @@ class _Runner:
         if isinstance(error, RateLimited):
             # not a failure: the other side is well, and has said when to come again
             state, wait = "rate_limited", error.wait
+            if wait is not None and self._host is not None:
+                with contextlib.suppress(StreamUnavailable):  # others will be told the same
+                    await asyncio.to_thread(self._stream.hold, self._host, wait)
             wait = None if wait is None else max(wait, self._patience.first) * random.uniform(1.0, 1.05)
         else:
             self._failures += 1
@@ -261,6 +306,44 @@ class _Runner:
         if at - self._letters.get(kind, -3600.0) >= 3600:
             self._letters[kind] = at
             await self._bury([Reject(reason=str(error), raw=error.raw)])
+
+    # -- what others leave of it -------------------------------------------------------------
+
+    async def _room(self) -> bool:
+        """False while the bucket is full of what the recorder has not got to: reading on would be memory."""
+        if self._most is None or time.monotonic() - self._looked < self._patience.room.total_seconds():
+            return True
+        bucket = self._source.bucket
+        entries = await self._patiently(lambda: self._stream.entries(bucket), "looking for room")
+        if entries < self._most:
+            self._looked = time.monotonic()
+            return True
+        error = (
+            f"bucket {bucket} has {entries:,} entries that are not recorded; reading waits for the recorder"
+        )
+        if self._health.state != "full":
+            log.warning("%s: %s", self._health.name, error)
+        await self._health.tell("full", error=error)
+        return False
+
+    async def _permit(self) -> timedelta:
+        """How long the host must be left alone, because of what others asked it; zero: one may ask now."""
+        host = self._host
+        if host is None:
+            return timedelta(0)
+        wait = await self._patiently(lambda: self._stream.permit(host, self._pace), "asking for a permit")
+        if wait > self._patience.heartbeat and self._health.state != "rate_limited":
+            until = datetime.now(UTC) + wait
+            reason = f"{host} is left alone until {until:%H:%M:%S} UTC: it is shared with other sources"
+            await self._health.tell("rate_limited", error=reason)
+        return wait * random.uniform(1.0, 1.05)
+
+    async def _spent(self, requests: int) -> None:
+        """Account for what a poll asked beyond its permit."""
+        host = self._host
+        if host is not None and requests > 1:
+            with contextlib.suppress(StreamUnavailable):  # then nobody gets a permit either
+                await asyncio.to_thread(self._stream.spend, host, self._pace, requests - 1)
 
     # -- storing ---------------------------------------------------------------------------
 

@@ -42,6 +42,9 @@ CALM = timedelta(seconds=60)
 
 TRIM_EVERY = timedelta(minutes=10)
 
+CROWDED, ROOMY = 0.9, 0.75
+"""Of the entries that a bucket may have: when the oldest begin to leave early, and how many stay then."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
@@ -93,6 +96,8 @@ class Supervisor:
         How often the marks are written.
     retention : timedelta
         How long entries stay in the stream after they were recorded.
+    most_entries : int, optional
+        Entries that a bucket may have; when it has nearly as many, the oldest that are recorded go.
     stopping : threading.Event
         Set by :meth:`stop`, or by whoever gave it; if it is set already, nothing is started.
     """
@@ -103,6 +108,7 @@ class Supervisor:
     cap: timedelta = timedelta(seconds=30)
     mark_every: timedelta = timedelta(seconds=2)
     retention: timedelta = timedelta(days=7)
+    most_entries: int | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _workers: list[_Worker] = field(default_factory=list, init=False)
 
@@ -206,14 +212,21 @@ class Supervisor:
                 if away:
                     away = False
                     self._tell()
-                if time.monotonic() >= trim_at:
-                    self.stream.trim(self.retention)
+                if time.monotonic() >= trim_at or self._crowded():
+                    room = None if self.most_entries is None else int(self.most_entries * ROOMY)
+                    self.stream.trim(self.retention, room)
                     trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
             except StreamUnavailable as error:
                 if not away:
                     log.warning("the stream is away: %s", error)
                 away = True
                 self._revive()
+
+    def _crowded(self) -> bool:
+        """True if a bucket is nearly full."""
+        if self.most_entries is None:
+            return False
+        return any(self.stream.entries(b) > self.most_entries * CROWDED for b in self.stream.buckets())
 
     def _revive(self) -> None:
         if self.revive is None:

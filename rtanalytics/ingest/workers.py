@@ -7,10 +7,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rtanalytics.conference import Pace
 from rtanalytics.ingest.supervisor import FINISHED
 from rtanalytics.schedule import Schedule
 from rtanalytics.sources.base import SourceSpec
@@ -26,11 +28,14 @@ log = logging.getLogger(__name__)
 TELL_EVERY = 5.0
 
 
-def source_worker(url: str, name: str, spec: SourceSpec, cap: timedelta) -> None:
+def source_worker(
+    url: str, name: str, spec: SourceSpec, cap: timedelta, paces: Mapping[str, Pace], most_entries: int
+) -> None:
     """Poll one source for ever; ends with :data:`FINISHED` if the source says that it is gone."""
-    from rtanalytics.ingest.runner import Outcome, Patience, serve_source
+    from rtanalytics.ingest.runner import Limits, Outcome, Patience, serve_source
 
-    outcome = serve_source(spec, open_stream(name, url), patience=Patience(cap=cap))
+    limits = Limits(paces, most_entries)
+    outcome = serve_source(spec, open_stream(name, url), patience=Patience(cap=cap), limits=limits)
     sys.exit({Outcome.STOPPED: 0, Outcome.GONE: FINISHED}.get(outcome, 1))
 
 

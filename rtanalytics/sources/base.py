@@ -23,6 +23,7 @@ from rtanalytics.event import Event
 
 __all__ = [
     "MAX_RAW",
+    "Asks",
     "AuthFailed",
     "Batch",
     "Blocked",
@@ -217,6 +218,16 @@ class Batch:
     wait: timedelta = timedelta(0)
     problem: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A source that asks a host again and again, and shares what that host allows with others."""
+
+    @property
+    def host(self) -> str | None:
+        """Whose budget its requests are taken from; None for one that listens."""
+        ...
 
 
 @runtime_checkable

@@ -38,6 +38,12 @@ removes what one person said, and stores nothing of theirs any more.
 Every table may also say `expected_every = "2h"`: a source that answers but has had nothing new for longer
 is shown as silent by `rtanalytics status`.
 
+Sources that ask over HTTP share what their host allows: however many tables name it, together they ask it
+twice a second at most (ten times at once after a pause), and when it tells one of them to wait, all wait.
+`[limits]` in `conference.toml` sets another pace for a host (`"www.reddit.com" = "1/min"`), and
+`shares = "tumblr.com"` in several tables makes one budget of several hosts (or, with a name of its own, gives
+a source one for itself).
+
 What could not be read is kept and counted: `rtanalytics dead conference.toml list` shows it, and after a mend
 `rtanalytics dead conference.toml replay` reads it again.
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from types import EllipsisType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from rtanalytics.conference import Pace
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed, Item, Snapshot
 from rtanalytics.forgotten import Forgotten
@@ -251,8 +252,45 @@ class EventStream(Protocol):
         """The recorder's word that everything up to ``position`` lies safely in the archive."""
         ...
 
-    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
-        """Drop entries older than ``retention``, never past what a recorder has committed."""
+    def trim(self, retention: timedelta = timedelta(days=7), most: int | None = None) -> int:
+        """Drop entries older than ``retention``, and the oldest where a bucket has more than ``most``.
+
+        Never past what a recorder has committed.
+
+        Returns
+        -------
+        int
+            How many there were.
+        """
+        ...
+
+    def entries(self, bucket: str) -> int:
+        """How many entries a bucket has, marks counted too."""
+        ...
+
+    def permit(self, budget: str, pace: Pace) -> timedelta:
+        """Take a request out of a budget that all processes share.
+
+        Parameters
+        ----------
+        budget : str
+            Whose: a host.
+        pace : Pace
+            How often it may be asked.
+
+        Returns
+        -------
+        timedelta
+            Zero: ask now. Otherwise nothing was taken; ask for a permit again after that long.
+        """
+        ...
+
+    def spend(self, budget: str, pace: Pace, requests: int) -> None:
+        """Say that so many requests were made without a permit."""
+        ...
+
+    def hold(self, budget: str, wait: timedelta) -> None:
+        """Say that the host wants to be left alone: nobody gets a permit until then."""
         ...
 
     def buckets(self) -> list[str]:

@@ -188,6 +188,36 @@ redis.call('HSET', KEYS[2], 'low', low[1][1])
 return redis.call('XTRIM', KEYS[1], 'MINID', min)
 """
 
+# KEYS events state; ARGV n: drop up to n of the oldest entries that the recorder has committed (or, without
+# one, any), exactly → how many there were
+CROWD = """
+local recorder = redis.call('HGET', KEYS[2], 'recorder')
+local page = redis.call('XRANGE', KEYS[1], '-', recorder or '+', 'COUNT', ARGV[1])
+if #page == 0 then return 0 end
+local last = page[#page][1]
+redis.call('HSET', KEYS[2], 'low', last)
+local ms, n = string.match(last, '^(%d+)-(%d+)$')
+return redis.call('XTRIM', KEYS[1], 'MINID', ms .. '-' .. string.format('%.0f', tonumber(n) + 1))
+"""
+
+# KEYS budget; ARGV microseconds a request, burst, requests, microseconds to be left alone, ask
+# → microseconds until one may ask; nothing is taken then
+PACE = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local told = redis.call('HMGET', KEYS[1], 'due', 'held')
+local due, held = math.max(tonumber(told[1] or '0'), now), tonumber(told[2] or '0')
+if tonumber(ARGV[4]) > 0 then held = math.max(held, now + tonumber(ARGV[4])) end
+if ARGV[5] == '1' then
+  local wait = math.max(held, due - ARGV[1] * (ARGV[2] - 1)) - now
+  if wait > 0 then return wait end
+end
+due = due + ARGV[1] * ARGV[3]
+redis.call('HSET', KEYS[1], 'due', string.format('%.0f', due), 'held', string.format('%.0f', held))
+redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(due, held) - now) / 1000 + 1000))
+return 0
+"""
+
 # KEYS seen; ARGV cursor day → next cursor: forget ids whose newest revision is of an earlier day
 FORGET = """
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 500)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from types import EllipsisType
 
+from rtanalytics.conference import Pace
 from rtanalytics.event import Event, encode
 from rtanalytics.feed import Delivery, Snapshot
 from rtanalytics.forgotten import Forgotten, deletions
@@ -29,6 +30,7 @@ from rtanalytics.streams import (
 )
 from rtanalytics.streams.follower import Entry, StreamFeed, current, to_us
 from rtanalytics.streams.outbox import LAPSED, LEFT, MAX_WAITING, UNSENT_FOR, Outgoing, packed
+from rtanalytics.streams.pacing import MemoryPacing
 from rtanalytics.streams.position import START, Place, StreamPosition, entry_key
 
 __all__ = ["MemoryStream"]
@@ -68,6 +70,7 @@ class _Log:
     epoch: int = 0
     forgotten: Forgotten = field(default_factory=Forgotten)
     changed: threading.Condition = field(default_factory=threading.Condition)
+    pacing: MemoryPacing = field(default_factory=MemoryPacing)
 
 
 _logs: dict[str, _Log] = {}
@@ -190,14 +193,15 @@ class MemoryStream:
             for name, place in position.places.items():
                 self._bucket(name).recorder = place.entry
 
-    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
+    def trim(self, retention: timedelta = timedelta(days=7), most: int | None = None) -> int:
         before = time.time() - retention.total_seconds()
         dropped = 0
         with self._log.changed:
             for bucket in self._log.buckets.values():
                 keep = 0
+                excess = 0 if most is None else len(bucket.entries) - most
                 for at, entry in bucket.entries:
-                    if at >= before or (
+                    if (at >= before and keep >= excess) or (
                         bucket.recorder is not None and entry_key(entry.id) > entry_key(bucket.recorder)
                     ):
                         break
@@ -206,6 +210,19 @@ class MemoryStream:
                 del bucket.entries[:keep]
                 dropped += keep
         return dropped
+
+    def entries(self, bucket: str) -> int:
+        with self._log.changed:
+            return len(self._bucket(bucket).entries)
+
+    def permit(self, budget: str, pace: Pace) -> timedelta:
+        return self._log.pacing.permit(budget, pace)
+
+    def spend(self, budget: str, pace: Pace, requests: int) -> None:
+        self._log.pacing.spend(budget, pace, requests)
+
+    def hold(self, budget: str, wait: timedelta) -> None:
+        self._log.pacing.hold(budget, wait)
 
     def forget(self, marks: Iterable[str]) -> None:
         with self._log.changed:

@@ -33,6 +33,7 @@ from rtanalytics.streams.batches import Call, packet
 from rtanalytics.streams.follower import Entry, StreamFeed, current, from_us, to_us
 from rtanalytics.streams.forgetting import RedisForgetting
 from rtanalytics.streams.outbox import RedisOutbox
+from rtanalytics.streams.pacing import RedisPacing
 from rtanalytics.streams.position import START, Place, StreamPosition
 from rtanalytics.streams.reader import COUNT, Reader, as_entry, low_place
 from rtanalytics.streams.wire import TIMEOUT, address
@@ -42,11 +43,14 @@ __all__ = ["RedisStream"]
 BATCH = 334
 """Events in one call of the append script: enough to make it cheap, few enough to overlap calls."""
 
+PAGE = 5_000
+"""Entries that leave a crowded bucket in one call of the server."""
+
 SEEN_FOR = timedelta(days=90)
 """How long the revision of an id is remembered: longer than any source looks back."""
 
 
-class RedisStream(RedisForgetting, RedisOutbox):
+class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
     """A stream on a Redis or Valkey server (6.2 or newer).
 
     Parameters
@@ -245,12 +249,17 @@ class RedisStream(RedisForgetting, RedisOutbox):
             for bucket, place in position.places.items():
                 self.client.hset(self.key_of(bucket, "state"), "recorder", place.entry)
 
-    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
+    def trim(self, retention: timedelta = timedelta(days=7), most: int | None = None) -> int:
         dropped = 0
         for bucket in self.buckets():
             keys = [self.key_of(bucket, part) for part in ("events", "state")]
             before = int((time.time() - retention.total_seconds()) * 1000)
             dropped += int(self.run("trim", keys, [max(0, before)]))
+            while most is not None and (excess := self.entries(bucket) - most) > 0:
+                gone = int(self.run("crowd", keys, [min(excess, PAGE)]))
+                if not gone:
+                    break
+                dropped += gone
             oldest = int((time.time() - SEEN_FOR.total_seconds()) // 86_400)
             cursor = b"0"
             while True:
@@ -258,6 +267,10 @@ class RedisStream(RedisForgetting, RedisOutbox):
                 if cursor == b"0":
                     break
         return dropped
+
+    def entries(self, bucket: str) -> int:
+        with self.errors():
+            return int(self.client.xlen(self.key_of(bucket, "events")))
 
     def dead(self, bucket: str, letter: DeadLetter) -> None:
         self.register(bucket)
@@ -321,8 +334,8 @@ class RedisStream(RedisForgetting, RedisOutbox):
         found = {}
         for bucket in self.buckets():
             state = self.state_of(bucket)
+            entries = self.entries(bucket)
             with self.errors():
-                entries = int(self.client.xlen(self.key_of(bucket, "events")))
                 ids = int(self.client.hlen(self.key_of(bucket, "seen")))
             dead, mark = int(state.get(b"dead", 0)), int(state.get(b"mark", 0))
             found[bucket] = {"entries": entries, "ids": ids, "dead": dead, "mark": mark}

@@ -10,6 +10,7 @@ Keys of a bucket carry one hash tag, so that on a cluster they live on one node:
     rta:{<name>}:forgotten         set of the marks of who is forgotten
     rta:{<name>}:buckets           stream of bucket names; :bucketset the same as a set; :epoch a number
     rta:{<name>}:health            hash: process name → JSON
+    rta:{<name>}:pace:<budget>     hash: due, held; how often a host is asked
     rta:{<name>}:channel:<channel> stream of results (trends); its :names is the set of their names
 """
 
@@ -95,6 +96,11 @@ class Wire:
         """The key of one part of a bucket."""
         return f"rta:{{{self.name}/{bucket}}}:{part}"
 
+    @property
+    def pace_key(self) -> str:
+        """What the keys of all budgets begin with."""
+        return f"rta:{{{self.name}}}:pace:"
+
     def channel(self, channel: str) -> str:
         """The key of a channel."""
         return f"rta:{{{self.name}}}:channel:{channel}"
@@ -107,7 +113,8 @@ class Wire:
         for bucket in self.buckets():
             keys += [self.key_of(bucket, part) for part in PARTS]
         with self.errors():
-            keys += [key.decode() for key in self.client.scan_iter(self.channel("*"), count=1000)]
+            for pattern in (self.channel("*"), f"{self.pace_key}*"):
+                keys += [key.decode() for key in self.client.scan_iter(pattern, count=1000)]
         return keys
 
     def state_of(self, bucket: str) -> dict[bytes, bytes]:

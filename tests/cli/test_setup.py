@@ -173,6 +173,11 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
     [
         ('name = "x"\nhastags = []\n', ["conference.toml:2: ", "did you mean 'hashtags'?"]),
         ('name = "x"\nhashtags [1]\n', ["conference.toml:2: ", "no TOML", "column 10"]),
+        ('name = "x"\nmost_entries = 3\n', ["conference.toml:2: ", "too few"]),
+        (
+            'name = "x"\n[limits]\n"www.reddit.com" = "often"\n',
+            ["conference.toml:3: ", "www.reddit.com", "such as '60/min'"],
+        ),
         ('[conference]\nname = "x"\n', ["conference.toml:1: ", "at the top, without a heading"]),
         (
             'name = "x"\n[[source]]\ntype = "feeed"\n',

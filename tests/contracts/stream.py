@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from rtanalytics.conference import Pace
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Reset, Watermark
 from rtanalytics.forgotten import Forgotten
@@ -382,6 +383,47 @@ class StreamContract:
         stream.committed(whole[3].position)  # type: ignore[arg-type]
         assert stream.trim(timedelta(seconds=-1)) == 4
         assert ids(take(stream.follow("start"), 6)) == [f"test::{n}" for n in range(4, 10)]
+
+    def test_a_crowded_bucket_lets_go_of_what_is_recorded(self, stream: EventStream) -> None:
+        """The oldest go, as many as are too many and never what no recorder has; nobody is told wrongly."""
+        stream.append([made(n) for n in range(30)])
+        read = take(stream.follow("start"), 20)
+        stream.committed(read[9].position)
+        assert stream.entries("test") == 30
+        assert stream.trim(most=25) == 5
+        assert stream.entries("test") == 25
+        assert [d.event.text for d in take(stream.follow(read[4].position), 1)] == ["event 5"]
+        assert stream.trim(most=3) == 5
+        assert stream.trim(most=3) == 0
+        assert stream.entries("test") == 20
+        rest = take(stream.follow(read[-1].position), 10)
+        assert [d.event.text for d in rest] == [f"event {n}" for n in range(20, 30)]
+        with pytest.raises(Trimmed):
+            take(stream.follow(read[3].position), 1)
+
+    def test_a_budget_is_shared_and_fills_up_again(self, new_stream: NewStream) -> None:
+        """So many at once, then one after another; what was asked without a permit counts; budgets are apart."""
+        one, other = new_stream("budgets"), new_stream("budgets")
+        pace, none = Pace(rate=20.0, burst=3), timedelta(0)
+        assert [one.permit("a", pace), other.permit("a", pace), one.permit("a", pace)] == [none] * 3
+        wait = other.permit("a", pace)
+        assert none < wait <= timedelta(seconds=1 / 20)
+        assert one.permit("b", pace) == none
+        began = time.monotonic()
+        for _ in range(4):
+            while wait := other.permit("a", pace):
+                time.sleep(wait.total_seconds())
+        assert time.monotonic() - began > 0.1
+        one.spend("a", pace, 40)
+        assert other.permit("a", pace) > timedelta(seconds=1.5)
+
+    def test_who_wants_to_be_left_alone_is_left_alone_by_all(self, new_stream: NewStream) -> None:
+        """Until then nobody gets a permit; a shorter demand does not cut a longer one short."""
+        one, other = new_stream("alone"), new_stream("alone")
+        one.hold("a", timedelta(seconds=90))
+        one.hold("a", timedelta(seconds=1))
+        assert timedelta(seconds=80) < other.permit("a", Pace()) <= timedelta(seconds=90)
+        assert other.permit("b", Pace()) == timedelta(0)
 
     def test_following_from_below_the_trim_says_so(self, stream: EventStream) -> None:
         """Silence would be a loss."""

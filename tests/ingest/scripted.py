@@ -21,7 +21,9 @@ CLOSED: list[str] = []
 
 
 class ScriptedSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="scripted"):
-    """Nothing but a name."""
+    """Nothing but a name, and perhaps a host that it asks."""
+
+    asks: str | None = None
 
 
 Spec = ScriptedSpec
@@ -33,17 +35,20 @@ def script(name: str, *lines: Any, **fields: Any) -> ScriptedSpec:
 
 
 def open_source(spec: ScriptedSpec, counts: Counter[str]) -> Scripted:  # the signature of all
-    return Scripted(spec.name)
+    return Scripted(spec.name, spec.asks, counts)
 
 
 class Scripted:
     bucket = "test"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, host: str | None, counts: Counter[str]) -> None:
         self.scope = self._name = name
+        self.host, self._counts = host, counts
 
     async def poll(self, cursor: bytes | None) -> Batch:
         POLLED[self._name].append(cursor)
+        if self.host is not None:
+            self._counts["requests"] += 1
         if not SCRIPTS[self._name]:
             return Batch(wait=timedelta(hours=1))
         line = SCRIPTS[self._name].pop(0)

@@ -65,12 +65,12 @@ class FeedServer:
         self.items.append((f"item-{n}", title or f"Post number {n}", datetime.now(UTC) - ago))
 
     def rss(self) -> bytes:
-        """The newest hundred."""
+        """The newest six hundred."""
         rows = "".join(
             f"<item><guid isPermaLink='false'>{g}</guid><title>{escape(t)}</title>"
             f"<author>p{i % 7}@x.example (Person {i % 7})</author>"
             f"<pubDate>{format_datetime(at)}</pubDate></item>"
-            for i, (g, t, at) in enumerate(self.items[-100:])
+            for i, (g, t, at) in enumerate(self.items[-600:])
         )
         return f"<rss version='2.0'><channel><title>Planet</title>{rows}</channel></rss>".encode()
 
@@ -83,10 +83,10 @@ def feed() -> Iterator[FeedServer]:
     server.server.shutdown()
 
 
-def write_toml(folder: Path, feed: FeedServer, url: str | None) -> None:
+def write_toml(folder: Path, feed: FeedServer, url: str | None, more: str = "") -> None:
     """A conference that reads the feed each second."""
     (folder / "conference.toml").write_text(
-        'name = "live"\narchive = "archive"\n'
+        f'name = "live"\narchive = "archive"\n{more}'
         + (f'stream = "{url}"\n' if url else "")
         + '[trending]\nbin = "1min"\ngrace = "1s"\n'
         f'[[source]]\ntype = "feed"\nname = "planet"\nurl = "{feed.url}"\n'
@@ -98,9 +98,11 @@ def write_toml(folder: Path, feed: FeedServer, url: str | None) -> None:
 class Collect:
     """A running ``rtanalytics collect``."""
 
-    def __init__(self, folder: Path, feed: FeedServer, url: str | None, home: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, feed: FeedServer, url: str | None, home: Path | None = None, more: str = ""
+    ) -> None:
         self.folder = folder
-        write_toml(folder, feed, url)
+        write_toml(folder, feed, url, more)
         self.env = {k: v for k, v in os.environ.items() if k != "REDIS_URL"}
         if home is not None:
             self.env["RTANALYTICS_HOME"] = str(home)
@@ -192,6 +194,54 @@ def test_every_process_can_be_killed_and_nothing_is_lost_or_doubled(
     finally:
         collect.end()
     assert sorted(ids(stream)) == sorted(f"Post number {n}" for n in range(added))
+    kept = [e.title for e in Recording(tmp_path / "archive").log()]
+    assert sorted(kept) == sorted(f"Post number {n}" for n in range(added))
+    stream.delete()
+
+
+def test_a_recorder_that_hangs_stops_the_reading_before_the_stream_is_too_large(
+    feed: FeedServer, redis_server: Server, prefix: str, tmp_path: Path
+) -> None:
+    """The source waits and says so; when the recorder goes on, so does it, and all is recorded once."""
+    collect = Collect(tmp_path, feed, f"{redis_server.url}/{prefix}", more="most_entries = 1_000\n")
+    stream = RedisStream(redis_server.url, prefix)
+    added = 0
+
+    def more(n: int) -> None:
+        nonlocal added
+        for _ in range(n):
+            feed.add(added)
+            added += 1
+
+    def known() -> int:
+        return stream.stats()["feeds"]["ids"]
+
+    def state() -> object:
+        return stream.health().get("source:planet", {}).get("state")
+
+    try:
+        more(1)
+        until(lambda: (collect.status()["archive"]["events"] or 0) == 1, "the first item is recorded")
+        recorder = stream.health()["process:recorder"]["pid"]
+        assert isinstance(recorder, int)
+        os.kill(recorder, signal.SIGSTOP)
+        try:
+            for _ in range(2):
+                more(500)
+                until(lambda: known() == added, "they are in the stream")
+            until(lambda: state() == "full", "the source waits")
+            before = stream.entries("feeds")
+            more(300)
+            time.sleep(3)  # three more readings, if it read
+            assert known() == added - 300
+            assert stream.entries("feeds") - before <= 5  # marks
+        finally:
+            os.kill(recorder, signal.SIGCONT)
+        until(lambda: known() == added and state() == "ok", "it reads on")
+        until(lambda: (collect.status()["archive"]["events"] or 0) == added, "everything is recorded")
+        assert stream.entries("feeds") < 1_000
+    finally:
+        collect.end()
     kept = [e.title for e in Recording(tmp_path / "archive").log()]
     assert sorted(kept) == sorted(f"Post number {n}" for n in range(added))
     stream.delete()

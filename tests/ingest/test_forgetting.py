@@ -127,7 +127,7 @@ def test_a_recorder_at_work_empties_the_files(stream: RedisStream, tmp_path: Pat
         target=record, args=(stream, folder), kwargs={"stop": stop, "flush_every": timedelta(milliseconds=50)}
     )
     recorder.start()
-    until(lambda: folder.is_dir() and len(Recording(folder)) == len(CHATTER), "all is recorded")
+    until(lambda: [*folder.glob("day=*")] and len(Recording(folder)) == len(CHATTER), "all is recorded")
     report = forget_author(stream, folder, "ada")
     assert not report.pending
     assert report.archive == report.stream == len(THEIRS)

@@ -18,7 +18,8 @@ from typing import Any, Self
 import pytest
 import redis
 
-from rtanalytics.ingest.runner import Outcome, Patience, run_source
+from rtanalytics.conference import Pace
+from rtanalytics.ingest.runner import Limits, Outcome, Patience, run_source
 from rtanalytics.sources import KINDS
 from rtanalytics.sources.base import (
     AuthFailed,
@@ -44,6 +45,7 @@ QUICK = Patience(
     blocked=timedelta(milliseconds=5),
     gone=timedelta(milliseconds=5),
     heartbeat=timedelta(milliseconds=20),
+    room=timedelta(milliseconds=5),
 )
 SLOW = Patience(first=timedelta(hours=1), cap=timedelta(hours=9))
 
@@ -58,12 +60,18 @@ def stream(prefix):
     return TestedStream(prefix)
 
 
-def run(spec: Any, stream: Any, enough: Callable[[], bool], patience: Patience = QUICK) -> Outcome:
+def run(
+    spec: Any,
+    stream: Any,
+    enough: Callable[[], bool],
+    patience: Patience = QUICK,
+    limits: Limits | None = None,
+) -> Outcome:
     """Run a source until there is enough, or until it ends by itself."""
 
     async def main():
         stop = asyncio.Event()
-        task = asyncio.ensure_future(run_source(spec, stream, stop=stop, patience=patience))
+        task = asyncio.ensure_future(run_source(spec, stream, stop=stop, patience=patience, limits=limits))
         while not enough() and not task.done():  # what is awaited is the runner's own state
             await asyncio.sleep(0.002)
         stop.set()
@@ -297,6 +305,51 @@ def test_a_cursor_that_cannot_be_used_is_done_without(stream):
     play(stream, batch(0, cursor=b"odd"), CursorInvalid("what is this"), batch(0, 1, cursor=b"2"))
     assert POLLED["a"] == [None, b"odd", None, b"2"]
     assert stored(stream) == ["test::0", "test::1"]
+
+
+def test_reading_waits_while_the_bucket_is_full_of_what_is_not_recorded(stream):
+    """Nothing is asked for meanwhile, the health says why, and it goes on as soon as there is room."""
+    batches = [batch(n, wait=timedelta(milliseconds=6)) for n in range(8)]
+    spec = script("a", *batches)
+    polled = []
+
+    def enough() -> bool:
+        if len(polled) < 2 and stream.states.count("full") >= (10 if polled else 1):
+            polled.append(len(POLLED["a"]))
+        if len(polled) == 2:  # it has looked ten times
+            stream.committed(stream.snapshot(0).position)
+            stream.trim(most=1)
+        return len(POLLED["a"]) > len(batches)
+
+    run(spec, stream, enough, limits=Limits(most_entries=4))
+    assert polled[0] == polled[1] < len(batches)
+    assert stream.stats()["test"]["ids"] == len(batches)
+
+
+def test_what_a_host_allows_is_shared_by_all_that_ask_it(stream):
+    """What it asked of one, another keeps to; what a poll asked beyond one request is accounted for."""
+    hour = timedelta(hours=1)
+    run(
+        script("a", RateLimited("slow down", hour), asks="api.example"), stream,
+        lambda: "rate_limited" in stream.states, SLOW,
+    )  # fmt: skip
+    assert stream.permit("api.example", Pace()) > hour * 0.9
+    stream.states.clear()
+    run(script("b", Batch(), asks="api.example"), stream, lambda: "rate_limited" in stream.states)
+    assert POLLED["b"] == []
+    said = stream.health()["source:b"]["error"]
+    assert said.startswith("api.example is left alone until ")
+    play(stream, Batch())  # one that asks nobody, or another, is not held up
+    run(script("c", Batch(), asks="other.example"), stream, lambda: len(POLLED["c"]) > 1)
+
+
+def test_a_host_is_asked_no_more_often_than_its_limit_says(stream):
+    """Twenty polls at once are spread, however soon the source would ask again."""
+    limits = Limits({"api.example": Pace(rate=50.0, burst=2)})
+    began = time.monotonic()
+    spec = script("a", *[Batch() for _ in range(20)], asks="api.example")
+    run(spec, stream, lambda: len(POLLED["a"]) >= 20, limits=limits)
+    assert time.monotonic() - began >= 18 / 50
 
 
 def test_backoff_has_full_jitter_and_a_cap():

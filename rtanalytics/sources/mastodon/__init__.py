@@ -216,6 +216,11 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
         self._again = self._retry = 0.0
         self._mute: str | None = None
 
+    @property
+    def host(self) -> str | None:
+        """None for a stream: listening takes nothing out of a budget."""
+        return None if self.spec.stream else super().host
+
     async def poll(self, cursor: bytes | None) -> Batch:
         """One page of the timeline, or what a stream has said since the last time."""
         if not self.spec.stream:

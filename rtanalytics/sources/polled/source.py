@@ -25,7 +25,7 @@ from rtanalytics.sources.base import (
 )
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.polled.memory import Cursor, SeenCursor, unknown, untold
-from rtanalytics.sources.polled.specs import PolledSpec, host_of, origin_of, secrets_in, short
+from rtanalytics.sources.polled.specs import PolledSpec, host_of, netloc_of, origin_of, secrets_in, short
 from rtanalytics.sources.secrets import secret
 
 if TYPE_CHECKING:
@@ -91,8 +91,14 @@ class PolledSource(ABC, Generic[S, C]):
         self.counts = counts
         self.http = HttpClient(counts, [host_of(address)] if spec.allow_private else (), source=spec.name)
         self._worker = ParseWorker(self.target, spec.budget)
+        self._host = spec.shares or netloc_of(address)
         self._secrets: dict[str, str] = {}
         self._written = secrets_in(address)
+
+    @property
+    def host(self) -> str | None:
+        """Whose budget its requests are taken from; None for a kind that listens."""
+        return self._host
 
     # -- what a kind says --------------------------------------------------------------------
 

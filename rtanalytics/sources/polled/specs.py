@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from hashlib import blake2b
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -14,6 +15,7 @@ __all__ = [
     "PolledSpec",
     "check_address",
     "host_of",
+    "netloc_of",
     "origin_of",
     "scope_of",
     "secrets_in",
@@ -46,6 +48,10 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     hints : bool
         False to ask every ``every``, whatever the other side would like. What it demands (a rate
         limit, ``Retry-After``, ``X-Poll-Interval``) is kept to all the same.
+    shares : str, optional
+        With which other sources it shares what may be asked, and a demand to wait: all that say the
+        same. By default those of one host; ``"tumblr.com"`` in several tables is one budget for all
+        blogs there, the source's own name is one for itself.
 
     Raises
     ------
@@ -59,9 +65,14 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     max_bytes: int = 10_000_000
     allow_private: bool = False
     hints: bool = True
+    shares: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.shares is not None and not re.fullmatch(r"[\w.:-]{1,200}", self.shares):
+            raise ValueError(
+                f'shares {printable(self.shares)!r} may have letters, digits, ".", ":", "-" and "_" only'
+            )
         if self.max_bytes < 1_000:
             kind = self.__struct_config__.tag or "document"
             raise ValueError(f"max_bytes {self.max_bytes} is less than any {kind} has; write 10_000_000")
@@ -140,6 +151,19 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
+
+
+def netloc_of(url: str) -> str | None:
+    """Host of an address, with its port unless it is the usual one: what a budget is called.
+
+    Examples
+    --------
+    >>> netloc_of("https://me:pw@Blog.example:443/feed"), netloc_of("http://127.0.0.1:8000/feed")
+    ('blog.example', '127.0.0.1:8000')
+    """
+    scheme, host, port = origin_of(url)
+    usual = {"http": 80, "https": 443}.get(scheme)
+    return (host if port == usual else f"{host}:{port}") or None
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:

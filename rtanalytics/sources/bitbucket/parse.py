@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Event
-from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
+from rtanalytics.sources.clean import clean_html, links, plain
 from rtanalytics.sources.native import Reading, author_of, build, find_links, load, moment, word
 
 __all__ = ["parse"]
 
+_EDITED = timedelta(seconds=1)
+_ADDRESS = re.compile(
+    r"https://(?:api\.bitbucket\.org/2\.0/repositories|bitbucket\.org/!api/2\.0/repositories|bitbucket\.org)"
+    r"/([\w.-]{1,100}/[\w.-]{1,100})/",
+    re.ASCII,
+)
 _MAIL = re.compile(r"\s*<[^<>]{0,300}>")
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """Commits, pull requests, and comments on them.
+    """Commits, pull requests, issues, comments on them, tags, and what pushes made.
 
     Parameters
     ----------
@@ -45,7 +53,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     reading = Reading(meta)
     if not isinstance(told, dict) or told.get("type") == "error":
         raise Malformed("no answer of Bitbucket: neither a page nor a thing of it", raw)
-    repo = _repo(told) or meta.options.get("repo", "")
+    if "eventKey" in told or "isLastPage" in told:
+        raise Malformed("no answer of Bitbucket Cloud but of a Bitbucket Server, which is not read", raw)
+    repo = _repo(told) or meta.options.get("repo", "").lower()
     for number, item in enumerate(_items(told, raw), start=1):
         reading.item(item, f"item {number}", lambda item=item: _events(item, repo, reading))  # type: ignore[misc]
         reading.counts["items"] += 1
@@ -57,28 +67,57 @@ def _items(told: dict[str, Any], raw: bytes) -> list[Any]:
     if isinstance(told.get("values"), list):
         return list(told["values"])
     if "push" in told:
-        changes = _list(_dict(told["push"]).get("changes"))
-        return [commit for change in changes for commit in _list(_dict(change).get("commits"))]
-    if isinstance(told.get("pullrequest"), dict):
-        pull = told["pullrequest"]
-        return [told["comment"] | {"pullrequest": pull}] if isinstance(told.get("comment"), dict) else [pull]
-    if "type" in told or "commit_status" in told:
+        return [
+            item for change in _list(_dict(told["push"]).get("changes")) for item in _pushed(change, told)
+        ]
+    about = next((key for key in _ABOUT if isinstance(told.get(key), dict)), None)
+    if isinstance(told.get("comment"), dict) and about and "type" not in told:
+        return [told["comment"] | {about: told[about], "repository": told.get("repository")}]
+    for key in (*_ABOUT, "commit_status", "fork"):
+        if isinstance(told.get(key), dict) and "type" not in told:
+            return [{"type": key, "repository": told.get("repository")} | told[key]]
+    if "type" in told:
         return [told]
     raise Malformed("no answer of Bitbucket: neither a page nor a thing of it", raw)
+
+
+_ABOUT = ("pullrequest", "issue", "commit")
+"""What a comment can be about."""
+
+
+def _pushed(change: Any, told: dict[str, Any]) -> list[Any]:
+    """The commits of a change; of one without, the branch or tag that it made or took away."""
+    commits = _list(_dict(change).get("commits"))
+    if commits:
+        return commits
+    made, gone = _dict(_dict(change).get("new")), _dict(_dict(change).get("old"))
+    if bool(made) == bool(gone):  # it was moved only
+        return [made["target"]] if _dict(made.get("target")).get("type") == "commit" else [change]
+    return [
+        {**(made or gone), "gone": not made, "actor": told.get("actor"), "repository": told.get("repository")}
+    ]
 
 
 def _events(item: Any, repo: str, reading: Reading) -> Iterator[Event]:
     if not isinstance(item, dict):
         raise ValueError(f"it is no object but {type(item).__name__}")  # noqa: TRY004  # a dead letter's reason
-    kind = item.get("type")
+    if isinstance(item.get("comment"), dict) and "pull_request" in item:  # of what happened to a pull request
+        item = item["comment"] | {"pullrequest": item["pull_request"]}
+    kind, repo = (
+        item.get("type"),
+        _repo(item) or _repo(_dict(item.get("destination"))) or _linked(item) or repo,
+    )
     if kind == "commit":
-        yield _commit(item, _repo(item) or repo, reading.meta)
-    elif kind == "pullrequest":
-        yield _pull(item, _repo(_dict(item.get("destination"))) or repo, reading.meta)
-    elif kind == "pullrequest_comment" or "pullrequest" in item:
+        yield _commit(item, repo, reading.meta)
+    elif kind in {"pullrequest", "issue"}:
+        yield _thing(item, repo, reading.meta)
+    elif any(isinstance(item.get(key), dict) for key in _ABOUT) and "content" in item:
         yield _comment(item, repo, reading.meta)
+    elif kind in {"tag", "branch", "named_branch"} and (kind == "tag" or "gone" in item):
+        yield _ref(item, repo, reading.meta)
     else:
         reading.unknown("record", kind)
+        raise ValueError(f"it is of the type {printable(ascii(kind), 40)}: nothing that people said")
 
 
 def _commit(item: dict[str, Any], repo: str, meta: Meta) -> Event:
@@ -107,41 +146,44 @@ def _commit(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     )
 
 
-def _pull(item: dict[str, Any], repo: str, meta: Meta) -> Event:
-    number = item.get("id")
+def _thing(item: dict[str, Any], repo: str, meta: Meta) -> Event:
+    """A pull request or an issue."""
+    number, pull = item.get("id"), item["type"] == "pullrequest"
     if not isinstance(number, int) or isinstance(number, bool) or not repo:
         raise ValueError("it has no id, or no repository: nothing to know it by")
-    created, updated = (
-        moment(item[key]) if item.get(key) is not None else None for key in ("created_on", "updated_on")
-    )
-    text = _text(item.get("description")) or _text(_dict(item.get("summary")).get("raw"))
+    created, edited = _times(item)
+    rendered = _dict(_dict(item.get("rendered")).get("description"))
+    text, html, found = _said(_dict(item.get("content")) or _dict(item.get("summary")) or rendered)
+    if not text and isinstance(item.get("description"), str):
+        text, found = item["description"], find_links(item["description"])
     return build(
         meta,
-        id=f"bitbucket::{repo}/pull-requests/{number}",
-        type="pull_request",
+        id=f"bitbucket::{repo}/{'pull-requests' if pull else 'issues'}/{number}",
+        type="pull_request" if pull else "issue",
         created_at=created,
-        edited_at=updated if created and updated and (updated - created).total_seconds() >= 1 else None,
-        author=_author(_dict(item.get("author"))),
+        edited_at=edited,
+        author=_author(_dict(item.get("author" if pull else "reporter"))),
         title=_text(item.get("title")),
         text=text,
+        html=html,
         url=_url(item),
-        links=find_links(text),
+        links=found,
         channel=repo,
         item=item,
     )
 
 
 def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
-    number, pull = item.get("id"), _dict(item.get("pullrequest"))
-    about = pull.get("id")
-    if not isinstance(number, int) or not isinstance(about, int) or not repo:
+    number = item.get("id")
+    kind = next(key for key in _ABOUT if isinstance(item.get(key), dict))
+    about = item[kind].get("hash" if kind == "commit" else "id")
+    if not isinstance(number, int) or not isinstance(about, int | str) or not about or not repo:
         raise ValueError("it has no id, or is about nothing: nothing to know it by")
     gone = item.get("deleted") is True
-    created, updated = (
-        moment(item[key]) if item.get(key) is not None else None for key in ("created_on", "updated_on")
-    )
-    text = "" if gone else _text(_dict(item.get("content")).get("raw"))
-    thread = f"bitbucket::{repo}/pull-requests/{about}"
+    created, edited = _times(item)
+    text, html, found = ("", None, []) if gone else _said(_dict(item.get("content")))
+    path = {"pullrequest": "pull-requests", "issue": "issues", "commit": "commits"}[kind]
+    thread = f"bitbucket::{repo}/{path}/{word(about, 64)}"
     parent = _dict(item.get("parent")).get("id")
     return build(
         meta,
@@ -149,16 +191,63 @@ def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         op="delete" if gone else "create",
         type="reply",
         created_at=created,
-        edited_at=updated if updated != created else None,
+        edited_at=edited,
         author=_author(_dict(item.get("user"))),
+        title=None if gone else _text(item[kind].get("title")),
         text=None if gone else text,
+        html=html,
         url=_url(item),
-        links=find_links(text),
+        links=found,
         channel=repo,
         thread=thread,
         reply_to=f"{thread}/comments/{parent}" if isinstance(parent, int) else thread,
         item=item,
     )
+
+
+def _ref(item: dict[str, Any], repo: str, meta: Meta) -> Event:
+    """A tag of a list, or a branch or tag that a push made or took away."""
+    name, gone = word(item.get("name"), 200), item.get("gone") is True
+    kind = "tag" if item["type"] == "tag" else "branch"
+    if not name or not repo:
+        raise ValueError("it has no name, or no repository: nothing to know it by")
+    target, message = _dict(item.get("target")), _text(item.get("message")).strip()
+    at = item.get("date") if kind == "tag" else None if gone else target.get("date")
+    deed = "deleted" if gone else "created"
+    who = _dict(item.get("actor")) or _dict(_dict(item.get("tagger")).get("user"))
+    return build(
+        meta,
+        id=f"bitbucket::{repo}/{deed}/{kind}/{name}" + (f"/{word(target.get('hash'), 64)}" if target else ""),
+        type="remove" if gone else "create",
+        created_at=moment(at) if at is not None and not gone else None,
+        author=_author(who),
+        title=f"{deed} {kind} {name}",
+        text=message,
+        url=_url(item),
+        links=find_links(message),
+        channel=repo,
+        item=item | {"tagger": None},
+    )
+
+
+def _said(content: dict[str, Any]) -> tuple[str, str | None, list[str]]:
+    """Text, markup and links: as people read it where that is told, else as it was written."""
+    markup = _text(content.get("html"))
+    if not markup:
+        text = _text(content.get("raw"))
+        return text, None, find_links(text)
+    cleaned = clean_html(markup, "https://bitbucket.org/")
+    return plain(markup), cleaned or None, links(cleaned)
+
+
+def _times(item: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
+    """When it was said and when edited; making a thing takes Bitbucket a moment, which is no edit."""
+    created, updated = (
+        moment(item[key]) if item.get(key) is not None else None for key in ("created_on", "updated_on")
+    )
+    least = _EDITED if item.get("deleted") is not True else timedelta(microseconds=1)
+    later = created is not None and updated is not None and updated - created >= least
+    return created, updated if later else None
 
 
 def _author(user: dict[str, Any]) -> Author | None:
@@ -174,6 +263,14 @@ def _author(user: dict[str, Any]) -> Author | None:
 def _repo(told: dict[str, Any]) -> str:
     name = _text(_dict(told.get("repository")).get("full_name"))
     return name.lower() if re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", name, re.ASCII) else ""
+
+
+def _linked(item: dict[str, Any]) -> str:
+    """The repository in a thing's own addresses: comments do not name it otherwise."""
+    for name in ("self", "html"):
+        if found := _ADDRESS.match(_text(_dict(_dict(item.get("links")).get(name)).get("href"))):
+            return found[1].lower()
+    return ""
 
 
 def _url(item: dict[str, Any]) -> str | None:

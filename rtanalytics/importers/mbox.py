@@ -1,4 +1,4 @@
-"""A mailing list as mbox, one message at a time.
+"""A mailing list as mbox, one message at a time, or a mail alone.
 
 A message is ``mail::<its Message-ID>``. What answers it points there, and the first that it refers to is
 its thread. Addresses are not kept: whoever has no name is what stands before the ``@``.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
-from email.header import decode_header
+from email.header import Header, decode_header
 from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
 from pathlib import Path
@@ -42,6 +42,30 @@ MAX_MESSAGE = 16_000_000
 _FROM = re.compile(rb"From \S+.*\d\d:\d\d")
 _HEADER = re.compile(rb"[\x21-\x39\x3b-\x7e]+:|>?From ")
 _ID = re.compile(r"<\s*([^<>\s]+)\s*>")
+_FIRST = re.compile(
+    rb"(return-path|received|delivered-to|x-[\w-]+|from|to|date|subject|message-id|mime-version|dkim-signature"
+    rb"|authentication-results|content-type|sender|reply-to|list-id|envelope-to): ",
+    re.IGNORECASE,
+)
+_NEEDED = re.compile(rb"(?mi)^from: .*\S"), re.compile(rb"(?mi)^(message-id|date|subject): *\S")
+_ESCAPED = re.compile(rb"(?m)^>(>*From )")
+_OBFUSCATED = re.compile(r"(\S+?)(?: at |\(at?\))\S+(?: \((.*)\))?$")
+_FOOTER = re.compile(r"\s*[_-]{20,}\s*\n")
+_ZONES = {
+    "WEST": 1, "BST": 1, "CET": 1, "MET": 1, "CEST": 2, "MEST": 2, "EET": 2, "SAST": 2, "EEST": 3, "MSK": 3,
+    "HKT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "WET": 0,
+}  # fmt: skip
+"""Names of zones that mean one thing and that Python does not know."""
+
+_CHARSETS = {
+    "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "iso-8859-9": "cp1254",
+    "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
+    "iso-8859-8-i": "iso-8859-8", "unicode-1-1-utf-7": "utf-7", "us-ascii": "utf-8", "ascii": "utf-8",
+}  # fmt: skip
+"""What is meant by what mails say, as browsers read it."""
+
+_WESTERN = {"cp1252", "windows-1252", "iso-8859-15"}
+
 _POSTMARK = re.compile(r"(\w{3}) +(\d{1,2}) (\d\d):(\d\d)(?::(\d\d))?(?: \S+)* (\d{4})\s*$")
 
 
@@ -52,9 +76,12 @@ class _Mbox:
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by the line before the first message, and its first header."""
-        first, _, rest = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").partition(b"\n")
-        return bool(_FROM.match(first)) and bool(_HEADER.match(rest))
+        """True by the line before the first message, and its first header; of a mail alone by its headers."""
+        begin = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+        first, _, rest = begin.partition(b"\n")
+        if _FROM.match(first):
+            return bool(_HEADER.match(rest))
+        return bool(_FIRST.match(first)) and all(header.search(begin) for header in _NEEDED)
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         zone = zone_of(options.zone)
@@ -94,10 +121,13 @@ def _messages(path: Path) -> Iterator[tuple[int, bytes | Rejected]]:
 
 
 def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
-    mail = message_from_bytes(data)
-    postmark = data.split(b"\n", 1)[0].decode("utf-8", "replace")
-    if not postmark.startswith("From "):
+    data = data.lstrip(b"\r\n")
+    first, _, rest = data.partition(b"\n")
+    alone = not first.startswith(b"From ")
+    if alone and not _FIRST.match(first):
         raise RowError("no 'From ' line before it: not an mbox, or not from its beginning")
+    mail = message_from_bytes(data if alone else first + b"\n" + _ESCAPED.sub(rb"\1", rest))
+    postmark = "" if alone else first.decode("utf-8", "replace")
     if not mail.keys():
         raise RowError("it has no headers")
     created, time_kind = _time(mail, postmark, zone)
@@ -136,19 +166,29 @@ def _native(id: str) -> str:
 def _header(mail: Message, name: str) -> str:
     """A header as people read it, whatever it claims to be encoded in."""
     value = mail.get(name)
-    if value is None:
-        return ""
-    pieces = []
+    return "" if value is None else word(_readable(_raw_header(value)), 1000)
+
+
+def _raw_header(value: object) -> str:
+    """A header as it was sent; bytes that no header may have are read as texts are."""
+    chunks = decode_header(value) if isinstance(value, Header) else [(str(value), None)]
+    return "".join(piece if isinstance(piece, str) else _decoded(piece, charset) for piece, charset in chunks)
+
+
+def _readable(value: str) -> str:
+    """What stands in encoded words of a header."""
     try:
-        for piece, charset in decode_header(str(value)):
-            pieces.append(piece if isinstance(piece, str) else _decoded(piece, charset))
+        pieces = decode_header(value)
     except (ValueError, LookupError):
-        return word(str(value), 1000)
-    return word("".join(pieces), 1000)
+        return value
+    return "".join(piece if isinstance(piece, str) else _decoded(piece, charset) for piece, charset in pieces)
 
 
 def _decoded(data: bytes, charset: object) -> str:
-    for name in (str(charset or "utf-8"), "utf-8"):
+    told = str(charset or "utf-8").lower()
+    meant = _CHARSETS.get(told, told)
+    # what claims to be Western and is UTF-8 all the same is that: hardly any other text is
+    for name in (*(("utf-8",) if meant in _WESTERN else ()), meant, told, "utf-8", "cp1252"):
         try:
             return data.decode(name)
         except (LookupError, UnicodeError):
@@ -158,14 +198,16 @@ def _decoded(data: bytes, charset: object) -> str:
 
 def _sender(mail: Message) -> tuple[Author | None, str]:
     """Who wrote it, also where ``@`` is written out, and the address that tells equal names apart."""
-    told = _header(mail, "From")
-    if obfuscated := re.match(r"(\S+) at \S+(?: \((.*)\))?$", told):
+    told = word(_raw_header(mail.get("From", "")), 1000)
+    if obfuscated := _OBFUSCATED.match(told):
         name, address = obfuscated[2] or "", obfuscated[1]
     else:
-        name, address = parseaddr(told)
+        name, address = parseaddr(told)  # before it is decoded: a name may have a comma
         if not address and "@" not in told:
             name = told
-    name = name.strip("\"' ")
+    name = word(_readable(name)).strip("\"' ")
+    if mail.get("List-Id") or mail.get("List-Post"):
+        name = re.sub(r"(?<=\S) via [^@]+$", "", name)  # as lists put it whose mail would be refused else
     if "@" in name:
         name = name.partition("@")[0]
     return author_of(name or address.partition("@")[0]), address
@@ -182,6 +224,8 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
         if said is not None:
             if said.tzinfo is not None:
                 return said.astimezone(UTC), "source"
+            if (known := _ZONES.get(str(date).split()[-1].strip("()").upper())) is not None:
+                return said.replace(tzinfo=timezone(timedelta(hours=known))).astimezone(UTC), "source"
             if zone is not None or str(date).rstrip().endswith("-0000"):
                 return said.replace(tzinfo=zone or UTC).astimezone(UTC), "source"
             raise RowError(f"its time {shortened(str(date))} has no zone; name one with --zone")
@@ -191,24 +235,66 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
             int(year), MONTHS[month], int(day), int(hour), int(minute), int(second or 0), tzinfo=zone or UTC
         )
         return at.astimezone(UTC), "observed"
+    for told in mail.get_all("Received", []):
+        try:
+            at = parsedate_to_datetime(str(told).rpartition(";")[2].strip())
+        except (ValueError, TypeError, IndexError, OverflowError):
+            continue
+        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC), "observed"
     raise RowError("it has no time" if date is None else f"Date {shortened(str(date))} is no time")
 
 
 def _text(mail: Message) -> str:
-    """The text of a mail: its plain part, or what its HTML shows."""
-    found: dict[str, str] = {}
-    for part in mail.walk():
-        kind = part.get_content_type()
-        if part.is_multipart() or kind not in ("text/plain", "text/html") or kind in found:
-            continue
-        if "attachment" in str(part.get("Content-Disposition", "")).lower():
-            continue
-        payload = part.get_payload(decode=True)
-        if isinstance(payload, bytes):
-            found[kind] = _decoded(payload, part.get_content_charset())
-    if "text/plain" in found:
-        return found["text/plain"].replace("\r\n", "\n").strip("\n")
-    return html_text(found.get("text/html", ""))
+    """The text of a mail: its plain parts, or what its HTML shows; without what the list puts below."""
+    parts = {
+        " ".join(part.split()): part.strip("\n") for part in reversed(_texts(mail))
+    }  # of two equals the first
+    return "\n\n".join(part for said, part in reversed(parts.items()) if said and not _FOOTER.match(part))
+
+
+def _texts(part: Message) -> list[str]:
+    kind = part.get_content_type()
+    if kind.startswith("message/"):
+        return []  # a mail that came with it, by somebody else
+    if part.is_multipart():
+        below = [
+            (sub.get_content_type(), _texts(sub)) for sub in part.get_payload() if isinstance(sub, Message)
+        ]
+        told = [(type_, found) for type_, found in below if any(text.strip() for text in found)]
+        if kind == "multipart/alternative":
+            told = sorted(told, key=lambda each: each[0] != "text/plain")[:1]
+        return [text for _, found in told for text in found]
+    if kind not in ("text/plain", "text/html") or part.get_filename():
+        return []
+    if "attachment" in str(part.get("Content-Disposition", "")).lower():
+        return []
+    payload = part.get_payload(decode=True)
+    if not isinstance(payload, bytes):
+        return []
+    text = _decoded(payload, part.get_content_charset()).replace("\r\n", "\n")
+    if kind == "text/html":
+        return [html_text(text)]
+    if str(part.get_param("format", "")).lower() == "flowed":
+        return [_flowed(text, str(part.get_param("delsp", "")).lower() == "yes")]
+    return [text]
+
+
+def _flowed(text: str, joined: bool) -> str:  # noqa: FBT001
+    """Paragraphs in one line each, which the mail has in many (RFC 3676)."""
+    lines: list[str] = []
+    open_, level = False, ""
+    for line in text.split("\n"):
+        marks = line[: len(line) - len(line.lstrip(">"))]
+        rest = line[len(marks) :].removeprefix(" ")
+        soft = rest.endswith(" ") and rest != "-- "
+        if open_ and marks == level and rest != "-- ":
+            lines[-1] += rest
+        else:
+            lines.append(f"{marks} {rest}" if marks else rest)
+        if soft and joined:
+            lines[-1] = lines[-1][:-1]
+        open_, level = soft, marks
+    return "\n".join(line if line.endswith("-- ") else line.rstrip() for line in lines)
 
 
 def _ids(mail: Message, name: str) -> list[str]:

@@ -28,12 +28,11 @@ CONNECTOR = "bitbucket@1"
 PARSE = "rtanalytics.sources.bitbucket.parse:parse"
 ACCESS = "open"
 ABOUT = """\
-Reads the commits of a repository of Bitbucket Cloud, or its pull requests; the parser also bodies of webhooks,
-issues, comments and tags. Public ones need no account,
-but an address may then ask 60 times an hour only, all tables together, so this asks every 10 minutes; with
-a token it asks every minute. The token is one of the repository or workspace; one of your own account wants
-your e-mail address as `user` as well. Edits of a pull request reach us, what is deleted does not. E-mail
-addresses of committers are not kept.
+Reads the commits of a repository of Bitbucket Cloud, or its pull requests; the parser also bodies of
+webhooks, issues, comments and tags. Public ones need no account, but an address may then ask 60 times an
+hour only, all tables together, so this asks every 10 minutes; with a token it asks every minute. The token
+is one of the repository or workspace; one of your own account wants your e-mail address as `user` as well.
+Edits of a pull request reach us, what is deleted does not. E-mail addresses of committers are not kept.
 """
 EXAMPLE = """\
 [[source]]

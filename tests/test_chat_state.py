@@ -196,6 +196,53 @@ def test_a_line_that_failed_says_why_and_one_that_is_late_says_so():
     assert [x["state"] for x in state.lines("#a")] == ["", "", "late"]
 
 
+def test_a_line_that_the_server_refuses_fails_with_its_reason():
+    """It never comes back; other refusals are lines of their own, in the room that they are about."""
+    state = fed()
+    state.sent("k", "#a", "hello", "message", "")
+    state.sent("p", "zoe", "psst", "message", "")
+    refused = {"author": None, "source": "irc"}
+    state.take([
+        Delivery(0, of("error", text="You're not channel operator", **refused)),
+        Delivery(0, of("error", text="Cannot send to channel (+m)", **refused)),
+        Delivery(0, of("error", text="zoe: No such nick/channel", channel=None, to="zoe", **refused)),
+    ])  # fmt: skip
+    assert [(x["type"], x["state"], x["why"]) for x in state.lines("#a")] == [
+        ("error", "", ""), ("message", "failed", "Cannot send to channel (+m)"),
+    ]  # fmt: skip
+    assert [x["why"] for x in state.lines("zoe")] == ["zoe: No such nick/channel"]
+
+
+def test_ranks_are_right_whatever_other_modes_are_changed_with_them():
+    """Some servers' modes take a word that others' do not."""
+    state = fed(of("users", text="ada bob eve"))
+    state.take([
+        Delivery(0, of("mode", text="+jo 5:10 ada")), Delivery(0, of("mode", text="+fLv #b #c bob")),
+        Delivery(0, of("mode", text="+go eve")), Delivery(0, of("mode", text="-l+b-o *!*@x eve")),
+    ])  # fmt: skip
+    assert ranked(state) == ["@ada", "+bob", "eve"]
+
+
+def test_whoever_loses_a_rank_keeps_the_lower_one():
+    """As servers tell it with multi-prefix."""
+    state = fed(of("users", text="@+ada"), of("mode", text="-o ada"))
+    assert ranked(state) == ["+ada"]
+
+
+def test_who_talks_with_us_in_private_is_seen_to_leave_and_to_change_name():
+    """Otherwise we would wait for an answer; nobody else's is told there."""
+    state = fed(of("message", "ada", "psst", channel=None, source="irc", to="bob"))
+    state.take([
+        Delivery(0, of("quit", "eve", channel=None, source="irc")),
+        Delivery(0, of("nick", "ada", to="adele", channel=None, source="irc")),
+        Delivery(0, of("quit", "ada", "bye", channel=None, source="irc")),
+    ])  # fmt: skip
+    assert [(x["type"], x["to"]) for x in state.lines("ada")] == [
+        ("message", "bob"), ("nick", "adele"), ("quit", ""),
+    ]  # fmt: skip
+    assert state.users("ada") == []
+
+
 def test_our_own_change_of_nick_is_followed():
     """Lines under the new nick are ours."""
     state = fed(of("nick", "bob", to="robert", channel=None, source="irc"), of("message", "robert", "me"))

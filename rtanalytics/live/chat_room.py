@@ -10,6 +10,8 @@ __all__ = ["Pending", "Room", "remark"]
 
 _MODES = dict(zip("qaohv", RANKS, strict=True))
 _WITH_WORD = frozenset("beIk") | _MODES.keys()
+_PERHAPS_WITH_WORD = frozenset("fjFHJLXBdgw")
+"""Letters that take a word on some servers (``+j 5:10``) and none on others."""
 
 
 @dataclass
@@ -45,13 +47,27 @@ class Room:
 def remark(users: dict[str, tuple[str, str]], text: str) -> None:
     """Change the marks of users as a change of modes says (``+o-v ada bob``)."""
     letters, *words = text.split() or [""]
+    spare = len(words) - _needed(letters)
     add = True
     for letter in letters:
         if letter in "+-":
             add = letter == "+"
+        elif letter in _PERHAPS_WITH_WORD and spare > 0:
+            spare -= 1
+            words.pop(0)
         elif letter in _WITH_WORD or (letter == "l" and add):
             word = fold(words.pop(0)) if words else ""
             if letter in _MODES and word in users:
                 nick, marks = users[word]
                 held = set(marks) | {_MODES[letter]} if add else set(marks) - {_MODES[letter]}
                 users[word] = (nick, "".join(mark for mark in RANKS if mark in held))
+
+
+def _needed(letters: str) -> int:
+    """Words that these modes take on every server."""
+    add, count = True, 0
+    for letter in letters:
+        if letter in "+-":
+            add = letter == "+"
+        count += letter in _WITH_WORD or (letter == "l" and add)
+    return count

@@ -27,6 +27,8 @@ from rtanalytics.live.status import iso
 __all__ = ["ChatState"]
 
 _ROOMS, _USERS, _KNOWN = 100, 10_000, 50_000
+_UNSAID = re.compile(r"^cannot send to|: no such nick", re.IGNORECASE)
+"""How servers say that a line of ours reached nobody."""
 
 
 class ChatState:
@@ -37,7 +39,7 @@ class ChatState:
     private); ``join``, ``part``, ``quit`` (text: why), ``kick`` (``to``: whom), ``nick`` (``to``:
     the new one), ``topic`` (text), ``mode`` (text: ``+o ada``), ``users`` (text: all nicks of the
     room with their marks, ``@ada +bob carol``), ``gap`` and ``error``. A quit or a change of nick
-    without a channel holds in all rooms where the person is.
+    without a channel holds in all rooms where the person is, and is told where we talk in private.
 
     Parameters
     ----------
@@ -167,7 +169,14 @@ class ChatState:
             if key in room.pending:
                 self.failed(key, (event.text or "").removeprefix("not sent: "))
                 return
-        self._line(self._room(event.channel or self._active or "*"), event)
+        # what could not be said to a person is told where it was written
+        person = event.to if event.to and fold(event.to) in self._rooms else None
+        room = self._room(event.channel or person or self._active or "*")
+        waiting = (key for key, p in room.pending.items() if p.line["state"] in ("pending", "late"))
+        if _UNSAID.search(event.text or "") and (refused := next(waiting, None)) is not None:
+            self.failed(refused, event.text or "")
+        else:
+            self._line(room, event)
 
     # -- who is where ----------------------------------------------------------------------
 
@@ -210,7 +219,8 @@ class ChatState:
             return
         for room in self._where(event, event.handle):
             held = room.users.pop(fold(event.handle), None)
-            room.users[fold(new)] = (new, held[1] if held else "")
+            if held or not room.private:
+                room.users[fold(new)] = (new, held[1] if held else "")
             self._line(room, event, to=new)
         if self._is_me(event.handle):
             self.me = new
@@ -237,7 +247,10 @@ class ChatState:
     def _where(self, event: Event, nick: str) -> list[Room]:
         if event.channel:
             return [self._room(event.channel)]
-        return [room for room in self._rooms.values() if fold(nick) in room.users]
+        key = fold(nick)
+        return [
+            room for room in self._rooms.values() if key in room.users or (room.private and room.key == key)
+        ]
 
     # -- rooms and lines -------------------------------------------------------------------
 

@@ -248,6 +248,61 @@ def test_a_line_that_is_too_long_is_sent_in_parts(tmp_path: Path) -> None:
     lasting(work)
 
 
+def test_what_we_say_after_a_change_of_nick_or_host_is_ours(tmp_path: Path) -> None:
+    """Where the server does not send it back, we do, under the name that others see."""
+
+    async def work() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            async for line in reader:
+                if line.startswith(b"USER"):
+                    writer.write(b":srv 001 ada :hi\r\n:ada!a@h JOIN #py\r\n:srv NICK\r\n")
+                elif line.startswith(b"NICK") and b"eve" in line:
+                    writer.write(
+                        b":ada!a@h NICK eve\r\n:eve!a@h CHGHOST b cloak\r\n:srv 396 eve c.d :is seen\r\n"
+                    )
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            source = IrcSource(spec(server.sockets[0].getsockname()[1]), Counter())
+            first = await source.poll(None)
+            await source.send({"type": "nick", "to": "", "body": "eve"}, "k")
+            changed = await source.poll(first.cursor)
+            await source.send({"type": "message", "to": "#py", "body": "hello"}, "l")
+            said = await source.poll(changed.cursor)
+            await source.close()
+            assert [e.type for e in changed.events] == ["nick"]
+            assert [(e.handle, e.raw) for e in said.events] == [
+                ("eve", said.events[0].raw),
+            ]
+            assert b":eve!b@c.d PRIVMSG #py :hello" in (said.events[0].raw or b"")
+
+    lasting(work)
+
+
+def test_a_nick_that_is_taken_is_changed_until_one_is_free() -> None:
+    """Also where the server cuts nicks so short that what is put behind one gets lost."""
+
+    async def work() -> None:
+        tried: list[bytes] = []
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            async for line in reader:
+                if line.startswith(b"NICK"):
+                    tried.append(line.split()[1][:9])
+                    if tried[-1] == b"junipercat"[:9]:
+                        writer.write(b":srv 433 * junipercat :in use\r\n")
+                    else:
+                        writer.write(b":srv 001 " + tried[-1] + b" :hi\r\n:srv 403 me #py :No such room\r\n")
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            source = IrcSource(spec(server.sockets[0].getsockname()[1], "junipercat"), Counter())
+            batch = await source.poll(None)
+            await source.close()
+            assert batch.notes["nick"] == tried[-1].decode()
+            assert [(e.type, e.channel, e.text) for e in batch.events] == [("error", "#py", "No such room")]
+
+    lasting(work)
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_a_login_is_made_and_a_refusal_is_told_without_the_password(
     right: bool, monkeypatch: pytest.MonkeyPatch
@@ -328,6 +383,26 @@ def test_an_account_of_real_services_is_logged_in_to(tmp_path: Path, monkeypatch
     finally:
         services.kill()
         server.kill()
+
+
+def test_a_server_that_knows_no_login_is_not_talked_to_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asked for an account would be seen without it."""
+    monkeypatch.setenv("PASSWORD_OF_ADA", "hush hush")
+
+    async def work() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            async for line in reader:
+                if line.startswith(b"USER"):
+                    writer.write(b":srv 421 * CAP :Unknown command\r\n:srv 001 ada :hi\r\n")
+
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            source = IrcSource(spec(port, sasl_user="ada", password="env:PASSWORD_OF_ADA"), Counter())
+            with pytest.raises(AuthFailed, match="let us in without it"):
+                await source.poll(None)
+            await source.close()
+
+    lasting(work)
 
 
 def test_what_cannot_be_reached_says_so() -> None:

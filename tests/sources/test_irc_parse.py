@@ -75,7 +75,17 @@ def test_without_an_id_one_is_made_and_said_to_be() -> None:
         (":ada!a@h NICK bob", ("nick", None, "ada", "bob", None)),
         (":op!o@h MODE #py +o ada", ("mode", "#py", "op", "#py", "+o ada")),
         (":ada!a@h TOPIC #py :the keynote", ("topic", "#py", "ada", "#py", "the keynote")),
-        (":srv 332 me #py :the keynote", ("topic", "#py", "srv", "#py", "the keynote")),
+        (":ada!a@h TOPIC #py :", ("topic", "#py", "ada", "#py", "")),
+        (":srv 332 me #py :the keynote", ("topic", "#py", None, "#py", "the keynote")),
+        (":srv MODE #py +o ada", ("mode", "#py", "srv", "#py", "+o ada")),
+        (":ada!a@h PRIVMSG @#py :ops only", ("message", "#py", "ada", "@#py", "ops only")),
+        (":ada!a@h NOTICE +#py :voices only", ("notice", "#py", "ada", "+#py", "voices only")),
+        (b":ada!a@h PRIVMSG #py :\x93so\x94 \x81", ("message", "#py", "ada", "#py", "\x93so\x94 \x81")),
+        (b":ada!a@h PRIVMSG #py :\x93so\x94", ("message", "#py", "ada", "#py", "“so”")),
+        (":srv 404 me #py :Cannot send (+m)", ("error", "#py", None, "#py", "Cannot send (+m)")),
+        (":srv 473 me #py :Cannot join (+i)", ("error", "#py", None, "#py", "Cannot join (+i)")),
+        (":srv 401 me zoe :No such nick", ("error", None, None, "zoe", "zoe: No such nick")),
+        ("FAIL JOIN SHUT #py :it is shut", ("error", "#py", None, "#py", "it is shut")),
         (":ada!a@h PRIVMSG #py :\x01ACTION waves\x01", ("action", "#py", "ada", "#py", "waves")),
         (":ada!a@h NOTICE #py :psst", ("notice", "#py", "ada", "#py", "psst")),
         (":ada!a@h PRIVMSG me :just you", ("message", None, "ada", "me", "just you")),
@@ -91,19 +101,66 @@ def test_what_a_line_says(line: str | bytes, expected: tuple[str | None, ...]) -
 
 
 def test_the_users_of_a_room_are_told_whole_with_their_ranks() -> None:
-    """Several replies make one list; hosts are left out, and of many marks the highest stays."""
+    """Several replies make one list; hosts are left out, and all marks stay, for one may be taken away."""
     events = read(
         ":srv 353 me = #py :@ada!a@h +bob", ":srv 353 me = #py :@+carol dan", ":srv 366 me #py :End of list"
     )
     (event,) = events
-    assert (event.type, event.channel, event.text) == ("users", "#py", "@ada +bob @carol dan")
+    assert (event.type, event.channel, event.text) == ("users", "#py", "@ada +bob @+carol dan")
+
+
+def test_ranks_are_told_alike_whatever_a_server_calls_them() -> None:
+    """It says how it marks them, in its own order; a reply of the old kind has one word less."""
+    events = read(
+        ":srv 005 me PREFIX=(Yqaohv)*!&@%. CHANTYPES=# :are supported by this server",
+        ":srv 353 me #py :*ada !bob .@carol %dan", ":srv 366 me #PY :End of list", ":x!x@h PRIVMSG +y :hello",
+    )  # fmt: skip
+    assert [(e.channel, e.text) for e in events] == [("#PY", "~ada ~bob @+carol %dan"), (None, "hello")]
+
+
+def test_the_topic_that_a_room_has_is_told_with_who_set_it() -> None:
+    """The server says so in a line of its own, if it knows."""
+    told = read(
+        ":srv 332 me #py :the keynote", ":srv 333 me #py ada!a@h 1778837400", ":srv 332 me #b :lunch",
+        ":x!x@h PRIVMSG #py :hello",
+    )  # fmt: skip
+    assert [(e.type, e.handle, e.text) for e in told] == [
+        ("topic", "ada", "the keynote"), ("topic", "", "lunch"), ("message", "x", "hello"),
+    ]  # fmt: skip
+
+
+def test_what_is_taken_back_is_deleted_and_what_is_answered_is_known() -> None:
+    """Both by the id that the server gave."""
+    first, answer, gone = read(
+        "@msgid=a :ada!a@h PRIVMSG #py :hello", "@msgid=b;+draft/reply=a;bot :bob!b@h PRIVMSG #py :hi",
+        "@msgid=c :op!o@h REDACT #py a :spam",
+    )  # fmt: skip
+    assert (answer.reply_to, gone.id, gone.op) == (first.id, first.id, "delete")
+    assert answer.author is not None
+    assert answer.author.bot
+
+
+def test_a_link_ends_before_the_punctuation_after_it() -> None:
+    """As people write them in a sentence."""
+    assert one(":a!a@h PRIVMSG #py :see (https://x.example/a_(b)), or https://y.example.").links == [
+        "https://x.example/a_(b)", "https://y.example",
+    ]  # fmt: skip
+
+
+def test_whose_account_it_is_is_known_from_the_moment_of_joining() -> None:
+    """With extended-join; a star is nobody."""
+    told = read(":ada!a@h JOIN #py Ada :Ada L", ":bob!b@h JOIN #py * :Bob")
+    assert [e.author.id for e in told if e.author] == ["Ada", None]
 
 
 def test_what_nobody_says_is_counted_and_is_no_event() -> None:
     """Numerics, pings of people's programs, notices of the server."""
-    parsed = parse(b":srv 001 me :hi\n:ada!a@h PRIVMSG me :\x01VERSION\x01\n:srv NOTICE * :hello", META)
+    parsed = parse(
+        b":srv 001 me :hi\n:srv 433 * me :in use\n:ada!a@h PRIVMSG me :\x01VERSION\x01\n:srv NOTICE * :hello",
+        META,
+    )
     assert parsed.events == []
-    assert parsed.counts == {"other_lines": 1, "ctcp": 1, "server_notices": 1}
+    assert parsed.counts == {"other_lines": 2, "ctcp": 1, "server_notices": 1}
 
 
 @pytest.mark.parametrize("line", [b":ada!a@h PRIVMSG", b":ada!a@h PRIVMSG #py", b"@", b":x", b"\xff\xfe\x00"])

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import ipaddress
+import secrets
 import ssl
 import time
 from collections import Counter
@@ -20,8 +21,8 @@ from rtanalytics.sources.irc.parse import folded, stamped
 __all__ = ["Connection", "pieces"]
 
 WANTED = frozenset(
-    "account-tag batch chghost draft/chathistory chathistory echo-message extended-join message-tags "
-    "multi-prefix sasl server-time".split()
+    "account-tag batch chghost draft/chathistory chathistory draft/message-redaction echo-message "
+    "extended-join message-tags multi-prefix sasl server-time".split()
 )
 """Capabilities that are asked for where a server has them."""
 
@@ -89,6 +90,7 @@ class Connection:
         self._realname = realname
         self._counts = counts
         self._offered: dict[str, str] = {}
+        self._logged_in, self._taken = False, 0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -233,7 +235,8 @@ class Connection:
             return
         handle = getattr(self, f"_on_{line.command.lower()}", None) if line.command.isalnum() else None
         if handle is not None:
-            handle(line.params, line)
+            with contextlib.suppress(IndexError):  # too few words: the reader tells it as no line
+                handle(line.params, line)
         if line.command.upper() not in {"PING", "PONG", "CAP", "AUTHENTICATE"}:
             timed = line.tags and "time" in line.tags
             await self.lines.put(raw if timed else stamped(raw, at))
@@ -279,6 +282,8 @@ class Connection:
                 self._write("CAP", "END")
         elif verb == "NAK":
             self._write("CAP", "END")
+        elif verb == "DEL":
+            self.caps -= set(words[-1].split())
 
     def _on_authenticate(self, words: list[str], _: Line) -> None:
         user, password = self._login
@@ -289,6 +294,7 @@ class Connection:
             self._write("AUTHENTICATE", "+")
 
     def _on_903(self, words: list[str], _: Line) -> None:
+        self._logged_in = True
         self._write("CAP", "END")
 
     def _on_904(self, words: list[str], _: Line) -> None:
@@ -300,14 +306,21 @@ class Connection:
 
     def _on_433(self, words: list[str], _: Line) -> None:
         if not self._ready.done():
-            self.nick = f"{self.nick[:28]}_"
+            self._taken += 1
+            # some servers cut a nick after nine letters, and the _ with them
+            short = f"{self.nick[:5].rstrip('_')}{secrets.randbelow(1000)}"
+            self.nick = f"{self.nick[:28]}_" if self._taken < 3 else short
             self._write("NICK", self.nick)
+
+    _on_436 = _on_437 = _on_433
 
     def _on_432(self, words: list[str], _: Line) -> None:
         self._fail(AuthFailed(f"the nick {printable(self.nick)} is not taken here; choose another"))
 
     def _on_001(self, words: list[str], _: Line) -> None:
         self.nick = words[0]
+        if self._login[0] and not self._logged_in:
+            self._fail(AuthFailed("the server knows no login and let us in without it; remove sasl_user"))
         if not self._ready.done():
             self._ready.set_result(None)
 
@@ -321,13 +334,31 @@ class Connection:
     def _on_error(self, words: list[str], _: Line) -> None:
         self._why = f"the server closed the connection: {printable(words[-1])}"
 
+    def _is_us(self, line: Line) -> bool:
+        return line.source is not None and folded(line.hostmask.nickname) == folded(self.nick)
+
     def _on_nick(self, words: list[str], line: Line) -> None:
-        if line.source is not None and folded(line.hostmask.nickname) == folded(self.nick):
+        if self._is_us(line):
             self.nick = words[0]
+            self._seen_as(nick=words[0])
+
+    def _on_chghost(self, words: list[str], line: Line) -> None:
+        if self._is_us(line):
+            self._seen_as(user=words[0], host=words[1])
+
+    def _on_396(self, words: list[str], _: Line) -> None:
+        self._seen_as(host=words[1].rpartition("@")[2])
+
+    def _seen_as(self, *, nick: str = "", user: str = "", host: str = "") -> None:
+        """Others see us otherwise, as far as we knew how they do."""
+        if self.mask:
+            called, _, rest = self.mask.partition("!")
+            name, _, place = rest.partition("@")
+            self.mask = f"{nick or called}!{user or name}@{host or place}"
 
     def _on_join(self, words: list[str], line: Line) -> None:
-        if line.source is not None and folded(line.hostmask.nickname) == folded(self.nick):
-            self.mask = line.source
+        if self._is_us(line) and "!" in (line.source or ""):
+            self.mask = line.source or ""
 
 
 async def _address(host: str, port: int, *, private: bool) -> str:

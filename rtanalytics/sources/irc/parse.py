@@ -16,6 +16,7 @@ from irctokens.line import Line, tokenise
 
 from rtanalytics.event import Author, Event, Ingest
 from rtanalytics.sources.base import MAX_RAW, Meta, Parsed, Reject, printable
+from rtanalytics.sources.native import find_links
 
 __all__ = ["ARRIVED", "Reader", "folded", "parse", "plain", "stamped"]
 
@@ -25,9 +26,23 @@ ARRIVED = "+rtanalytics/arrived"
 _FORMAT = re.compile(
     r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x04(?:[0-9a-fA-F]{6}(?:,[0-9a-fA-F]{6})?)?|[\x00-\x08\x0b-\x1f\x7f]"
 )
-_LINK = re.compile(r"https?://[^\s<>\"'\x00-\x1f]+")
 _TAG = re.compile(r"(?<![\w#&/])#(\w[\w-]*)")
-_RANKS = "~&@%+!"
+_RANKS = "~&@%+"
+"""Marks of rank as they are told, highest first."""
+
+_MODES = dict(zip("qaohv", _RANKS, strict=True))
+_MARKS = {**{mark: mark for mark in _RANKS}, "!": "~", "*": "~"}
+"""What servers put before a nick, and what it is told as, until the server says so itself."""
+
+_KINDS, _STATUS = "#&+!", "~&@%+"
+"""How rooms begin, and what may stand before one so that only some in it hear."""
+
+_REFUSALS = frozenset(
+    "401 402 403 404 405 407 408 415 431 432 433 435 437 438 441 442 443 447 461 467 470 471 472 473 474 475 "
+    "476 477 478 479 480 482 484 485 489 494 495 499 500 520 531 926 974".split()
+)
+"""Numerics by which a server says that something was not done: of a room, a nick, or what was said."""
+
 _FOLD = str.maketrans("[]\\^", "{}|~")
 _MOST_USERS = 20_000
 
@@ -96,10 +111,13 @@ class Reader:
         self._rejects: list[Reject] = []
         self._counts: Counter[str] = Counter()
         self._users: dict[str, list[str]] = {}
+        self._topic: tuple[Line, str, str, bytes] | None = None
+        self._marks, self._kinds, self._status = dict(_MARKS), _KINDS, _STATUS
         self._same: Counter[str] = Counter()
 
     def parsed(self) -> Parsed:
         """What was read since the last time."""
+        self._tell_topic("")
         found = Parsed(events=self._events, rejects=self._rejects, counts=dict(self._counts))
         self._events, self._rejects, self._counts = [], [], Counter()
         if len(self._same) > _MOST_USERS:
@@ -113,7 +131,7 @@ class Reader:
     def take(self, raw: bytes) -> Line | None:
         """Read a line; what it says waits for :meth:`parsed`. None if it is no line."""
         try:
-            line = tokenise(raw)
+            line = _tokenised(raw)
             if not line.command or not re.fullmatch(r"[A-Za-z]+|\d{3}", line.command):
                 raise ValueError("it has no command")
             self._say(line, raw)
@@ -124,6 +142,11 @@ class Reader:
 
     def _say(self, line: Line, raw: bytes) -> None:
         command, words = line.command.upper(), line.params
+        if command != "333":
+            self._tell_topic("")
+        if command in _REFUSALS and words[0] != "*":  # before the login, that is the connection's business
+            self._refused(line, words[1:], raw)
+            return
         tell = getattr(self, f"_on_{command.lower()}", None)
         if tell is None:
             self._counts["other_lines"] += 1
@@ -144,15 +167,31 @@ class Reader:
                 return
             kind, text = "action", rest
         text = plain(text)
-        self._add(line, kind, raw, target, text=text, links=_LINK.findall(text), tags=_TAG.findall(text))
+        self._add(line, kind, raw, target, text=text, links=find_links(text), tags=_TAG.findall(text))
 
     _on_notice = _on_privmsg
+
+    def _on_redact(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._add(line, "message", raw, words[0], gone=words[1])
+
+    def _refused(self, line: Line, words: list[str], raw: bytes) -> None:
+        """What we asked for was not done: told in the room that it was asked in."""
+        about = [word for word in words[:-1] if word != "*"]
+        room = next((word for word in about if self._room(word) is not None), None)
+        named = [word for word in about if word != room]
+        text = plain(": ".join([*named, words[-1]]))
+        self._add(line, "error", raw, room, text=text, to=named[0] if named and room is None else None)
+
+    def _on_fail(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._refused(line, words[2:], raw)  # the command and a code come first
 
     # -- who is there --------------------------------------------------------------------------
 
     def _on_join(self, line: Line, words: list[str], raw: bytes) -> None:
         for room in words[0].split(","):
-            self._add(line, "join", raw, room)
+            # with extended-join the account is told too
+            account = words[1] if len(words) > 2 and words[1] != "*" else None
+            self._add(line, "join", raw, room, account=account)
 
     def _on_part(self, line: Line, words: list[str], raw: bytes) -> None:
         for room in words[0].split(","):
@@ -170,23 +209,57 @@ class Reader:
         self._add(line, "nick", raw, None, to=words[0])
 
     def _on_mode(self, line: Line, words: list[str], raw: bytes) -> None:
-        if words[0][:1] in "#&+!":
+        if self._room(words[0]) is not None:
             self._add(line, "mode", raw, words[0], text=plain(" ".join(words[1:])))
 
     def _on_topic(self, line: Line, words: list[str], raw: bytes) -> None:
         self._add(line, "topic", raw, words[0], text=plain(words[1]))
 
     def _on_332(self, line: Line, words: list[str], raw: bytes) -> None:
-        self._add(line, "topic", raw, words[1], text=plain(words[2]))
+        self._topic = (line, words[1], words[2], raw)  # who set it follows
+
+    def _on_333(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._tell_topic(words[2].partition("!")[0])
+
+    def _tell_topic(self, by: str) -> None:
+        """Tell the topic that a room had when we came."""
+        if self._topic is not None:
+            (line, room, text, raw), self._topic = self._topic, None
+            self._add(line, "topic", raw, room, text=plain(text), by=by)
 
     def _on_353(self, line: Line, words: list[str], raw: bytes) -> None:
-        users = self._users.setdefault(words[2], [])
-        users += words[3].split()[: _MOST_USERS - len(users)]
+        users = self._users.setdefault(folded(words[-2]), [])
+        users += words[-1].split()[: _MOST_USERS - len(users)]
 
     def _on_366(self, line: Line, words: list[str], raw: bytes) -> None:
         # with userhost-in-names each is nick!user@host, which nobody needs to know
-        users = [user.partition("!")[0] for user in self._users.pop(words[1], [])]
-        self._add(line, "users", raw, words[1], text=" ".join(_ranked(user) for user in users))
+        users = self._users.pop(folded(words[1]), [])
+        self._add(line, "users", raw, words[1], text=" ".join(map(self._ranked, users)))
+
+    def _on_005(self, line: Line, words: list[str], raw: bytes) -> None:
+        """What the server calls rooms, and how it marks ranks."""
+        self._counts["other_lines"] += 1
+        said = dict(word.split("=", 1) for word in words[1:-1] if "=" in word)
+        if found := re.fullmatch(r"\((\w+)\)(\S+)", said.get("PREFIX", "")):
+            modes, marks = found.groups()
+            # a mode above those that everybody knows is an owner's
+            self._marks = {mark: _MODES.get(mode, "~") for mode, mark in zip(modes, marks, strict=False)}
+        self._kinds = said.get("CHANTYPES") or self._kinds
+        self._status = said.get("STATUSMSG") or self._status
+
+    def _ranked(self, user: str) -> str:
+        """A nick behind its marks, highest first."""
+        at = next((n for n, letter in enumerate(user) if letter not in self._marks), len(user))
+        marks = {self._marks[letter] for letter in user[:at]}
+        nick = user[at:].partition("!")[0]
+        return "".join(mark for mark in _RANKS if mark in marks) + nick
+
+    def _room(self, target: str) -> str | None:
+        """The room that a line is for; None if it is for a person."""
+        inside = target.lstrip(self._status)
+        if inside != target and inside[:1] in ("#", "&") and target[:1] not in ("#", "&"):
+            return inside  # for some in it only, such as @#room
+        return target if target[:1] and target[:1] in self._kinds else None
 
     # -- the event ---------------------------------------------------------------------------------
 
@@ -201,27 +274,35 @@ class Reader:
         to: str | None = None,
         links: Iterable[str] = (),
         tags: Iterable[str] = (),
+        by: str | None = None,
+        account: str | None = None,
+        gone: str | None = None,
     ) -> None:
         meta, given = self.meta, line.tags or {}
-        nick = _nick(line)
-        public = room is not None and room[:1] in "#&+!"
+        numeric = line.command.isdigit() or line.command.upper() == "FAIL"
+        nick = by if by is not None else "" if numeric else _nick(line)
+        inside = None if room is None else self._room(room)
         told = _time(given.get("time"))
         at = told or _time(given.get(ARRIVED)) or meta.received_at
-        where = room if public else "" if room is None else _pair(nick, room)
-        msgid = given.get("msgid")
+        where = inside or ("" if room is None else _pair(nick, room))
+        msgid = gone or given.get("msgid")
         kind = "native" if msgid else "synthetic"
-        key = msgid or self._made(where or "", nick, at, type, text or to or "")
+        key = msgid or self._made(where, nick, at, type, text or to or "")
+        answers = given.get("+reply") or given.get("+draft/reply")
+        account = given.get("account") or account
         self._events.append(
             Event(
                 id=f"irc:{meta.scope}/{where}:{key}",
-                source=f"irc:{room}" if public else meta.source,
+                op="delete" if gone else "create",
+                source=f"irc:{inside}" if inside else meta.source,
                 type=type,
                 created_at=at,
                 received_at=max(meta.received_at, at) if told is None else meta.received_at,
-                author=Author(handle=nick, id=given.get("account")) if nick else None,
-                channel=room if public else None,
+                author=Author(handle=nick, id=account, bot=_is_bot(given)) if nick else None,
+                channel=inside,
                 to=to if to is not None else None if room is None else room,
                 text=text,
+                reply_to=f"irc:{meta.scope}/{where}:{answers}" if answers else None,
                 links=list(links),
                 tags=list(tags),
                 ingest=Ingest(
@@ -250,11 +331,16 @@ def _nick(line: Line) -> str:
     return line.hostmask.nickname if line.source is not None else ""
 
 
-def _ranked(user: str) -> str:
-    """A nick behind the highest of its marks."""
-    nick = user.lstrip(_RANKS)
-    marks = user[: len(user) - len(nick)]
-    return f"{marks[:1]}{nick}"
+def _tokenised(raw: bytes) -> Line:
+    """A line in UTF-8, or as Windows in western Europe wrote it, or in Latin-1, which has no wrong bytes."""
+    try:
+        return tokenise(raw, fallback="cp1252")
+    except UnicodeDecodeError:
+        return tokenise(raw)
+
+
+def _is_bot(tags: dict[str, str]) -> bool:
+    return not tags.keys().isdisjoint({"bot", "draft/bot", "inspircd.org/bot"})
 
 
 def _time(text: str | None) -> datetime | None:

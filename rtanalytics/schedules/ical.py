@@ -43,7 +43,7 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
     Raises
     ------
     ScheduleError
-        If it is broken, or has entries and none of them a title.
+        If it is broken, or has entries and none of them a title, or things of other kinds only.
     """
     from icalendar import Calendar
     from icalendar.error import BrokenCalendarProperty
@@ -56,6 +56,10 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
         raise ScheduleError(f"{where}: broken iCalendar: {type(error).__name__}: {error}") from None
     if not calendars:
         raise ScheduleError(f"{where}: iCalendar without an end; the file was cut off")
+    if alone := [part for part in calendars if part.name == "VEVENT"]:  # as some tools keep single entries
+        calendars = [part for part in calendars if part.name != "VEVENT"]
+        calendars.append(Calendar())
+        calendars[-1].subcomponents += alone
     found: list[Found] = []
     for calendar in calendars:
         if calendar.name != "VCALENDAR":
@@ -63,7 +67,7 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
         try:
             found += _Calendar(calendar, where, zone).found()
         except BrokenCalendarProperty as error:
-            raise ScheduleError(f"{where}: {error}") from None
+            raise ScheduleError(f"{where}: a property cannot be read: {error.__cause__ or error}") from None
     return found
 
 
@@ -86,6 +90,11 @@ class _Calendar:
         # an entry without a title blocks time and tells nothing
         entries = [part for part in calendar.subcomponents if part.name == "VEVENT"]
         self._events = [e for e in entries if _text(e, "SUMMARY").strip() or "RECURRENCE-ID" in e]
+        others = sorted(
+            {str(part.name) for part in calendar.subcomponents} - {"VEVENT", "VTIMEZONE", "VALARM"}
+        )
+        if others and not entries:
+            raise ScheduleError(f"{where}: no entries of a schedule (VEVENT), only {', '.join(others)[:60]}")
         if entries and not self._events:
             raise ScheduleError(f"{where}: {len(entries):,} entries, and none of them has a title (SUMMARY)")
         self._void = _text(calendar, "METHOD").upper() == "CANCEL"
@@ -117,7 +126,9 @@ class _Calendar:
         except ScheduleError as error:
             return error
         except BrokenCalendarProperty as error:
-            return ScheduleError(f"{self._where}: {error}")
+            return ScheduleError(
+                f"{self._place(event)}: a property cannot be read: {error.__cause__ or error}"
+            )
 
     def _sorted(self) -> tuple[list[Any], dict[tuple[str, datetime], Any], list[ScheduleError]]:
         """The entries that count, the single occurrences that differ from their series, and errors."""

@@ -28,10 +28,11 @@ __all__ = ["COLUMNS", "read_table"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "id": ("id", "guid", "uid", "code", "slug"),
-    "title": ("title", "talk", "talk title", "proposal title", "session title", "presentation"),
+    "title": ("title", "subject", "talk", "talk title", "proposal title", "session title", "presentation"),
     "start": ("start", "start utc", "starts", "start time", "begin", "datetime", "time"),
     "end": ("end", "end utc", "ends", "end time", "finish"),
     "date": ("date", "day", "start date"),
+    "end date": ("end date", "end day"),
     "duration": ("duration", "length", "minutes", "duration minutes"),
     "speakers": ("speaker", "speakers", "speaker names", "speaker name", "presenter", "presenters", "author",
                  "authors"),
@@ -118,7 +119,7 @@ class _Rows:
         end = None
         if told := cells.get("end"):
             end = self._moment(cells, "end", line)
-            if end < start and _clock(told):
+            if end < start and _clock(told) and not cells.get("end date"):
                 end += timedelta(days=1)  # only times of day: it goes over midnight
         elif (length := length_of(cells.get("duration"), line)) is not None:
             end = start + length
@@ -139,7 +140,8 @@ class _Rows:
 
     def _moment(self, cells: dict[str, str], kind: str, line: str) -> datetime:
         zone = UTC if kind in self._utc else _zone(cells.get("timezone", ""), line) or self._zone
-        return _moment(cells[kind], cells.get("date", ""), zone, line, self._first_day)
+        day = (cells.get("end date") if kind == "end" else "") or cells.get("date", "")
+        return _moment(cells[kind], day, zone, line, self._first_day)
 
 
 def _moment(told: str, day: str, zone: tzinfo | None, line: str, first_day: date | None) -> datetime:

@@ -96,7 +96,10 @@ def plain_title(source: str) -> str:
 
 def links(cleaned: str) -> list[str]:
     """The web addresses that :func:`clean_html`'s result points to, each once, in their order."""
-    found = (entities.unescape(href) for href in re.findall(r'<a [^>]*?href="([^"]*)"', cleaned))
+    found = (
+        entities.unescape(href).strip().replace(" ", "%20")
+        for href in re.findall(r'<a [^>]*?href="([^"]*)"', cleaned)
+    )
     return list(dict.fromkeys(url for url in found if is_web_url(url)))[:MAX_LINKS]
 
 

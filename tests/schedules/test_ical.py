@@ -205,7 +205,7 @@ def test_what_is_cancelled_or_has_no_title_is_left_out():
 @pytest.mark.parametrize(
     ("raw", "message"),
     [
-        (b"BEGIN:VEVENT\r\nEND:VEVENT\r\n", "VEVENT instead of VCALENDAR"),
+        (b"BEGIN:VALARM\r\nEND:VALARM\r\n", "VALARM instead of VCALENDAR"),
         (b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\n", "cut off"),
         (calendar("UID:u\nSUMMARY:x"), "VEVENT u has no DTSTART"),
         (calendar(entry("DTSTART:soon")), "soon"),

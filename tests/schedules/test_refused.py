@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -106,3 +106,37 @@ def test_the_address_of_a_talk_may_have_other_names():
     raw = f"<schedule><conference/><day date='2026-05-15'><room name='1'>{event}</room></day></schedule>"
     [talk] = parse_schedule(raw.encode(), "plan")
     assert (talk.url, talk.abstract) == ("https://x.example/talks/1/", "Why")
+
+
+def test_single_entries_need_no_calendar_around_them():
+    """As tools keep them, one a file."""
+    [talk] = parse_schedule(WHOLE.encode(), "plan")
+    assert (talk.id, talk.title) == ("a", "T")
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("BEGIN:VTODO\r\nSUMMARY:T\r\nEND:VTODO\r\n", "no entries of a schedule (VEVENT), only VTODO"),
+        (vevent("b", "DTSTART:20261345"), "VEVENT b: a property cannot be read"),
+    ],
+)
+def test_a_calendar_says_what_is_wrong_with_it(body, said):
+    """Things of other kinds, and properties that are broken."""
+    with pytest.raises(ScheduleError) as caught:
+        parse_schedule(ical(body).encode(), "plan")
+    assert said in str(caught.value)
+
+
+def test_a_table_for_google_calendar_is_read():
+    """Dates and times of day apart, for start and end."""
+    raw = (
+        "Subject,Start Date,Start Time,End Date,End Time,Location\n"
+        "Night,2026-05-15,10:00 PM,2026-05-16,1:30 AM,Hall\nDay,2026-05-15,9:00 AM,2026-05-16,5:00 PM,Hall\n"
+    )
+    day, night = parse_schedule(raw.encode(), "plan", UTC)
+    assert (day.title, day.end - day.start) == ("Day", timedelta(hours=32))
+    assert (night.start, night.end - night.start) == (
+        datetime(2026, 5, 15, 22, tzinfo=UTC),
+        timedelta(hours=3.5),
+    )

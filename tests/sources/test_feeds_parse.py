@@ -166,6 +166,70 @@ def test_a_time_is_believed_if_it_can_be(date, created, kind):
     assert (event.created_at, event.received_at, event.ingest.time_kind) == (created, RECEIVED, kind)
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("Mon, 05 Oct 2026 04:24:21 CEST", "2026-10-05T02:24:21"),
+        ("Mon, 05 Oct 2026 04:24:21 GMT+2", "2026-10-05T02:24:21"),
+        ("Mon, 5 Oct 2026 4:24 PM EST", "2026-10-05T21:24:00"),
+        ("lun., 05 Oct 2026 04:24:21 +0200", "2026-10-05T02:24:21"),
+        ("2026 Oct 05   04:24:21 PDT", "2026-10-05T11:24:21"),
+        ("Oct 05, 2026", "2026-10-05T00:00:00"),
+        ("Monday, October 5th, 2026 - 12:24 am", "2026-10-05T00:24:00"),
+        ("05.10.2026 04:24", "2026-10-05T04:24:00"),
+        ("1791174261", "2026-10-05T04:24:21"),
+        ("1791174261000", "2026-10-05T04:24:21"),
+        ("Mon, 05 Oct 2026 04:24:21 +0000 (UTC)", "2026-10-05T04:24:21"),
+        ("2026-10-05T06:24:21+02:00", "2026-10-05T04:24:21"),
+    ],
+)
+def test_dates_are_read_as_they_are_meant(told, said):
+    """Halves of the day, zones, weekdays of other languages, in RSS and in JSON Feed."""
+    moment = datetime.fromisoformat(said).replace(tzinfo=UTC)
+    event = only(
+        rss(f"<item><guid>1</guid><title>x</title><pubDate>{told}</pubDate></item>"), received_at=moment
+    )
+    assert (event.created_at, event.ingest.time_kind) == (moment, "source")
+    event = only(json_feed({"id": "1", "content_text": "x", "date_published": told}), received_at=moment)
+    assert (event.created_at, event.ingest.time_kind) == (moment, "source")
+
+
+@pytest.mark.parametrize(
+    "told", ["Mon, 35 Oct 2026 04:24:21 CEST", "Oct 05, 2026 99:99", "soon", "05.13.2026", "9" * 13, ""]
+)
+def test_a_date_that_cannot_be_is_none(told):
+    """The item is said when it was received."""
+    assert (
+        only(rss(f"<item><guid>1</guid><title>x</title><pubDate>{told}</pubDate></item>")).created_at
+        == RECEIVED
+    )
+
+
+def test_addresses_with_spaces_are_addresses():
+    """As some write them; ids do not change for it."""
+    item = "<item><link>https://x.example/a b</link><title>x</title><description>&lt;a href='https://x.example/c d'&gt;y&lt;/a&gt;</description></item>"
+    event = only(rss(item))
+    assert (event.url, event.links) == ("https://x.example/a%20b", ["https://x.example/c%20d"])
+    assert event.id == event_id("feeds", "blog.example", "https://x.example/a b")
+
+
+def test_addresses_are_relative_to_the_page_that_is_told():
+    """Where it is the feed's own; elsewhere, as in a list of links, to the feed."""
+    item = "<item><guid>1</guid><link>{}</link><description>&lt;a href='../b'&gt;y&lt;/a&gt;&lt;a href='#n'&gt;n&lt;/a&gt;</description></item>"
+    event = only(rss(item.format("https://blog.example/posts/2026/a")))
+    assert event.links == ["https://blog.example/posts/b", "https://blog.example/posts/2026/a#n"]
+    event = only(rss(item.format("https://y.example/posts/a")))
+    assert event.links[0] == "https://blog.example/b"
+
+
+def test_a_json_feed_of_links_has_addresses():
+    """``external_url`` where there is no page of its own."""
+    assert only(json_feed({"id": "1", "external_url": "https://y.example/a"})).url == "https://y.example/a"
+    event = only(json_feed({"id": "1", "content_text": "x", "date_published": 1791174261}))
+    assert event.ingest is not None
+    assert event.ingest.claimed_at == datetime(2026, 10, 5, 4, 24, 21, tzinfo=UTC)
+
+
 def test_an_update_is_an_edit_at_its_time():
     """Later than published it is edited_at; alone it is the time; in the future it is now."""
     entry = "<entry><id>1</id><title>t</title><published>{}</published><updated>{}</updated></entry>"
@@ -235,6 +299,24 @@ def test_media_are_told_and_not_fetched():
         ("a.mp3", "audio", None, None),
         ("ple/v", "video", 640, None),
         ("t.jpg", "image", None, None),
+    ]
+
+
+def test_what_a_feed_says_to_be_deleted_is_deleted():
+    """Under the id that the entry had, at the time that is told; what cannot be is not believed."""
+    entry = "<entry><id>tag:x,1</id><title>One</title></entry>"
+    gone = (
+        "<at:deleted-entry xmlns:at='http://purl.org/atompub/tombstones/1.0' ref='tag:x,1' when='2026-05-19T10:00:00+02:00'>"
+        "<at:by><name>Ada</name></at:by></at:deleted-entry><at:deleted-entry ref=''/>"
+    )
+    known = only(atom(entry))
+    for document in (atom(gone), atom(entry, gone), atom(gone, gone)):
+        event = only(document)
+        assert (event.id, event.op, event.title, event.text) == (known.id, "delete", None, None)
+        assert event.edited_at == datetime(2026, 5, 19, 8, tzinfo=UTC)
+    assert only(atom(gone.replace("2026-05-19", "2036-05-19"))).edited_at == RECEIVED
+    assert [e.op for e in read(json_feed({"id": "1", "content_text": "<deleted-entry ref='1'>"})).events] == [
+        "create"
     ]
 
 

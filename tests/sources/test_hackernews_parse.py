@@ -104,6 +104,44 @@ def test_one_bad_hit_is_a_reject_and_the_others_are_read():
     assert again.events[0].id == "hackernews::5"
 
 
+def test_an_item_of_the_search_is_read_with_its_comments():
+    """A tree under one item: authors, times, whom each answers, and in which story."""
+    reply = {"id": 4003, "type": "comment", "author": "eve", "created_at": "2026-05-15T09:20:00.000Z", "text": "Yes",
+             "parent_id": 4002, "story_id": 4001, "children": []}  # fmt: skip
+    comment = {"id": 4002, "type": "comment", "author": "bob", "created_at_i": SAID + 600, "parent_id": 4001,
+               "story_id": 4001, "text": COMMENT["comment_text"], "children": [reply, None]}  # fmt: skip
+    story = {"id": 4001, "type": "story", "author": "ada", "created_at_i": SAID, "title": STORY["title"],
+             "url": STORY["url"], "text": STORY["story_text"], "parent_id": None, "story_id": 4001, "children": [comment]}  # fmt: skip
+    parsed = read(story)
+    assert [(e.id, e.author.handle, e.reply_to, e.thread) for e in parsed.events] == [
+        ("hackernews::4001", "ada", None, None),
+        ("hackernews::4002", "bob", "hackernews::4001", "hackernews::4001"),
+        ("hackernews::4003", "eve", "hackernews::4002", "hackernews::4001"),
+    ]
+    assert parsed.events[2].created_at == datetime(2026, 5, 15, 9, 20, tzinfo=UTC)
+    assert [e.rev for e in parsed.events[:2]] == [e.rev for e in read([STORY_ITEM, ITEM]).events]
+    assert len(parsed.rejects) == 1
+
+
+def test_an_option_of_a_poll_belongs_to_it():
+    """It is a thing of its own, with its text, under the poll."""
+    [event] = read(
+        {"by": "ada", "id": 8, "poll": 7, "score": 3, "text": "Tabs", "time": SAID, "type": "pollopt"}
+    ).events
+    assert (event.type, event.text, event.reply_to, event.thread) == (
+        "option",
+        "Tabs",
+        "hackernews::7",
+        "hackernews::7",
+    )
+
+
+def test_a_list_of_numbers_is_said_to_be_one():
+    """What ``/v0/topstories.json`` gives is one dead letter, not five hundred."""
+    with pytest.raises(Malformed, match="numbers of items only"):
+        read([4001, 4002])
+
+
 def test_types_that_are_new_to_us_are_kept_and_counted():
     """Jobs and polls are known; another one is told as what it is called."""
     assert read({**ITEM, "type": "job"}).events[0].type == "job"

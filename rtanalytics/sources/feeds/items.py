@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b, sha1
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -23,7 +23,7 @@ from rtanalytics.sources.clean import MAX_LINKS, clean_html, links, plain
 from rtanalytics.sources.feeds.flavours import FLAVOURS
 from rtanalytics.sources.native import find_links
 
-__all__ = ["EARLIEST", "Item", "event_id", "events_of", "language", "person"]
+__all__ = ["EARLIEST", "Item", "event_id", "events_of", "identity", "language", "person"]
 
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 """Dates before there were feeds are slips."""
@@ -158,15 +158,18 @@ def language(*claims: object) -> str | None:
 def _event(item: Item, meta: Meta) -> Event:
     base = urljoin(meta.url, item.base)
     link = urljoin(base, item.link) if item.link else None
+    if link and not item.base and _same_host(link, meta.url):
+        base = link  # who writes a page writes addresses that are relative to it
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
     content = flavour.written(item.html) if flavour and item.html else item.html
     html = clean_html(content, base) if content else None
     text = plain(content) if content else item.text
     native, id_kind = _native(item, link, text)
     created, edited, time_kind, claimed = _times(item, meta)
-    url = link if link and is_web_url(link) else None
-    id, kind = _identity(meta, native, item.link, item.comments)
-    reply_to = _identity(meta, item.reply_to)[0] if item.reply_to else None
+    url = link.replace(" ", "%20") if link else None
+    url = url if url and is_web_url(url) else None
+    id, kind = identity(meta, native, item.link, item.comments)
+    reply_to = identity(meta, item.reply_to)[0] if item.reply_to else None
     event = Event(
         id=id,
         source=meta.source,
@@ -193,12 +196,19 @@ def _event(item: Item, meta: Meta) -> Event:
     return _fitting(event)
 
 
-def _identity(meta: Meta, native: str, *more: str | None) -> tuple[str, str | None]:
+def identity(meta: Meta, native: str, *more: str | None) -> tuple[str, str | None]:
     """The event's id, and its type where the service's own id tells that."""
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
     if flavour is None:
         return event_id("feeds", meta.scope, native), None
     return flavour.known_as(native, *more) or (event_id(flavour.bucket, meta.scope, native), None)
+
+
+def _same_host(one: str, other: str) -> bool:
+    try:
+        return urlsplit(one).netloc == urlsplit(other).netloc
+    except ValueError:
+        return False
 
 
 def _native(item: Item, link: str | None, text: str | None) -> tuple[str, str]:

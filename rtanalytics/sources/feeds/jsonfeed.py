@@ -9,6 +9,7 @@ import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, printable
+from rtanalytics.sources.feeds.dates import spoken
 from rtanalytics.sources.feeds.items import Item, language, person
 
 __all__ = ["is_json", "read_json"]
@@ -53,12 +54,12 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
         native = int(native)
     # A number is against the specification, and common.
     identity = str(native) if isinstance(native, (str, int, float)) and not isinstance(native, bool) else ""
-    published, updated = _text(entry.get("date_published")), _text(entry.get("date_modified"))
+    published, updated = _date(entry.get("date_published")), _date(entry.get("date_modified"))
     return Item(
         place=number,
         source=entry,
         id=identity or None,
-        link=_text(entry.get("url")).strip() or None,
+        link=_text(entry.get("url")).strip() or _text(entry.get("external_url")).strip() or None,
         title=" ".join(_text(entry.get("title")).split()) or None,
         html=_text(entry.get("content_html")) or None,
         text=_text(entry.get("content_text")) or _text(entry.get("summary")) or None,
@@ -95,12 +96,17 @@ def _media(entry: dict[str, Any]) -> list[Media]:
     return list(found.values())
 
 
+def _date(told: object) -> str:
+    """A date as written; a number of seconds is against the specification, too."""
+    return str(told) if isinstance(told, int) and not isinstance(told, bool) else _text(told)
+
+
 def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text.strip())
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        return None
+        return spoken(text)  # many write the dates of RSS into it
 
 
 def _list(value: object) -> list[Any]:

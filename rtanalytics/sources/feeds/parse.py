@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rtanalytics.sources.base import Meta, Parsed
+from rtanalytics.sources.feeds.deleted import deletions
 from rtanalytics.sources.feeds.items import events_of
 from rtanalytics.sources.feeds.jsonfeed import is_json, read_json
 from rtanalytics.sources.feeds.xmlfeed import read_xml
@@ -38,8 +39,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     """
     items, about = read_json(raw, meta) if is_json(raw) else read_xml(raw, meta)
     events, rejects, repeated = events_of(items, meta)
+    gone = [] if is_json(raw) else deletions(raw, meta)
+    told = {event.id for event in gone}
     return Parsed(
-        events=events,
+        events=[*(event for event in events if event.id not in told), *gone],
         rejects=rejects,
         complete=about["complete"],
         wait=about["wait"],

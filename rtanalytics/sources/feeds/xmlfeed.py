@@ -19,6 +19,7 @@ import msgspec
 from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import plain_title
+from rtanalytics.sources.feeds.dates import spoken
 from rtanalytics.sources.feeds.items import Item, language, person
 
 __all__ = ["read_xml"]
@@ -166,6 +167,8 @@ def _link(entry: dict[str, Any]) -> str | None:
 
 
 def _moment(entry: dict[str, Any], name: str) -> datetime | None:
+    if told := spoken(_text(entry.get(name))):
+        return told
     parsed = entry.get(f"{name}_parsed")
     if parsed is None:
         return None

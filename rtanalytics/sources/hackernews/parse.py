@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from hashlib import blake2b
 from typing import Any
@@ -26,7 +27,7 @@ __all__ = ["parse"]
 
 SITE = "https://news.ycombinator.com/"
 
-_TYPES = {"story": "story", "comment": "reply", "job": "job", "poll": "poll"}
+_TYPES = {"story": "story", "comment": "reply", "job": "job", "poll": "poll", "pollopt": "option"}
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
@@ -35,8 +36,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A page of hits, one hit, one item, or a list of them, as JSON. ``null``, which the item API
-        says of a number that it does not have, gives nothing and is counted as ``absent``.
+        A page of hits, one hit, one item, or a list of them, as JSON; also an item of the search with
+        its comments in it. ``null``, which the item API says of a number that it does not have, gives
+        nothing and is counted as ``absent``.
     meta : Meta
         When it was received.
 
@@ -61,15 +63,29 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     if isinstance(told, dict) and isinstance(told.get("hits"), list):
         items = told["hits"]
     elif isinstance(told, dict) and ("objectID" in told or "id" in told):
-        items = [told]
+        items = list(_tree(told))
     elif isinstance(told, list):
         items = told
+        if items and all(isinstance(item, int) for item in items):
+            raise Malformed(
+                "no answer of Hacker News: numbers of items only; each is at /v0/item/NUMBER.json", raw
+            )
     else:
         raise Malformed("no answer of Hacker News: neither hits nor an item", raw)
     counts: dict[str, int] = {"hits": len(items)}
     named = ((f"item {number}", item) for number, item in enumerate(items, start=1))
     events, rejects, repeated = events_of(named, partial(_event, meta=meta, counts=counts))
     return Parsed(events=events, rejects=rejects, counts={**counts, "repeated": repeated})
+
+
+def _tree(item: dict[str, Any]) -> Iterator[Any]:
+    """An item, and the comments in it, as the search has them under ``/items``."""
+    waiting: list[Any] = [item]
+    while waiting:
+        found = waiting.pop(0)
+        yield found
+        if isinstance(found, dict):
+            waiting += items_of(found.get("children"))
 
 
 def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
@@ -82,11 +98,13 @@ def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
     if type_ is None:
         type_ = f"x:{printable(kind, 40) or 'item'}"
         counts["unknown_type"] = counts.get("unknown_type", 0) + 1
-    claimed = unix_time(item.get("created_at_i")) or iso_time(item.get("created_at"))
-    created = claimed if found else unix_time(item.get("time"))
+    told = unix_time(item.get("time")) or unix_time(item.get("created_at_i"))
+    created = told or iso_time(item.get("created_at"))
     gone = item.get("deleted") is True or item.get("dead") is True
-    parent = whole(item.get("parent_id") if found else item.get("parent"))
-    story = whole(item.get("story_id")) if found else None
+    parent = whole(item.get("parent_id") if "parent_id" in item else item.get("parent"))
+    story = whole(item.get("story_id"))
+    if type_ == "option":
+        parent = story = whole(item.get("poll")) or story
     html, target = _content(item)
     text = plain(html) if html else None
     title = plain_title(text_of(item.get("title"))) or None
@@ -104,14 +122,14 @@ def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
         if gone
         else None,
         rev=_rev("delete") if gone else _rev(title, text, target),
-        author=_author(item.get("author") if found else item.get("by")),
+        author=_author(item.get("author") or item.get("by")),
         title=None if gone else title,
         text=None if gone else text or None,
         html=None if gone else cleaned or None,
         url=f"{SITE}item?id={number}",
         links=[] if gone else list(dict.fromkeys(pointed + (links(cleaned) if cleaned else []))),
-        reply_to=f"{PREFIX}{parent}" if parent is not None and type_ == "reply" else None,
-        thread=f"{PREFIX}{story}" if story is not None and type_ == "reply" else None,
+        reply_to=f"{PREFIX}{parent}" if parent is not None and type_ in {"reply", "option"} else None,
+        thread=f"{PREFIX}{story}" if story is not None and type_ in {"reply", "option"} else None,
         ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
     )
 
@@ -119,7 +137,7 @@ def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
 def _kind(item: dict[str, Any], counts: dict[str, int]) -> str:
     """What a hit is: the search says so among its tags."""
     tags = items_of(item.get("_tags"))
-    for kind in ("comment", "story", "job", "poll"):
+    for kind in ("comment", "pollopt", "story", "job", "poll"):
         if kind in tags:
             return kind
     counts["unknown_tags"] = counts.get("unknown_tags", 0) + 1

@@ -54,11 +54,18 @@ _NOTICES = {
     "friends_str": "a notice of the stream whom somebody follows",
     "event": "a notice of the stream that somebody did something",
     "direct_message": "a private message, not a tweet",
+    "direct_message_events": "private messages, not tweets",
 }
 """What a stream also says, for people who read the dead letters."""
 
-_LISTS = ("statuses", "results", "tweets")
-"""Where a page has its tweets: of a search, of the search before 2013, of what others collected."""
+_LISTS = ("statuses", "results", "tweets", "tweet_create_events", "tweet_delete_events")
+"""Where a page has its tweets: of a search, of one before 2013, of what others collected, of a webhook."""
+
+_DEPTH = 8
+"""How far pages may lie in pages."""
+
+_APART = ("objects", "globalObjects")
+"""Where a collection has tweets and people apart from one another, by their numbers."""
 
 _NO_LANGUAGES = {"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"}
 _LANGUAGES = {"in": "id", "iw": "he", "msa": "ms"}
@@ -86,42 +93,60 @@ class _Tweets:
 TWEETS = _Tweets()
 
 
-def tweets(value: Any) -> Iterator[Event | ValueError]:
+def tweets(value: Any, depth: int = 0) -> Iterator[Event | ValueError]:
     """The events of a JSON value: of a tweet, a page of them, or a notice that one was deleted."""
-    from rtanalytics.importers.twitter_v2 import modern, page
+    from rtanalytics.importers.twitter_v2 import page
 
-    if not isinstance(value, dict):
+    if isinstance(value, ValueError):
+        yield value
+    elif not isinstance(value, dict) or depth > _DEPTH:
         yield ValueError(f"{shortened(value)} is no tweet")
-    elif (
-        listed := next((value[name] for name in _LISTS if isinstance(value.get(name), list)), None)
-    ) is not None:
-        for one in listed:
-            yield from tweets(one)
-    elif "for_user" in value and isinstance(value.get("message"), dict):
-        yield from tweets(value["message"])
+    elif (inside := _inside(value)) is not None:
+        for one in inside:
+            yield from tweets(one, depth + 1)
     elif "data" in value or "errors" in value or set(value) <= {"meta", "includes", "__twarc"}:
         yield from page(value)
     else:
         try:
-            if (
-                "text" not in value
-                and (notice := next((n for n in _NOTICES if n in value), None)) is not None
-            ):
-                raise RowError(_NOTICES[notice])
-            if "delete" in value:
-                if "direct_message" in value["delete"]:
-                    raise RowError("a private message was deleted, not a tweet")
-                status = value["delete"].get("status", {})
-                at = value["delete"].get("timestamp_ms")
-                yield deletion(tweet_id(status), int(at) / 1000 if at else None)
-            elif value.get("action") == "delete" and "text" not in value:
-                yield _compliance(value)
-            elif "author_id" in value or "edit_history_tweet_ids" in value or "__twarc" in value:
-                yield modern(value, {})
-            else:
-                yield classic(value)
+            yield _single(value)
         except ODD as error:
             yield ValueError(reason_of(error))
+
+
+def _inside(value: dict[str, Any]) -> list[Any] | None:
+    """What a page, a webhook, a collection, a lookup or an envelope holds; None if it is none of them."""
+    lists = [value[name] for name in _LISTS if isinstance(value.get(name), list)]
+    if lists:
+        return [one for listed in lists for one in listed]
+    for name in _APART:
+        if isinstance(value.get(name), dict):
+            return list(_joined(value[name]))
+    if isinstance(value.get("id"), dict):  # of a lookup with map=true
+        return [
+            one or ValueError(f"tweet {shortened(n)} is not there any more") for n, one in value["id"].items()
+        ]
+    if "for_user" in value and isinstance(value.get("message"), dict):
+        return [value["message"]]
+    return None
+
+
+def _single(value: dict[str, Any]) -> Event:
+    """The event of one object: a tweet of either version, or that one is gone."""
+    from rtanalytics.importers.twitter_v2 import modern
+
+    if "text" not in value and (notices := [_NOTICES[name] for name in value if name in _NOTICES]):
+        raise RowError(notices[0])
+    if "delete" in value or {"status", "timestamp_ms"} == set(value):
+        told = value.get("delete", value)
+        if "direct_message" in told:
+            raise RowError("a private message was deleted, not a tweet")
+        at = told.get("timestamp_ms")
+        return deletion(tweet_id(told.get("status", {})), int(at) / 1000 if at else None)
+    if value.get("action") == "delete" and "text" not in value:
+        return _compliance(value)
+    if "author_id" in value or "edit_history_tweet_ids" in value or "__twarc" in value:
+        return modern(value, {})
+    return classic(value)
 
 
 def classic(tweet: dict[str, Any], account: Author | None = None) -> Event:
@@ -139,14 +164,18 @@ def classic(tweet: dict[str, Any], account: Author | None = None) -> Event:
     ValueError
         If it is none.
     """
-    if not any(key in tweet for key in ("text", "full_text", "extended_tweet")):
+    if not any(key in tweet for key in ("text", "full_text", "extended_tweet", "retweeted_status")):
         if "screen_name" in tweet:
             raise RowError("a user, not a tweet")
+        if isinstance(tweet.get("error"), str):
+            raise RowError(f"an error of the API, not a tweet: {shortened(tweet['error'])}")
         raise RowError(f"it has no text: {shortened(', '.join(list(map(str, tweet))[:6]))}")
+    if "sender_screen_name" in tweet or "recipient_screen_name" in tweet:
+        raise RowError("a private message, not a tweet")
     native = tweet_id(tweet)
     first, created = _first(tweet, native), twitter_time(tweet.get("created_at"), native)
     whole = tweet.get("extended_tweet") or {}
-    text = whole.get("full_text") or tweet.get("full_text") or tweet.get("text") or ""
+    text = _words(tweet)
     said = [tweet.get("entities") or {}, whole.get("entities") or {}]
     shown = [tweet.get("extended_entities") or whole.get("extended_entities") or said[-1] or said[0]]
     user = tweet.get("user") or {}
@@ -154,12 +183,12 @@ def classic(tweet: dict[str, Any], account: Author | None = None) -> Event:
     original = tweet.get("retweeted_status")
     repost_of = None
     if isinstance(original, dict):
-        inner = classic(original)
-        repost_of = inner.id
+        repost_of = f"twitter::{_first(original, tweet_id(original))}"
         said += [original.get("entities") or {}, (original.get("extended_tweet") or {}).get("entities") or {}]
         shown += [original.get("extended_entities") or {}]
-        if inner.text and text.rstrip().endswith("…"):
-            text = f"RT @{inner.handle}: {inner.text}".replace("&", "&amp;")
+        by, said_there = _person(original.get("user") or {}), _words(original)
+        if by is not None and said_there and (not text or text.rstrip().endswith("…")):
+            text = f"RT @{by.handle}: {said_there}"
     reply_to = tweet.get("in_reply_to_status_id_str") or tweet.get("in_reply_to_status_id")
     quoted = tweet.get("quoted_status_id_str") or tweet.get("is_quote_status") is True
     cut_off = {f"https://twitter.com/i/web/status/{native}"} if whole else set()
@@ -261,6 +290,25 @@ def _person(user: dict[str, Any]) -> Author | None:
     handle = user.get("screen_name")
     url = f"https://twitter.com/{handle}" if isinstance(handle, str) and handle.isascii() else None
     return author_of(handle, user.get("id_str") or user.get("id"), user.get("name"), url=url)
+
+
+def _words(tweet: dict[str, Any]) -> str:
+    """All that it says, as it was delivered."""
+    whole = tweet.get("extended_tweet") or {}
+    return whole.get("full_text") or tweet.get("full_text") or tweet.get("text") or ""
+
+
+def _joined(apart: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Tweets of a collection, each with who wrote it and what it shares inside."""
+    found, people = apart.get("tweets"), apart.get("users")
+    found, people = (some if isinstance(some, dict) else {} for some in (found, people))
+    for one in filter(lambda one: isinstance(one, dict), found.values()):
+        whose = one.get("user_id_str") or (
+            one["user"].get("id_str") if isinstance(one.get("user"), dict) else None
+        )
+        shared = found.get(str(one.get("retweeted_status_id_str")))
+        more = {"retweeted_status": shared} if isinstance(shared, dict) else {}
+        yield {**one, "user": people.get(str(whose)) or one.get("user") or {}, **more}
 
 
 def _searched(tweet: dict[str, Any]) -> Author | None:

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from rtanalytics.archive import Recording, import_into
 from rtanalytics.event import Author, Event, Media, decode, encode
 from rtanalytics.importers import Options, Rejected, open_events
+from rtanalytics.importers.twitter import tweets
 from tests.contracts.importer import T0, TALK, Line
 from tests.importers.samples import (
     FIRST_TWEET,
@@ -24,6 +26,7 @@ from tests.importers.samples import (
     write_twitter,
     write_zip,
 )
+from tests.sources.mutations import mutated
 
 ID = f"twitter::{FIRST_TWEET}"
 LINE = TALK[0]
@@ -187,6 +190,18 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
         ({"friends": [1, 2]}, "whom somebody follows"),
         ({"event": "favorite", "created_at": "x"}, "did something"),
         ({"delete": {"direct_message": {"id": 1}}}, "a private message"),
+        (
+            {
+                "id": 7,
+                "text": "x",
+                "created_at": "Fri May 15 09:30:00 +0000 2026",
+                "sender_screen_name": "ada",
+            },
+            "a private message",
+        ),
+        ({"for_user_id": "7", "direct_message_events": [{"type": "message_create"}]}, "private messages"),
+        ({"id": {"7": None}}, "tweet '7' is not there any more"),
+        ({"error": "Not authorized.", "request": "/1.1/x.json"}, "error of the API.*Not authorized"),
         ({"id_str": "7", "screen_name": "ada", "name": "Ada"}, "a user, not a tweet"),
         ({"data": [{"id": "7", "username": "ada", "name": "Ada"}]}, "a user, not a tweet"),
         ({"id": 1.99e18, "text": "x", "created_at": "2026-05-15T09:30:00Z"}, r"id 1\.99e\+18 is no number"),
@@ -199,6 +214,7 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
             "not as it should be",
         ),
         ([1, 2], r"is no tweet"),
+        (json.loads('{"statuses":[' * 200 + "1" + "]}" * 200), "is no tweet"),
     ],
 )
 def test_what_is_no_tweet_is_told(tmp_path: Path, told: Any, reason: str) -> None:
@@ -352,6 +368,55 @@ def test_the_search_of_the_years_before_2013_is_read(tmp_path: Path) -> None:
         assert (event.id, event.created_at, event.handle, event.to) == (ID, LINE.at, "ada", "bob")
 
 
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda tweet: {"id": {tweet["id_str"]: tweet}},
+        lambda tweet: {"for_user_id": "7", "tweet_create_events": [tweet]},
+        lambda tweet: {
+            "objects": {
+                "tweets": {tweet["id_str"]: {**tweet, "user": {"id_str": tweet["user"]["id_str"]}}},
+                "users": {tweet["user"]["id_str"]: tweet["user"]},
+            },
+            "response": {"timeline": []},
+        },
+        lambda tweet: {
+            "globalObjects": {
+                "tweets": {tweet["id_str"]: {**tweet, "user": None, "user_id_str": tweet["user"]["id_str"]}},
+                "users": {tweet["user"]["id_str"]: tweet["user"]},
+            }
+        },
+    ],
+    ids=["lookup", "webhook", "collection", "page of the web"],
+)
+def test_a_tweet_is_the_same_by_whichever_way_it_came(tmp_path: Path, shape: Any) -> None:
+    """Lookups by number, webhooks, collections and what the web page loads; on one line or on many."""
+    tweet = classic_tweet(LINE)
+    told = shape({**tweet, "id_str": str(FIRST_TWEET), "user": {**tweet["user"], "id_str": "7"}})
+    expected = one(tmp_path, {**tweet, "user": {**tweet["user"], "id_str": "7"}})
+    assert one(tmp_path, told) == expected
+    (tmp_path / "page.json").write_text(json.dumps(told, indent=1))
+    assert list(open_events(tmp_path / "page.json", "twitter")) == [expected]
+
+
+def test_a_webhook_tells_what_was_deleted(tmp_path: Path) -> None:
+    """As the stream does, one level higher."""
+    gone = {"status": {"id": str(FIRST_TWEET), "user_id": "7"}, "timestamp_ms": "1799999999000"}
+    event = one(tmp_path, {"for_user_id": "7", "tweet_delete_events": [gone]})
+    assert (event.id, event.op) == (ID, "delete")
+
+
+def test_a_retweet_of_which_little_is_known_is_read(tmp_path: Path) -> None:
+    """Of the original there may be no more than a number, or no time; the retweet may have no words of its own."""
+    retweet = {**classic_tweet(LINE), "retweeted_status": {"id_str": "77"}}
+    event = one(tmp_path, retweet)
+    assert (event.type, event.repost_of, event.text) == ("repost", "twitter::77", LINE.text)
+    del retweet["full_text"]
+    retweet["retweeted_status"] |= {"text": "so &amp; so", "user": {"screen_name": "bob"}}
+    event = one(tmp_path, retweet)
+    assert (event.repost_of, event.text) == ("twitter::77", "RT @bob: so & so")
+
+
 def test_an_envelope_of_a_stream_for_many_is_opened(tmp_path: Path) -> None:
     """It says for whom the message is."""
     assert one(tmp_path, {"for_user": "7", "message": classic_tweet(LINE)}) == one(
@@ -387,3 +452,45 @@ def test_nothing_in_an_archive_is_run(tmp_path: Path) -> None:
     read = list(open_events(path, options=Options()))
     assert read
     assert all(isinstance(item, Rejected) for item in read)
+
+
+PICTURE = {
+    "media_url_https": "https://p.example/1.jpg",
+    "type": "photo",
+    "sizes": {"large": {"w": "6", "h": 4}},
+}
+FULL = classic_tweet(
+    LINE,
+    extended_tweet={"full_text": "all of it", "entities": {"urls": [{"expanded_url": "https://x.example"}]}},
+    extended_entities={"media": [PICTURE]},
+    retweeted_status={**classic_tweet(TALK[1]), "user": {"screen_name": "bob"}},
+    edit_info={"edit": {"initialTweetId": "77"}},
+    quoted_status_permalink={"expanded": "https://x.example/2"},
+)
+NEW = {
+    **modern_tweet(LINE), "attachments": {"media_keys": ["3_1"], "poll_ids": ["5"]},
+    "referenced_tweets": [{"type": "retweeted", "id": "77"}], "note_tweet": {"text": "more", "entities": {}},
+}  # fmt: skip
+INCLUDES = {
+    "polls": [{"id": "5", "options": [{"label": "tea"}]}], "tweets": [{**modern_tweet(TALK[1]), "id": "77"}],
+    "users": [{"id": "7", "username": "ada"}], "media": [{"media_key": "3_1", "type": "photo", "url": "https://p"}],
+}  # fmt: skip
+OLD = {"from_user": "ada", "id_str": "77", "text": "hi", "created_at": "Fri, 15 May 2012 09:30:00 +0000"}
+SHAPES = [
+    FULL, {"statuses": [FULL]}, {"data": [NEW], "includes": INCLUDES}, {**NEW, "author": {"username": "ada"}},
+    {"results": [OLD]}, {"id": {"77": FULL, "78": None}}, {"delete": {"status": {"id_str": "77"}, "timestamp_ms": "1"}},
+    {"objects": {"tweets": {"77": {**FULL, "user": {"id_str": "7"}}}, "users": {"7": FULL["user"]}}},
+    {"for_user_id": "7", "tweet_create_events": [FULL], "tweet_delete_events": [{"status": {"id": "7"}}]},
+    {"data": {"delete": {"tweet": {"id": "77"}, "event_at": "2026-05-15T09:00:00Z"}}}, {"limit": {"track": 3}},
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(mutated(SHAPES))
+def test_whatever_the_shape_there_is_an_event_or_a_reason(told: Any) -> None:
+    """Keys dropped, types changed, values nested: what is stored can be read again, reasons can be read."""
+    for item in tweets(told):
+        if isinstance(item, Event):
+            assert decode(encode(item)).id == item.id
+        else:
+            assert str(item).isprintable()

@@ -163,6 +163,8 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
     kind, content, meta = item["type"], _dict(item.get("content")), reading.meta
     native = item.get("event_id")
     if not isinstance(native, str) or not native.startswith("$") or len(native) > 300:
+        if native is None:
+            raise ValueError(f"{word(kind, 100)} without an event_id: no event of a room's timeline")
         raise ValueError(f"event_id {ascii(native)[:60]} is none")
     at = _time(item)
     if kind == "m.room.redaction":

@@ -203,6 +203,21 @@ def test_a_poll_has_its_choices():
     assert [e.text for e in events] == ["What?\nTea\nCafé ☕", "Hi", "Hi"]
 
 
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<a href="https://p.example/discover/tags/pycon?src=hash" class="u-url hashtag">#pycon</a>',
+        '<a href="https://f.example/search?tag=pycon&amp;x=1" class="mention hashtag" rel="tag">#pycon</a>',
+        '<a class="u-url mention" href="https://n.example/users/7">@bob</a>',
+        "<a href='https://far.example/tag/pyc%6Fn/'>#pycon</a>",
+    ],
+)
+def test_where_names_lead_to_is_no_link(link):
+    """Of tags and people, as Pixelfed, Friendica and others write them."""
+    [event] = read([status(1, f'<p>{link} <a href="https://x.example/a?b&amp;c">that</a></p>')]).events
+    assert event.links == ["https://x.example/a?b&c"]
+
+
 def test_pictures_have_their_size():
     """As the server measured it."""
     told = {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from html import unescape
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from rtanalytics.event import Event, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
@@ -25,6 +26,9 @@ _INSIDE = ("status", "last_status")
 _HIDDEN_QUOTE = re.compile(r"""(?is)<(p|span)\b[^>]{0,100}\bclass=["']?quote-inline\b.{0,1500}?</\1>""")
 """For readers that cannot show quotes; others hide it. Bounded, so that it costs no more than its length."""
 
+_ANCHOR = re.compile(r"(?i)<a\b[^>]{1,1500}>")
+_NAME = re.compile(r"""(?i)\bclass=["']?[^"'>]*\b(?:mention|hashtag)\b""")
+_HREF = re.compile(r"""(?i)\bhref=["']([^"']+)["']""")
 _FIELD = re.compile(r"(?m)^(event|data): ?(.*?)\r?$")
 _KINDS = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
@@ -192,7 +196,7 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
         yield from _statuses(shared, reading, near)
     repost = word(shared.get("uri"), 400) if isinstance(shared, dict) else ""
     markup = item["content"] if isinstance(item.get("content"), str) else ""
-    quoted = _quoted(item)
+    quoted, apart = _quoted(item), set(_names(markup))
     pointed = links(clean_html(markup)) if markup else []
     if quoted:
         markup = _HIDDEN_QUOTE.sub("", markup)
@@ -218,7 +222,7 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
         author=author,
         tags=names,
         mentions=[_handle(m, meta) for m in mentions],
-        links=[link for link in pointed if link not in people and not _of_tag(link, names)],
+        links=[link for link in pointed if link not in people | apart and not _of_tag(link, names)],
         media=list(_media(item)),
         repost_of=f"mastodon::{repost}" if repost else None,
         reply_to=f"mastodon::{answered}" if answered else None,
@@ -298,9 +302,16 @@ def _host(url: str) -> str:
         return ""
 
 
+def _names(markup: str) -> Iterator[str]:
+    """Where people and tags in a text lead to, by the class that servers give them."""
+    for opened in _ANCHOR.findall(markup):
+        if _NAME.search(opened) and (found := _HREF.search(opened)):
+            yield unescape(found[1])
+
+
 def _of_tag(link: str, names: list[str]) -> bool:
-    *_, folder, name = ["", "", *link.rstrip("/").split("/")]
-    return folder in {"tags", "tag"} and name.casefold() in {n.casefold() for n in names}
+    *_, folder, name = ["", "", *link.partition("?")[0].rstrip("/").split("/")]
+    return folder in {"tags", "tag"} and unquote(name).casefold() in {n.casefold() for n in names}
 
 
 def _web(value: object) -> str | None:

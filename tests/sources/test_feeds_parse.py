@@ -525,3 +525,17 @@ def test_any_json_feed_is_read_or_refused(items, author):
     """Every field with a value of any type."""
     raw = json.dumps({"version": "https://jsonfeed.org/version/1", "items": items, "author": author})
     assert sound_or_refused(raw.encode("utf-8", "replace"))
+
+
+def test_what_an_entry_has_is_what_it_is_known_by():
+    """An enclosure alone names it; an address that cannot be one costs the address; a number is no page."""
+    enclosure = "<link rel='enclosure' href='https://cast.example/1.mp3' type='audio/mpeg'/>"
+    episode = only(atom(f"<entry>{enclosure}</entry>"))
+    assert (episode.ingest.id_kind, episode.media[0].url) == ("derived", "https://cast.example/1.mp3")
+    assert episode.url is None
+    broken = only(rss("<item><guid isPermaLink='true'>http://blog.exa[mple/</guid><title>Hi</title></item>"))
+    assert (broken.title, broken.url, broken.ingest.id_kind) == ("Hi", None, "native")
+    counted = only(atom("<entry><id>7</id><title>Seven</title></entry>"))
+    assert (counted.title, counted.url) == ("Seven", None)
+    text = "<link rel='alternate'>https://blog.example/7</link><link rel='enclosure'>https://cast.example/7</link>"
+    assert only(atom(f"<entry><id>7</id>{text}</entry>")).url == "https://blog.example/7"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ def is_json(raw: bytes) -> bool:
     return raw[:200].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
 
 
-def read_json(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
+def read_json(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
     """The entries of a document, and what it says about itself, as :func:`read_xml` does.
 
     Raises
@@ -41,10 +42,10 @@ def read_json(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
         raise Malformed("no feed: JSON, but no JSON Feed: it lacks its version or its items")
     author = _author(feed)
     lang = language(feed.get("language"), meta.language)
-    items = [
+    items = (
         _item(number, entry if isinstance(entry, dict) else {"entry": entry}, author, lang)
         for number, entry in enumerate(entries, start=1)
-    ]
+    )
     return items, {"title": printable(_text(feed.get("title"))) or None, "wait": None, "complete": True}
 
 

@@ -47,5 +47,5 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         complete=about["complete"],
         wait=about["wait"],
         title=about["title"],
-        counts={"entries": len(items), "repeated": repeated},
+        counts={"entries": len(events) + len(rejects) + repeated, "repeated": repeated},
     )

@@ -10,6 +10,7 @@ import io
 import re
 import xml.sax
 from calendar import timegm
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,13 +29,13 @@ _ENDS = (b"</rss>", b"</feed>", b"</rdf:rdf>", b"</rdf>", b"</atom:feed>", b"</c
 _PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 
 
-def read_xml(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
+def read_xml(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
     """The entries of a document, and what it says about itself.
 
     Returns
     -------
-    items : list of Item
-        In the document's order.
+    items : iterable of Item
+        In the document's order, once.
     about : dict
         ``title``, ``wait`` (timedelta or None) and ``complete``.
 
@@ -51,12 +52,11 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
     feed = dict(found.feed)  # plain, because feedparser's own makes up what is missing
     author = _person(feed)
     atom = str(found.get("version", "")).startswith("atom")
-    items = [
-        _item(
-            number, dict(entry), atom=atom, author=author, lang=_text(feed.get("language")) or meta.language
-        )
-        for number, entry in enumerate(found.entries, start=1)
-    ]
+    lang = _text(feed.get("language")) or meta.language
+    items = (
+        _item(number, entry, atom=atom, author=author, lang=lang)
+        for number, entry in enumerate(_consumed(found.entries), start=1)
+    )
     about = {
         "title": plain_title(_text(feed.get("title"))) or None,
         "wait": _wait(feed),
@@ -64,6 +64,13 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[list[Item], dict[str, Any]]:
         "complete": broken is None or raw.rstrip()[-20:].lower().endswith(_ENDS),
     }
     return items, about
+
+
+def _consumed(entries: list[Any]) -> Iterator[dict[str, Any]]:
+    """The entries, each given up when it has been read: they are the largest part of what is held."""
+    entries.reverse()
+    while entries:
+        yield dict(entries.pop())
 
 
 def _parsed(raw: bytes, meta: Meta) -> Any:
@@ -77,6 +84,8 @@ def _parsed(raw: bytes, meta: Meta) -> Any:
             )
         except (ValueError, OverflowError) as error:
             broken: Exception = error  # a reference to no character, most of the time
+        except MemoryError:
+            raise  # a limit of ours
         except Exception as error:  # noqa: BLE001  # what a library did not foresee is a dead letter
             broken = error
             break
@@ -159,10 +168,14 @@ def _title(title: str, *, literal: bool) -> str:
 
 
 def _link(entry: dict[str, Any]) -> str | None:
+    links = entry.get("links", ())
     link = _text(entry.get("link"))
-    if not link:
-        links = entry.get("links", ())
-        link = next((_text(x.get("href")) for x in links if x.get("rel") in {None, "alternate"}), "")
+    # An enclosure that is written as an element's text is taken for the entry's own page.
+    if not link or any(x.get("rel") == "enclosure" and x.get("href") == link for x in links):
+        pages = (_text(x.get("href")) for x in links if x.get("rel") in {None, "alternate"})
+        link = next(pages, link)
+    if entry.get("guidislink") and not re.match(r"(?i)\s*(https?:|/)", link):
+        return None  # feedparser takes any id for a page; a number is none
     return link.strip() or None
 
 

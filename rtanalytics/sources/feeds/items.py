@@ -156,15 +156,10 @@ def language(*claims: object) -> str | None:
 
 
 def _event(item: Item, meta: Meta) -> Event:
-<<<<<<< HEAD
-    base = urljoin(meta.url, item.base)
-    link = urljoin(base, item.link) if item.link else None
-    if link and not item.base and _same_host(link, meta.url):
-        base = link  # who writes a page writes addresses that are relative to it
-=======
     base = _joined(meta.url, item.base) or meta.url
     link = _joined(base, item.link) if item.link else None
->>>>>>> 3afbee7 (feedparser's corpus, field by field: 1,768 files, and what is otherwise is named with its reason)
+    if link and not item.base and _same_host(link, meta.url):
+        base = link  # who writes a page writes addresses that are relative to it
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
     content = flavour.written(item.html) if flavour and item.html else item.html
     html = clean_html(content, base) if content else None
@@ -201,9 +196,6 @@ def _event(item: Item, meta: Meta) -> Event:
     return _fitting(event)
 
 
-<<<<<<< HEAD
-def identity(meta: Meta, native: str, *more: str | None) -> tuple[str, str | None]:
-=======
 def _joined(base: str, address: str) -> str | None:
     """An address, absolute; None if it cannot be one, which costs the address and not the entry."""
     try:
@@ -212,8 +204,7 @@ def _joined(base: str, address: str) -> str | None:
         return None
 
 
-def _identity(meta: Meta, native: str, *more: str | None) -> tuple[str, str | None]:
->>>>>>> 3afbee7 (feedparser's corpus, field by field: 1,768 files, and what is otherwise is named with its reason)
+def identity(meta: Meta, native: str, *more: str | None) -> tuple[str, str | None]:
     """The event's id, and its type where the service's own id tells that."""
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
     if flavour is None:

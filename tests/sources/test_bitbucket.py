@@ -15,6 +15,8 @@ from hypothesis import given, settings
 from rtanalytics.sources.base import Malformed
 from rtanalytics.sources.bitbucket import BitbucketSource, Spec, meta
 from rtanalytics.sources.bitbucket.parse import parse
+from tests.contracts.http import HttpContract
+from tests.contracts.source import Harness
 from tests.sources.mutations import mutated, survives
 from tests.sources.server import FeedServer
 
@@ -245,3 +247,47 @@ def test_a_table_that_cannot_be_says_what_to_write(table):
     """Each with the key it is about."""
     with pytest.raises(ValueError, match="repo|token|pages"):
         Spec(name="b", **table)
+
+
+class Bitbucket(Harness):
+    """A repository with commits; three pages of ten, the newest first."""
+
+    kind = "bitbucket"
+
+    def table(self, url):
+        return {"repo": "ada/engine", "api": url, "allow_private": True}
+
+    def secret_table(self, url):
+        return {**self.table(url), "token": "env:CONTRACT_SECRET"}
+
+    async def answer(self, request, items):
+        assert request.path == "/repositories/ada/engine/commits"
+        page, newest = int(request.query.get("page", 1)), items[::-1]
+        told = {"values": [commit(n) for n in newest[(page - 1) * 10 : page * 10]], "pagelen": 10}
+        if len(items) > page * 10:
+            told["next"] = f"{request.url.origin()}{request.path}?page={page + 1}"
+        return web.json_response(told)
+
+    def number(self, event):
+        return int(event.title.removeprefix("Step ")) if event.title else None
+
+
+class TestContract(HttpContract):
+    harness_class = Bitbucket
+
+
+class Pulls(Bitbucket):
+    """Its pull requests."""
+
+    def table(self, url):
+        return {**super().table(url), "listing": "pullrequests"}
+
+    async def answer(self, request, items):
+        assert request.path == "/repositories/ada/engine/pullrequests"
+        assert request.query.getall("state") == ["OPEN", "MERGED", "DECLINED", "SUPERSEDED"]
+        made = [{**PULL, "id": n, "title": f"Step {n}"} for n in reversed(items)]
+        return web.json_response({"values": made, "pagelen": 50})
+
+
+class TestContractOfPullRequests(HttpContract):
+    harness_class = Pulls

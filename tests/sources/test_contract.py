@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from aiohttp import web
 
-from tests.contracts.source import SECRET, T0, Harness, SourceContract
+from tests.contracts.http import HttpContract
+from tests.contracts.source import SECRET, T0, Harness
 from tests.sources.server import item, rss
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
@@ -36,10 +36,8 @@ class FeedHarness(Harness):
         return int(event.title.removeprefix("Item ")) if event.title else None
 
 
-class TestFeeds(SourceContract):
-    @pytest.fixture
-    def harness(self):
-        return FeedHarness()
+class TestFeeds(HttpContract):
+    harness_class = FeedHarness
 
 
 class ScheduleHarness(Harness):
@@ -63,10 +61,8 @@ class ScheduleHarness(Harness):
         return int(found[1]) if found else None
 
 
-class TestSchedules(SourceContract):
-    @pytest.fixture
-    def harness(self):
-        return ScheduleHarness()
+class TestSchedules(HttpContract):
+    harness_class = ScheduleHarness
 
 
 class GitHubHarness(Harness):
@@ -107,7 +103,5 @@ class GitHubHarness(Harness):
         return int(event.title.removeprefix("Issue ")) if event.title else None
 
 
-class TestGitHub(SourceContract):
-    @pytest.fixture
-    def harness(self):
-        return GitHubHarness()
+class TestGitHub(HttpContract):
+    harness_class = GitHubHarness

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import AuthFailed, RateLimited
-from tests.contracts.source import SECRET, T0, Harness, SourceContract, told
+from tests.contracts.http import HttpContract
+from tests.contracts.source import SECRET, T0, Harness, told
 
 
 class Forum(Harness):
@@ -65,19 +66,19 @@ class Forum(Harness):
         return int(said.removeprefix("Post ")) if said.startswith("Post ") else None
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self):
-        return Forum()
+class TestContract(HttpContract):
+    harness_class = Forum
 
 
-class TestContractOfTopics(SourceContract):
-    @pytest.fixture
-    def harness(self):
-        forum = Forum()
-        table = forum.table
-        forum.table = lambda url: {**table(url), "read": "topics"}
-        return forum
+class Topics(Forum):
+    """Its topics only."""
+
+    def table(self, url):
+        return {**super().table(url), "read": "topics"}
+
+
+class TestContractOfTopics(HttpContract):
+    harness_class = Topics
 
 
 @pytest.mark.parametrize("inclusive", [False, True])

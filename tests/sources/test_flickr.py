@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from rtanalytics.sources.base import AuthFailed, Blocked, Malformed, Transient
 from rtanalytics.sources.flickr import FlickrSource, Spec, meta
 from rtanalytics.sources.flickr.parse import parse
-from tests.contracts.source import SECRET, T0, Harness, SourceContract
+from tests.contracts.http import HttpContract
+from tests.contracts.source import T0, Harness
 from tests.sources.mutations import mutated, survives
 from tests.sources.server import FeedServer
 
@@ -121,11 +122,8 @@ class Flickr(Harness):
         return int(title.removeprefix("Item ")) if title.startswith("Item ") else None
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self, monkeypatch):
-        monkeypatch.setenv("CONTRACT_SECRET", SECRET)
-        return Flickr()
+class TestContract(HttpContract):
+    harness_class = Flickr
 
 
 class Feed(Flickr):
@@ -151,11 +149,8 @@ class Feed(Flickr):
         return web.json_response({"items": made[:20]})
 
 
-class TestFeedContract(SourceContract):
-    @pytest.fixture
-    def harness(self, monkeypatch):
-        monkeypatch.setenv("CONTRACT_SECRET", SECRET)
-        return Feed()
+class TestFeedContract(HttpContract):
+    harness_class = Feed
 
 
 @pytest.mark.parametrize(("code", "error"), [(100, AuthFailed), (105, Transient), (1, Blocked)])

@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 
 from rtanalytics.sources import SourceTableError, spec_from_table
-from tests.contracts.source import SECRET, T0, Harness, SourceContract, told
+from tests.contracts.http import HttpContract
+from tests.contracts.source import SECRET, T0, Harness, told
 
 
 class HackerNews(Harness):
@@ -66,10 +67,8 @@ class HackerNews(Harness):
         return int(title.removeprefix("Item ")) if title.startswith("Item ") else None
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self):
-        return HackerNews()
+class TestContract(HttpContract):
+    harness_class = HackerNews
 
 
 def recent() -> HackerNews:

@@ -18,6 +18,8 @@ from rtanalytics.sources.base import AuthFailed, Malformed, RateLimited, Transie
 from rtanalytics.sources.mastodon import MastodonSource, Spec, meta
 from rtanalytics.sources.mastodon.parse import parse
 from rtanalytics.streams.memory import MemoryStream
+from tests.contracts.http import HttpContract
+from tests.contracts.source import Harness, SocketHarness, SourceContract
 from tests.sources.mutations import mutated, survives
 from tests.sources.server import FeedServer
 
@@ -450,6 +452,62 @@ def test_recorded_answers_are_read(data_folder):
         "test_stream_healthy": (0, 0, 0, 3),
         "test_stream_user_direct": (7, 3, 0, 4),
     }
+
+
+class Timeline(Harness):
+    """The timeline of a hashtag."""
+
+    kind = "mastodon"
+
+    def table(self, url):
+        return {"url": url, "tag": "pycon", "key": "m.example/tags/pycon", "allow_private": True}
+
+    def secret_table(self, url):
+        return {**self.table(url), "token": "env:CONTRACT_SECRET"}
+
+    async def answer(self, request, items):
+        if request.path == "/api/v2/instance":
+            return web.Response(status=404)  # as older servers
+        assert request.path == "/api/v1/timelines/tag/pycon"
+        least, limit = int(request.query.get("min_id", 0)), int(request.query["limit"])
+        newer = [n for n in items if 1000 + n > least]
+        page = newer[:limit] if least else newer[-limit:]
+        return web.json_response([status(n) for n in reversed(page)])
+
+    def number(self, event):
+        return int(event.id.rpartition("/")[2])
+
+
+class TestContract(HttpContract):
+    harness_class = Timeline
+
+
+class Listened(SocketHarness, Timeline):
+    """Its stream, which has no memory, beside the timeline."""
+
+    def table(self, url):
+        return {**super().table(url), "token": "env:CONTRACT_SECRET", "stream": True}
+
+    secret_table = table
+
+    def streamed(self, request):
+        return request.path == "/api/v1/streaming"
+
+    def place(self, request, items):
+        assert request.query["tag"] == "pycon"
+        return len(items)
+
+    def said(self, number):
+        told = json.dumps(status(number))
+        return json.dumps({"stream": ["hashtag", "pycon"], "event": "update", "payload": told})
+
+
+class TestContractOfStreams(SourceContract):
+    harness_class = Listened
+
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch):
+        monkeypatch.setattr("rtanalytics.sources.mastodon.PATIENCE", 0.3)
 
 
 class Streaming(Server):

@@ -14,7 +14,8 @@ from aiohttp import web
 
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Batch, RateLimited, Transient
-from tests.contracts.source import SECRET, T0, Harness, SourceContract
+from tests.contracts.http import HttpContract
+from tests.contracts.source import T0, Harness
 from tests.sources.server import FeedServer
 
 ROOM = "!room:x.example"
@@ -341,8 +342,5 @@ class MatrixHarness(Harness):
         return int(found) if event.type == "message" and found.isdigit() else None
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self, monkeypatch):
-        monkeypatch.setenv("CONTRACT_SECRET", SECRET)
-        return MatrixHarness()
+class TestContract(HttpContract):
+    harness_class = MatrixHarness

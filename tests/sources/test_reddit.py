@@ -13,7 +13,8 @@ from aiohttp import web
 
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Batch, RateLimited, Transient
-from tests.contracts.source import SECRET, T0, Harness, SourceContract
+from tests.contracts.http import HttpContract
+from tests.contracts.source import SECRET, T0, Harness
 from tests.sources.server import FeedServer
 
 NEW, TOKEN = "/r/Python/new", "/api/v1/access_token"
@@ -253,8 +254,5 @@ class RedditHarness(Harness):
         return int(event.title.removeprefix("Post ")) if event.type == "post" else None
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self, monkeypatch):
-        monkeypatch.setenv("CONTRACT_SECRET", SECRET)
-        return RedditHarness()
+class TestContract(HttpContract):
+    harness_class = RedditHarness

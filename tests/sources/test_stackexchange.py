@@ -13,7 +13,8 @@ from aiohttp import web
 from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Blocked, RateLimited, Transient
 from rtanalytics.sources.stackexchange import StackExchangeSource
-from tests.contracts.source import SECRET, T0, Harness, SourceContract, told
+from tests.contracts.http import HttpContract
+from tests.contracts.source import SECRET, T0, Harness, told
 
 
 class StackExchange(Harness):
@@ -64,10 +65,8 @@ class StackExchange(Harness):
         return int(title.removeprefix("Item ")) if title.startswith("Item ") else None
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self):
-        return StackExchange()
+class TestContract(HttpContract):
+    harness_class = StackExchange
 
 
 def minute(n: float) -> int:

@@ -18,7 +18,8 @@ from rtanalytics.sources.base import AuthFailed, Batch, CursorInvalid, RateLimit
 from rtanalytics.sources.twitter import XSpec
 from rtanalytics.sources.twitter.ledger import Ledger
 from tests.contracts import source as contract
-from tests.contracts.source import SECRET, Harness, SourceContract
+from tests.contracts.http import HttpContract
+from tests.contracts.source import Harness
 from tests.sources.server import FeedServer
 
 SEARCH = "/2/tweets/search/recent"
@@ -480,9 +481,9 @@ class Paying:
         await self.inner.close()
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self, monkeypatch):
-        monkeypatch.setenv("CONTRACT_SECRET", SECRET)
+class TestContract(HttpContract):
+    harness_class = XHarness
+
+    @pytest.fixture(autouse=True)
+    def paying(self, monkeypatch):
         monkeypatch.setattr(contract, "open_source", lambda spec, counts: Paying(open_source(spec, counts)))
-        return XHarness()

@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import aiohttp
 import pytest
@@ -19,6 +19,7 @@ from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import Batch, CursorInvalid, Refused, Transient
 from rtanalytics.sources.bluesky import BlueskySource, BlueskySpec
 from rtanalytics.streams.memory import MemoryStream
+from tests.contracts.source import SECRET, Harness, SocketHarness, SourceContract
 
 T0 = 1_783_175_888_000_000
 SECOND = 1_000_000
@@ -435,3 +436,66 @@ def test_aiohttp_takes_up_a_wait_that_was_cancelled() -> None:
             assert json.loads((await asyncio.wait_for(ws.receive(), 5)).data)["did"] == "did:plc:ada"
 
     play(story)
+
+
+class Sky(SocketHarness):
+    """A Jetstream: without a cursor it says what is new, with one what it has from there on."""
+
+    kind = "bluesky"
+    from_now = True
+    asks = False
+    small: ClassVar[dict[str, Any]] = {"max_frame": 1_000_000}
+    path = "/subscribe"
+
+    def table(self, url: str) -> dict[str, Any]:
+        hosts = [url.replace("http", "ws", 1) + self.path]
+        return {"tags": ["pycon"], "hosts": hosts, "allow_private": True}
+
+    secret_table = table
+
+    def streamed(self, request: web.Request) -> bool:
+        return request.path == self.path
+
+    def place(self, request: web.Request, items: list[int]) -> int:
+        cursor = int(request.query.get("cursor", 0))
+        return sum(T0 + n * SECOND < cursor for n in items) if cursor else len(items)
+
+    def said(self, number: int) -> str:
+        return json.dumps(post(number, f"item {number} #pycon"))
+
+    def number(self, event: Event) -> int | None:
+        return int((event.text or "").split()[1])
+
+
+class Sky2(Sky):
+    """The same in version 2, whose cursor is a number."""
+
+    path = "/xrpc/network.bsky.jetstream.subscribeEvents"
+
+    def place(self, request: web.Request, items: list[int]) -> int:
+        cursor = int(request.query.get("cursor", 0))
+        return sum(n < cursor for n in items) if 0 < cursor < 10**15 else super().place(request, items)
+
+    def said(self, number: int) -> str:
+        return json.dumps(second(post(number, f"item {number} #pycon"), number))
+
+
+class OfJetstreams(SourceContract):
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("rtanalytics.sources.bluesky.PATIENCE", 0.3)
+
+    def test_secrets_show_nowhere(self, harness: Harness) -> None:
+        """It takes none: an address with a password in it is refused, and not shown."""
+        table = {"type": "bluesky", "name": "sky", "tags": ["pycon"]}
+        with pytest.raises(SourceTableError, match="hosts: .* no address") as refused:
+            spec_from_table({**table, "hosts": [f"wss://ada:{SECRET}@sky.example/subscribe"]})
+        assert SECRET not in str(refused.value)
+
+
+class TestContract(OfJetstreams):
+    harness_class = Sky
+
+
+class TestContractOfVersion2(OfJetstreams):
+    harness_class = Sky2

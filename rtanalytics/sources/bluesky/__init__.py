@@ -142,7 +142,7 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
         if not self.hosts:
             raise ValueError("hosts is empty; leave it out for Bluesky's own")
         for host in self.hosts:
-            if not re.fullmatch(r"wss?://[^\s/?#]+(/[^\s?#]*)?", host):
+            if not re.fullmatch(r"wss?://[^\s/?#@]+(/[^\s?#]*)?", host):
                 raise ValueError(
                     f"hosts: {printable(redact(host))!r} is no address as 'wss://host/subscribe'"
                 )
@@ -254,7 +254,11 @@ class BlueskySource:
         state = self._state
         if self._ws is None:
             await self._connect(state)
-        frames, gap = await self._frames(state)
+        try:
+            frames, gap = await self._frames(state)
+        except asyncio.CancelledError:
+            await self._again(cursor)
+            raise
         parsed = Parsed()
         if frames:
             about = meta(self._spec, datetime.now(UTC))
@@ -272,8 +276,8 @@ class BlueskySource:
             return Batch()
         self._stored = monotonic()
         after = msgspec.json.encode(state)
-        if after == cursor and not told and not rejects:
-            return Batch()  # nothing was said at all: given again, it would be given for ever
+        if after == cursor:
+            return Batch(rejects=rejects)  # kept as what was given for this cursor, it would come for ever
         batch = Batch(told, after, rejects, notes={"host": redact(state.host)})
         self._given.clear()
         self._given.append((cursor, batch))

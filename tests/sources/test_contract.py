@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
 
 from aiohttp import web
 
+from rtanalytics.sources import KINDS
 from tests.contracts.http import HttpContract
-from tests.contracts.source import SECRET, T0, Harness
+from tests.contracts.source import SECRET, T0, Harness, SourceContract
 from tests.sources.server import item, rss
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(hour=9, minute=0, second=0, microsecond=0)
@@ -105,3 +108,14 @@ class GitHubHarness(Harness):
 
 class TestGitHub(HttpContract):
     harness_class = GitHubHarness
+
+
+def test_every_kind_of_source_keeps_the_contract():
+    """Some test class beside this one runs the suite for each, and none for a kind that is not there."""
+    played = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        module = import_module(f"tests.sources.{path.stem}")
+        for name, found in vars(module).items():
+            if name.startswith("Test") and isinstance(found, type) and issubclass(found, SourceContract):
+                played.add(found.harness_class.kind)
+    assert played == KINDS.keys()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -20,6 +20,8 @@ from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
 from rtanalytics.sources.irc import IrcSource, IrcSpec
 from rtanalytics.streams.memory import MemoryStream
+from tests.contracts.source import SECRET, Harness, Reader, SourceContract, begun, met, told
+from tests.sources.irc_network import IrcNetwork
 from tests.sources.irc_servers import IrcServer, Services, free_port
 
 SOON = Patience(first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1))
@@ -443,3 +445,122 @@ def test_a_table_that_cannot_work_is_refused(table: dict[str, Any], words: str) 
     with pytest.raises(ValueError, match=words) as raised:
         spec(6667, **table)
     assert "hush" not in str(raised.value)
+
+
+# -- the contract of all sources -----------------------------------------------------------------------
+
+
+class Network(Harness):
+    """A room in which lines are said, on a server that keeps a history."""
+
+    kind = "irc"
+    streams = True
+    from_now = True
+    asks = False
+    small: ClassVar[dict[str, Any]] = {}
+    secrets = (SECRET, base64.b64encode(f"ada\0ada\0{SECRET}".encode()).decode())
+    also = frozenset({"join", "users", "topic", "gap", "notice"})
+
+    def table(self, url: str) -> dict[str, Any]:
+        port = int(url.rpartition(":")[2])
+        told = {"host": "127.0.0.1", "port": port, "tls": False, "nick": "ada", "channels": ["#py"]}
+        return {**told, "network": "net", "allow_private": True}
+
+    def secret_table(self, url: str) -> dict[str, Any]:
+        return {**self.table(url), "sasl_user": "ada", "password": "env:CONTRACT_SECRET"}
+
+    def number(self, event: Event) -> int | None:
+        found = (event.text or "").removeprefix("line ")
+        return int(found) if event.type == "message" and found.isdigit() else None
+
+    def service(self) -> IrcNetwork:
+        return IrcNetwork()
+
+
+class TestContract(SourceContract):
+    harness_class = Network
+
+    @pytest.fixture(autouse=True)
+    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("rtanalytics.sources.irc.PATIENCE", timedelta(milliseconds=300))
+        monkeypatch.setattr("rtanalytics.sources.irc.connection.PACE", 0.01)
+
+    @pytest.mark.parametrize(
+        "line",
+        [b"CAP", b":srv CAP *", b":srv 001", b":srv 005", b":srv 433", b"ERROR", b":ada!a@h NICK", b":ada!a@h JOIN",
+         b"BATCH", b"BATCH +x chathistory", b"BATCH -x", b":srv 366 ada", b"FAIL CHATHISTORY", b"@time= PING", b": : :"],
+    )  # fmt: skip
+    def test_half_of_a_command_ends_nothing(self, harness: Harness, line: bytes) -> None:
+        """Words that are missing cost a dead letter at most, and not the connection."""
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            await begun(service, reader)
+            service.garble(line)
+            service.items += [2, 3]
+            await reader.poll()
+            assert (reader.told, len(reader.rejects) <= 1) == ([], True)
+            service.recover()
+            await reader.until({2, 3})
+            assert reader.counts["connected"] == 1
+
+        told(harness, story)
+
+    @pytest.mark.parametrize("stops", [0, 1, 3])
+    def test_a_long_pause_is_read_back_page_by_page(self, harness: Harness, stops: int) -> None:
+        """Fifty lines, four a page, also by processes that end in between; what is said meanwhile comes too."""
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            await begun(service, reader)
+            await reader.source.close()
+            service.items += range(2, 52)
+            await met(lambda: service.said == 51)
+            for _ in range(stops):
+                await reader.renew()
+                have = len(reader.numbers)
+                while len(reader.numbers) == have:
+                    await reader.poll()
+            await reader.renew()
+            await reader.poll()
+            service.items += range(52, 55)
+            await reader.until(range(2, 55))
+            assert len(reader.told) == 53
+            assert reader.counts["gaps"] == 0
+
+        told(harness, story)
+
+    def test_what_the_server_does_not_tell_is_a_gap_in_that_room(self, harness: Harness) -> None:
+        """Its history is refused; what comes afterwards is read."""
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            await begun(service, reader)
+            service.refusal = ":srv FAIL CHATHISTORY MESSAGE_ERROR AFTER #py :not now"
+            await reader.renew()
+            while not any(e.type == "gap" for e in reader.got):
+                await reader.poll()
+            service.items.append(2)
+            await reader.until({2})
+            [gap] = [e for e in reader.got if e.type == "gap"]
+            assert (gap.channel, gap.id.partition(":gap/")[0]) == ("#py", "irc:net/#py")
+            assert "no connection from" in (gap.text or "")
+
+        told(harness, story)
+
+    def test_a_clock_that_is_ahead_puts_nothing_off(self, harness: Harness) -> None:
+        """A line of next year counts as said now, and what follows a cut is still asked for."""
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            await begun(service, reader)
+            service.garble(b"@time=2099-01-01T00:00:00.000Z;msgid=f :eve!e@h PRIVMSG #py :line 99")
+            await reader.poll()
+            [ahead] = reader.told
+            assert ahead.created_at == ahead.received_at
+            assert ahead.ingest is not None
+            assert ahead.ingest.time_kind == "future"
+            reader.got.clear()
+            service.recover()
+            await reader.source.close()
+            service.items += [2, 3]
+            await reader.renew()
+            await reader.until({2, 3})
+
+        told(harness, story)

@@ -12,6 +12,7 @@ import asyncio
 import re
 from collections import Counter, deque
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -61,6 +62,12 @@ PATIENCE = timedelta(seconds=5)
 
 MOST = 1_000
 """Events of a batch."""
+
+REMEMBERED = 5_000
+"""Events that are kept to be given again: a room has no memory, and a stream may lose its tail."""
+
+OVERLAP, KNOWN = timedelta(seconds=5), 200
+"""How far back before the last line history is asked for, and the lines that are recognised in it."""
 
 _NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][\w\[\]\\`^{|}-]{0,29}", re.ASCII)
 _ROOM = re.compile(r"[#&+!][^\s,\x00-\x1f:]{1,63}")
@@ -162,6 +169,8 @@ class _Cursor(msgspec.Struct, omit_defaults=True):
     v: int = 1
     seq: int = 0
     heard: str = ""  # when the last line came that was told
+    back: dict[str, str] = {}  # rooms whose history is still to be read, and since when
+    told: list[str] = []  # digests of the last KNOWN ids that servers gave
 
 
 class IrcSource:
@@ -172,20 +181,24 @@ class IrcSource:
     spec : IrcSpec
         Which.
     counts : Counter
-        ``lines``, ``bytes``, ``connected``, ``overlong``, ``sent``.
+        ``lines``, ``bytes``, ``connected``, ``overlong``, ``sent``, ``known``, ``gaps``.
     """
 
     bucket = "irc"
 
     def __init__(self, spec: IrcSpec, counts: Counter[str]) -> None:
+        from rtanalytics.sources.irc.history import History
         from rtanalytics.sources.irc.parse import Reader
 
         self.scope = spec.scope
         self._spec, self._counts = spec, counts
         self._reader = Reader(meta(spec, datetime.now(UTC)))
         self._link: Connection | None = None
-        self._given: deque[tuple[bytes | None, Batch]] = deque(maxlen=50)
+        self._given: deque[tuple[bytes | None, Batch]] = deque()
+        self._expected: bytes | None = None
         self._waiting: list[Event] = []
+        self._rejects: list[Reject] = []
+        self._history = History()
 
     @property
     def sending(self) -> bool:
@@ -197,12 +210,21 @@ class IrcSource:
             if before == cursor:
                 return batch  # it was not stored, as it seems
         state = self._state(cursor)
+        if cursor != self._expected:
+            # further back than is remembered: only a server with a history can tell it again
+            await self._hang_up()
+            self._expected = cursor
         if self._link is None:
             await self._connect(state)
-        events, rejects = await self._heard()
+        await self._listen()
+        now = datetime.now(UTC)
+        events, rejects = self._unknown(state), self._rejects
+        self._waiting, self._rejects = [], []
         for event in events:
             state.seq += 1
-            state.heard = max(state.heard, event.created_at.isoformat())
+            # a server whose clock is ahead must not put off what it is asked for after the next cut
+            state.heard = max(state.heard, min(event.created_at, now).isoformat())
+        state.back = {room: since.isoformat() for room, since in self._history.since.items()}
         first = state.seq - len(events) + 1
         told = [
             msgspec.structs.replace(event, producer=f"irc:{self.scope}", seq=first + i)
@@ -210,9 +232,11 @@ class IrcSource:
         ]
         after = msgspec.json.encode(state) if told else None
         batch = Batch(told, after, rejects, notes={"nick": self._reader.nick})
-        self._given.clear()
-        if told:
+        if after is not None:
+            self._expected = after
             self._given.append((cursor, batch))
+            while len(self._given) > 1 and sum(len(b.events) for _, b in self._given) > REMEMBERED:
+                self._given.popleft()
         return batch
 
     async def send(self, packet: dict[str, str], key: str) -> None:
@@ -242,6 +266,12 @@ class IrcSource:
         if link is not None:
             await link.close("gone")
 
+    async def _hang_up(self) -> None:
+        """Let go, and forget what was heard."""
+        await self.close()
+        self._given.clear()
+        self._waiting, self._rejects = [], []
+
     # -- reading -------------------------------------------------------------------------------
 
     async def _connect(self, state: _Cursor) -> None:
@@ -268,58 +298,82 @@ class IrcSource:
         self._reader.nick = link.nick
         for room in spec.channels:
             await link.send("JOIN", room)
-        if state.heard:
-            await self._refill(link, state)
+        self._refill(link, state)
 
-    async def _refill(self, link: Connection, state: _Cursor) -> None:
-        """Ask for what was said meanwhile, or say that nobody knows."""
-        since = datetime.fromisoformat(state.heard)
-        if link.caps & {"chathistory", "draft/chathistory"}:
+    def _refill(self, link: Connection, state: _Cursor) -> None:
+        """Want what was said meanwhile, or say that nobody knows."""
+        self._history.forget()
+        if not state.heard:
+            return
+        heard = datetime.fromisoformat(state.heard)
+        if "batch" in link.caps and link.caps & {"chathistory", "draft/chathistory"}:
             for room in self._spec.channels:
-                stamp = f"timestamp={since:%Y-%m-%dT%H:%M:%S}.{since.microsecond // 1000:03d}Z"
-                await link.send(
-                    "CHATHISTORY", "AFTER", room, stamp, link.features.get("CHATHISTORY") or "100"
-                )
+                since = state.back.get(room)
+                self._history.since[room] = datetime.fromisoformat(since) if since else heard - OVERLAP
         else:
-            self._waiting.append(self._gap(state))
+            self._waiting.append(self._gap(heard))
 
-    def _gap(self, state: _Cursor) -> Event:
-        since, now = datetime.fromisoformat(state.heard), datetime.now(UTC)
+    def _gap(self, since: datetime, room: str = "") -> Event:
+        self._counts["gaps"] += 1
+        now, where = datetime.now(UTC), f"{room}: " if room else ""
         return Event(
-            id=f"irc:{self.scope}/:gap/{state.heard}",
-            source=f"irc:{self.scope}",
+            id=f"irc:{self.scope}/{room}:gap/{since.isoformat()}",
+            source=f"irc:{room or self.scope}",
             type="gap",
+            channel=room or None,
             created_at=now,
-            text=f"no connection from {since:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC",
+            text=f"{where}no connection from {since:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC",
             ingest=Ingest(via="stream", connector=CONNECTOR, id_kind="derived", time_kind="observed"),
         )
 
-    async def _heard(self) -> tuple[list[Event], list[Reject]]:
-        link, reader = self._link, self._reader
+    async def _listen(self) -> None:
+        """Take what has come, or wait for it; it stays in our hands if this is cancelled."""
+        link, reader, history = self._link, self._reader, self._history
         if link is None:
             raise Transient("there is no connection to IRC")
+        while history.wanted and link.up:
+            room, since = history.wanted[0]
+            stamp = f"timestamp={since:%Y-%m-%dT%H:%M:%S}.{since.microsecond // 1000:03d}Z"
+            most = link.features.get("CHATHISTORY", "")
+            await link.send("CHATHISTORY", "AFTER", room, stamp, most if most.strip("0") else "100")
+            history.wanted.popleft()
         lines: list[bytes | None] = []
-        if not self._waiting:
+        if not self._waiting and not link.over:
             try:
                 async with asyncio.timeout(PATIENCE.total_seconds()):
                     lines.append(await link.lines.get())
             except TimeoutError:
-                return [], []
+                return
         while len(lines) < MOST and not link.lines.empty():
             lines.append(link.lines.get_nowait())
         reader.meta = msgspec.structs.replace(reader.meta, received_at=datetime.now(UTC))
-        for line in lines:
-            if line is not None:
-                reader.take(line)
+        for raw in lines:
+            if raw is not None and (line := reader.take(raw)) is not None:
+                history.see(line)
         parsed = reader.parsed()
         self._counts.update(parsed.counts)
-        events, self._waiting = self._waiting + parsed.events, []
-        if None in lines:
+        self._waiting += [*parsed.events, *(self._gap(since, room) for room, since in history.refused)]
+        self._rejects += parsed.rejects
+        history.refused.clear()
+        if link.over:
             self._link = None
             await link.close()
-            if not events and not parsed.rejects:
+            if not self._waiting and not self._rejects:
                 raise Transient(link.why)
-        return events, parsed.rejects
+
+    def _unknown(self, state: _Cursor) -> list[Event]:
+        """What has come, without what a history tells again."""
+        known, events = dict.fromkeys(state.told), list[Event]()
+        for event in self._waiting:
+            if event.ingest is not None and event.ingest.id_kind == "native":
+                digest = sha256(event.id.encode()).hexdigest()[:12]
+                if digest in known:
+                    self._counts["known"] += 1
+                    continue
+                known[digest] = None
+            events.append(event)
+        state.told = list(known)[-KNOWN:]
+        return events
 
     async def _say(self, link: Connection, kind: str, to: str, body: str) -> None:
         from rtanalytics.sources.irc.connection import pieces
@@ -341,8 +395,9 @@ class IrcSource:
             return _Cursor(seq=int(datetime.now(UTC).timestamp()) * 1000)
         try:
             state = msgspec.json.decode(cursor, type=_Cursor)
-            if state.heard:
-                datetime.fromisoformat(state.heard)
+            for at in [state.heard, *state.back.values()]:
+                if at:
+                    datetime.fromisoformat(at)
         except (msgspec.DecodeError, ValueError) as error:
             raise CursorInvalid(f"the cursor of {self.scope} cannot be read: {printable(error)}") from None
         if state.v != 1:

@@ -74,7 +74,7 @@ class Connection:
     Attributes
     ----------
     lines : asyncio.Queue of bytes
-        What came, each with the time of its arrival; None at the end.
+        What came, each with the time of its arrival; None wakes who waits for the end.
     caps : set of str
         Capabilities that are on.
     nick, mask : str
@@ -87,6 +87,8 @@ class Connection:
         self.features: dict[str, str] = {}
         self.lines: asyncio.Queue[bytes | None] = asyncio.Queue(WAITING)
         self._login = (user, password)
+        token = base64.b64encode(f"{user}\0{user}\0{password}".encode())
+        self._secrets = [token, password.encode()] if password else []
         self._realname = realname
         self._counts = counts
         self._offered: dict[str, str] = {}
@@ -105,6 +107,11 @@ class Connection:
         """Is it registered, and not ended?"""
         done = self._ready.done() and not self._ready.cancelled() and self._ready.exception() is None
         return done and self._task is not None and not self._task.done()
+
+    @property
+    def over(self) -> bool:
+        """Has it ended, and has all been taken that came before?"""
+        return self._task is not None and self._task.done() and self.lines.empty()
 
     @property
     def why(self) -> str:
@@ -186,18 +193,20 @@ class Connection:
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         beat = asyncio.create_task(self._beat())
         try:
-            rest = b""
+            rest, skipped = b"", False
             while chunk := await reader.read(65_536):
                 self._heard = time.monotonic()
                 self._counts["bytes"] += len(chunk)
                 *whole, rest = (rest + chunk).split(b"\n")
                 at = datetime.now(UTC)
-                for line in whole:
+                for line in whole[1:] if skipped and whole else whole:
                     await self._take(line.rstrip(b"\r"), at)
-                if len(rest) > LONGEST:
-                    self._counts["overlong"] += 1
-                    await self.lines.put(rest[:LONGEST])  # what follows of it is no line either
-                    rest = b""
+                skipped = skipped and not whole
+                if len(rest) > LONGEST or skipped:
+                    if not skipped:
+                        self._counts["overlong"] += 1
+                        await self.lines.put(self._scrubbed(rest[:LONGEST]))
+                    rest, skipped = b"", True  # what follows of it is no line either
         except (OSError, asyncio.IncompleteReadError) as error:
             self._why = f"the connection broke: {printable(error)}"
         finally:
@@ -228,6 +237,7 @@ class Connection:
         if not raw:
             return
         self._counts["lines"] += 1
+        raw = self._scrubbed(raw)
         try:
             line = tokenise(raw)
         except (ValueError, IndexError):
@@ -240,6 +250,12 @@ class Connection:
         if line.command.upper() not in {"PING", "PONG", "CAP", "AUTHENTICATE"}:
             timed = line.tags and "time" in line.tags
             await self.lines.put(raw if timed else stamped(raw, at))
+
+    def _scrubbed(self, raw: bytes) -> bytes:
+        """A line without our password, in whatever way it is said back."""
+        for secret in self._secrets:
+            raw = raw.replace(secret, b"***")
+        return raw
 
     def _write(self, *words: str) -> None:
         if self._writer is None:
@@ -286,8 +302,7 @@ class Connection:
             self.caps -= set(words[-1].split())
 
     def _on_authenticate(self, words: list[str], _: Line) -> None:
-        user, password = self._login
-        token = base64.b64encode(f"{user}\0{user}\0{password}".encode()).decode()
+        token = self._secrets[0].decode() if self._secrets else ""
         for start in range(0, len(token), 400):
             self._write("AUTHENTICATE", token[start : start + 400])
         if len(token) % 400 == 0:

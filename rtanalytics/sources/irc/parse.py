@@ -312,7 +312,7 @@ class Reader:
                     time_kind="source" if told else "observed",
                 ),
                 raw=raw,
-            )
+            ).settled()
         )
 
     def _made(self, where: str, nick: str, at: datetime, type: str, text: str) -> str:

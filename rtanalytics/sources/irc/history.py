@@ -1,0 +1,113 @@
+"""What was said while there was no connection, asked for room by room and page by page."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from irctokens.line import Line
+
+from rtanalytics.sources.irc.parse import folded
+
+__all__ = ["History"]
+
+_STEP = timedelta(milliseconds=1)
+"""What a server tells times in; several lines may have the same."""
+
+
+@dataclass
+class _Page:
+    room: str
+    last: datetime | None = None
+
+
+class History:
+    """Looks at what a server says, and knows what to ask it for next.
+
+    A room is asked for once it is joined, and again from where the last page ended until a page has
+    nothing newer. Servers give what they like at once, so how much came says nothing.
+
+    Attributes
+    ----------
+    since : dict
+        Since when each room is to be asked for; what is still missing, at any time.
+    wanted : deque
+        Rooms, and since when, that are to be asked for now.
+    refused : list of (str, datetime)
+        Rooms, and since when, that the server does not tell about.
+    """
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin with another connection, and nothing to ask for."""
+        self.since: dict[str, datetime] = {}
+        self.wanted: deque[tuple[str, datetime]] = deque()
+        self.refused: list[tuple[str, datetime]] = []
+        self._asked: set[str] = set()
+        self._pages: dict[str, _Page] = {}
+        self._inner: set[str] = set()
+
+    def see(self, line: Line) -> None:
+        """Look at a line, of whatever kind."""
+        words, tags = line.params, line.tags or {}
+        command = line.command.upper()
+        page = self._pages.get(tags.get("batch") or "")
+        if command == "BATCH" and words:
+            self._bracket(words, page)
+        elif command == "366" and len(words) > 1:
+            self._joined(words[1])
+        elif command == "FAIL" and words[:1] == ["CHATHISTORY"]:
+            self._fail(words[2:-1])
+        elif page is not None and (at := _time(tags.get("time"))) is not None:
+            page.last = max(page.last or at, at)
+
+    def _joined(self, name: str) -> None:
+        for room, since in self.since.items():
+            if folded(room) == folded(name) and room not in self._asked:
+                self._asked.add(room)
+                self.wanted.append((room, since))
+
+    def _bracket(self, words: list[str], outer: _Page | None) -> None:
+        """A batch begins or ends; one within a page belongs to it."""
+        sign, name = words[0][:1], words[0][1:]
+        if sign == "+" and outer is not None:
+            self._pages[name] = outer
+            self._inner.add(name)
+        elif sign == "+" and words[1:2] in (["chathistory"], ["draft/chathistory"]) and len(words) > 2:
+            for room in self.since:
+                if folded(room) == folded(words[2]):
+                    self._pages[name] = _Page(room)
+        elif sign == "-" and (page := self._pages.pop(name, None)) is not None:
+            if name in self._inner:
+                self._inner.discard(name)
+            else:
+                self._end(page)
+
+    def _end(self, page: _Page) -> None:
+        since = self.since.get(page.room)
+        if since is None:
+            return
+        if page.last is None or page.last <= since:
+            del self.since[page.room]
+            return
+        # others may have been said at the time of the last; unless all of the page was
+        after = page.last - _STEP if page.last - _STEP > since else page.last
+        self.since[page.room] = after
+        self.wanted.append((page.room, after))
+
+    def _fail(self, named: Iterable[str]) -> None:
+        """The server refuses: the room it names, or all that were asked for."""
+        names = {folded(name) for name in named}
+        rooms = [r for r in self.since if folded(r) in names] or [r for r in self.since if r in self._asked]
+        self.refused += [(room, self.since.pop(room)) for room in rooms]
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC) if text else None
+    except (ValueError, OverflowError):
+        return None

@@ -117,8 +117,11 @@ def test_two_talk_to_each_other_and_to_a_plain_client(server: IrcServer) -> None
     """What is sent through the outbox is heard by all, once, and stands in the sender's own stream."""
 
     async def work() -> None:
-        async with running(server.port, "ada", "irc-a") as ada, running(server.port, "bob", "irc-b") as bob:
-            await ada.until(lambda: ada.events("users") and bob.events("users"))
+        async with contextlib.AsyncExitStack() as both:
+            ada = await both.enter_async_context(running(server.port, "ada", "irc-a"))
+            await ada.until(lambda: ada.events("users"))
+            bob = await both.enter_async_context(running(server.port, "bob", "irc-b"))
+            await bob.until(lambda: bob.events("users"))
             plain = await Plain.join(server.port, "carol")
             ada.stream.send("irc", "net", {"type": "message", "to": "#py", "body": "hello all"}, "1")
             ada.stream.send("irc", "net", {"type": "action", "to": "#py", "body": "waves"}, "2")

@@ -218,6 +218,25 @@ def test_edits_and_redactions_reach_what_was_told():
     told(story)
 
 
+def test_nobody_edits_what_another_has_said():
+    """Homeservers pass such edits on; whether on one page with the message or long after it, they are counted."""
+
+    async def story(server, home, reader):
+        relation = {"rel_type": "m.replace", "event_id": "$1:x"}
+        new = {"msgtype": "m.text", "body": "I was wrong"}
+        edit = {**new, "m.new_content": new, "m.relates_to": relation}
+        home.timeline = [message(1), message(2, content=edit, sender="@eve:x")]
+        await reader.round()
+        home.timeline.append(message(3, content=edit, sender="@eve:x"))
+        await reader.round()
+        home.timeline.append(message(4, content=edit))
+        await reader.round()
+        assert [(e.op, e.text) for e in reader.got] == [("create", "line 1"), ("update", "I was wrong")]
+        assert reader.source.counts["edits_by_others"] == 2
+
+    told(story)
+
+
 def test_a_limit_is_waited_out_as_the_body_says():
     """``retry_after_ms``, where there is no header; a header goes before."""
 

@@ -223,6 +223,17 @@ def test_the_last_version_inside_a_message_is_told():
         assert (event.text, event.channel) == ("Keynote" if bundle is latest else "Keynot", "#pycon")
 
 
+def test_what_another_writes_over_a_message_is_no_edit():
+    """On one page with it in either order, or inside of it."""
+    forged = said("$2", edit("$1", "I was wrong"), at=5000, sender="@eve:x.example")
+    original = said("$1", text("I was right"))
+    bundled = {**original, "unsigned": {"m.relations": {"m.replace": forged}}}
+    for page in ([original, forged], [forged, original], [bundled]):
+        parsed = read(sync(*page))
+        assert [e.text for e in parsed.events] == ["I was right"]
+        assert parsed.counts == {"edits_by_others": 1}
+
+
 def test_an_edit_by_a_client_that_only_knows_the_star_is_read_without_it():
     """The star stands for those who cannot show edits."""
     relation = {"rel_type": "m.replace", "event_id": "$1"}

@@ -40,7 +40,8 @@ _QUOTATION = re.compile(r"> (?:\* )?<")
 
 _PERSON = re.compile(r"https://matrix\.to/#/(?:@|%40)([^/?#]+)", re.IGNORECASE)
 _POLLS = ("m.poll.start", "org.matrix.msc3381.poll.start", "m.poll")
-_DEPTH = 40
+_DEPTH = 12
+"""How deep events may lie in an answer."""
 
 
 class Told(msgspec.Struct, omit_defaults=True):
@@ -75,7 +76,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Returns
     -------
     Parsed
-        ``next`` is :class:`Told`. ``counts`` has ``encrypted``, which cannot be read, and ``state``.
+        ``next`` is :class:`Told`. ``counts`` has ``encrypted``, which cannot be read, ``state``, and
+        ``edits_by_others``, which are none.
 
     Raises
     ------
@@ -93,8 +95,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.handle, event.text
     ('matrix::$1:x.example', 'ada:x.example', 'hello')
     """
-    reading = Reading(meta)
+    reading = _Page(meta)
     value = load(raw, "answer of a homeserver")
+    reading.know(value)
     told = Told()
     if not isinstance(value, dict):
         for number, item in enumerate(value if isinstance(value, list) else [value], start=1):
@@ -115,7 +118,26 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     return reading.parsed(next=msgspec.json.encode(told).decode() if told != Told() else None)
 
 
-def _sync(value: dict[str, Any], reading: Reading, told: Told) -> None:
+class _Page(Reading):
+    """An answer, and who wrote what is on it: homeservers let anybody claim to edit what another has said."""
+
+    def __init__(self, meta: Meta) -> None:
+        super().__init__(meta)
+        self.writers: dict[str, object] = {}
+
+    def know(self, value: Any, depth: int = 0) -> None:
+        """Remember the writer of every event in it."""
+        if depth > _DEPTH:
+            return
+        if isinstance(value, dict) and isinstance(value.get("event_id"), str):
+            self.writers[value["event_id"]] = _writer(value)
+        elif isinstance(value, dict | list):
+            for inner in value.values() if isinstance(value, dict) else value:
+                if isinstance(inner, dict | list):
+                    self.know(inner, depth + 1)
+
+
+def _sync(value: dict[str, Any], reading: _Page, told: Told) -> None:
     rooms = _dict(value.get("rooms"))
     for room, about in rooms.items():  # of a sliding sync
         if str(room).startswith("!") and isinstance(about, dict):
@@ -152,12 +174,12 @@ def _items(value: dict[str, Any]) -> list[tuple[str, Any]] | None:
     return [(room, item) for item in items]
 
 
-def _take(item: Any, room: str, where: str, reading: Reading) -> None:
+def _take(item: Any, room: str, where: str, reading: _Page) -> None:
     raw = {"room_id": room, **item} if room and isinstance(item, dict) else item
     reading.item(raw, where, partial(_events, raw, reading))
 
 
-def _events(item: Any, reading: Reading) -> Iterator[Event]:
+def _events(item: Any, reading: _Page) -> Iterator[Event]:
     if not isinstance(item, dict) or not isinstance(item.get("type"), str):
         raise ValueError("it is no event: it has no type")  # noqa: TRY004  # it is data's fault
     kind, content, meta = item["type"], _dict(item.get("content")), reading.meta
@@ -203,7 +225,7 @@ def _gone(item: dict[str, Any], at: datetime) -> datetime | None:
 
 
 def _other(
-    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: Reading
+    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: _Page
 ) -> Iterator[Event]:
     kind = item["type"]
     if "state_key" in item:
@@ -217,7 +239,7 @@ def _other(
 
 
 def _message(
-    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: Reading
+    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: _Page
 ) -> Iterator[Event]:
     relation = _dict(content.get("m.relates_to"))
     edited, starred = None, False
@@ -225,12 +247,15 @@ def _message(
         original = relation.get("event_id")
         if not isinstance(original, str) or not original.startswith("$"):
             raise ValueError("an edit that does not say of what")
+        if reading.writers.get(original, _writer(item)) != _writer(item):
+            reading.counts["edits_by_others"] += 1
+            return
         native, edited = original, at
         starred = not isinstance(content.get("m.new_content"), dict)
         content = _dict(content.get("m.new_content")) or content
     text = _text(content.get("body")) if "body" in content else _extensible(content)
     if text is not None and edited and starred:
-        text = text.removeprefix("* ")
+        text = text.lstrip().removeprefix("* ")
     if text is None:
         raise ValueError("a message without a body")
     msgtype = "m.text" if item["type"] == "m.sticker" else str(content.get("msgtype"))
@@ -267,7 +292,7 @@ def _message(
     # a page may have the last version of what it tells inside of it
     latest = _dict(_dict(_dict(item.get("unsigned")).get("m.relations")).get("m.replace"))
     of = _dict(_dict(latest.get("content")).get("m.relates_to"))
-    if edited is None and of.get("rel_type") == "m.replace" and of.get("event_id") == native:
+    if edited is None and (of.get("rel_type"), of.get("event_id")) == ("m.replace", native):
         latest = {**latest, "room_id": item.get("room_id"), "unsigned": {}}
         yield from _message(latest, native, _dict(latest["content"]), _time(latest), reading)
 
@@ -298,7 +323,7 @@ def _poll(content: dict[str, Any]) -> str | None:
 
 
 def _member(
-    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: Reading
+    item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: _Page
 ) -> Iterator[Event]:
     now = content.get("membership")
     before = _dict(item.get("prev_content") or _dict(item.get("unsigned")).get("prev_content"))
@@ -329,7 +354,7 @@ def _event(
     name: object = None,
     **fields: Any,
 ) -> Event:
-    room, sender = _room(item), item.get("sender") or item.get("user_id")
+    room, sender = _room(item), _writer(item)
     author: Author | None = author_of(sender, sender, name, bot=bot)
     url = f"https://matrix.to/#/{quote(room)}/{quote(native)}" if room else None
     return build(
@@ -351,6 +376,10 @@ def _room(item: dict[str, Any]) -> str:
 
 def _channel(room: str, meta: Meta) -> str | None:
     return meta.options.get(f"room {room}", room) or None
+
+
+def _writer(item: dict[str, Any]) -> object:
+    return item.get("sender") or item.get("user_id")
 
 
 def _time(item: dict[str, Any]) -> datetime:

@@ -16,7 +16,7 @@ from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, SourceErr
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.matrix import CONNECTOR, PARSE, MatrixSpec, meta
 from rtanalytics.sources.matrix.parse import Told
-from rtanalytics.sources.polled import PolledSource, SeenCursor
+from rtanalytics.sources.polled import REMEMBERED, PolledSource, SeenCursor, short
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
@@ -50,6 +50,7 @@ class MatrixCursor(SeenCursor, omit_defaults=True):
     terms: str = ""
     batch: str = ""
     holes: list[Hole] = []  # noqa: RUF012  # msgspec copies it
+    writers: dict[str, str] = {}  # noqa: RUF012  # message → who wrote it, and may edit it
 
 
 class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
@@ -60,7 +61,8 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
     spec : MatrixSpec
         Which.
     counts : Counter
-        ``encrypted``, ``state``, ``limited``, ``refilled`` and what every polled source counts.
+        ``encrypted``, ``state``, ``limited``, ``refilled``, ``edits_by_others`` and what every polled
+        source counts.
     """
 
     bucket = "matrix"
@@ -142,7 +144,7 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
         told = msgspec.json.decode(parsed.next, type=Told) if parsed.next else Told()
         if state.holes:
             self.counts["refilled"] += len(parsed.events)
-            return [*self.fresh(state, parsed.events), *self._filled(state, parsed, told)]
+            return [*self.fresh(state, self._own(state, parsed.events)), *self._filled(state, parsed, told)]
         if told.since is None:
             return []
         if state.batch:
@@ -150,9 +152,23 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
             state.holes = [
                 Hole(room, start, state.batch, state.newest) for room, start in told.limited.items()
             ]
-        events = self.fresh(state, parsed.events)
+        events = self.fresh(state, self._own(state, parsed.events))
         state.batch = told.since
         return events
+
+    def _own(self, state: MatrixCursor, events: list[Event]) -> list[Event]:
+        """Without edits of what another has said: homeservers pass them on, and whoever reads ignores them."""
+        kept = []
+        for event in events:
+            item, writer = short(event.id), short(event.handle)[:8]
+            if event.op == "update" and state.writers.get(item, writer) != writer:
+                self.counts["edits_by_others"] += 1
+                continue
+            if event.op != "delete" and event.author is not None:
+                state.writers.setdefault(item, writer)
+            kept.append(event)
+        state.writers = dict(list(state.writers.items())[-REMEMBERED:])
+        return kept
 
     # -- holes -------------------------------------------------------------------------------
 

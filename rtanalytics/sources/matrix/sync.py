@@ -157,7 +157,7 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
         return events
 
     def _own(self, state: MatrixCursor, events: list[Event]) -> list[Event]:
-        """Without edits of what another has said: homeservers pass them on, and whoever reads ignores them."""
+        """Without edits of what another has said: homeservers pass them on, readers ignore them."""
         kept = []
         for event in events:
             item, writer = short(event.id), short(event.handle)[:8]

@@ -26,6 +26,9 @@ _BLOCKS = {
     "dt", "figcaption", "figure", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main",
     "nav", "ol", "p", "pre", "section", "summary", "table", "tr", "ul",
 }  # fmt: skip
+_IMAGE = re.compile(r"<img\b[^<>]{0,2000}>", re.IGNORECASE)
+_EMOJI = re.compile(r"""class=["'][^"']{0,200}\b(?:emoji|wp-smiley)\b""", re.IGNORECASE)
+_ALT = re.compile(r"""alt=(?:"([^"]{1,100})"|'([^']{1,100})')""", re.IGNORECASE)
 _DROPPED = {"script", "style", "title", "iframe", "noscript", "template", "svg", "math"}
 
 
@@ -57,13 +60,19 @@ def clean_html(source: str, base: str = "") -> str:
 def plain(source: str) -> str:
     r"""The text of a piece of HTML, blocks on lines of their own, and lines of ``<pre>`` as they are.
 
+    Pictures that stand for characters are told by what they are called.
+
     Examples
     --------
     >>> plain("<p>one &amp; <b>two</b></p><ul><li>three<li>four</ul>")
     'one & two\nthree\nfour'
     >>> plain("<pre>if so:\n    do  it</pre>")
     'if so:\n    do  it'
+    >>> plain('fine <img class="emoji" alt="🙂" src="x.png">')
+    'fine 🙂'
     """
+    if "<img" in source or "<IMG" in source:
+        source = _IMAGE.sub(_called, source)
     # Without attributes nh3 writes nothing but <tag>, </tag>, text and entities.
     bare = nh3.clean(source, tags=_BLOCKS, attributes={}, clean_content_tags=_DROPPED, link_rel=None)
     if "<" not in bare:
@@ -101,6 +110,11 @@ def links(cleaned: str) -> list[str]:
         for href in re.findall(r'<a [^>]*?href="([^"]*)"', cleaned)
     )
     return list(dict.fromkeys(url for url in found if is_web_url(url)))[:MAX_LINKS]
+
+
+def _called(image: re.Match[str]) -> str:
+    named = _ALT.search(image[0]) if _EMOJI.search(image[0]) else None
+    return image[0] if named is None else named[1] or named[2]
 
 
 def _has_host(url: str) -> bool:

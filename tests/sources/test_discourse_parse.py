@@ -123,6 +123,59 @@ def test_one_bad_post_is_a_reject_and_posts_and_topics_can_be_read_alone():
     assert read(TOPIC).events[0].id == "discourse:forum.example:topic/7"
 
 
+def test_pictures_people_and_characters_in_a_post_are_told():
+    """A picture is media with its caption, an emoji is text, a mention has a name; avatars are nothing."""
+    cooked = (
+        '<p>Hi <a class="mention" href="/u/bob">@bob</a> <img src="/e.png" title=":+1:" class="emoji" alt=":+1:"></p>'
+        '<img src="/uploads/b.png" alt="The hall" width="3"><img src="/uploads/b.png"><img class="avatar" src="/a.png">'
+        '<img src="https://[">'
+    )
+    [event] = read({"latest_posts": [{**FIRST, "cooked": cooked}]}).events
+    assert event.text == "Hi @bob :+1:"
+    assert [(m.url, m.alt) for m in event.media] == [("https://forum.example/uploads/b.png", "The hall")]
+    assert event.mentions == ["bob"]
+
+
+def test_a_search_and_webhooks_are_read():
+    """A search has a post's words and its topic beside them."""
+    found = {
+        "id": 50,
+        "username": "ada",
+        "blurb": "Where?",
+        "topic_id": 7,
+        "post_number": 1,
+        "created_at": "2026-05-15T09:00:00Z",
+    }
+    told = {"posts": [found, 3], "topics": [TOPIC], "grouped_search_result": {}}
+    [event] = read(told).events
+    assert (event.id, event.title, event.text) == ("discourse:forum.example:50", "Sprints & food", "Where?")
+    assert event.url == "https://forum.example/t/sprints-food/7/1"
+    assert read({"post": FIRST}).events == read(FIRST).events
+    assert read({"topic": TOPIC}).events == read(TOPIC).events
+
+
+def test_what_is_between_few_is_not_told():
+    """Private messages, wherever our key shows them."""
+    private = {"archetype": "private_message"}
+    assert read({"topic_list": {"topics": [TOPIC | private]}}).counts["not_public"] == 1
+    assert read(WHOLE | private).events == []
+    assert read({"post": FIRST | {"topic_archetype": "private_message"}}).events == []
+
+
+def test_who_began_a_topic_is_told_in_any_language():
+    """The first of its people, where none is called so in English."""
+    told = TOPIC | {
+        "posters": [{"description": "Originalautor", "user_id": 3}, {"description": "x", "user_id": 4}]
+    }
+    assert read({**LIST, "topic_list": {"topics": [told]}}).events[0].handle == "ada"
+
+
+def test_an_error_is_told_as_the_forum_says_it():
+    """What it says to people, not that it is no list of posts."""
+    with pytest.raises(Malformed, match="no answer of Discourse: You are not permitted"):
+        read({"errors": ["You are not permitted"], "error_type": "invalid_access"})
+
+
 def test_times_that_cannot_be_are_not_believed():
     """It counts as said when it was received."""
     for stamp, kind in (("2027-01-01T00:00:00Z", "future"), ("yesterday", "observed"), (7, "observed")):

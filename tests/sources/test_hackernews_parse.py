@@ -121,6 +121,7 @@ def test_an_item_of_the_search_is_read_with_its_comments():
     assert parsed.events[2].created_at == datetime(2026, 5, 15, 9, 20, tzinfo=UTC)
     assert [e.rev for e in parsed.events[:2]] == [e.rev for e in read([STORY_ITEM, ITEM]).events]
     assert len(parsed.rejects) == 1
+    assert b"eve" not in parsed.events[0].raw
 
 
 def test_an_option_of_a_poll_belongs_to_it():
@@ -147,6 +148,12 @@ def test_types_that_are_new_to_us_are_kept_and_counted():
     assert read({**ITEM, "type": "job"}).events[0].type == "job"
     parsed = read({**ITEM, "type": "haiku"})
     assert (parsed.events[0].type, parsed.counts["unknown_type"]) == ("x:haiku", 1)
+
+
+def test_an_account_is_nothing_that_was_said():
+    """It is told where items are."""
+    [letter] = read({"id": "ada", "karma": 1, "created": 1}).rejects
+    assert letter.reason == "it is an account, nothing that anybody said"
 
 
 def test_times_that_cannot_be_are_not_believed():
@@ -176,7 +183,20 @@ def test_what_is_no_answer_is_malformed(raw):
         parse(raw, META)
 
 
-@given(st.one_of(mutated([PAGE, COMMENT, ITEM, STORY_ITEM, [ITEM, STORY]])))
+@given(
+    st.one_of(
+        mutated(
+            [
+                {**ITEM, "created_at_i": SAID, "children": [ITEM]},
+                PAGE,
+                COMMENT,
+                ITEM,
+                STORY_ITEM,
+                [ITEM, STORY],
+            ]
+        )
+    )
+)
 @settings(max_examples=150, deadline=None)
 def test_whatever_the_shape_only_malformed_comes_out(told):
     """Keys dropped, types changed, values nested."""

@@ -85,6 +85,35 @@ def test_one_bad_item_is_a_reject_and_can_be_read_again_alone():
     assert alone.events[0].id == "stackexchange:stackoverflow:100"
 
 
+def test_posts_are_questions_and_answers_and_an_answer_alone_needs_no_text():
+    """As other methods and filters tell them; what came with a question and has no text is left out."""
+    post = {"post_id": 5, "post_type": "answer", "creation_date": ASKED, "body": "<p>So.</p>"}
+    bare = {"answer_id": 101, "question_id": 100, "creation_date": ASKED}
+    note = {"comment_id": 9, "post_id": 100, "post_type": "question", "creation_date": ASKED, "body": "hm"}
+    told = [post, bare, note, {**QUESTION, "answers": [{**bare, "answer_id": 102}], "comments": []}]
+    parsed = read({"items": told})
+    assert [(e.id.rpartition(":")[2], e.type, e.text) for e in parsed.events[:3]] == [
+        ("5", "answer", "So."), ("101", "answer", None), ("comment/9", "comment", "hm")
+    ]  # fmt: skip
+    assert parsed.events[2].thread == "stackexchange:stackoverflow:100"
+    assert (len(parsed.events), parsed.counts["without_text"]) == (4, 1)
+
+
+def test_what_is_told_about_a_question_is_none():
+    """Timelines and revisions have its number too."""
+    told = [
+        {"timeline_type": "vote", "question_id": 1},
+        {"revision_guid": "x", "post_id": 1, "post_type": "question"},
+    ]
+    assert (len(read({"items": told}).rejects), read({"items": told}).events) == (2, [])
+
+
+def test_an_error_is_told_as_the_service_says_it():
+    """A page of the wrapper without items."""
+    with pytest.raises(Malformed, match="no answer of Stack Exchange but an error: too many requests"):
+        read({"error_id": 502, "error_name": "throttle_violation", "error_message": "too many requests"})
+
+
 def test_times_that_cannot_be_are_not_believed():
     """It counts as asked when it was received."""
     for stamp, kind in ((ASKED + 10**7, "future"), (None, "observed"), (-5, "observed")):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html as entities
+import re
 from collections.abc import Callable
 from functools import partial
 from hashlib import blake2b
@@ -15,6 +17,10 @@ from rtanalytics.sources.jsonitems import document, edit_time, events_of, iso_ti
 
 __all__ = ["parse"]
 
+_PRIVATE = "private_message"
+_MENTION = re.compile(r'class="mention" href="[^"]{0,200}/u(?:sers)?/([^"/]{1,100})"')
+_IMAGE = re.compile(r"<img\b[^<>]{0,4000}>")
+_ATTRIBUTE = re.compile(r'\b(src|alt|class)="([^"]{0,2000})"')
 _ACTION, _WHISPER = 3, 4
 """What ``post_type`` calls a note that the forum made itself, and one for its staff only."""
 
@@ -26,7 +32,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     ----------
     raw : bytes
         Posts (``/posts.json``), a topic with its posts (``/t/….json``), a list of topics
-        (``/latest.json`` and the like), or one post or topic of them, as JSON.
+        (``/latest.json`` and the like), what a search found, the body of a webhook, or one post or
+        topic, as JSON.
     meta : Meta
         Which forum (``scope``), its address (``options["base"]``) and when it was received.
 
@@ -53,21 +60,28 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     following: str | None = None
     build: Callable[[dict[str, Any]], Event | None]
     stream, listed = told.get("post_stream"), told.get("topic_list")
+    for name in ("post", "topic"):  # of a webhook
+        if isinstance(told.get(name), dict) and "id" not in told:
+            told = told[name]
     if isinstance(told.get("latest_posts"), list):
         items = told["latest_posts"]
         build = partial(_post, meta=meta, counts=counts, topic={}, numbers=_numbers(items))
     elif isinstance(stream, dict) and isinstance(stream.get("posts"), list):
         items = stream["posts"]
         build = partial(_post, meta=meta, counts=counts, topic=told, numbers=_numbers(items))
+    elif isinstance(told.get("posts"), list) and "grouped_search_result" in told:
+        items = [_found(post, told) for post in told["posts"]]
+        build = partial(_post, meta=meta, counts=counts, topic={}, numbers={})
     elif isinstance(listed, dict) and isinstance(listed.get("topics"), list):
-        items, build = listed["topics"], partial(_topic, meta=meta, users=_users(told))
+        items, build = listed["topics"], partial(_topic, meta=meta, counts=counts, users=_users(told))
         following = text_of(listed.get("more_topics_url")) or None
     elif "post_number" in told:
         items, build = [told], partial(_post, meta=meta, counts=counts, topic={}, numbers={})
     elif "posts_count" in told or "posters" in told:
-        items, build = [told], partial(_topic, meta=meta, users={})
+        items, build = [told], partial(_topic, meta=meta, counts=counts, users={})
     else:
-        raise Malformed("no answer of Discourse: neither posts nor topics", raw)
+        said = " ".join(text for text in items_of(told.get("errors")) if isinstance(text, str))
+        raise Malformed(f"no answer of Discourse: {printable(said, 200) or 'neither posts nor topics'}", raw)
     named = ((f"item {number}", item) for number, item in enumerate(items, start=1))
     events, rejects, repeated = events_of(named, build)
     counts |= {"items": len(items), "repeated": repeated}
@@ -85,7 +99,7 @@ def _post(
     if number is None:
         raise ValueError("its id is no number: nothing to know it by")
     kind = item.get("post_type")
-    if kind == _WHISPER:
+    if kind == _WHISPER or _PRIVATE in (topic.get("archetype"), item.get("topic_archetype")):
         counts["not_public"] = counts.get("not_public", 0) + 1
         return None
     place = whole(item.get("post_number"))
@@ -117,21 +131,58 @@ def _post(
         text=None if gone else text or None,
         html=None if gone else cleaned or None,
         url=_address(meta, item.get("topic_slug"), in_topic, place),
+        mentions=[] if gone else list(dict.fromkeys(_MENTION.findall(markup)))[:50],
         links=[] if gone or not cleaned else links(cleaned),
+        media=[] if gone else _pictures(markup, meta),
         reply_to=None if above is None else _id(meta, str(above)),
         thread=None if in_topic is None else _id(meta, f"topic/{in_topic}"),
         ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
     )
 
 
-def _topic(item: dict[str, Any], meta: Meta, users: dict[int, str]) -> Event:
+def _found(post: Any, told: dict[str, Any]) -> Any:
+    """A post as a search tells it, with what it says of the topic."""
+    if not isinstance(post, dict):
+        return post
+    topics = (topic for topic in items_of(told.get("topics")) if isinstance(topic, dict))
+    topic = next((topic for topic in topics if topic.get("id") == post.get("topic_id")), {})
+    return {
+        "cooked": post.get("blurb"), "topic_title": topic.get("title"), "topic_slug": topic.get("slug"),
+        "topic_archetype": topic.get("archetype"), **post,
+    }  # fmt: skip
+
+
+def _pictures(markup: str, meta: Meta) -> list[Media]:
+    """The pictures in a post, not those of people nor of characters."""
+    found: dict[str, Media] = {}
+    for image in _IMAGE.findall(markup):
+        told = dict(_ATTRIBUTE.findall(image))
+        url = _absolute(entities.unescape(told.get("src", "").strip()), meta)
+        if is_web_url(url) and not re.search(r"\b(emoji|avatar|site-icon)\b", told.get("class", "")):
+            alt = printable(entities.unescape(told.get("alt", "")), 1_000)
+            found.setdefault(url, Media(url=url, alt=None if alt in ("", "image") else alt))
+    return list(found.values())[:20]
+
+
+def _absolute(url: str, meta: Meta) -> str:
+    """An address of the forum's; empty for one that cannot be."""
+    try:
+        return urljoin(_base(meta), url) if url else ""
+    except ValueError:
+        return ""
+
+
+def _topic(item: dict[str, Any], meta: Meta, counts: dict[str, int], users: dict[int, str]) -> Event | None:
     number = whole(item.get("id"))
     if number is None:
         raise ValueError("its id is no number: nothing to know it by")
+    if item.get("archetype") == _PRIVATE:
+        counts["not_public"] = counts.get("not_public", 0) + 1
+        return None
     title = _title(item.get("title"), item.get("fancy_title"))
     text = plain(text_of(item.get("excerpt")))
     created = iso_time(item.get("created_at"))
-    picture = urljoin(_base(meta), text_of(item.get("image_url"))) if text_of(item.get("image_url")) else ""
+    picture = _absolute(text_of(item.get("image_url")), meta)
     thread = _id(meta, f"topic/{number}")
     return Event(
         id=thread,
@@ -168,12 +219,11 @@ def _users(told: dict[str, Any]) -> dict[int, str]:
 
 
 def _starter(item: dict[str, Any]) -> int:
-    """Who began a topic; -1 if it does not say so."""
-    for poster in items_of(item.get("posters")):
-        if isinstance(poster, dict) and "Original Poster" in text_of(poster.get("description")):
-            number = whole(poster.get("user_id"))
-            return -1 if number is None else number
-    return -1
+    """Who began a topic; -1 if it does not say so. What they are called depends on the forum's language."""
+    posters = [poster for poster in items_of(item.get("posters")) if isinstance(poster, dict)]
+    named = [poster for poster in posters if "Original Poster" in text_of(poster.get("description"))]
+    number = whole((named or posters)[0].get("user_id")) if posters else None
+    return -1 if number is None else number
 
 
 def _author(username: object, name: object, number: object, meta: Meta) -> Author | None:

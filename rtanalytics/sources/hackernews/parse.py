@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from hashlib import blake2b
@@ -79,18 +80,21 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 def _tree(item: dict[str, Any]) -> Iterator[Any]:
-    """An item, and the comments in it, as the search has them under ``/items``."""
-    waiting: list[Any] = [item]
+    """An item, and the comments in it, as the search has them under ``/items``; each without those in it."""
+    waiting: deque[Any] = deque([item])
     while waiting:
-        found = waiting.pop(0)
+        found = waiting.popleft()
+        if isinstance(found, dict) and (below := items_of(found.get("children"))):
+            waiting += below
+            found = {**found, "children": None}
         yield found
-        if isinstance(found, dict):
-            waiting += items_of(found.get("children"))
 
 
 def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
     found = "objectID" in item
     number = whole(item.get("objectID") if found else item.get("id"))
+    if "karma" in item:
+        raise ValueError("it is an account, nothing that anybody said")
     if number is None:
         raise ValueError("it has no number: nothing to know it by")
     kind = _kind(item, counts) if found else text_of(item.get("type"))

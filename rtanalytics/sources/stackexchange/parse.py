@@ -18,6 +18,8 @@ __all__ = ["parse"]
 EMPTY = timedelta(hours=1)
 """How often to ask whether there is a new quota."""
 
+_BESIDE = "came with another"
+_NOT_SAID = ("timeline_type", "revision_guid", "badge_id", "notification_type")
 _KINDS = (("comment_id", "comment"), ("answer_id", "answer"), ("question_id", "question"))
 
 
@@ -27,8 +29,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A page, or one question, answer or comment, as JSON. Answers and comments that a question
-        has with it are read too, if they have a text.
+        A page, or one question, answer, comment or post, as JSON. Answers and comments that a question
+        has with it are read too, if they have a text: what is asked for with another filter has none.
     meta : Meta
         Which site it is (``options["site"]``) and when it was received.
 
@@ -58,9 +60,11 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         raise Malformed("no answer of Stack Exchange: no object", raw)
     if isinstance(told.get("items"), list):
         items = told["items"]
-    elif any(key in told for key, _ in _KINDS):
+    elif any(key in told for key, _ in _KINDS) or "post_type" in told:
         items = [told]
     else:
+        if said := printable(text_of(told.get("error_message")) or text_of(told.get("error_name")), 200):
+            raise Malformed(f"no answer of Stack Exchange but an error: {said}", raw)
         raise Malformed("no answer of Stack Exchange: it has no items", raw)
     counts: dict[str, int] = {"items": len(items)}
     events, rejects, repeated = events_of(_unfolded(items), partial(_event, meta=meta, counts=counts))
@@ -84,24 +88,31 @@ def _unfolded(items: list[Any]) -> Iterator[tuple[str, Any]]:
         if not isinstance(item, dict):
             continue
         for comment in items_of(item.get("comments")):
-            yield f"item {number}, comment", comment
+            yield f"item {number}, comment", _beside(comment)
         for answer in items_of(item.get("answers")):
-            yield f"item {number}, answer", answer
+            yield f"item {number}, answer", _beside(answer)
             if isinstance(answer, dict):
                 for comment in items_of(answer.get("comments")):
-                    yield f"item {number}, comment on an answer", comment
+                    yield f"item {number}, comment on an answer", _beside(comment)
+
+
+def _beside(item: Any) -> Any:
+    return {**item, _BESIDE: True} if isinstance(item, dict) else item
 
 
 def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event | None:
-    kind = next((kind for key, kind in _KINDS if key in item), None)
-    if kind is None:
+    beside = item.pop(_BESIDE, False)
+    kind, key = next(((kind, key) for key, kind in _KINDS if key in item), (None, ""))
+    if kind is None and item.get("post_type") in ("question", "answer"):
+        kind, key = item["post_type"], "post_id"
+    if kind is None or any(name in item for name in _NOT_SAID):
         raise ValueError("it is neither question nor answer nor comment: it has the number of none")
-    number = whole(item.get(f"{kind}_id"))
+    number = whole(item.get(key))
     if number is None:
-        raise ValueError(f"its {kind}_id is no number: nothing to know it by")
+        raise ValueError(f"its {key} is no number: nothing to know it by")
     markup, markdown = text_of(item.get("body")), text_of(item.get("body_markdown"))
     text = plain(markup) if markup else entities.unescape(markdown)
-    if not text and kind != "question":
+    if not text and beside:
         counts["without_text"] = counts.get("without_text", 0) + 1
         return None
     url = text_of(item.get("link")).strip()
@@ -127,7 +138,7 @@ def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event | 
         tags=_tags(item.get("tags")) if kind == "question" else [],
         links=links(cleaned) if cleaned else [],
         reply_to=above,
-        thread=above if kind == "answer" else None,
+        thread=above if kind == "answer" or item.get("post_type") == "question" else None,
         ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
     )
 

@@ -70,6 +70,38 @@ def test_pages_and_what_cannot_be_read():
     assert parse(json.dumps(told).encode(), META).next is None
 
 
+def test_one_photo_and_a_set_are_read_as_a_search_is():
+    """Their members lie elsewhere."""
+    shown = {
+        "id": "5300", "secret": "ab12", "server": "65535", "title": {"_content": "The hall"}, "description": {"_content": ""},
+        "owner": {"nsid": "1@N0", "username": "Ada"}, "dates": {"posted": PHOTO["dateupload"]},
+        "tags": {"tag": [{"raw": "Py Con", "_content": "pycon"}]}, "visibility": {"ispublic": 1},
+    }  # fmt: skip
+    [event] = parse(json.dumps({"photo": shown, "stat": "ok"}).encode(), META).events
+    assert (event.id, event.title, event.handle, event.tags) == ("flickr::5300", "The hall", "Ada", ["pycon"])
+    assert event.created_at == parse(json.dumps(PHOTO).encode(), META).events[0].created_at
+    assert [m.url for m in event.media] == ["https://live.staticflickr.com/65535/5300_ab12_z.jpg"]
+    whole = {"photoset": {"owner": "1@N0", "ownername": "Ada", "photo": [{"id": "5", "title": "x"}]}}
+    [event] = parse(json.dumps(whole).encode(), META).events
+    assert (event.id, event.handle) == ("flickr::5", "Ada")
+
+
+def test_what_is_not_for_all_is_not_told_and_errors_are_told_as_they_are_said():
+    """A photo for friends, a key that is wrong."""
+    told = {"photos": {"photo": [{**PHOTO, "ispublic": 0, "isfriend": 1}]}}
+    [letter] = parse(json.dumps(told).encode(), META).rejects
+    assert letter.reason == "it is not public"
+    with pytest.raises(Malformed, match="no answer of Flickr: Invalid API Key"):
+        parse(b'{"stat": "fail", "code": 100, "message": "Invalid API Key"}', META)
+
+
+def test_a_call_around_it_and_a_name_that_is_escaped_twice_are_taken_off():
+    """As the feed is without ``nojsoncallback``, and as it writes names."""
+    told = json.dumps({"items": [{**ITEM, "author": 'nobody@flickr.com ("\\u00c4da")'}]}).encode()
+    [event] = parse(b"jsonFlickrFeed(" + told + b")", META).events
+    assert event.handle == "Äda"
+
+
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"<html>", b'{"stat": "fail"}', b"[" * 90_000])
 def test_what_is_no_answer_is_malformed(raw):
     """An error page, another document, or nesting without end."""

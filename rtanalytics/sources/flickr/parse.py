@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Event, Media
-from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain
 from rtanalytics.sources.native import Reading, author_of, build, load, moment, word
 
@@ -17,6 +17,8 @@ __all__ = ["parse"]
 MAX_PAGES = 4_000
 _LINK = re.compile(r"https?://(?:www\.)?flickr\.com/photos/([^/?#\s]{1,100})/(\d{1,20})", re.ASCII)
 _WHO = re.compile(r'[^\s"]{0,100}\s*\("(.*)"\)', re.DOTALL)
+_UNIT = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
+_CALLED = re.compile(rb"\s*(?:jsonFlickr(?:Feed|Api)|[\w.$]{1,60})\((.*)\)\s*;?\s*", re.DOTALL)
 _SOLE = re.compile(rb"(?<!\\)((?:\\\\)*)\\'")
 _EDITED = timedelta(seconds=60)
 """Putting a photo up takes Flickr as long as this: a later update is an edit."""
@@ -28,7 +30,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A page of ``flickr.photos.search``, the feed as JSON, or one photo of either.
+        A page of ``flickr.photos.search`` or of a list like it, what ``flickr.photos.getInfo`` says,
+        the feed as JSON, or one photo of them, also as JSONP.
     meta : Meta
         When it was received.
 
@@ -57,17 +60,22 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     reading, following = Reading(meta), None
     if not isinstance(told, dict):
         raise Malformed("no answer of Flickr: neither a search nor a feed nor a photo", raw)
-    photos, items = told.get("photos"), told.get("items")
-    if isinstance(photos, dict) and isinstance(photos.get("photo"), list):
-        found = photos["photo"]
+    items = told.get("items")
+    photos = next((told[key] for key in ("photos", "photoset") if isinstance(told.get(key), dict)), {})
+    if isinstance(photos.get("photo"), list):
+        shared = {key: photos[key] for key in ("owner", "ownername") if key in photos}
+        found = [shared | item if isinstance(item, dict) else item for item in photos["photo"]]
         page, pages = _number(photos.get("page")), _number(photos.get("pages"))
         following = str(page + 1) if page is not None and pages is not None and page < pages else None
     elif isinstance(items, list):
         found = items
+    elif isinstance(told.get("photo"), dict):
+        found = [_shown(told["photo"])]
     elif "dateupload" in told or "author_id" in told:
         found = [told]
     else:
-        raise Malformed("no answer of Flickr: neither a search nor a feed nor a photo", raw)
+        said = printable(_text(told, "message"), 200) or "neither a search nor a feed nor a photo"
+        raise Malformed(f"no answer of Flickr: {said}", raw)
     for number, item in enumerate(found, start=1):
         reading.item(item, f"photo {number}", lambda item=item: _photo(item, meta))  # type: ignore[misc]
         reading.counts["items"] += 1
@@ -75,8 +83,31 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 def _mended(raw: bytes) -> bytes:
-    """The feed has a backslash before each apostrophe, which JSON does not know."""
+    """The feed has a backslash before each apostrophe, which JSON does not know; JSONP a call around it."""
+    if called := _CALLED.fullmatch(raw):
+        raw = called[1]
     return _SOLE.sub(rb"\1'", raw) if b"\\'" in raw else raw
+
+
+def _shown(photo: dict[str, Any]) -> dict[str, Any]:
+    """What is told of one photo, as a search tells it."""
+    owner, dates, tags = (_dict(photo.get(key)) for key in ("owner", "dates", "tags"))
+    named = tags.get("tag")
+    words = (
+        [_text(tag, "_content") or _text(tag, "raw") for tag in named if isinstance(tag, dict)]
+        if isinstance(named, list)
+        else []
+    )
+    seen = _dict(photo.get("visibility"))
+    return {
+        **photo, "owner": owner.get("nsid"), "ownername": owner.get("username"),
+        "dateupload": dates.get("posted"),
+        "lastupdate": dates.get("lastupdate"), "tags": " ".join(words), **seen,
+    }  # fmt: skip
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _photo(item: Any, meta: Meta) -> Iterator[Event]:
@@ -89,13 +120,18 @@ def _searched(item: dict[str, Any], meta: Meta) -> Event:
     number, owner = word(item.get("id"), 40), word(item.get("owner"), 100)
     if not re.fullmatch(r"\d{1,20}", number, re.ASCII):
         raise ValueError("its id is no number: nothing to know it by")
+    if item.get("ispublic") in (0, "0"):
+        raise ValueError("it is not public")
     described, title = item.get("description"), item.get("title")
     if isinstance(described, dict):
         described = described.get("_content")
     if isinstance(title, dict):
         title = title.get("_content")
     created, updated = _unix(item.get("dateupload")), _unix(item.get("lastupdate"))
-    sizes = [(item.get(f"url_{s}"), item.get(f"width_{s}"), item.get(f"height_{s}")) for s in ("z", "m")]
+    sizes = [(item.get(f"url_{s}"), item.get(f"width_{s}"), item.get(f"height_{s}")) for s in "zcmlnohkbqts"]
+    secret, server = word(item.get("secret"), 40), word(item.get("server"), 20)
+    if re.fullmatch(r"\w+", secret, re.ASCII) and re.fullmatch(r"\d+", server, re.ASCII):
+        sizes.append((f"https://live.staticflickr.com/{server}/{number}_{secret}_z.jpg", None, None))
     url = f"https://www.flickr.com/photos/{owner}/{number}/" if re.fullmatch(r"[\w@.-]+", owner) else None
     return _event(
         meta, item, number, title, described, url,
@@ -116,6 +152,7 @@ def _listed(item: dict[str, Any], meta: Meta) -> Event:
     if found is None:
         raise ValueError("its link leads to no photo: nothing to know it by")
     said = word(item.get("author"), 300)
+    said = _UNIT.sub(lambda unit: chr(int(unit[1], 16)), said)  # the feed escapes names twice
     named = _WHO.fullmatch(said)
     picture = item.get("media")
     picture = picture.get("m") if isinstance(picture, dict) else None

@@ -61,7 +61,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     if not isinstance(told, dict):
         raise Malformed("no answer of Flickr: neither a search nor a feed nor a photo", raw)
     items = told.get("items")
-    photos = next((told[key] for key in ("photos", "photoset") if isinstance(told.get(key), dict)), {})
+    photos: dict[str, Any] = next(
+        (told[key] for key in ("photos", "photoset") if isinstance(told.get(key), dict)), {}
+    )
     if isinstance(photos.get("photo"), list):
         shared = {key: photos[key] for key in ("owner", "ownername") if key in photos}
         found = [shared | item if isinstance(item, dict) else item for item in photos["photo"]]

@@ -104,7 +104,7 @@ class _Room:
         server = word(guild.get("id"))
         # what is said between people is on the server 0
         self._where = f"{server if server.strip('0') else '@me'}/{native}"
-        self._thread = f"discord::{number(native)}" if "Thread" in kind and native else None
+        self._thread = f"discord::{native}" if "Thread" in kind and native.isdecimal() else None
         self._options = options
         self._zone = zone_of(options.zone)
 

@@ -95,6 +95,8 @@ def build(
         raise RowError(f"its time {created_at.isoformat()} cannot be: a slip in the file?")
     if len(id) > MAX_ID:
         raise RowError(f"its id has {len(id):,} characters; one may have {MAX_ID}")
+    if not id.isprintable():
+        raise RowError(f"its id {shortened(id)} has characters that do not show")
     for name, value in fields.items():
         if isinstance(value, str) and name not in ("url", "op"):
             fields[name] = word(value, MAX_ID)

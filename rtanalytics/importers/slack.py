@@ -20,7 +20,7 @@ from typing import Any, BinaryIO, Protocol
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Options, Rejected
 from rtanalytics.importers.bundle import FolderBundle, TarBundle, bundle, shown
-from rtanalytics.importers.parts import ODD, RowError, reason_of, shortened, word
+from rtanalytics.importers.parts import ODD, reason_of, shortened, word
 from rtanalytics.importers.reading import BROKEN, begins, open_bytes
 from rtanalytics.importers.slack_message import Room, Team, person
 from rtanalytics.importers.walk import Broken, NotJson, walk
@@ -170,8 +170,7 @@ class _File:
         self._path, self._options = path, options
         self._team = Team()
         self._about: dict[str, Any] = {}
-        self._rooms: dict[str, Room] = {}
-        self._seen = 0
+        self._rooms: dict[str, Room | None] = {}  # None: private
 
     def read(self) -> Iterator[Event | ValueError]:
         yield from self._around()
@@ -220,39 +219,38 @@ class _File:
             self._about[name] = value
 
     def _said(self, said: Any, where: str) -> Iterator[Event | ValueError]:
-        if isinstance(said, dict) and "ts" not in said and isinstance(native := said.get("id"), str):
-            what = "channels" if native[:1] in "CGD" else "people"
+        if not self._rooms and isinstance(said, dict) and "ts" not in said and "id" in said:
+            what = "channels" if str(said["id"])[:1] in "CGD" else "people"
             raise ImporterError(f"{self._path} is {_NO_MESSAGES.format(what=what)}")
-        try:
-            room = self._room(said)
-        except RowError as error:
-            yield Rejected(self._path, where, reason_of(error), repr(said))
-            return
-        if room is not None:
+        native, name = self._channel_of(said)
+        if native not in self._rooms:
+            known, called, private = _channel(self._team, native)
+            hidden = private and not self._options.private
+            if hidden:
+                yield Rejected(self._path, f"channel {shown(native)}", _PRIVATE)
+            options = replace(self._options, channel=None)
+            self._rooms[native] = None if hidden else Room(known, name or called, self._team, options)
+        if (room := self._rooms[native]) is not None:
             yield from _told(self._path, where, said, room)
 
-    def _room(self, said: Any) -> Room:
-        """The room of a message, from what it says, the file, its folder or the command line."""
+    def _channel_of(self, said: Any) -> tuple[str, str]:
+        """Id and name of a message's channel: it says so, or the file, its folder or the command line."""
         told = said.get("channel") if isinstance(said, dict) else None
-        own, name = told, None
         if isinstance(told, dict):  # of search.messages
-            own, name = told.get("id"), told.get("name")
+            found = [(told.get("id"), told.get("name"))]
         else:
-            own = own or self._about.get("channel_id") or self._about.get("channel")
-            name = self._about.get("name")
+            found = [
+                (told, None),
+                *((self._about.get(at), self._about.get("name")) for at in ("channel_id", "channel")),
+            ]
+        for native, name in found:
+            if word(native):
+                return word(native), word(name)
         folder = self._path.parent.name
-        if not isinstance(own, str) or not own:
-            known = self._options.channel or (folder if folder in self._team.channels else None)
-            if known is None:
-                raise ImporterError(
-                    f"{self._path} does not say of which channel it is; name it with --channel, "
-                    f"by its id (C024BE91L) if you know it"
-                )
-            own, name = known.lstrip("#"), None
-        if own not in self._rooms:
-            native, called, private = _channel(self._team, own)
-            if private and not self._options.private:
-                raise ImporterError(f"{self._path} is a private conversation; --private imports it")
-            called = word(name) if isinstance(name, str) and name else called
-            self._rooms[own] = Room(native, called, self._team, replace(self._options, channel=None))
-        return self._rooms[own]
+        known = self._options.channel or (folder if folder in self._team.channels else None)
+        if known is None:
+            raise ImporterError(
+                f"{self._path} does not say of which channel it is; name it with --channel, "
+                f"by its id (C024BE91L) if you know it"
+            )
+        return word(known).lstrip("#"), ""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from rtanalytics.archive import Recording, import_into
-from rtanalytics.event import Author, Event
+from rtanalytics.event import Author, Event, decode, encode
 from rtanalytics.importers import ImporterError, Options, Rejected, detect, open_events
 from tests.contracts.importer import TALK, Line
 from tests.importers.samples import (
@@ -24,6 +25,7 @@ from tests.importers.samples import (
     zulip_files,
     zulip_message,
 )
+from tests.sources.mutations import mutated
 
 FIRST, SECOND = TALK[0], TALK[1]
 
@@ -243,6 +245,56 @@ def test_answers_in_a_thread_that_slackdump_puts_into_its_first_message_are_take
     assert isinstance(second, Event)
     assert isinstance(odd, Rejected)
     assert (second.text, second.reply_to) == (SECOND.text, first.id)
+
+
+def test_a_page_of_several_channels_leaves_out_the_private_ones_and_what_is_odd(tmp_path: Path) -> None:
+    """Each told once; the other messages are imported."""
+    said: list[Any] = [
+        slack_message(line, channel={"id": "C024BE91L", "name": "general"}) for line in TALK[:2]
+    ]
+    hidden = [slack_message(line, channel={"id": "D024BE91L"}) for line in TALK[:2]]
+    odd = [{"id": "C024BE91L"}, slack_message(FIRST, channel="C\u202e1")]
+    page = {"ok": True, "messages": {"matches": [said[0], *hidden, *odd, said[1]]}}
+    read = list(open_events(said_by(tmp_path, "found.json", page), options=Options(channel="#x")))
+    assert [e.text for e in read if isinstance(e, Event)] == [FIRST.text, SECOND.text]
+    assert [item.reason.partition(",")[0] for item in read if isinstance(item, Rejected)] == [
+        "a private conversation", "ts None is no time of Slack's", "its id 'slack:C\\u202e1:1778837400.000000' has characters that do not show",
+    ]  # fmt: skip
+
+
+CARD = {
+    "title": "t",
+    "description": "d",
+    "url": "https://x.example/",
+    "fields": [{"name": "n", "value": "v"}],
+}
+BROKEN: list[Any] = [
+    {"channel_id": "C1", "messages": [slack_message(FIRST, blocks=[{
+        "type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "link", "url": "x"}]}],
+    }], attachments=[{"text": "a", "fields": [{"title": "b"}]}], files=[{"permalink": "https://x.example/"}])]},
+    {"ok": True, "messages": {"matches": [slack_message(SECOND, channel={"id": "C1", "name": "c"})]}},
+    discord_export([discord_message(FIRST, embeds=[CARD], attachments=[{"url": "https://x.example/a.png"}],
+                                    poll={"question": "q", "answers": [{"text": "a"}]},
+                                    reference={"messageId": "1", "type": "Forward"},
+                                    forwardedMessage={"content": "c", "embeds": [CARD]})], "GuildPublicThread"),
+]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(document=mutated(BROKEN))
+def test_whatever_a_chats_file_is_like_it_is_events_or_reasons(tmp_path: Path, document: Any) -> None:
+    """Members dropped, doubled, nested, or of another kind: nothing else comes out, and events can be stored."""
+    path = said_by(tmp_path, "broken.json", document)
+    form = "discord" if isinstance(document, dict) and "guild" in document else "slack"
+    try:
+        for item in open_events(path, form, Options(private=True, presence=True, zone="UTC", channel="#c")):
+            if isinstance(item, Event):
+                assert decode(encode(item)).id == item.id
+                assert item.id.isprintable()
+            else:
+                assert str(item)
+    except ImporterError as error:
+        assert "broken.json" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -36,16 +36,14 @@ def is_frab(data: Any) -> bool:
 def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     """The slots of a schedule for which :func:`is_frab` is true.
 
-    An event that has no title or cannot be placed in time is its error, which names it.
-
-    Raises
-    ------
-    ScheduleError
-        If the time zone of the conference is not known.
+    An event that has no title or cannot be placed in time is its error, which names it. A time zone
+    that is not known counts only for times without an offset.
     """
     schedule = data["schedule"]
     conference = schedule["conference"]
-    zone = _zone(conference, where) or zone
+    name = _text(conference.get("time_zone_name"))
+    unknown = f" (time_zone_name {name[:60]!r} is unknown)" if name and named_zone(name) is None else ""
+    zone = None if unknown else named_zone(name) or zone
     base = _text(schedule.get("base_url")) or _text(conference.get("url"))
     languages = [_text(x) for x in _list(conference.get("languages"))]
     told = [t for t in _list(conference.get("tracks")) if isinstance(t, dict)]
@@ -54,7 +52,7 @@ def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     events: list[tuple[Any, dict[str, Any], str | None]]
     events = [(event, {}, None) for event in _list(schedule.get("events"))] or list(_by_day(conference))
     return [
-        tried(reader.slot, event, day, room, f"{where}: event {number}")
+        tried(reader.slot, event, day, room, f"{where}: event {number}", unknown)
         for number, (event, day, room) in enumerate(events, start=1)
     ]
 
@@ -71,13 +69,13 @@ class _Reader:
     def __init__(self, zone: tzinfo | None, base: str, languages: list[str], tracks: dict[Any, Any]) -> None:
         self._zone, self._base, self._languages, self._tracks = zone, base, languages, tracks
 
-    def slot(self, event: Any, day: dict[str, Any], room: str | None, where: str) -> Slot:
+    def slot(self, event: Any, day: dict[str, Any], room: str | None, where: str, unknown: str) -> Slot:
         if not isinstance(event, dict):
             raise ScheduleError(f"{where} is no object")
         title = self._word(event.get("title"))
         if not title:
             raise ScheduleError(f"{where} has no title")
-        where = f"{where} ({title[:60]})"
+        where = f"{where} ({title[:60]}){unknown}"
         start = self._start(event, day, where)
         track = event.get("track")
         if isinstance(track, dict) and isinstance(track.get("slug"), str):
@@ -133,16 +131,6 @@ class _Reader:
 
     def _word(self, value: Any) -> str:
         return word(value, self._languages)
-
-
-def _zone(conference: dict[str, Any], where: str) -> tzinfo | None:
-    name = _text(conference.get("time_zone_name"))
-    if not name:
-        return None
-    zone = named_zone(name)
-    if zone is None:
-        raise ScheduleError(f"{where}: time_zone_name {name[:60]!r} is unknown")
-    return zone
 
 
 def _day_start(day: dict[str, Any], zone: tzinfo | None) -> time:

@@ -21,7 +21,7 @@ def read_frab_xml(root: Element, where: str, zone: tzinfo | None) -> list[Found]
     Raises
     ------
     ScheduleError
-        If it is no such schedule, or the time zone of the conference is not known.
+        If it is no such schedule.
     """
     if root.tag.rpartition("}")[2] != "schedule" or root.find("day") is None:
         raise ScheduleError(

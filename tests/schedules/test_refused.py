@@ -140,3 +140,15 @@ def test_a_table_for_google_calendar_is_read():
         datetime(2026, 5, 15, 22, tzinfo=UTC),
         timedelta(hours=3.5),
     )
+
+
+def test_a_zone_that_is_not_known_costs_only_times_that_need_it():
+    """Most tools tell an offset with every time."""
+    told = json.loads(frab({"title": "A", "date": GOOD}, {"title": "B", "date": "2026-05-15T09:30:00"}))
+    told["schedule"]["conference"]["time_zone_name"] = "Europe/Berlim"
+    found = parse_schedule(json.dumps(told).encode(), "plan", UTC)
+    assert [talk.title for talk in found] == ["A"]
+    assert (
+        "event 2 (B) (time_zone_name 'Europe/Berlim' is unknown): 2026-05-15T09:30:00 has no time zone"
+        in found.refused[0]
+    )

@@ -205,6 +205,22 @@ def test_a_date_that_cannot_be_is_none(told):
     )
 
 
+def test_of_several_authors_the_first_is_told():
+    """As they are named in Atom and by Dublin Core."""
+    people = (
+        "<author><name>Ada</name><uri>https://ada.example/</uri></author><author><name>Bob</name></author>"
+    )
+    event = only(atom(f"<entry><id>1</id><title>x</title>{people}</entry>"))
+    assert event.author is not None
+    assert (event.author.handle, event.author.url) == ("Ada", "https://ada.example/")
+    names = "".join(
+        f"<dc:creator xmlns:dc='http://purl.org/dc/elements/1.1/'>{n}</dc:creator>" for n in ("Ada", "Bob")
+    )
+    event = only(rss(f"<item><guid>1</guid><title>x</title>{names}</item>"))
+    assert event.author is not None
+    assert event.author.handle == "Ada"
+
+
 def test_addresses_with_spaces_are_addresses():
     """As some write them; ids do not change for it."""
     item = "<item><link>https://x.example/a b</link><title>x</title><description>&lt;a href='https://x.example/c d'&gt;y&lt;/a&gt;</description></item>"

@@ -79,7 +79,12 @@ FLAVOURS: dict[str, Flavour] = {
             r"github\.com",
             r"tag:github\.com,2008:(?P<kind>[A-Za-z]{1,60}Event|Grit::Commit)/(?P<id>\d{1,30}|[0-9a-f]{40,64})",
         ),
-        Flavour("youtube", r"(www\.)?youtube\.com", r"yt:video:(?P<id>[\w-]{1,40})"),
+        Flavour(
+            "youtube",
+            r"(www\.|m\.|gdata\.)?youtube\.com",
+            r"(yt:video:|tag:youtube\.com,2008:([\w:-]{1,200}:)?video:|https?://gdata\.youtube\.com/feeds/[\w/]{1,99}/"
+            r"|https?://((www|m)\.)?youtube\.com/(watch\?v=|shorts/|live/)|https?://youtu\.be/)(?P<id>[\w-]{1,40})",
+        ),
         Flavour(
             "hackernews",
             r"hnrss\.org|news\.ycombinator\.com",

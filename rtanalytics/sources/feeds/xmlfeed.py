@@ -127,13 +127,14 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
     content = _content(entry)
     title = entry.get("title_detail") or {}
     html, text = _text(content.get("value")) or None, None
-    if (atom and content.get("type") == "text/plain") or entry.get("yt_videoid"):
+    video = _text(entry.get("yt_videoid"))
+    if (atom and content.get("type") == "text/plain") or video:
         html, text = None, html  # what feedparser calls HTML of YouTube's is text: there is no type at it
     reply = next((value for name, value in entry.items() if name.endswith("in-reply-to")), None)
     return Item(
         place=number,
         source=entry,
-        id=_text(entry.get("id")) or None,
+        id=_text(entry.get("id")) or (f"yt:video:{video}" if video else None),
         link=_link(entry),
         title=_title(_text(entry.get("title")), literal=atom and title.get("type") == "text/plain"),
         html=html,
@@ -148,7 +149,7 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
         comments=_text(entry.get("comments")) or None,
         lang=language(content.get("language"), title.get("language"), lang),
         base=_text(content.get("base")) or _text(title.get("base")),
-        type="video" if entry.get("yt_videoid") else "post",
+        type="video" if video else "post",
     )
 
 
@@ -192,6 +193,9 @@ def _moment(entry: dict[str, Any], name: str) -> datetime | None:
 
 
 def _person(context: dict[str, Any]) -> Author | None:
+    several = [a for a in context.get("authors", ()) if isinstance(a, dict) and _text(a.get("name"))]
+    if len(several) > 1:  # the first is who is named first; feedparser keeps the last
+        return person(_text(several[0].get("name")), _text(several[0].get("href")))
     # The whole as it was written: feedparser's own parting of it knows no domain like .photography.
     detail = context.get("author_detail")
     return person(_text(context.get("author")), _text(detail.get("href")) if isinstance(detail, dict) else "")

@@ -22,7 +22,7 @@ from tests.build import event
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = notebooks_folder()
-NAMES = ["01_live", "02_explore", "03_compare_and_tune", "04_replay", "05_report"]
+NAMES = ["01_live", "02_explore", "03_compare_and_tune", "04_replay", "05_report", "06_chat"]
 FIRST = 'CONFERENCE = None  # or "conference.toml"'
 
 UNTIL = """
@@ -340,7 +340,36 @@ def test_the_report_lies_where_the_notebook_says(execute, tmp_path):
     assert said["markdown"].startswith("# JuniperConf 2026")
 
 
-@pytest.mark.parametrize("name", ["02_explore", "03_compare_and_tune", "05_report"])
+def test_the_chat_of_the_recording_is_played_room_by_room(execute):
+    """Every line of the stretch is in its room, in order; the tables tell of the same people."""
+    said = execute(
+        "06_chat",
+        """
+        rooms = chat.state.state
+        feed.speed = "max"
+        until(lambda: chat.status["state"] == "ended")
+        answer(
+            begin=begin.isoformat(),
+            end=end.isoformat(),
+            rooms={room["key"]: [line["text"] for line in rooms.lines(room["key"])] for room in rooms.rooms()},
+            most=lines.nlargest(1, "lines")["lines"].item(),
+        )
+        """,
+    )
+    begin, end = (datetime.fromisoformat(said[edge]) for edge in ("begin", "end"))
+    chat = [e for e in open_conference(None).recording if e.bucket == "irc"]
+    told = {}
+    for e in chat:
+        if begin <= e.received_at < end:
+            told.setdefault(e.channel, []).append(e.text)
+    assert len(told) >= 2
+    assert {room: texts[-400:] for room, texts in told.items()} == {
+        room: texts[-400:] for room, texts in said["rooms"].items()
+    }
+    assert said["most"] == max(Counter((e.channel, e.handle) for e in chat).values())
+
+
+@pytest.mark.parametrize("name", ["02_explore", "03_compare_and_tune", "05_report", "06_chat"])
 def test_a_notebook_runs_on_a_conference_of_ones_own(execute, tmp_path, name):
     """A short recording without talks, truth or trends is no reason to stop."""
     from rtanalytics.archive import write_recording

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from rtanalytics.algorithms.amending import Checkpoints
 from rtanalytics.counts import BinCounts, Cells, Channel, Ints, TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import as_feed
 from rtanalytics.terms import Vocabulary
 from rtanalytics.topics import Settings, TrendBin, Trender
+from rtanalytics.topics.memory import Memory
 from rtanalytics.topics.names import Names, Uses
 from rtanalytics.trending import Algorithm, Scores, State
 
@@ -111,14 +111,9 @@ class _Member(Trender):
     def __init__(
         self, settings: Settings, counts: TermCounts, names: Names, *, sparing: bool = False
     ) -> None:
-        self._sparing = sparing
         self._begin(settings)
-        self.counts, self._names = counts, _Reader(names)
-
-    def _forget(self) -> None:
-        super()._forget()
-        if self._sparing:
-            self._checkpoints = Checkpoints(_NEVER)
+        self.counts = counts
+        self._learns_by(Memory(self._settings, self.algorithm, counts, _Reader(names), sparing=sparing))
 
     def tell(self, bin: int, late: int) -> TrendBin:
         self._late = late
@@ -149,7 +144,16 @@ class _Reader(Names):
 
 
 _NOTHING: Uses = np.zeros(0, np.int32)
-_NEVER = 1 << 60
+
+
+class _Written(Memory):
+    """Learns how terms are written, for members that learn the rest."""
+
+    def learn(self, bin: int) -> Any:
+        said = self._counts.said(bin)  # the members are given this one, which the counts remember
+        self._counts.bin(bin, self._settings.channel)
+        self._checkpoints.keep(bin, self._kept)
+        self.names.learn(said.rows)
 
 
 class Panel(Trender):
@@ -198,10 +202,10 @@ class Panel(Trender):
             self._settings = replace(settings, horizon=None)
             self.counts = TermCounts(settings.bin, vocabulary=self._vocabulary)
             self.counts.mute(settings.mute)
-            self._names = Names(self.counts)
+        self._learns_by(_Written(self._settings, self.algorithm, self.counts))
         for name, given in self._algorithms.items():
             own = given if isinstance(given, Settings) else replace(settings, algorithm=given)
-            self._members[name] = _Member(own, self.counts, self._names, sparing=self._sparing)
+            self._members[name] = _Member(own, self.counts, self._memory.names, sparing=self._sparing)
 
     def run(self, events: Iterable[Event]) -> None:
         """Tell the trends of events from the first to the last bin."""
@@ -218,14 +222,8 @@ class Panel(Trender):
             member.learn_again(changed, upto, self._first)
             self.seconds[name] += time.perf_counter() - began
 
-    def _learn(self, bin: int) -> Any:
-        said = self.counts.said(bin)  # the members are given this one, which the counts remember
-        self.counts.bin(bin, self.settings.channel)
-        self._checkpoints.keep(bin, self._kept)
-        self._names.learn(said.rows)
-
     def _tell(self, bin: int) -> TrendBin:
-        self._learn(bin)
+        self._memory.learn(bin)
         late, self._late = self._late, 0
         for name, member in self._members.items():
             began = time.perf_counter()

@@ -51,6 +51,14 @@ _NEEDED = re.compile(rb"(?mi)^from: .*\S"), re.compile(rb"(?mi)^(message-id|date
 _ESCAPED = re.compile(rb"(?m)^>(>*From )")
 _OBFUSCATED = re.compile(r"(\S+?)(?: at |\(at?\))\S+(?: \((.*)\))?$")
 _FOOTER = re.compile(r"\s*[_-]{20,}\s*\n")
+_SCRUBBED = re.compile(
+    r"\n*-{14} next part -{14}\n"
+    r"(?:An? [^\n]{0,200}scrubbed\.\.\.\n(?:(?!URL)[A-Z][a-z]{2,8}: [^\n]{0,300}\n){0,6}"
+    r"(?:URL: ?\s?<[^>\n]{0,500}>\n?)?)?"
+)
+_SIGNED = re.compile(
+    r"\n_{40,}\n[^\n]{0,100}mailing list\b[^\n]{0,200}(?:\n[^\n]{0,200}){0,4}\n?\Z", re.IGNORECASE
+)
 _ZONES = {
     "WEST": 1, "BST": 1, "CET": 1, "MET": 1, "CEST": 2, "MEST": 2, "EET": 2, "SAST": 2, "EEST": 3, "MSK": 3,
     "HKT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "WET": 0,
@@ -166,13 +174,14 @@ def _native(id: str) -> str:
 def _header(mail: Message, name: str) -> str:
     """A header as people read it, whatever it claims to be encoded in."""
     value = mail.get(name)
-    return "" if value is None else word(_readable(_raw_header(value)), 1000)
+    return "" if value is None else word(_readable(_raw_header(mail, value)), 1000)
 
 
-def _raw_header(value: object) -> str:
-    """A header as it was sent; bytes that no header may have are read as texts are."""
+def _raw_header(mail: Message, value: object) -> str:
+    """A header as it was sent; bytes that no header may have are read as the text below is."""
     chunks = decode_header(value) if isinstance(value, Header) else [(str(value), None)]
-    return "".join(piece if isinstance(piece, str) else _decoded(piece, charset) for piece, charset in chunks)
+    kind = mail.get_content_charset()
+    return "".join(piece if isinstance(piece, str) else _decoded(piece, kind) for piece, _ in chunks)
 
 
 def _readable(value: str) -> str:
@@ -198,7 +207,7 @@ def _decoded(data: bytes, charset: object) -> str:
 
 def _sender(mail: Message) -> tuple[Author | None, str]:
     """Who wrote it, also where ``@`` is written out, and the address that tells equal names apart."""
-    told = word(_raw_header(mail.get("From", "")), 1000)
+    told = word(_raw_header(mail, mail.get("From", "")), 1000)
     if obfuscated := _OBFUSCATED.match(told):
         name, address = obfuscated[2] or "", obfuscated[1]
     else:
@@ -249,7 +258,8 @@ def _text(mail: Message) -> str:
     parts = {
         " ".join(part.split()): part.strip("\n") for part in reversed(_texts(mail))
     }  # of two equals the first
-    return "\n\n".join(part for said, part in reversed(parts.items()) if said and not _FOOTER.match(part))
+    text = "\n\n".join(part for said, part in reversed(parts.items()) if said and not _FOOTER.match(part))
+    return _SIGNED.sub("", _SCRUBBED.sub("\n", text)).strip("\n")
 
 
 def _texts(part: Message) -> list[str]:

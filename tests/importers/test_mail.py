@@ -128,6 +128,37 @@ def test_the_text_is_what_was_written_and_nothing_that_came_with_it(
     assert event.text == text
 
 
+NEXT = "-------------- next part --------------\n"
+FOOTER = "_" * 47 + "\nUsers mailing list\n"
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        FOOTER + "Users@lists.example\nhttps://lists.example/users\n",
+        NEXT + "An HTML attachment was scrubbed...\nURL: <https://lists.example/1.htm>\n",
+        (
+            NEXT
+            + "A non-text attachment was scrubbed...\nName: sig.asc\nType: application/pgp-signature\nSize: 833 bytes\n"
+            "Desc: OpenPGP\nURL: <https://lists.example/1.bin>\n"
+        ),
+        NEXT + FOOTER,
+    ],
+)
+def test_what_a_list_writes_below_a_mail_is_no_text_of_it(tmp_path: Path, below: str) -> None:
+    """Its footer, and what stands for parts that it took away; what people write below stays."""
+    assert read(tmp_path / "1.mbox", BEGIN + mail(b"hi\n\n" + below.encode())).text == "hi"
+    event = read(tmp_path / "2.mbox", BEGIN + mail(b"hi\n-------------- next part --------------\nmore"))
+    assert (event.text, event.links) == ("hi\nmore", [])
+
+
+def test_bytes_of_a_header_are_read_as_the_text_is(tmp_path: Path) -> None:
+    """Old mails say nothing about them."""
+    event = read(tmp_path / "1.mbox", BEGIN + mail(b"hi", From="联想 <a@x.example>".encode("gb18030"),
+                                                   Content_Type=b"text/plain; charset=gb2312"))  # fmt: skip
+    assert event.handle == "联想"
+
+
 def test_a_line_that_an_mbox_had_to_mark_is_as_it_was(tmp_path: Path) -> None:
     """One mark is taken away; a quoted line keeps its own."""
     event = read(tmp_path / "1.mbox", BEGIN + mail(b"\n>From me\n>>From you\n> From him"))

@@ -105,6 +105,7 @@ THREAD = "bitbucket::ada/engine"
         ({"issue": ISSUE, "comment": SAID, "repository": REPO}, "issues/3/comments/4", "reply", "me too"),
         ({"commit": {"hash": "0a1b"}, "comment": SAID, "repository": REPO}, "commits/0a1b/comments/4", "reply", "me too"),
         ({"values": [{"pull_request": {"id": 7}, "comment": SAID}]}, "pull-requests/7/comments/4", "reply", "me too"),
+        (SAID | {"pullrequest": {"id": 7}}, "pull-requests/7/comments/4", "reply", "me too"),
         ({"pullrequest": PULL, "approval": {}, "repository": REPO}, "pull-requests/7", "pull_request", "the one"),
     ],
 )  # fmt: skip

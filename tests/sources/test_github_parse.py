@@ -341,6 +341,15 @@ def test_who_starred_a_repository_is_told_by_what_was_asked():
     assert (star.id, star.handle, star.channel) == ("github::star/ada/notes/ada", "ada", "ada/notes")
 
 
+def test_a_comment_of_an_answer_says_in_its_address_what_it_is_about():
+    """Also one of somebody who is no longer there."""
+    told = {k: v for k, v in SAID.items() if k != "user"} | {
+        "issue_url": "https://api.github.com/repos/Ada/notes/issues/3"
+    }
+    [made] = parse(json.dumps([told]).encode(), META).events
+    assert (made.thread, made.reply_to, made.author) == ("github::ada/notes#3", "github::ada/notes#3", None)
+
+
 def test_a_comment_on_a_gist_is_about_no_repository():
     """Its number is one of gists' comments."""
     told = SAID | {"url": "https://api.github.com/gists/1/comments/9"}

@@ -73,6 +73,8 @@ def _items(told: dict[str, Any], raw: bytes) -> list[Any]:
     about = next((key for key in _ABOUT if isinstance(told.get(key), dict)), None)
     if isinstance(told.get("comment"), dict) and about and "type" not in told:
         return [told["comment"] | {about: told[about], "repository": told.get("repository")}]
+    if about and "content" in told:  # a comment alone
+        return [told]
     for key in (*_ABOUT, "commit_status", "fork"):
         if isinstance(told.get(key), dict) and "type" not in told:
             return [{"type": key, "repository": told.get("repository")} | told[key]]
@@ -212,7 +214,7 @@ def _ref(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     if not name or not repo:
         raise ValueError("it has no name, or no repository: nothing to know it by")
     target, message = _dict(item.get("target")), _text(item.get("message")).strip()
-    at = item.get("date") if kind == "tag" else None if gone else target.get("date")
+    at = item.get("date") or target.get("date")
     deed = "deleted" if gone else "created"
     who = _dict(item.get("actor")) or _dict(_dict(item.get("tagger")).get("user"))
     return build(

@@ -22,6 +22,7 @@ __all__ = ["Thing", "event_of", "things_of"]
 _REPO = re.compile(
     r"https://(?:api\.|www\.)?github\.com/(?:repos/)?((?!gists/)[\w.-]{1,100}/[\w.-]{1,100})(?=/|$)", re.ASCII
 )
+_ABOVE = re.compile(r"/(?:issues|pulls)/(\d{1,12})$", re.ASCII)
 _GONE = {"deleted", "unpublished"}
 _TALK = ("discussion", "issue", "pull_request", "release")
 _EDITED = timedelta(seconds=1)
@@ -80,7 +81,9 @@ def event_of(thing: Thing, meta: Meta) -> Event:
         created, updated = _when(name, item, around), None
     gone = deed in _GONE and (name in {"comment", "release", "star"} or item is around.get(name))
     above = next((_dict(at[key]) for at in (around, item) for key in _TALK if _dict(at.get(key))), {})
-    thread = _numbered(repo, above) if name in {"comment", "review", "action"} else None
+    thread = (
+        (_numbered(repo, above) or _under(repo, item)) if name in {"comment", "review", "action"} else None
+    )
     title, text = _said(name, item, above)
     host = meta.options.get("host", "")
     if name == "action" and item.get("id") is not None:
@@ -163,7 +166,11 @@ def _name(item: dict[str, Any]) -> str:
             any(_dict(item.get("pull_request")).values()) or "/pull/" in page or "merge_commit_sha" in item
         )
         return "pull_request" if is_pull else "issue"
-    if "body" in item and "id" in item and "user" in item:
+    if (
+        "body" in item
+        and "id" in item
+        and item.keys() & {"user", "issue_url", "pull_request_url", "diff_hunk"}
+    ):
         return "comment"
     what = next((name for name, key in _OTHERS if key in item), None)
     has = printable(", ".join(sorted(map(str, item))[:6]), 80)
@@ -231,6 +238,14 @@ def _anchor(name: str, item: dict[str, Any], around: dict[str, Any]) -> str:
 def _numbered(repo: str, item: dict[str, Any]) -> str | None:
     number = item.get("number")
     return f"{repo.lower()}#{number}" if repo and _is_number(number) else None
+
+
+def _under(repo: str, item: dict[str, Any]) -> str | None:
+    """What a comment is about, by the address of it that the API tells."""
+    for key in ("issue_url", "pull_request_url"):
+        if repo and (found := _ABOVE.search(word(item.get(key), 500))):
+            return f"{repo.lower()}#{found[1]}"
+    return None
 
 
 def _answered(item: dict[str, Any], thread: str | None, host: str) -> str | None:

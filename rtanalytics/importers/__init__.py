@@ -46,7 +46,7 @@ FORMATS: dict[str, Format] = {
     "twitter": Format(f"{_PACKAGE}.twitter:TWEETS", "tweets as JSON (API v1.1, v2 and twarc2)"),
     "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip, folder or one file) or pages of its API"),
     "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),
-    "zulip": Format(f"{_PACKAGE}.zulip:ZULIP", "Zulip export (tar.gz, zip or folder)"),
+    "zulip": Format(f"{_PACKAGE}.zulip:ZULIP", "Zulip export (tar.gz, zip or folder) or pages of its API"),
     "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG)"),
     "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log"),
     "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log"),

@@ -1,4 +1,4 @@
-"""An export of a Zulip organisation: ``realm.json`` and ``messages-000001.json`` and so on.
+"""An export of a Zulip organisation: ``realm.json`` and ``messages-000001.json`` and so on; or a page of its API.
 
 A message is ``zulip:<host or name of the organisation>:<its number>``. Only what was said in channels that
 everybody may read is imported, unless private conversations are asked for. A topic is a thread, under the
@@ -21,6 +21,7 @@ from rtanalytics.importers.parts import (
     RowError,
     author_of,
     build,
+    entities,
     find_links,
     find_tags,
     html_text,
@@ -30,7 +31,7 @@ from rtanalytics.importers.parts import (
     shortened,
     word,
 )
-from rtanalytics.importers.reading import BROKEN
+from rtanalytics.importers.reading import BROKEN, begins, open_bytes
 from rtanalytics.importers.walk import Broken, NotJson, walk
 
 __all__ = ["ZULIP"]
@@ -39,6 +40,9 @@ CONNECTOR = "zulip-export@1"
 _REALM = re.compile(r"(?:^|/)realm\.json$")
 _MESSAGES = re.compile(r"(?:^|/)messages-\d+\.json(?:\.partial)?$")
 _MENTION = re.compile(r"@_?\*\*([^*|\n]{1,100})(?:\|\d+)?\*\*")
+_SHOWN_MENTION = re.compile(r'<span class="user-mention[^"]*"[^>]*>@?([^<>\n]{1,100})</span>')
+_ADDRESS = re.compile(r'<a [^>]*?href="(https?://[^"<>\s]+)"')
+_PAGE = (b'"display_recipient"', b'"sender_full_name"', b'"messages"')
 _TABLES = {
     "zerver_realm", "zerver_stream", "zerver_recipient", "zerver_userprofile",
     "zerver_userprofile_crossrealm", "zerver_userprofile_mirrordummy",
@@ -59,11 +63,13 @@ class _Realm:
 class _Zulip:
     """Importer of Zulip exports."""
 
-    what = "Zulip export (tar.gz, zip or folder)"
+    what = "Zulip export (tar.gz, zip or folder) or pages of its API"
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by its two kinds of file."""
+        """True by its two kinds of file; a page by what a message of the API has."""
+        if begins(head) == b"{" and all(mark in head for mark in _PAGE):
+            return True
         packed = head.startswith(b"PK\x03\x04") or head[257:262] == b"ustar"
         files = bundle(path) if path.is_dir() or packed else None
         if files is None:
@@ -73,6 +79,9 @@ class _Zulip:
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         files = bundle(path)
+        if files is None and path.suffix == ".json":
+            yield from _page(path, options)
+            return
         if files is None:
             raise ImporterError(
                 f"{path}: a Zulip export is a tar.gz, a zip or a folder with realm.json in it"
@@ -151,6 +160,71 @@ def _messages(file: str, stream: BinaryIO, rooms: _Rooms) -> Iterator[Event | Va
             continue
         if event is not None:
             yield event
+
+
+def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
+    """The messages of an answer of the API; those between people are counted only."""
+    topics: dict[tuple[str, str], str] = {}
+    private = 0
+    with open_bytes(path) as file:
+        try:
+            for name, said, line in walk(file.read, {"messages"}):
+                where = f"line {line}"
+                if name != "messages":
+                    continue
+                if isinstance(said, Broken):
+                    yield Rejected(path, where, said.reason, said.raw)
+                    continue
+                try:
+                    if said["type"] in ("private", "direct") and not options.private:
+                        private += 1
+                        continue
+                    yield _answered(said, options, topics)
+                except ODD as error:
+                    yield Rejected(path, where, reason_of(error), repr(said))
+        except NotJson as error:
+            yield Rejected(path, "document", str(error))
+        except BROKEN as error:
+            yield Rejected(path, "document", f"damaged or cut off ({error}); fetch it again")
+    if private:
+        reason = f"{private:,} messages said in private, left out; --private imports them too"
+        yield Rejected(path, "page", reason)
+
+
+def _answered(said: dict[str, Any], options: Options, topics: dict[tuple[str, str], str]) -> Event:
+    """The event of a message as the API gives it: with names, and mostly as HTML."""
+    scope = options.network or word(said.get("sender_realm_str"))
+    if not scope:
+        raise RowError("it does not say of which organisation it is; name its host with --network")
+    room = said.get("display_recipient")
+    channel = f"#{word(room)}" if isinstance(room, str) else "#private"
+    topic = word(said.get("subject")) or word(said.get("topic"))
+    id = f"zulip:{scope}:{number(said.get('id'))}"
+    root = topics.setdefault((channel, topic.casefold()), id)
+    content, edited = said.get("content"), said.get("last_edit_timestamp")
+    if not isinstance(content, str):
+        raise RowError("it has no content")
+    shown = said.get("content_type") == "text/html" or content.startswith("<p>")
+    text = html_text(content) if shown else content
+    mentions = (
+        [entities(name) for name in _SHOWN_MENTION.findall(content)] if shown else _MENTION.findall(text)
+    )
+    return build(
+        id=id,
+        source=f"zulip:{channel}",
+        type="action" if said.get("is_me_message") is True else "message",
+        created_at=moment(said.get("timestamp")),
+        edited_at=moment(edited) if edited else None,
+        connector=CONNECTOR,
+        author=author_of(said.get("sender_full_name"), said.get("sender_id")),
+        channel=channel,
+        to=f"{channel} > {topic}" if topic else channel,
+        text=text.removeprefix("/me ") if said.get("is_me_message") is True else text,
+        tags=find_tags(text),
+        mentions=mentions,
+        links=[*(entities(link) for link in _ADDRESS.findall(content)), *find_links(text)],
+        thread=None if root == id else root,
+    )
 
 
 class _Rooms:

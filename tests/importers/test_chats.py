@@ -273,6 +273,10 @@ BROKEN: list[Any] = [
         "type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [{"type": "link", "url": "x"}]}],
     }], attachments=[{"text": "a", "fields": [{"title": "b"}]}], files=[{"permalink": "https://x.example/"}])]},
     {"ok": True, "messages": {"matches": [slack_message(SECOND, channel={"id": "C1", "name": "c"})]}},
+    {"result": "success", "messages": [{
+        "id": 5, "sender_id": 1, "sender_full_name": "ada", "sender_realm_str": "x", "display_recipient": "talks",
+        "type": "stream", "subject": "s", "content": "<p>x</p>", "timestamp": 1778837400,
+    }]},
     discord_export([discord_message(FIRST, embeds=[CARD], attachments=[{"url": "https://x.example/a.png"}],
                                     poll={"question": "q", "answers": [{"text": "a"}]},
                                     reference={"messageId": "1", "type": "Forward"},
@@ -285,7 +289,8 @@ BROKEN: list[Any] = [
 def test_whatever_a_chats_file_is_like_it_is_events_or_reasons(tmp_path: Path, document: Any) -> None:
     """Members dropped, doubled, nested, or of another kind: nothing else comes out, and events can be stored."""
     path = said_by(tmp_path, "broken.json", document)
-    form = "discord" if isinstance(document, dict) and "guild" in document else "slack"
+    kinds = {"guild": "discord", "result": "zulip"}
+    form = next((kinds[key] for key in kinds if isinstance(document, dict) and key in document), "slack")
     try:
         for item in open_events(path, form, Options(private=True, presence=True, zone="UTC", channel="#c")):
             if isinstance(item, Event):
@@ -457,6 +462,43 @@ def test_what_somebody_does_in_zulip_is_an_action(tmp_path: Path) -> None:
     deed = zulip_message(Line(20, "ada", "/me waves"), ["ada"])
     last = events(zulip(tmp_path, deed))[-1]
     assert (last.type, last.text) == ("action", "waves")
+
+
+def zulip_answer(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "id": 500 + line.n, "sender_id": 10, "sender_full_name": line.author, "sender_realm_str": "pycon",
+        "display_recipient": "talks", "type": "stream", "subject": "keynote", "content_type": "text/html",
+        "content": f"<p>{line.text}</p>", "timestamp": int(line.at.timestamp()), **more,
+    }  # fmt: skip
+
+
+def test_a_page_of_zulips_api_gives_the_messages_that_an_export_gives(tmp_path: Path) -> None:
+    """The same ids, people, channels and threads; its HTML becomes what people saw."""
+    html = (
+        '<p>ask <span class="user-mention" data-user-id="11">@Bob &amp; B</span>, see '
+        '<a href="https://x.example/?a&amp;b">the slides</a></p>'
+    )
+    rich = zulip_answer(Line(20, "ada", ""), content=html, last_edit_timestamp=1778840000)
+    deed = zulip_answer(Line(21, "ada", "/me waves"), is_me_message=True)
+    hidden = zulip_answer(FIRST, type="private", display_recipient=[{"id": 10}])
+    page = {
+        "result": "success",
+        "messages": [*map(zulip_answer, TALK), rich, deed, hidden, {"type": "stream"}],
+    }
+    read = list(open_events(said_by(tmp_path, "page.json", page)))
+    told = [item for item in read if isinstance(item, Event)]
+    export = events(zulip(tmp_path))
+    kept = ("id", "source", "channel", "to", "text", "created_at", "handle", "thread")
+    assert [[getattr(e, key) for key in kept] for e in told[:4]] == [
+        [getattr(e, key) for key in kept] for e in export
+    ]
+    assert (told[4].text, told[4].mentions) == ("ask @Bob & B, see the slides", ["Bob & B"])
+    assert (told[4].links, told[4].edited_at is not None) == (["https://x.example/?a&b"], True)
+    assert (told[5].type, told[5].text) == ("action", "waves")
+    assert [item.reason for item in read if isinstance(item, Rejected)] == [
+        "it does not say of which organisation it is; name its host with --network",
+        "1 messages said in private, left out; --private imports them too",
+    ]
 
 
 def test_private_messages_of_zulip_are_left_out_and_counted(tmp_path: Path) -> None:

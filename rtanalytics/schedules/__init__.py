@@ -59,7 +59,7 @@ MAX_BYTES = 20_000_000
 
 MAX_FILES = 5_000
 
-_TEMPLATE = re.compile(r"\s*(---\n.{0,500}?\n---\s*)?(\{%|<%)", re.DOTALL)
+_TEMPLATE = re.compile(r"\s*(---\r?\n.{0,500}?\n---\s*)?(\{%|<%)", re.DOTALL)
 """Django's, Jinja's and ERB's begin so, the latter after a page's front matter."""
 
 
@@ -172,6 +172,8 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
             return schedule_of(read(data, where, zone), length, where)
     if format in _JSON:
         raise ScheduleError(f"{where}: JSON, but not of format {format!r}: {FORMATS[format]}")
+    if said := _no_schedule(data):
+        raise ScheduleError(f"{where}: {said}")
     if isinstance(data, list):
         try:
             return Schedule.from_json(text)
@@ -181,6 +183,20 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
         f"{where}: JSON, but no schedule: pretalx and frab have schedule → conference → days in it, "
         "EuroPython days → events, PyCon US a list with name and start, pretalx's API code, title and slot"
     )
+
+
+def _no_schedule(data: Any) -> str | None:
+    """What JSON tells that is near to a schedule and none."""
+    if isinstance(data, dict) and isinstance(data.get("title"), str) and "$id" not in data:
+        return "JSON of one talk, which does not tell when it is"
+    people = list(data.values()) if isinstance(data, dict) else data
+    if (
+        isinstance(people, list)
+        and people
+        and all(isinstance(p, dict) and {"code", "name"} <= set(p) for p in people)
+    ):
+        return "JSON of people, and no talks"
+    return None
 
 
 def _folder(path: Path, zone: tzinfo | None, length: timedelta) -> Schedule:

@@ -6,6 +6,7 @@ It is brought into that form and read as such.
 from __future__ import annotations
 
 from datetime import tzinfo
+from inspect import cleandoc
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -56,5 +57,5 @@ def _fields(element: Element) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for child in element:
         if not len(child) and not found.get(child.tag):
-            found[child.tag] = (child.text or "").strip()
+            found[child.tag] = cleandoc(child.text or "").strip()  # whoever indents XML indents texts too
     return found

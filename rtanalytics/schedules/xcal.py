@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta, tzinfo
+from inspect import cleandoc
 from xml.etree.ElementTree import Element
 
 from rtanalytics.schedules.parts import (
@@ -106,7 +107,7 @@ def _told(properties: dict[str, list[Element]], name: str) -> str:
 
 def _value(element: Element) -> str:
     parts = [element.text or "", *("".join(e.itertext()) for e in element if _name(e) != "parameters")]
-    return "".join(parts).strip()
+    return cleandoc("".join(parts)).strip()
 
 
 def _parameter(element: Element, name: str) -> str:

@@ -82,7 +82,8 @@ def test_lines_about_talks_are_bounded():
 
 
 @pytest.mark.parametrize(
-    "raw", ["{% load x %}<?xml version='1.0'?>", "---\ntitle: iCal\n---\n<%\n%>BEGIN:VCALENDAR", "<%= x %>"]
+    "raw",
+    ["{% load x %}<?xml version='1.0'?>", "---\r\ntitle: iCal\r\n---\r\n<%\r\n%>BEGIN:VCALENDAR", "<%= x %>"],
 )
 def test_a_template_is_called_one(raw):
     """Of Django or ERB: what it makes is meant."""
@@ -152,3 +153,29 @@ def test_a_zone_that_is_not_known_costs_only_times_that_need_it():
         "event 2 (B) (time_zone_name 'Europe/Berlim' is unknown): 2026-05-15T09:30:00 has no time zone"
         in found.refused[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            {"title": "Talk", "recorded": "2026-05-15", "speakers": ["Ada"]},
+            "one talk, which does not tell when",
+        ),
+        ([{"code": "A", "name": "Ada"}], "JSON of people, and no talks"),
+        ({"A": {"code": "A", "name": "Ada"}}, "JSON of people, and no talks"),
+    ],
+)
+def test_what_is_near_to_a_schedule_is_called_what_it_is(told, said):
+    """Single talks without a time, as collections of films have them, and lists of speakers."""
+    with pytest.raises(ScheduleError) as caught:
+        parse_schedule(json.dumps(told).encode(), "plan")
+    assert said in str(caught.value)
+
+
+def test_texts_are_not_indented_as_their_xml_is():
+    """Code in them stays so, relative to its text."""
+    event = "<event id='1'><title>A</title><date>2026-05-15T09:30:00Z</date><abstract>\n    One\n\n    two:\n      x = 1\n    </abstract></event>"
+    raw = f"<schedule><conference/><day date='2026-05-15'><room name='1'>{event}</room></day></schedule>"
+    [talk] = parse_schedule(raw.encode(), "plan")
+    assert talk.abstract == "One\n\ntwo:\n  x = 1"

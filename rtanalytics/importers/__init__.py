@@ -47,7 +47,7 @@ FORMATS: dict[str, Format] = {
     "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip, folder or one file) or pages of its API"),
     "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),
     "zulip": Format(f"{_PACKAGE}.zulip:ZULIP", "Zulip export (tar.gz, zip or folder) or pages of its API"),
-    "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG)"),
+    "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG, irclog2html)"),
     "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log"),
     "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log"),
     "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),

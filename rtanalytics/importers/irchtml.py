@@ -1,8 +1,9 @@
-"""IRC logs as web pages, a day and channel each: those of W3C and WHATWG.
+"""IRC logs as web pages, a day and channel each: those of W3C and WHATWG, and those that irclog2html makes.
 
 Of the kind that lists lines (``<li id="l-5">``) a line is ``irc::html-wg/20101104#l-5``, as tables made
 of these logs have it; times are the logger's and need a zone. Of the kind that W3C's own bot writes (``<dt
-id="T09-30-00">``) times are UTC.
+id="T09-30-00">``) times are UTC. Of irclog2html's tables and paragraphs (``id="t2026-05-15T09:30:00"``) they
+are the logger's too.
 """
 
 from __future__ import annotations
@@ -41,19 +42,28 @@ _LINE = re.compile(r'\s*<li id="(?P<key>l-\d+)"[^>]*>(?:<a [^>]*>[^<]*</a>)?\s?(
 _CLOCK = re.compile(r"\[(\d\d):(\d\d)(?::(\d\d))?\] (.*)$")
 _TERM = re.compile(r'\s*<dt id="?(?P<key>T[\d-]+)"?>\s*(?P<time>\d\d:\d\d:\d\d)(?:\s*\[(?P<nick>[^\]]*)\])?')
 _TOLD = re.compile(r"\s*(?:<dt.*?</dt>)?\s*<dd>(?P<rest>.*?)(?:</dd>)?\s*$")
+_ROW = re.compile(
+    r'\s*<(?:tr|p) id="(?P<key>t(?:(?P<day>\d{4}-\d\d-\d\d)T)?(?P<time>\d\d:\d\d(?::\d\d)?)[\d-]*)"'
+)
+_NICK = re.compile(r'<(?:th|span) class="nick"[^>]*>(?:&lt;)?(.*?)(?:&gt;)?</(?:th|span)>')
+_TEXT = re.compile(r'<(?:td|span) class="text"[^>]*>(.*?)</(?:td|span)>')
+_DEED = re.compile(
+    r'class="(?:action|join|part|nickchange|servermsg|other)"[^>]*>'
+    r"(?:<a [^>]*>[^<]*</a>)?(.*?)</(?:td|p)>"
+)
 _MARKUP = re.compile(r"</?[A-Za-z][^>]*>")
 
 
 class _Html:
     """Importer of such pages."""
 
-    what = "IRC log as HTML (W3C, WHATWG)"
+    what = "IRC log as HTML (W3C, WHATWG, irclog2html)"
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by the title of the page and the ids of its lines."""
+        """True by the title of the page, or who made it, and the ids of its lines."""
         text = head.decode("utf-8", "replace")
-        return (
+        return ('content="irclog2html' in text and re.search(r'<(?:tr|p) id="t\d', text) is not None) or (
             _TITLE.search(text) is not None
             and re.search(r'<(?:li id="l-\d|dt id="?T\d\d-)', text) is not None
         )
@@ -95,6 +105,8 @@ class _Page:
 
     def event(self, line: str) -> Event | None:
         """The event of a line of the page; None if it tells nothing."""
+        if self._day is None and line.strip().startswith("<title>"):
+            self._day = day_in(line)
         if (title := _TITLE.search(line)) is not None:
             self._day = day_in(title["about"]) or self._day
             found = re.search(r"#[^\s/<]+", title["about"]) or re.match(r"\s*(\S+) on ", title["about"])
@@ -102,6 +114,8 @@ class _Page:
             return None
         if (item := _LINE.match(line)) is not None:
             return self._item(item["key"], item["rest"])
+        if (row := _ROW.match(line)) is not None:
+            return self._row(row, line)
         if (term := _TERM.match(line)) is not None:
             self._term = (term["key"], time.fromisoformat(term["time"]), term["nick"] or "")
         if (told := _TOLD.match(line)) is not None and self._term is not None:
@@ -125,6 +139,18 @@ class _Page:
             raise RowError("neither said nor done by anybody")
         at = time(int(found[1]), int(found[2]), int(found[3] or 0))
         return self._built(key, at, said, self._clock)
+
+    def _row(self, row: re.Match[str], line: str) -> Event | None:
+        nick, text, deed = (pattern.search(line, row.end()) for pattern in (_NICK, _TEXT, _DEED))
+        if nick is not None and text is not None:
+            said: Said | None = Said("message", _shown(nick[1]).lstrip("@+%&~"), _shown(text[1]))
+        else:
+            said = said_text(_shown(deed[1]).strip()) if deed is not None else None
+        if said is None:
+            raise RowError("neither said nor done by anybody")
+        if row["day"]:
+            self._day = date.fromisoformat(row["day"])
+        return self._built(row["key"], time.fromisoformat(row["time"]), said, self._clock)
 
     def _built(self, key: str, at: time, said: Said, clock: LocalClock | None) -> Event | None:
         if clock is None:
@@ -157,6 +183,11 @@ class _Page:
             tags=find_tags(said.text) if spoken else (),
             links=find_links(said.text),
         )
+
+
+def _shown(markup: str) -> str:
+    """What is seen of a piece of a page, in which blanks are kept apart."""
+    return entities(_MARKUP.sub("", markup)).replace("\xa0", " ")
 
 
 def _key(key: str, count: int, day: date, channel: str) -> str:

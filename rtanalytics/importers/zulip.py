@@ -1,4 +1,4 @@
-"""An export of a Zulip organisation: ``realm.json`` and ``messages-000001.json`` and so on; or a page of its API.
+"""An export of a Zulip organisation (``realm.json``, ``messages-000001.json`` ...), or a page of its API.
 
 A message is ``zulip:<host or name of the organisation>:<its number>``. Only what was said in channels that
 everybody may read is imported, unless private conversations are asked for. A topic is a thread, under the
@@ -31,7 +31,7 @@ from rtanalytics.importers.parts import (
     shortened,
     word,
 )
-from rtanalytics.importers.reading import BROKEN, begins, open_bytes
+from rtanalytics.importers.reading import BROKEN, begins, open_bytes, suffixed
 from rtanalytics.importers.walk import Broken, NotJson, walk
 
 __all__ = ["ZULIP"]
@@ -79,7 +79,7 @@ class _Zulip:
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         files = bundle(path)
-        if files is None and path.suffix == ".json":
+        if files is None and suffixed(path, ".json"):
             yield from _page(path, options)
             return
         if files is None:

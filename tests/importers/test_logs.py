@@ -260,6 +260,36 @@ def test_minutes_of_the_w3c_bot_are_read(tmp_path: Path) -> None:
     assert told[0].created_at == at(2026, 5, 15, 9, 30, 2)
 
 
+SEEN = 'a &lt; b, see <a href="https://x.example/" rel="nofollow">https://x.example/</a>'
+ROWS = {
+    "tables": [
+        '<tr id="t2026-05-15T23:58:00"><td class="join" colspan="2">*** ada has joined #pycon</td><td>23:58</td></tr>',
+        f'<tr id="t2026-05-15T23:58:10"><th class="nick" style="x">ada</th><td class="text">{SEEN}</td><td>23:58</td></tr>',
+        '<tr id="t2026-05-16T00:01:00"><td class="action" colspan="2">* bob waves&nbsp;&nbsp;twice</td></tr>',
+    ],
+    "paragraphs": [
+        '<p id="t2026-05-15T23:58:00" class="join"><a href="#t" class="time">23:58</a> *** ada has joined #pycon</p>',
+        f'<p id="t2026-05-15T23:58:10"><a>23:58</a> <span class="nick">&lt;ada&gt;</span> <span class="text">{SEEN}</span></p>',
+        '<p id="t2026-05-16T00:01:00" class="action"><a href="#t">00:01</a> * bob waves&nbsp;&nbsp;twice</p>',
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("style", list(ROWS))
+def test_pages_of_irclog2html_are_read(tmp_path: Path, style: str) -> None:
+    """Its tables and its paragraphs tell the same; each line has its day."""
+    head = ['<title>Friday, 2026-05-15</title><meta name="generator" content="irclog2html.py 4" />', "<body>"]
+    path = lines_of(tmp_path / "log.html", [*head, *ROWS[style], "</body>"])
+    assert detect(path) == "irc-html"
+    assert [(e.id, e.created_at, e.type, e.handle, e.text) for e in events(path)] == [
+        ("irc::pycon/20260515#t2026-05-15T23:58:10", at(2026, 5, 15, 21, 58, 10), "message", "ada",
+         "a < b, see https://x.example/"),
+        ("irc::pycon/20260516#t2026-05-16T00:01:00", at(2026, 5, 15, 22, 1), "action", "bob", "waves  twice"),
+    ]  # fmt: skip
+    both = events(path, Options(zone="Europe/Berlin", channel="#pycon", presence=True))
+    assert (both[0].type, both[0].handle) == ("join", "ada")
+
+
 def test_mail_answers_and_threads_lead_to_one_another(tmp_path: Path) -> None:
     """By Message-ID; subjects are decoded, addresses are not kept, zones are counted."""
     first, second = TALK[:2]

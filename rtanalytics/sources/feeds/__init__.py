@@ -30,12 +30,13 @@ ACCEPT = (
 EVERY = timedelta(minutes=5)
 ACCESS = "open"
 ABOUT = """\
-Reads RSS, RDF, Atom and JSON Feed from any address. Asks with the validators that the server gave, so \
-what has not changed costs nothing, and as rarely as the feed or the server wants. A changed item is an \
-edit; few feeds tell deletions (Atom's `deleted-entry`). An item is known by its `guid` or `id`, else by \
-its link, else by title and date. Feeds of GitHub, YouTube, Hacker News, Reddit, Lobsters and Flickr write \
-into the bucket of that service, under the ids that its other sources use. YouTube answers 404 for channels \
-that are there, for days: it is asked again. Reddit answers about one request a minute without an account."""
+Reads RSS, RDF, Atom and JSON Feed from any address, and the lists of Lobsters as JSON. Asks with the \
+validators that the server gave, so what has not changed costs nothing, and as rarely as the feed or the \
+server wants. A changed item is an edit; few feeds tell deletions (Atom's `deleted-entry`). An item is \
+known by its `guid` or `id`, else by its link, else by title and date. Feeds of GitHub, YouTube, Hacker \
+News, Reddit, Lobsters and Flickr write into the bucket of that service, under the ids that its other \
+sources use. YouTube answers 404 for channels that are there, for days: it is asked again. Reddit \
+answers about one request a minute without an account."""
 EXAMPLE = """\
 [[source]]
 type = "feed"

@@ -10,7 +10,7 @@ from rtanalytics.event import Event, Ingest
 from rtanalytics.sources.base import Meta
 from rtanalytics.sources.feeds.items import identity
 
-__all__ = ["deletions"]
+__all__ = ["deletion", "deletions"]
 
 _ELEMENT = re.compile(rb"<(?:[\w-]{1,20}:)?deleted-entry\s([^<>]{1,2000})>")
 _ATTRIBUTE = re.compile(r"""([\w:-]{1,40})\s*=\s*("[^"]*"|'[^']*')""")
@@ -36,19 +36,25 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
         if not ref:
             continue
         when = min(_moment(told.get("when", "")[1:-1]) or meta.received_at, meta.received_at)
-        id, kind = identity(meta, ref)
-        found[id] = Event(
-            id=id,
-            source=meta.source,
-            type=kind or "post",
-            op="delete",
-            created_at=when,
-            received_at=meta.received_at,
-            edited_at=when,
-            rev="deleted",
-            ingest=Ingest(via="poll", connector=meta.connector),
-        )
+        event = deletion(ref, when, meta)
+        found[event.id] = event
     return list(found.values())
+
+
+def deletion(ref: str, when: datetime, meta: Meta) -> Event:
+    """That the entry with this id was deleted."""
+    id, kind = identity(meta, ref)
+    return Event(
+        id=id,
+        source=meta.source,
+        type=kind or "post",
+        op="delete",
+        created_at=when,
+        received_at=meta.received_at,
+        edited_at=when,
+        rev="deleted",
+        ingest=Ingest(via="poll", connector=meta.connector),
+    )
 
 
 def _moment(told: str) -> datetime | None:

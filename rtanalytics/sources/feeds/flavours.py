@@ -95,7 +95,7 @@ FLAVOURS: dict[str, Flavour] = {
         Flavour(
             "lobsters",
             r"lobste\.rs",
-            r"https?://lobste\.rs/s/(?P<id>[a-z0-9]{1,12})(/[\w-]*)?",
+            r"https?://lobste\.rs/(s/(?=\w)|(?=c/))(?P<id>(c/)?[a-z0-9]{1,12})(/[\w-]*)?",
             r"\s*<p><a [^<>]*>Comments</a></p>\s*$",
         ),
         Flavour("flickr", r"(api|www)\.flickr\.com", r"tag:flickr\.com,(2004|2005):/photo/(?P<id>\d{1,20})"),

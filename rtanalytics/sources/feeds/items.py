@@ -58,8 +58,8 @@ class Item:
         Who wrote it.
     tags, media : list
         As found.
-    reply_to : str, optional
-        The ``id`` of what it answers.
+    reply_to, thread : str, optional
+        The ``id`` of what it answers, and of what began the talk if that is another.
     comments : str, optional
         The page where people talk about it.
     lang, base, type : str
@@ -80,6 +80,7 @@ class Item:
     tags: list[str] = field(default_factory=list)
     media: list[Media] = field(default_factory=list)
     reply_to: str | None = None
+    thread: str | None = None
     comments: str | None = None
     lang: str | None = None
     base: str = ""
@@ -188,7 +189,7 @@ def _event(item: Item, meta: Meta) -> Event:
         links=(links(html) if html else []) or find_links(text or "")[:MAX_LINKS],
         media=item.media[:MAX_MEDIA],
         reply_to=reply_to,
-        thread=reply_to,
+        thread=identity(meta, item.thread)[0] if item.thread else reply_to,
         ingest=Ingest(
             via="poll", connector=meta.connector, id_kind=id_kind, time_kind=time_kind, claimed_at=claimed
         ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rtanalytics.sources.base import Meta, Parsed
-from rtanalytics.sources.feeds.deleted import deletions
-from rtanalytics.sources.feeds.items import events_of
+from rtanalytics.sources.feeds.deleted import deletion, deletions
+from rtanalytics.sources.feeds.items import Item, events_of
 from rtanalytics.sources.feeds.jsonfeed import is_json, read_json
+from rtanalytics.sources.feeds.lobsters import is_lobsters, read_lobsters
 from rtanalytics.sources.feeds.xmlfeed import read_xml
 
 __all__ = ["parse"]
@@ -17,7 +20,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        RSS, RDF, Atom or JSON Feed, in any encoding.
+        RSS, RDF, Atom or JSON Feed, in any encoding; or a list or page of Lobsters, as JSON.
     meta : Meta
         Which feed it is and when it was received.
 
@@ -37,9 +40,17 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.title, event.ingest.time_kind
     ('Hi & welcome', 'observed')
     """
-    items, about = read_json(raw, meta) if is_json(raw) else read_xml(raw, meta)
+    items: Iterable[Item]
+    if is_lobsters(raw):
+        items, removed, about = read_lobsters(raw)
+        gone = [deletion(ref, meta.received_at, meta) for ref in dict.fromkeys(removed) if ref]
+    elif is_json(raw):
+        items, about = read_json(raw, meta)
+        gone = []
+    else:
+        items, about = read_xml(raw, meta)
+        gone = deletions(raw, meta)
     events, rejects, repeated = events_of(items, meta)
-    gone = [] if is_json(raw) else deletions(raw, meta)
     told = {event.id for event in gone}
     return Parsed(
         events=[*(event for event in events if event.id not in told), *gone],

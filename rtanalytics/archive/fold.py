@@ -1,7 +1,8 @@
 """The current state of an archive: which row of the log shows each id, and with what content.
 
 One rule, used for reading and for compaction alike (:func:`supersedes`): a delete is final; a
-revision that is shown already changes nothing; of two revisions the one that was made later
+revision that is shown already changes nothing; an edit whose time is told wins over what was never
+edited, however late that reached us; else of two revisions the one that was made later
 wins, and of two made at one time the one that stands later in the log. An id keeps the place
 and the times of its first row, so that a compacted recording is replayed just as it happened.
 
@@ -69,7 +70,11 @@ def supersedes(new: Revision, current: Revision) -> bool:
         return False
     if new.op == "delete":
         return True
-    return new.rev != current.rev and new.made_at >= current.made_at
+    if new.rev == current.rev:
+        return False
+    # both may have reached us long after they were made, so when we saw the first says nothing
+    first_edit = current.edited_at is None and new.edited_at is not None
+    return first_edit or new.made_at >= current.made_at
 
 
 class Reader:
@@ -389,7 +394,8 @@ def _step(
         out.gone.setdefault(slot[0], []).append(slot[1])
         first, _, shown = current[id_]
         if supersedes(new, shown):
-            current[id_] = (first, slot, new)
+            # as it stands in a compacted segment: once edited, it is no longer as it was first said
+            current[id_] = (first, slot, new._replace(edited_at=new.made_at))
 
 
 def revisions(table: pa.Table) -> Iterator[tuple[str, Revision]]:

@@ -34,7 +34,9 @@ def naive(log: list[Event]) -> list[Event]:
             first[e.id] = shown[e.id] = e
         elif e.rev != shown[e.id].rev:
             now = shown[e.id]
-            if (e.edited_at or e.received_at) >= (now.edited_at or now.received_at):
+            if (e.edited_at and not now.edited_at and not edited.get(e.id)) or (
+                e.edited_at or e.received_at
+            ) >= (now.edited_at or now.received_at):
                 shown[e.id] = e
                 edited[e.id] = True
     out = []
@@ -165,3 +167,18 @@ def test_an_edit_that_arrives_late_does_not_undo_a_later_one() -> None:
     assert supersedes(second, first)
     assert not supersedes(second, third)
     assert not supersedes(Revision("a", "create", None, 500), first)
+
+
+def test_an_edit_that_was_made_before_we_saw_what_it_edits_is_shown() -> None:
+    """As after a pause, in which both were made: the stream shows the edit, and so does the archive."""
+    said = event(1, text="teh keynote", received_at=BASE + timedelta(hours=3))
+    edit = event(
+        1, text="the keynote", op="update", rev="", edited_at=BASE + timedelta(hours=1), received_at=BASE + timedelta(hours=3)
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as name, ArchiveWriter(Path(name, "a")) as writer:
+        writer.append([Delivery(1, said)])
+        writer.append([Delivery(2, edit)])
+        assert [e.text for e in Recording(writer.folder)] == ["the keynote"]
+        writer.compact()
+        [shown] = Recording(writer.folder)
+        assert (shown.text, shown.edited_at) == ("the keynote", edit.edited_at)

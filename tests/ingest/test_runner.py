@@ -219,6 +219,15 @@ def test_errors_are_waited_out_each_in_its_own_way(stream):
     assert (told["error"], told["failures"]) == ("", 0)
 
 
+def test_it_never_gives_up(stream):
+    """Whatever fails a hundred times in a row is asked once more, and is well when that works."""
+    kinds = (Transient, AuthFailed, Blocked, RateLimited, Malformed)
+    play(stream, *(kinds[n % 5]("no") for n in range(100)), batch(0, cursor=b"1"))
+    told = health(stream)
+    assert stored(stream) == ["test::0"]
+    assert (told["error"], told["failures"], told["counts"]["error_Transient"]) == ("", 0, 20)
+
+
 @pytest.mark.parametrize(
     ("error", "state", "hours"),
     [

@@ -143,6 +143,37 @@ def test_two_talk_to_each_other_and_to_a_plain_client(server: IrcServer) -> None
 
 
 @pytest.mark.slow
+def test_what_a_server_refuses_is_told_in_the_room_with_its_reason(server: IrcServer) -> None:
+    """A moderated room, a topic that is not ours to set, a room that is closed, a person who is not there."""
+
+    async def work() -> None:
+        owner = await Plain.join(server.port, "owner")
+        owner.send("MODE #py +mt", "JOIN #shut", "MODE #shut +i", "NAMES #py")
+        opped = "@owner" in await owner.until("owner = #py ")  # inspircd is set up to give nobody a rank
+        source = IrcSource(spec(server.port), Counter())
+        cursor: bytes | None = None
+
+        async def until(kind: str, words: str = "") -> Event:
+            nonlocal cursor
+            async with asyncio.timeout(20):
+                while True:
+                    batch = await source.poll(cursor)
+                    cursor = batch.cursor or cursor
+                    for event in batch.events:
+                        if event.type == kind and words in (event.text or ""):
+                            return event
+
+        await until("users")
+        refused = [("message", "#py", "annot send"), ("topic", "#py", "perator"), ("join", "#shut", "nvite")]
+        for kind, to, words in [*(refused if opped else []), ("message", "nobody", "o such nick")]:
+            await source.send({"type": kind, "to": to, "body": "hello"}, kind)
+            event = await until("error", words)
+            assert (event.channel or event.to, event.author) == (to, None)
+        await source.close()
+
+    lasting(work)
+
+
 def test_a_server_that_is_killed_and_comes_back_is_joined_again(server: IrcServer) -> None:
     """Within two seconds of its return; what was stored stays once, and the hole is told."""
 

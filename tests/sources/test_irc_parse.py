@@ -118,6 +118,15 @@ def test_ranks_are_told_alike_whatever_a_server_calls_them() -> None:
     assert [(e.channel, e.text) for e in events] == [("#PY", "~ada ~bob @+carol %dan"), (None, "hello")]
 
 
+def test_a_server_cannot_make_letters_signs() -> None:
+    """Nicks would lose their first ones, and people would be rooms."""
+    told = read(
+        ":srv 005 me PREFIX=(ov)a+ CHANTYPES=#m STATUSMSG=m@ :are supported", ":srv 353 me = #py :+ada @bob",
+        ":srv 366 me #py :End of list", ":x!x@h PRIVMSG me :hello",
+    )  # fmt: skip
+    assert [(e.channel, e.text) for e in told] == [("#py", "+ada @bob"), (None, "hello")]
+
+
 def test_the_topic_that_a_room_has_is_told_with_who_set_it() -> None:
     """The server says so in a line of its own, if it knows."""
     told = read(

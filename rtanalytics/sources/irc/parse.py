@@ -243,9 +243,10 @@ class Reader:
         if found := re.fullmatch(r"\((\w+)\)(\S+)", said.get("PREFIX", "")):
             modes, marks = found.groups()
             # a mode above those that everybody knows is an owner's
-            self._marks = {mark: _MODES.get(mode, "~") for mode, mark in zip(modes, marks, strict=False)}
-        self._kinds = said.get("CHANTYPES") or self._kinds
-        self._status = said.get("STATUSMSG") or self._status
+            pairs = zip(modes, marks, strict=False)
+            self._marks = {mark: _MODES.get(mode, "~") for mode, mark in pairs if not mark.isalnum()}
+        self._kinds = _signs(said.get("CHANTYPES")) or self._kinds
+        self._status = _signs(said.get("STATUSMSG")) or self._status
 
     def _ranked(self, user: str) -> str:
         """A nick behind its marks, highest first."""
@@ -337,6 +338,11 @@ def _tokenised(raw: bytes) -> Line:
         return tokenise(raw, fallback="cp1252")
     except UnicodeDecodeError:
         return tokenise(raw)
+
+
+def _signs(said: str | None) -> str:
+    """Characters that a server says are signs; letters, with which nicks begin, are none."""
+    return "".join(sign for sign in said or "" if not sign.isalnum())
 
 
 def _is_bot(tags: dict[str, str]) -> bool:

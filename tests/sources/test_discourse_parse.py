@@ -129,10 +129,15 @@ def test_pictures_people_and_characters_in_a_post_are_told():
         '<p>Hi <a class="mention" href="/u/bob">@bob</a> <img src="/e.png" title=":+1:" class="emoji" alt=":+1:"></p>'
         '<img src="/uploads/b.png" alt="The hall" width="3"><img src="/uploads/b.png"><img class="avatar" src="/a.png">'
         '<img src="https://[">'
+        '<div class="lightbox-wrapper"><img src="/uploads/c.png"><div class="meta"><svg><use href="#i"></use></svg>'
+        '<span class="filename">image</span><span class="informations">690×388 41 KB</span></div></div>'
     )
     [event] = read({"latest_posts": [{**FIRST, "cooked": cooked}]}).events
     assert event.text == "Hi @bob :+1:"
-    assert [(m.url, m.alt) for m in event.media] == [("https://forum.example/uploads/b.png", "The hall")]
+    assert [(m.url, m.alt) for m in event.media] == [
+        ("https://forum.example/uploads/b.png", "The hall"),
+        ("https://forum.example/uploads/c.png", None),
+    ]
     assert event.mentions == ["bob"]
 
 

@@ -555,3 +555,15 @@ def test_what_an_entry_has_is_what_it_is_known_by():
     assert (counted.title, counted.url) == ("Seven", None)
     text = "<link rel='alternate'>https://blog.example/7</link><link rel='enclosure'>https://cast.example/7</link>"
     assert only(atom(f"<entry><id>7</id>{text}</entry>")).url == "https://blog.example/7"
+
+
+def test_the_picture_of_who_wrote_it_is_none_of_the_post():
+    """GitHub and WordPress tell it where the pictures of the post are."""
+    told = "".join(
+        f'<media:content url="https://{host}/1.png" medium="image"/>'
+        for host in ("avatars3.githubusercontent.com", "0.gravatar.com", "x.example")
+    )
+    space = 'xmlns:media="http://search.yahoo.com/mrss/"'
+    rss = f'<rss version="2.0" {space}><channel><item><guid>1</guid>{told}</item></channel></rss>'
+    [event] = read(rss).events
+    assert [media.url for media in event.media] == ["https://x.example/1.png"]

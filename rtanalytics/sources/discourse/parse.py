@@ -20,6 +20,9 @@ __all__ = ["parse"]
 _PRIVATE = "private_message"
 _MENTION = re.compile(r'class="mention" href="[^"]{0,200}/u(?:sers)?/([^"/]{1,100})"')
 _IMAGE = re.compile(r"<img\b[^<>]{0,4000}>")
+_CAPTION = re.compile(r'<div class="meta">(?:[^<]|<(?!/?div\b)){0,3000}</div>')
+"""The name and size of the file under a picture."""
+
 _ATTRIBUTE = re.compile(r'\b(src|alt|class)="([^"]{0,2000})"')
 _ACTION, _WHISPER = 3, 4
 """What ``post_type`` calls a note that the forum made itself, and one for its staff only."""
@@ -108,7 +111,7 @@ def _post(
         counts["unknown_post_type"] = counts.get("unknown_post_type", 0) + 1
         type_ = f"x:post_type {printable(kind, 20)}"
     title = _title(item.get("topic_title"), topic.get("title")) if place == 1 else None
-    markup = text_of(item.get("cooked"))
+    markup = _CAPTION.sub("", text_of(item.get("cooked")))
     cleaned = clean_html(markup, _base(meta)) if markup else ""
     text = plain(markup) if markup else text_of(item.get("raw"))
     gone = item.get("hidden") is True or bool(item.get("deleted_at")) or item.get("user_deleted") is True

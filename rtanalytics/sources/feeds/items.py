@@ -33,6 +33,11 @@ MAX_PACKET = 900_000
 
 MAX_TAGS, MAX_MEDIA, MAX_NAME = 50, 20, 200
 
+_FACE = re.compile(
+    r"https?://(avatars\d*\.githubusercontent\.com|([\w-]{1,20}\.)?gravatar\.com)/", re.IGNORECASE
+)
+"""Pictures of who wrote it, which some feeds have where the post's own are."""
+
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
 
@@ -157,6 +162,7 @@ def language(*claims: object) -> str | None:
 
 
 def _event(item: Item, meta: Meta) -> Event:
+    item.media = [media for media in item.media if not _FACE.match(media.url)]
     base = _joined(meta.url, item.base) or meta.url
     link = _joined(base, item.link) if item.link else None
     if link and not item.base and _same_host(link, meta.url):

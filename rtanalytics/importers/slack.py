@@ -28,6 +28,7 @@ from rtanalytics.importers.walk import Broken, NotJson, walk
 __all__ = ["SLACK"]
 
 _DAY = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<day>\d{4}-\d\d-\d\d)\.json$")
+_PEOPLE = ("users", "org_users")
 _LISTS = {"channels": False, "groups": True, "mpims": True, "dms": True}
 _MESSAGE = re.compile(rb'"ts"\s*:\s*"\d{9,11}\.\d{1,6}"')
 _ANSWER = re.compile(
@@ -77,7 +78,7 @@ class _Slack:
             if (found := _DAY.search(name)) is None:
                 continue
             folder = found["folder"]
-            native, called, private = _channel(team, folder)
+            native, called, private = _channel(team, folder, name.rpartition("/")[0])
             if private and not options.private:
                 if folder not in left_out:
                     left_out.add(folder)
@@ -118,10 +119,10 @@ def _told(file: str | Path, where: str, value: Any, room: Room) -> Iterator[Even
             yield event
 
 
-def _channel(team: Team, folder: str) -> tuple[str, str, bool]:
-    """Id and name of the channel of a folder, and whether it is private."""
+def _channel(team: Team, folder: str, place: str = "") -> tuple[str, str, bool]:
+    """Id and name of the channel of a folder at a place, and whether it is private."""
     private = folder.startswith("mpdm-") or re.fullmatch(r"D[A-Z0-9]{6,}", folder) is not None
-    return team.channels.get(folder, (folder, folder, private))
+    return team.channels.get(place) or team.channels.get(folder, (folder, folder, private))
 
 
 def _elements(files: _Files, name: str) -> Iterator[tuple[str, Any]]:
@@ -143,23 +144,31 @@ def _elements(files: _Files, name: str) -> Iterator[tuple[str, Any]]:
 
 def _learn(files: _Files, names: list[str], team: Team) -> Iterator[Rejected]:
     """Read the lists of people and channels."""
-    tops = {name.rpartition("/")[2]: name for name in reversed(names) if not _DAY.search(name)}
-    for list_name, private in (("users", False), *_LISTS.items()):
-        top = tops.get(f"{list_name}.json")
-        for where, value in _elements(files, top) if top is not None else ():
+    kinds = {**dict.fromkeys(_PEOPLE, False), **_LISTS}
+    # an export of several workspaces has a folder with its own lists for each
+    tops = [
+        (name, *name.removesuffix(".json").rpartition("/")[::2]) for name in names if name.endswith(".json")
+    ]
+    for top, place, list_name in tops:
+        if list_name not in kinds or _DAY.search(top):
+            continue
+        private = kinds[list_name]
+        for where, value in _elements(files, top):
             if isinstance(value, Rejected):
                 yield value
             elif not isinstance(value, dict) or not isinstance(value.get("id"), str):
                 reason = f"neither a person nor a channel: {shortened(value)}"
                 yield Rejected(f"{files.path}, {shown(top)}", where, reason)
-            elif list_name == "users":
+            elif list_name in _PEOPLE:
                 if (known := person(value)) is not None:
                     team.people[value["id"]] = known
             else:
                 native, name = word(value["id"]), word(value.get("name")) or word(value["id"])
                 hidden = private or value.get("is_private") is True
                 told = (native, name, hidden)
-                team.channels[str(value.get("name") or native)] = team.channels[native] = told
+                for folder in (str(value.get("name") or native), native):
+                    team.channels.setdefault(folder, told)
+                    team.channels[f"{place}/{folder}" if place else folder] = told
                 team.names[native] = name
 
 
@@ -196,7 +205,7 @@ class _File:
     def _around(self) -> Iterator[Rejected]:
         """Who and what the export around it talks about, if there is one."""
         for folder in (self._path.parent, self._path.parent.parent):
-            names = [f"{name}.json" for name in ("users", *_LISTS) if self._is_list(folder / f"{name}.json")]
+            names = [f"{name}.json" for name in (*_PEOPLE, *_LISTS) if self._is_list(folder / f"{name}.json")]
             if names:
                 yield from _learn(FolderBundle(folder), names, self._team)
                 return

@@ -107,6 +107,26 @@ def test_private_conversations_of_slack_are_left_out_and_said_so(tmp_path: Path)
     assert len(events(path, private=True)) == len(TALK) + 3
 
 
+def test_an_export_of_several_workspaces_keeps_their_channels_apart(tmp_path: Path) -> None:
+    """Each has its lists, and people are in one of their own; channels of one name are two."""
+    files = slack_files(TALK[:1])
+    people = {"org_users.json": files.pop("users.json")}
+    one = {f"teams/one/{name}": content for name, content in files.items()}
+    two = {
+        "teams/two/channels.json": [{"id": "C2", "name": "general"}],
+        "teams/two/groups.json": [{"id": "G2", "name": "staff"}],
+        "teams/two/general/2026-05-15.json": [slack_message(SECOND)],
+        "teams/two/staff/2026-05-15.json": [slack_message(SECOND)],
+    }
+    path = write_zip(tmp_path / "slack.zip", people | one | two)
+    *said, left = open_events(path)
+    assert [(e.id.split(":")[1], e.channel, e.handle) for e in said if isinstance(e, Event)] == [
+        ("C024BE91L", "#general", "ada"), ("C2", "#general", "UBOB"),
+    ]  # fmt: skip
+    assert isinstance(left, Rejected)
+    assert left.where == "folder 'staff'"
+
+
 def test_who_joined_a_channel_is_told_on_demand(tmp_path: Path) -> None:
     """Comings and goings are not conversation."""
     joined = slack_message(FIRST, subtype="channel_join")

@@ -28,7 +28,7 @@ class IrcNetwork(Service):
     def __init__(self, page: int = 4) -> None:
         self.items, self.bodies = [], []
         self.page, self.lines, self.port = page, list[str](), 0
-        self.refusal = ""
+        self.refusal, self.flooded = "", False
         self._told = self._idle = self._age = 0
         self._times: list[datetime] = []
         self._mode = ""
@@ -200,9 +200,10 @@ class IrcNetwork(Service):
         elif self._mode == "flood":
             with suppress(ConnectionError):
                 for _ in range(100):
-                    writer.write(b"x" * 65_536)
+                    writer.write(b"[" * 65_536)
                     await writer.drain()
             say("")
+            self.flooded = True
         elif self._mode == "echo":
             back = self.heard
             say(

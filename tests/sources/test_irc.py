@@ -598,3 +598,60 @@ class TestContract(SourceContract):
             await reader.until({2, 3})
 
         told(harness, story)
+
+    def test_a_line_without_an_end_is_one_dead_letter(self, harness: Harness) -> None:
+        """Six megabytes of it, in a hundred parts; its beginning is kept."""
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            await begun(service, reader)
+            service.flood()
+            await met(lambda: service.flooded)
+            for _ in range(4):
+                await reader.poll()
+            [reject] = reader.rejects
+            assert reject.raw.strip(b"[") == b""
+            assert reader.counts["overlong"] == 1
+            service.recover()
+            service.items.append(2)
+            await reader.until({2})
+
+        told(harness, story)
+
+    def test_a_cursor_of_before_is_given_all_again_without_asking_the_server(self, harness: Harness) -> None:
+        """A stream that lost its tail: what was given since is in our hands, as often as it is asked for."""
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            await begun(service, reader)
+            cursor, given = reader.cursor, list[list[int]]()
+            for n in range(2, 6):
+                service.items.append(n)
+                await reader.until(range(2, n + 1))
+            lines = len(service.lines)
+            for _ in range(2):
+                reader.cursor = cursor
+                reader.got.clear()
+                await reader.until(range(2, 6))
+                given.append([e.seq for e in reader.got])
+            assert given[0] == given[1]
+            assert len(service.lines) == lines
+
+        told(harness, story)
+
+    def test_rooms_are_joined_at_the_pace_of_the_network(
+        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Five lines at once, and then one after the other."""
+        pace = 0.2
+        monkeypatch.setattr("rtanalytics.sources.irc.connection.PACE", pace)
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            loop = asyncio.get_running_loop()
+            joining = asyncio.ensure_future(reader.poll())
+            times = []
+            for n in range(1, 10):
+                await met(lambda: sum(line.startswith("JOIN") for line in service.lines) >= n)  # noqa: B023
+                times.append(loop.time())
+            await joining
+            assert times[8] - times[0] >= 3.5 * pace
+
+        told(harness, story, channels=["#py", *(f"#room{n}" for n in range(8))])

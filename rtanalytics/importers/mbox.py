@@ -52,7 +52,7 @@ _ESCAPED = re.compile(rb"(?m)^>(>*From )")
 _OBFUSCATED = re.compile(r"(\S+?)(?: at |\(at?\))\S+(?: \((.*)\))?$")
 _FOOTER = re.compile(r"\s*[_-]{20,}\s*\n")
 _SCRUBBED = re.compile(
-    r"\n*-{14} next part -{14}\n"
+    r"(?<!\n)\n*-{14} next part -{14}\n"
     r"(?:An? [^\n]{0,200}scrubbed\.\.\.\n(?:(?!URL)[A-Z][a-z]{2,8}: [^\n]{0,300}\n){0,6}"
     r"(?:URL: ?\s?<[^>\n]{0,500}>\n?)?)?"
 )
@@ -291,19 +291,19 @@ def _texts(part: Message) -> list[str]:
 
 def _flowed(text: str, joined: bool) -> str:  # noqa: FBT001
     """Paragraphs in one line each, which the mail has in many (RFC 3676)."""
-    lines: list[str] = []
+    paragraphs: list[list[str]] = []
     open_, level = False, ""
     for line in text.split("\n"):
         marks = line[: len(line) - len(line.lstrip(">"))]
         rest = line[len(marks) :].removeprefix(" ")
         soft = rest.endswith(" ") and rest != "-- "
+        kept = rest[:-1] if soft and joined else rest
         if open_ and marks == level and rest != "-- ":
-            lines[-1] += rest
+            paragraphs[-1].append(kept)
         else:
-            lines.append(f"{marks} {rest}" if marks else rest)
-        if soft and joined:
-            lines[-1] = lines[-1][:-1]
+            paragraphs.append([f"{marks} {kept}" if marks else kept])
         open_, level = soft, marks
+    lines = ("".join(parts) for parts in paragraphs)
     return "\n".join(line if line.endswith("-- ") else line.rstrip() for line in lines)
 
 

@@ -88,7 +88,7 @@ def plain(source: str) -> str:
             lines.append(_unescape(piece).replace(" ", "\0"))  # else what follows would fold them
         else:
             lines.append(re.sub(r"\s+", " ", _unescape(piece)))
-    text = re.sub(r"[ \0]*\n[ \n]*", "\n", "".join(lines))
+    text = re.sub(r"(?<![ \0])[ \0]*\n[ \n]*", "\n", "".join(lines))
     return text.replace("\0", " ").strip()
 
 

@@ -89,6 +89,15 @@ def test_flowed_paragraphs_are_one_line_each(tmp_path: Path) -> None:
     assert read(tmp_path / "2.eml", mail(b"to \ngether", Content_Type=kind)).text == "together"
 
 
+@pytest.mark.parametrize("line", [b"\n", b"on \n", b"-- \n", b"> \n", b"_" * 50 + b"\n"])
+def test_a_long_mail_costs_no_more_than_its_length(tmp_path: Path, line: bytes) -> None:
+    """Of whatever lines: empty ones, one paragraph, rules."""
+    path = tmp_path / "1.eml"
+    path.write_bytes(mail(line * 150_000 + b"end", Content_Type=b"text/plain; format=flowed"))
+    [event] = open_events(path, None, Options(private=True))
+    assert isinstance(event, Event) or "bytes" in str(event)
+
+
 def part(kind: str, body: str, more: str = "") -> str:
     return f"--b\nContent-Type: {kind}\n{more}\n{body}\n"
 

@@ -125,3 +125,8 @@ def test_a_base_that_is_no_address_costs_only_the_relative_links():
             clean_html('<p><a href="/a">x</a></p>', base)
             == '<p><a rel="noopener noreferrer nofollow">x</a></p>'
         )
+
+
+def test_a_long_run_of_blanks_costs_no_more_than_its_length():
+    """In what is written as it stands, too."""
+    assert plain("<pre>a" + " " * 300_000 + "x</pre>").endswith(" x")

@@ -20,7 +20,7 @@ _ADDRESS = re.compile(
     r"/([\w.-]{1,100}/[\w.-]{1,100})/",
     re.ASCII,
 )
-_MAIL = re.compile(r"\s*<[^<>]{0,300}>")
+_MAIL = re.compile(r"(?<!\s)\s*<[^<>]{0,300}>")
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:

@@ -18,7 +18,7 @@ MAX_PAGES = 4_000
 _LINK = re.compile(r"https?://(?:www\.)?flickr\.com/photos/([^/?#\s]{1,100})/(\d{1,20})", re.ASCII)
 _WHO = re.compile(r'[^\s"]{0,100}\s*\("(.*)"\)', re.DOTALL)
 _UNIT = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
-_CALLED = re.compile(rb"\s*(?:jsonFlickr(?:Feed|Api)|[\w.$]{1,60})\((.*)\)\s*;?\s*", re.DOTALL)
+_CALLED = re.compile(rb"[\w.$]{1,60}\((.*)\)[;\s]*", re.DOTALL)
 _SOLE = re.compile(rb"(?<!\\)((?:\\\\)*)\\'")
 _EDITED = timedelta(seconds=60)
 """Putting a photo up takes Flickr as long as this: a later update is an edit."""
@@ -86,7 +86,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 def _mended(raw: bytes) -> bytes:
     """The feed has a backslash before each apostrophe, which JSON does not know; JSONP a call around it."""
-    if called := _CALLED.fullmatch(raw):
+    if called := _CALLED.fullmatch(raw.strip()):
         raw = called[1]
     return _SOLE.sub(rb"\1'", raw) if b"\\'" in raw else raw
 

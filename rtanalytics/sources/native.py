@@ -26,6 +26,7 @@ __all__ = [
     "find_links",
     "find_tags",
     "language",
+    "lines_of",
     "load",
     "moment",
     "packed",
@@ -133,6 +134,20 @@ def load(raw: bytes, what: str) -> Any:
         return json.loads(raw.decode("utf-8", "replace").removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise Malformed(f"no {what}: no JSON: {printable(error, 100)}", raw) from None
+
+
+def lines_of(raw: bytes) -> list[bytes]:
+    r"""The lines of a document of which each is an object, as archives keep them; none if it is one document.
+
+    Examples
+    --------
+    >>> lines_of(b'{"a": 1}\n{"a": 2}'), lines_of(b'{"a":\n1}')
+    ([b'{"a": 1}', b'{"a": 2}'], [])
+    """
+    first, _, rest = raw.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")
+    if not rest.strip() or not first.startswith(b"{") or not first.rstrip().endswith(b"}"):
+        return []
+    return [line for line in (first, *rest.split(b"\n")) if line.strip()]
 
 
 def packed(item: Any) -> bytes:

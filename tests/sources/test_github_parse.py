@@ -177,6 +177,14 @@ def test_one_bad_event_costs_itself():
     assert parsed.counts["private"] == 1
 
 
+def test_events_of_gh_archive_stand_one_a_line():
+    """A line that is none is a dead letter."""
+    lines = [json.dumps(event("WatchEvent", {})), "{broken", json.dumps(event("ForkEvent", {}, id="43"))]
+    parsed = parse("\n".join(lines).encode(), META)
+    assert [e.id for e in parsed.events] == ["github::42", "github::43"]
+    assert [r.where for r in parsed.rejects] == ["event 2"]
+
+
 def test_a_dead_letter_of_one_event_is_read_as_it_is():
     """As it stands in the list of dead letters."""
     assert parse(json.dumps(event("WatchEvent", {})).encode(), META).events[0].id == "github::42"

@@ -152,6 +152,14 @@ def test_a_thing_of_an_archive_does_not_say_its_kind(shape):
     assert (event.id, event.type) == ("reddit::t3_48fbm9", "post")
 
 
+def test_things_of_an_archive_stand_one_a_line():
+    """A line that is none costs itself."""
+    lines = [json.dumps(COMMENT["data"]), "{broken", "", json.dumps(POST["data"])]
+    parsed = read("\n".join(lines).encode())
+    assert [e.id for e in parsed.events] == ["reddit::t1_d4y8bdp", "reddit::t3_48fbm9"]
+    assert [r.where for r in parsed.rejects] == ["line 2"]
+
+
 def test_more_comments_are_read_from_what_was_asked_for_them():
     """They come under ``json``."""
     [event] = read({"json": {"errors": [], "data": {"things": [COMMENT]}}}).events

@@ -13,7 +13,7 @@ from rtanalytics.event import Author, Event, Ingest, is_web_url
 from rtanalytics.githubevents import KINDS, about
 from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
 from rtanalytics.sources.github.things import Thing, event_of, things_of
-from rtanalytics.sources.native import find_links, find_tags
+from rtanalytics.sources.native import find_links, find_tags, lines_of
 
 __all__ = ["parse"]
 
@@ -32,8 +32,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A page: a JSON array of events, or one event. Also the body of a webhook, and what the REST API
-        says of issues, pull requests, comments, reviews, releases, commits and stars.
+        A page: a JSON array of events, one event, or one a line. Also the body of a webhook, and what the
+        REST API says of issues, pull requests, comments, reviews, releases, commits and stars.
     meta : Meta
         Where it is from; ``options`` may have ``host``, the name of a GitHub of one's own, which
         then is part of the ids.
@@ -54,7 +54,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     ('github::7', 'star', 'ada')
     """
     try:
-        told = json.loads(raw.decode("utf-8", "replace"))
+        told = [_decoded(line) for line in lines_of(raw)] or json.loads(raw.decode("utf-8", "replace"))
     except RecursionError:
         raise Malformed("no events: JSON that is nested too deeply", raw) from None
     except ValueError as error:
@@ -77,6 +77,14 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         reason = f"{len(told):,} events in one answer; the first {MAX_EVENTS:,} were read"
         rejects.append(Reject(reason=reason, raw=raw[:MAX_RAW]))
     return Parsed(events=list(events.values()), rejects=rejects, counts=dict(counts))
+
+
+def _decoded(line: bytes) -> Any:
+    """An event of GH Archive; of a line that is none, its beginning."""
+    try:
+        return json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return line[:100].decode("utf-8", "replace")
 
 
 def _items(told: Any, raw: bytes) -> list[Any]:

@@ -15,7 +15,17 @@ from typing import Any
 from rtanalytics.event import Event, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, Parsed
 from rtanalytics.sources.clean import clean_html, links, plain
-from rtanalytics.sources.native import Reading, author_of, build, find_links, load, moment, plain_text, word
+from rtanalytics.sources.native import (
+    Reading,
+    author_of,
+    build,
+    find_links,
+    lines_of,
+    load,
+    moment,
+    plain_text,
+    word,
+)
 
 __all__ = ["parse"]
 
@@ -36,7 +46,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     ----------
     raw : bytes
         A listing, several of them (as a post with its comments is delivered), or one thing, also
-        without its kind, as archives keep it. What Reddit escapes unless it is asked with
+        without its kind or one a line, as archives keep them. What Reddit escapes unless it is asked with
         ``raw_json=1`` is resolved.
     meta : Meta
         ``source`` and ``received_at`` are used.
@@ -63,7 +73,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     ('reddit::t1_abc', 'ada', 'yes')
     """
     reading = Reading(meta)
-    value = load(raw, "listing")
+    value = _lines(raw, reading) or load(raw, "listing")
     if _ESCAPED.search(raw) and not _PLAIN.search(raw):
         value = _unescaped(value)
     if isinstance(value, dict) and "kind" not in value:
@@ -73,6 +83,17 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         told = _thing(thing, f"item {number}" if isinstance(value, list) else "", reading, _DEPTH)
         after = told or after
     return reading.parsed(next=after)
+
+
+def _lines(raw: bytes, reading: Reading) -> list[Any]:
+    """Things of an archive, one a line."""
+    found = []
+    for number, line in enumerate(lines_of(raw), start=1):
+        try:
+            found.append(load(line, "thing"))
+        except Malformed as error:
+            reading.reject(str(error), f"line {number}", line)
+    return found
 
 
 def _kinded(value: dict[str, Any], raw: bytes) -> Any:

@@ -146,6 +146,7 @@ def test_rooms_people_and_what_could_not_be_sent_are_seen(lab, context, redis_se
             happen(8, "part", "dave", "lunch"),
             happen(9, "gap", "server", "09:10 – 09:12, the connection was cut"),
             happen(10, "message", "ada", "sprints start on Monday", "#sprints"),
+            happen(11, "join", "zoe", channel="#annex"),  # first by name, and nobody talks there
         ]
     )
     try:

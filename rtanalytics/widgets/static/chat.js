@@ -74,7 +74,7 @@ class ChatPanel {
     const before = this.active;
     if (patch.active && patch.active !== this.asked) this.active = patch.active;
     if (patch.active === this.asked) this.asked = "";
-    if (!this.rooms.has(this.active)) this.active = this.order[0] || "";
+    if (!this.rooms.has(this.active)) this.active = this.liveliest();
     const moved = patch.reset || before !== this.active;
     const low = this.atEnd();
     for (const [key, ids] of Object.entries(patch.removed)) this.remove(key, ids);
@@ -94,6 +94,12 @@ class ChatPanel {
     this.drawHeads();
     // the kernel must know what is read
     if (patch.active !== this.active && this.active && !this.asked) this.look(this.active);
+  }
+
+  liveliest() {
+    // who has chosen no room yet wants to see where people talk, not what comes first in the alphabet
+    const rooms = this.order.map((key) => this.rooms.get(key).room);
+    return rooms.reduce((best, room) => (!best || room.total > best.total ? room : best), null)?.key || "";
   }
 
   look(key) {

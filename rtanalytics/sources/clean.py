@@ -14,7 +14,7 @@ from yarl import URL
 
 from rtanalytics.event import is_web_url
 
-__all__ = ["MAX_LINKS", "clean_html", "links", "plain", "plain_title"]
+__all__ = ["MAX_LINKS", "clean_html", "links", "one_line", "plain", "plain_title"]
 
 MAX_LINKS = 100
 """Links of one text that are kept."""
@@ -29,6 +29,7 @@ _BLOCKS = {
 _IMAGE = re.compile(r"<img\b[^<>]{0,2000}>", re.IGNORECASE)
 _EMOJI = re.compile(r"""class=["'][^"']{0,200}\b(?:emoji|wp-smiley)\b""", re.IGNORECASE)
 _ALT = re.compile(r"""alt=(?:"([^"]{1,100})"|'([^']{1,100})')""", re.IGNORECASE)
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
 _DROPPED = {"script", "style", "title", "iframe", "noscript", "template", "svg", "math"}
 
 
@@ -100,7 +101,18 @@ def plain_title(source: str) -> str:
     >>> plain_title("<img src=x onerror=alert(1)> <b>AT&amp;T</b>\nopens")
     'AT&T opens'
     """
-    return " ".join(_unescape(nh3.clean(source, tags=set(), clean_content_tags=_DROPPED)).split())
+    return one_line(_unescape(nh3.clean(source, tags=set(), clean_content_tags=_DROPPED)))
+
+
+def one_line(text: str) -> str:
+    r"""A text that is no markup, in one line and without control characters.
+
+    Examples
+    --------
+    >>> one_line(" red \x1b[31m\n<b> ")
+    'red [31m <b>'
+    """
+    return " ".join(_CONTROLS.sub(" ", text).split())
 
 
 def links(cleaned: str) -> list[str]:

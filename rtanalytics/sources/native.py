@@ -268,6 +268,8 @@ def author_of(handle: object, id: object = None, name: object = None, **more: An
     if not called:
         return None
     full = word(name)
+    if not is_web_url(more.get("url") or ""):
+        more["url"] = None  # made of a name that is none, most of the time
     return Author(handle=called, id=word(id) or None, name=full if full and full != called else None, **more)
 
 

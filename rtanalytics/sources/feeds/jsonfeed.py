@@ -10,6 +10,7 @@ import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, printable
+from rtanalytics.sources.clean import one_line
 from rtanalytics.sources.feeds.dates import spoken
 from rtanalytics.sources.feeds.items import Item, language, person
 
@@ -61,7 +62,7 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
         source=entry,
         id=identity or None,
         link=_text(entry.get("url")).strip() or _text(entry.get("external_url")).strip() or None,
-        title=" ".join(_text(entry.get("title")).split()) or None,
+        title=one_line(_text(entry.get("title"))) or None,
         html=_text(entry.get("content_html")) or None,
         text=_text(entry.get("content_text")) or _text(entry.get("summary")) or None,
         published=_moment(published),

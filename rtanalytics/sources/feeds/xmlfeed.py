@@ -19,7 +19,7 @@ import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.sources.base import Malformed, Meta, printable
-from rtanalytics.sources.clean import plain_title
+from rtanalytics.sources.clean import one_line, plain_title
 from rtanalytics.sources.feeds.dates import spoken
 from rtanalytics.sources.feeds.items import Item, language, person
 
@@ -165,7 +165,7 @@ def _content(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _title(title: str, *, literal: bool) -> str:
     # Atom says whether a title is markup; RSS leaves one to guess, and much of it is.
-    return " ".join(title.split()) if literal else plain_title(title)
+    return one_line(title) if literal else plain_title(title)
 
 
 def _link(entry: dict[str, Any]) -> str | None:

@@ -19,18 +19,27 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from rtanalytics.sources.base import Malformed, Meta, Parsed, Transient, printable
+from rtanalytics.sources.base import Malformed, Meta, Parsed, TooLarge, Transient, printable
 
 __all__ = ["ParseWorker"]
 
-MAX_MEMORY = 220_000_000
+MAX_MEMORY = 190_000_000
 """Bytes of data that the child may have (where the system can hold it to that)."""
+
+MAX_ANSWER, MAX_ITEMS = 45_000_000, 45_000
+"""Bytes and events of what a document says: whoever receives it takes several times as much."""
+
+GROWN = 4_000_000
+"""Bytes of a document or of what it says, from which on a child keeps more memory than it is worth."""
+
+_SLICE = 1_000_000
+_FEWER = "if there is an address that gives fewer items, write that one"
 
 START = timedelta(seconds=30)
 """For the child to start: a busy machine is not the document's fault."""
 
 _LENGTH = struct.Struct("!QQ")
-_OK, _MALFORMED, _FAILED = b"P", b"M", b"F"
+_OK, _MALFORMED, _LARGE, _FAILED = b"P", b"M", b"L", b"F"
 
 
 class ParseWorker:
@@ -59,9 +68,10 @@ class ParseWorker:
 
         Raises
         ------
+        TooLarge
+            If it needs too much memory, or says too much to be taken at once.
         Malformed
-            If it says so, exceeds its budget, needs too much memory, or fails in a way that its
-            author did not foresee.
+            If it says so, exceeds its budget, or fails in a way that its author did not foresee.
         Transient
             If the child cannot be started.
         """
@@ -81,13 +91,18 @@ class ParseWorker:
         except (asyncio.IncompleteReadError, ConnectionError):
             status = await child.wait()
             self._child = None
-            raise Malformed(f"parsing ended its process (status {status})", raw) from None
+            ended = f"parsing ended its process (status {status})"
+            if len(raw) > GROWN:  # not every library lives to say so
+                raise TooLarge(f"{ended}; {_too_large(len(raw))}", raw) from None
+            raise Malformed(ended, raw) from None
         except asyncio.CancelledError:
             await self.close()  # half of an answer may be in the pipe
             raise
+        if kind == _LARGE or max(len(raw), len(answer)) > GROWN:
+            await self.close()  # before we take several times as much for what it says
         if kind == _OK:
             return msgspec.msgpack.decode(answer, type=Parsed)
-        raise Malformed(answer.decode(), raw)
+        raise (TooLarge if kind == _LARGE else Malformed)(answer.decode(), raw)
 
     async def close(self) -> None:
         """End the child."""
@@ -131,8 +146,9 @@ async def _send(child: asyncio.subprocess.Process, head: bytes, body: bytes) -> 
     if child.stdin is None:
         raise ConnectionError("the child has no input")
     child.stdin.write(_LENGTH.pack(len(head), len(body)) + head)
-    child.stdin.write(body)
-    await child.stdin.drain()
+    for start in range(0, len(body), _SLICE):  # what cannot be written yet is copied
+        child.stdin.write(body[start : start + _SLICE])
+        await child.stdin.drain()
 
 
 async def _receive(child: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
@@ -163,20 +179,31 @@ def serve() -> None:
 
 def _answer(parse: Any, raw: bytes, meta: Meta) -> tuple[bytes, bytes]:
     try:
-        return _OK, msgspec.msgpack.encode(parse(raw, meta))
+        parsed = parse(raw, meta)
+        items, answer = len(parsed.events) + len(parsed.rejects), msgspec.msgpack.encode(parsed)
     except Malformed as error:
         return _MALFORMED, str(error).encode("utf-8", "replace")
     except MemoryError:
-        return _FAILED, b"parsing needed too much memory"
+        return _LARGE, _too_large(len(raw)).encode()
     except Exception as error:  # noqa: BLE001  # a document must not stop its source, whatever it does to us
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119  # a name from a traceback
         text = f"the parser failed: {type(error).__name__}: {error} ({where})"
         return _FAILED, printable(text).encode("utf-8", "replace")
+    if items > MAX_ITEMS or len(answer) > MAX_ANSWER:
+        said = f"it says {items:,} items in {len(answer):,} bytes"
+        most = f"at once {MAX_ITEMS:,} in {MAX_ANSWER:,} bytes can be taken"
+        return _LARGE, f"{said}; {most}; {_FEWER}".encode()
+    return _OK, answer
+
+
+def _too_large(size: int) -> str:
+    return f"its {size:,} bytes need more memory than a parser may have ({MAX_MEMORY:,} bytes); {_FEWER}"
 
 
 def _write(output: BinaryIO, kind: bytes, answer: bytes) -> None:
-    output.write(_LENGTH.pack(len(kind), len(answer)) + kind + answer)
+    output.write(_LENGTH.pack(len(kind), len(answer)) + kind)
+    output.write(answer)  # by itself: there may be no memory for a copy
     output.flush()
 
 

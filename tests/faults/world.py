@@ -92,7 +92,8 @@ class World:
         self.do(self._start())
         self.stream = RedisStream(url, "world")
         self.stream.delete()
-        self._write(every)
+        self._write(every, *self.names)
+        self._every = every
         self._feed = self.stream.follow()
         threading.Thread(target=self._listen, daemon=True).start()
         self._socket = socket.create_connection(("127.0.0.1", self.irc.port))
@@ -142,7 +143,7 @@ class World:
 
     # -- the conference --------------------------------------------------------------------
 
-    def _write(self, every: str | None) -> None:
+    def _write(self, every: str | None, *names: str) -> None:
         tables: dict[str, dict[str, Any]] = {}
         for name, harness in self.harnesses.items():
             tables[name] = {"type": harness.kind, **harness.table(self.outside[name].url(""))}
@@ -160,15 +161,17 @@ class World:
         }  # fmt: skip
         lines = ['name = "world"', f'stream = "{self.url}"', 'archive = "archive"']
         self.producers = {}
-        for name, table in tables.items():
-            table["name"] = name
+        for name in names:
+            table = tables[name] | {"name": name}
             lines += ["[[source]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]
             self.producers[spec_from_table(table).producer] = name
         (self.folder / "conference.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
-    def start(self) -> float:
-        """Start ``collect``; the seconds until each source has been heard of."""
+    def start(self, *names: str) -> float:
+        """Start ``collect`` with some sources, or all; the seconds until each has been heard of."""
         began = time.monotonic()
+        if names:
+            self._write(self._every, *names)
         env = {
             **os.environ,
             "CONTRACT_SECRET": SECRET,
@@ -180,10 +183,16 @@ class World:
             [sys.executable, "-m", "rtanalytics", "collect", self.folder / "conference.toml", "--backoff-cap", "1"],
             stdout=log, stderr=log, env=env,
         )  # fmt: skip
-        self.wait(lambda: all(self.state(name) == "ok" for name in self.names), "all sources are well", 90)
+        self.wait(lambda: all(self.state(name) == "ok" for name in names or self.names), "all are well", 90)
         self._say("JOIN #pycon")
         time.sleep(0.5)
         return time.monotonic() - began
+
+    def stop(self) -> None:
+        """End ``collect`` in good order."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
 
     def state(self, name: str) -> str:
         """What a source says of itself."""
@@ -264,9 +273,7 @@ class World:
 
     def close(self) -> None:
         """End everything."""
-        if self.process is not None and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(30)
+        self.stop()
         self._feed.close()
         self._socket.close()
         self.irc.kill()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
-from rtanalytics.sources.base import Malformed, Meta, Parsed
+from rtanalytics.sources.base import Malformed, Meta, Parsed, Reject
+from rtanalytics.sources.worker import MAX_ANSWER, MAX_ITEMS
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
@@ -22,6 +23,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
                 hoard.append(bytearray(1_000_000))
         case b"bug":
             raise KeyError("no such\x1b[31m\nkey")
+        case b"many":
+            return Parsed(rejects=[Reject(reason="", raw=b"")] * (MAX_ITEMS + 1))
+        case b"long":
+            return Parsed(rejects=[Reject(reason="", raw=bytes(64_000))] * (MAX_ANSWER // 64_000 + 1))
         case b"print":
             print("in between")
         case b"malformed":

@@ -44,7 +44,7 @@ def test_a_conference_file_gives_specs(tmp_path):
         ({"every": 300}, "every", "'5min'"),
         ({"every": "0s"}, "every", "'5min'"),
         ({"max_bytes": 5}, "max_bytes", "10_000_000"),
-        ({"max_bytes": 2_000_000_000}, "max_bytes", "100000000"),
+        ({"max_bytes": 2_000_000_000}, "max_bytes", "20_000_000 at most"),
         ({"allow_private": "yes"}, "allow_private", "Expected `bool`"),
         ({"key": "a b"}, "key", "no white space"),
     ],

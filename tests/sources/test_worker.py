@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from rtanalytics.sources.base import Malformed, Meta, Transient
+from rtanalytics.sources.base import Malformed, Meta, TooLarge, Transient
 from rtanalytics.sources.worker import ParseWorker
 from tests.build import BASE
 from tests.processes import kill, lives, until
@@ -40,14 +40,38 @@ def test_documents_go_there_and_events_come_back():
 
     async def story(worker):
         told, pids = [], set()
-        for size in (0, 1, 5_000_000):
+        for size in (0, 1, 3_000_000):
             told.append((await worker.parse(b"x" * size, META)).title)
             pids.add(worker.pid)
         return told, pids
 
     told, pids = worked(story)
-    assert told == ["0 blog.example", "1 blog.example", "5000000 blog.example"]
+    assert told == ["0 blog.example", "1 blog.example", "3000000 blog.example"]
     assert len(pids) == 1
+
+
+def test_a_child_that_has_grown_is_let_go():
+    """What a large document left in its memory is not kept beside what it said."""
+
+    async def story(worker):
+        told = await worker.parse(b"x" * 5_000_000, META)
+        return told.title, worker.pid
+
+    assert worked(story) == ("5000000 blog.example", None)
+
+
+@pytest.mark.parametrize("document", [b"eat", b"many", b"long", b"crash" + b" " * 5_000_000])
+def test_what_is_too_much_to_hold_says_what_to_do(document):
+    """Memory, items, bytes, a library that does not live to say so: another address may give fewer."""
+
+    async def story(worker):
+        with pytest.raises(TooLarge) as caught:
+            await worker.parse(document, META)
+        return str(caught.value), (await worker.parse(b"fine", META)).title
+
+    said, after = worked(story)
+    assert "an address that gives fewer items" in said
+    assert after == "4 blog.example"
 
 
 @pytest.mark.parametrize(

@@ -20,12 +20,21 @@ from rtanalytics.sources.base import (
     Parsed,
     Reject,
     SourceError,
+    TooLarge,
     printable,
     redact,
 )
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.polled.memory import Cursor, SeenCursor, unknown, untold
-from rtanalytics.sources.polled.specs import PolledSpec, host_of, netloc_of, origin_of, secrets_in, short
+from rtanalytics.sources.polled.specs import (
+    MOST_BYTES,
+    PolledSpec,
+    host_of,
+    netloc_of,
+    origin_of,
+    secrets_in,
+    short,
+)
 from rtanalytics.sources.secrets import secret
 
 if TYPE_CHECKING:
@@ -224,9 +233,13 @@ class PolledSource(ABC, Generic[S, C]):
         from rtanalytics.sources.http import Validators
 
         headers, spec = self.headers(), self.spec
-        answer = await self.http.get(
-            url, known or Validators(), spec.max_bytes, spec.timeout, self.accept, headers
-        )
+        try:
+            answer = await self.http.get(
+                url, known or Validators(), spec.max_bytes, spec.timeout, self.accept, headers
+            )
+        except TooLarge as error:
+            more = f"raise max_bytes ({MOST_BYTES:_} at most) or " if spec.max_bytes < MOST_BYTES else ""
+            raise TooLarge(f"{error}; {more}write an address that gives fewer items", error.raw) from None
         return replace(answer, body=self._scrubbed(answer.body)) if self._secrets else answer
 
     async def parse(self, answer: Answer, received: datetime) -> Parsed:

@@ -23,8 +23,8 @@ __all__ = [
 ]
 
 
-MOST_BYTES = 100_000_000
-"""Of a document: parsing takes several times its size in memory."""
+MOST_BYTES = 20_000_000
+"""Of a document: parsing takes several times its size in memory, of which a source may have 300 MB."""
 
 
 class PolledSpec(SourceSpec, frozen=True, kw_only=True):
@@ -78,7 +78,7 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
             raise ValueError(f"max_bytes {self.max_bytes} is less than any {kind} has; write 10_000_000")
         if self.max_bytes > MOST_BYTES:
             raise ValueError(
-                f"max_bytes {self.max_bytes:,} is more than a parser can hold; write {MOST_BYTES} at most"
+                f"max_bytes {self.max_bytes:,} is more than a parser can hold; write {MOST_BYTES:_} at most"
             )
 
 

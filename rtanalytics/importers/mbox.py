@@ -39,7 +39,10 @@ __all__ = ["MBOX"]
 
 CONNECTOR = "mbox@1"
 MAX_MESSAGE = 16_000_000
-_FROM = re.compile(rb"From \S+.*\d\d:\d\d")
+_FROM = re.compile(  # an address and a time, or a day and a time: sentences begin with the word, too
+    rb"From (?:\S{0,200}@.{0,200}?"
+    rb"|\S.{0,200}?(?:\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\d{4}-\d\d-\d\d).{0,20}?)\d\d:\d\d"
+)
 _HEADER = re.compile(rb"[\x21-\x39\x3b-\x7e]+:|>?From ")
 _ID = re.compile(r"<\s*([^<>\s]+)\s*>")
 _FIRST = re.compile(

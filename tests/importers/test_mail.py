@@ -89,6 +89,12 @@ def test_flowed_paragraphs_are_one_line_each(tmp_path: Path) -> None:
     assert read(tmp_path / "2.eml", mail(b"to \ngether", Content_Type=kind)).text == "together"
 
 
+def test_a_sentence_that_begins_like_a_mail_does_begins_none(tmp_path: Path) -> None:
+    """It has a time in it, and no day."""
+    event = read(tmp_path / "1.mbox", BEGIN + mail(b"hi\n\nFrom what I saw at 10:30 it works"))
+    assert event.text == "hi\n\nFrom what I saw at 10:30 it works"
+
+
 @pytest.mark.parametrize("line", [b"\n", b"on \n", b"-- \n", b"> \n", b"_" * 50 + b"\n"])
 def test_a_long_mail_costs_no_more_than_its_length(tmp_path: Path, line: bytes) -> None:
     """Of whatever lines: empty ones, one paragraph, rules."""

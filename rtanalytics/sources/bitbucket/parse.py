@@ -53,7 +53,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     reading = Reading(meta)
     if not isinstance(told, dict) or told.get("type") == "error":
         raise Malformed("no answer of Bitbucket: neither a page nor a thing of it", raw)
-    if "eventKey" in told or "isLastPage" in told:
+    if "isLastPage" in told or ("eventKey" in told and not told.keys() & {"push", *_ABOUT}):
         raise Malformed("no answer of Bitbucket Cloud but of a Bitbucket Server, which is not read", raw)
     repo = _repo(told) or meta.options.get("repo", "").lower()
     for number, item in enumerate(_items(told, raw), start=1):

@@ -172,5 +172,6 @@ def _edits(event: Event, shown: Revision) -> bool:
     new = _revision(event)
     if shown.op == "delete":
         return False
-    later = new.edited_at is not None and new.edited_at > shown.made_at
+    # when the first version reached us says nothing about when it was made
+    later = new.edited_at is not None and (shown.edited_at is None or new.edited_at > shown.edited_at)
     return new.op == "delete" or (later and new.rev != shown.rev)

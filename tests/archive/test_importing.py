@@ -49,6 +49,15 @@ def test_an_import_does_not_bring_back_what_was_deleted(tmp_path: Path) -> None:
     assert [e.id for e in Recording(tmp_path / "a")] == ["test::2"]
 
 
+def test_an_edit_from_before_we_had_the_first_version_counts(tmp_path: Path) -> None:
+    """A source saw the post late, and an export knows that it was edited meanwhile."""
+    import_into(tmp_path / "a", [event(1, received_at=BASE + timedelta(days=1))])
+    edit = event(1, text="edited", op="update", edited_at=BASE + timedelta(minutes=5))
+    assert import_into(tmp_path / "a", [edit], edits=True).edited == 1
+    assert [e.text for e in Recording(tmp_path / "a")] == ["edited"]
+    assert import_into(tmp_path / "a", [edit], edits=True).duplicate == 1
+
+
 def test_files_that_know_when_they_were_edited_may_edit(tmp_path: Path) -> None:
     """A later export of a chat brings its edits and deletes, an earlier one changes nothing."""
     import_into(tmp_path / "a", [event(1), event(2), event(3)])

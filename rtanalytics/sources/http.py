@@ -42,6 +42,7 @@ from rtanalytics.sources.base import (
     redact,
 )
 from rtanalytics.sources.headers import MAX_RESET, Rate, echo, freshness, rate_of, retry_after
+from rtanalytics.sources.streaming import CHUNK, Lines, narrow_socket
 
 __all__ = ["Answer", "HttpClient", "Validators", "is_public", "user_agent"]
 
@@ -123,6 +124,7 @@ class HttpClient:
         self._resolver = resolver
         self._source = source
         self._session: aiohttp.ClientSession | None = None
+        self._narrow: aiohttp.ClientSession | None = None
         self.longest_reset = MAX_RESET
         """The longest until a limit is reset that is believed, where a service has shorter ones."""
 
@@ -135,6 +137,7 @@ class HttpClient:
         accept: str = "*/*",
         headers: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
+        json: Any = None,
     ) -> Answer:
         """Fetch a document.
 
@@ -156,6 +159,8 @@ class HttpClient:
         form : mapping, optional
             Sent with POST instead of GET, for services that give a token for it; that is never
             redirected.
+        json : object, optional
+            The same, as JSON.
 
         Raises
         ------
@@ -166,7 +171,7 @@ class HttpClient:
         """
         try:
             async with asyncio.timeout(timeout.total_seconds()):
-                return await self._follow(URL(url), validators, max_bytes, accept, headers or {}, form)
+                return await self._follow(URL(url), validators, max_bytes, accept, headers or {}, form, json)
         except TimeoutError:
             raise Transient(
                 f"{redact(str(url))}: no complete answer within {timeout.total_seconds():g} s"
@@ -227,11 +232,63 @@ class HttpClient:
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
             raise Transient(f"{label}: {_said(error)}") from None
 
+    async def lines(
+        self,
+        url: str,
+        max_bytes: int = 4_000_000,
+        timeout: timedelta = timedelta(seconds=30),  # noqa: ASYNC109  # it is part of the request
+        headers: Mapping[str, str] | None = None,
+    ) -> Lines:
+        """Ask for an answer that has no end, to be read line by line and closed; it is never redirected.
+
+        Parameters
+        ----------
+        url : str
+            http or https.
+        max_bytes : int
+            Of one line.
+        timeout : timedelta
+            Until the answer begins.
+        headers : mapping, optional
+            Sent as well, such as credentials.
+
+        Raises
+        ------
+        Transient, Refused, RateLimited, AuthFailed, Blocked, Gone
+            The class says what to do.
+        """
+        address = URL(url)
+        label = redact(str(address.with_query(None)))  # a query may be long, and what follows matters
+        self._check(address)
+        # a packed answer could hold any number of lines in a few bytes
+        sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+        try:
+            async with asyncio.timeout(timeout.total_seconds()):
+                response = await self._open(narrow=True).get(
+                    address, headers=sent, allow_redirects=False, read_bufsize=CHUNK
+                )
+                self._counts["requests"] += 1
+                self._counts[f"http_{response.status}"] += 1
+                if response.status != 200:
+                    try:
+                        if response.status in _REDIRECTS:
+                            raise Refused(f"{label}: redirects to another address; write that one")
+                        raise await self._refused(response, label, given=headers is not None)
+                    finally:
+                        response.close()
+        except TimeoutError:
+            raise Transient(f"{label}: no answer within {timeout.total_seconds():g} s") from None
+        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+            raise Transient(f"{label}: {_said(error)}") from None
+        return Lines(response, max_bytes, label, self._counts)
+
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        sessions = self._session, self._narrow
+        self._session = self._narrow = None
+        for session in sessions:
+            if session is not None:
+                await session.close()
 
     async def _follow(
         self,
@@ -241,25 +298,26 @@ class HttpClient:
         accept: str,
         private: Mapping[str, str],
         form: Mapping[str, str] | None,
+        json: Any,
     ) -> Answer:
         headers = {"Accept": accept, "Accept-Encoding": "gzip, deflate"}
         if validators.etag is not None:
             headers["If-None-Match"] = validators.etag
         if validators.modified is not None:
             headers["If-Modified-Since"] = validators.modified
-        method, origin = "GET" if form is None else "POST", url.origin()
+        posted, origin = form is not None or json is not None, url.origin()
         permanent, moved_to = True, None
         for _ in range(MAX_REDIRECTS + 1):
             self._check(url)
             sent = {**headers, **private} if url.origin() == origin else headers
             async with self._open().request(
-                method, url, headers=sent, data=form, allow_redirects=False
+                "POST" if posted else "GET", url, headers=sent, data=form, json=json, allow_redirects=False
             ) as response:
                 self._counts["requests"] += 1
                 self._counts[f"http_{response.status}"] += 1
                 if response.status in _REDIRECTS:
                     target = response.headers.get("Location", "")
-                    if not target or form is not None:
+                    if not target or posted:
                         what = "without a Location" if not target else "to what was posted"
                         raise Transient(f"{redact(str(url))}: status {response.status} {what}")
                     permanent = permanent and response.status in _PERMANENT
@@ -281,20 +339,11 @@ class HttpClient:
         given: bool,
     ) -> Answer:
         url, headers, now = str(response.url), response.headers, datetime.now(UTC)
-        fresh, rate = freshness(headers, now), rate_of(headers, now)
-        if rate.reset is not None:
-            rate = replace(rate, reset=min(rate.reset, self.longest_reset))
+        fresh, rate = freshness(headers, now), self._rate(response, now)
         if response.status == 304 and validators != Validators():
             return Answer(304, url, b"", validators, moved_to, fresh, rate=rate)
-        if response.status not in {200, 203}:
-            wait = retry_after(headers, now)
-            if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
-                wait = rate.reset
-            refusal = _refusal(response.status, redact(url), wait, given=given)
-            refusal.status = response.status
-            if response.status in {400, 429}:
-                refusal.body = await self._reason(response)
-            raise refusal
+        if response.status not in {200, 201, 203}:
+            raise await self._refused(response, redact(url), given=given)
         body = await self._body(response, max_bytes)
         following = response.links["next"].get("url") if "next" in response.links else None
         return Answer(
@@ -309,6 +358,22 @@ class HttpClient:
             rate,
             None if following is None else str(following),
         )
+
+    def _rate(self, response: aiohttp.ClientResponse, now: datetime) -> Rate:
+        rate = rate_of(response.headers, now)
+        return rate if rate.reset is None else replace(rate, reset=min(rate.reset, self.longest_reset))
+
+    async def _refused(self, response: aiohttp.ClientResponse, label: str, *, given: bool) -> SourceError:
+        """What an answer that is none means."""
+        now = datetime.now(UTC)
+        rate, wait = self._rate(response, now), retry_after(response.headers, now)
+        if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
+            wait = rate.reset
+        refusal = _refusal(response.status, label, wait, given=given)
+        refusal.status = response.status
+        if response.status in {400, 429}:
+            refusal.body = await self._reason(response)
+        return refusal
 
     async def _reason(self, response: aiohttp.ClientResponse) -> bytes:
         """What a refusal says; some services say only there that they ask us to wait."""
@@ -336,23 +401,34 @@ class HttpClient:
             )
         return inflate.finish()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
+    def _open(self, *, narrow: bool = False) -> aiohttp.ClientSession:
+        """The session; for answers without an end there is another, with small buffers."""
+        found = self._narrow if narrow else self._session
+        if found is None:
             resolver = _GuardedResolver(
                 self._resolver or aiohttp.ThreadedResolver(), self._trusted, self._source
             )
             trace = aiohttp.TraceConfig()
             trace.on_request_redirect.append(_not_redirected)
-            self._session = aiohttp.ClientSession(
+            found = aiohttp.ClientSession(
                 trace_configs=[trace],
-                connector=aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False, limit=4),
+                connector=aiohttp.TCPConnector(
+                    resolver=resolver,
+                    use_dns_cache=False,
+                    limit=4,
+                    socket_factory=narrow_socket if narrow else None,
+                ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 headers={"User-Agent": user_agent()},
                 auto_decompress=False,
                 trust_env=False,
             )
-        return self._session
+            if narrow:
+                self._narrow = found
+            else:
+                self._session = found
+        return found
 
     def _check(self, url: URL) -> None:
         if url.scheme not in {"http", "https"} or not url.host:

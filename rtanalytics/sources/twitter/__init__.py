@@ -1,4 +1,4 @@
-"""Twitter, now X: the API's recent search. It costs money, and has a hard stop."""
+"""Twitter, now X: the API's recent search and filtered stream. They cost money, and have a hard stop."""
 
 from __future__ import annotations
 
@@ -21,9 +21,13 @@ own. Every post that is read is paid for, and so is every user that comes with i
 $0.010), so `budget_usd_per_day` must be written down and is a hard stop: money is put aside in the
 cursor before it is spent, and at the end of the budget the source rests until 00:00 UTC. Prices are
 settings, because they change. The search asks every 2 minutes, reaches 7 days back, and gives posts
-some seconds after they were written. Edits arrive as later versions of the same post, under
-the number of the first. Deletions are told by compliance jobs only, whose files `rtanalytics import`
-reads; X demands that they are honoured."""
+some seconds after they were written. With `stream = true` posts come at once, by the filtered stream
+(an app may have one connection, and the account's plan must include it), and the search only fills what a
+stream leaves out. The stream's rules belong to the account: ours has the tag `rtanalytics:<name>`, others
+are left alone, but what they match comes over the same connection and is paid for. Money is held for a
+stream too ($0.59 at these prices, $0.17 with `expand = false`), which counts as spent when the process
+ends. Edits arrive as later versions of the same post, under the number of the first. Deletions are told by
+compliance jobs only, whose files `rtanalytics import` reads; X demands that they are honoured."""
 EXAMPLE = """\
 [[source]]
 type = "x"
@@ -31,9 +35,14 @@ name = "x-pycon"
 query = "(#pycon OR #pycon2026) -is:retweet"
 token = "env:X_BEARER_TOKEN"
 budget_usd_per_day = 5.0
+# stream = true   # at once, by the filtered stream
 """
 DEAREST_POST, CHEAPEST_SEARCH = 3, 10
 """Posts (with their authors) that one may bring, itself included; the fewest that a search can ask for."""
+
+UNREAD, AHEAD = 30, 3
+"""Posts of a stream that may be on their way to us unread: 9 kB at 300 bytes; those that are read at once
+at least, each with all that it may bring."""
 
 
 class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
@@ -55,6 +64,8 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
         False is cheaper: authors are numbers then.
     usd_per_post, usd_per_user : float
         What X charges for one.
+    stream : bool
+        True to be told at once, by X's filtered stream; the search then fills what a stream leaves out.
     pages : int
         Of a search, read one after another, at most.
     every : timedelta, optional
@@ -84,6 +95,7 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
     expand: bool = True
     usd_per_post: float = 0.005
     usd_per_user: float = 0.010
+    stream: bool = False
     pages: int = 10
     api: str = "https://api.x.com"
 
@@ -109,6 +121,11 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
                 f"budget_usd_per_day {self.budget_usd_per_day} does not pay for one search, which may cost "
                 f"${CHEAPEST_SEARCH * self.dearest / 1e6:.2f}; write more, or expand = false"
             )
+        if self.stream and self.budget_micro < (least := self.held + CHEAPEST_SEARCH * self.dearest):
+            raise ValueError(
+                f"budget_usd_per_day {self.budget_usd_per_day} does not pay for a stream, which needs "
+                f"${math.ceil(least / 1e4) / 100:.2f}; write more, expand = false, or stream = false"
+            )
 
     def __repr__(self) -> str:
         return (
@@ -126,6 +143,16 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
         post, user = self._prices
         return (post + user) * DEAREST_POST if self.expand else post
 
+    @property
+    def unread(self) -> int:
+        """What may be on its way without being read, in millionths of a dollar."""
+        return self.cost(UNREAD, UNREAD if self.expand else 0)
+
+    @property
+    def held(self) -> int:
+        """What is put aside for a stream, in millionths of a dollar."""
+        return self.unread + AHEAD * self.dearest
+
     def cost(self, posts: int, users: int) -> int:
         """What an answer costs, in millionths of a dollar."""
         post, user = self._prices
@@ -140,7 +167,11 @@ Spec = XSpec
 
 
 def open_source(spec: XSpec, counts: Counter[str]) -> Source:
-    """The search; it connects when it is first polled."""
+    """The search, or the stream and the search; it connects when it is first polled."""
+    if spec.stream:
+        from rtanalytics.sources.twitter.stream import XStream
+
+        return XStream(spec, counts)
     from rtanalytics.sources.twitter.search import XSearch
 
     return XSearch(spec, counts)

@@ -17,7 +17,8 @@ __all__ = ["Ledger", "until_midnight"]
 class Ledger(SeenCursor, omit_defaults=True):
     """A cursor with a budget; money is in millionths of a US dollar, a day is one in UTC.
 
-    ``grant`` names what was put aside: whoever did not put it aside itself may not spend it.
+    ``grant`` names what was put aside for a search, ``holder`` what was for a stream: whoever did not
+    put it aside itself may not spend it.
     """
 
     day: str = ""
@@ -28,6 +29,8 @@ class Ledger(SeenCursor, omit_defaults=True):
     terms: str = ""  # which query since_id belongs to
     since_id: str = ""
     top: str = ""  # the newest of the pages that are being read
+    held: int = 0  # put aside for what a stream may send
+    holder: str = ""
 
     def turn(self, now: datetime) -> None:
         """Begin a new day if it is one; a clock that was set back begins none."""
@@ -37,7 +40,7 @@ class Ledger(SeenCursor, omit_defaults=True):
 
     def left(self, budget: int) -> int:
         """What may still be spent today."""
-        return max(0, budget - self.spent - self.reserved)
+        return max(0, budget - self.spent - self.reserved - self.held)
 
     def reserve(self, amount: int, size: int) -> None:
         """Put money aside; what was put aside before counts as spent."""
@@ -48,6 +51,21 @@ class Ledger(SeenCursor, omit_defaults=True):
         """Account for what was put aside: ``amount`` of it was spent, or all."""
         self.spent += self.reserved if amount is None else amount
         self.reserved, self.size, self.grant = 0, 0, ""
+
+    def hold(self, amount: int) -> None:
+        """Put money aside for a stream; what was held before counts as spent."""
+        self.let_go()
+        self.held, self.holder = amount, secrets.token_hex(8)
+
+    def pay(self, amount: int) -> None:
+        """Pay for what a stream has sent, from what is held for it."""
+        self.spent += amount
+        self.held = max(0, self.held - amount)
+
+    def let_go(self, amount: int | None = None) -> None:
+        """Hold nothing any more: ``amount`` of it was spent, or all."""
+        self.spent += self.held if amount is None else min(amount, self.held)
+        self.held, self.holder = 0, ""
 
 
 def until_midnight(now: datetime) -> timedelta:

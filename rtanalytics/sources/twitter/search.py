@@ -29,7 +29,7 @@ from rtanalytics.sources.twitter.parse import native_id, snowflake_time
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
 
-__all__ = ["FIELDS", "XSearch"]
+__all__ = ["EXPANDED", "FIELDS", "XSearch", "unbilled"]
 
 EVERY = timedelta(minutes=2)
 MAX_RESET = timedelta(seconds=901)
@@ -74,6 +74,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         self.pages = spec.pages
         self.http.longest_reset = MAX_RESET
         self._grant = ""  # what we have put aside ourselves
+        self._holder = ""  # the same for a stream
         self._size = CHEAPEST_SEARCH
         self._answer: Answer | None = None  # what it was spent on
         self._unbilled = True
@@ -84,8 +85,12 @@ class XSearch(PolledSource[XSpec, Ledger]):
         if self.spec.expand:
             fields |= EXPANDED
         if state.since_id and not self._too_old(state):
-            fields["since_id"] = state.since_id
+            fields["since_id"] = self.since(state)
         return f"{self.spec.api.rstrip('/')}/2/tweets/search/recent?{urlencode(fields)}"
+
+    def since(self, state: Ledger) -> str:
+        """The post after which is searched."""
+        return state.since_id
 
     def query(self) -> str:
         return f"{self.spec.api}\n{self.spec.query}\n{self.spec.expand}"
@@ -125,7 +130,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         try:
             batch = await super().poll(cursor)
         except SourceError as error:
-            if not _unbilled(error):
+            if not unbilled(error):
                 self._grant = ""  # perhaps it was answered and billed: it is not spent again
             raise
         if batch.cursor is None:  # not modified: nothing was delivered
@@ -165,6 +170,8 @@ class XSearch(PolledSource[XSpec, Ledger]):
     def _reserve(self, state: Ledger) -> Batch:
         now, spec = datetime.now(UTC), self.spec
         self._answer, self._grant = None, ""
+        if state.holder != self._holder:
+            state.let_go()  # whoever held it is gone
         size = min(100, state.left(spec.budget_micro) // spec.dearest if spec.dearest else 100)
         if size < CHEAPEST_SEARCH:
             state.settle()
@@ -213,7 +220,7 @@ def _freed(state: Ledger) -> Ledger:
     return state
 
 
-def _unbilled(error: SourceError) -> bool:
+def unbilled(error: SourceError) -> bool:
     """True if nothing can have been delivered: it was refused, or never reached anybody."""
     import aiohttp
 

@@ -119,7 +119,7 @@ def test_posts_are_told_as_they_are_written():
 
     async def story(server, reader):
         server.say(post(1, long_ago(minutes=5)))
-        await reader.until(lambda: server.listeners and reader.got)
+        await reader.settled(server)
         for n in (2, 3):
             server.say(post(n))
             await reader.until(lambda n=n: len(reader.got) == n)
@@ -274,6 +274,7 @@ def test_what_was_heard_and_not_stored_is_told_again():
 def test_over_many_cuts_nothing_is_lost_or_doubled(monkeypatch):
     """Cut every now and then, in the middle of a line and between two, while posts are written."""
     monkeypatch.setattr(module, "SETTLING", 0.2)
+    monkeypatch.setattr(module, "LONGEST", 0.1)
 
     async def story():
         async with XServer() as server:
@@ -281,16 +282,18 @@ def test_over_many_cuts_nothing_is_lost_or_doubled(monkeypatch):
             stream, stop = MemoryStream("x"), asyncio.Event()
             run = asyncio.create_task(run_source(spec(server), stream, stop=stop, patience=HASTE))
             try:
-                await condition(lambda: server.listeners)
                 for n in range(1, 81):
+                    if n % 9 == 3:  # two have been said to nobody
+                        await condition(lambda: server.listeners)
                     server.say(post(n))
                     if n % 9 == 0:
                         server.send(b'cut:{"da' if n % 2 else None)
-                    await asyncio.sleep(0.03)
+                        await condition(lambda: not server.listeners)
+                    await asyncio.sleep(0.01)
                 await condition(lambda: run.done() or len(stream.snapshot(1_000).deliveries) >= 80)
                 found = [d.event for d in stream.snapshot(1_000).deliveries]
                 assert sorted(e.text for e in found) == sorted(f"post {n}" for n in range(1, 81))
-                assert len(server.asked(STREAM)) > 3
+                assert len(server.asked(STREAM)) > 8
             finally:
                 stop.set()
                 await asyncio.wait_for(run, 20)
@@ -621,11 +624,15 @@ def test_a_budget_that_pays_for_no_stream_is_refused():
 
 def test_killed_at_any_moment_it_spends_no_more_than_the_budget(redis_url, prefix):
     """kill −9 of a real process again and again, in all its steps; what was told is stored once."""
-    stream, dice = RedisStream(redis_url, prefix), random.Random(7)
+    stream, dice, budget = RedisStream(redis_url, prefix), random.Random(7), 25_000_000
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
 
     def stored():
         return [d.event for d in stream.snapshot(2_000).deliveries]
+
+    def known():
+        cursor = stream.open_scope("twitter", "x").cursor
+        return Ledger() if cursor is None else msgspec.json.decode(cursor, type=Ledger)
 
     async def talk(server):
         for n in range(1, 100_000):
@@ -639,29 +646,25 @@ def test_killed_at_any_moment_it_spends_no_more_than_the_budget(redis_url, prefi
             argument = json.dumps([table, redis_url, prefix])
             talking = asyncio.create_task(talk(server))
             heard = 0
-            for _ in range(60):
+            while (ledger := known()).left(budget) >= 450_000:  # as long as it pays for a search
                 child = await asyncio.create_subprocess_exec(
                     sys.executable, "-c", CHILD, argument, env=environment
                 )
                 asked = len(server.requests)
                 try:
-                    async with asyncio.timeout(3):
-                        while len(server.requests) <= asked and child.returncode is None:
-                            await asyncio.sleep(0.005)
-                        await asyncio.sleep(dice.uniform(0, 1))
-                except TimeoutError:
-                    break  # nothing is asked any more: the budget is spent
+                    await condition(lambda: len(server.requests) > asked)  # noqa: B023
+                    await asyncio.sleep(dice.uniform(0, 1))
                 finally:
                     heard += bool(server.listeners)
                     await asyncio.to_thread(kill, child.pid)
                     await child.wait()
-            else:
-                raise AssertionError(f"${server.spent / 1e6} spent, and still asking")
+                ledger = known()
+                assert server.spent <= ledger.spent + ledger.reserved + ledger.held <= budget
             talking.cancel()
             events = stored()
-            assert heard > 2
-            assert 5_000_000 < server.spent <= 25_000_000
-            assert len({e.id for e in events}) == len(events) > 50
+            assert heard > 1
+            assert 0 < server.spent <= budget
+            assert len({e.id for e in events}) == len(events) > 0
 
     asyncio.run(story())
 

@@ -25,7 +25,9 @@ from rtanalytics.sources.twitter.ledger import Ledger
 from rtanalytics.streams.memory import MemoryStream
 from rtanalytics.streams.redis import RedisStream
 from tests.contracts import source as contract
-from tests.contracts.source import CHILD, SECRET, Harness, Outside, SourceContract
+from tests.contracts.http import HttpContract
+from tests.contracts.services import Outside
+from tests.contracts.source import CHILD, Harness
 from tests.processes import kill
 from tests.sources.test_x import page, tweet
 from tests.sources.xserver import RULES, SEARCH, STREAM, XServer, condition, long_ago, post
@@ -280,7 +282,7 @@ def test_over_many_cuts_nothing_is_lost_or_doubled(monkeypatch):
         async with XServer() as server:
             server.late = 0.1
             stream, stop = MemoryStream("x"), asyncio.Event()
-            run = asyncio.create_task(run_source(spec(server), stream, stop=stop, patience=HASTE))
+            run = asyncio.create_task(run_source(spec(server, every="1s"), stream, stop=stop, patience=HASTE))
             try:
                 for n in range(1, 81):
                     if n % 9 == 3:  # two have been said to nobody
@@ -673,10 +675,13 @@ def test_killed_at_any_moment_it_spends_no_more_than_the_budget(redis_url, prefi
 
 
 class Live(Outside):
-    """The contract's service with a stream, which ends when the service begins to fail.
+    """The contract's service with a stream, which ends when the service begins to fail."""
 
-    Each thing that it sends counts as asked for: the suite waits for that.
-    """
+    sent = 0
+
+    @property
+    def asked(self) -> int:
+        return len(self.requests) + self.sent
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         if self.fault is not None or request.path == SEARCH:
@@ -694,8 +699,8 @@ class Live(Outside):
                 fresh, known = self.items[known:], len(self.items)
                 for n in fresh:
                     await response.write(StreamHarness.line(n))
+                    self.sent += 1
                 await response.write(b"\r\n")
-                self.requests.append(request)
                 await asyncio.sleep(0.02)
         except ConnectionError:
             return response  # whoever listened has gone
@@ -721,6 +726,9 @@ class StreamHarness(Harness):
 
     def secret_table(self, url):
         return self.table(url)
+
+    def service(self):
+        return Live(self)
 
     async def answer(self, request, items):
         since = int(request.query.get("since_id", 0))
@@ -754,10 +762,9 @@ class Stepping:
         await self.inner.close()
 
 
-class TestContract(SourceContract):
-    @pytest.fixture
-    def harness(self, monkeypatch):
-        monkeypatch.setenv("CONTRACT_SECRET", SECRET)
-        monkeypatch.setattr(contract, "Outside", Live)
+class TestContract(HttpContract):
+    harness_class = StreamHarness
+
+    @pytest.fixture(autouse=True)
+    def stepping(self, monkeypatch):
         monkeypatch.setattr(contract, "open_source", lambda spec, counts: Stepping(open_source(spec, counts)))
-        return StreamHarness()

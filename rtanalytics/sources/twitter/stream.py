@@ -103,6 +103,11 @@ class XStream(XSearch):
         self._mute: str | None = None
         self._lease: asyncio.TimerHandle | None = None
 
+    @property
+    def host(self) -> str | None:
+        """None: listening takes nothing out of a budget of requests."""
+        return None
+
     async def poll(self, cursor: bytes | None) -> Batch:
         """What the stream has said, or a step of connecting to it or of a search."""
         if self._given is not None and self._given[0] == cursor:

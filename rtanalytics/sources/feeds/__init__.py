@@ -65,7 +65,7 @@ class FeedSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="fe
     budget : timedelta
         For parsing one document, on the clock.
     max_bytes : int
-        Of a document, packed and unpacked.
+        Of a document, packed and unpacked; 20 MB at most.
     allow_private : bool
         True if the host in ``url`` is meant to have a private or loopback address. Hosts that it
         redirects to are not covered.

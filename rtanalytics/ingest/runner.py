@@ -20,8 +20,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -31,6 +30,7 @@ import msgspec
 from rtanalytics.conference import Pace
 from rtanalytics.event import Event, encode
 from rtanalytics.ingest.health import Health, now
+from rtanalytics.ingest.limits import Limits, Patience
 from rtanalytics.ingest.postman import Postman, Sends
 from rtanalytics.sources import open_source
 from rtanalytics.sources.base import (
@@ -59,7 +59,7 @@ from rtanalytics.streams import (
     StreamUnavailable,
 )
 
-__all__ = ["Limits", "Outcome", "Patience", "run_source", "serve_source"]
+__all__ = ["Outcome", "run_source", "serve_source"]
 
 log = logging.getLogger(__name__)
 
@@ -77,60 +77,6 @@ class Outcome(StrEnum):
     STOPPED = "stopped"
     FENCED = "fenced"
     GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long to wait before what.
-
-    Parameters
-    ----------
-    first, cap : timedelta
-        Backoff after the n-th failure in a row is random between 0 and ``first * 2**n``, at most
-        ``cap``.
-    blocked, blocked_cap : timedelta
-        The same where we are not welcome or the credentials are wrong.
-    gone : timedelta
-        Until a source that says it is gone is asked again; the third time within a day ends it.
-    heartbeat : timedelta
-        How often the health is told while nothing happens.
-    room : timedelta
-        How often it is looked whether the stream has room, or has it again.
-    """
-
-    first: timedelta = timedelta(seconds=1)
-    cap: timedelta = timedelta(minutes=15)
-    blocked: timedelta = timedelta(hours=1)
-    blocked_cap: timedelta = timedelta(hours=24)
-    gone: timedelta = timedelta(hours=8)
-    heartbeat: timedelta = timedelta(seconds=10)
-    room: timedelta = timedelta(seconds=1)
-
-    def backoff(self, failures: int) -> timedelta:
-        """Full jitter: a random share of a time that doubles."""
-        longest: timedelta = min(self.cap, self.first * 2 ** min(failures, 30))
-        return longest * random.random()
-
-    def unwelcome(self, failures: int) -> timedelta:
-        """At least half of ``blocked``, doubling."""
-        longest: timedelta = min(self.blocked_cap, self.blocked * 2 ** min(failures - 1, 10))
-        return longest * random.uniform(0.5, 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a source may take.
-
-    Parameters
-    ----------
-    paces : mapping of str to Pace
-        How often which host may be asked; one that is not named by ``Pace()``.
-    most_entries : int, optional
-        Entries that the bucket may have before the source waits for room in it.
-    """
-
-    paces: Mapping[str, Pace] = field(default_factory=dict)
-    most_entries: int | None = None
 
 
 async def run_source(

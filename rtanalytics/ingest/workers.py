@@ -32,7 +32,8 @@ def source_worker(
     url: str, name: str, spec: SourceSpec, cap: timedelta, paces: Mapping[str, Pace], most_entries: int
 ) -> None:
     """Poll one source for ever; ends with :data:`FINISHED` if the source says that it is gone."""
-    from rtanalytics.ingest.runner import Limits, Outcome, Patience, serve_source
+    from rtanalytics.ingest.limits import Limits, Patience
+    from rtanalytics.ingest.runner import Outcome, serve_source
 
     limits = Limits(paces, most_entries)
     outcome = serve_source(spec, open_stream(name, url), patience=Patience(cap=cap), limits=limits)

@@ -53,7 +53,8 @@ SECRET = "s3cr3tc0ntract"
 CHILD = """
 import asyncio, json, sys
 from datetime import timedelta
-from rtanalytics.ingest.runner import Patience, serve_source
+from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.runner import serve_source
 from rtanalytics.sources import spec_from_table
 from rtanalytics.streams.redis import RedisStream
 table, url, name = json.loads(sys.argv[1])

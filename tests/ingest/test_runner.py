@@ -19,7 +19,8 @@ import pytest
 import redis
 
 from rtanalytics.conference import Pace
-from rtanalytics.ingest.runner import Limits, Outcome, Patience, run_source
+from rtanalytics.ingest.limits import Limits, Patience
+from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.sources import KINDS
 from rtanalytics.sources.base import (
     AuthFailed,
@@ -409,7 +410,8 @@ def test_a_bug_ends_the_process_and_is_told(stream):
 PROCESS = """
 import json, sys
 from datetime import timedelta
-from rtanalytics.ingest.runner import Patience, serve_source
+from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.runner import serve_source
 from rtanalytics.sources import spec_from_table
 from rtanalytics.streams.redis import RedisStream
 

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from rtanalytics.ingest.runner import Patience, run_source
+from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.runner import run_source
 from rtanalytics.schedules import Change
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import CursorInvalid, Malformed, Meta, Source

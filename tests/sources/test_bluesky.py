@@ -14,7 +14,8 @@ import pytest
 from aiohttp import web
 
 from rtanalytics.event import Event
-from rtanalytics.ingest.runner import Outcome, Patience, run_source
+from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import Batch, CursorInvalid, Refused, Transient
 from rtanalytics.sources.bluesky import BlueskySource, BlueskySpec

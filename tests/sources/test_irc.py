@@ -15,7 +15,8 @@ from typing import Any, ClassVar
 import pytest
 
 from rtanalytics.event import Event
-from rtanalytics.ingest.runner import Outcome, Patience, run_source
+from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
 from rtanalytics.sources.irc import IrcSource, IrcSpec

@@ -13,7 +13,8 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 
-from rtanalytics.ingest.runner import Patience, run_source
+from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.runner import run_source
 from rtanalytics.sources.base import AuthFailed, Malformed, RateLimited, Transient
 from rtanalytics.sources.mastodon import MastodonSource, Spec, meta
 from rtanalytics.sources.mastodon.parse import parse

@@ -1,0 +1,66 @@
+"""How long a source waits for what, and how much it may take."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from rtanalytics.conference import Pace
+
+__all__ = ["Limits", "Patience"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long to wait before what.
+
+    Parameters
+    ----------
+    first, cap : timedelta
+        Backoff after the n-th failure in a row is random between 0 and ``first * 2**n``, at most
+        ``cap``.
+    blocked, blocked_cap : timedelta
+        The same where we are not welcome or the credentials are wrong.
+    gone : timedelta
+        Until a source that says it is gone is asked again; the third time within a day ends it.
+    heartbeat : timedelta
+        How often the health is told while nothing happens.
+    room : timedelta
+        How often it is looked whether the stream has room, or has it again.
+    """
+
+    first: timedelta = timedelta(seconds=1)
+    cap: timedelta = timedelta(minutes=15)
+    blocked: timedelta = timedelta(hours=1)
+    blocked_cap: timedelta = timedelta(hours=24)
+    gone: timedelta = timedelta(hours=8)
+    heartbeat: timedelta = timedelta(seconds=10)
+    room: timedelta = timedelta(seconds=1)
+
+    def backoff(self, failures: int) -> timedelta:
+        """Full jitter: a random share of a time that doubles."""
+        longest: timedelta = min(self.cap, self.first * 2 ** min(failures, 30))
+        return longest * random.random()
+
+    def unwelcome(self, failures: int) -> timedelta:
+        """At least half of ``blocked``, doubling."""
+        longest: timedelta = min(self.blocked_cap, self.blocked * 2 ** min(failures - 1, 10))
+        return longest * random.uniform(0.5, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a source may take.
+
+    Parameters
+    ----------
+    paces : mapping of str to Pace
+        How often which host may be asked; one that is not named by ``Pace()``.
+    most_entries : int, optional
+        Entries that the bucket may have before the source waits for room in it.
+    """
+
+    paces: Mapping[str, Pace] = field(default_factory=dict)
+    most_entries: int | None = None

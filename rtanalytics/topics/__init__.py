@@ -42,6 +42,7 @@ class Trender:
 
     Examples
     --------
+    >>> from datetime import timedelta
     >>> at = datetime(2026, 5, 15, 9, tzinfo=UTC)
     >>> said = [Event(id=f"irc:x:{i}", source="irc", text=text, created_at=at + i * timedelta(minutes=1))
     ...         for i, text in enumerate(["hello"] * 30 + ["the Venv keynote by @ada"] * 3)]

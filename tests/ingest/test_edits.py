@@ -14,8 +14,8 @@ import pytest
 from rtanalytics.archive import Recording
 from rtanalytics.counts import TermCounts
 from rtanalytics.feed import Delivery
-from rtanalytics.ingest.recorder import record
 from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.recorder import record
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.live import FeedState
 from rtanalytics.sources.base import SourceSpec

@@ -62,7 +62,7 @@ class Big:
     def start(self, **table: object) -> None:
         """Start ``collect``."""
         lines = ['name = "big"', f'stream = "{self.url}"', "[[source]]", 'type = "feed"', 'name = "big"']
-        table = {"url": self.server.url(), "every": "3s", "allow_private": True, **table}
+        table = {"url": self.server.url(), "every": "1s", "allow_private": True, **table}
         lines += [f"{key} = {json.dumps(value)}" for key, value in table.items()]
         (self.folder / "conference.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
         self.process = subprocess.Popen(
@@ -249,7 +249,7 @@ def test_each_kind_starts_quickly_and_takes_little_at_rest(tmp_path: Path, redis
             world.start(name)
             beside = started(world, name, 0)  # while the rest of `collect` starts too
             alone = []
-            for _ in range(3):
+            for _ in range(2):
                 before = world.pid(name)
                 kill(before)
                 alone.append(started(world, name, before))

@@ -1,30 +1,40 @@
-"""Every parser of a source on recorded answers that are broken at random: ten minutes in all, or RTANALYTICS_FUZZ
-seconds. Nothing but ``Malformed`` comes out, what becomes an event can be stored, and no parse takes long.
+"""Every parser on recorded answers and files that are broken at random: ten minutes in all, or RTANALYTICS_FUZZ
+seconds. Nothing comes out but what is declared, what becomes an event can be stored, and no parse takes long.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rtanalytics.event import decode, encode
+from rtanalytics.event import Event, decode, encode
+from rtanalytics.importers import ImporterError, Options, importer
 from rtanalytics.sources.base import Malformed
+from tests.contracts.importer import TALK
 from tests.golden.tables import parser
+from tests.importers import samples
 from tests.recorded import bodies
 from tests.sources.mutations import mutated
 from tests.sources.test_hackernews import HackerNews
 
 SECONDS = float(os.environ.get("RTANALYTICS_FUZZ", "600"))
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+UNSAID = Options(
+    private=True, network="libera", channel="#pycon", zone="UTC", day=date(2026, 5, 15), source="slack:#general",
+    columns={"created_at": "When", "author": "Who", "text": "Said"}, time_format="%d.%m.%Y %H:%M",
+)  # fmt: skip
+"""What files do not say about themselves."""
 BUDGET = 2.0
 LARGEST = 60_000
 """Bytes of a recorded answer that is broken: longer ones have more of the same."""
@@ -35,6 +45,15 @@ FOLDERS = {
     "matrix": ["matrix"], "reddit": ["reddit"], "schedule": ["schedules"], "stackexchange": ["stackexchange"],
     "x": ["twitter_v2"],
 }  # fmt: skip
+
+FILES = {
+    "discord": ["payloads/discord/*"], "gharchive": ["raw/gharchive*"], "irc-html": ["raw/irc_w3c_html/*"],
+    "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
+    "slack": ["payloads/slack_api/*", "payloads/slack_export/*.json"], "supybot": ["payloads/irc/*supybot*"],
+    "twitter": ["payloads/twitter_v?/*", "raw/*twitter*"], "znc": ["payloads/irc/*raw.txt"],
+}  # fmt: skip
+"""What others recorded of each format of files; of each there is a sample of our own as well."""
+PARSERS = len(FOLDERS) + len(FILES)
 
 BITS = [
     b"", b"\x00", b"\xff\xfe", b"<", b">", b"&", b"]]>", b"<![CDATA[", b"&#x110000;", b"&a;", b'"', b"'", b"\\", b"\n",
@@ -108,7 +127,7 @@ def test_whatever_comes_only_malformed_comes_out(kind: str, data_folder: Path) -
     values, raws = documents(data_folder, kind)
     assert raws, kind
     ways = [torn(raws), *([mutated(values).map(lambda v: json.dumps(v).encode())] if values else [])]
-    until, tried, events = time.monotonic() + SECONDS / len(FOLDERS), 0, 0
+    until, tried, events = time.monotonic() + SECONDS / PARSERS, 0, 0
     parse(raws[0], meta) if kind == "feed" else None  # what it imports is no part of the time it takes
 
     @settings(max_examples=200, deadline=None, database=None, suppress_health_check=list(HealthCheck))
@@ -127,12 +146,97 @@ def test_whatever_comes_only_malformed_comes_out(kind: str, data_folder: Path) -
         events += len(parsed.events)
         assert len({e.id for e in parsed.events}) == len(parsed.events)
         for event in parsed.events:
-            assert decode(encode(event)).id == event.id
-            assert event.id.isprintable()
-            assert event.url is None or event.url.startswith(("http://", "https://"))
+            sound(event)
         assert all(reject.reason.isprintable() and reject.reason for reject in parsed.rejects)
 
     while time.monotonic() < until:
         broken()
     print(f"{kind}: {tried:,} documents, {events:,} events")
     assert tried >= 100
+
+
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.timeout(700)
+@pytest.mark.parametrize("form", sorted(FILES))
+def test_whatever_file_is_imported_rows_or_reasons_come_out(
+    form: str, data_folder: Path, tmp_path: Path
+) -> None:
+    """Structures and bytes of recorded files, broken; the format is named, as if it were still recognised."""
+    raws = [
+        *(beginning(path) for mask in FILES[form] for path in sorted(data_folder.glob(mask))),
+        sample(form),
+    ]
+    values = [value for raw in raws if (value := as_json(raw)) is not None]
+    ways = [torn(raws), *([mutated(values).map(lambda v: json.dumps(v).encode())] if values else [])]
+    path, until, tried, events = tmp_path / "file.json", time.monotonic() + SECONDS / PARSERS, 0, 0
+    place = path
+    if form == "zulip":  # who is who stands in a file beside
+        place, path = tmp_path, tmp_path / "messages-000001.json"
+        (tmp_path / "realm.json").write_text(json.dumps(samples.zulip_files(TALK)["export/realm.json"]))
+    path.write_bytes(raws[-1])
+    list(importer(form).read(place, UNSAID))  # what it imports is no part of the time it takes
+
+    @settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.one_of(ways))
+    def broken(raw: bytes) -> None:
+        nonlocal tried, events
+        path.write_bytes(raw)
+        began = time.perf_counter()
+        try:
+            for item in importer(form).read(place, UNSAID):
+                if isinstance(item, Event):
+                    events += 1
+                    sound(item)
+                else:
+                    assert str(item).isprintable()
+        except ImporterError as error:
+            assert str(error).isprintable()
+        finally:
+            assert time.perf_counter() - began < BUDGET
+            tried += 1
+
+    while time.monotonic() < until:
+        broken()
+    print(f"{form}: {tried:,} files, {events:,} events")
+    assert tried >= 50
+    assert events
+
+
+def sound(event: Event) -> None:
+    """It can be stored, its id can be read, and its address leads to the web if anywhere."""
+    assert decode(encode(event)).id == event.id
+    assert event.id.isprintable()
+    assert event.url is None or event.url.startswith(("http://", "https://"))
+
+
+def beginning(path: Path) -> bytes:
+    """As much of a file as is broken; whole lines of it."""
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    return raw if len(raw) <= LARGEST else raw[:LARGEST].rpartition(b"\n")[0] or raw[:LARGEST]
+
+
+def sample(form: str) -> bytes:
+    """A file of the format with a short conversation; of an export, the file with what was said."""
+    files = {"slack": samples.slack_files, "zulip": samples.zulip_files}
+    if form in files:
+        said = files[form](TALK)
+        return json.dumps(
+            next(v for k, v in said.items() if "message" in k or k.endswith("-15.json"))
+        ).encode()
+    write = getattr(samples, "write_" + {"twitter-archive": "tweets_js"}.get(form, form.replace("-", "_")))
+    with TemporaryDirectory() as folder:
+        path = write(Path(folder), TALK)
+        if path.is_dir():
+            path = max(path.rglob("*.js"), key=lambda p: p.stat().st_size)
+        return gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+
+
+def as_json(raw: bytes) -> Any:
+    """The value that a file is, if it is JSON; of lines of JSON the first."""
+    for text in (raw, raw.partition(b"\n")[0]):
+        try:
+            return json.loads(text) or None
+        except ValueError:
+            continue
+    return None

@@ -305,7 +305,7 @@ def _near(table: Mapping[str, Any], sources: list[dict[str, Any]]) -> str:
 
 def _is_private(host: str) -> bool:
     """True if a host has addresses, as far as can be told from here, and none of them is public."""
-    from rtanalytics.sources.http import is_public
+    from rtanalytics.sources.public import is_public
 
     try:
         found = {str(place[4][0]).split("%")[0] for place in socket.getaddrinfo(host, None)}

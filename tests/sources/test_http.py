@@ -30,7 +30,8 @@ from rtanalytics.sources.base import (
     Transient,
 )
 from rtanalytics.sources.headers import MAX_SKEW, freshness, retry_after
-from rtanalytics.sources.http import HttpClient, Validators, is_public, user_agent
+from rtanalytics.sources.http import HttpClient, Validators, user_agent
+from rtanalytics.sources.public import is_public
 from tests.sources.server import FeedServer, endless
 
 NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)

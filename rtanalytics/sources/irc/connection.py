@@ -15,8 +15,8 @@ from datetime import UTC, datetime, timedelta
 from irctokens.line import Line, build, tokenise
 
 from rtanalytics.sources.base import AuthFailed, Blocked, Refused, Transient, printable
-from rtanalytics.sources.http import is_public
 from rtanalytics.sources.irc.parse import folded, stamped
+from rtanalytics.sources.public import is_public
 
 __all__ = ["Connection", "pieces"]
 

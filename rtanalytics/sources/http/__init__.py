@@ -10,11 +10,6 @@ between gains nothing.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import os
-import re
-import socket
-import zlib
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,27 +19,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from rtanalytics.sources.base import (
-    MAX_RAW,
-    AuthFailed,
-    Blocked,
-    Gone,
-    Malformed,
-    RateLimited,
-    Refused,
-    SourceError,
-    TooLarge,
-    Transient,
-    printable,
-    redact,
-)
+from rtanalytics.sources.base import MAX_RAW, Malformed, Refused, SourceError, TooLarge, Transient, redact
 from rtanalytics.sources.headers import MAX_RESET, Rate, echo, freshness, rate_of, retry_after
+from rtanalytics.sources.http.guard import Guard
+from rtanalytics.sources.http.inflate import Inflater
+from rtanalytics.sources.http.refusals import refusal_of, said_by
 from rtanalytics.sources.streaming import CHUNK, Lines, narrow_socket
 
-__all__ = ["Answer", "HttpClient", "Validators", "is_public", "user_agent"]
+__all__ = ["Answer", "HttpClient", "Validators", "user_agent"]
 
 MAX_REDIRECTS = 8
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -120,9 +105,7 @@ class HttpClient:
         source: str = "",
     ) -> None:
         self._counts = counts
-        self._trusted = frozenset(_bare(host) for host in trusted)
-        self._resolver = resolver
-        self._source = source
+        self._guard = Guard(resolver, trusted, source)
         self._session: aiohttp.ClientSession | None = None
         self._narrow: aiohttp.ClientSession | None = None
         self.longest_reset = MAX_RESET
@@ -177,9 +160,9 @@ class HttpClient:
                 f"{redact(str(url))}: no complete answer within {timeout.total_seconds():g} s"
             ) from None
         except aiohttp.ClientPayloadError as error:
-            raise Transient(f"{redact(str(url))}: the answer was cut off: {_said(error)}") from None
+            raise Transient(f"{redact(str(url))}: the answer was cut off: {said_by(error)}") from None
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            raise Transient(f"{redact(str(url))}: {_said(error)}") from None
+            raise Transient(f"{redact(str(url))}: {said_by(error)}") from None
 
     async def websocket(
         self,
@@ -210,7 +193,7 @@ class HttpClient:
             The class says what to do.
         """
         address = URL(url)
-        self._check(address.with_scheme({"wss": "https", "ws": "http"}.get(address.scheme, "none")))
+        self._guard.check(address.with_scheme({"wss": "https", "ws": "http"}.get(address.scheme, "none")))
         label = redact(url)
         try:
             async with asyncio.timeout(timeout.total_seconds()):
@@ -226,11 +209,11 @@ class HttpClient:
             raise Transient(f"{label}: no connection within {timeout.total_seconds():g} s") from None
         except aiohttp.WSServerHandshakeError as error:
             wait = retry_after(error.headers, datetime.now(UTC)) if error.headers is not None else None
-            refusal = _refusal(error.status, label, wait, given=bool(private))
+            refusal = refusal_of(error.status, label, wait, given=bool(private))
             refusal.status = error.status
             raise refusal from None
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            raise Transient(f"{label}: {_said(error)}") from None
+            raise Transient(f"{label}: {said_by(error)}") from None
 
     async def lines(
         self,
@@ -259,7 +242,7 @@ class HttpClient:
         """
         address = URL(url)
         label = redact(str(address.with_query(None)))  # a query may be long, and what follows matters
-        self._check(address)
+        self._guard.check(address)
         # a packed answer could hold any number of lines in a few bytes
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         try:
@@ -279,7 +262,7 @@ class HttpClient:
         except TimeoutError:
             raise Transient(f"{label}: no answer within {timeout.total_seconds():g} s") from None
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            raise Transient(f"{label}: {_said(error)}") from None
+            raise Transient(f"{label}: {said_by(error)}") from None
         return Lines(response, max_bytes, label, self._counts)
 
     async def close(self) -> None:
@@ -308,7 +291,7 @@ class HttpClient:
         posted, origin = form is not None or json is not None, url.origin()
         permanent, moved_to = True, None
         for _ in range(MAX_REDIRECTS + 1):
-            self._check(url)
+            self._guard.check(url)
             sent = {**headers, **private} if url.origin() == origin else headers
             async with self._open().request(
                 "POST" if posted else "GET", url, headers=sent, data=form, json=json, allow_redirects=False
@@ -369,7 +352,7 @@ class HttpClient:
         rate, wait = self._rate(response, now), retry_after(response.headers, now)
         if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
             wait = rate.reset
-        refusal = _refusal(response.status, label, wait, given=given)
+        refusal = refusal_of(response.status, label, wait, given=given)
         refusal.status = response.status
         if response.status in {400, 429}:
             refusal.body = await self._reason(response)
@@ -387,7 +370,7 @@ class HttpClient:
 
     async def _body(self, response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
         label = redact(str(response.url))
-        inflate = _Inflater(response.headers.get("Content-Encoding", ""), max_bytes, label)
+        inflate = Inflater(response.headers.get("Content-Encoding", ""), max_bytes, label)
         announced, packed = response.content_length or 0, 0
         async for chunk in response.content.iter_any():
             packed += len(chunk)
@@ -405,15 +388,12 @@ class HttpClient:
         """The session; for answers without an end there is another, with small buffers."""
         found = self._narrow if narrow else self._session
         if found is None:
-            resolver = _GuardedResolver(
-                self._resolver or aiohttp.ThreadedResolver(), self._trusted, self._source
-            )
             trace = aiohttp.TraceConfig()
             trace.on_request_redirect.append(_not_redirected)
             found = aiohttp.ClientSession(
                 trace_configs=[trace],
                 connector=aiohttp.TCPConnector(
-                    resolver=resolver,
+                    resolver=self._guard,
                     use_dns_cache=False,
                     limit=4,
                     socket_factory=narrow_socket if narrow else None,
@@ -430,122 +410,10 @@ class HttpClient:
                 self._session = found
         return found
 
-    def _check(self, url: URL) -> None:
-        if url.scheme not in {"http", "https"} or not url.host:
-            raise Refused(f"{redact(str(url))}: only http and https addresses are followed")
-        if _bare(url.host) not in self._trusted:
-            try:
-                address = ipaddress.ip_address(_bare(url.host))
-            except ValueError:
-                return  # a name: the resolver looks at what it stands for
-            if not is_public(address):
-                raise Refused(_private(redact(str(url)), [str(address)], self._source))
-
 
 async def _not_redirected(_: object, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:
     """Redirects are followed by hand, where each one is looked at; nothing else follows any."""
     raise Refused(f"{redact(str(told.url))}: redirects to another address; write that one")
-
-
-class _GuardedResolver(AbstractResolver):
-    """Gives only addresses that we may go to."""
-
-    def __init__(self, inner: AbstractResolver, trusted: frozenset[str], source: str) -> None:
-        self._inner = inner
-        self._trusted = trusted
-        self._source = source
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if _bare(host) in self._trusted:
-            return found
-        public = [r for r in found if is_public(ipaddress.ip_address(r["host"].split("%")[0]))]
-        if not public:
-            raise Refused(_private(printable(host), [r["host"] for r in found], self._source))
-        return public
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-class _Inflater:
-    """Unpacks as it comes, and stops at the limit however small the packed body is."""
-
-    def __init__(self, encoding: str, limit: int, label: str) -> None:
-        self.out = bytearray()
-        self._limit = limit
-        self._label = label
-        self._head = b""
-        self._coding = encoding.strip().lower()
-        self._unpacker: Any = None
-        self._plain = self._coding in {"", "identity"}
-        if not self._plain and self._coding not in {"gzip", "x-gzip", "deflate"}:
-            raise Malformed(f"{label}: content coding {printable(encoding, 40)!r}, which was not asked for")
-
-    def add(self, chunk: bytes) -> None:
-        if not self._plain and self._unpacker is None:
-            chunk = self._head = self._head + chunk
-            if len(chunk) < 2:
-                return
-            self._begin(chunk)
-        if self._plain:
-            self.out += chunk
-        else:
-            self._unpack(chunk)
-        if len(self.out) > self._limit:
-            how = "is" if self._plain else "unpacks to"
-            raise TooLarge(
-                f"{self._label}: {how} more than the limit of {self._limit:,} bytes",
-                bytes(self.out[:MAX_RAW]),
-            )
-
-    def finish(self) -> bytes:
-        if self._unpacker is not None and not self._unpacker.eof:
-            raise Transient(f"{self._label}: the packed answer was cut off")
-        if self._unpacker is None and not self._plain:
-            self.out += self._head
-        return bytes(self.out)
-
-    def _begin(self, head: bytes) -> None:
-        gzip = head[:2] == b"\x1f\x8b"
-        zlib_header = head[0] & 15 == 8 and (head[0] << 8 | head[1]) % 31 == 0
-        if self._coding != "deflate" and not gzip:
-            self._plain = True  # says gzip and sends none: common enough, and harmless
-            return
-        self._unpacker = zlib.decompressobj(31 if gzip else 15 if zlib_header else -15)
-
-    def _unpack(self, chunk: bytes) -> None:
-        try:
-            while chunk and len(self.out) <= self._limit:
-                self.out += self._unpacker.decompress(chunk, self._limit + 1 - len(self.out))
-                chunk = self._unpacker.unconsumed_tail
-                if self._unpacker.eof:
-                    rest = self._unpacker.unused_data
-                    if rest[:2] != b"\x1f\x8b":
-                        return
-                    chunk, self._unpacker = rest, zlib.decompressobj(31)
-        except zlib.error as error:
-            begun = bytes(self.out[:MAX_RAW])
-            raise Malformed(f"{self._label}: cannot be unpacked: {error}", begun) from None
-
-
-def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """True for an address out on the Internet; IPv4 within IPv6 is looked at too.
-
-    Examples
-    --------
-    >>> [is_public(ipaddress.ip_address(a)) for a in ("9.9.9.9", "169.254.169.254", "::ffff:10.0.0.1")]
-    [True, False, False]
-    """
-    if isinstance(address, ipaddress.IPv6Address):
-        within = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if address in ipaddress.ip_network("64:ff9b::/96"):
-            within.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(a is not None and not is_public(a) for a in within):
-            return False
-    return address.is_global and not address.is_multicast
 
 
 @cache
@@ -555,51 +423,3 @@ def user_agent() -> str:
         return f"rtanalytics/{version('rtanalytics')} (conference reader)"
     except PackageNotFoundError:  # run from a checkout that is not installed
         return "rtanalytics (conference reader)"
-
-
-def _refusal(status: int, label: str, wait: timedelta | None, *, given: bool) -> SourceError:
-    message = f"{label}: status {status}"
-    if status == 429 or (wait is not None and status in {403, 503}):
-        asked = f"; asks to wait {wait.total_seconds():g} s" if wait is not None else ""
-        return RateLimited(message + asked, wait)
-    if status == 401 and given:
-        return AuthFailed(f"{message}: the credentials are not accepted; renew them and start again")
-    if status == 401:
-        return AuthFailed(f"{message}: the address wants a login; write it as https://user:password@…")
-    if status == 410:
-        return Gone(f"{message}: gone for good; remove the source or write its new address")
-    if status in {400, 402, 403, 405, 406, 407, 451}:
-        return Blocked(message)
-    if status == 404:
-        return Transient(f"{message}: not found; check the address")
-    if status >= 500:
-        return Transient(f"{message}: the server has trouble of its own")
-    return Transient(message)
-
-
-def _private(label: str, addresses: list[str], source: str) -> str:
-    where = f"in the [[source]] table of {source}" if source else "in its [[source]] table"
-    shown = ", ".join(addresses[:3])
-    return f"{label}: {shown} is not public; if it is meant, write allow_private = true {where}"
-
-
-def _bare(host: str) -> str:
-    return host.strip("[]").rstrip(".").lower()
-
-
-def _said(error: BaseException) -> str:
-    """A library's error in one line and in plain words, addresses in it redacted."""
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"no host {printable(error.host)!r} is known; check the address, and that there is a network"
-    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
-        reason = getattr(error, "os_error", None) or getattr(error, "certificate_error", error)
-        why = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or reason
-        return f"no safe connection to {printable(error.host)}: {printable(str(why))}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        number = error.os_error.errno
-        why = os.strerror(number).lower() if number else printable(error.strerror or "no answer")
-        return f"no connection to {printable(error.host)}, port {error.port}: {why}"
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the server closed the connection without an answer"
-    text = re.sub(r"(?i)[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", lambda m: redact(m[0]), str(error))
-    return printable(text or type(error).__name__)

@@ -1,0 +1,92 @@
+"""Where the client goes: to public addresses, and to hosts that a person wrote down.
+
+The address that a name stands for is checked where the connection is made, so a name that changes its mind in
+between gains nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Collection
+
+from aiohttp import ThreadedResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from rtanalytics.sources.base import Refused, printable, redact
+from rtanalytics.sources.public import is_public
+
+__all__ = ["Guard"]
+
+
+class Guard(AbstractResolver):
+    """Finds addresses, and gives only those that we may go to.
+
+    Parameters
+    ----------
+    inner : AbstractResolver, optional
+        Finds them; the system's by default.
+    trusted : collection of str
+        Hosts that may have a private address.
+    source : str
+        What the source is called in its ``[[source]]`` table.
+    """
+
+    def __init__(self, inner: AbstractResolver | None, trusted: Collection[str], source: str) -> None:
+        self._inner = inner
+        self._trusted = frozenset(_bare(host) for host in trusted)
+        self._source = source
+
+    def check(self, url: URL) -> None:
+        """Refuse what is no web address, or has a private one written in it.
+
+        Raises
+        ------
+        Refused
+            The message says which key allows it.
+        """
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise Refused(f"{redact(str(url))}: only http and https addresses are followed")
+        if _bare(url.host) not in self._trusted:
+            try:
+                address = ipaddress.ip_address(_bare(url.host))
+            except ValueError:
+                return  # a name: what it stands for is looked at when it is resolved
+            if not is_public(address):
+                raise Refused(_private(redact(str(url)), [str(address)], self._source))
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """The addresses of a host that are public, or all of them if the host is trusted.
+
+        Raises
+        ------
+        Refused
+            If none is.
+        """
+        if self._inner is None:
+            self._inner = ThreadedResolver()  # which wants to be made where it works
+        found = await self._inner.resolve(host, port, family)
+        if _bare(host) in self._trusted:
+            return found
+        public = [r for r in found if is_public(ipaddress.ip_address(r["host"].split("%")[0]))]
+        if not public:
+            raise Refused(_private(printable(host), [r["host"] for r in found], self._source))
+        return public
+
+    async def close(self) -> None:
+        """Give back what finds addresses."""
+        if self._inner is not None:
+            await self._inner.close()
+
+
+def _private(label: str, addresses: list[str], source: str) -> str:
+    where = f"in the [[source]] table of {source}" if source else "in its [[source]] table"
+    shown = ", ".join(addresses[:3])
+    return f"{label}: {shown} is not public; if it is meant, write allow_private = true {where}"
+
+
+def _bare(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()

@@ -1,0 +1,61 @@
+"""What an answer that is none means, and what a library says, in plain words."""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+
+import aiohttp
+
+from rtanalytics.sources.base import (
+    AuthFailed,
+    Blocked,
+    Gone,
+    RateLimited,
+    SourceError,
+    Transient,
+    printable,
+    redact,
+)
+
+__all__ = ["refusal_of", "said_by"]
+
+
+def refusal_of(status: int, label: str, wait: timedelta | None, *, given: bool) -> SourceError:
+    """The error whose class says what to do after such a status; ``given`` if credentials were sent."""
+    message = f"{label}: status {status}"
+    if status == 429 or (wait is not None and status in {403, 503}):
+        asked = f"; asks to wait {wait.total_seconds():g} s" if wait is not None else ""
+        return RateLimited(message + asked, wait)
+    if status == 401 and given:
+        return AuthFailed(f"{message}: the credentials are not accepted; renew them and start again")
+    if status == 401:
+        return AuthFailed(f"{message}: the address wants a login; write it as https://user:password@…")
+    if status == 410:
+        return Gone(f"{message}: gone for good; remove the source or write its new address")
+    if status in {400, 402, 403, 405, 406, 407, 451}:
+        return Blocked(message)
+    if status == 404:
+        return Transient(f"{message}: not found; check the address")
+    if status >= 500:
+        return Transient(f"{message}: the server has trouble of its own")
+    return Transient(message)
+
+
+def said_by(error: BaseException) -> str:
+    """A library's error in one line and in plain words, addresses in it redacted."""
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"no host {printable(error.host)!r} is known; check the address, and that there is a network"
+    if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
+        reason = getattr(error, "os_error", None) or getattr(error, "certificate_error", error)
+        why = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or reason
+        return f"no safe connection to {printable(error.host)}: {printable(str(why))}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        number = error.os_error.errno
+        why = os.strerror(number).lower() if number else printable(error.strerror or "no answer")
+        return f"no connection to {printable(error.host)}, port {error.port}: {why}"
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server closed the connection without an answer"
+    text = re.sub(r"(?i)[a-z][a-z0-9+.-]*://[^\s'\"<>)]+", lambda m: redact(m[0]), str(error))
+    return printable(text or type(error).__name__)

@@ -42,7 +42,7 @@ def awaited(test):
 def status(number: int, content: str = "<p>Hi</p>", **more):
     return {
         "id": str(1000 + number), "uri": f"https://far.example/s/{number}", "url": f"https://far.example/@ada/{number}",
-        "created_at": f"2026-05-15T09:{number // 60:02}:{number % 60:02}.000Z", "content": content,
+        "created_at": f"{datetime(2026, 5, 15, 9) + timedelta(seconds=number):%FT%T}.000Z", "content": content,
         "visibility": "public", "account": {"id": "3", "acct": "ada@far.example", "display_name": "Ada"},
         "tags": [{"name": "pycon", "url": "https://m.example/tags/pycon"}], **more,
     }  # fmt: skip

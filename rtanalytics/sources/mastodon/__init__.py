@@ -202,7 +202,7 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
     target = PARSE
     cursor = _Cursor
     every = timedelta(seconds=30)
-    pages = 50
+    pages = 1_000  # read forwards, so they end where the present is
     late: ClassVar[bool] = True  # the first of a page is known, and what is after it need not be
 
     def __init__(self, spec: MastodonSpec, counts: Counter[str]) -> None:

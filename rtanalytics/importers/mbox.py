@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
+from email.errors import HeaderParseError
 from email.header import Header, decode_header
 from email.message import Message
 from email.utils import parseaddr, parsedate_to_datetime
@@ -191,7 +192,7 @@ def _readable(value: str) -> str:
     """What stands in encoded words of a header."""
     try:
         pieces = decode_header(value)
-    except (ValueError, LookupError):
+    except (ValueError, LookupError, HeaderParseError):
         return value
     return "".join(piece if isinstance(piece, str) else _decoded(piece, charset) for piece, charset in pieces)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -48,6 +49,8 @@ _TABLES = {
     "zerver_userprofile_crossrealm", "zerver_userprofile_mirrordummy",
 }  # fmt: skip
 _STREAM = 2
+_SYSTEM = "zulipinternal"
+"""Where a server keeps its own bots; what they say is said in the organisation that they speak to."""
 
 
 @dataclass(slots=True)
@@ -165,7 +168,7 @@ def _messages(file: str, stream: BinaryIO, rooms: _Rooms) -> Iterator[Event | Va
 def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
     """The messages of an answer of the API; those between people are counted only."""
     topics: dict[tuple[str, str], str] = {}
-    private = 0
+    private, home = 0, _home(path)
     with open_bytes(path) as file:
         try:
             for name, said, line in walk(file.read, {"messages"}):
@@ -179,7 +182,7 @@ def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
                     if said["type"] in ("private", "direct") and not options.private:
                         private += 1
                         continue
-                    yield _answered(said, options, topics)
+                    yield _answered(said, options, home, topics)
                 except ODD as error:
                     yield Rejected(path, where, reason_of(error), repr(said))
         except NotJson as error:
@@ -191,9 +194,25 @@ def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
         yield Rejected(path, "page", reason)
 
 
-def _answered(said: dict[str, Any], options: Options, topics: dict[tuple[str, str], str]) -> Event:
+def _home(path: Path) -> str:
+    """The organisation of a page, as the first that is no bot of the server says it; empty if nobody does."""
+    with (
+        open_bytes(path) as file,
+        suppress(NotJson, *BROKEN),
+    ):  # who reads the page tells what is wrong with it
+        for name, said, _ in walk(file.read, {"messages"}):
+            realm = (
+                word(said.get("sender_realm_str")) if name == "messages" and isinstance(said, dict) else ""
+            )
+            if realm not in ("", _SYSTEM):
+                return realm
+    return ""
+
+
+def _answered(said: dict[str, Any], options: Options, home: str, topics: dict[tuple[str, str], str]) -> Event:
     """The event of a message as the API gives it: with names, and mostly as HTML."""
-    scope = options.network or word(said.get("sender_realm_str"))
+    realm = word(said.get("sender_realm_str"))
+    scope = options.network or (home if realm == _SYSTEM else realm)
     if not scope:
         raise RowError("it does not say of which organisation it is; name its host with --network")
     room = said.get("display_recipient")

@@ -174,6 +174,12 @@ def test_bytes_of_a_header_are_read_as_the_text_is(tmp_path: Path) -> None:
     assert event.handle == "联想"
 
 
+def test_a_subject_that_is_no_base64_costs_nothing_but_itself(tmp_path: Path) -> None:
+    """It stands as it was sent."""
+    event = read(tmp_path / "1.mbox", BEGIN + mail(b"hi", Subject=b"=?utf-8?b?a?="))
+    assert (event.title, event.text) == ("=?utf-8?b?a?=", "hi")
+
+
 def test_a_line_that_an_mbox_had_to_mark_is_as_it_was(tmp_path: Path) -> None:
     """One mark is taken away; a quoted line keeps its own."""
     event = read(tmp_path / "1.mbox", BEGIN + mail(b"\n>From me\n>>From you\n> From him"))

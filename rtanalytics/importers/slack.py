@@ -121,8 +121,18 @@ def _told(file: str | Path, where: str, value: Any, room: Room) -> Iterator[Even
 
 def _channel(team: Team, folder: str, place: str = "") -> tuple[str, str, bool]:
     """Id and name of the channel of a folder at a place, and whether it is private."""
-    private = folder.startswith("mpdm-") or re.fullmatch(r"D[A-Z0-9]{6,}", folder) is not None
+    private = folder.startswith("mpdm-") or re.fullmatch(r"[DG][A-Z0-9]{6,}", folder) is not None
     return team.channels.get(place) or team.channels.get(folder, (folder, folder, private))
+
+
+def _says_private(said: Any) -> bool:
+    """True for a message that says so itself: in a search at its channel, in an event by its kind."""
+    if not isinstance(said, dict):
+        return False
+    room = said.get("channel")
+    kinds = ("is_private", "is_im", "is_mpim", "is_group")
+    told = isinstance(room, dict) and any(room.get(kind) is True for kind in kinds)
+    return told or said.get("channel_type") in ("im", "mpim", "group")
 
 
 def _elements(files: _Files, name: str) -> Iterator[tuple[str, Any]]:
@@ -234,6 +244,7 @@ class _File:
         native, name = self._channel_of(said)
         if native not in self._rooms:
             known, called, private = _channel(self._team, native)
+            private |= name.startswith("mpdm-") or _says_private(said)
             hidden = private and not self._options.private
             if hidden:
                 yield Rejected(self._path, f"channel {shown(native)}", _PRIVATE)

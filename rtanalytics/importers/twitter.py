@@ -29,7 +29,16 @@ from rtanalytics.importers.parts import (
 from rtanalytics.importers.reading import BROKEN, MAX_LINE, begins, lines, open_bytes
 from rtanalytics.importers.walk import Broken, NotJson, parse, walk
 
-__all__ = ["TWEETS", "classic", "deletion", "size_of", "snowflake_time", "tweet_id", "twitter_time"]
+__all__ = [
+    "TWEETS",
+    "classic",
+    "deletion",
+    "refuse_private",
+    "size_of",
+    "snowflake_time",
+    "tweet_id",
+    "twitter_time",
+]
 
 CONNECTOR = "twitter-file@1"
 _MARKS = re.compile(
@@ -57,6 +66,8 @@ _NOTICES = {
     "direct_message_events": "private messages, not tweets",
 }
 """What a stream also says, for people who read the dead letters."""
+
+_PRIVATE = ("sender_screen_name", "recipient_screen_name", "event_type", "dm_conversation_id")
 
 _LISTS = ("statuses", "results", "tweets", "tweet_create_events", "tweet_delete_events")
 """Where a page has its tweets: of a search, of one before 2013, of what others collected, of a webhook."""
@@ -164,14 +175,13 @@ def classic(tweet: dict[str, Any], account: Author | None = None) -> Event:
     ValueError
         If it is none.
     """
+    refuse_private(tweet)
     if not any(key in tweet for key in ("text", "full_text", "extended_tweet", "retweeted_status")):
         if "screen_name" in tweet:
             raise RowError("a user, not a tweet")
         if isinstance(tweet.get("error"), str):
             raise RowError(f"an error of the API, not a tweet: {shortened(tweet['error'])}")
         raise RowError(f"it has no text: {shortened(', '.join(list(map(str, tweet))[:6]))}")
-    if "sender_screen_name" in tweet or "recipient_screen_name" in tweet:
-        raise RowError("a private message, not a tweet")
     native = tweet_id(tweet)
     first, created = _first(tweet, native), twitter_time(tweet.get("created_at"), native)
     whole = tweet.get("extended_tweet") or {}
@@ -214,6 +224,12 @@ def classic(tweet: dict[str, Any], account: Author | None = None) -> Event:
         reply_to=f"twitter::{number(reply_to)}" if reply_to else None,
         repost_of=repost_of,
     )
+
+
+def refuse_private(told: dict[str, Any]) -> None:
+    """Raise for a private message of either version of the API: it has a number and a text as a tweet has."""
+    if any(key in told for key in _PRIVATE):
+        raise RowError("a private message, not a tweet")
 
 
 def deletion(native: str, seconds: float | None = None, created_at: datetime | None = None) -> Event:

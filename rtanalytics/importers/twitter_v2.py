@@ -17,7 +17,7 @@ from rtanalytics.importers.parts import (
     shortened,
     unquoted,
 )
-from rtanalytics.importers.twitter import CONNECTOR, deletion, size_of, snowflake_time, tongue
+from rtanalytics.importers.twitter import CONNECTOR, deletion, refuse_private, size_of, snowflake_time, tongue
 
 __all__ = ["modern", "page"]
 
@@ -70,6 +70,7 @@ def modern(tweet: dict[str, Any], include: Included) -> Event:
     ValueError
         If it is none.
     """
+    refuse_private(tweet)
     native, first = number(tweet.get("id")), _first(tweet)
     written = tweet.get("created_at")
     created = moment(written) if written else None

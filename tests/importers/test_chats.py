@@ -282,6 +282,27 @@ def test_a_page_of_several_channels_leaves_out_the_private_ones_and_what_is_odd(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("about", "more"),
+    [
+        ({}, {"channel": {"id": "C1", "name": "hall", "is_private": True}}),
+        ({}, {"channel": {"id": "C1", "name": "mpdm-ada--bob-1", "is_mpim": True}}),
+        ({}, {"channel": "C1", "channel_type": "group"}),
+        ({"channel_id": "G024BE91L", "name": "hall"}, {}),
+        ({"channel_id": "C1", "name": "mpdm-ada--bob-1"}, {}),
+    ],
+)
+def test_a_file_from_a_private_channel_of_slack_needs_to_be_asked_for(
+    tmp_path: Path, about: dict[str, Any], more: dict[str, Any]
+) -> None:
+    """Whichever way it says that it is one: there are no lists of channels around a page of the API."""
+    path = said_by(tmp_path, "found.json", about | {"messages": [slack_message(FIRST, **more)]})
+    (left,) = open_events(path)
+    assert isinstance(left, Rejected)
+    assert left.reason.startswith("a private conversation")
+    assert [e.text for e in events(path, private=True)] == [FIRST.text]
+
+
 CARD = {
     "title": "t",
     "description": "d",
@@ -519,6 +540,17 @@ def test_a_page_of_zulips_api_gives_the_messages_that_an_export_gives(tmp_path: 
         "it does not say of which organisation it is; name its host with --network",
         "1 messages said in private, left out; --private imports them too",
     ]
+
+
+def test_what_a_bot_of_zulips_server_says_is_said_in_the_organisation(tmp_path: Path) -> None:
+    """It has the id that it has in an export; a page with nothing else does not say where it is from."""
+    bot = zulip_answer(FIRST, sender_realm_str="zulipinternal")
+    path = said_by(tmp_path, "page.json", {"result": "success", "messages": [bot, zulip_answer(SECOND)]})
+    assert [e.id for e in events(path)] == [e.id for e in events(zulip(tmp_path))[:2]]
+    alone = said_by(tmp_path, "alone.json", {"result": "success", "messages": [bot]})
+    (left,) = open_events(alone)
+    assert isinstance(left, Rejected)
+    assert left.reason.endswith("name its host with --network")
 
 
 def test_private_messages_of_zulip_are_left_out_and_counted(tmp_path: Path) -> None:

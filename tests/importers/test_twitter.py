@@ -200,6 +200,19 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
             "a private message",
         ),
         ({"for_user_id": "7", "direct_message_events": [{"type": "message_create"}]}, "private messages"),
+        (
+            {"data": [{"id": "1841000000000000000", "text": "x", "event_type": "MessageCreate"}]},
+            "a private message",
+        ),
+        (
+            {
+                "id": "1841000000000000000",
+                "text": "x",
+                "dm_conversation_id": "1-2",
+                "created_at": "2026-05-15T09:30:00Z",
+            },
+            "a private message",
+        ),
         ({"id": {"7": None}}, "tweet '7' is not there any more"),
         ({"error": "Not authorized.", "request": "/1.1/x.json"}, "error of the API.*Not authorized"),
         ({"id_str": "7", "screen_name": "ada", "name": "Ada"}, "a user, not a tweet"),

@@ -89,6 +89,12 @@ def test_replies_point_to_the_status_and_what_is_not_public_is_left_out():
     assert parsed.next == "1003"
 
 
+def test_what_is_shared_is_told_only_if_it_is_public_itself():
+    """A share repeats what it shares, whoever the share is meant for."""
+    parsed = read([status(2, reblog=status(1, visibility="private"))])
+    assert (parsed.events, parsed.counts["not_public"]) == ([], 1)
+
+
 def test_messages_of_a_stream_are_statuses_edits_and_deletes():
     """A delete has only the server's id, and reaches the event whose id that stands for."""
     [event] = read({"event": "status.update", "payload": json.dumps(FULL)}).events

@@ -171,13 +171,15 @@ def _message(told: dict[str, Any], reading: Reading) -> None:
 def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[Event]:
     if not isinstance(item, dict):
         raise ValueError(f"it is no status but {type(item).__name__}")  # noqa: TRY004  # the reason of a dead letter
-    if item.get("visibility", "public") not in _PUBLIC:
+    meta, shared = reading.meta, item.get("reblog")
+    # what a share says is what it shares
+    shown = (item, shared) if isinstance(shared, dict) else (item,)
+    if any(one.get("visibility", "public") not in _PUBLIC for one in shown):
         reading.counts["not_public"] += 1
         return
     uri = word(item.get("uri"), 400)
     if not uri:
         raise ValueError(_nameless(item))
-    meta, shared = reading.meta, item.get("reblog")
     account = item.get("account")
     account = account if isinstance(account, dict) else {}
     author = author_of(

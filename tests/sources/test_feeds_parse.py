@@ -318,6 +318,24 @@ def test_media_are_told_and_not_fetched():
     ]
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "<description><![CDATA[{}]]></description>",
+        "<description><![CDATA[</item> {}]]></description>",
+        "<content:encoded xmlns:content='http://purl.org/rss/1.0/modules/content/'>{}</content:encoded>",
+        "<!-- {} -->",
+    ],
+)
+def test_who_writes_an_entry_deletes_no_other(written):
+    """In a feed of many writers each has their own entries only."""
+    gone = "<at:deleted-entry xmlns:at='http://purl.org/atompub/tombstones/1.0' ref='tag:x,1' />"
+    entries = "<item><guid>tag:x,1</guid><title>Mine</title></item>" + (
+        "<item><guid>tag:x,2</guid><title>Yours</title>" + written.format(gone) + "</item>"
+    )
+    assert {(e.title, e.op) for e in read(rss(entries)).events} == {("Mine", "create"), ("Yours", "create")}
+
+
 def test_what_a_feed_says_to_be_deleted_is_deleted():
     """Under the id that the entry had, at the time that is told; what cannot be is not believed."""
     entry = "<entry><id>tag:x,1</id><title>One</title></entry>"

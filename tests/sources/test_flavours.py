@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import perf_counter
 
 import msgspec
 import pytest
@@ -87,6 +88,23 @@ def test_an_event_that_api_and_feed_tell_is_stored_once():
         stream = MemoryStream(f"first-{first.source}")
         assert stream.append([msgspec.structs.replace(first, producer="first", seq=1)]).new == 1
         assert stream.append([msgspec.structs.replace(second, producer="second", seq=9)]).duplicate == 1
+
+
+def test_a_story_that_links_to_another_is_not_taken_for_it():
+    """Where an item has no id, the page where people talk about it says which it is."""
+    page = "https://news.ycombinator.com/item?id="
+    entry = f"<item><title>x</title><link>{page}5</link><comments>{page}7</comments></item>"
+    assert read("https://news.ycombinator.com/rss", entry, atom=False).id == "hackernews::7"
+
+
+@pytest.mark.parametrize("flavour", ["hackernews", "lobsters"])
+@pytest.mark.parametrize("piece", [" ", "<hr>", "<hr ", "<p>Article URL: <a href='x'>x</a></p> ", "<p><a "])
+def test_what_is_written_under_a_feeds_footer_costs_no_more_than_its_length(flavour, piece):
+    """It is what anybody may write; hardly a moment passes over 100 kB of it."""
+    html = "x" + piece * (100_000 // len(piece)) + "x"
+    began = perf_counter()
+    assert FLAVOURS[flavour].written(html) == html
+    assert perf_counter() - began < 1
 
 
 COUNTS = (

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 
 from rtanalytics.event import Event, Ingest
 from rtanalytics.sources.base import Meta
 from rtanalytics.sources.feeds.items import identity
+from rtanalytics.sources.jsonitems import iso_time
 
 __all__ = ["deletion", "deletions"]
 
+# What stands in an entry is its writer's, who must not delete what others wrote.
+_QUOTED = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
+_ENTRY = re.compile(rb"<((?:[\w-]{1,20}:)?(?:entry|item))[\s>].*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _ELEMENT = re.compile(rb"<(?:[\w-]{1,20}:)?deleted-entry\s([^<>]{1,2000})>")
 _ATTRIBUTE = re.compile(r"""([\w:-]{1,40})\s*=\s*("[^"]*"|'[^']*')""")
 
@@ -29,13 +33,16 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
     >>> event.op, event.edited_at.hour
     ('delete', 8)
     """
+    if b"deleted-entry" not in raw:
+        return []
     found: dict[str, Event] = {}
-    for element in _ELEMENT.findall(raw)[:MAX_DELETIONS] if b"deleted-entry" in raw else ():
+    of_the_feed = _ENTRY.sub(b"", _QUOTED.sub(b"", raw))
+    for element in _ELEMENT.findall(of_the_feed)[:MAX_DELETIONS]:
         told = dict(_ATTRIBUTE.findall(element.decode("utf-8", "replace")))
         ref = html.unescape(told.get("ref", "")[1:-1]).strip()
         if not ref:
             continue
-        when = min(_moment(told.get("when", "")[1:-1]) or meta.received_at, meta.received_at)
+        when = min(iso_time(told.get("when", "")[1:-1]) or meta.received_at, meta.received_at)
         event = deletion(ref, when, meta)
         found[event.id] = event
     return list(found.values())
@@ -55,11 +62,3 @@ def deletion(ref: str, when: datetime, meta: Meta) -> Event:
         rev="deleted",
         ingest=Ingest(via="poll", connector=meta.connector),
     )
-
-
-def _moment(told: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(told.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

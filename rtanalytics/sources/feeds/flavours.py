@@ -64,8 +64,9 @@ class Flavour:
         return re.sub(self.footer, "", html) if self.footer else html
 
 
+# Each part in one way only and few times, so that blanks and paragraphs cost no more than their length.
 _HACKER_NEWS = (
-    r"\s*(<hr\s*/?>)?\s*(<p>(Article|Comments) URL: <a [^<>]*>[^<>]*</a></p>\s*)*"
+    r"(?<!\s)\s*(<hr\s*/?>\s*)?(<p>(Article|Comments) URL: <a [^<>]*>[^<>]*</a></p>\s*){0,2}"
     r"<p>Points: -?\d+</p>\s*<p># Comments: \d+</p>\s*$"
 )
 _COMMENTS = r"^\s*(<p>)?<a [^<>]*>Comments</a>(</p>)?\s*$"
@@ -96,7 +97,7 @@ FLAVOURS: dict[str, Flavour] = {
             "lobsters",
             r"lobste\.rs",
             r"https?://lobste\.rs/(s/(?=\w)|(?=c/))(?P<id>(c/)?[a-z0-9]{1,12})(/[\w-]*)?",
-            r"\s*<p><a [^<>]*>Comments</a></p>\s*$",
+            r"(?<!\s)\s*<p><a [^<>]*>Comments</a></p>\s*$",
         ),
         Flavour("flickr", r"(api|www)\.flickr\.com", r"tag:flickr\.com,(2004|2005):/photo/(?P<id>\d{1,20})"),
     )

@@ -38,7 +38,8 @@ _FACE = re.compile(
 )
 """Pictures of who wrote it, which some feeds have where the post's own are."""
 
-_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+# Bounded, so that a long run of letters costs no more than its length.
+_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 
 @dataclass(slots=True)
@@ -175,7 +176,7 @@ def _event(item: Item, meta: Meta) -> Event:
     created, edited, time_kind, claimed = _times(item, meta)
     url = link.replace(" ", "%20") if link else None
     url = url if url and is_web_url(url) else None
-    id, kind = identity(meta, native, item.link, item.comments)
+    id, kind = identity(meta, native, item.id, item.comments, link)
     reply_to = identity(meta, item.reply_to)[0] if item.reply_to else None
     event = Event(
         id=id,
@@ -211,12 +212,15 @@ def _joined(base: str, address: str) -> str | None:
         return None
 
 
-def identity(meta: Meta, native: str, *more: str | None) -> tuple[str, str | None]:
-    """The event's id, and its type where the service's own id tells that."""
+def identity(meta: Meta, native: str, *told: str | None) -> tuple[str, str | None]:
+    """The event's id, and its type where the service's own id tells that.
+
+    The first of what is told that has such an id counts: a story may link to another one's page.
+    """
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
     if flavour is None:
         return event_id("feeds", meta.scope, native), None
-    return flavour.known_as(native, *more) or (event_id(flavour.bucket, meta.scope, native), None)
+    return flavour.known_as(*(told or (native,))) or (event_id(flavour.bucket, meta.scope, native), None)
 
 
 def _same_host(one: str, other: str) -> bool:

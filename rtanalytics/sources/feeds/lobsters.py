@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
-
 from rtanalytics.event import Author
-from rtanalytics.sources.base import Malformed, printable
+from rtanalytics.sources.base import printable
+from rtanalytics.sources.clean import one_line
 from rtanalytics.sources.feeds.items import Item
+from rtanalytics.sources.jsonitems import document, iso_time, items_of, text_of
 
 __all__ = ["is_lobsters", "read_lobsters"]
 
@@ -30,10 +29,7 @@ def read_lobsters(raw: bytes) -> tuple[list[Item], list[str], dict[str, Any]]:
     Malformed
         If it is no JSON.
     """
-    try:
-        told = msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"no feed: broken JSON: {printable(error)}", raw) from None
+    told = document(raw, "feed")
     items: list[Item] = []
     gone: list[str] = []
     for place, entry in enumerate(_unfolded(told if isinstance(told, list) else [told]), start=1):
@@ -50,63 +46,49 @@ def _unfolded(stories: list[Any]) -> Iterator[dict[str, Any]]:
         if not isinstance(story, dict):
             yield {"entry": story}
             continue
-        comments = story.get("comments")
         yield {key: value for key, value in story.items() if key != "comments"}
-        for comment in comments if isinstance(comments, list) else ():
+        for comment in items_of(story.get("comments")):
             if isinstance(comment, dict):
                 yield {**comment, "story": story.get("short_id")}
 
 
 def _item(place: int, entry: dict[str, Any]) -> Item:
     if "comment" in entry:
-        above, about = _text(entry.get("parent_comment")), _text(entry.get("story"))
-        created, edited = _moment(entry.get("created_at")), _moment(entry.get("last_edited_at"))
+        above, about = text_of(entry.get("parent_comment")), text_of(entry.get("story"))
+        created, edited = iso_time(entry.get("created_at")), iso_time(entry.get("last_edited_at"))
         return Item(
             place=place,
             source=entry,
             id=_page("c", entry) or None,
-            link=_text(entry.get("url")) or _text(entry.get("short_id_url")) or None,
-            html=_text(entry.get("comment")) or None,
-            text=_text(entry.get("comment_plain")) or None,
+            link=text_of(entry.get("url")) or text_of(entry.get("short_id_url")) or None,
+            html=text_of(entry.get("comment")) or None,
+            text=text_of(entry.get("comment_plain")) or None,
             published=created,
-            updated=edited or _moment(entry.get("updated_at")),
+            updated=edited or iso_time(entry.get("updated_at")),
             author=_author(entry.get("commenting_user")),
             reply_to=f"{SITE}/c/{above}" if above else f"{SITE}/s/{about}" if about else None,
             thread=f"{SITE}/s/{about}" if about else None,
         )
-    tags = entry.get("tags")
     return Item(
         place=place,
         source=entry,
         id=_page("s", entry) or None,
-        link=_text(entry.get("url")) or _text(entry.get("comments_url")) or None,
-        title=" ".join(_text(entry.get("title")).split()) or None,
-        html=_text(entry.get("description")) or None,
-        published=_moment(entry.get("created_at")),
+        link=text_of(entry.get("url")) or text_of(entry.get("comments_url")) or None,
+        title=one_line(text_of(entry.get("title"))) or None,
+        html=text_of(entry.get("description")) or None,
+        published=iso_time(entry.get("created_at")),
         author=_author(entry.get("submitter_user")),
-        tags=[tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else [],
-        comments=_text(entry.get("comments_url")) or None,
+        tags=[tag for tag in items_of(entry.get("tags")) if isinstance(tag, str)],
+        comments=text_of(entry.get("comments_url")) or None,
     )
 
 
 def _page(kind: str, entry: dict[str, Any]) -> str:
-    number = _text(entry.get("short_id"))
+    number = text_of(entry.get("short_id"))
     return f"{SITE}/{kind}/{number}" if number else ""
 
 
 def _author(told: object) -> Author | None:
     """A name; until 2024 an object with it."""
-    name = printable(_text(told.get("username") if isinstance(told, dict) else told), 100)
+    name = printable(text_of(told.get("username") if isinstance(told, dict) else told), 100)
     return Author(handle=name, url=f"{SITE}/~{name}") if name else None
-
-
-def _moment(told: object) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(_text(told).strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

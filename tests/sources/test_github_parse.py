@@ -286,6 +286,20 @@ def test_a_webhook_of_an_edit_or_a_deletion_is_about_the_same_event():
     assert (gone.op, gone.text, gone.edited_at) == ("delete", None, NOW)
 
 
+def test_of_several_webhooks_about_one_thing_the_last_is_told():
+    """One a line, as whoever receives them keeps them, whichever comes first; what is deleted stays deleted."""
+    said = hook(action="created", issue=TOPIC, comment=SAID)
+    edit = hook(
+        action="edited", issue=TOPIC, comment=SAID | {"body": "no", "updated_at": "2026-05-15T08:30:00Z"}
+    )
+    gone = hook(action="deleted", issue=TOPIC, comment=SAID)
+    for hooks, op, text in (([said, edit], "create", "no"), ([edit, said], "create", "no"),
+                            ([said, gone], "delete", None), ([gone, edit], "delete", None)):  # fmt: skip
+        parsed = parse(b"\n".join(hooks), META)
+        assert [(e.op, e.text) for e in parsed.events] == [(op, text)]
+        assert parsed.counts == {"entries": 2, "repeated": 1}
+
+
 @pytest.mark.parametrize(
     ("told", "why"),
     [

@@ -150,6 +150,13 @@ def test_types_that_are_new_to_us_are_kept_and_counted():
     assert (parsed.events[0].type, parsed.counts["unknown_type"]) == ("x:haiku", 1)
 
 
+def test_a_hit_alone_names_its_comments_and_does_not_have_them():
+    """Their numbers are no comments that could not be read."""
+    parsed = read({**STORY, "children": [4002, 4003]})
+    assert [e.id for e in parsed.events] == ["hackernews::4001"]
+    assert parsed.rejects == []
+
+
 def test_an_account_is_nothing_that_was_said():
     """It is told where items are."""
     [letter] = read({"id": "ada", "karma": 1, "created": 1}).rejects

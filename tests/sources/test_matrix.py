@@ -237,6 +237,22 @@ def test_nobody_edits_what_another_has_said():
     told(story)
 
 
+def test_who_edits_before_a_message_is_known_does_not_become_its_writer():
+    """A room is read back later than what is new in it: whoever wrote the message may edit it still."""
+
+    async def story(server, home, reader):
+        relation = {"rel_type": "m.replace", "event_id": "$1:x"}
+        new = {"msgtype": "m.text", "body": "better"}
+        edit = {**new, "m.new_content": new, "m.relates_to": relation}
+        for said in (message(2, content=edit, sender="@eve:x"), message(1), message(4, content=edit)):
+            home.timeline.append(said)
+            await reader.round()
+        assert [e.op for e in reader.got] == ["update", "create", "update"]
+        assert reader.source.counts["edits_by_others"] == 0
+
+    told(story)
+
+
 def test_a_limit_is_waited_out_as_the_body_says():
     """``retry_after_ms``, where there is no header; a header goes before."""
 

@@ -117,6 +117,18 @@ def test_a_post_with_its_comments_is_read_with_the_answers_in_it():
     assert parsed.counts == {"more": 1}
 
 
+def test_answers_to_answers_are_read_as_deep_as_any_talk_and_what_is_deeper_is_a_dead_letter():
+    """Reddit itself tells ten at once; nothing goes without a word."""
+    talk = None
+    for number in range(60, 0, -1):
+        more = {} if talk is None else {"replies": listing(talk, after=None)}
+        talk = {"kind": "t1", "data": {**COMMENT["data"], "name": f"t1_{number}", **more}}
+    parsed = read(talk)
+    assert [e.id for e in parsed.events] == [f"reddit::t1_{n}" for n in range(1, 51)]
+    [letter] = parsed.rejects
+    assert "too deep" in letter.reason
+
+
 def test_a_thing_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
     """The others are told; a kind that is not known is counted."""
     broken = {"kind": "t1", "data": {**COMMENT["data"], "body": None}}

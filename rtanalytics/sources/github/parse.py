@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from rtanalytics.event import Author, Event, Ingest, is_web_url
 from rtanalytics.githubevents import KINDS, about
-from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.github.things import Thing, event_of, things_of
-from rtanalytics.sources.native import find_links, find_tags, lines_of
+from rtanalytics.sources.native import Reading, find_links, find_tags, lines_of, packed
 
 __all__ = ["parse"]
 
@@ -22,7 +23,6 @@ MAX_TEXT = 200_000
 MAX_EVENTS = 1_000
 MAX_LINKS, MAX_TAGS = 100, 50
 
-_EMAIL = re.compile(rb"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
@@ -60,23 +60,14 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     except ValueError as error:
         raise Malformed(f"no events: broken JSON: {printable(error)}", raw) from None
     told = _items(told, raw)
-    events: dict[str, Event] = {}
-    rejects: list[Reject] = []
-    counts: Counter[str] = Counter(entries=len(told))
+    reading = Reading(meta)
+    reading.counts["entries"] = len(told)
     for place, item in enumerate(told[:MAX_EVENTS], start=1):
-        try:
-            made = list(_made(item, meta, counts))
-        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
-            data = _raw(item.around or item.item if isinstance(item, Thing) else item)[:MAX_RAW]
-            rejects.append(Reject(reason=printable(error), raw=data, where=f"event {place}"))
-            continue
-        for event in made:
-            if events.setdefault(event.id, event) is not event:
-                counts["repeated"] += 1
+        whole = item.around or item.item if isinstance(item, Thing) else item
+        reading.item(whole, f"event {place}", partial(_made, item, meta, reading.counts))
     if len(told) > MAX_EVENTS:
-        reason = f"{len(told):,} events in one answer; the first {MAX_EVENTS:,} were read"
-        rejects.append(Reject(reason=reason, raw=raw[:MAX_RAW]))
-    return Parsed(events=list(events.values()), rejects=rejects, counts=dict(counts))
+        reading.reject(f"{len(told):,} events in one answer; the first {MAX_EVENTS:,} were read", "", raw)
+    return reading.parsed()
 
 
 def _decoded(line: bytes) -> Any:
@@ -146,7 +137,7 @@ def _event(item: Any, meta: Meta, counts: Counter[str]) -> Event | None:
         tags=_unlike(find_tags(text))[:MAX_TAGS] if said else [],
         links=list(dict.fromkeys(link for link in find_links(text) if is_web_url(link)))[:MAX_LINKS],
         ingest=Ingest(via="poll", connector=meta.connector, time_kind=time_kind, claimed_at=claimed),
-        raw=_raw(item),
+        raw=packed(item),
     ).settled()
 
 
@@ -178,11 +169,6 @@ def _time(value: Any, received: datetime) -> tuple[datetime, str, datetime | Non
     except (ValueError, TypeError, OverflowError):
         return received, "observed", None
     return (claimed, "source", None) if claimed >= EARLIEST else (received, "observed", claimed)
-
-
-def _raw(item: Any) -> bytes:
-    """As delivered, without the e-mail addresses that stand in commits."""
-    return _EMAIL.sub(b"***", json.dumps(item).encode())
 
 
 def _line(text: str, length: int) -> str:

@@ -86,17 +86,14 @@ def event_of(thing: Thing, meta: Meta) -> Event:
     )
     title, text = _said(name, item, above)
     host = meta.options.get("host", "")
-    if name == "action" and item.get("id") is not None:
-        updated = None
-    if gone:
-        updated = meta.received_at  # when it was deleted is not told
+    edited = updated if created and updated and updated - created >= _EDITED else None
     return build(
         meta,
         id=f"github:{host}:{_native(name, item, around, repo)}",
         type="comment" if name == "review" else name,
         op="delete" if gone else "create",
         created_at=created,
-        edited_at=updated if created and updated and updated - created >= _EDITED else None,
+        edited_at=meta.received_at if gone else edited,  # when it was deleted is not told
         author=_author(name, item, around),
         channel=repo or None,
         title=None if gone else title,

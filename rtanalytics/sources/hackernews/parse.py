@@ -85,6 +85,9 @@ def _tree(item: dict[str, Any]) -> Iterator[Any]:
     while waiting:
         found = waiting.popleft()
         if isinstance(found, dict) and (below := items_of(found.get("children"))):
+            below = [
+                item for item in below if not isinstance(item, int)
+            ]  # numbers of those that are not here
             waiting += below
             found = {**found, "children": None}
         yield found

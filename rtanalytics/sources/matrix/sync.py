@@ -164,7 +164,7 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
             if event.op == "update" and state.writers.get(item, writer) != writer:
                 self.counts["edits_by_others"] += 1
                 continue
-            if event.op != "delete" and event.author is not None:
+            if event.op == "create" and event.author is not None:  # who edits may be anybody
                 state.writers.setdefault(item, writer)
             kept.append(event)
         state.writers = dict(list(state.writers.items())[-REMEMBERED:])

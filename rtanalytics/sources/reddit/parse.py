@@ -33,7 +33,9 @@ _SITE = "https://www.reddit.com"
 _REMOVED = {"[removed]", "[ Removed by Reddit ]"}
 _GONE = {"[deleted]", *_REMOVED}
 _NAME = re.compile(r"t\d_[a-z0-9]{1,20}")
-_DEPTH = 30
+_DEPTH = 100
+"""How deep things may lie in things, two for each answer to an answer: Reddit tells ten of these at once."""
+
 _PLAIN = re.compile(rb'_html"\s*:\s*"[^"]{0,9}<')
 _ESCAPED = re.compile(rb"&(?:lt|gt|amp);")
 _PICTURE = re.compile(r"https?://i\.(redd\.it|imgur\.com)/[\w-]+\.(png|jpe?g|gif|webp)", re.IGNORECASE)
@@ -130,17 +132,19 @@ def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
     data = _dict(thing.get("data")) if isinstance(thing, dict) else {}
     if isinstance(thing, dict) and kind is None and (kind := _kind(thing)) is not None:
         thing = {"kind": kind, "data": (data := thing)}
-    if kind == "Listing" and depth:
+    if not depth:
+        reading.reject("an answer to an answer to an answer: too deep to be read", where, thing)
+    elif kind == "Listing":
         children = data.get("children")
         for number, child in enumerate(children if isinstance(children, list) else (), start=1):
             _thing(child, f"{where} item {number}".strip(), reading, depth - 1)
         after = data.get("after")
         return after if isinstance(after, str) and _NAME.fullmatch(after) else None
-    if kind == "more":
+    elif kind == "more":
         reading.counts["more"] += 1
     elif kind == "t1" or kind == "t3":  # noqa: PLR1714  # it may be a list
         reading.item(thing, where, partial(_events, str(kind), data, reading))
-        if kind == "t1" and depth and isinstance(data.get("replies"), dict):
+        if kind == "t1" and isinstance(data.get("replies"), dict):
             _thing(data["replies"], where, reading, depth - 1)
     elif isinstance(kind, str):
         reading.unknown("kind", kind)

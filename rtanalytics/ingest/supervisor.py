@@ -212,9 +212,9 @@ class Supervisor:
                 if away:
                     away = False
                     self._tell()
-                if time.monotonic() >= trim_at or self._crowded():
-                    room = None if self.most_entries is None else int(self.most_entries * ROOMY)
-                    self.stream.trim(self.retention, room)
+                self._relieve()
+                if time.monotonic() >= trim_at:
+                    self.stream.trim(self.retention)
                     trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
             except StreamUnavailable as error:
                 if not away:
@@ -222,11 +222,11 @@ class Supervisor:
                 away = True
                 self._revive()
 
-    def _crowded(self) -> bool:
-        """True if a bucket is nearly full."""
-        if self.most_entries is None:
-            return False
-        return any(self.stream.entries(b) > self.most_entries * CROWDED for b in self.stream.buckets())
+    def _relieve(self) -> None:
+        """Let the oldest entries go where a bucket is nearly full."""
+        most = self.most_entries
+        if most is not None and any(self.stream.entries(b) > most * CROWDED for b in self.stream.buckets()):
+            self.stream.relieve(int(most * ROOMY))
 
     def _revive(self) -> None:
         if self.revive is None:

@@ -252,16 +252,18 @@ class EventStream(Protocol):
         """The recorder's word that everything up to ``position`` lies safely in the archive."""
         ...
 
-    def trim(self, retention: timedelta = timedelta(days=7), most: int | None = None) -> int:
-        """Drop entries older than ``retention``, and the oldest where a bucket has more than ``most``.
-
-        Never past what a recorder has committed.
+    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
+        """Drop entries older than ``retention``, never past what a recorder has committed.
 
         Returns
         -------
         int
             How many there were.
         """
+        ...
+
+    def relieve(self, most: int) -> int:
+        """Drop the oldest entries where a bucket has more than ``most``, as :meth:`trim` does."""
         ...
 
     def entries(self, bucket: str) -> int:

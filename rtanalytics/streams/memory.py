@@ -5,6 +5,7 @@ Nothing is kept when the process ends. Streams of one name in one process are th
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -193,8 +194,13 @@ class MemoryStream:
             for name, place in position.places.items():
                 self._bucket(name).recorder = place.entry
 
-    def trim(self, retention: timedelta = timedelta(days=7), most: int | None = None) -> int:
-        before = time.time() - retention.total_seconds()
+    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
+        return self._drop(time.time() - retention.total_seconds())
+
+    def relieve(self, most: int) -> int:
+        return self._drop(-math.inf, most)
+
+    def _drop(self, before: float, most: int | None = None) -> int:
         dropped = 0
         with self._log.changed:
             for bucket in self._log.buckets.values():

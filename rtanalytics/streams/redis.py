@@ -249,23 +249,29 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
             for bucket, place in position.places.items():
                 self.client.hset(self.key_of(bucket, "state"), "recorder", place.entry)
 
-    def trim(self, retention: timedelta = timedelta(days=7), most: int | None = None) -> int:
+    def trim(self, retention: timedelta = timedelta(days=7)) -> int:
         dropped = 0
         for bucket in self.buckets():
             keys = [self.key_of(bucket, part) for part in ("events", "state")]
             before = int((time.time() - retention.total_seconds()) * 1000)
             dropped += int(self.run("trim", keys, [max(0, before)]))
-            while most is not None and (excess := self.entries(bucket) - most) > 0:
-                gone = int(self.run("crowd", keys, [min(excess, PAGE)]))
-                if not gone:
-                    break
-                dropped += gone
             oldest = int((time.time() - SEEN_FOR.total_seconds()) // 86_400)
             cursor = b"0"
             while True:
                 cursor = self.run("forget", [self.key_of(bucket, "seen")], [cursor, oldest])
                 if cursor == b"0":
                     break
+        return dropped
+
+    def relieve(self, most: int) -> int:
+        dropped = 0
+        for bucket in self.buckets():
+            keys = [self.key_of(bucket, part) for part in ("events", "state")]
+            while (excess := self.entries(bucket) - most) > 0:
+                gone = int(self.run("crowd", keys, [min(excess, PAGE)]))
+                if not gone:
+                    break
+                dropped += gone
         return dropped
 
     def entries(self, bucket: str) -> int:

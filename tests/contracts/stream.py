@@ -390,11 +390,11 @@ class StreamContract:
         read = take(stream.follow("start"), 20)
         stream.committed(read[9].position)
         assert stream.entries("test") == 30
-        assert stream.trim(most=25) == 5
+        assert stream.relieve(25) == 5
         assert stream.entries("test") == 25
         assert [d.event.text for d in take(stream.follow(read[4].position), 1)] == ["event 5"]
-        assert stream.trim(most=3) == 5
-        assert stream.trim(most=3) == 0
+        assert stream.relieve(3) == 5
+        assert stream.relieve(3) == 0
         assert stream.entries("test") == 20
         rest = take(stream.follow(read[-1].position), 10)
         assert [d.event.text for d in rest] == [f"event {n}" for n in range(20, 30)]

@@ -27,6 +27,7 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
 
     Examples
     --------
+    >>> from datetime import UTC
     >>> meta = Meta(source="feeds:blog", scope="blog.example", connector="feed@1",
     ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
     >>> [event] = deletions(b'<at:deleted-entry ref="tag:1" when="2026-05-15T08:00:00Z"/>', meta)

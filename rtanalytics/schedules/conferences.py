@@ -12,9 +12,9 @@ from rtanalytics.schedules.parts import (
     Slot,
     length_of,
     moment,
-    plain_text,
     prose,
     tried,
+    word,
 )
 
 __all__ = ["is_europython", "is_pycon", "read_europython", "read_pycon"]
@@ -156,4 +156,4 @@ def _path(url: str) -> str:
 def _line(told: Any) -> str:
     if isinstance(told, int) and not isinstance(told, bool):
         return str(told)
-    return " ".join(plain_text(told).split())
+    return word(told)

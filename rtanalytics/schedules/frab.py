@@ -14,9 +14,8 @@ from rtanalytics.schedules.parts import (
     in_language,
     length_of,
     moment,
-    named_zone,
+    own_zone,
     placed,
-    plain_text,
     prose,
     tried,
     word,
@@ -41,9 +40,7 @@ def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     """
     schedule = data["schedule"]
     conference = schedule["conference"]
-    name = _text(conference.get("time_zone_name"))
-    unknown = f" (time_zone_name {name[:60]!r} is unknown)" if name and named_zone(name) is None else ""
-    zone = None if unknown else named_zone(name) or zone
+    zone, unknown = own_zone(_text(conference.get("time_zone_name")), zone)
     base = _text(schedule.get("base_url")) or _text(conference.get("url"))
     languages = [_text(x) for x in _list(conference.get("languages"))]
     told = [t for t in _list(conference.get("tracks")) if isinstance(t, dict)]
@@ -150,7 +147,7 @@ def _names(event: dict[str, Any]) -> list[str]:
         if isinstance(person, dict):
             told = (person.get(key) for key in ("public_name", "full_public_name", "name", "display_name"))
             person = next((t for t in told if isinstance(t, str) and t.strip()), "")  # noqa: PLW2901  # its name
-        names.append(" ".join(plain_text(person).split()))
+        names.append(word(person))
     return list(dict.fromkeys(name for name in names if name))
 
 

@@ -17,9 +17,9 @@ from rtanalytics.schedules.parts import (
     Slot,
     length_of,
     moment,
-    plain_text,
     prose,
     tried,
+    word,
 )
 
 __all__ = ["read_front_matter"]
@@ -117,7 +117,7 @@ def _people(talk: dict[str, Any]) -> list[str]:
 
 
 def _line(told: Any) -> str:
-    line = " ".join(plain_text(told).split())
+    line = word(told)
     return "" if line in _NULL else line
 
 

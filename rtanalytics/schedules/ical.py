@@ -23,8 +23,8 @@ from rtanalytics.schedules.parts import (
     Slot,
     named_zone,
     placed,
-    plain_text,
     prose,
+    word,
 )
 
 __all__ = ["read_ical"]
@@ -190,7 +190,7 @@ class _Calendar:
                 yield self._slot(other, place, self._start(other, place), name)
 
     def _slot(self, event: Any, place: str, start: _Moment, uid: str) -> Slot:
-        title = " ".join(plain_text(_text(event, "SUMMARY")).split()) or "untitled"
+        title = word(_text(event, "SUMMARY")) or "untitled"
         return Slot(
             where=place,
             id=uid,
@@ -198,7 +198,7 @@ class _Calendar:
             start=start.utc,
             end=self._end(event, start, place),
             speakers=_people(event),
-            room=" ".join(plain_text(_text(event, "LOCATION")).split()) or None,
+            room=word(_text(event, "LOCATION")) or None,
             track=_track(event),
             kind="all-day" if start.day else "talk",
             url=_text(event, "URL").strip() or None,
@@ -337,7 +337,7 @@ def _people(event: Any) -> list[str]:
     names = []
     for attendee in _list(event.get("ATTENDEE")):
         parameters = getattr(attendee, "params", {})
-        name = " ".join(plain_text(str(parameters.get("CN", ""))).split())
+        name = word(str(parameters.get("CN", "")))
         if name and "@" not in name and str(parameters.get("CUTYPE", "")).upper() not in {"ROOM", "RESOURCE"}:
             names.append(name)
     return list(dict.fromkeys(names))
@@ -346,7 +346,7 @@ def _people(event: Any) -> list[str]:
 def _track(event: Any) -> str | None:
     for several in _list(event.get("CATEGORIES")):
         for category in getattr(several, "cats", [several]):
-            if name := " ".join(plain_text(str(category)).split()):
+            if name := word(str(category)):
                 return name
     return None
 

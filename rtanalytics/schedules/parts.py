@@ -26,6 +26,7 @@ __all__ = [
     "length_of",
     "moment",
     "named_zone",
+    "own_zone",
     "placed",
     "plain_text",
     "prose",
@@ -216,6 +217,22 @@ def named_zone(name: str) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+def own_zone(name: str, zone: tzinfo | None) -> tuple[tzinfo | None, str]:
+    """The zone that a file names, or ``zone`` if it names none, and what is to be said of the name.
+
+    A zone that nobody knows is not replaced by another one: times without an offset cannot be placed then.
+
+    Examples
+    --------
+    >>> own_zone("Europe/Berlim", UTC)
+    (None, " (time zone 'Europe/Berlim' is unknown)")
+    """
+    if not name:
+        return zone, ""
+    known = named_zone(name)
+    return known, "" if known is not None else f" (time zone {name[:60]!r} is unknown)"
 
 
 def moment(text: str, zone: tzinfo | None, where: str) -> datetime:

@@ -15,7 +15,7 @@ from rtanalytics.schedules.parts import (
     Slot,
     length_of,
     moment,
-    named_zone,
+    own_zone,
     prose,
     tried,
     word,
@@ -43,10 +43,11 @@ def read_pretalx(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     An entry that has no title or cannot be placed in time is its error, which names it.
     """
     about = data if isinstance(data, dict) else {}
-    reader = _Reader(about, named_zone(str(about.get("timezone", ""))) or zone)
+    own, unknown = own_zone(word(about.get("timezone")), zone)
+    reader = _Reader(about, own)
     found: list[Found] = []
     for number, entry in enumerate(_entries(data), start=1):
-        place = f"{where}: entry {number}"
+        place = f"{where}: entry {number}{unknown}"
         try:
             found += reader.slots(entry, place) or [None]
         except ScheduleError as error:

@@ -19,9 +19,9 @@ from rtanalytics.schedules.parts import (
     length_of,
     named_zone,
     placed,
-    plain_text,
     prose,
     tried,
+    word,
 )
 
 __all__ = ["COLUMNS", "read_table"]
@@ -126,7 +126,7 @@ class _Rows:
         return Slot(
             where=line,
             id=cells.get("id", ""),
-            title=" ".join(plain_text(cells["title"]).split()),
+            title=word(cells["title"]),
             start=start,
             end=end,
             speakers=_people(cells.get("speakers", ""), many=self._many),

@@ -18,9 +18,10 @@ from rtanalytics.schedules.parts import (
     length_of,
     moment,
     named_zone,
-    plain_text,
+    own_zone,
     prose,
     tried,
+    word,
 )
 
 __all__ = ["is_xcal", "read_xcal"]
@@ -42,10 +43,11 @@ def read_xcal(root: Element, where: str, zone: tzinfo | None) -> list[Found]:
     for calendar in root:
         if _name(calendar) != "vcalendar":
             continue
-        named = _told(_properties(calendar), "x-wr-timezone")
+        own, unknown = own_zone(_told(_properties(calendar), "x-wr-timezone"), zone)
         entries = (part for part in calendar.iter() if _name(part) == "vevent")
-        own = named_zone(named) or zone
-        found += [tried(_slot, e, own, f"{where}: vevent {n}") for n, e in enumerate(entries, start=1)]
+        found += [
+            tried(_slot, e, own, f"{where}: vevent {n}{unknown}") for n, e in enumerate(entries, start=1)
+        ]
     return found
 
 
@@ -53,7 +55,7 @@ def _slot(event: Element, zone: tzinfo | None, where: str) -> Slot | None:
     told = _properties(event)
     uid = _told(told, "uid")
     place = f"{where} ({uid[:60]})" if uid else where
-    title = _line(_told(told, "pentabarf:title")) or _line(_told(told, "summary"))
+    title = word(_told(told, "pentabarf:title")) or word(_told(told, "summary"))
     if not title:
         raise ScheduleError(f"{place} has no title")
     if told.keys() & {"rrule", "rdate"}:
@@ -77,9 +79,9 @@ def _slot(event: Element, zone: tzinfo | None, where: str) -> Slot | None:
         start=start,
         end=end,
         speakers=_people(told.get("attendee", [])),
-        room=_line(_told(told, "location")) or None,
-        track=_line(_told(told, "pentabarf:track") or _told(told, "categories")) or None,
-        kind=_line(_told(told, "category")).lower() or "talk",
+        room=word(_told(told, "location")) or None,
+        track=word(_told(told, "pentabarf:track") or _told(told, "categories")) or None,
+        kind=word(_told(told, "category")).lower() or "talk",
         url=_told(told, "url") or None,
         abstract="\n\n".join(dict.fromkeys(text for text in texts if text)) or None,
         cancelled=_told(told, "status").upper() == "CANCELLED",
@@ -135,9 +137,5 @@ def _length(told: str, place: str) -> timedelta | None:
 
 def _people(attendees: list[Element]) -> list[str]:
     """Who takes part, by name; addresses are not kept."""
-    told = (_line(_parameter(one, "cn") or _value(one)) for one in attendees)
+    told = (word(_parameter(one, "cn") or _value(one)) for one in attendees)
     return list(dict.fromkeys(name for name in told if name and "@" not in name))
-
-
-def _line(told: str) -> str:
-    return " ".join(plain_text(told).split())

@@ -79,6 +79,16 @@ def test_what_does_not_take_place_or_has_no_time_yet_is_left_out():
         read({"results": [{**OLD, "slot": None}]})
 
 
+def test_a_zone_that_nobody_knows_costs_only_times_without_an_offset():
+    """As in pretalx's other files; none is placed by the clock of another zone."""
+    here = {**OLD, "code": "GHIJKL", "slot": {"start": "2026-05-15T09:30:00"}}
+    found = parse_schedule(
+        json.dumps({"talks": [OLD, here], "timezone": "Europe/Berlim"}).encode(), "plan", UTC
+    )
+    assert [t.id for t in found] == ["ABCDEF"]
+    assert "entry 2 (time zone 'Europe/Berlim' is unknown)" in found.refused[0]
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [

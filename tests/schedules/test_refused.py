@@ -150,7 +150,7 @@ def test_a_zone_that_is_not_known_costs_only_times_that_need_it():
     found = parse_schedule(json.dumps(told).encode(), "plan", UTC)
     assert [talk.title for talk in found] == ["A"]
     assert (
-        "event 2 (B) (time_zone_name 'Europe/Berlim' is unknown): 2026-05-15T09:30:00 has no time zone"
+        "event 2 (B) (time zone 'Europe/Berlim' is unknown): 2026-05-15T09:30:00 has no time zone"
         in found.refused[0]
     )
 

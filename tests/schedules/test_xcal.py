@@ -63,6 +63,15 @@ def test_the_calendar_may_name_its_zone():
     assert found.start == at(7, 30)
 
 
+def test_a_zone_that_nobody_knows_is_not_replaced_by_that_of_the_place():
+    """Nor do times with an offset need one."""
+    head = HEAD + "<x-wr-timezone>Europe/Berlim</x-wr-timezone>"
+    with pytest.raises(ScheduleError, match=r"time zone 'Europe/Berlim' is unknown\) .*has no time zone"):
+        read(TALK.format(end=""), head=head, zone=BERLIN)
+    with_offset = TALK.format(end="").replace("20260515T093000", "20260515T093000+0200")
+    assert next(iter(read(with_offset, head=head))).start == at(7, 30)
+
+
 def test_the_standard_is_read_too():
     """RFC 6321: values in elements of their own, parameters beside them."""
     raw = """<?xml version="1.0"?><icalendar xmlns="urn:ietf:params:xml:ns:icalendar-2.0"><vcalendar><properties/><components><vevent>

@@ -41,7 +41,7 @@ _TITLE = re.compile(r"<(?:title|h1)[^>]*>\s*IRC logs?\b(?: of|:)?(?P<about>[^<]*
 _LINE = re.compile(r'\s*<li id="(?P<key>l-\d+)"[^>]*>(?:<a [^>]*>[^<]*</a>)?\s?(?P<rest>.*?)(?:</li>)?\s*$')
 _CLOCK = re.compile(r"\[(\d\d):(\d\d)(?::(\d\d))?\] (.*)$")
 _TERM = re.compile(r'\s*<dt id="?(?P<key>T[\d-]+)"?>\s*(?P<time>\d\d:\d\d:\d\d)(?:\s*\[(?P<nick>[^\]]*)\])?')
-_TOLD = re.compile(r"\s*(?:<dt.*?</dt>)?\s*<dd>(?P<rest>.*?)(?:</dd>)?\s*$")
+_TOLD = re.compile(r"\s*(?:<dt.*?</dt>\s*)?<dd>(?P<rest>.*)$")
 _ROW = re.compile(
     r'\s*<(?:tr|p) id="(?P<key>t(?:(?P<day>\d{4}-\d\d-\d\d)T)?(?P<time>\d\d:\d\d(?::\d\d)?)[\d-]*)"'
 )
@@ -51,7 +51,7 @@ _DEED = re.compile(
     r'class="(?:action|join|part|nickchange|servermsg|other)"[^>]*>'
     r"(?:<a [^>]*>[^<]*</a>)?(.*?)</(?:td|p)>"
 )
-_MARKUP = re.compile(r"</?[A-Za-z][^>]*>")
+_MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
 class _Html:
@@ -121,7 +121,7 @@ class _Page:
         if (told := _TOLD.match(line)) is not None and self._term is not None:
             key, at, nick = self._term
             self._term = None
-            text = entities(_MARKUP.sub("", told["rest"]))
+            text = entities(_MARKUP.sub("", told["rest"])).rstrip()
             said = (
                 classify(text)
                 if not nick or re.match(rf"{re.escape(nick)} has (?:joined|left|quit)", text)

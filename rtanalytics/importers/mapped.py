@@ -45,7 +45,7 @@ _FIELDS = (
 _LONGEST_FIELD = 2**24
 _SEPARATORS = ",;\t|"
 _SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?\s*$")
-_NAMED_UTC = re.compile(r"\s*(?:UTC|GMT|Z)$|\s+(?=[+-]\d\d:?\d\d$)")
+_NAMED_UTC = re.compile(r"(?<!\s)\s*(?:(?:UTC|GMT|Z)$|(?<=\s)(?=[+-]\d\d:?\d\d$))")
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:

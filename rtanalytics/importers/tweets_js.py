@@ -36,7 +36,7 @@ _ASSIGNED = re.compile(
     rb"\A(?:\xef\xbb\xbf)?\s*(?:window\.YTD\.(?:deleted_)?(?:tweets?|community_tweet)\.part\d+"
     rb"|Grailbird\.data\.tweets_\d{4}_\d\d)\s*="
 )
-_CUT = re.compile(r"(?:…|\.\.\.)?\s*(?:https://t\.co/\w+)?\s*\Z")
+_CUT = re.compile(r"(?:…|\.\.\.)?(?<!\s)\s*(?:https://t\.co/\w+\s*)?\Z")
 """How the beginning of a long tweet ends, and what is not part of it."""
 
 Notes = dict[datetime, list[dict[str, Any]]]

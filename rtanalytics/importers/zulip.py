@@ -41,8 +41,8 @@ CONNECTOR = "zulip-export@1"
 _REALM = re.compile(r"(?:^|/)realm\.json$")
 _MESSAGES = re.compile(r"(?:^|/)messages-\d+\.json(?:\.partial)?$")
 _MENTION = re.compile(r"@_?\*\*([^*|\n]{1,100})(?:\|\d+)?\*\*")
-_SHOWN_MENTION = re.compile(r'<span class="user-mention[^"]*"[^>]*>@?([^<>\n]{1,100})</span>')
-_ADDRESS = re.compile(r'<a [^>]*?href="(https?://[^"<>\s]+)"')
+_SHOWN_MENTION = re.compile(r'<span class="user-mention[^"<>]*"[^<>]*>@?([^<>\n]{1,100})</span>')
+_ADDRESS = re.compile(r'<a [^<>]*?href="(https?://[^"<>\s]+)"')
 _PAGE = (b'"display_recipient"', b'"sender_full_name"', b'"messages"')
 _TABLES = {
     "zerver_realm", "zerver_stream", "zerver_recipient", "zerver_userprofile",

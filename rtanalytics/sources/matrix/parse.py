@@ -34,7 +34,7 @@ _QUIET = {"m.room.encryption", "m.room.create", "m.room.power_levels", "m.room.j
           "m.room.history_visibility", "m.room.guest_access", "m.room.aliases", "m.room.canonical_alias",
           "m.room.avatar", "m.room.name", "m.room.server_acl", "m.room.pinned_events", "m.room.tombstone",
           "m.space.child", "m.space.parent", "m.room.third_party_invite"}  # fmt: skip
-_REPLY = re.compile(r"(?is)<mx-reply>.*?</mx-reply>")
+_REPLY = re.compile(r"(?is)<mx-reply>.*?(?:</mx-reply>|\Z)")
 _QUOTATION = re.compile(r"> (?:\* )?<")
 """How the quotation begins that clients put before an answer, for those that cannot show answers."""
 

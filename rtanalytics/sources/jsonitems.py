@@ -24,6 +24,7 @@ __all__ = [
     "document",
     "edit_time",
     "events_of",
+    "fitting",
     "iso_time",
     "items_of",
     "scrubbed",
@@ -89,7 +90,7 @@ def events_of(
             event = build(item)
             if event is None:
                 continue
-            event = _fitting(msgspec.structs.replace(event.settled(), raw=scrubbed(item)))
+            event = fitting(msgspec.structs.replace(event.settled(), raw=scrubbed(item)))
         except (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError) as error:
             rejects.append(Reject(reason=printable(error), raw=described(item), where=where))
             continue
@@ -165,7 +166,14 @@ def _credible(moment: datetime) -> datetime | None:
     return moment if moment >= EARLIEST else None
 
 
-def _fitting(event: Event) -> Event:
+def fitting(event: Event) -> Event:
+    """The event, without its HTML and links if it is too large with them.
+
+    Raises
+    ------
+    ValueError
+        If its text alone is too large.
+    """
     if len(event.text or "") + len(event.html or "") < MAX_PACKET // 10:
         return event
     if len(encode(event)) > MAX_PACKET:

@@ -15,8 +15,9 @@ from typing import Any
 
 import msgspec
 
-from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, encode, is_web_url, repair
+from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, is_web_url, repair
 from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
+from rtanalytics.sources.jsonitems import EARLIEST, fitting
 
 __all__ = [
     "EARLIEST",
@@ -33,12 +34,6 @@ __all__ = [
     "plain_text",
     "word",
 ]
-
-EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
-"""Times before it are slips."""
-
-MAX_PACKET = 900_000
-"""Bytes of an event; a stream takes 1 MB, and what stores it may add a little."""
 
 MAX_LINKS, MAX_TAGS, MAX_MEDIA, MAX_NAME, MAX_ID, MAX_TITLE = 100, 50, 20, 200, 400, 1_000
 _MAX_KINDS = 20
@@ -197,41 +192,36 @@ def build(
         if isinstance(value, str) and name != "op":
             fields[name] = word(value, MAX_ID) or None
     raw = None if item is None else packed(item)
-    event = Event(
-        id=id,
-        source=meta.source,
-        type=word(type, 100),
-        created_at=created_at if credible and created_at is not None else meta.received_at,
-        received_at=meta.received_at,
-        edited_at=edited_at,
-        text=None if text is None else plain_text(text),
-        title=word(title, MAX_TITLE) or None,
-        html=html,
-        url=url if url and is_web_url(url) else None,
-        tags=_unlike(tag.lstrip("#") for tag in tags),
-        mentions=_unlike(name.lstrip("@") for name in mentions),
-        links=list(dict.fromkeys(link for link in links if is_web_url(link) and len(link) < 4_000))[
-            :MAX_LINKS
-        ],
-        media=list({m.url: m for m in media if is_web_url(m.url) and len(m.url) < 4_000}.values())[
-            :MAX_MEDIA
-        ],
-        ingest=Ingest(
-            via=meta.options.get("via", "poll"),
-            connector=meta.connector,
-            time_kind="source" if credible else "observed",
-            claimed_at=None if credible else created_at,
-        ),
-        raw=raw if raw is not None and len(raw) <= MAX_RAW else None,
-        **fields,
-    ).settled()
-    if len(event.text or "") + len(event.html or "") < MAX_PACKET // 10:
-        return event
-    if len(encode(event)) > MAX_PACKET:
-        event = msgspec.structs.replace(event, html=None)
-        if (size := len(encode(event))) > MAX_PACKET:
-            raise ValueError(f"its text alone makes {size:,} bytes; an event may have {MAX_PACKET:,}")
-    return event
+    return fitting(
+        Event(
+            id=id,
+            source=meta.source,
+            type=word(type, 100),
+            created_at=created_at if credible and created_at is not None else meta.received_at,
+            received_at=meta.received_at,
+            edited_at=edited_at,
+            text=None if text is None else plain_text(text),
+            title=word(title, MAX_TITLE) or None,
+            html=html,
+            url=url if url and is_web_url(url) else None,
+            tags=_unlike(tag.lstrip("#") for tag in tags),
+            mentions=_unlike(name.lstrip("@") for name in mentions),
+            links=list(dict.fromkeys(link for link in links if is_web_url(link) and len(link) < 4_000))[
+                :MAX_LINKS
+            ],
+            media=list({m.url: m for m in media if is_web_url(m.url) and len(m.url) < 4_000}.values())[
+                :MAX_MEDIA
+            ],
+            ingest=Ingest(
+                via=meta.options.get("via", "poll"),
+                connector=meta.connector,
+                time_kind="source" if credible else "observed",
+                claimed_at=None if credible else created_at,
+            ),
+            raw=raw if raw is not None and len(raw) <= MAX_RAW else None,
+            **fields,
+        ).settled()
+    )
 
 
 def find_links(text: str) -> list[str]:

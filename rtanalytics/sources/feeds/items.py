@@ -10,26 +10,19 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b, sha1
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-import msgspec
-
-from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, encode, is_web_url
+from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, is_web_url
 from rtanalytics.sources.base import MAX_RAW, Meta, Reject, printable
 from rtanalytics.sources.clean import MAX_LINKS, clean_html, links, plain
 from rtanalytics.sources.feeds.flavours import FLAVOURS
+from rtanalytics.sources.jsonitems import EARLIEST, fitting
 from rtanalytics.sources.native import find_links
 
-__all__ = ["EARLIEST", "Item", "event_id", "events_of", "identity", "language", "person"]
-
-EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
-"""Dates before there were feeds are slips."""
-
-MAX_PACKET = 900_000
-"""Bytes of an event; a stream takes 1 MB, and what stores it may add a little."""
+__all__ = ["Item", "event_id", "events_of", "identity", "language", "person"]
 
 MAX_TAGS, MAX_MEDIA, MAX_NAME = 50, 20, 200
 
@@ -201,7 +194,7 @@ def _event(item: Item, meta: Meta) -> Event:
             via="poll", connector=meta.connector, id_kind=id_kind, time_kind=time_kind, claimed_at=claimed
         ),
     ).settled()
-    return _fitting(event)
+    return fitting(event)
 
 
 def _joined(base: str, address: str) -> str | None:
@@ -260,16 +253,6 @@ def _rev(item: Item, text: str | None, url: str | None) -> str:
     media = (m.url.partition("?")[0] for m in item.media[:MAX_MEDIA])
     seen = (item.title or "", text or "", url or "", *media)
     return blake2b("\0".join(seen).encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
-def _fitting(event: Event) -> Event:
-    if len(event.text or "") + len(event.html or "") < MAX_PACKET // 10:
-        return event
-    if len(encode(event)) > MAX_PACKET:
-        event = msgspec.structs.replace(event, html=None, links=[])
-        if (size := len(encode(event))) > MAX_PACKET:
-            raise ValueError(f"its text alone makes {size:,} bytes; an event may have {MAX_PACKET:,}")
-    return event
 
 
 def _tags(found: list[str]) -> list[str]:

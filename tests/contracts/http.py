@@ -1,8 +1,4 @@
-"""What every source that asks over HTTP must do: all of :class:`SourceContract`, and what HTTP brings along.
-
-class TestNotes(HttpContract):
-harness_class = NotesHarness
-"""
+"""What every source that asks over HTTP must do: all of :class:`SourceContract`, and what HTTP brings along."""
 
 from __future__ import annotations
 

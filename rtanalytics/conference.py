@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-__all__ = ["Conference", "ConferenceError", "Pace", "Trending", "own_terms", "read_conference"]
+__all__ = ["Conference", "ConferenceError", "Pace", "Trending", "line_of", "own_terms", "read_conference"]
 
 
 class ConferenceError(ValueError):
@@ -226,7 +226,7 @@ def read_conference(path: str | Path) -> Conference:
         return msgspec.structs.replace(msgspec.convert(table, Conference), folder=path.parent)
     except msgspec.ValidationError as error:
         key, message = _where(str(error))
-        line = _line_of(text, key)
+        line = line_of(text, key)
         raise ConferenceError(f"{path}:{line}: {message}" if line else f"{path}: {message}") from None
 
 
@@ -269,6 +269,7 @@ def _where(message: str) -> tuple[str, str]:
     return path.split(".")[-1].split("[")[0], f"{path or 'conference'}: {head}"
 
 
-def _line_of(text: str, key: str) -> int | None:
+def line_of(text: str, key: str) -> int | None:
+    """The line of a key or table in a text of TOML; None if it is not there."""
     found = re.search(rf"^\s*(?:\[+\s*)?[\"']?{re.escape(key)}\b", text, re.MULTILINE) if key else None
     return text.count("\n", 0, found.end()) + 1 if found else None

@@ -55,6 +55,9 @@ def expected_errors() -> tuple[type[Exception], ...]:
         ("rtanalytics.archive", "ArchiveError"),
         ("rtanalytics.importers", "ImporterError"),
         ("rtanalytics.conference", "ConferenceError"),
+        ("rtanalytics.schedules.parts", "ScheduleError"),
+        ("rtanalytics.series", "SeriesError"),
+        ("rtanalytics.sources.base", "SourceError"),
         ("rtanalytics.streams", "StreamError"),
         ("rtanalytics.streams.server", "ServerError"),
     )

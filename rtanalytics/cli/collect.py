@@ -42,7 +42,7 @@ def collect(
     if dry_run:
         conference = read_conference(path)
         specs = read_sources(conference, path)
-        conference_settings(conference)
+        conference_settings(conference, path)
         asyncio.run(preview(specs))
         return
     asked = threading.Event()
@@ -78,7 +78,7 @@ def _collect(
     from rtanalytics.streams.redis import RedisStream
     from rtanalytics.streams.server import check_server, resolve_url
 
-    settings = conference_settings(conference)
+    settings = conference_settings(conference, path)
     url, named = split_url(conference.stream) if conference.stream else (resolve_url(), "")
     name = named or conference.name
     stream = RedisStream(url, name)

@@ -153,7 +153,7 @@ def trend_settings(
     if conference is not None:
         from rtanalytics.cli.trender import conference_settings
 
-        asked = conference_settings(read_conference(conference))
+        asked = conference_settings(read_conference(conference), conference)
         asked["own"] |= settings["own"]
         asked["ignore"] |= settings["ignore"]
         settings = asked

@@ -26,8 +26,15 @@ __all__ = ["CHANNEL", "conference_schedule", "conference_settings", "trender_wor
 CHANNEL = "trends"
 
 
-def conference_settings(conference: Conference) -> dict[str, Any]:
+def conference_settings(conference: Conference, path: str | Path | None = None) -> dict[str, Any]:
     """The settings of :class:`rtanalytics.topics.Trender` that a ``conference.toml`` asks for.
+
+    Parameters
+    ----------
+    conference : Conference
+        As it was read.
+    path : str or Path, optional
+        From where: mistakes are told with the line in it.
 
     Raises
     ------
@@ -48,18 +55,31 @@ def conference_settings(conference: Conference) -> dict[str, Any]:
         "own": own_terms(conference.hashtags, conference.accounts),
         "ignore": frozenset(conference.ignore),
         "mute": frozenset(conference.mute),
-        "schedule": conference_schedule(conference),
+        "schedule": conference_schedule(conference, path),
     }
 
 
-def conference_schedule(conference: Conference) -> Any:
-    """The talks of a conference; an empty schedule if it names no file."""
-    from rtanalytics.schedule import Schedule
+def conference_schedule(conference: Conference, path: str | Path | None = None) -> Any:
+    """The talks of a conference; an empty schedule if it names no file.
 
-    path = conference.path(conference.schedule)
-    if path is None:
+    Raises
+    ------
+    ConferenceError
+        If the file cannot be read; with the line that names it if ``path`` is that of the conference.toml.
+    """
+    from rtanalytics.conference import ConferenceError, line_of
+    from rtanalytics.schedule import Schedule
+    from rtanalytics.schedules import ScheduleError
+
+    file = conference.path(conference.schedule)
+    if file is None:
         return Schedule()
-    return read_talks(path, conference.zone)
+    try:
+        return read_talks(file, conference.zone)
+    except ScheduleError as error:
+        place = f"{path}:{line_of(Path(path).read_text(encoding='utf-8'), 'schedule')}: " if path else ""
+        hint = " (an address is a [[source]] of type schedule)" if "://" in str(conference.schedule) else ""
+        raise ConferenceError(f"{place}schedule: {error}{hint}") from None
 
 
 def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) -> None:

@@ -183,6 +183,14 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
             'name = "x"\n[[source]]\ntype = "feeed"\n',
             ["conference.toml:3: ", "did you mean 'feed'?"],
         ),
+        (
+            'name = "x"\ntitle = "X"\nschedule = "nope.json"\n',
+            ["conference.toml:3: schedule: ", "nope.json: cannot be read: No such file"],
+        ),
+        (
+            'name = "x"\nschedule = "https://x.example/s.json"\n',
+            ["conference.toml:2: schedule: ", "an address is a [[source]] of type schedule"],
+        ),
     ],
 )
 def test_a_mistake_in_the_file_is_told_with_what_was_meant(

@@ -28,7 +28,7 @@ class IrcNetwork(Service):
     def __init__(self, page: int = 4) -> None:
         self.items, self.bodies = [], []
         self.page, self.lines, self.port = page, list[str](), 0
-        self.refusal, self.flooded = "", False
+        self.refusal, self.flooded, self.ids = "", False, True
         self._told = self._idle = self._age = 0
         self._times: list[datetime] = []
         self._mode = ""
@@ -105,7 +105,8 @@ class IrcNetwork(Service):
 
     def _line(self, at: int, tags: str = "") -> bytes:
         number, time = self.items[at], self._times[at]
-        head = f"@time={time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z;msgid=m{number}{tags}"
+        id = f";msgid=m{number}" if self.ids else ""
+        head = f"@time={time:%Y-%m-%dT%H:%M:%S}.{time.microsecond // 1000:03d}Z{id}{tags}"
         return f"{head} :bob!b@far.example PRIVMSG #py :line {number}".encode()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

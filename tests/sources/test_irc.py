@@ -563,6 +563,29 @@ class TestContract(SourceContract):
 
         told(harness, story)
 
+    @pytest.mark.parametrize("renewed", [True, False])
+    def test_a_history_without_ids_tells_each_line_once(self, harness: Harness, renewed: bool) -> None:
+        """As bouncers keep it: what was heard before the cut is known by who said what when."""
+
+        async def story(service: IrcNetwork, reader: Reader) -> None:
+            service.ids = False
+            await begun(service, reader)
+            service.items += [2, 3]
+            await reader.until({2, 3})
+            if renewed:
+                await reader.renew()
+            else:
+                service.cut()
+                with contextlib.suppress(Transient):
+                    while True:
+                        await reader.poll()
+                service.recover()
+            service.items += range(4, 14)
+            await reader.until(range(2, 14))
+            assert [harness.number(e) for e in reader.told] == list(range(2, 14))
+
+        told(harness, story)
+
     def test_what_the_server_does_not_tell_is_a_gap_in_that_room(self, harness: Harness) -> None:
         """Its history is refused; what comes afterwards is read."""
 

@@ -170,7 +170,7 @@ class _Cursor(msgspec.Struct, omit_defaults=True):
     seq: int = 0
     heard: str = ""  # when the last line came that was told
     back: dict[str, str] = {}  # rooms whose history is still to be read, and since when
-    told: list[str] = []  # digests of the last KNOWN ids that servers gave
+    told: list[str] = []  # digests of the last KNOWN ids
 
 
 class IrcSource:
@@ -365,12 +365,11 @@ class IrcSource:
         """What has come, without what a history tells again."""
         known, events = dict.fromkeys(state.told), list[Event]()
         for event in self._waiting:
-            if event.ingest is not None and event.ingest.id_kind == "native":
-                digest = sha256(event.id.encode()).hexdigest()[:12]
-                if digest in known:
-                    self._counts["known"] += 1
-                    continue
-                known[digest] = None
+            digest = sha256(event.id.encode()).hexdigest()[:12]
+            if digest in known:
+                self._counts["known"] += 1
+                continue
+            known[digest] = None
             events.append(event)
         state.told = list(known)[-KNOWN:]
         return events

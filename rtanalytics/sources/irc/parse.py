@@ -113,14 +113,14 @@ class Reader:
         self._users: dict[str, list[str]] = {}
         self._topic: tuple[Line, str, str, bytes] | None = None
         self._marks, self._kinds, self._status = dict(_MARKS), _KINDS, _STATUS
-        self._same: Counter[str] = Counter()
+        self._same: dict[str, Counter[str]] = {}  # of each batch, and of what is in none
 
     def parsed(self) -> Parsed:
         """What was read since the last time."""
         self._tell_topic("")
         found = Parsed(events=self._events, rejects=self._rejects, counts=dict(self._counts))
         self._events, self._rejects, self._counts = [], [], Counter()
-        if len(self._same) > _MOST_USERS:
+        if sum(map(len, self._same.values())) > _MOST_USERS:
             self._same.clear()
         return found
 
@@ -236,6 +236,10 @@ class Reader:
         users = self._users.pop(folded(words[1]), [])
         self._add(line, "users", raw, words[1], text=" ".join(map(self._ranked, users)))
 
+    def _on_batch(self, line: Line, words: list[str], raw: bytes) -> None:
+        self._counts["other_lines"] += 1
+        self._same.pop(words[0][1:], None)  # names of batches are used again
+
     def _on_005(self, line: Line, words: list[str], raw: bytes) -> None:
         """What the server calls rooms, and how it marks ranks."""
         self._counts["other_lines"] += 1
@@ -288,7 +292,8 @@ class Reader:
         where = inside or ("" if room is None else _pair(nick, room))
         msgid = gone or given.get("msgid")
         kind = "native" if msgid else "synthetic"
-        key = msgid or self._made(where, nick, at, type, text or to or "")
+        # a history counts the lines that are the same anew, so that each has the id that it had
+        key = msgid or self._made(where, nick, at, type, text or to or "", given.get("batch") or "")
         answers = given.get("+reply") or given.get("+draft/reply")
         account = given.get("account") or account
         self._events.append(
@@ -316,11 +321,12 @@ class Reader:
             ).settled()
         )
 
-    def _made(self, where: str, nick: str, at: datetime, type: str, text: str) -> str:
+    def _made(self, where: str, nick: str, at: datetime, type: str, text: str, batch: str) -> str:
         """An id for a line that has none; two that are the same get different ones."""
         said = f"{where}|{folded(nick)}|{at.isoformat(timespec='milliseconds')}|{type}|{text}"
-        self._same[said] += 1
-        return sha256(f"{said}|{self._same[said]}".encode("utf-8", "replace")).hexdigest()[:24]
+        same = self._same.setdefault(batch, Counter())
+        same[said] += 1
+        return sha256(f"{said}|{same[said]}".encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def _pair(one: str, other: str) -> str:

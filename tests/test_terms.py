@@ -185,6 +185,14 @@ def test_an_event_is_counted_with_title_tags_and_expanded_links() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_schedule_says_is_no_chatter() -> None:
+    """A change of the programme is an event to be seen, and its wording is nobody's."""
+    event = Event(
+        id="schedules:x:1", source="schedule", type="talk", created_at=AT, title="Moved to 11:00 UTC"
+    )
+    assert text_of(event) == ""
+
+
 def test_stop_words_numbers_and_shorteners_are_no_terms_of_their_own() -> None:
     """They are kept in the row, so that phrases may contain them, but do not count alone."""
     vocabulary = Vocabulary()

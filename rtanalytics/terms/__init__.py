@@ -61,7 +61,8 @@ def text_of(event: Event) -> str:
     """What is counted of an event: title and text, its tags, and where its links lead.
 
     Expanded links take the place of the addresses in the text, which are often shortened. What people do
-    without saying anything (they join, leave, change their name) has no text that counts.
+    without saying anything (they join, leave, change their name) has no text that counts, nor has what a
+    schedule says of its talks.
     """
     if event.type in SILENT:
         return ""
@@ -76,8 +77,9 @@ def text_of(event: Event) -> str:
     return "\n".join(part for part in parts if part)
 
 
-SILENT = frozenset("join part quit kick nick mode topic users gap error".split())
-"""Types of events whose text nobody says: what happens in a room, and what a source tells of itself."""
+SILENT = frozenset("join part quit kick nick mode topic users gap error talk".split())
+"""Types of events whose text nobody says: what happens in a room or to a talk of the schedule, and what a
+source tells of itself."""
 
 _ADDRESS = regex.compile(r"https?://\S+", regex.IGNORECASE)
 _NAME = regex.compile(r"[\p{L}\p{N}\p{M}_]+")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable
+from datetime import datetime
 
 from rtanalytics.event import Event, repair
 from rtanalytics.feed import Delivery, Item, Reset
@@ -78,6 +79,7 @@ class ChatState:
             raise ValueError(f"cap is {cap}; a room shows at least one line")
         self.bucket, self.cap = bucket, cap
         self.me = nick
+        self._renamed: datetime | None = None
         self._active = ""
         self._n = 0
         self._begin()
@@ -223,7 +225,7 @@ class ChatState:
                 room.users[fold(new)] = (new, held[1] if held else "")
             self._line(room, event, to=new)
         if self._is_me(event.handle):
-            self.me = new
+            self.me, self._renamed = new, event.received_at
 
     def _on_topic(self, event: Event) -> None:
         if event.channel:
@@ -383,9 +385,18 @@ class ChatState:
         self._room(room)
         self.look(room)
 
-    def rename(self, nick: str) -> None:
-        """We are called otherwise: the server says so."""
-        self.me, self._dirty = nick[:NICK], True
+    def rename(self, nick: str, at: datetime | None = None) -> None:
+        """We are called otherwise: the server says so.
+
+        Parameters
+        ----------
+        nick : str
+            The new name.
+        at : datetime, optional
+            When that was so. A change that was told later than this holds.
+        """
+        if at is None or self._renamed is None or at >= self._renamed:
+            self.me, self._dirty = nick[:NICK], True
 
     def redraw(self) -> None:
         """Tell everything in the next patch: whoever drew it so far has gone."""

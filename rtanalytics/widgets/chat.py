@@ -167,9 +167,11 @@ class ChatPart(Part):
     def _learn(self, fields: Mapping[str, object]) -> None:
         """What the source tells: our nick as the server has it, and whether it is well."""
         state, nick, error = (str(fields.get(name) or "") for name in ("state", "nick", "error"))
+        at = fields.get("at")
         with self.lock:
             if nick and nick != self.state.me:
-                self.state.rename(nick)
+                # told every few seconds only: the news of a change may be here before
+                self.state.rename(nick, datetime.fromisoformat(at) if isinstance(at, str) else None)
             if state == "missing":
                 note = "no source runs for this chat: what you write waits for ten minutes at most"
             elif state in ("ok", "starting", "many", ""):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from rtanalytics.event import Author
+from rtanalytics.feed import Delivery
 from rtanalytics.streams import StreamUnavailable
 from rtanalytics.streams.memory import MemoryStream
 from rtanalytics.widgets import ChatView, chat_sending
@@ -133,6 +136,19 @@ def test_what_cannot_be_handed_in_fails_with_the_reason(stream, part, monkeypatc
 def test_the_source_tells_our_nick(part):
     """The server gave us another one."""
     until(lambda: part.state.me == "bob_", "it is learnt")
+
+
+def test_an_older_word_of_the_source_takes_no_new_nick_back(stream, part):
+    """The news of a change is here before the health, which is told every few seconds, knows of it."""
+    until(lambda: part.state.me == "bob_", "it is learnt")
+    change = event(1, id="irc:x/:1", source="irc", type="nick", author=Author(handle="bob_"), to="ada")
+    part.take(Delivery(1, change))
+    assert part.state.me == "ada"
+    told = {"bucket": "irc", "scope": "room", "state": "ok", "nick": "bob_"}
+    part._learn({**told, "at": (change.received_at - timedelta(seconds=2)).isoformat()})
+    assert part.state.me == "ada"
+    part._learn({**told, "at": (change.received_at + timedelta(seconds=2)).isoformat()})
+    assert part.state.me == "bob_"
 
 
 @pytest.mark.parametrize(

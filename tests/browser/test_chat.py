@@ -90,7 +90,7 @@ def test_two_people_chat_and_a_kernel_that_was_restarted_has_what_it_missed(
             say(bob, "/me waves")
             ada.until(SHOWN, "waves")
             say(bob, "/topic Keynote at nine")
-            ada.until("document.querySelector('.rta-topic-line').textContent === it", "Keynote at nine")
+            ada.until("document.querySelector('.rta-room-topic').textContent === it", "Keynote at nine")
             say(ada, IMG)
             bob.until(SHOWN, IMG)
 

@@ -365,6 +365,17 @@ def test_people_find_their_way_around_the_dashboard(open_notebook):
     assert json.loads(notebook.ask("print(feed.clock.paused is True and 1)")) == 1
 
 
+def test_chips_are_seen_in_whole_rows(open_notebook):
+    """The third row of sources is not cut in half."""
+    notebook = open_notebook([SETUP, WALL])
+    notebook.until("document.querySelector('.rta-chip') !== null", None)
+    chip, gap, most = notebook.page.evaluate(
+        """() => [document.querySelector('.rta-chip').offsetHeight,
+          ...['rowGap', 'maxHeight'].map((name) => parseFloat(getComputedStyle(document.querySelector('.rta-chips'))[name]))]"""
+    )
+    assert (most + gap) / (chip + gap) == 3
+
+
 def test_a_view_follows_the_theme(open_notebook):
     """Dark theme, dark view: the colours are JupyterLab's own, without a reload."""
     notebook = open_notebook([SETUP, f"FeedView({events_of(3)})"])

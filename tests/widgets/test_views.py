@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import re
 import sys
 import threading
 import time
@@ -257,6 +258,20 @@ def test_the_static_fallback_is_escaped():
     assert {name for name, _ in found.attributes} <= {"href", "rel", "target"}
     assert all(v.startswith("https://") for k, v in found.attributes if k == "href")
     assert "alert(1)" in view.to_html()
+
+
+def test_the_chat_styles_nothing_of_the_other_views():
+    """Both style sheets are always loaded: each selector of the chat's names a class of its own."""
+    view, chat = (re.sub(r"/\*.*?\*/", "", (base._STATIC / name).read_text(encoding="utf-8"), flags=re.DOTALL)
+                  for name in ("view.css", "chat.css"))  # fmt: skip
+    shared = set(re.findall(r"\.(rta[\w-]*)", view))
+    selectors = [one for rule in re.findall(r"([^{}]+)\{", chat) for one in re.split(r",(?![^(]*\))", rule)]
+    assert len(selectors) > 40
+    assert [
+        one.strip()
+        for one in selectors
+        if not one.strip().startswith("@") and not set(re.findall(r"\.(rta[\w-]*)", one)) - shared
+    ] == []
 
 
 def test_viewers_without_widgets_get_html(prefix):

@@ -24,7 +24,7 @@ class ChatPanel {
     this.tabs = make("div", "rta-tabs");
     this.tabs.setAttribute("role", "tablist");
     this.tabs.setAttribute("aria-label", "Rooms");
-    this.topic = make("div", "rta-topic-line");
+    this.topic = make("div", "rta-room-topic");
     this.topic.dir = "auto";
     this.list = make("div", "rta-lines");
     this.list.setAttribute("role", "log");
@@ -290,7 +290,7 @@ class ChatPanel {
     for (const user of users.slice(0, 1000)) {
       const item = make("li", "rta-user");
       item.style.setProperty("--h", user.hue);
-      const mark = make("span", "rta-rank", user.rank);
+      const mark = make("span", "rta-user-rank", user.rank);
       if (user.rank) mark.title = RANK_NAMES[user.rank];
       item.append(mark, make("bdi", "rta-nick", user.nick));
       list.append(item);

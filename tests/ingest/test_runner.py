@@ -44,6 +44,7 @@ QUICK = Patience(
     first=timedelta(milliseconds=1),
     cap=timedelta(milliseconds=5),
     blocked=timedelta(milliseconds=5),
+    blocked_cap=timedelta(milliseconds=5),
     gone=timedelta(milliseconds=5),
     heartbeat=timedelta(milliseconds=20),
     room=timedelta(milliseconds=5),

@@ -96,7 +96,7 @@ class _Room:
         if not isinstance(channel, dict) or not isinstance(guild, dict):
             raise ImporterError(f"{path}: no guild and channel before the messages; export it again as JSON")
         kind = word(channel.get("type"))
-        if kind.startswith("Direct") and not options.private:
+        if (kind.startswith("Direct") or kind == "GuildPrivateThread") and not options.private:
             raise ImporterError(f"{path} is a private conversation; --private imports it")
         name = word(channel.get("name")) or word(channel.get("id"))
         self._channel = options.channel or f"#{name}"

@@ -419,9 +419,10 @@ def test_a_newer_export_edits_what_an_older_one_said(tmp_path: Path) -> None:
     assert [e.text for e in Recording(tmp_path / "a")] == ["at ten"]
 
 
-def test_a_private_conversation_of_discord_needs_to_be_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["DirectTextChat", "DirectGroupTextChat", "GuildPrivateThread"])
+def test_a_private_conversation_of_discord_needs_to_be_asked_for(tmp_path: Path, kind: str) -> None:
     """Somebody exported it, but perhaps not to be recorded."""
-    path = discord(tmp_path, discord_message(FIRST), kind="DirectTextChat")
+    path = discord(tmp_path, discord_message(FIRST), kind=kind)
     with pytest.raises(ImporterError, match="private conversation; --private"):
         list(open_events(path))
     assert len(events(path, private=True)) == 1

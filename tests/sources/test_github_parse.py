@@ -309,6 +309,10 @@ def test_of_several_webhooks_about_one_thing_the_last_is_told():
             {"action": "opened", "issue": TOPIC, "repository": REPO | {"private": True}},
             "repository is private",
         ),
+        (
+            TOPIC | {"repository": REPO | {"private": True}, "sender": None},  # of a list of one's own issues
+            "repository is private",
+        ),
     ],
 )
 def test_a_webhook_that_has_nothing_to_tell_says_so(told, why):

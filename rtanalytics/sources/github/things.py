@@ -55,9 +55,9 @@ def things_of(told: dict[str, Any]) -> Iterator[Thing]:
     ValueError
         If there is none in it; the message says what it is instead.
     """
+    if _dict(told.get("repository")).get("private") is True:
+        raise ValueError("its repository is private")
     if _dict(told.get("sender")) or _dict(told.get("pusher")):
-        if _dict(told.get("repository")).get("private") is True:
-            raise ValueError("its repository is private")
         yield from _told(told)
     else:
         yield Thing(_name(told), told, {})

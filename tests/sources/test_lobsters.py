@@ -61,6 +61,17 @@ def test_a_story_is_read_with_the_comments_on_it():
     assert (comment.created_at.hour, comment.edited_at) == (10, datetime(2026, 5, 15, 10, 30, tzinfo=UTC))
 
 
+def test_another_site_with_the_same_program_has_its_own_ids_and_people():
+    """They lead to where they were said, and are those of the site's RSS."""
+    about = meta(Spec(name="t", url="https://news.example/newest.json"), NOW)
+    raw = json.dumps({**STORY, "comments": [COMMENT, ANSWER]}).replace("lobste.rs", "news.example").encode()
+    story, comment, answer = parse(raw, about).events
+    assert story.author.url == "https://news.example/~ada"
+    assert (comment.thread, answer.reply_to) == (story.id, comment.id)
+    rss = b"<rss version='2.0'><channel><item><guid>https://news.example/s/abc123</guid><title>x</title></item></channel></rss>"
+    assert parse(rss, about).events[0].id == story.id
+
+
 @pytest.mark.parametrize("flag", ["is_deleted", "is_moderated"])
 def test_a_comment_that_is_no_more_is_a_delete(flag):
     """Of the same event."""

@@ -73,7 +73,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         items = stream["posts"]
         build = partial(_post, meta=meta, counts=counts, topic=told, numbers=_numbers(items))
     elif isinstance(told.get("posts"), list) and "grouped_search_result" in told:
-        items = [_found(post, told) for post in told["posts"]]
+        topics = {whole(t.get("id")): t for t in items_of(told.get("topics")) if isinstance(t, dict)}
+        items = [_found(post, topics) for post in told["posts"]]
         build = partial(_post, meta=meta, counts=counts, topic={}, numbers={})
     elif isinstance(listed, dict) and isinstance(listed.get("topics"), list):
         items, build = listed["topics"], partial(_topic, meta=meta, counts=counts, users=_users(told))
@@ -143,12 +144,11 @@ def _post(
     )
 
 
-def _found(post: Any, told: dict[str, Any]) -> Any:
+def _found(post: Any, topics: dict[int | None, dict[str, Any]]) -> Any:
     """A post as a search tells it, with what it says of the topic."""
     if not isinstance(post, dict):
         return post
-    topics = (topic for topic in items_of(told.get("topics")) if isinstance(topic, dict))
-    topic = next((topic for topic in topics if topic.get("id") == post.get("topic_id")), {})
+    topic = topics.get(whole(post.get("topic_id")), {})
     return {
         "cooked": post.get("blurb"), "topic_title": topic.get("title"), "topic_slug": topic.get("slug"),
         "topic_archetype": topic.get("archetype"), **post,

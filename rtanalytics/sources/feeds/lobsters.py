@@ -1,7 +1,11 @@
-"""Lobsters' JSON: its lists of stories, and a story with the comments on it. No JSON Feed, but a feed."""
+"""Lobsters' JSON: its lists of stories, and a story with the comments on it. No JSON Feed, but a feed.
+
+Other sites run the same program; which one it is stands in the addresses of what it tells.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +18,7 @@ from rtanalytics.sources.jsonitems import document, iso_time, items_of, text_of
 __all__ = ["is_lobsters", "read_lobsters"]
 
 SITE = "https://lobste.rs"
+_SITE = re.compile(r"(https?://[^/\s]{1,200})/[cs]/")
 
 
 def is_lobsters(raw: bytes) -> bool:
@@ -37,7 +42,7 @@ def read_lobsters(raw: bytes) -> tuple[list[Item], list[str], dict[str, Any]]:
             gone.append(_page("c", entry))
         else:
             items.append(_item(place, entry))
-    return items, gone, {"title": "Lobsters", "wait": None, "complete": True}
+    return items, gone, {"title": None, "wait": None, "complete": True}
 
 
 def _unfolded(stories: list[Any]) -> Iterator[dict[str, Any]]:
@@ -54,6 +59,7 @@ def _unfolded(stories: list[Any]) -> Iterator[dict[str, Any]]:
 
 def _item(place: int, entry: dict[str, Any]) -> Item:
     if "comment" in entry:
+        site = _site(entry)
         above, about = text_of(entry.get("parent_comment")), text_of(entry.get("story"))
         created, edited = iso_time(entry.get("created_at")), iso_time(entry.get("last_edited_at"))
         return Item(
@@ -65,9 +71,9 @@ def _item(place: int, entry: dict[str, Any]) -> Item:
             text=text_of(entry.get("comment_plain")) or None,
             published=created,
             updated=edited or iso_time(entry.get("updated_at")),
-            author=_author(entry.get("commenting_user")),
-            reply_to=f"{SITE}/c/{above}" if above else f"{SITE}/s/{about}" if about else None,
-            thread=f"{SITE}/s/{about}" if about else None,
+            author=_author(entry.get("commenting_user"), site),
+            reply_to=f"{site}/c/{above}" if above else f"{site}/s/{about}" if about else None,
+            thread=f"{site}/s/{about}" if about else None,
         )
     return Item(
         place=place,
@@ -77,7 +83,7 @@ def _item(place: int, entry: dict[str, Any]) -> Item:
         title=one_line(text_of(entry.get("title"))) or None,
         html=text_of(entry.get("description")) or None,
         published=iso_time(entry.get("created_at")),
-        author=_author(entry.get("submitter_user")),
+        author=_author(entry.get("submitter_user"), _site(entry)),
         tags=[tag for tag in items_of(entry.get("tags")) if isinstance(tag, str)],
         comments=text_of(entry.get("comments_url")) or None,
     )
@@ -85,10 +91,15 @@ def _item(place: int, entry: dict[str, Any]) -> Item:
 
 def _page(kind: str, entry: dict[str, Any]) -> str:
     number = text_of(entry.get("short_id"))
-    return f"{SITE}/{kind}/{number}" if number else ""
+    return f"{_site(entry)}/{kind}/{number}" if number else ""
 
 
-def _author(told: object) -> Author | None:
+def _site(entry: dict[str, Any]) -> str:
+    found = _SITE.match(text_of(entry.get("short_id_url")))
+    return found[1] if found else SITE
+
+
+def _author(told: object, site: str) -> Author | None:
     """A name; until 2024 an object with it."""
     name = printable(text_of(told.get("username") if isinstance(told, dict) else told), 100)
-    return Author(handle=name, url=f"{SITE}/~{name}") if name else None
+    return Author(handle=name, url=f"{site}/~{name}") if name else None

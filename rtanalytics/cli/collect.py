@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from rtanalytics.cli.live import answering, origin, split_url
-from rtanalytics.cli.preview import preview
+from rtanalytics.cli.preview import agreed, preview
 from rtanalytics.cli.status import recorded
 from rtanalytics.cli.terminal import Failed, console, safe
 from rtanalytics.cli.trender import conference_settings, trender_worker
@@ -34,6 +34,9 @@ def register(app: typer.Typer) -> None:
 def collect(
     path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Fetch once, show it, store nothing.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="With --dry-run: read sources that cost money without asking.")
+    ] = False,
     backoff_cap: Annotated[
         float, typer.Option(min=0.1, help="Longest wait, in seconds, before something is tried again.")
     ] = 300.0,
@@ -43,7 +46,7 @@ def collect(
         conference = read_conference(path)
         specs = read_sources(conference, path)
         conference_settings(conference, path)
-        asyncio.run(preview(specs))
+        asyncio.run(preview(agreed(specs, yes), conference.zone))
         return
     asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,7 +127,7 @@ def read_sources(conference: Conference, path: Path) -> list[Any]:
     from rtanalytics.sources import SourceTableError, read_specs
 
     try:
-        return list(read_specs(conference.source))
+        return list(read_specs(conference.source, conference.timezone))
     except SourceTableError as error:
         line = _table_line(path.read_text(encoding="utf-8"), error.number, error.key)
         raise ConferenceError(f"{path}:{line}: {error}") from None

@@ -8,14 +8,14 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
 
 import typer
 
-from rtanalytics.cli.terminal import Failed, console, counted, event_line
+from rtanalytics.cli.terminal import Failed, Said, console, counted, event_line
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
 from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
@@ -23,7 +23,10 @@ from rtanalytics.streams import EventStream, Note, StreamUnavailable, open_strea
 from rtanalytics.streams.server import default_folder
 from rtanalytics.streams.server.folder import read_state
 
-__all__ = ["answering", "conference_stream", "origin", "register", "split_url", "stream_of"]
+__all__ = ["answering", "conference_stream", "origin", "register", "split_url", "stream_of", "zone_of"]
+
+EARLIER = 2_000
+"""Events from before it began of which ``tail`` knows who said what, should they be edited or deleted."""
 
 
 def register(app: typer.Typer) -> None:
@@ -45,22 +48,40 @@ def tail(
     conference = None if "://" in where else read_conference(Path(where))
     with answering("the one given" if conference is None else origin(conference, where)):
         stream = stream_of(where) if conference is None else conference_stream(conference)
+        if conference is None and not as_json:
+            console(stderr=True).print("times are in UTC", style="dim")
         if trends:
             with contextlib.suppress(KeyboardInterrupt):
                 _tail_trends(stream, last, as_json, conference)
         else:
-            _tail(stream, last, as_json)
+            _tail(stream, last, as_json, zone_of(conference))
 
 
-def _tail(stream: EventStream, last: int, as_json: bool) -> None:
-    out = console()
+def zone_of(conference: Conference | None) -> tzinfo:
+    """The zone in which times are told: the conference's, or UTC where no conference.toml is named."""
+    return UTC if conference is None else conference.zone
+
+
+def _tail(stream: EventStream, last: int, as_json: bool, zone: tzinfo) -> None:
+    out, said = console(), Said()
+
+    def show(delivery: Delivery) -> None:
+        if as_json:
+            sys.stdout.buffer.write(encode(delivery.event) + b"\n")
+            sys.stdout.buffer.flush()
+        else:
+            out.print(event_line(delivery.event, zone=zone, said=said))
+
     feed = stream.follow()
     try:
-        for delivery in feed.snapshot(last).deliveries:
-            _show(delivery, out, as_json)
+        known = feed.snapshot(last if as_json else max(last, EARLIER)).deliveries
+        for delivery in known[: max(0, len(known) - last)]:
+            said.take(delivery.event)
+        for delivery in known[max(0, len(known) - last) :]:
+            show(delivery)
         for item in feed:
             if isinstance(item, Delivery):
-                _show(item, out, as_json)
+                show(item)
             elif isinstance(item, Reset) and not as_json:
                 out.print(f"— {item.reason} —", style="dim")
             elif isinstance(item, Watermark) and item.time == FOREVER:
@@ -76,7 +97,7 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conf
     from rtanalytics.cli.trender import CHANNEL
     from rtanalytics.topics import TrendBin
 
-    out = console()
+    out, zone = console(), zone_of(conference)
     place = "0-0"
     notes: deque[Note] = deque(maxlen=last)
     while page := stream.published(CHANNEL, place):
@@ -93,10 +114,11 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conf
                     sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
                 sys.stdout.flush()
             elif bin.trends:
-                print_bin(bin, out)
+                print_bin(bin, out, zone)
             elif live:
                 # it was waited for, so its coming is told even if it brings nothing
-                nothing = f"{bin.start:%Y-%m-%d %H:%M} – {bin.end:%H:%M}  nothing trends"
+                start, end = bin.start.astimezone(zone), bin.end.astimezone(zone)
+                nothing = f"{start:%Y-%m-%d %H:%M} – {end:%H:%M}  nothing trends"
                 out.print(f"{nothing}; {counted(bin.messages, 'message')}", style="dim")
         live = True
         try:
@@ -117,19 +139,11 @@ def _first_due(conference: Conference | None) -> str:
     epoch, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
     width, grace = parse_duration(conference.trending.bin), parse_duration(conference.trending.grace)
     bin = (now - grace - epoch) // width
-    due = epoch + (bin + 1) * width + grace
+    due = (epoch + (bin + 1) * width + grace).astimezone(conference.zone)
     return (
-        f"no trends yet; first trends at {due:%H:%M} UTC, when a bin of {conference.trending.bin} is over"
+        f"no trends yet; first trends at {due:%H:%M %Z}, when a bin of {conference.trending.bin} is over"
         " (if 'rtanalytics collect' runs)"
     )
-
-
-def _show(delivery: Delivery, out: object, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.buffer.write(encode(delivery.event) + b"\n")
-        sys.stdout.buffer.flush()
-    else:
-        out.print(event_line(delivery.event))  # type: ignore[attr-defined]
 
 
 def stream_of(where: str, name: str | None = None) -> EventStream:

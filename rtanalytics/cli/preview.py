@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from datetime import UTC, tzinfo
 from typing import Any
 
+import typer
 from rich.text import Text
 
 from rtanalytics.cli.terminal import Failed, console, counted, event_line, safe
 
-__all__ = ["preview"]
+__all__ = ["agreed", "preview"]
 
 SHOWN = 5
 """Events of a source that are shown, the newest ones."""
@@ -18,8 +21,31 @@ LISTEN = 10.0
 """Seconds that a source which listens gets to hear something."""
 
 
-async def preview(specs: list[Any]) -> None:
-    """Poll each source once and show what it would store.
+def agreed(specs: list[Any], yes: bool) -> list[Any]:
+    """The sources that are to be read: each that costs money only with a yes.
+
+    A dry run knows nothing of what was spent today, and what it spends is not counted anywhere.
+    Where nobody can be asked, a source that costs money is left out, and a line says so.
+    """
+    from rtanalytics.sources import paid
+
+    read = []
+    for spec in specs:
+        cost = f"${spec.once_usd:.2f}" if paid(spec) else ""
+        if not cost or yes:
+            read.append(spec)
+        elif not sys.stdin.isatty():
+            line = f"{safe(spec.name)}: not read, it costs money: once, up to {cost}; --yes reads it"
+            console().print(Text(line, style="yellow"))
+        elif typer.confirm(
+            f"{safe(spec.name)}: to read it once may cost up to {cost}, beside the day's budget; read it?"
+        ):
+            read.append(spec)
+    return read
+
+
+async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
+    """Poll each source once and show what it would store, with times in a zone.
 
     Raises
     ------
@@ -45,12 +71,18 @@ async def preview(specs: list[Any]) -> None:
         events, rejects = batch.events, batch.rejects
         failed += bool(rejects and not events)
         counts = f"{counted(len(events), 'event')}, {len(rejects):,} unreadable"
+        if (
+            "talks" in batch.notes
+        ):  # a first reading of a schedule tells nothing: it is what later ones differ from
+            counts = (
+                f"{counted(int(batch.notes['talks']), 'talk')} read; {counts} (changes are told from now on)"
+            )
         out.print(Text(f"{safe(spec.name)}: {counts}", style="bold"))
         newest = sorted(events, key=lambda event: event.said_at)[-SHOWN:]
         if len(events) > SHOWN:
             out.print(Text(f"  … and {len(events) - SHOWN:,} more before these", style="dim"))
         for event in newest:
-            out.print(event_line(event))
+            out.print(event_line(event, zone=zone))
         for reject in rejects[:3]:
             out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
     if failed:

@@ -79,7 +79,8 @@ def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str,
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
     try:
-        read_specs(read_conference(temporary).source)
+        made = read_conference(temporary)
+        read_specs(made.source, made.timezone)
     except ValueError as error:
         temporary.unlink()
         raise Failed(str(error).replace(str(temporary), str(path))) from None

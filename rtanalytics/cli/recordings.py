@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -186,12 +186,13 @@ def _counted(
         yield event
 
 
-def print_bin(bin: TrendBin, out: Any) -> None:
-    """A bin's topics, a line each."""
+def print_bin(bin: TrendBin, out: Any, zone: tzinfo = UTC) -> None:
+    """A bin's topics, a line each; its times in a zone."""
     from rich.text import Text
 
+    start, end = bin.start.astimezone(zone), bin.end.astimezone(zone)
     out.print(
-        Text(f"{bin.start:%Y-%m-%d %H:%M} – {bin.end:%H:%M}", style="bold"),
+        Text(f"{start:%Y-%m-%d %H:%M} – {end:%H:%M}", style="bold"),
         Text(f"{bin.messages} messages, {bin.authors} people", style="dim"),
     )
     for trend in bin.trends:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,7 +107,7 @@ def dead(
             if source is None or letter.source == source
         ]
         if action is Action.list:
-            _list(letters, as_json)
+            _list(letters, as_json, conference.zone)
         else:
             asyncio.run(_replay(stream, letters, specs, as_json))
 
@@ -161,7 +162,7 @@ def forget(
         out.print(Text(f"nothing by {safe(author)} is stored from now on", style="dim"))
 
 
-def _list(letters: list[tuple[str, DeadLetter]], as_json: bool) -> None:
+def _list(letters: list[tuple[str, DeadLetter]], as_json: bool, zone: tzinfo) -> None:
     out = console()
     for bucket, letter in letters:
         raw = letter.raw.decode("utf-8", "replace")
@@ -172,7 +173,9 @@ def _list(letters: list[tuple[str, DeadLetter]], as_json: bool) -> None:
             }  # fmt: skip
             typer.echo(msgspec.json.encode(found).decode())
             continue
-        line = Text(f"{letter.at:%Y-%m-%d %H:%M:%S} ", style="dim").append(safe(letter.source), style="bold")
+        line = Text(f"{letter.at.astimezone(zone):%Y-%m-%d %H:%M:%S} ", style="dim").append(
+            safe(letter.source), style="bold"
+        )
         out.print(line.append(f"  {safe(letter.reason)}", style="red"))
         begin = safe(raw[:SHOWN])
         out.print(

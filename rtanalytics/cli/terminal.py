@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from zlib import crc32
 
 from rich.console import Console
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from rtanalytics.event import Event
 
-__all__ = ["Failed", "console", "counted", "event_line", "moment", "progress", "safe"]
+__all__ = ["Failed", "Said", "console", "counted", "event_line", "moment", "progress", "safe"]
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
 
@@ -59,30 +60,97 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
-def event_line(event: Event, *, width: int | None = None, dated: bool = True) -> Text:
-    """One line of a feed: time, source, who, title and text.
+class Said:
+    """What was said lately: an edit is known by it, and a deletion says what is gone.
+
+    Parameters
+    ----------
+    most : int
+        Events that are remembered, the latest.
+    """
+
+    def __init__(self, most: int = 5_000) -> None:
+        self.most = most
+        self._known: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
+
+    def take(self, event: Event) -> tuple[str, str, str]:
+        """What is done to what was said (``edited``, ``deleted`` or nothing), by whom, and how it began."""
+        rev, handle, begin = self._known.pop(event.id, ("", "", ""))
+        # most sources deliver a post as it is now, and leave it to us to see that it was another
+        done = _DONE.get(event.op, "edited" if rev not in ("", event.rev) else "")
+        if event.op != "delete":
+            handle, begin = event.handle or handle, _begin(event)
+        handle = handle or event.handle  # a moderator may delete what somebody else said
+        self._known[event.id] = (event.rev, handle, begin)
+        if len(self._known) > self.most:
+            self._known.popitem(last=False)
+        return done, handle, begin
+
+
+_DONE = {"delete": "deleted", "update": "edited"}
+
+_PRESENCE = {
+    "join": "joined",
+    "part": "left the room",
+    "quit": "left the network",
+    "kick": "removed",
+    "nick": "is now",
+    "mode": "set the mode",
+    "topic": "topic:",
+    "users": "in the room:",
+}
+"""What lines of a chat say that nobody said, by their event's type."""
+
+
+def _begin(event: Event) -> str:
+    """The first words of what was said."""
+    words = safe(event.text or event.title or "").strip()
+    return words if len(words) <= 60 else f"{words[:59].rstrip()}…"
+
+
+def event_line(
+    event: Event,
+    *,
+    width: int | None = None,
+    dated: bool = True,
+    zone: tzinfo = UTC,
+    said: Said | None = None,
+) -> Text:
+    """One line of a feed: time, source, who, title and text; what was edited or deleted says so.
 
     Parameters
     ----------
     event : Event
-        Told in UTC.
+        An edit or a deletion is told with the time at which it was made.
     width : int, optional
         Characters at most.
     dated : bool
         Put the date before a time that is not today's.
+    zone : tzinfo
+        Of the times.
+    said : Said, optional
+        What was said before; it takes this event too.
     """
+    done, handle, begin = (Said() if said is None else said).take(event)
     colour = COLOURS[crc32(event.bucket.encode()) % len(COLOURS)]
-    said = event.said_at
-    day = f"{said:%Y-%m-%d} " if dated and said.date() != datetime.now(UTC).date() else ""
-    line = Text(f"{day}{said:%H:%M:%S} ", style="dim")
+    at = ((event.edited_at or event.received_at) if done else event.said_at).astimezone(zone)
+    day = f"{at:%Y-%m-%d} " if dated and at.date() != datetime.now(zone).date() else ""
+    line = Text(f"{day}{at:%H:%M:%S} ", style="dim")
     line.append(f"{safe(event.source)[:18]:<10} ", style=colour)
-    line.append(f"{safe(event.handle) or '–'}  ", style="bold")
-    line.append({"delete": "deleted ", "update": "edited: "}.get(event.op, ""), style="red")
+    what = _PRESENCE.get(event.type, "") if event.bucket == "irc" else ""
+    nobody = bool(what) and not handle
+    line.append("" if nobody else f"{safe(handle) or '–'}  ", style="bold")
+    line.append(f"{done}: " if done else "", style="red")
     title, text = safe(event.title or "").strip(), safe(event.text or "").strip()
+    if done == "deleted" and not (title or text):
+        text = (
+            begin or f"what was said at {event.said_at.astimezone(zone):%Y-%m-%d %H:%M:%S} ({safe(event.id)})"
+        )
     if title and not text.startswith(title):
         line.append(title, style="italic")
         line.append(" – " if text else "")
-    line.append(text)
+    parts = [what, safe(event.to or "") if event.type in ("kick", "nick") else "", text] if what else [text]
+    line.append(" ".join(part for part in parts if part))
     if width is not None:
         line.truncate(width, overflow="ellipsis")
     return line

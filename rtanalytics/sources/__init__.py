@@ -20,7 +20,7 @@ import msgspec
 from rtanalytics.conference import ConferenceError
 from rtanalytics.sources.base import Source, SourceSpec, duration
 
-__all__ = ["KINDS", "SourceTableError", "open_source", "read_specs", "spec_from_table"]
+__all__ = ["KINDS", "SourceTableError", "open_source", "paid", "read_specs", "spec_from_table"]
 
 KINDS: dict[str, str] = {
     "bitbucket": "rtanalytics.sources.bitbucket",
@@ -60,8 +60,16 @@ class SourceTableError(ConferenceError):
         self.key = key
 
 
-def read_specs(tables: Iterable[Mapping[str, Any]]) -> list[SourceSpec]:
+def read_specs(tables: Iterable[Mapping[str, Any]], timezone: str = "UTC") -> list[SourceSpec]:
     """The specs of all ``[[source]]`` tables of a conference.
+
+    Parameters
+    ----------
+    tables : iterable of mappings
+        As they stand in the file.
+    timezone : str
+        The conference's, for sources that have one and do not say which. ``UTC`` is what a conference
+        has that says nothing, so it says nothing about a source either.
 
     Raises
     ------
@@ -73,6 +81,8 @@ def read_specs(tables: Iterable[Mapping[str, Any]]) -> list[SourceSpec]:
     scopes: dict[tuple[type[SourceSpec], str], int] = {}
     for number, table in enumerate(tables, start=1):
         spec = spec_from_table(table, number)
+        if timezone != "UTC" and getattr(spec, "timezone", "") is None:
+            spec = spec_from_table({**table, "timezone": timezone}, number)
         if other := names.get(spec.name):
             raise SourceTableError(
                 f"[[source]] {number}: name {spec.name!r} is taken by [[source]] {other}; give each its own",
@@ -158,6 +168,11 @@ def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
     if module is None:
         raise TypeError(f"{type(spec).__name__} is the spec of no source; known are {_list(KINDS)}")
     return cast("Source", import_module(module).open_source(spec, Counter() if counts is None else counts))
+
+
+def paid(spec: SourceSpec) -> bool:
+    """True if what a source reads costs money; its spec says how much at most, as ``once_usd``."""
+    return bool(import_module(KINDS[cast("str", spec.__struct_config__.tag)]).ACCESS == "paid")
 
 
 def _is_duration(kind: Any) -> bool:

@@ -13,10 +13,14 @@ from email.utils import format_datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from rtanalytics.cli.terminal import event_line
+from rtanalytics.cli.terminal import Said, event_line
+from rtanalytics.sources import spec_from_table
+from rtanalytics.sources.twitter import XSpec
+from rtanalytics.streams.redis import RedisStream
 from rtanalytics.streams.server import Server
 from tests.build import BASE, event
 
@@ -146,3 +150,106 @@ def test_tail_says_when_the_first_trends_are_due(redis_server: Server, prefix: s
     assert minute % 10 == 1
     assert 0 <= (minute - began.hour * 60 - began.minute) % 1440 <= 11
     assert time.time() - began.timestamp() < 60
+
+
+def test_an_edit_and_a_deletion_say_whose_and_what() -> None:
+    """Known by what was said before, however the source delivers it, with the time at which it was done."""
+    said, late = Said(), BASE + timedelta(hours=1)
+    event_line(event(1, text="Ducks swim in ponds"), said=said)
+    edit = event_line(event(1, text="Ducks dive", received_at=late), said=said).plain
+    assert edit.endswith("10:00:00 test       ada  edited: Ducks dive")
+    again = event_line(event(1, text="Ducks dive", received_at=late), said=said).plain
+    assert "edited" not in again
+    gone = event(1, op="delete", author=None, text=None, received_at=late + timedelta(minutes=1))
+    assert event_line(gone, said=said).plain.endswith("10:01:00 test       ada  deleted: Ducks dive")
+    unknown = event_line(gone).plain
+    assert unknown.endswith("–  deleted: what was said at 2026-05-15 09:00:01 (test::1)")
+
+
+def test_what_was_said_is_remembered_up_to_a_number() -> None:
+    """The latest; a stream that never ends costs no more and more memory."""
+    said = Said(most=2)
+    for n in range(3):
+        said.take(event(n))
+    assert [said.take(event(n, op="delete", text=None))[2] for n in (1, 2)] == ["event 1", "event 2"]
+    assert said.take(event(0, author=None, op="delete", text=None)) == ("deleted", "", "")
+
+
+def test_a_line_is_told_in_the_conferences_zone() -> None:
+    """Day and time."""
+    late = event(0, created_at=datetime(2026, 5, 15, 22, 30, tzinfo=UTC))
+    assert event_line(late, zone=ZoneInfo("Europe/Berlin")).plain.startswith("2026-05-16 00:30:00 ")
+
+
+@pytest.mark.parametrize(
+    ("type", "author", "text", "line"),
+    [
+        ("join", "rta", None, "rta  joined"),
+        ("quit", "rta", "bye", "rta  left the network bye"),
+        ("users", None, "@rta ada", "in the room: @rta ada"),
+        ("message", "rta", "joined", "rta  joined"),
+    ],
+)
+def test_lines_of_irc_that_nobody_said_are_told_in_words(
+    type: str, author: str | None, text: str | None, line: str
+) -> None:
+    """Who comes and goes, and who is there."""
+    told = event(1, id="irc:x/#r:1", source="irc:#r", type=type, author=author, text=text)
+    assert event_line(told).plain.partition("irc:#r")[2].strip() == line
+
+
+def test_a_dry_run_of_a_schedule_says_how_many_talks_it_read(site: str, tmp_path: Path) -> None:
+    """Its first reading is no news; times without a zone are the conference's."""
+    (tmp_path / "www" / "talks.csv").write_text(
+        "title,start\nDucks,2026-05-15T09:00\nGeese,2026-05-15T10:00\n"
+    )
+    path = tmp_path / "conference.toml"
+    path.write_text(
+        'name = "x"\ntimezone = "Europe/Berlin"\n[[source]]\ntype = "schedule"\nname = "talks"\n'
+        f'url = "{site}/talks.csv"\nallow_private = true\n'
+    )
+    run = rta("collect", path, "--dry-run")
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "talks: 2 talks read; 0 events" in run.stdout
+
+
+def test_a_dry_run_reads_what_costs_money_only_with_a_yes(tmp_path: Path) -> None:
+    """It has a line that says what it would cost at most; with --yes the API is asked."""
+    path = tmp_path / "conference.toml"
+    path.write_text(
+        'name = "x"\n[[source]]\ntype = "x"\nname = "x-ducks"\nquery = "#ducks"\ntoken = "env:T"\n'
+        'budget_usd_per_day = 3.0\napi = "http://127.0.0.1:1"\nallow_private = true\n'
+    )
+    run = rta("collect", path, "--dry-run", T="t")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout == "x-ducks: not read, it costs money: once, up to $3.00; --yes reads it\n"
+    run = rta("collect", path, "--dry-run", "--yes", T="t")
+    assert run.returncode == 1
+    assert "no connection to 127.0.0.1, port 1" in run.stdout
+
+
+def test_what_an_x_source_may_cost_once_is_a_page_or_the_budget() -> None:
+    """A hundred posts with all that comes along; a stream may spend the day's budget."""
+    table = {"type": "x", "name": "x", "query": "#ducks", "token": "env:T", "budget_usd_per_day": 9.0}
+    given = [{}, {"expand": False}, {"stream": True}, {"budget_usd_per_day": 2.0}]
+    specs = [spec_from_table({**table, **more}) for more in given]
+    assert [spec.once_usd for spec in specs if isinstance(spec, XSpec)] == [4.5, 0.5, 9.0, 2.0]
+
+
+def test_tail_knows_what_was_said_before_it_began(redis_server: Server, prefix: str, tmp_path: Path) -> None:
+    """A deletion names it; a stream without a conference.toml is told in UTC, which is said once."""
+    stream = RedisStream(redis_server.url, prefix)
+    stream.append([event(n) for n in range(3)])
+    with subprocess.Popen(
+        [sys.executable, "-m", "rtanalytics", "tail", "-n", "1", f"{redis_server.url}/{prefix}"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**ENV, "PYTHONUNBUFFERED": "1"},
+    ) as tail:  # fmt: skip
+        assert tail.stdout is not None
+        assert tail.stderr is not None
+        first = tail.stdout.readline()
+        stream.append([event(0, op="delete", author=None, text=None, received_at=BASE + timedelta(hours=1))])
+        second = tail.stdout.readline()
+        tail.terminate()
+        assert tail.stderr.read() == "times are in UTC\n"
+    assert first.endswith("ada  event 2\n")
+    assert second.endswith("10:00:00 test       ada  deleted: event 0\n")

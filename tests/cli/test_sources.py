@@ -40,6 +40,7 @@ def stream(tmp_path: Path) -> Iterator[RedisStream]:
     with EmbeddedServer(tmp_path / "redis") as server:
         toml = f"""\
             name = "juniper"
+            timezone = "Europe/Berlin"
             stream = "{server.url}"
             [[source]]
             type = "feed"
@@ -105,6 +106,7 @@ def test_dead_letters_are_listed_harmlessly(stream: RedisStream, tmp_path: Path)
     shown = rta("dead", tmp_path / "c.toml", "list")
     assert shown.returncode == 0, shown.stderr
     assert "1 dead letter" in shown.stdout
+    assert shown.stdout.startswith("2026-05-15 11:00:00 "), "the conference's zone"
     assert "\x1b" not in shown.stdout
     listed = rta("dead", tmp_path / "c.toml", "list", "--json", "--source", "other")
     assert listed.stdout == ""

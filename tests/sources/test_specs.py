@@ -109,3 +109,12 @@ def test_every_kind_has_a_spec_and_a_source():
     assert (source.bucket, source.scope) == ("feeds", spec.scope)
     with pytest.raises(TypeError, match="no source"):
         open_source(SourceSpec(name="x"))
+
+
+def test_a_schedule_without_a_time_zone_has_the_conferences() -> None:
+    """Its own counts first; UTC is what a conference says that says nothing."""
+    table = {"type": "schedule", "name": "talks", "url": "https://x.example/s.json"}
+    own = {**table, "name": "others", "url": "https://x.example/t.json", "timezone": "Asia/Tokyo"}
+    specs = read_specs([table, own, GOOD], "Europe/Berlin")
+    assert [getattr(spec, "timezone", None) for spec in specs] == ["Europe/Berlin", "Asia/Tokyo", None]
+    assert getattr(read_specs([table], "UTC")[0], "timezone", "") is None

@@ -73,7 +73,7 @@ class ScheduleSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         A key of :data:`rtanalytics.schedules.FORMATS`, if what is in the file misleads.
     timezone : str, optional
         IANA name, for times without an offset in a file without a time zone; changes are told in
-        it, or else in UTC.
+        it. The conference's unless given.
     first_day : str, optional
         Date of the first day, for tables that name days of the week.
     length : timedelta

@@ -16,18 +16,20 @@ CONNECTOR = "x@1"
 PARSE = "rtanalytics.sources.twitter.parse:parse"
 ACCESS = "paid"
 ABOUT = """\
-Reads public posts from X (Twitter), version 2 of its API, with the bearer token of an app of your
-own. Every post that is read is paid for, and so is every user that comes with it (in 2026 $0.005 and
-$0.010), so `budget_usd_per_day` must be written down and is a hard stop: money is put aside in the
-cursor before it is spent, and at the end of the budget the source rests until 00:00 UTC. Prices are
-settings, because they change. The search asks every 2 minutes, reaches 7 days back, and gives posts
-some seconds after they were written. With `stream = true` posts come at once, by the filtered stream
-(an app may have one connection, and the account's plan must include it), and the search only fills what a
-stream leaves out. The stream's rules belong to the account: ours has the tag `rtanalytics:<name>`, others
-are left alone, but what they match comes over the same connection and is paid for. Money is held for a
-stream too ($0.59 at these prices, $0.17 with `expand = false`), which counts as spent when the process
-ends. Edits arrive as later versions of the same post, under the number of the first. Deletions are told by
-compliance jobs only, whose files `rtanalytics import` reads; X demands that they are honoured."""
+Reads public posts from X (Twitter), version 2 of its API, with the bearer token of an app of your own.
+Every post that is read is paid for, and so is every user that comes with it (in 2026 $0.005 and $0.010),
+so `budget_usd_per_day` must be written down and is a hard stop: money is put aside in the cursor before
+it is spent, and at the end of the budget the source rests until 00:00 UTC. Prices are settings, because
+they change. A dry run has no part in that: it knows nothing of what was spent, so it asks first, or
+wants `--yes`, and says what it may cost at most. The search asks every 2 minutes, reaches 7 days back,
+and gives posts some seconds after they were written. With `stream = true` posts come at once, by the
+filtered stream (an app may have one connection, and the account's plan must include it), and the search
+only fills what a stream leaves out. The stream's rules belong to the account: ours has the tag
+`rtanalytics:<name>`, others are left alone, but what they match comes over the same connection and is
+paid for. Money is held for a stream too ($0.59 at these prices, $0.17 with `expand = false`), which
+counts as spent when the process ends. Edits arrive as later versions of the same post, under the number
+of the first. Deletions are told by compliance jobs only, whose files `rtanalytics import` reads; X
+demands that they are honoured."""
 EXAMPLE = """\
 [[source]]
 type = "x"
@@ -39,6 +41,9 @@ budget_usd_per_day = 5.0
 """
 DEAREST_POST, CHEAPEST_SEARCH = 3, 10
 """Posts (with their authors) that one may bring, itself included; the fewest that a search can ask for."""
+
+MOST_POSTS = 100
+"""Posts of a page at most."""
 
 UNREAD, AHEAD = 30, 3
 """Posts of a stream that may be on their way to us unread: 9 kB at 300 bytes; those that are read at once
@@ -157,6 +162,12 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
         """What an answer costs, in millionths of a dollar."""
         post, user = self._prices
         return posts * post + users * user
+
+    @property
+    def once_usd(self) -> float:
+        """What a dry run may cost at most, in US dollars: a page of the search, or a stream's day."""
+        page = self.budget_micro if self.stream else MOST_POSTS * self.dearest
+        return min(self.budget_micro, page) / 1e6
 
     @property
     def _prices(self) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from rtanalytics.sources.base import (
     SourceError,
 )
 from rtanalytics.sources.polled import PolledSource
-from rtanalytics.sources.twitter import CHEAPEST_SEARCH, CONNECTOR, PARSE, XSpec, meta
+from rtanalytics.sources.twitter import CHEAPEST_SEARCH, CONNECTOR, MOST_POSTS, PARSE, XSpec, meta
 from rtanalytics.sources.twitter.ledger import Ledger, until_midnight
 from rtanalytics.sources.twitter.parse import native_id, snowflake_time
 
@@ -172,7 +172,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         self._answer, self._grant = None, ""
         if state.holder != self._holder:
             state.let_go()  # whoever held it is gone
-        size = min(100, state.left(spec.budget_micro) // spec.dearest if spec.dearest else 100)
+        size = min(MOST_POSTS, state.left(spec.budget_micro) // spec.dearest if spec.dearest else MOST_POSTS)
         if size < CHEAPEST_SEARCH:
             state.settle()
             self.counts["budget_stops"] += 1

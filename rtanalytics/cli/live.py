@@ -49,6 +49,7 @@ def tail(
     with answering("the one given" if conference is None else origin(conference, where)):
         stream = stream_of(where) if conference is None else conference_stream(conference)
         if conference is None and not as_json:
+            stream.buckets()  # one line is enough where no server answers
             console(stderr=True).print("times are in UTC", style="dim")
         if trends:
             with contextlib.suppress(KeyboardInterrupt):

@@ -15,7 +15,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-__all__ = ["Conference", "ConferenceError", "Pace", "Trending", "line_of", "own_terms", "read_conference"]
+__all__ = [
+    "Conference",
+    "ConferenceError",
+    "Pace",
+    "Trending",
+    "expected",
+    "line_of",
+    "own_terms",
+    "read_conference",
+]
 
 
 class ConferenceError(ValueError):
@@ -179,6 +188,12 @@ class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         if self.most_entries < 1_000:
             raise ValueError(f"most_entries {self.most_entries} is too few; write 1_000 or more")
         for host, text in self.limits.items():
+            if "/" in host:
+                bare = re.sub(r"^[a-z]+:/*|/.*$", "", host.lower())
+                bare = re.sub(r"/.*$", "", bare.rpartition("@")[2])
+                raise ValueError(
+                    f'limits {host!r} is an address, and a limit is for a host; write "{bare}" = "{text}"'
+                )
             try:
                 Pace.of(text)
             except ValueError as error:
@@ -220,12 +235,14 @@ def read_conference(path: str | Path) -> Conference:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConferenceError(_syntax(path, str(error))) from None
-    table.pop("folder", None)
+        raise ConferenceError(_syntax(path, text, str(error))) from None
     try:
-        return msgspec.structs.replace(msgspec.convert(table, Conference), folder=path.parent)
+        if ours := sorted(_OURS & set(table)):
+            raise msgspec.ValidationError(f"Object contains unknown field `{ours[0]}`")
+        conference = msgspec.convert(table, Conference)
+        return msgspec.structs.replace(conference, folder=path.parent)
     except msgspec.ValidationError as error:
-        key, message = _where(str(error))
+        key, message = _where(str(error), table)
         line = line_of(text, key)
         raise ConferenceError(f"{path}:{line}: {message}" if line else f"{path}: {message}") from None
 
@@ -235,16 +252,91 @@ def own_terms(*lists: list[str]) -> frozenset[str]:
     return frozenset(name.lstrip("#@").casefold() for names in lists for name in names if name)
 
 
-def _syntax(path: Path, message: str) -> str:
+_OURS = {"folder"}
+"""Fields of a conference that say where its toml is, and do not stand in it."""
+
+_SINGLE = re.compile(r"(?m)^[ \t]*\[[ \t]*source[ \t]*\]")
+
+
+def _syntax(path: Path, text: str, message: str) -> str:
     """What is no TOML, with its line where the other mistakes have theirs."""
+    single = _SINGLE.search(text)
+    if single and re.match(r"Cannot (overwrite|declare|mutate)", message):
+        line = text.count("\n", 0, single.end()) + 1
+        return f"{path}:{line}: {_TWO_BRACKETS}"
     place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
     if place is None:
         return f"{path}: {message[:1].lower()}{message[1:]}"
-    text = message[: place.start()]
-    return f"{path}:{place[1]}: this is no TOML: {text[:1].lower()}{text[1:]} (column {place[2]})"
+    said = message[: place.start()]
+    return f"{path}:{place[1]}: this is no TOML: {said[:1].lower()}{said[1:]} (column {place[2]})"
 
 
-def _where(message: str) -> tuple[str, str]:
+_TWO_BRACKETS = "a source is a table of a list; write [[source]], in two brackets"
+
+
+def expected(message: str, key: str, value: Any) -> str:
+    """What msgspec says about a value of another type, and what to write instead.
+
+    Parameters
+    ----------
+    message : str
+        Its message, without the path.
+    key : str
+        Where the value was found.
+    value : object
+        The value.
+
+    Examples
+    --------
+    >>> expected("Expected `array`, got `str`", "hashtags", "#x")
+    "hashtags = '#x' must be a list; write hashtags = ['#x']"
+    """
+    found = re.fullmatch(r"Expected `([^`]+)`, got `(\w+)`", message)
+    if found is None:
+        return f"{key}: {message}"
+    kinds = found[1].split(" | ")
+    what, instead = "", ""
+    if "array" in kinds:
+        what, instead = "a list", f"[{_toml(value)}]" if isinstance(value, str) else '["…"]'
+    elif "bool" in kinds:
+        what, instead = "true or false, without quotes", "false" if str(value).casefold() in _NO else "true"
+    elif {"int", "float"} & set(kinds):
+        number = re.fullmatch(r"\s*(\d[\d_.]*)\s*", str(value))
+        what, instead = "a number, without quotes", number[1] if number else "10"
+    elif "str" in kinds:
+        plain = isinstance(value, (int, float)) and not isinstance(value, bool)
+        what, instead = "a text, in quotes", f'"{value}"' if plain else '"…"'
+    elif "object" in kinds:
+        return f"{key} = {_toml(value)} must be a table; write [{key}] on a line, and its keys below it"
+    return f"{key} = {_toml(value)} must be {what}; write {key} = {instead}" if what else f"{key}: {message}"
+
+
+_NO = {"no", "false", "off", "0", "n", ""}
+
+
+def _toml(value: Any) -> str:
+    """A value about as it was written, on one line, and not all of a long one."""
+    if isinstance(value, dict):
+        return "{…}"
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _value(table: Any, path: str) -> tuple[str, Any]:
+    """Where msgspec's ``$.path`` leads, with the first that is no text for any of a table's or a list's."""
+    at, names = table, []
+    for name in re.findall(r"[^.\[\]]+|\[[^\]]*\]", path):
+        if name.startswith("["):
+            inner = at.items() if isinstance(at, dict) else enumerate(at or [])
+            wrong = [(key, value) for key, value in inner if not isinstance(value, str)]
+            name, at = wrong[0] if wrong else ("", None)  # noqa: PLW2901
+        else:
+            at = at.get(name) if isinstance(at, dict) else None
+        names.append(str(name))
+    return ".".join(names), at
+
+
+def _where(message: str, table: dict[str, Any]) -> tuple[str, str]:
     """The key that a msgspec message is about, and the message in our words."""
     found = re.search(r" - at `\$\.?([^`]*)`$", message)
     head = message[: found.start()] if found else message
@@ -255,7 +347,7 @@ def _where(message: str) -> tuple[str, str]:
     if unknown:
         within = found.group(1) if found else ""
         fields = (Trending if within == "trending" else Conference).__struct_fields__
-        known = sorted(set(fields) - {"folder"})
+        known = sorted(set(fields) - _OURS)
         near = difflib.get_close_matches(unknown.group(1), known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
         return unknown.group(1), f"{unknown.group(1)!r} is not known here; {hint}"
@@ -265,11 +357,39 @@ def _where(message: str) -> tuple[str, str]:
         return named.group(1), head
     if not found and (named := re.match(r"limits '([^']+)'", head)):
         return named.group(1), head
-    path = found.group(1) if found else ""
-    return path.split(".")[-1].split("[")[0], f"{path or 'conference'}: {head}"
+    return _wrong(found.group(1) if found else "", head, table)
+
+
+def _wrong(path: str, message: str, table: dict[str, Any]) -> tuple[str, str]:
+    """The key of a value that has not the type it should have, and what to write instead."""
+    key, value = _value(table, path)
+    if re.match(r"source\b", path):
+        return "source", _TWO_BRACKETS
+    if path == "limits[...]":
+        host = key.removeprefix("limits.")
+        instead = f"{value}/min" if type(value) is int and value > 0 else "60/min"
+        return host, f'limits {host!r}: {_toml(value)} is no limit; write "{host}" = "{instead}"'
+    if found := re.search(r"\[[^\]]*\]$", path):
+        key = path[: found.start()]
+        return key, f'{key}: {_toml(value)} is no text; write each in quotes, such as {key} = ["…"]'
+    return key or path, expected(message, key or "conference", value)
 
 
 def line_of(text: str, key: str) -> int | None:
-    """The line of a key or table in a text of TOML; None if it is not there."""
-    found = re.search(rf"^\s*(?:\[+\s*)?[\"']?{re.escape(key)}\b", text, re.MULTILINE) if key else None
-    return text.count("\n", 0, found.end()) + 1 if found else None
+    """The line of a toml on which a key stands, or the table that it is in; None if neither does.
+
+    Parameters
+    ----------
+    text : str
+        Of the file.
+    key : str
+        Its name; ``trending.bin`` for ``bin`` below ``[trending]``.
+    """
+    table, dot, last = key.partition(".")
+    if dot and (head := re.search(rf"(?m)^[ \t]*\[[ \t]*{re.escape(table)}[ \t]*\]", text)):
+        rest = text[head.end() :]
+        below = rest[: end.start()] if (end := re.search(r"(?m)^[ \t]*\[", rest)) else rest
+        within = line_of(below, last)
+        return text.count("\n", 0, head.end()) + (within or 1)
+    found = re.search(rf"(?m)^\s*(?:\[+\s*)?[\"']?{re.escape(key)}\b", text) if key else None
+    return text.count("\n", 0, found.end()) + 1 if found else line_of(text, table) if dot else None

@@ -160,12 +160,12 @@ def open_conference(where: str | Path | None = None) -> OpenedConference:
     """
     path = recordings_folder() / BUNDLED if where is None else Path(where).expanduser()
     if not path.is_dir():
-        return _configured(read_conference(path))
+        return _configured(read_conference(path), path)
     return _recorded(Recording(path))
 
 
-def _configured(conference: Conference) -> OpenedConference:
-    settings = conference_settings(conference)
+def _configured(conference: Conference, path: Path) -> OpenedConference:
+    settings = conference_settings(conference, path)
     return OpenedConference(
         name=conference.name,
         title=conference.title or conference.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import logging
 import signal
 import threading
@@ -122,15 +123,25 @@ def _collect(
 
 
 def read_sources(conference: Conference, path: Path) -> list[Any]:
-    """The sources, or an error that names the line of the table."""
-    from rtanalytics.conference import ConferenceError
+    """The sources, or an error that names the line of the table, or of a limit that is for none of them."""
+    from rtanalytics.conference import ConferenceError, line_of
     from rtanalytics.sources import SourceTableError, read_specs
+    from rtanalytics.sources.polled import PolledSpec
 
+    text = path.read_text(encoding="utf-8")
     try:
-        return list(read_specs(conference.source, conference.timezone))
+        specs = list(read_specs(conference.source, conference.timezone))
     except SourceTableError as error:
-        line = _table_line(path.read_text(encoding="utf-8"), error.number, error.key)
+        line = _table_line(text, error.number, error.key)
         raise ConferenceError(f"{path}:{line}: {error}") from None
+    asked = sorted({spec.asks for spec in specs if isinstance(spec, PolledSpec) and spec.asks})
+    for host in conference.limits:
+        if host not in asked:
+            near = difflib.get_close_matches(host.lower(), asked, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"they ask {', '.join(asked) or 'none'}"
+            line = line_of(text, host) or 1
+            raise ConferenceError(f"{path}:{line}: limits {host!r}: no source asks that host; {hint}")
+    return specs
 
 
 def _table_line(text: str, number: int, key: str) -> int:

@@ -7,6 +7,7 @@ published under its time, and a second one of that time is refused.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 
 from rtanalytics.cli.schedules import read_talks
-from rtanalytics.conference import Conference, own_terms
+from rtanalytics.conference import Conference, line_of, own_terms
 from rtanalytics.feed import FOREVER, Item, Watermark
 from rtanalytics.ingest.workers import TELL_EVERY
 from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
@@ -39,7 +40,7 @@ def conference_settings(conference: Conference, path: str | Path | None = None) 
     Raises
     ------
     ConferenceError
-        If one of them cannot be; the message names it.
+        If one of them cannot be; the message names file, line and key.
     """
     from rtanalytics.conference import ConferenceError
     from rtanalytics.topics import Settings
@@ -49,7 +50,8 @@ def conference_settings(conference: Conference, path: str | Path | None = None) 
         settings = configured(conference.trending)
         Settings(**settings)
     except ValueError as error:
-        raise ConferenceError(f"[trending] of {conference.name}: {error}") from None
+        about = re.split(r"[:\s]", str(error))[0]
+        raise ConferenceError(f"{_place(path, f'trending.{about}')}[trending] {error}") from None
     return {
         **settings,
         "own": own_terms(conference.hashtags, conference.accounts),
@@ -57,6 +59,14 @@ def conference_settings(conference: Conference, path: str | Path | None = None) 
         "mute": frozenset(conference.mute),
         "schedule": conference_schedule(conference, path),
     }
+
+
+def _place(path: str | Path | None, key: str) -> str:
+    """File and line of a key; nothing where the file is not known."""
+    if path is None:
+        return ""
+    line = line_of(Path(path).read_text(encoding="utf-8"), key)
+    return f"{path}:{line}: " if line else f"{path}: "
 
 
 def conference_schedule(conference: Conference, path: str | Path | None = None) -> Any:
@@ -67,7 +77,7 @@ def conference_schedule(conference: Conference, path: str | Path | None = None) 
     ConferenceError
         If the file cannot be read; with the line that names it if ``path`` is that of the conference.toml.
     """
-    from rtanalytics.conference import ConferenceError, line_of
+    from rtanalytics.conference import ConferenceError
     from rtanalytics.schedule import Schedule
     from rtanalytics.schedules import ScheduleError
 
@@ -77,9 +87,8 @@ def conference_schedule(conference: Conference, path: str | Path | None = None) 
     try:
         return read_talks(file, conference.zone)
     except ScheduleError as error:
-        place = f"{path}:{line_of(Path(path).read_text(encoding='utf-8'), 'schedule')}: " if path else ""
         hint = " (an address is a [[source]] of type schedule)" if "://" in str(conference.schedule) else ""
-        raise ConferenceError(f"{place}schedule: {error}{hint}") from None
+        raise ConferenceError(f"{_place(path, 'schedule')}schedule: {error}{hint}") from None
 
 
 def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ so that looking at a ``conference.toml`` imports only what stands in it.
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
@@ -17,7 +18,7 @@ from typing import Any, cast
 
 import msgspec
 
-from rtanalytics.conference import ConferenceError
+from rtanalytics.conference import ConferenceError, expected
 from rtanalytics.sources.base import Source, SourceSpec, duration
 
 __all__ = ["KINDS", "SourceTableError", "open_source", "paid", "read_specs", "spec_from_table"]
@@ -39,6 +40,15 @@ KINDS: dict[str, str] = {
     "x": "rtanalytics.sources.twitter",
 }
 """The ``type`` of a table and the module that reads it, which has ``Spec`` and ``open_source``."""
+
+_MEANT = {
+    "rss": "feed", "atom": "feed", "jsonfeed": "feed", "blog": "feed", "youtube": "feed", "meetup": "feed",
+    "twitter": "x", "tweets": "x", "toot": "mastodon", "toots": "mastodon", "fediverse": "mastodon",
+    "bsky": "bluesky", "hn": "hackernews", "subreddit": "reddit", "stackoverflow": "stackexchange",
+    "libera": "irc", "element": "matrix", "forum": "discourse", "ical": "schedule", "ics": "schedule",
+    "pretalx": "schedule", "frab": "schedule", "calendar": "schedule",
+}  # fmt: skip
+"""What people call a kind that is called otherwise here."""
 
 
 class SourceTableError(ConferenceError):
@@ -119,7 +129,8 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
     label = f"[[source]] {number}" + (f" ({named})" if isinstance(named, str) else "")
     kind = table.get("type")
     if not isinstance(kind, str) or kind not in KINDS:
-        near = difflib.get_close_matches(str(kind), KINDS, 1)
+        told = re.sub(r"[\W_]", "", str(kind).casefold())
+        near = [_MEANT[told]] if told in _MEANT else difflib.get_close_matches(told, KINDS, 1)
         what = "has no type" if kind is None else f"type {kind!r} is not known"
         hint = f"did you mean {near[0]!r}?" if near else f"write one of {_list(KINDS)}"
         raise SourceTableError(f"{label}: {what}; {hint}", number, "type")
@@ -145,8 +156,9 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `$.")
         key = path.rstrip("`").split("[")[0] or message.split(" ")[0]
-        prefix = f"{key}: " if path else ""
-        raise SourceTableError(f"{label}: {prefix}{message}", number, key if key in fields else "") from None
+        said = expected(message, key, values.get(key)) if path.rstrip("`") == key else message
+        prefix = f"{path.rstrip('`')}: " if path and said == message else ""
+        raise SourceTableError(f"{label}: {prefix}{said}", number, key if key in fields else "") from None
 
 
 def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:

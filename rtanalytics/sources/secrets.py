@@ -53,7 +53,7 @@ def check_secret(value: str | None, key: str) -> None:
     )
 
 
-def secret(value: str, key: str, source: str) -> str:
+def secret(value: str, key: str) -> str:
     """The secret that a value of the table names, from the environment of this process.
 
     Parameters
@@ -61,7 +61,7 @@ def secret(value: str, key: str, source: str) -> str:
     value : str
         ``env:NAME``.
     key : str
-        Its key, and ``source`` the name of its table: for the message.
+        Its key, for the message; which source it is of is said by whoever tells of the error.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def secret(value: str, key: str, source: str) -> str:
     name = value.removeprefix("env:")
     found = os.environ.get(name, "").strip()
     if not found:
-        raise AuthFailed(f"{source}: {key} is missing; set the environment variable {name} and start again")
+        raise AuthFailed(f"{key} is missing; set the environment variable {name} and start again")
     if any(c < " " or c == "\x7f" for c in found):
-        raise AuthFailed(f"{source}: {key} in the environment variable {name} must be one line")
+        raise AuthFailed(f"{key} in the environment variable {name} must be one line")
     return found

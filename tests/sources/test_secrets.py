@@ -11,24 +11,24 @@ from rtanalytics.sources.secrets import check_secret, secret
 def test_a_secret_comes_from_the_variable_that_the_table_names(monkeypatch):
     """White space around it, as from a file, does not belong to it."""
     monkeypatch.setenv("MY_TOKEN", " s3cr3t\n")
-    assert secret("env:MY_TOKEN", "token", "code") == "s3cr3t"
+    assert secret("env:MY_TOKEN", "token") == "s3cr3t"
 
 
 @pytest.mark.parametrize("value", ["", "  ", None])
 def test_a_variable_that_is_not_set_is_named(monkeypatch, value):
-    """The message says which variable of which source to set."""
+    """The message says which variable to set; the source's name stands before it already."""
     monkeypatch.delenv("MY_TOKEN", raising=False)
     if value is not None:
         monkeypatch.setenv("MY_TOKEN", value)
-    with pytest.raises(AuthFailed, match="code: token is missing; set the environment variable MY_TOKEN"):
-        secret("env:MY_TOKEN", "token", "code")
+    with pytest.raises(AuthFailed, match="^token is missing; set the environment variable MY_TOKEN"):
+        secret("env:MY_TOKEN", "token")
 
 
 def test_a_secret_of_two_lines_is_refused_without_showing_it(monkeypatch):
     """It would end up in a header, and begin another one."""
     monkeypatch.setenv("MY_TOKEN", "s3cr3t\r\nX-Other: 1")
     with pytest.raises(AuthFailed, match="must be one line") as refused:
-        secret("env:MY_TOKEN", "token", "code")
+        secret("env:MY_TOKEN", "token")
     assert "s3cr3t" not in str(refused.value)
 
 

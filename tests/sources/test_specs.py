@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pickle
+import tomllib
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 
 from rtanalytics.conference import ConferenceError, read_conference
 from rtanalytics.sources import KINDS, SourceTableError, open_source, read_specs, spec_from_table
-from rtanalytics.sources.base import Source, SourceSpec, duration, redact
+from rtanalytics.sources.base import Asks, Source, SourceSpec, duration, redact
+from rtanalytics.sources.polled import PolledSpec
 
 GOOD = {"type": "feed", "name": "blog", "url": "https://blog.example/feed.xml"}
 
@@ -31,9 +34,17 @@ def test_a_conference_file_gives_specs(tmp_path):
     [
         ({"type": None}, "type", "feed"),
         ({"type": "fed"}, "type", "'fed' is not known"),
+        ({"type": "RSS"}, "type", "did you mean 'feed'?"),
+        ({"type": "twitter"}, "type", "did you mean 'x'?"),
+        ({"type": "Stack Overflow"}, "type", "did you mean 'stackexchange'?"),
+        (
+            {"type": "irc", "url": None, "channels": "#x", "host": "h", "nick": "n"},
+            "channels",
+            "write channels = ['#x']",
+        ),
         ({"name": None}, "name", "'name' is missing"),
         ({"name": "my blog"}, "name", "letters, digits"),
-        ({"name": 3}, "name", "Expected `str`"),
+        ({"name": 3}, "name", 'write name = "3"'),
         ({"url": None}, "url", "'url' is missing"),
         ({"url": "blog.example/feed"}, "url", "https://host/path"),
         ({"url": "file:///etc/passwd"}, "url", "https://host/path"),
@@ -45,7 +56,7 @@ def test_a_conference_file_gives_specs(tmp_path):
         ({"every": "0s"}, "every", "'5min'"),
         ({"max_bytes": 5}, "max_bytes", "10_000_000"),
         ({"max_bytes": 2_000_000_000}, "max_bytes", "20_000_000 at most"),
-        ({"allow_private": "yes"}, "allow_private", "Expected `bool`"),
+        ({"allow_private": "yes"}, "allow_private", "without quotes; write allow_private = true"),
         ({"key": "a b"}, "key", "no white space"),
     ],
 )
@@ -97,6 +108,18 @@ def test_secrets_do_not_show():
 def test_durations_read_as_people_write_them(text, seconds):
     """A number and a unit."""
     assert duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_a_table_alone_says_whose_budget_its_source_takes_from(name, monkeypatch):
+    """What ``[limits]`` is compared with is what the opened source asks."""
+    module = import_module(KINDS[name])
+    monkeypatch.setenv("IRC_PASSWORD", "x")
+    [spec] = read_specs(tomllib.loads(module.EXAMPLE)["source"])
+    source = open_source(spec)
+    told = spec.asks if isinstance(spec, PolledSpec) else None
+    assert (source.host if isinstance(source, Asks) else None) in (told, None)
+    assert (told is None) == (not isinstance(spec, PolledSpec))
 
 
 def test_every_kind_has_a_spec_and_a_source():

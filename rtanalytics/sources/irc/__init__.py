@@ -280,7 +280,7 @@ class IrcSource:
         from rtanalytics.sources.irc.connection import Connection
 
         spec = self._spec
-        password = "" if spec.password is None else secret(spec.password, "password", spec.name)
+        password = "" if spec.password is None else secret(spec.password, "password")
         link = Connection(spec.nick, spec.sasl_user or "", password, spec.realname, self._counts)
         try:
             await link.open(

@@ -30,7 +30,6 @@ from rtanalytics.sources.polled.specs import (
     MOST_BYTES,
     PolledSpec,
     host_of,
-    netloc_of,
     origin_of,
     secrets_in,
     short,
@@ -100,7 +99,7 @@ class PolledSource(ABC, Generic[S, C]):
         self.counts = counts
         self.http = HttpClient(counts, [host_of(address)] if spec.allow_private else (), source=spec.name)
         self._worker = ParseWorker(self.target, spec.budget)
-        self._host = spec.shares or netloc_of(address)
+        self._host = spec.asks
         self._secrets: dict[str, str] = {}
         self._written = secrets_in(address)
 
@@ -161,7 +160,7 @@ class PolledSource(ABC, Generic[S, C]):
         value = getattr(self.spec, key)
         if value is None:
             return None
-        found = self._secrets[key] = secret(value, key, self.spec.name)
+        found = self._secrets[key] = secret(value, key)
         return found
 
     # -- the source --------------------------------------------------------------------------

@@ -27,6 +27,10 @@ MOST_BYTES = 20_000_000
 """Of a document: parsing takes several times its size in memory, of which a source may have 300 MB."""
 
 
+_ADDRESSES = ("url", "api", "homeserver", "search_url")
+"""What the keys are called that have the address of what is asked."""
+
+
 class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     """What the table of any polled source may say.
 
@@ -66,6 +70,12 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     allow_private: bool = False
     hints: bool = True
     shares: str | None = None
+
+    @property
+    def asks(self) -> str | None:
+        """Whose budget its requests are taken from: the name that ``[limits]`` may set a pace for."""
+        told = (getattr(self, name, None) for name in _ADDRESSES)
+        return self.shares or next((netloc_of(url) for url in told if isinstance(url, str)), None)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,0 +1,69 @@
+"""A mistake in conference.toml is told with its line and with what to write instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rtanalytics.cli.collect import read_sources
+from rtanalytics.cli.trender import conference_settings
+from rtanalytics.conference import ConferenceError, read_conference
+
+FEED = '[[source]]\ntype = "feed"\nname = "r"\nurl = "https://www.reddit.com/r/x.rss"\n'
+
+
+def read_all(path: Path) -> None:
+    """All that a command reads of the file before it begins."""
+    conference = read_conference(path)
+    read_sources(conference, path)
+    conference_settings(conference, path)
+
+
+@pytest.mark.parametrize(
+    ("toml", "words"),
+    [
+        (
+            'name = "x"\n[limits]\n"https://www.reddit.com/r" = "1/min"\n',
+            ["conference.toml:3: ", 'write "www.reddit.com" = "1/min"'],
+        ),
+        (
+            'name = "x"\n[limits]\n"reddit.com" = "1/min"\n' + FEED,
+            ["conference.toml:3: ", "no source asks that host; did you mean 'www.reddit.com'?"],
+        ),
+        (
+            'name = "x"\n[limits]\n"a.example" = "1/min"\n"www.reddit.com" = 5\n',
+            ["conference.toml:4: ", 'write "www.reddit.com" = "5/min"'],
+        ),
+        (
+            'name = "x"\n[trending]\ntop = 5\nbin = "5 parsecs"\n',
+            ["conference.toml:4: ", "bin: '5 parsecs' is no duration"],
+        ),
+        ('name = "x"\n[trending]\ntop = 0\n', ["conference.toml:3: ", "at least one"]),
+        ('name = "x"\n[trending]\ntop = "5"\n', ["conference.toml:3: ", "write trending.top = 5"]),
+        ('name = "x"\n[source]\ntype = "feed"\n', ["conference.toml:2: ", "write [[source]]"]),
+        ('name = "x"\n[source]\ntype = "feed"\n' + FEED, ["conference.toml:2: ", "write [[source]]"]),
+        ('name = "x"\nhashtags = "#x"\n', ["conference.toml:2: ", "write hashtags = ['#x']"]),
+        ('name = "x"\nhashtags = ["a", 5]\n', ["conference.toml:2: ", "5 is no text"]),
+        ('name = "x"\nmost_entries = "many"\n', ["conference.toml:2: ", "write most_entries = 10"]),
+        ('name = "x"\nfolder = "x"\n', ["conference.toml:2: ", "'folder' is not known here"]),
+    ],
+)
+def test_a_mistake_is_told_with_its_line_and_what_to_write(
+    tmp_path: Path, toml: str, words: list[str]
+) -> None:
+    """Limits, trends, tables, lists: whatever reads the file refuses it in one style."""
+    path = tmp_path / "conference.toml"
+    path.write_text(toml)
+    with pytest.raises(ConferenceError) as caught:
+        read_all(path)
+    assert all(word in str(caught.value) for word in words), caught.value
+
+
+def test_a_limit_may_have_the_name_that_sources_share(tmp_path: Path) -> None:
+    """The budget is called as the sources call it: by their host, or by what they share."""
+    path = tmp_path / "conference.toml"
+    path.write_text('name = "x"\n[limits]\n"reddit" = "1/min"\n' + FEED + 'shares = "reddit"\n')
+    assert [spec.name for spec in read_sources(read_conference(path), path)] == ["r"]
+    path.write_text('name = "x"\n[limits]\n"www.reddit.com" = "1/min"\n' + FEED)
+    assert [spec.name for spec in read_sources(read_conference(path), path)] == ["r"]

@@ -28,6 +28,9 @@ FUTURE_TOLERANCE = timedelta(minutes=5)
 
 Op = Literal["create", "update", "delete"]
 
+SAID = frozenset({"message", "action", "notice", "error"})
+"""Types of what is said in a chat; a post or a reply that names somebody is addressed in public."""
+
 
 class Author(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Who said it.
@@ -225,6 +228,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
     def body(self) -> str:
         """What a reader sees: the text, or the title where there is no text."""
         return self.text or self.title or ""
+
+    @property
+    def private(self) -> bool:
+        """True for what was said in a chat to a person and in no room, and for why it was not said."""
+        return self.channel is None and self.to is not None and self.type in SAID
 
     def settled(self) -> Event:
         """The event with a claimed time from the future replaced and marked.

@@ -33,6 +33,8 @@ _LOOK = timedelta(milliseconds=500)
 
 _AGAIN = 0.05
 _SENT_WITHIN = 60.0
+_ROOMS = ("#", "&", "!", "+")
+"""How rooms begin; a packet to anything else is for a person."""
 
 
 @runtime_checkable
@@ -151,12 +153,14 @@ class Postman:
     async def _tell(self, out: Outgoing, reason: str) -> None:
         self._health.counts["unsent"] += 1
         bucket, scope, to = self._source.bucket, self._source.scope, out.packet.get("to") or None
+        room = to if to is not None and to.startswith(_ROOMS) else None
         now = datetime.now(UTC)
         event = Event(
             id=f"{bucket}:{scope}:unsent/{out.key}",
-            source=f"{bucket}:{to}" if to else bucket,
+            source=f"{bucket}:{room}" if room else bucket,
             type="error",
-            channel=to,
+            channel=room,
+            to=None if room else to,  # whom we wrote to is nobody else's business
             text=f"not sent: {reason}",
             created_at=now,
             received_at=now,

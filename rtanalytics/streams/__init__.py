@@ -233,16 +233,19 @@ class EventStream(Protocol):
         """Begin a new epoch in all buckets: readers forget what they were told."""
         ...
 
-    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
+    def snapshot(self, n: int = 100, bucket: str | None = None, *, private: bool = False) -> Snapshot:
         """The newest ``n`` events in their current state, of one bucket or of all.
 
-        The position is the one after everything, in all buckets.
+        The position is the one after everything, in all buckets. What is private
+        (:attr:`Event.private <rtanalytics.event.Event.private>`) is left out unless ``private`` is true.
         """
         ...
 
-    def follow(self, position: StreamPosition | str | None = None) -> FollowedFeed:
+    def follow(self, position: StreamPosition | str | None = None, *, private: bool = False) -> FollowedFeed:
         """A feed of everything after ``position``; of what comes from now on if it is None.
 
+        What is private (:attr:`Event.private <rtanalytics.event.Event.private>`) is left out, also of the
+        feed's snapshots, unless ``private`` is true: for whoever may see what its user says and is told.
         ``"start"`` stands for the oldest entry kept. Iterating raises :class:`Trimmed` where
         entries that the reader has not seen are gone.
         """

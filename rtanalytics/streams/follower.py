@@ -7,7 +7,9 @@ feed of them is here:
 * each bucket carries marks, and the feed's watermark is the least of them;
 * a reset begins an epoch: what other buckets still hold of the former one is dropped;
 * what a crashed server lost and is appended again is dropped if its revision is the one that
-  the reader had last; an older revision that comes back is delivered, since it is current now.
+  the reader had last; an older revision that comes back is delivered, since it is current now;
+* what is private is passed over, here and in snapshots, unless the reader asked for it: whoever
+  records, counts or shows a stream to others need not think of it.
 """
 
 from __future__ import annotations
@@ -98,8 +100,11 @@ class StreamFeed(AsyncFromSync):
         position: StreamPosition | None,
         retry: Callable[[BaseException], bool],
         block: timedelta = timedelta(milliseconds=500),
+        *,
+        private: bool = False,
     ) -> None:
         self._backend = backend
+        self._private = private
         self._snapshot = snapshot
         self._retry = retry
         self._block = block
@@ -193,7 +198,9 @@ class StreamFeed(AsyncFromSync):
                     yield Watermark(from_us(least))
             else:
                 self._places[bucket] = Place(entry.id, place.mark, place.epoch)
-                if event is not None and place.epoch == self._epoch and not self._again(event):
+                if event is None or (event.private and not self._private):
+                    continue
+                if place.epoch == self._epoch and not self._again(event):
                     self._remember(entry, event)
                     yield Delivery(_Lazy(dict(self._places), self._recent, len(self._recent)), event)
 
@@ -261,8 +268,11 @@ class _Lazy(StreamPosition):
         return frozenset(fingerprint(event_id, rev) for event_id, rev in current.items())
 
 
-def current(entries: Sequence[tuple[str, Entry]]) -> list[tuple[str, Entry, Event]]:
-    """The newest state of each id among entries in order; left out are deleted ones and no packets."""
+def current(entries: Sequence[tuple[str, Entry]], *, private: bool = False) -> list[tuple[str, Entry, Event]]:
+    """The newest state of each id among entries in order.
+
+    Left out are deleted ones, no packets, and private ones unless they are asked for.
+    """
     latest: dict[str, tuple[str, Entry, Event]] = {}
     for bucket, entry in entries:
         try:
@@ -272,7 +282,9 @@ def current(entries: Sequence[tuple[str, Entry]]) -> list[tuple[str, Entry, Even
             continue
         latest.pop(event.id, None)
         latest[event.id] = (bucket, entry, event)
-    return [found for found in latest.values() if found[2].op != "delete"]
+    return [
+        found for found in latest.values() if found[2].op != "delete" and (private or not found[2].private)
+    ]
 
 
 def to_us(moment: datetime) -> int:

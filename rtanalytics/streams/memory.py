@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from types import EllipsisType
 
 from rtanalytics.conference import Pace
@@ -164,7 +165,7 @@ class MemoryStream:
                 bucket.add("x", f"{epoch}|{reason}".encode())
             self._log.changed.notify_all()
 
-    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
+    def snapshot(self, n: int = 100, bucket: str | None = None, *, private: bool = False) -> Snapshot:
         with self._log.changed:
             states: list[tuple[str, Entry, Event]] = []
             for name, held in self._log.buckets.items():
@@ -175,19 +176,20 @@ class MemoryStream:
                     elif entry.kind == "e":
                         epoch.append((name, entry))
                 if bucket in (None, name):
-                    states += current(epoch)
+                    states += current(epoch, private=private)
             position = StreamPosition(_ends(self._log))
         states.sort(key=lambda state: state[2].received_at)
         return Snapshot([Delivery(position, event) for _, _, event in states[-n:] if n > 0], position)
 
-    def follow(self, position: StreamPosition | str | None = None) -> StreamFeed:
+    def follow(self, position: StreamPosition | str | None = None, *, private: bool = False) -> StreamFeed:
         if position == "start":
             with self._log.changed:
                 places = {n: Place(f"{b.dropped}-0") for n, b in self._log.buckets.items()}
             position = StreamPosition(places)
         elif isinstance(position, str):
             position = StreamPosition.parse(position)
-        return StreamFeed(_Reader(self), self.snapshot, position, lambda _: False)
+        snapshot = partial(self.snapshot, private=private)
+        return StreamFeed(_Reader(self), snapshot, position, lambda _: False, private=private)
 
     def committed(self, position: StreamPosition) -> None:
         with self._log.changed:

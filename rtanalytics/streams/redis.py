@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from types import EllipsisType
 from typing import Any
 
@@ -212,7 +213,7 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
 
     # -- reading ---------------------------------------------------------------------------
 
-    def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
+    def snapshot(self, n: int = 100, bucket: str | None = None, *, private: bool = False) -> Snapshot:
         entries: list[tuple[str, Entry]] = []
         places: dict[str, Place] = {}
         for name in self.buckets():
@@ -225,21 +226,25 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
                 if name not in places:
                     places[name] = Place(last.decode(), int(mark), int(epoch))
                 found = [(name, as_entry(item)) for item in reversed(raw)]
-                if whole or len(current(found)) >= n:
+                if whole or len(current(found, private=private)) >= n:
                     break
                 want *= 2
             entries += found
-        states = sorted(current(entries), key=lambda state: state[2].received_at)
+        states = sorted(current(entries, private=private), key=lambda state: state[2].received_at)
         position = StreamPosition(places)
         return Snapshot([Delivery(position, event) for _, _, event in states[-n:] if n > 0], position)
 
-    def follow(self, position: StreamPosition | str | None = None) -> StreamFeed:
+    def follow(self, position: StreamPosition | str | None = None, *, private: bool = False) -> StreamFeed:
         if position == "start":
             position = StreamPosition({b: low_place(self.state_of(b)) for b in self.buckets()})
         elif isinstance(position, str):
             position = StreamPosition.parse(position)
         return StreamFeed(
-            Reader(self, self.key), self.snapshot, position, lambda e: isinstance(e, StreamUnavailable)
+            Reader(self, self.key),
+            partial(self.snapshot, private=private),
+            position,
+            lambda e: isinstance(e, StreamUnavailable),
+            private=private,
         )
 
     # -- keeping ---------------------------------------------------------------------------

@@ -24,7 +24,7 @@ _TYPED = 8_000
 
 @runtime_checkable
 class _Followed(Protocol):
-    def follow(self) -> Any: ...
+    def follow(self, *, private: bool = ...) -> Any: ...
 
 
 class _OneBucket:
@@ -191,8 +191,8 @@ class ChatView(View):
     Parameters
     ----------
     stream : EventStream, Feed or iterable of Event
-        A stream is followed, and what is written goes into its outbox. Of a feed (a replay), the
-        rooms are shown and nothing can be written.
+        A stream is followed, what is said in private too, and what is written goes into its
+        outbox. Of a feed (a replay), the rooms are shown and nothing can be written.
     nick : str
         Who you are there; what the source tells about it comes first.
     bucket : str
@@ -235,7 +235,7 @@ class ChatView(View):
         timezone: str | None = None,
         key: str = "chat",
     ) -> None:
-        feed = _OneBucket(stream.follow(), bucket) if isinstance(stream, _Followed) else stream
+        feed = _OneBucket(stream.follow(private=True), bucket) if isinstance(stream, _Followed) else stream
         source = as_source(feed, key)
         part = ChatPart(nick, bucket, cap, stream if isinstance(stream, Outbox) else None, scope)
         self._chat_part = part

@@ -144,6 +144,30 @@ class StreamContract:
             assert sorted(shown + ids(rest)) == sorted(f"test::{n}" for n in range(400))
         writer.join()
 
+    def test_what_is_private_is_told_only_to_who_asks_for_it(self, stream: EventStream) -> None:
+        """Not in snapshots, which still have n, nor in feeds; also its edits, and it is kept all the same."""
+        between = [made(n, type="message", to="bob") for n in range(2, 30)]
+        stream.append([made(0), made(1), *between, made(5, type="message", to="bob", text="edited", seq=50)])
+        everything = [f"test::{n}" for n in range(30)]
+        assert ids(stream.snapshot(2).deliveries) == ["test::0", "test::1"]
+        assert sorted(ids(stream.snapshot(99, private=True).deliveries)) == sorted(everything)
+        feed, trusted = stream.follow("start"), stream.follow("start", private=True)
+        assert ids(take(trusted, 31)) == [*everything, "test::5"]
+        assert sorted(ids(trusted.snapshot(99).deliveries)) == sorted(everything)
+        assert ids(feed.snapshot(2).deliveries) == ["test::0", "test::1"]
+        stream.append([made(30, type="error", to="bob"), made(31)])
+        assert ids(take(feed, 1)) == ["test::31"]
+        assert len(list(stream.kept())) == 33
+
+    def test_a_reader_gets_past_what_is_private(self, stream: EventStream) -> None:
+        """More of it than one read holds; the next position is the one after it, and what it covers is trimmed."""
+        stream.append([made(n, type="message", to="bob") for n in range(2000)])
+        stream.append([made(2000)])
+        [told] = take(stream.follow("start"), 1)
+        assert told.event.id == "test::2000"
+        stream.committed(told.position)  # type: ignore[arg-type]
+        assert stream.trim(timedelta(seconds=-1)) == 2001
+
     def test_follow_blocks_and_wakes(self, stream: EventStream) -> None:
         """A reader that waits is told of an event at once."""
         feed = stream.follow()

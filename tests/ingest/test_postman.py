@@ -107,6 +107,17 @@ def test_what_fails_is_told_and_not_tried_again(stream, body, reason):
     assert (error.id, error.channel, error.text) == ("irc:room:unsent/k1", "#room", f"not sent: {reason}")
 
 
+def test_what_a_person_was_not_sent_is_told_in_private(stream):
+    """Neither whom it was for nor that it failed is anybody else's business."""
+    with running(stream):
+        stream.send("irc", "room", said("fail", to="bob"), "k1")
+        stream.send("irc", "room", said("fine"), "k2")
+        until(lambda: seen(stream) == ["fine"] and stream.dead_letters("irc"), "the next one is sent")
+    assert seen(stream, "error") == []
+    [error] = [d.event for d in stream.snapshot(9, private=True).deliveries if d.event.type == "error"]
+    assert (error.id, error.source, error.channel, error.to) == ("irc:room:unsent/k1", "irc", None, "bob")
+
+
 def test_what_hangs_is_given_up(stream, monkeypatch):
     """After its time it counts as unknown, and the next one goes out."""
     monkeypatch.setattr(postman, "_SENT_WITHIN", 0.05)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from rtanalytics.event import Event
+from rtanalytics.archive import Recording
+from rtanalytics.cli import live, trender
+from rtanalytics.event import Event, decode
+from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.recorder import record
 from rtanalytics.ingest.runner import Outcome, run_source
+from rtanalytics.live import ChatState, FeedState
 from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
 from rtanalytics.sources.irc import IrcSource, IrcSpec
@@ -59,7 +65,7 @@ class Running:
         self.task = asyncio.create_task(run_source(spec(port, nick), stream, stop=self.stop, patience=SOON))
 
     def events(self, kind: str = "message") -> list[Event]:
-        found = self.stream.snapshot(100_000).deliveries
+        found = self.stream.snapshot(100_000, private=True).deliveries
         return [d.event for d in found if d.event.type == kind]
 
     async def until(self, done: Callable[[], object], within: float = 20.0) -> None:
@@ -311,6 +317,58 @@ def test_what_we_say_after_a_change_of_nick_or_host_is_ours(tmp_path: Path) -> N
                 ("eve", said.events[0].raw),
             ]
             assert b":eve!b@c.d PRIVMSG #py :hello" in (said.events[0].raw or b"")
+
+    lasting(work)
+
+
+def test_what_is_said_in_private_is_in_the_chat_and_nowhere_else(
+    tmp_path: Path, prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What we are told, what we tell, and that nobody is there: no wall, no archive, no trends, no `tail`."""
+
+    async def work() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            async for line in reader:
+                if line.startswith(b"USER"):
+                    writer.write(
+                        b":srv 001 ada :hi\r\n:ada!a@h JOIN #py\r\n:eve!e@h PRIVMSG ada :psst one\r\n"
+                    )
+                elif line.startswith(b"PRIVMSG nobody"):
+                    writer.write(b":srv 401 ada nobody :No such nick psst three\r\n")
+                    writer.write(b":eve!e@h PRIVMSG #py :hello all\r\n")
+
+        async with contextlib.AsyncExitStack() as both:
+            server = await both.enter_async_context(await asyncio.start_server(serve, "127.0.0.1", 0))
+            port = server.sockets[0].getsockname()[1]
+            ada = await both.enter_async_context(running(port, "ada", prefix))
+            await ada.until(lambda: ada.events())
+            ada.stream.send("irc", "net", {"type": "message", "to": "eve", "body": "psst two"}, "1")
+            ada.stream.send("irc", "net", {"type": "message", "to": "nobody", "body": "psst"}, "2")
+            await ada.until(lambda: any(e.channel for e in ada.events()))
+            await ada.until(lambda: ada.events("error"))
+            ada.stream.mark(FOREVER)
+            await asyncio.to_thread(shown, ada.stream)
+
+    def shown(stream: MemoryStream) -> None:
+        record(stream, tmp_path / "archive")
+        wall, chat = FeedState(), ChatState("ada")
+        wall.take(told(stream.follow("start")))
+        chat.take(told(stream.follow("start", private=True)))
+        live._tail(stream, 99, True)
+        counted = told(item for batch in trender._everything(stream, tmp_path / "none") for item in batch)
+        for said in (
+            [e.text for e in Recording(tmp_path / "archive").log()],
+            [item["text"] for item in wall.newest()],
+            [decode(line).text for line in capsys.readouterr().out.splitlines()],
+            [item.event.text for item in counted if isinstance(item, Delivery)],
+        ):
+            assert "hello all" in said
+            assert not any("psst" in (text or "") for text in said)
+        assert [line["text"] for line in chat.lines("eve")] == ["psst one", "psst two"]
+        assert any("psst three" in line["text"] for line in chat.lines("nobody"))
+
+    def told(items: Iterable[Item]) -> list[Item]:
+        return list(itertools.takewhile(lambda item: item != Watermark(FOREVER), items))
 
     lasting(work)
 

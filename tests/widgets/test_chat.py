@@ -187,6 +187,23 @@ def test_a_quiet_chat_beside_a_loud_source_has_its_lines(stream):
         view.close()
 
 
+def test_what_is_said_in_private_stands_in_its_own_tab(stream):
+    """What came before the view and what comes after it."""
+    said = [
+        event(n, id=f"irc:x/bob,eve:{n}", type="message", to="bob", text=f"psst {n}", author="eve")
+        for n in range(2)
+    ]
+    stream.append(said[:1])
+    view = ChatView(stream, nick="bob")
+    try:
+        until(lambda: len(view.state.state.lines("eve")) == 1, "what came before is there")
+        stream.append(said[1:])
+        until(lambda: len(view.state.state.lines("eve")) == 2, "what came after is there")
+        assert [room["private"] for room in view.state.state.rooms()] == [True]
+    finally:
+        view.close()
+
+
 def test_events_can_be_looked_at_but_not_answered():
     """A list of events is a chat that nobody can write in."""
     said = event(

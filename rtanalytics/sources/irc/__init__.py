@@ -45,7 +45,8 @@ sends what people write in a `ChatView`. Needs a nick; some networks want an acc
 addresses of data centres. Ask before you log a room: many networks want its consent. Messages come at
 once. Where the server tells no ids (`msgid`), they are made of who, when and what. What is said while the
 connection is away is read back where the server keeps a history (`chathistory`); elsewhere an event of type
-`gap` tells of it."""
+`gap` tells of it. What is said to a person and in no room is shown in a `ChatView` of the stream only: it is
+neither recorded nor counted, and on no wall. In the stream it stays for a week."""
 EXAMPLE = """\
 [[source]]
 type = "irc"

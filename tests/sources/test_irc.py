@@ -9,7 +9,7 @@ import itertools
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -354,7 +354,7 @@ def test_what_is_said_in_private_is_in_the_chat_and_nowhere_else(
         wall, chat = FeedState(), ChatState("ada")
         wall.take(told(stream.follow("start")))
         chat.take(told(stream.follow("start", private=True)))
-        live._tail(stream, 99, True)
+        live._tail(stream, 99, True, UTC)
         counted = told(item for batch in trender._everything(stream, tmp_path / "none") for item in batch)
         for said in (
             [e.text for e in Recording(tmp_path / "archive").log()],

@@ -17,14 +17,17 @@ import msgspec
 import typer
 
 from rtanalytics.cli.schedules import read_talks
-from rtanalytics.cli.terminal import Failed, safe
+from rtanalytics.cli.terminal import Failed, counted, safe
 from rtanalytics.conference import Conference, read_conference
 
 __all__ = ["ask", "write_conference"]
 
 
-def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """What a conference.toml in a folder is to say: its own values, and a table for each source."""
+def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], bool]:
+    """What a conference.toml in a folder is to say: its own values, and a table for each source.
+
+    The last is False if the questions about sources were broken off; the answers until then count.
+    """
     title = _ask("What is the conference called", _something)
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "conference"
     values: dict[str, Any] = {
@@ -39,28 +42,52 @@ def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         lambda text: _schedule(folder, text, values["timezone"]),
         "",
     )
-    if schedule:
-        values["schedule"] = schedule
     sources: list[dict[str, Any]] = []
-    while answer := _ask(
-        "A source: the address of a feed, of a hashtag's page, of a repository …, "
-        "or a kind of source (? lists them; empty to end)",
-        lambda text: _source(text, sources),
-        "",
-    ):
-        if answer == "?":
-            typer.echo(_kinds())
-            continue
-        table = _table(_begun(answer), sources)
-        place = next((table[key] for key in _PLACES if key in table), "")
-        private = _is_private(urlsplit(place).hostname or place)
-        if private and not typer.confirm(f"{place} is on your own network; read it all the same?"):
-            continue
-        check = partial(_source_name, table=table, sources=sources)
-        name = _ask("A name for this source", check, _near(table, sources))
-        table = {"type": table.pop("type"), "name": name, **table}
-        sources.append(table | ({"allow_private": True} if private else {}))
-    return values, sources
+    try:
+        if _is_address(schedule):
+            if typer.confirm(
+                "That is an address; read it again and again, and tell what changes?", default=True
+            ):
+                begun = {"type": "schedule", "url": schedule, "timezone": values["timezone"]}
+                sources.extend(_added(begun, sources))
+        elif schedule:
+            values["schedule"] = schedule
+        while answer := _ask(
+            "A source: the address of a feed, of a hashtag's page, of a repository …, "
+            "or a kind of source (? lists them; empty to end)",
+            lambda text: _source(text, sources),
+            "",
+        ):
+            if answer == "?":
+                typer.echo(_kinds())
+            else:
+                sources.extend(_added(_begun(answer), sources))
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo(f"\nstopped; what was answered is kept, with {counted(len(sources), 'source')}")
+        return values, sources, False
+    return values, sources, True
+
+
+def _added(begun: dict[str, Any], sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The table of a source, once the rest was asked; nothing if it is not to be read after all."""
+    if begun["type"] == "feed" and "url" in begun and urlsplit(begun["url"]).path in ("", "/"):
+        typer.echo(
+            f"{begun['url']} is a front page, and seldom a feed: a forum or a server is added by its kind"
+            " (discourse, mastodon …), a site by the address of its feed"
+        )
+        if not typer.confirm("Read it as a feed all the same?"):
+            typer.echo(f"left out: {begun['url']}")
+            return []
+    table = _table(begun, sources)
+    place = next((table[key] for key in _PLACES if key in table), "")
+    private = _is_private(urlsplit(place).hostname or place)
+    if private and not typer.confirm(f"{place} is on your own network; read it all the same?"):
+        typer.echo(f"left out: {place}")
+        return []
+    check = partial(_source_name, table=table, sources=sources)
+    name = _ask("A name for this source", check, _near(table, sources))
+    table = {"type": table.pop("type"), "name": name, **table}
+    return [table | ({"allow_private": True} if private else {})]
 
 
 def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str, Any]]) -> None:
@@ -115,13 +142,16 @@ def _zone(text: str) -> str:
 
 
 def _schedule(folder: Path, text: str, zone: str) -> str:
-    if text:
+    if text and not _is_address(text):
         read_talks(folder / Path(text).expanduser(), Conference(name="any", timezone=zone).zone)
     return text
 
 
 _PLACES = ("url", "homeserver", "host")
 """Keys whose value says on what machine a source is."""
+
+_HASHTAGS = ("tag", "any", "all", "none", "tags")
+"""Keys whose values are written without ``#``, and are taken with it."""
 
 _PAGES: list[tuple[str, Callable[[re.Match[str]], dict[str, Any]]]] = [
     (
@@ -254,6 +284,8 @@ def _part(
 
 def _value(name: str, text: str, shown: Any) -> Any:
     """An answer as the kind of value that the example has."""
+    if name in _HASHTAGS:
+        text = re.sub(r"(^|,)\s*#", r"\1", text)
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(shown, list):
         return parts
@@ -275,6 +307,10 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         value = [f"{k}={v}" for k, v in value.items()]
     return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _is_address(text: str) -> bool:
+    return re.match(r"https?://", text, re.IGNORECASE) is not None
 
 
 def _address(text: str) -> str:

@@ -27,12 +27,19 @@ def register(app: typer.Typer) -> None:
 def init(
     path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")] = Path("conference.toml"),
 ) -> None:
-    """Ask a few questions and write a conference.toml that works."""
+    """Ask a few questions and write a conference.toml that works.
+
+    Ctrl-C at a source writes what was answered until then.
+    """
     if path.exists():
         raise Failed(f"{path} exists; name another file, or edit it")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_conference(path, *ask(path.parent))
+    values, sources, whole = ask(path.parent)
+    write_conference(path, values, sources)
     typer.echo(f"wrote {path}")
+    if not whole:
+        typer.echo("add the other sources to it by hand: docs/sources.md")
+        raise typer.Exit(130)
     typer.echo(f"try it:   rtanalytics collect {path} --dry-run")
     typer.echo(f"then run: rtanalytics collect {path}")
 

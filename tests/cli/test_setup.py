@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -149,6 +150,77 @@ def test_init_knows_the_address_of_a_page_and_a_kind_that_is_misspelt(tmp_path: 
     told = run.stdout + run.stderr
     for words in ("did you mean 'mastodon'?", "needs credentials that cost money", "env:", "'9lives'"):
         assert words in told, words
+
+
+def test_a_front_page_or_a_place_at_home_is_a_source_only_with_a_yes(feed: str, tmp_path: Path) -> None:
+    """A front page is seldom a feed, which is said; what is left out is said too."""
+    path = tmp_path / "c.toml"
+    answers = ["PyCon", "", "", "", "", "https://9.9.9.9", "n", "9.9.9.8/", "y", "", feed, "n", ""]
+    run = rta("init", path, answers=answers)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert [table["url"] for table in read_conference(path).source] == ["https://9.9.9.8/"]
+    for words in (
+        "is a front page",
+        "discourse, mastodon",
+        "left out: https://9.9.9.9\n",
+        f"left out: {feed}\n",
+    ):
+        assert words in run.stdout, words
+
+
+def test_init_takes_hashtags_with_their_mark(tmp_path: Path) -> None:
+    """Of every key that has hashtags."""
+    path = tmp_path / "c.toml"
+    answers = ["PyCon", "", "", "", "", "mastodon", "https://9.9.9.9", "#jc26", "#a, b,#c", "", ""]
+    run = rta("init", path, answers=answers)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert read_conference(path).source == [
+        {
+            "type": "mastodon",
+            "name": "9-9-9-9",
+            "url": "https://9.9.9.9",
+            "tag": "jc26",
+            "any": ["a", "b", "c"],
+        }
+    ]
+    assert "any: Further hashtags: statuses with one of them come as well (" in run.stdout
+
+
+def test_the_address_of_a_schedule_becomes_a_source(tmp_path: Path) -> None:
+    """It is no file; its times are the conference's. Who does not want it goes on without."""
+    answers = ["PyCon", "", "Europe/Berlin", "", "https://9.9.9.9/schedule.json"]
+    run = rta("init", tmp_path / "c.toml", answers=[*answers, "", "talks", ""])
+    assert run.returncode == 0, run.stdout + run.stderr
+    made = read_conference(tmp_path / "c.toml")
+    url = "https://9.9.9.9/schedule.json"
+    table = {"type": "schedule", "name": "talks", "url": url, "timezone": "Europe/Berlin"}
+    assert (made.schedule, made.source) == (None, [table])
+    assert rta("init", tmp_path / "d.toml", answers=[*answers, "n", ""]).returncode == 0
+    assert (read_conference(tmp_path / "d.toml").schedule, read_conference(tmp_path / "d.toml").source) == (
+        None,
+        [],
+    )
+
+
+def test_questions_that_are_broken_off_lose_no_answer(tmp_path: Path) -> None:
+    """What is whole is written, and the rest is named; the status says that it was broken off."""
+    path = tmp_path / "c.toml"
+    init = subprocess.Popen(
+        [sys.executable, "-m", "rtanalytics", "init", str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert init.stdin is not None
+    assert init.stdout is not None
+    init.stdin.write("PyCon\n\n\n\n\nhttps://9.9.9.9/feed\nplanet\nmastodon\n")
+    init.stdin.flush()
+    told = ""
+    while not told.endswith("  url:"):
+        told += init.stdout.read(1)
+    init.send_signal(signal.SIGINT)
+    told += init.communicate(timeout=60)[0]
+    assert init.returncode == 130, told
+    assert "what was answered is kept, with 1 source\n" in told
+    assert [table["name"] for table in read_conference(path).source] == ["planet"]
 
 
 def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:

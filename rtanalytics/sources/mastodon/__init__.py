@@ -94,9 +94,12 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         Of the server, such as ``https://fosstodon.org``.
     tag : str
         Hashtag, without ``#``.
-    any, all, none : tuple of str, optional
-        Further hashtags: statuses with any of them as well, only those with all of them, none of
-        those with one of them.
+    any : tuple of str, optional
+        Further hashtags: statuses with one of them come as well.
+    all : tuple of str, optional
+        Hashtags of which a status must have all.
+    none : tuple of str, optional
+        Hashtags of which a status must have none.
     local : bool
         True for statuses of people of that server only.
     token : str, optional

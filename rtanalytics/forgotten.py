@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
 
+from msgspec.structs import replace
+
 from rtanalytics.event import Event
 
 __all__ = ["DELETION", "EVERYWHERE", "Forgotten", "deletions", "plain_handle"]
@@ -19,7 +21,20 @@ EVERYWHERE = "*"
 """Stands for all buckets."""
 
 DELETION = "forgotten"
-"""The ``type`` of a delete after which nothing of the event may be left in any file either."""
+"""The ``type`` of a delete after which nothing of the event may be left in any file either.
+
+Its ``tags`` may hold marks of who is forgotten, for views that show who is there.
+"""
+
+_LIST = "users"
+"""The ``type`` of a list of all nicks of a room, each behind the marks of its ranks."""
+
+NAMING = frozenset({_LIST, "kick", "mode", "nick"})
+"""Types of events that tell of somebody, in ``to`` or ``text``, who is not their author."""
+
+_RANKS = "~&@%+"
+_AROUND = _RANKS + ".,:;()[]<>'\""
+"""What may stand around a nick in a text; some of it may also belong to one."""
 
 
 class Forgotten:
@@ -62,18 +77,56 @@ class Forgotten:
     def covers(self, event: Event) -> bool:
         """True if an event must not be stored: its author is forgotten, or what it repeats is.
 
-        Never true of a delete.
+        So is a kick, a mode or a change of nick that names somebody who is. Never true of a delete.
         """
         if not self.marks or event.op == "delete":
             return False
         if event.repost_of is not None and self.post(event.repost_of) in self.marks:
             return True
-        author, bucket = event.author, event.bucket
+        if self.wrote(event):
+            return True
+        return event.type in NAMING and event.type != _LIST and self._tells_of(event)
+
+    def without(self, event: Event) -> Event | None:
+        """What of an event may be stored: nothing, or the event, a list of people without who is forgotten.
+
+        Returns
+        -------
+        Event or None
+            The event itself if nothing of it is forgotten.
+        """
+        if not self.marks:
+            return event
+        if self.covers(event):
+            return None
+        if event.type != _LIST or event.op == "delete":
+            return event
+        nicks = (event.text or "").split()
+        left = [nick for nick in nicks if not self.names(nick, event.bucket)]
+        return (
+            event
+            if len(left) == len(nicks)
+            else replace(event, text=" ".join(left), html=None, raw=None, rev="")
+        )
+
+    def wrote(self, event: Event) -> bool:
+        """True if the event's author is forgotten."""
+        author = event.author
         if author is None:
             return False
-        if author.id is not None and self.account(bucket, author.id) in self.marks:
+        if author.id is not None and self.account(event.bucket, author.id) in self.marks:
             return True
-        return any(self.author(author.handle, where) in self.marks for where in (EVERYWHERE, bucket))
+        return any(self.author(author.handle, where) in self.marks for where in (EVERYWHERE, event.bucket))
+
+    def names(self, nick: str, bucket: str) -> bool:
+        """True if a handle, perhaps behind the marks of its ranks, is forgotten."""
+        bare = nick.lstrip(_RANKS)
+        return any(self.author(bare, where) in self.marks for where in (EVERYWHERE, bucket))
+
+    def _tells_of(self, event: Event) -> bool:
+        # a ban names nick!user@host
+        words = [word.partition("!")[0] for word in f"{event.to or ''} {event.text or ''}".split()]
+        return any(self.names(nick, event.bucket) for word in words for nick in {word, word.strip(_AROUND)})
 
     @staticmethod
     def author(handle: str, bucket: str = EVERYWHERE) -> str:
@@ -91,13 +144,20 @@ class Forgotten:
         return _mark("post", "", event_id)
 
 
-def deletions(ids: Mapping[str, str]) -> list[Event]:
-    """Deletes of events by their id and source, that recorders take for more than deletes."""
-    now = datetime.now(UTC)
-    return [
-        Event(id=id_, source=source, op="delete", type=DELETION, created_at=now)
-        for id_, source in ids.items()
-    ]
+def deletions(ids: Mapping[str, str], marks: Iterable[str] = ()) -> list[Event]:
+    """Deletes of events by their id and source, that recorders take for more than deletes.
+
+    The first of each bucket carries the ``marks`` of who is forgotten.
+    """
+    now, tags, told = datetime.now(UTC), sorted(marks), set[str]()
+    deletes = []
+    for id_, source in ids.items():
+        delete = Event(id=id_, source=source, op="delete", type=DELETION, created_at=now)
+        if tags and delete.bucket not in told:
+            told.add(delete.bucket)
+            delete = replace(delete, tags=tags)
+        deletes.append(delete)
+    return deletes
 
 
 def plain_handle(handle: str) -> str:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import Delivery, Reset
+from rtanalytics.forgotten import Forgotten, deletions
 from rtanalytics.live.chat_rows import fold, nick_hue
 from rtanalytics.live.chat_state import ChatState
 
@@ -307,3 +308,25 @@ def test_patches_in_order_show_the_state(steps, cap):
     page.shows(state)
     late.apply(state.everything())
     late.shows(state)
+
+
+def test_who_is_forgotten_is_no_longer_among_the_people_of_any_room():
+    """Also who said nothing; a topic of theirs goes, and who else had an event deleted stays."""
+    kicked = of("kick", "op", to="pia")
+    topic = of("topic", "pia", "hello")
+    state = fed(
+        of("users", text="@op +Pia bob"),
+        of("users", text="@pia", channel="#b"),
+        topic,
+        kicked,
+        of("join", "pia"),
+    )
+    page = Page()
+    page.apply(state.patch())
+    marks = [Forgotten.author("pia")]
+    gone = deletions({e.id: e.source for e in (topic, kicked)}, marks)
+    state.take(Delivery(50 + n, event) for n, event in enumerate(gone))
+    assert (ranked(state), ranked(state, "#b")) == (["@op", "bob"], [])
+    assert [(room["topic"], room["topic_by"]) for room in state.rooms()] == [("", ""), ("", "")]
+    page.apply(state.patch())
+    page.shows(state)

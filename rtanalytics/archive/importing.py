@@ -128,8 +128,9 @@ class _Known:
         """Those of the events that are to be added."""
         self._look_up(events)
         out = []
-        for event in events:
-            if self._forgotten.covers(event):
+        for whole in events:
+            event = self._forgotten.without(whole)
+            if event is None:
                 report.forgotten += 1
                 continue
             shown = self._shown.get(event.id)

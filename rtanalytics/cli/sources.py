@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import tzinfo
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
@@ -17,7 +18,11 @@ from rtanalytics.cli.live import answering, conference_stream, origin
 from rtanalytics.cli.terminal import Failed, console, counted, safe
 from rtanalytics.conference import read_conference
 from rtanalytics.event import Event
+from rtanalytics.forgotten import plain_handle
 from rtanalytics.streams import DeadLetter, EventStream
+
+if TYPE_CHECKING:
+    from rtanalytics.ingest.forgetting import ForgetReport
 
 __all__ = ["register"]
 
@@ -120,11 +125,13 @@ def forget(
         typer.Option("--in", metavar="BUCKET", help="Only there: mastodon, irc …; may be repeated."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask when several handles would go.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Remove what a person said from stream and archive, and store nothing of theirs any more.
 
-    There is no way back. What others say about the person stays, and so do reports that were exported.
+    Accounts of the same id are one person; if these have several handles, you are asked first. There is
+    no way back. What others say about the person stays, and so do reports that were exported.
     """
     from rtanalytics.ingest.forgetting import forget_author
 
@@ -132,9 +139,10 @@ def forget(
     archive = conference.path(conference.archive) or conference.folder / "archive"
     with answering(origin(conference, path)):
         try:
-            report = forget_author(
-                conference_stream(conference), archive, author, buckets=only or (), dry_run=dry_run
-            )
+            stream = conference_stream(conference)
+            if not dry_run and not yes:
+                _agree(forget_author(stream, archive, author, buckets=only or (), dry_run=True))
+            report = forget_author(stream, archive, author, buckets=only or (), dry_run=dry_run)
         except ValueError as error:
             raise Failed(str(error)) from None
     if as_json:
@@ -151,15 +159,44 @@ def forget(
         counted(n, what) for n, what in ((report.dead, "dead letter"), (report.rejected, "rejected row")) if n
     ]
     if found:
-        names = ", ".join(map(safe, report.handles)) or safe(author)
-        out.print(Text(f"{verb}: {', '.join(found)} ({names})"))
+        out.print(Text(f"{verb}: {', '.join(found)}"))
+        for line in _whose(report):
+            out.print(Text(f"  {line}"))
     else:
         near = f"; did you mean {' or '.join(map(safe, report.near))}?" if report.near else ""
-        out.print(Text(f"nothing by {safe(author)} is here{near}"))
+        where = f"in {', '.join(map(safe, only))}" if only else "here"
+        out.print(Text(f"nothing by {safe(author)} is {where}{near}"))
     if report.pending:
         out.print(Text("the recorder has not emptied the archive's files yet; it will", style="yellow"))
     if not dry_run:
         out.print(Text(f"nothing by {safe(author)} is stored from now on", style="dim"))
+
+
+def _whose(report: ForgetReport) -> list[str]:
+    """What was found, by handle and bucket."""
+    lines = [
+        f"{safe(found.handle)} in {safe(found.bucket)}: {counted(found.events, 'event')}"
+        for found in report.found
+    ]
+    if report.others:
+        lines.append(f"{counted(report.others, 'event')} of others that repeat theirs or list the name")
+    return lines
+
+
+def _agree(look: ForgetReport) -> None:
+    """Ask whether all of these are the one person, if there are several."""
+    handles = {plain_handle(handle) for handle in look.handles}
+    if len(handles) < 2:
+        return
+    for line in _whose(look):
+        typer.echo(line, err=True)
+    if not sys.stdin.isatty():
+        raise Failed(
+            f"{len(handles)} handles would go; look with --dry-run, narrow it with --in, or say --yes "
+            "if they are all the same person"
+        )
+    if not typer.confirm(f"Remove all {len(handles)} handles for good?", err=True):
+        raise Failed("nothing was removed")
 
 
 def _list(letters: list[tuple[str, DeadLetter]], as_json: bool, zone: tzinfo) -> None:

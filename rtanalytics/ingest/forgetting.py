@@ -11,23 +11,34 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from rtanalytics.archive import ArchiveWriter, Recording
 from rtanalytics.archive.files import REJECTED, TEMPORARY, Busy, is_archive, read_forgotten
 from rtanalytics.event import Author, Event
-from rtanalytics.forgotten import EVERYWHERE, Forgotten, deletions, plain_handle
+from rtanalytics.forgotten import EVERYWHERE, NAMING, Forgotten, deletions, plain_handle
 from rtanalytics.streams import EventStream
 
-__all__ = ["ForgetReport", "forget_author"]
+__all__ = ["ForgetReport", "Found", "forget_author"]
 
 _CHUNK = 1_000
-_COLUMNS = ("id", "source", "author", "author_id", "repost_of", "created_at")
+_COLUMNS = ("id", "source", "type", "author", "author_id", "repost_of", "created_at")
+_TELLING = ("id", "type", "to", "text")
+
+
+class Found(msgspec.Struct, kw_only=True):
+    """Events under one handle in one bucket."""
+
+    handle: str
+    bucket: str
+    events: int
 
 
 class ForgetReport(msgspec.Struct, kw_only=True):
@@ -38,11 +49,15 @@ class ForgetReport(msgspec.Struct, kw_only=True):
     author : str
         Who, as it was asked.
     archive, stream : int
-        Events of theirs, and repeats of these, that the archive and the stream held.
+        Events that the archive and the stream held: theirs, and those of others.
+    others : int
+        Events of others that repeat theirs or list, kick or rename the person.
     dead, rejected : int
         Dead letters, and rows of ``_rejected.jsonl``, in which the name stands.
     handles : list of str
         The handles under which something was found.
+    found : list of Found
+        How much under which handle and where, each event once.
     near : list of str
         Similar handles, if nothing was found.
     pending : bool
@@ -52,9 +67,11 @@ class ForgetReport(msgspec.Struct, kw_only=True):
     author: str
     archive: int = 0
     stream: int = 0
+    others: int = 0
     dead: int = 0
     rejected: int = 0
     handles: list[str] = []
+    found: list[Found] = []
     near: list[str] = []
     pending: bool = False
 
@@ -97,7 +114,7 @@ def forget_author(
     StreamUnavailable
         If the server does not answer; ask again, it goes on where it was.
     ValueError
-        If ``author`` is empty.
+        If ``author`` is empty, or nothing is in a bucket.
     """
     if not plain_handle(author):
         raise ValueError("nobody is named; give the handle, such as ada or @ada@example.social")
@@ -105,6 +122,7 @@ def forget_author(
     folder = archive if archive is not None and archive.is_dir() and is_archive(archive) else None
     held = [] if folder is None else _recorded(folder)
     live = list(stream.kept())
+    _check(buckets, {*stream.buckets(), *(event.bucket for event in held)})
     marks = _marks(author, buckets, [*held, *live])
     if not dry_run:
         stream.forget(marks)
@@ -112,9 +130,16 @@ def forget_author(
     report.archive = sum(event.id in gone for event in held)
     report.stream = len({event.id for event in live} & gone.keys())
     person = Forgotten(marks)
-    report.handles = sorted({e.handle for e in [*held, *live] if person.covers(e)})
+    theirs = {e.id: (e.bucket, e.handle) for e in [*held, *live] if person.wrote(e)}
+    report.handles = sorted({handle for _, handle in theirs.values()})
+    report.found = [
+        Found(handle=handle, bucket=bucket, events=events)
+        for (bucket, handle), events in sorted(Counter(theirs.values()).items())
+    ]
+    report.others = len(gone.keys() - theirs.keys())
     if not gone:
-        known = {plain_handle(e.handle): e.handle for e in [*held, *live] if e.handle}
+        said = (e for e in [*held, *live] if e.handle and (not buckets or e.bucket in buckets))
+        known = {plain_handle(e.handle): e.handle for e in said}
         report.near = [known[name] for name in get_close_matches(plain_handle(author), known, 3)]
     named = _named([author, *report.handles])
     report.dead = _bury(stream, buckets, named, dry_run=dry_run)
@@ -125,25 +150,42 @@ def forget_author(
     stream.forget(forgotten.marks)
     told = list(gone.items())
     for first in range(0, len(told), _CHUNK):
-        stream.append(deletions(dict(told[first : first + _CHUNK])))
-    stream.erase(lambda event: event.id in gone or forgotten.covers(event))
+        stream.append(deletions(dict(told[first : first + _CHUNK]), marks))
+    stream.erase(lambda event: event.id in gone or forgotten.without(event) is not event)
     if folder is not None:
         report.pending = not _emptied(folder, forgotten, gone, patience)
     return report
 
 
 def _recorded(folder: Path) -> list[Event]:
-    """As much of the archive's events as tells whose they are."""
-    table = Recording(folder).table(_COLUMNS)
+    """As much of the archive's events as tells whose they are, and whom they name."""
+    recording, none = Recording(folder), dict[str, Any]()
+    told: dict[str, dict[str, Any]] = {}
+    # texts are most of an archive: they are looked at only if there are such events
+    if NAMING.intersection(recording.table(["type"])["type"].unique().to_pylist()):
+        told = {row["id"]: row for row in _rows(recording, _TELLING) if row["type"] in NAMING}
     return [
         Event(
-            id=row["id"], source=row["source"], created_at=row["created_at"],
+            id=row["id"], source=row["source"], created_at=row["created_at"], type=row["type"],
             rev="-", repost_of=row["repost_of"],
+            to=told.get(row["id"], none).get("to"), text=told.get(row["id"], none).get("text"),
             author=None if row["author"] is None else Author(handle=row["author"], id=row["author_id"]),
         )
-        for batch in table.to_batches(max_chunksize=50_000)
-        for row in batch.to_pylist()
+        for row in _rows(recording, _COLUMNS)
     ]  # fmt: skip
+
+
+def _rows(recording: Recording, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    for batch in recording.table(columns).to_batches(max_chunksize=50_000):
+        yield from batch.to_pylist()
+
+
+def _check(buckets: Sequence[str], known: set[str]) -> None:
+    """Nobody who mistypes a bucket shall believe that nothing is there."""
+    for bucket in buckets:
+        if bucket not in known:
+            there = f"there are {', '.join(sorted(known))}" if known else "there are none yet"
+            raise ValueError(f"nothing was ever stored in {bucket!r}: --in takes a bucket, and {there}")
 
 
 def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[str]:
@@ -164,11 +206,11 @@ def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[
 
 
 def _covered(marks: set[str], events: Sequence[Event]) -> dict[str, str]:
-    """Ids and sources of what the marks cover, and of what repeats it."""
+    """Ids and sources of what the marks cover, of what repeats it, and of lists with the person in them."""
     gone: dict[str, str] = {}
     forgotten = Forgotten(marks)
     while True:
-        new = {e.id: e.source for e in events if e.id not in gone and forgotten.covers(e)}
+        new = {e.id: e.source for e in events if e.id not in gone and forgotten.without(e) is not e}
         if not new:
             return gone
         gone |= new

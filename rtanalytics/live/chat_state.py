@@ -9,6 +9,7 @@ from datetime import datetime
 
 from rtanalytics.event import Event, repair
 from rtanalytics.feed import Delivery, Item, Reset
+from rtanalytics.forgotten import DELETION, Forgotten
 from rtanalytics.live.chat_room import Pending, Room, remark
 from rtanalytics.live.chat_rows import (
     NICK,
@@ -103,6 +104,8 @@ class ChatState:
     def _take(self, event: Event) -> None:
         known = self._ids.get(event.id)
         if event.op == "delete":
+            if event.type == DELETION and event.tags:
+                self._let_go(Forgotten(event.tags))
             if known is not None:
                 self._take_out(known, event.id)
             return
@@ -134,6 +137,15 @@ class ChatState:
             self._rooms[room].removed.append(event_id)
             self._rooms[room].fresh.pop(event_id, None)
             self._dirty = True
+
+    def _let_go(self, forgotten: Forgotten) -> None:
+        """Nobody who is forgotten is shown as present, or as the one who set a topic."""
+        for room in self._rooms.values():
+            for key in [k for k, (nick, _) in room.users.items() if forgotten.names(nick, self.bucket)]:
+                del room.users[key]
+            if room.topic_by and forgotten.names(room.topic_by, self.bucket):
+                room.topic = room.topic_by = ""
+        self._dirty = True
 
     def _say(self, event: Event) -> None:
         mine = self._is_me(event.handle)

@@ -27,8 +27,13 @@ class Call:
     def leave_out(self, forgotten: Forgotten) -> None:
         """Send nothing that is covered by these marks."""
         self._version = forgotten.version
-        self._out = [bool(forgotten) and forgotten.covers(event) for event, _ in self._all]
-        kept = [pair for pair, out in zip(self._all, self._out, strict=True) if not out]
+        left = [forgotten.without(event) for event, _ in self._all]
+        self._out = [event is None for event in left]
+        kept = [
+            (event, data if event is whole else packet(event))
+            for event, (whole, data) in zip(left, self._all, strict=True)
+            if event is not None
+        ]
         self._events, self._packets = [event for event, _ in kept], [packet for _, packet in kept]
 
     def verdicts(self, answer: str) -> str:

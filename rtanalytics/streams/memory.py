@@ -134,12 +134,13 @@ class MemoryStream:
             verdicts = ""
             for event, packet in zip(events, packets, strict=True):
                 bucket = self._bucket(event.bucket)
-                covered = self._log.forgotten.covers(event)
-                verdict = "f" if covered else judge(bucket.seen.get(event.id), event)
+                left = self._log.forgotten.without(event)
+                verdict = "f" if left is None else judge(bucket.seen.get(event.id), left)
                 verdicts += verdict
-                if verdict not in "df":
-                    bucket.add("e", packet, bucket.mark if to_us(event.received_at) < bucket.mark else 0)
-                    bucket.seen[event.id] = event
+                if left is not None and verdict != "d":
+                    data = packet if left is event else encode(left)
+                    bucket.add("e", data, bucket.mark if to_us(event.received_at) < bucket.mark else 0)
+                    bucket.seen[event.id] = left
             if scope is not None and cursor is not None:
                 self._bucket(scope.bucket).cursors[scope.name] = cursor
             self._log.changed.notify_all()

@@ -744,6 +744,16 @@ def _write(stream: EventStream, n: int) -> None:
         assert told.count("f") == sum(e.handle == "user1" for e in events)
         assert len(stream.snapshot(3000).deliveries) == 2000 - told.count("f")
 
+    def test_a_list_of_people_is_stored_without_who_is_forgotten(self, new_stream: NewStream) -> None:
+        """The others stay in it, and told again it is nothing new."""
+        stream, other = new_stream(), new_stream()
+        other.append([made(0)])
+        stream.forget([Forgotten.author("pia")])
+        listed = made(1, type="users", text="@pia [pia] +bob")
+        assert other.append([listed]).verdicts == "n"
+        assert stream.append([listed]).verdicts == "d"
+        assert [e.text for e in stream.kept() if e.type == "users"] == ["[pia] +bob"]
+
     def test_a_bucket_that_comes_later_knows_who_is_forgotten(self, new_stream: NewStream) -> None:
         """Also by the platform's id, and a repeat of what they said."""
         stream = new_stream()

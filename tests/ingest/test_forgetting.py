@@ -13,10 +13,14 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 
 from rtanalytics.archive import ArchiveWriter, Recording, import_into
+from rtanalytics.cli.sources import forget
+from rtanalytics.cli.terminal import Failed
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER
 from rtanalytics.forgotten import Forgotten
@@ -201,14 +205,76 @@ def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
 
     shown = run("ada", "--dry-run")
     assert shown.returncode == 0, shown.stderr
-    assert f"would go: {len(THEIRS)} events of the stream (Ada, AdaLong)" in shown.stdout
-    done = run("Ada", "--json")
+    lines = [line.strip() for line in shown.stdout.splitlines()]
+    assert f"would go: {len(THEIRS)} events of the stream" in lines
+    assert {"Ada in other: 1 event", "Ada in test: 21 events", "AdaLong in test: 1 event"} <= {*lines}
+    assert "1 event of others that repeat theirs or list the name" in lines
+    refused = run("Ada")
+    assert (refused.returncode, "--yes" in refused.stderr, "AdaLong in test: 1" in refused.stderr) == (
+        1,
+        True,
+        True,
+    )
+    assert {e.id for e in stream.kept()} >= THEIRS
+    mistyped = run("eve", "--in", "tets")
+    assert (mistyped.returncode, "there are other, test" in mistyped.stderr) == (1, True)
+    assert "nothing by eve is in other" in run("eve", "--in", "other", "--dry-run").stdout
+    done = run("Ada", "--json", "--yes")
     assert json.loads(done.stdout)["stream"] == len(THEIRS), done.stderr
     nothing_is_left(stream, None)
     assert "nothing by ada is here" in run("ada").stdout
     assert "\x1b" not in run("\x1b[31mevil").stdout
     empty = run("@")
     assert (empty.returncode, "nobody is named" in empty.stderr) == (1, True)
+
+
+def test_events_of_others_that_name_the_person_go_too(stream: RedisStream, tmp_path: Path) -> None:
+    """Lists of who is in a room, kicks, modes and changes of nick; not what others say about them."""
+    folder = tmp_path / "a"
+
+    def told(n: int, kind: str, text: str | None = None, **fields: object) -> Event:
+        fields.setdefault("author", Author(handle="op"))
+        return made(n, "irc", type=kind, text=text, channel="#a", **fields)  # type: ignore[arg-type]
+
+    events = [
+        told(1, "users", "rta @Pia"), told(2, "users", "rta piano"), told(3, "kick", "go", to="pia"),
+        told(4, "mode", "+b pia!*@*"), told(5, "nick", to="pia"), told(6, "kick", "go", to="bob"),
+        told(7, "message", "pia is gone"), told(8, "kick", "(pia) was kicked", author=Author(handle="bob")),
+    ]  # fmt: skip
+    stream.append(events)
+    stream.mark(FOREVER)
+    record(stream, folder)
+    look = forget_author(stream, folder, "pia", dry_run=True)
+    assert (look.archive, look.stream, look.others, look.handles) == (5, 5, 5, [])
+    forget_author(stream, folder, "pia")
+    left = ["irc::2", "irc::6", "irc::7"]
+    assert [e.id for e in stream.kept()] == [e.id for e in Recording(folder)] == left
+    again = [told(10 + n, e.type, e.text, to=e.to, author=e.author) for n, e in enumerate(events)]
+    assert stream.append(again).verdicts == "nnfffnnf"
+    texts = [e.text for e in stream.kept() if e.type == "users"]
+    assert texts == ["rta piano", "rta", "rta piano"]
+    imported = import_into(folder, [told(30, "users", "+pia @rta"), told(31, "kick", "go", to="Pia")])
+    assert (imported.new, imported.forgotten) == (1, 1)
+    assert [e.text for e in Recording(folder) if e.id == "irc::30"] == ["@rta"]
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", 3), ("y", 1)])
+def test_several_handles_go_only_when_they_are_agreed_to(
+    answer: str, left: int, stream: RedisStream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service may give all the same account id; the question lists whose events would go."""
+    stream.append([said(1, "cleo", account="1"), said(2, "eve", account="1"), said(3, "bob")])
+    (tmp_path / "c.toml").write_text(f'name = "{stream.name}"\nstream = "{stream.url}"\n')
+    asked: list[str] = []
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr(typer, "confirm", lambda text, **_: asked.append(text) or answer == "y")
+    if answer == "n":
+        with pytest.raises(Failed, match="nothing was removed"):
+            forget(tmp_path / "c.toml", "cleo")
+    else:
+        forget(tmp_path / "c.toml", "cleo")
+    assert asked == ["Remove all 2 handles for good?"]
+    assert len(list(stream.kept())) == left
 
 
 def test_what_is_older_than_its_source_keeps_it_is_dropped(stream: RedisStream, tmp_path: Path) -> None:

@@ -709,12 +709,6 @@ class StreamContract:
         stream.append([made(n) for n in range(3)])
         assert asyncio.run(self._first(stream.follow("start"), 3)) == [f"test::{n}" for n in range(3)]
 
-
-def _write(stream: EventStream, n: int) -> None:
-    for first in range(0, n, 7):
-        stream.append([made(i) for i in range(first, min(n, first + 7))])
-        time.sleep(0.001)
-
     # -- forgetting ------------------------------------------------------------------------
 
     def test_nothing_of_a_forgotten_author_is_stored(self, new_stream: NewStream) -> None:
@@ -785,3 +779,9 @@ def _write(stream: EventStream, n: int) -> None:
         assert stream.append([made(4, "a")]).verdicts == "d"
         assert stream.erase(lambda event: event.handle == "user5", tell=False)
         assert {e.handle for e in stream.kept()} == {"user0", "user1", "user2", "user3", "user6"}
+
+
+def _write(stream: EventStream, n: int) -> None:
+    for first in range(0, n, 7):
+        stream.append([made(i) for i in range(first, min(n, first + 7))])
+        time.sleep(0.001)

@@ -181,6 +181,11 @@ def known_topics(file: Path) -> list[KnownTopic]:
 
     try:
         return read_truth(file)
+    except OSError as error:
+        raise Failed(
+            f"{file}: cannot be read: {error.strerror or error}; name a truth file, a CSV with start_utc, "
+            "end_utc and keywords"
+        ) from None
     except ValueError as error:
         raise Failed(str(error)) from None
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
+from rtanalytics.cli.compare import known_topics
 from rtanalytics.cli.recordings import trend_settings
 from rtanalytics.cli.schedules import read_talks
 from rtanalytics.cli.terminal import Failed, counted, progress, safe
@@ -96,7 +97,7 @@ def report_on(
     from rtanalytics.report import gather, write_report
     from rtanalytics.report.page import page
     from rtanalytics.report.text import markdown
-    from rtanalytics.schedule import Schedule, read_truth
+    from rtanalytics.schedule import Schedule
     from rtanalytics.topics import Settings, trends
 
     recording = Recording(archive)
@@ -109,7 +110,7 @@ def report_on(
         width = "30min"
     settings = trend_settings(recording, algorithm, width, top, conference)
     try:
-        known = recording.truth if truth is None else read_truth(truth)
+        known = recording.truth if truth is None else known_topics(truth)
         talks = recording.schedule if schedule is None else read_talks(schedule, zone)
         settings["schedule"] = Schedule(talk for talk in talks if talk.kind != "break")
         with progress(f"reading {safe(recording.name)}", len(recording)) as tick:

@@ -38,7 +38,7 @@ from rtanalytics.importers.reading import BROKEN, MAX_LINE, open_bytes
 
 __all__ = ["MBOX"]
 
-CONNECTOR = "mbox@1"
+CONNECTOR = "mbox@2"
 MAX_MESSAGE = 16_000_000
 _FROM = re.compile(  # an address and a time, or a day and a time: sentences begin with the word, too
     rb"From (?:\S{0,200}@.{0,200}?"
@@ -63,6 +63,19 @@ _SCRUBBED = re.compile(
 _SIGNED = re.compile(
     r"\n_{40,}\n[^\n]{0,100}mailing list\b[^\n]{0,200}(?:\n[^\n]{0,200}){0,4}\n?\Z", re.IGNORECASE
 )
+_QUOTED = re.compile(r"[ \t]{0,3}((?:>[ \t]?){1,50})")
+_PROMPT = 3
+"""``>>>`` of what Python is told looks like a quote of a quote of a quote."""
+
+_WROTE = re.compile(
+    r"\b(?:wrote|writes|said|schrieb|écrit|escribió|scritto|scrive|schreef|skrev|escreveu|napisał|пишет|написал)\b"
+    r"[^:]{0,80}:\s*$",
+    re.IGNORECASE,
+)
+_ON = re.compile(r"(?:On|Am|Le|El|Il|Op|Den|Em|W dniu)\s.{0,120}\d")
+_UNMARKED_SIGNATURE = 8
+"""Lines that may follow a ``--`` whose blank was lost on the way; more of them are no signature."""
+
 _ZONES = {
     "WEST": 1, "BST": 1, "CET": 1, "MET": 1, "CEST": 2, "MEST": 2, "EET": 2, "SAST": 2, "EEST": 3, "MSK": 3,
     "HKT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "WET": 0,
@@ -144,7 +157,7 @@ def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
         raise RowError("it has no headers")
     created, time_kind = _time(mail, postmark, zone)
     subject, (sender, address) = _header(mail, "Subject"), _sender(mail)
-    text = _text(mail)
+    text, own = _text(mail)
     ids = _ids(mail, "Message-ID")
     native = _native(ids[0]) if ids else digest(created.isoformat(), address, subject, text)
     answers, refers = _ids(mail, "In-Reply-To"), _ids(mail, "References")
@@ -161,10 +174,10 @@ def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
         author=sender,
         channel=channel,
         title=subject,
-        text=text,
+        text=own,
         url=_archived(mail),
-        tags=find_tags(text),
-        links=find_links(text),
+        tags=find_tags(own),
+        links=find_links(own),
         reply_to=f"mail::{_native(parent)}" if parent else None,
         thread=f"mail::{_native(next(iter(refers), parent))}" if parent else None,
     )
@@ -257,13 +270,55 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
     raise RowError("it has no time" if date is None else f"Date {shortened(str(date))} is no time")
 
 
-def _text(mail: Message) -> str:
-    """The text of a mail: its plain parts, or what its HTML shows; without what the list puts below."""
+def _text(mail: Message) -> tuple[str, str]:
+    """The text of a mail without what the list puts below, and what of it whoever sent it has written.
+
+    It is its plain parts, or what its HTML shows. A mail that is nothing but quotes keeps them.
+    """
     parts = {
         " ".join(part.split()): part.strip("\n") for part in reversed(_texts(mail))
     }  # of two equals the first
-    text = "\n\n".join(part for said, part in reversed(parts.items()) if said and not _FOOTER.match(part))
+    said = [part for said, part in reversed(parts.items()) if said and not _FOOTER.match(part)]
+    whole = _without_list("\n\n".join(said))
+    own = "\n\n".join(part for part in map(_own_words, map(_without_list, said)) if part)
+    return whole, own or whole
+
+
+def _without_list(text: str) -> str:
     return _SIGNED.sub("", _SCRUBBED.sub("\n", text)).strip("\n")
+
+
+def _own_words(text: str) -> str:
+    """A text without the lines that are quoted, what introduces them, and the signature."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        left = len(lines) - number - 1
+        if line == "-- " or (line.rstrip() == "--" and left <= _UNMARKED_SIGNATURE):
+            lines = lines[:number]
+            break
+    depths = [found[1].count(">") if (found := _QUOTED.match(line)) else 0 for line in lines]
+    if min((depth for depth in depths if depth), default=0) >= _PROMPT:
+        depths = [0] * len(lines)
+    kept: list[str] = []
+    before = 0
+    for line, depth in zip(lines, depths, strict=True):
+        if depth:
+            if not before:
+                _drop_introduction(kept)
+        elif line.strip() or (kept and kept[-1].strip()):
+            kept.append(line)
+        before = depth
+    return "\n".join(kept).strip("\n") if any(line.strip() for line in kept) else ""
+
+
+def _drop_introduction(lines: list[str]) -> None:
+    """Take away, from the end, who wrote what is quoted next: one line, or two if it was wrapped."""
+    end = len(lines)
+    while end and not lines[end - 1].strip():
+        end -= 1
+    if end and _WROTE.search(lines[end - 1]):
+        wrapped = end > 1 and not _ON.match(lines[end - 1]) and _ON.match(lines[end - 2])
+        del lines[end - (2 if wrapped else 1) :]
 
 
 def _texts(part: Message) -> list[str]:

@@ -185,13 +185,16 @@ def _shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _columns(path: Path, names: list[str]) -> None:
+_NAMED = "name its columns: --columns created_at=COLUMN,text=COLUMN --source NAME"
+
+
+def _columns(path: Path, names: list[str], hint: str = "") -> None:
     missing = [name for name in _NEEDED if name not in names]
     if missing:
         found = ", ".join(_shown(name)[1:-1] for name in names[:12]) or "nothing"
         raise TableError(
             f"{path}: no column {', '.join(missing)}; a table needs {', '.join(_NEEDED)}, "
-            f"and this one has {found}"
+            f"and this one has {found}{hint}"
         )
 
 
@@ -237,7 +240,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         with open_bytes(path) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             names = next(reader, [])
-            _columns(path, names)
+            _columns(path, names, f"; if they are called otherwise, {_NAMED}")
             line = reader.line_num + 1
             for values in reader:
                 if values and len(values) != len(names):
@@ -249,7 +252,7 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                     yield line, dict(zip(names, values, strict=True))
                 line = reader.line_num + 1
     except UnicodeDecodeError:
-        raise _undecodable(path) from None
+        raise _undecodable(path, f", or {_NAMED}") from None
     except csv.Error as error:
         raise TableError(f"{path}, line {line}: not CSV as it should be: {error}") from None
 
@@ -287,17 +290,17 @@ def _lenient(path: Path, number: int, data: bytes) -> Any:
         raise TableError(f"{path}, line {number}: not JSON: {error}; the file may be cut off") from None
 
 
-def _undecodable(path: Path) -> TableError:
+def _undecodable(path: Path, hint: str = "") -> TableError:
     with open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             if line.startswith((b"\xff\xfe", b"\xfe\xff")) and number == 1:
-                return TableError(f"{path} is UTF-16; save it as UTF-8")
+                return TableError(f"{path} is UTF-16; save it as UTF-8{hint}")
             try:
                 line.decode()
             except UnicodeDecodeError as error:
                 wrong = line[error.start : error.start + 1]
-                return TableError(f"{path}, line {number}: {wrong!r} is not UTF-8; save it as UTF-8")
-    return TableError(f"{path} is not UTF-8; save it as UTF-8")
+                return TableError(f"{path}, line {number}: {wrong!r} is not UTF-8; save it as UTF-8{hint}")
+    return TableError(f"{path} is not UTF-8; save it as UTF-8{hint}")
 
 
 def _is_csv(head: bytes) -> bool:

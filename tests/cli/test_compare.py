@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from rtanalytics.archive import write_recording
+from rtanalytics.cli.compare import known_topics
+from rtanalytics.cli.terminal import Failed
 from rtanalytics.evaluate import METRICS, compare_all
 from rtanalytics.schedule import KnownTopic, write_truth
 from rtanalytics.series import anomaly_scores, read_series
@@ -117,6 +119,14 @@ def test_truths_are_taken_in_the_archives_order(archives, repeated):
     assert run.returncode == 0, run.stderr
     found = json.loads(run.stdout)
     assert (found["events"], found["matched"]) == (2, 2)
+
+
+def test_a_truth_file_that_is_not_there_is_told_in_words(tmp_path):
+    """With what it should be, and not as the system has it."""
+    with pytest.raises(
+        Failed, match=r"nope.csv: cannot be read: No such file or directory; name a truth file"
+    ):
+        known_topics(tmp_path / "nope.csv")
 
 
 def test_only_some_known_topics_can_be_asked_for(archives):

@@ -82,9 +82,11 @@ def test_a_text_is_read_as_it_was_meant(tmp_path: Path, charset: str, body: byte
 
 def test_flowed_paragraphs_are_one_line_each(tmp_path: Path) -> None:
     """Also quoted ones; a signature's mark is none, and lines that are no paragraph stay (RFC 3676)."""
-    body = b"> one \n> two\n>> three\nfour \nfive\n From here\n\n-- \nAda"
-    event = read(tmp_path / "1.eml", mail(body, Content_Type=b"text/plain; format=flowed"))
-    assert event.text == "> one two\n>> three\nfour five\nFrom here\n\n-- \nAda"
+    flowed = b"text/plain; format=flowed"
+    body = b"four \nfive\n From here\n\n-- \nAda"
+    assert read(tmp_path / "1.eml", mail(body, Content_Type=flowed)).text == "four five\nFrom here"
+    event = read(tmp_path / "3.eml", mail(b"> one \n> two\n>> three\n", Content_Type=flowed))
+    assert event.text == "> one two\n>> three"
     kind = b"text/plain; format=flowed; delsp=yes"
     assert read(tmp_path / "2.eml", mail(b"to \ngether", Content_Type=kind)).text == "together"
 
@@ -182,8 +184,35 @@ def test_a_subject_that_is_no_base64_costs_nothing_but_itself(tmp_path: Path) ->
 
 def test_a_line_that_an_mbox_had_to_mark_is_as_it_was(tmp_path: Path) -> None:
     """One mark is taken away; a quoted line keeps its own."""
-    event = read(tmp_path / "1.mbox", BEGIN + mail(b"\n>From me\n>>From you\n> From him"))
-    assert event.text == "From me\n>From you\n> From him"
+    assert read(tmp_path / "1.mbox", BEGIN + mail(b"\n>From me\n>>From you\n> From him")).text == "From me"
+    event = read(tmp_path / "2.mbox", BEGIN + mail(b"\n>>From you\n> From him"))
+    assert event.text == ">From you\n> From him"
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ("Hi all,\n\n> the hall\n> is full\n\nyes\n>> and hot\nno", "Hi all,\n\nyes\nno"),
+        ("On Fri, 15 May 2026, Bob wrote:\n> the hall\n\nyes", "yes"),
+        ("On Fri, 15 May 2026 at 11:00, Bob Bobson\n<bob@x.example> wrote:\n\n> the hall\n\nyes", "yes"),
+        ("Am 15.05.26 um 11:00 schrieb Bob:\n> der Saal\nja", "ja"),
+        ("I wrote two notes:\n\n* one\n* two", "I wrote two notes:\n\n* one\n* two"),
+        ("yes\n-- \nAda\nhttps://ada.example\n#me", "yes"),
+        ("yes\n--\nAda", "yes"),
+        ("one\n--\n" + "two\n" * 20, "one\n--\n" + "two\n" * 19 + "two"),
+        ("Try this:\n>>> 1 + 1\n2\nGood?", "Try this:\n>>> 1 + 1\n2\nGood?"),
+        ("> a\n>>> b\nc", "c"),
+        ("> nothing else\n> at all", "> nothing else\n> at all"),
+        ("-- \nAda", "-- \nAda"),
+        ("a > b\n-> c", "a > b\n-> c"),
+    ],
+)
+def test_a_mail_says_what_whoever_sent_it_has_written(tmp_path: Path, body: str, text: str) -> None:
+    """Not what it quotes, nor who wrote that, nor a signature; a mail that is nothing else keeps it."""
+    event = read(tmp_path / "1.eml", mail(body.encode()))
+    assert event.text == text
+    assert not event.links
+    assert not event.tags
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -450,7 +451,9 @@ class _Reader:
                     f"{self.key}: bucket {name!r} is trimmed up to {bucket.dropped}-0, this reader had come "
                     f"to {read}-0; read on from the archive, or begin with a snapshot"
                 )
-            entries = [entry for _, entry in bucket.entries[read - bucket.dropped :][:500]]
+            # what was erased leaves gaps, so an entry's number is not its place
+            first = bisect_right(bucket.entries, read, key=lambda item: entry_key(item[1].id)[0])
+            entries = [entry for _, entry in bucket.entries[first : first + 500]]
             if entries:
                 batch[name] = entries
         return batch

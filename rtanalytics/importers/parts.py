@@ -11,8 +11,10 @@ from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from rtanalytics.event import Author, Event, Ingest, Media, encode, is_web_url, repair
+from rtanalytics.event import Event, Ingest, Media, encode, is_web_url
 from rtanalytics.importers import ImporterError
+from rtanalytics.written import author_of, find_links, find_tags, language, unlike, word
+from rtanalytics.written import plain_text as text_of
 
 __all__ = [
     "ODD",
@@ -37,14 +39,10 @@ __all__ = [
 ]
 
 MAX_PACKET = 900_000
-MAX_LINKS, MAX_TAGS, MAX_MEDIA, MAX_NAME, MAX_ID = 100, 50, 20, 200, 400
+MAX_LINKS, MAX_MEDIA, MAX_ID = 100, 20, 400
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside are slips, and one day of them would be a folder of the archive."""
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_LINK = re.compile(r"""https?://[^\s<>"'`|\\^{}\[\]]+""", re.IGNORECASE)
-_TAG = re.compile(r"(?<![\w/&#])#(\w*[^\W\d_]\w*)")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
 _BLOCKS = frozenset(
     "address article blockquote br dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre section table tr ul".split()
 )
@@ -106,8 +104,8 @@ def build(
         created_at=created_at,
         text=None if text is None else text_of(text),
         title=(word(title, 1000) or None) if title else None,
-        tags=_unlike(tag.lstrip("#") for tag in tags),
-        mentions=_unlike(name.lstrip("@") for name in mentions),
+        tags=unlike(tag.lstrip("#") for tag in tags),
+        mentions=unlike(name.lstrip("@") for name in mentions),
         links=list(dict.fromkeys(link for link in links if is_web_url(link)))[:MAX_LINKS],
         media=list({m.url: m for m in media if is_web_url(m.url)}.values())[:MAX_MEDIA],
         ingest=Ingest(via="file", connector=connector, id_kind=id_kind, time_kind=time_kind),
@@ -116,31 +114,6 @@ def build(
     if len(event.text or "") > MAX_PACKET // 10 and (size := len(encode(event))) > MAX_PACKET:
         raise RowError(f"it makes {size:,} bytes; an event may have {MAX_PACKET:,}")
     return event
-
-
-def author_of(handle: object, id: object = None, name: object = None, **more: Any) -> Author | None:
-    """Whoever has a name to be called by, or None."""
-    called = word(handle).lstrip("@")
-    if not called:
-        return None
-    full = word(name)
-    if not is_web_url(more.get("url") or ""):
-        more["url"] = None  # made of a name that is none, most of the time
-    return Author(handle=called, id=word(id) or None, name=full if full and full != called else None, **more)
-
-
-def word(value: object, length: int = MAX_NAME) -> str:
-    """A name in one line without control characters; an empty string for what is no text."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        return ""
-    return " ".join(_CONTROLS.sub(" ", repair(value)).split())[:length]
-
-
-def text_of(value: str) -> str:
-    """A text as it was said, without control characters, lines ended in one way."""
-    return _CONTROLS.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def number(value: object, what: str = "id") -> str:
@@ -179,41 +152,6 @@ def unquoted(text: str) -> str:
     'AT&T <3 &amp;'
     """
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def find_links(text: str) -> list[str]:
-    """The web addresses in a text, without the punctuation after them.
-
-    Examples
-    --------
-    >>> find_links("see (https://x.example/a_(b)), <http://y.example>.")
-    ['https://x.example/a_(b)', 'http://y.example']
-    """
-    found = []
-    for match in _LINK.findall(text) if "://" in text else ():
-        link = match.rstrip(".,;:!?*_~")
-        while link.endswith(")") and link.count(")") > link.count("("):
-            link = link[:-1].rstrip(".,;:!?")
-        found.append(link)
-    return found
-
-
-def find_tags(text: str) -> list[str]:
-    """The hashtags in a text, without ``#``; numbers are none.
-
-    Examples
-    --------
-    >>> find_tags("#PyCon2026 is #1, see x.example/#top and #äöü")
-    ['PyCon2026', 'äöü']
-    """
-    return _TAG.findall(text) if "#" in text else []
-
-
-def language(claim: object) -> str | None:
-    """A language tag (BCP 47) if the claim looks like one."""
-    if isinstance(claim, str) and _LANGUAGE.fullmatch(claim) and claim.lower() != "und":
-        return claim.replace("_", "-")
-    return None
 
 
 def moment(value: object, zone: ZoneInfo | None = None, what: str = "its time") -> datetime:
@@ -325,11 +263,3 @@ class _Reader(HTMLParser):
 def entities(text: str) -> str:
     """Text with HTML's character references resolved."""
     return html.unescape(text)
-
-
-def _unlike(names: Iterable[str]) -> list[str]:
-    found: dict[str, str] = {}
-    for name in names:
-        if short := word(name, 100):
-            found.setdefault(short.casefold(), short)
-    return list(found.values())[:MAX_TAGS]

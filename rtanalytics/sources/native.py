@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
-from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, is_web_url, repair
+from rtanalytics.event import FUTURE_TOLERANCE, Event, Ingest, Media, is_web_url
 from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
 from rtanalytics.sources.jsonitems import EARLIEST, fitting
+from rtanalytics.written import author_of, find_links, find_tags, language, plain_text, unlike, word
 
 __all__ = [
     "EARLIEST",
@@ -35,13 +36,9 @@ __all__ = [
     "word",
 ]
 
-MAX_LINKS, MAX_TAGS, MAX_MEDIA, MAX_NAME, MAX_ID, MAX_TITLE = 100, 50, 20, 200, 400, 1_000
+MAX_LINKS, MAX_MEDIA, MAX_ID, MAX_TITLE = 100, 20, 400, 1_000
 _MAX_KINDS = 20
 _ODD = (ValueError, TypeError, AttributeError, LookupError, OverflowError, RecursionError)
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
-_LINK = re.compile(r"""https?://[^\s<>"'`|\\^{}\[\]]+""", re.IGNORECASE)
-_TAG = re.compile(r"(?<![\w/&#])#(\w*[^\W\d_]\w*)")
 # Bounded, so that a long run of letters costs no more than its length.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
@@ -204,8 +201,8 @@ def build(
             title=word(title, MAX_TITLE) or None,
             html=html,
             url=url if url and is_web_url(url) else None,
-            tags=_unlike(tag.lstrip("#") for tag in tags),
-            mentions=_unlike(name.lstrip("@") for name in mentions),
+            tags=unlike(tag.lstrip("#") for tag in tags),
+            mentions=unlike(name.lstrip("@") for name in mentions),
             links=list(dict.fromkeys(link for link in links if is_web_url(link) and len(link) < 4_000))[
                 :MAX_LINKS
             ],
@@ -222,66 +219,6 @@ def build(
             **fields,
         ).settled()
     )
-
-
-def find_links(text: str) -> list[str]:
-    """The web addresses in a text, without the punctuation after them.
-
-    Examples
-    --------
-    >>> find_links("see (https://x.example/a_(b)), <http://y.example>.")
-    ['https://x.example/a_(b)', 'http://y.example']
-    """
-    found = []
-    for match in _LINK.findall(text) if "://" in text else ():
-        link = match.rstrip(".,;:!?*_~")
-        while link.endswith(")") and link.count(")") > link.count("("):
-            link = link[:-1].rstrip(".,;:!?")
-        found.append(link)
-    return found
-
-
-def find_tags(text: str) -> list[str]:
-    """The hashtags in a text, without ``#``; numbers are none.
-
-    Examples
-    --------
-    >>> find_tags("#PyCon2026 is #1, see x.example/#top and #äöü")
-    ['PyCon2026', 'äöü']
-    """
-    return _TAG.findall(text) if "#" in text else []
-
-
-def author_of(handle: object, id: object = None, name: object = None, **more: Any) -> Author | None:
-    """Whoever has a name to be called by, or None."""
-    called = word(handle).lstrip("@")
-    if not called:
-        return None
-    full = word(name)
-    if not is_web_url(more.get("url") or ""):
-        more["url"] = None  # made of a name that is none, most of the time
-    return Author(handle=called, id=word(id) or None, name=full if full and full != called else None, **more)
-
-
-def word(value: object, length: int = MAX_NAME) -> str:
-    """A name in one line without control characters; an empty string for what is no text."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)[:length]
-    if not isinstance(value, str):
-        return ""
-    return " ".join(_CONTROLS.sub(" ", repair(value)).split())[:length]
-
-
-def plain_text(value: str) -> str:
-    """A text as it was said, without control characters, lines ended in one way."""
-    return _CONTROLS.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def language(claim: object) -> str | None:
-    """A language tag (BCP 47) if the claim looks like one."""
-    if isinstance(claim, str) and _LANGUAGE.fullmatch(claim) and claim.lower() != "und":
-        return claim.replace("_", "-")
-    return None
 
 
 def moment(value: object) -> datetime:
@@ -302,14 +239,6 @@ def moment(value: object) -> datetime:
     except (ValueError, OverflowError):
         raise ValueError(f"its time {ascii(value)[:60]} is no time") from None
     raise ValueError(f"its time {ascii(value)[:60]} is no time")
-
-
-def _unlike(names: Iterable[str]) -> list[str]:
-    found: dict[str, str] = {}
-    for name in names:
-        if short := word(name, 100):
-            found.setdefault(short.casefold(), short)
-    return list(found.values())[:MAX_TAGS]
 
 
 def _scrubbed(value: Any) -> Any:

@@ -16,7 +16,7 @@ import typer
 from rtanalytics.cli.live import answering, origin, split_url
 from rtanalytics.cli.preview import agreed, preview
 from rtanalytics.cli.status import recorded
-from rtanalytics.cli.terminal import Failed, console, safe
+from rtanalytics.cli.terminal import Failed, console, counted, safe
 from rtanalytics.cli.trender import conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.ingest.shielded import alone
@@ -116,7 +116,8 @@ def _collect(
         stopping=asked,
     )
     say = console(stderr=True)
-    say.print(f"collecting {safe(conference.title or conference.name)}: {len(specs)} sources → {stream.key}")
+    title, sources = safe(conference.title or conference.name), counted(len(specs), "source")
+    say.print(f"collecting {title}: {sources} → {stream.key}")
     say.print(f"recording into {safe(str(archive))}; Ctrl-C ends it")
     say.print(f"how it fares: rtanalytics status {safe(str(path))}")
     supervisor.run()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,24 +13,17 @@ from rich.text import Text
 from rtanalytics.cli.live import answering, conference_stream, origin
 from rtanalytics.cli.terminal import console, counted, safe
 from rtanalytics.conference import read_conference
+from rtanalytics.ingest.health import WORDS
 
 __all__ = ["recorded", "register"]
 
 STALE = timedelta(seconds=60)
 """A health record older than this belongs to a process that is no more."""
 
-_STATES = {
-    "degraded": "in trouble",
-    "rate_limited": "asked to wait",
-    "auth": "login wanted",
-    "blocked": "not let in",
-    "gone": "gone for good",
-    "full": "waits for room",
-    "fenced": "taken over",
-    "waiting": "starts again",
-    "finished": "has ended",
-}
-"""What a state of :mod:`rtanalytics.ingest.health` or of a process is called; others as they are."""
+LONG = timedelta(seconds=60)
+"""A source that is not well and waits longer than this is told with when it asks again."""
+
+_WAITING = ("degraded", "rate_limited", "auth", "blocked", "gone")
 
 _COUNTS = ("new", "edited", "deleted", "duplicate")
 
@@ -59,7 +52,7 @@ def status(
     if as_json:
         typer.echo(msgspec.json.encode(found).decode())
         return
-    _print(found, datetime.now(UTC))
+    _print(found, datetime.now(UTC), conference.zone)
 
 
 def recorded(archive: Path) -> int | None:
@@ -72,20 +65,22 @@ def recorded(archive: Path) -> int | None:
         return None
 
 
-def _print(found: dict[str, Any], now: datetime) -> None:
+def _print(found: dict[str, Any], now: datetime, zone: tzinfo) -> None:
     out = console()
     health: dict[str, dict[str, Any]] = found["health"]
     out.print(Text(f"{found['conference']}, stream {found['stream']}", style="bold"))
     if not health:
         out.print(Text("  nobody has collected it yet: rtanalytics collect", style="yellow"))
-    for name in sorted({name.removeprefix("process:") for name in health}):
+    names = sorted({name.removeprefix("process:") for name in health})
+    width, words = max([26, *map(len, names)]) + 2, max(map(len, WORDS.values())) + 2
+    for name in names:
         process, told = health.get(f"process:{name}", {}), health.get(name, {})
         state = _state(process, told, now)
-        line = Text(f"  {safe(name):<28}")
+        line = Text(f"  {safe(name):<{width}}")
         line.append(
-            f"{_STATES.get(state, state):<14}", style="green" if state in ("ok", "running") else "yellow"
+            f"{WORDS.get(state, state):<{words}}", style="green" if state in ("ok", "running") else "yellow"
         )
-        line.append(", ".join(_facts(process, told, now)), style="dim")
+        line.append(", ".join([*_facts(process, told, now), *_times(state, told, now, zone)]), style="dim")
         if told.get("error"):
             line.append(f"  {safe(str(told['error']))}", style="red")
         out.print(line)
@@ -94,7 +89,7 @@ def _print(found: dict[str, Any], now: datetime) -> None:
         out.print(Text(f"  in the stream: {safe(bucket):<13}").append(facts, style="dim"))
     archive = found["archive"]
     count = "not there yet" if archive["events"] is None else counted(archive["events"], "event")
-    out.print(Text(f"  archive {safe(archive['folder'])}: {count}"))
+    out.print(Text(f"  recorded in {safe(archive['folder'])}: {count}"))
 
 
 def _state(process: dict[str, Any], told: dict[str, Any], now: datetime) -> str:
@@ -113,11 +108,10 @@ def _facts(process: dict[str, Any], told: dict[str, Any], now: datetime) -> list
     facts = [f"{counts[name]:,} {name}" for name in _COUNTS if counts.get(name)]
     if counts.get("dead"):
         facts.append(f"{counts['dead']:,} unreadable")
-    facts += [
-        f"{told[name]:,} {words}"
-        for name, words in (("recorded", "recorded"), ("bins", "bins told"))
-        if told.get(name)
-    ]
+    if told.get("recorded"):
+        facts.append(f"{told['recorded']:,} recorded")
+    if told.get("bins"):
+        facts.append(f"{counted(told['bins'], 'bin')} told")
     if "kind" in told:
         if not counts.get("new"):
             facts.insert(0, "nothing new")
@@ -129,6 +123,21 @@ def _facts(process: dict[str, Any], told: dict[str, Any], now: datetime) -> list
             f"started again {counted(process['restarts'], 'time')} (last end: {process.get('last_end')})"
         )
     return facts
+
+
+def _times(state: str, told: dict[str, Any], now: datetime, zone: tzinfo) -> list[str]:
+    """Since when nothing has come that should have, and when a source that waits long asks again."""
+    times = [f"silent since {_clock(told['silent_since'], now, zone)}"] if told.get("silent_since") else []
+    following = told.get("next_poll")
+    if state in _WAITING and following and datetime.fromisoformat(following) - now > LONG:
+        times.append(f"asks again at {_clock(following, now, zone)}")
+    return times
+
+
+def _clock(at: str, now: datetime, zone: tzinfo) -> str:
+    """A time of day where the conference is, with the date if that is not today's."""
+    there = datetime.fromisoformat(at).astimezone(zone)
+    return f"{there:%H:%M}" if there.date() == now.astimezone(zone).date() else f"{there:%Y-%m-%d %H:%M}"
 
 
 def _read(at: object, now: datetime) -> str:

@@ -2,7 +2,8 @@
 
 ``state`` is one of ``starting``, ``ok``, ``degraded``, ``rate_limited``, ``auth``, ``blocked``,
 ``gone``, ``full``, ``failed``, ``stopped`` and ``fenced``. A hash whose ``at`` is older than a few
-heartbeats belongs to a process that is no more, whatever its state says.
+heartbeats belongs to a process that is no more, whatever its state says. ``last_success`` is when
+something was received last, ``silent_since`` since when nothing (new) was, for longer than expected.
 """
 
 from __future__ import annotations
@@ -19,9 +20,22 @@ from rtanalytics.event import Event
 from rtanalytics.sources.base import Batch, Source, SourceSpec, printable
 from rtanalytics.streams import Appended, EventStream, StreamUnavailable
 
-__all__ = ["Health", "now"]
+__all__ = ["WORDS", "Health", "now"]
 
 log = logging.getLogger(__name__)
+
+WORDS = {
+    "degraded": "in trouble",
+    "rate_limited": "asked to wait",
+    "auth": "login wanted",
+    "blocked": "not let in",
+    "gone": "gone for good",
+    "full": "waits for room",
+    "fenced": "taken over",
+    "waiting": "starts again",
+    "finished": "has ended",
+}
+"""What people are told of a state, or of that of a process; others as they are."""
 
 
 class Health:
@@ -41,16 +55,32 @@ class Health:
         }
         self._stream = stream
         self._told = 0.0
-        self._heard = time.monotonic()
+        self._complained = False
+        self._heard = self._received = time.monotonic()
 
     def succeeded(self, batch: Batch) -> None:
         """Note that a poll came to its end, and what it says about the source."""
+        was = self.state
+        self.facts.update(batch.notes)
+        if batch.heard:
+            self._received = time.monotonic()
+            self.facts["last_success"] = now()
         problem = batch.problem or self._silence()
+        if not problem and not batch.heard and was == "degraded":
+            return  # nothing has come that would say that it is well again
         self.state = "degraded" if problem else "ok"
-        self.facts["last_success"] = now()
         self.facts["error"] = problem or ""
         self.facts["failures"] = 0
-        self.facts.update(batch.notes)
+        self.turned(was)
+
+    def turned(self, was: str) -> None:
+        """Log that the state is another than it was, for whoever looks at the terminal."""
+        if self.state not in {"ok", was}:
+            self._complained = True
+            log.warning("%s: %s: %s", self.name, WORDS.get(self.state, self.state), self.facts.get("error"))
+        elif self.state == "ok" and self._complained:
+            self._complained = False
+            log.warning("%s: well again", self.name)
 
     def stored(self, told: Appended, events: list[Event]) -> None:
         """Note what became of a batch in the stream."""
@@ -65,6 +95,14 @@ class Health:
             self.facts["last_created"] = newest.created_at.isoformat()
             lag = (newest.received_at - newest.created_at).total_seconds()
             self.facts["lag_s"] = round(max(0.0, lag), 1)
+
+    def _silent_since(self) -> str:
+        """Since when it is silent, if that is longer than expected; a kind that looks itself sees all."""
+        expected = self.spec.expected_every
+        silent = time.monotonic() - (self._received if self.spec.sees_silence else self._heard)
+        if expected is None or silent <= expected.total_seconds():
+            return ""
+        return (datetime.now(UTC) - timedelta(seconds=silent)).isoformat()
 
     def _silence(self) -> str | None:
         """What is wrong with a source that answers, but has told nothing new for too long."""
@@ -82,6 +120,7 @@ class Health:
         self.state = state or self.state
         self.facts.update(facts)
         self._told = time.monotonic()
+        self.facts["silent_since"] = self._silent_since()
         fields = {
             "state": self.state,
             "at": now(),

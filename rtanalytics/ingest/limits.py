@@ -23,6 +23,9 @@ class Patience:
         ``cap``.
     blocked, blocked_cap : timedelta
         The same where we are not welcome or the credentials are wrong.
+    again : timedelta
+        Where a source has worked before, it may be a passing trouble (a network's login page, a server
+        that is set up anew): then this long first, doubling up to ``blocked``.
     gone : timedelta
         Until a source that says it is gone is asked again; the third time within a day ends it.
     heartbeat : timedelta
@@ -35,6 +38,7 @@ class Patience:
     cap: timedelta = timedelta(minutes=15)
     blocked: timedelta = timedelta(hours=1)
     blocked_cap: timedelta = timedelta(hours=24)
+    again: timedelta = timedelta(minutes=1)
     gone: timedelta = timedelta(hours=8)
     heartbeat: timedelta = timedelta(seconds=10)
     room: timedelta = timedelta(seconds=1)
@@ -44,9 +48,10 @@ class Patience:
         longest: timedelta = min(self.cap, self.first * 2 ** min(failures, 30))
         return longest * random.random()
 
-    def unwelcome(self, failures: int) -> timedelta:
-        """At least half of ``blocked``, doubling."""
-        longest: timedelta = min(self.blocked_cap, self.blocked * 2 ** min(failures - 1, 10))
+    def unwelcome(self, failures: int, *, worked: bool = False) -> timedelta:
+        """At least half of a time that doubles: from ``again`` where it worked before, or ``blocked``."""
+        first, cap = (self.again, self.blocked) if worked else (self.blocked, self.blocked_cap)
+        longest: timedelta = min(cap, first * 2 ** min(failures - 1, 10))
         return longest * random.uniform(0.5, 1.0)
 
 

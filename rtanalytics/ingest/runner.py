@@ -160,7 +160,8 @@ class _Runner:
         self._cursor: bytes | None = None
         # differs from the cursor where that could not be used and the source begins without one
         self._stored: bytes | None = None
-        self._failures = 0
+        self._failures = self._unwelcome = 0
+        self._worked = self._away = False
         self._gone: list[float] = []
         self._letters: dict[str, float] = {}
         self._health = Health(spec, source, stream, counts)
@@ -208,7 +209,8 @@ class _Runner:
             await self._spent(self._counts["requests"] - before)
         if not await self._store(batch):
             return timedelta(0)
-        self._failures = 0
+        self._failures = self._unwelcome = 0
+        self._worked = True
         was = self._health.state
         self._health.succeeded(batch)
         if self._health.state != was:
@@ -230,7 +232,8 @@ class _Runner:
             self._failures += 1
         if isinstance(error, (AuthFailed, Blocked)):
             state = "auth" if isinstance(error, AuthFailed) else "blocked"
-            wait = self._patience.unwelcome(self._failures)
+            self._unwelcome += 1
+            wait = self._patience.unwelcome(self._unwelcome, worked=self._worked)
         elif isinstance(error, Gone):
             at = time.monotonic()
             self._gone = [*(t for t in self._gone if at - t < 86_400), at]
@@ -241,10 +244,15 @@ class _Runner:
             await self._unreadable(error)
         wait = self._patience.backoff(max(1, self._failures)) if wait is None else wait
         self._health.counts[f"error_{name}"] += 1
-        if state != self._health.state:
-            log.warning("%s: %s: %s", self._health.name, state, printable(error))
-        await self._health.tell(state, error=printable(error), failures=self._failures)
+        await self._turn_to(state, error=printable(error), failures=self._failures)
         return None if len(self._gone) >= 3 and isinstance(error, Gone) else wait
+
+    async def _turn_to(self, state: str, **facts: object) -> None:
+        """Tell a state, and log it if it is another one."""
+        was, self._health.state = self._health.state, state
+        self._health.facts.update(facts)
+        self._health.turned(was)
+        await self._health.tell()
 
     async def _unreadable(self, error: Malformed) -> None:
         """A dead letter for a source that leaves it to us; one an hour of a kind."""
@@ -267,9 +275,7 @@ class _Runner:
         error = (
             f"bucket {bucket} has {entries:,} entries that are not recorded; reading waits for the recorder"
         )
-        if self._health.state != "full":
-            log.warning("%s: %s", self._health.name, error)
-        await self._health.tell("full", error=error)
+        await self._turn_to("full", error=error)
         return False
 
     async def _permit(self) -> timedelta:
@@ -279,9 +285,9 @@ class _Runner:
             return timedelta(0)
         wait = await self._patiently(lambda: self._stream.permit(host, self._pace), "asking for a permit")
         if wait > self._patience.heartbeat and self._health.state != "rate_limited":
-            until = datetime.now(UTC) + wait
-            reason = f"{host} is left alone until {until:%H:%M:%S} UTC: it is shared with other sources"
-            await self._health.tell("rate_limited", error=reason)
+            # whether this source or another was asked to wait is not known after a restart
+            reason = f"{host} is left alone: it asked for that, or what it allows is used up for now"
+            await self._health.tell("rate_limited", error=reason)  # not logged: with a slow pace it is usual
         return wait * random.uniform(1.0, 1.05)
 
     async def _spent(self, requests: int) -> None:
@@ -298,6 +304,7 @@ class _Runner:
             lambda: self._stream.open_scope(self._source.bucket, self._source.scope), "opening the scope"
         )
         self._scope, self._cursor, self._stored = scope, scope.cursor, scope.cursor
+        self._worked = self._worked or scope.cursor is not None
         await self._health.tell("starting")
 
     async def _store(self, batch: Batch) -> bool:
@@ -372,13 +379,19 @@ class _Runner:
         failures = 0
         while True:
             try:
-                return await asyncio.to_thread(call)
+                told = await asyncio.to_thread(call)
             except StreamUnavailable as error:
                 failures += 1
                 await self._stream_away(error, failures, what)
+            else:
+                if self._away:
+                    self._away = False
+                    log.warning("%s: the stream is back", self._health.name)
+                return told
 
     async def _stream_away(self, error: StreamUnavailable, failures: int, what: str) -> None:
-        if failures == 1:
+        if not self._away:
+            self._away = True
             log.warning("%s: the stream is away (%s): %s", self._health.name, what, printable(error))
         self._health.counts["stream_away"] += 1
         await self._sleep(self._patience.backoff(failures))

@@ -120,7 +120,7 @@ def _time(entry: dict[str, Any], key: str, zone: tzinfo | None, place: str) -> d
     if told is None or told == "":
         return None
     if not isinstance(told, str):
-        raise ScheduleError(f"{place}: {key} {told!r} is no time such as 2026-05-15T09:30:00+02:00")
+        raise ScheduleError(f"{place}: {key} {repr(told)[:60]} is no time such as 2026-05-15T09:30:00+02:00")
     return moment(told, zone, place)
 
 

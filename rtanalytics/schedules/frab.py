@@ -106,7 +106,7 @@ class _Reader:
             told_at = datetime.fromisoformat(f"{date[:10]}T{clock.zfill(5)}")
         except ValueError:
             raise ScheduleError(
-                f"{where}: neither date {date!r} nor start {clock!r} says when it is"
+                f"{where}: neither date {date[:60]!r} nor start {clock[:60]!r} says when it is"
             ) from None
         # A day of a conference ends when its last talk does: 00:30 is after its midnight.
         if told_at.year < 9999 and told_at.time() < _day_start(day, self._zone):

@@ -67,7 +67,7 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
         try:
             found += _Calendar(calendar, where, zone).found()
         except BrokenCalendarProperty as error:
-            raise ScheduleError(f"{where}: a property cannot be read: {error.__cause__ or error}") from None
+            raise _unreadable(where, error) from None
     return found
 
 
@@ -82,6 +82,10 @@ class _Moment:
     @property
     def utc(self) -> datetime:
         return self.clock.replace(tzinfo=self.zone).astimezone(UTC)
+
+
+def _unreadable(place: str, error: Exception) -> ScheduleError:
+    return ScheduleError(f"{place}: a property cannot be read: {str(error.__cause__ or error)[:100]}")
 
 
 class _Calendar:
@@ -126,9 +130,7 @@ class _Calendar:
         except ScheduleError as error:
             return error
         except BrokenCalendarProperty as error:
-            return ScheduleError(
-                f"{self._place(event)}: a property cannot be read: {error.__cause__ or error}"
-            )
+            return _unreadable(self._place(event), error)
 
     def _sorted(self) -> tuple[list[Any], dict[tuple[str, datetime], Any], list[ScheduleError]]:
         """The entries that count, the single occurrences that differ from their series, and errors."""

@@ -67,7 +67,7 @@ def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | Non
         if missing := {"title", "start"} - set(columns):
             raise ScheduleError(
                 f"{where}:1: no column {' and no column '.join(sorted(missing, reverse=True))}; there are "
-                f"{', '.join(names)[:200]}"
+                f"{', '.join(names)[:60]}"
             )
         return list(_found(rows, columns, names, where, zone, first_day))
     except csv.Error as error:
@@ -149,7 +149,7 @@ def _moment(told: str, day: str, zone: tzinfo | None, line: str, first_day: date
     clock = _clock(told)
     if clock is not None:
         if not day:
-            raise ScheduleError(f"{line}: {told!r} is a time of day; add a column date")
+            raise ScheduleError(f"{line}: {told[:60]!r} is a time of day; add a column date")
         return placed(datetime.combine(_day(day, line, first_day), clock), zone, line)
     whole = re.sub(r"\s+", " ", told)
     date_part, _, time_part = whole.partition(" ")
@@ -160,7 +160,7 @@ def _moment(told: str, day: str, zone: tzinfo | None, line: str, first_day: date
     except ValueError as error:
         if isinstance(error, ScheduleError):
             raise
-        raise ScheduleError(f"{line}: {told!r} is no time such as 2026-05-15 09:30") from None
+        raise ScheduleError(f"{line}: {told[:60]!r} is no time such as 2026-05-15 09:30") from None
 
 
 def _clock(told: str) -> time | None:
@@ -187,9 +187,9 @@ def _day(told: str, line: str, first_day: date | None) -> date:
     except ValueError:
         pass  # perhaps a day of the week
     if told[:3].lower() not in _WEEKDAYS:
-        raise ScheduleError(f"{line}: {told!r} is no date; write 2026-05-15")
+        raise ScheduleError(f"{line}: {told[:60]!r} is no date; write 2026-05-15")
     if first_day is None:
-        raise ScheduleError(f"{line}: {told!r} is a day of the week; say which day was the first")
+        raise ScheduleError(f"{line}: {told[:60]!r} is a day of the week; say which day was the first")
     return first_day + timedelta(days=(_WEEKDAYS.index(told[:3].lower()) - first_day.weekday()) % 7)
 
 

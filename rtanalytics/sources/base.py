@@ -210,6 +210,8 @@ class Batch:
         Why the source is not well although the poll succeeded.
     notes : dict
         Facts for the health: the feed's title, its new address.
+    heard : bool
+        False if a source that listens was told nothing at all.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -218,6 +220,7 @@ class Batch:
     wait: timedelta = timedelta(0)
     problem: str | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    heard: bool = True
 
 
 @runtime_checkable

@@ -359,7 +359,7 @@ def test_status_says_in_plain_words_how_each_process_fares(feed: FeedServer, tmp
     assert f"process {health['process:source:planet']['pid']}" in lines["source:planet"]
     assert f"process {health['process:recorder']['pid']}" in lines["recorder"]
     assert "started again 1 time (last end: signal 9)" in lines["trender"]
-    assert lines["archive"].endswith(": 2 events")
+    assert lines["recorded"].endswith(": 2 events")
 
 
 def test_a_recorder_that_has_nothing_to_do_is_not_silent(

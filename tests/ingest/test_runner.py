@@ -250,6 +250,66 @@ def test_health_says_what_is_wrong_and_until_when(stream, error, state, hours):
     assert hours[0] * 3600 - 5 <= wait <= hours[1] * 3600 + 5
 
 
+@pytest.mark.parametrize("error", [AuthFailed("login"), Blocked("403")])
+def test_what_has_worked_before_is_tried_again_soon_when_it_is_refused(stream, error):
+    """A network's login page says 401 to all, for a while: in this process, and where the cursor shows it."""
+    for lines in ([batch(0, cursor=b"1"), error], [error]):
+        stream.states.clear()
+        run(script("a", *lines), stream, lambda: {"auth", "blocked"} & set(stream.states[:-1]), SLOW)
+        told = health(stream)
+        assert 25 <= _moment(told["next_poll"]) - _moment(told["last_attempt"]) <= 65
+
+
+def test_the_log_says_that_a_source_is_well_again_in_the_words_of_status(stream, caplog):
+    """Once each, at the level that collect shows, also for a batch that came with a problem."""
+    caplog.set_level("WARNING")
+    lines = [
+        batch(0, cursor=b"1"),
+        AuthFailed("no"),
+        AuthFailed("no"),
+        Batch(),
+        Batch(problem="odd"),
+        Batch(),
+    ]
+    play(stream, *lines)
+    assert [r.getMessage() for r in caplog.records] == [
+        "source:a: login wanted: no",
+        "source:a: well again",
+        "source:a: in trouble: odd",
+        "source:a: well again",
+    ]
+
+
+def test_the_log_says_that_the_stream_is_back(stream, caplog):
+    """Once, after the one line that says that it is away."""
+    caplog.set_level("WARNING")
+    stream.faults["append"] = ["before"] * 3
+    play(stream, batch(0, cursor=b"1"))
+    assert [r.getMessage() for r in caplog.records][1:] == ["source:a: the stream is back"]
+
+
+def test_a_poll_in_which_nothing_was_heard_is_no_reading(stream):
+    """It neither moves the last reading nor makes well what was wrong, and it is silent since then."""
+    nothing = Batch(heard=False, wait=timedelta(milliseconds=1))
+    spec = script("a", *[nothing] * 3, expected_every=timedelta(microseconds=1))
+    run(spec, stream, lambda: len(POLLED["a"]) == 3)
+    assert "last_success" not in health(stream)
+    play(stream, batch(0, cursor=b"1"), Transient("blind"), nothing, nothing)
+    assert stream.states.count("ok")
+    run(script("a", Transient("blind"), *[nothing] * 9), stream, lambda: len(POLLED["a"]) == 9)
+    assert health(stream)["error"] == "blind"
+
+
+def test_health_says_since_when_a_source_is_silent(stream):
+    """Longer than it is expected to be; a time, so that status can tell it where the conference is."""
+    spec = script("a", batch(0, cursor=b"1"), expected_every=timedelta(milliseconds=1))
+    began = time.time()
+    run(spec, stream, lambda: bool(stream.health().get("source:a", {}).get("silent_since")))
+    assert began - 1 <= _moment(health(stream)["silent_since"]) <= time.time()
+    run(script("b", batch(1), expected_every=timedelta(hours=1)), stream, lambda: len(POLLED["b"]) > 1)
+    assert stream.health()["source:b"]["silent_since"] == ""
+
+
 def _moment(text: str) -> float:
     from rtanalytics.schedule import parse_time
 
@@ -349,7 +409,8 @@ def test_what_a_host_allows_is_shared_by_all_that_ask_it(stream):
     run(script("b", Batch(), asks="api.example"), stream, lambda: "rate_limited" in stream.states)
     assert POLLED["b"] == []
     said = stream.health()["source:b"]["error"]
-    assert said.startswith("api.example is left alone until ")
+    assert said.startswith("api.example is left alone: it asked for that")
+    assert "shared" not in said  # it may be alone there
     play(stream, Batch())  # one that asks nobody, or another, is not held up
     run(script("c", Batch(), asks="other.example"), stream, lambda: len(POLLED["c"]) > 1)
 
@@ -373,6 +434,13 @@ def test_backoff_has_full_jitter_and_a_cap():
         assert all(
             timedelta(minutes=30) <= patience.unwelcome(failures) <= timedelta(hours=24) for _ in waits
         )
+
+
+def test_the_wait_of_what_has_worked_doubles_from_a_minute_to_an_hour():
+    """Half of it at least; what never worked waits the hour at once."""
+    for failures, minutes in ((1, 1), (2, 2), (3, 4), (7, 60), (10_000, 60)):
+        longest = timedelta(minutes=minutes)
+        assert longest / 2 <= Patience().unwelcome(failures, worked=True) <= longest
 
 
 @pytest.mark.parametrize(

@@ -179,3 +179,25 @@ def test_texts_are_not_indented_as_their_xml_is():
     raw = f"<schedule><conference/><day date='2026-05-15'><room name='1'>{event}</room></day></schedule>"
     [talk] = parse_schedule(raw.encode(), "plan")
     assert talk.abstract == "One\n\ntwo:\n  x = 1"
+
+
+G = "garbage " * 50
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        G,
+        f"title,start\nA,{G}\n",
+        f"title,start,date\nA,10:00,{G}\n",
+        f"title,start\nA,2026-01-01 {G}\n",
+        frab({"title": "A", "date": G, "start": G}),
+        ical(vevent("a", f"DTSTART:{G}")),
+    ],
+)
+def test_of_garbage_the_beginning_is_shown(raw):
+    """Enough to find it; the rest of it would hide what is said about it."""
+    with pytest.raises(ScheduleError) as caught:
+        parse_schedule(raw.encode(), "plan")
+    assert "garbage" in str(caught.value)
+    assert str(caught.value).count("garbage") < 20

@@ -287,6 +287,25 @@ def test_a_host_that_goes_blind_is_left_and_nothing_is_lost() -> None:
     play(story)
 
 
+def test_a_server_that_says_nothing_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll tells whether anything came, wanted or not; after a blind server only a new post counts."""
+    monkeypatch.setattr("rtanalytics.sources.bluesky.PATIENCE", 0.1)
+
+    async def story(server: Jetstream, _: Jetstream) -> None:
+        reader = Reader(spec(server, expected_every="1s"))
+        await connected(reader, server)
+        assert not (await reader.poll()).heard
+        server.log += [post(1, "nothing that is wanted")]
+        assert (await reader.poll()).heard
+        await reader.until(lambda: reader.counts["blind"])
+        assert not (await reader.poll()).heard  # connected anew, and as silent as before
+        server.log += [post(2, "nothing that is wanted")]
+        assert (await reader.poll()).heard
+        await reader.source.close()
+
+    play(story)
+
+
 def test_a_clamped_cursor_is_told_as_a_gap() -> None:
     """A server that silently begins later than it was asked to has lost what was before."""
 

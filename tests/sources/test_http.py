@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import ipaddress
+import re
 import socket
 import tracemalloc
 import zlib
@@ -322,6 +323,29 @@ def test_redirects_come_to_an_end():
         await http.get(server.url())
 
     failed(nowhere, Transient)
+
+
+def test_a_redirect_that_leads_nowhere_is_told_as_one():
+    """Both addresses and what is wrong with the second, which is in nobody's table."""
+
+    async def story(server, http):
+        server.serve("/feed", b"", status=302, Location="http://127.0.0.1:1/new")
+        await http.get(server.url())
+
+    said = str(failed(story, Transient))
+    assert re.search(
+        r"/feed: redirects to http://127\.0\.0\.1:1/new, and there: no connection to .*port 1", said
+    )
+
+
+def test_a_password_in_the_address_that_is_refused_is_to_be_renewed():
+    """It is there already: nobody is told to write one."""
+
+    async def story(server, http):
+        server.serve("/feed", b"", status=401)
+        await http.get(server.url().replace("://", "://me:pw@"))
+
+    assert "not accepted; renew them" in str(failed(story, AuthFailed))
 
 
 def test_credentials_stay_with_their_host():

@@ -387,7 +387,7 @@ def test_a_secret_that_a_service_says_back_is_not_in_what_is_told(monkeypatch):
 
 
 def test_a_missing_secret_and_a_refused_one_say_what_to_do(monkeypatch):
-    """The variable to set; or that the credentials are to be renewed."""
+    """The variable to set; or which of them holds what is to be renewed."""
     monkeypatch.delenv("T", raising=False)
 
     async def story(server, reader):
@@ -396,10 +396,24 @@ def test_a_missing_secret_and_a_refused_one_say_what_to_do(monkeypatch):
         assert server.requests == []
         monkeypatch.setenv("T", "s3cr3t")
         server.serve("/notes", b"", status=401)
-        with pytest.raises(AuthFailed, match="renew them"):
+        with pytest.raises(AuthFailed, match="the token in T is not accepted; renew it and start again"):
             await reader.poll()
 
     told(story, token="env:T")
+
+
+def test_where_a_login_is_wanted_the_keys_of_the_kind_are_named():
+    """Not an address with a password in it, which no kind takes that has a key for it."""
+
+    async def story(server, reader):
+        server.serve("/notes", b"", status=401)
+        with pytest.raises(AuthFailed) as caught:
+            await reader.poll()
+        return str(caught.value)
+
+    said = told(story)
+    assert 'a login is wanted; write api_key = "env:API_KEY" into the table, or token in the same way' in said
+    assert "password" not in said
 
 
 def test_a_form_is_posted_and_never_redirected():

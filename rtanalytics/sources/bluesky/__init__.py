@@ -240,7 +240,7 @@ class BlueskySource:
         self._given: deque[tuple[bytes | None, Batch]] = deque(maxlen=1)
         self._host = self._failures = 0
         self._asked = 0  # µs: from where the stream was asked, until its first post has come
-        self._lost = False
+        self._lost = self._blinded = self._heard = False
         self._relevant = self._stored = 0.0
         self._wanted = _Wanted(spec)
 
@@ -251,7 +251,7 @@ class BlueskySource:
         if self._state is None or cursor != self._expected:
             await self._hang_up()
             self._state, self._expected = self._read(cursor), cursor
-        state = self._state
+        state, self._heard = self._state, False
         if self._ws is None:
             await self._connect(state)
         try:
@@ -273,12 +273,13 @@ class BlueskySource:
         rejects = parsed.rejects
         self._counts.update({k: n for k, n in parsed.counts.items() if not k.startswith("frames_")})
         if not told and not rejects and (monotonic() - self._stored < STORE or not state.at):
-            return Batch()
+            return Batch(heard=self._heard)
         self._stored = monotonic()
         after = msgspec.json.encode(state)
         if after == cursor:
-            return Batch(rejects=rejects)  # kept as what was given for this cursor, it would come for ever
-        batch = Batch(told, after, rejects, notes={"host": redact(state.host)})
+            # kept as what was given for this cursor, it would come for ever
+            return Batch(rejects=rejects, heard=self._heard)
+        batch = Batch(told, after, rejects, notes={"host": redact(state.host)}, heard=self._heard)
         self._given.clear()
         self._given.append((cursor, batch))
         self._expected = after
@@ -314,6 +315,7 @@ class BlueskySource:
             raise Transient(f"{redact(host)} does not take the cursor; asking for less") from None
         self._counts["connected"] += 1
         self._relevant = monotonic()
+        self._heard = not self._blinded  # a server that was blind is believed when a post has come
         state.host = host
 
     async def _open(self, host: str, state: _Cursor) -> None:
@@ -387,8 +389,10 @@ class BlueskySource:
             if post and self._asked:
                 gap, self._asked = gap or self._gap(state, post), 0
             if post:
+                self._blinded = self._blinded and post <= state.at  # what it sends again is nothing new
                 state.at = max(state.at, post)
                 self._relevant, self._failures, self._lost = monotonic(), 0, False
+            self._heard = self._heard or not self._blinded
             if found and not frames:
                 until = min(until, monotonic() + LINGER)
             frames += found
@@ -408,6 +412,7 @@ class BlueskySource:
             return
         await self._hang_up()
         self._counts["blind"] += 1
+        self._blinded = True
         self._failures += 2
         raise Transient(
             f"{redact(state.host)} is blind: no post for {every.total_seconds():g} s; trying the next host"

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -110,6 +111,8 @@ class HttpClient:
         self._narrow: aiohttp.ClientSession | None = None
         self.longest_reset = MAX_RESET
         """The longest until a limit is reset that is believed, where a service has shorter ones."""
+        self.advice: Callable[[], str] = str
+        """What to do where a login is wanted; empty: the address may have one in it."""
 
     async def get(
         self,
@@ -209,7 +212,7 @@ class HttpClient:
             raise Transient(f"{label}: no connection within {timeout.total_seconds():g} s") from None
         except aiohttp.WSServerHandshakeError as error:
             wait = retry_after(error.headers, datetime.now(UTC)) if error.headers is not None else None
-            refusal = refusal_of(error.status, label, wait, given=bool(private))
+            refusal = refusal_of(error.status, label, wait, given=bool(private), advice=self.advice())
             refusal.status = error.status
             raise refusal from None
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
@@ -288,14 +291,15 @@ class HttpClient:
             headers["If-None-Match"] = validators.etag
         if validators.modified is not None:
             headers["If-Modified-Since"] = validators.modified
-        posted, origin = form is not None or json is not None, url.origin()
+        posted, begun, origin = form is not None or json is not None, url, url.origin()
         permanent, moved_to = True, None
         for _ in range(MAX_REDIRECTS + 1):
             self._guard.check(url)
             sent = {**headers, **private} if url.origin() == origin else headers
-            async with self._open().request(
+            request = self._open().request(
                 "POST" if posted else "GET", url, headers=sent, data=form, json=json, allow_redirects=False
-            ) as response:
+            )
+            async with _led(request, begun, url) as response:
                 self._counts["requests"] += 1
                 self._counts[f"http_{response.status}"] += 1
                 if response.status in _REDIRECTS:
@@ -309,7 +313,8 @@ class HttpClient:
                         moved_to = str(url)
                         self._counts["redirects_permanent"] += 1
                     continue
-                return await self._take(response, validators, max_bytes, moved_to, given=bool(private))
+                given = bool(private or url.password)
+                return await self._take(response, validators, max_bytes, moved_to, given=given)
         raise Transient(f"{redact(str(url))}: more than {MAX_REDIRECTS} redirects")
 
     async def _take(
@@ -352,7 +357,7 @@ class HttpClient:
         rate, wait = self._rate(response, now), retry_after(response.headers, now)
         if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
             wait = rate.reset
-        refusal = refusal_of(response.status, label, wait, given=given)
+        refusal = refusal_of(response.status, label, wait, given=given, advice=self.advice())
         refusal.status = response.status
         if response.status in {400, 429}:
             refusal.body = await self._reason(response)
@@ -409,6 +414,22 @@ class HttpClient:
             else:
                 self._session = found
         return found
+
+
+@asynccontextmanager
+async def _led(
+    request: AbstractAsyncContextManager[aiohttp.ClientResponse], begun: URL, url: URL
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """A request; where a redirect has led to nobody, its error says so."""
+    try:
+        response = await request.__aenter__()
+    except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+        if url is begun:
+            raise
+        where = redact(str(url))
+        raise Transient(f"{redact(str(begun))}: redirects to {where}, and there: {said_by(error)}") from None
+    async with response:
+        yield response
 
 
 async def _not_redirected(_: object, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:

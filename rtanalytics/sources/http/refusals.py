@@ -22,16 +22,21 @@ from rtanalytics.sources.base import (
 __all__ = ["refusal_of", "said_by"]
 
 
-def refusal_of(status: int, label: str, wait: timedelta | None, *, given: bool) -> SourceError:
-    """The error whose class says what to do after such a status; ``given`` if credentials were sent."""
+def refusal_of(
+    status: int, label: str, wait: timedelta | None, *, given: bool, advice: str = ""
+) -> SourceError:
+    """The error whose class says what to do after such a status; ``given`` if credentials were sent.
+
+    ``advice`` is what its owner is told about a login, by a kind that has keys of its own for it.
+    """
     message = f"{label}: status {status}"
     if status == 429 or (wait is not None and status in {403, 503}):
         asked = f"; asks to wait {wait.total_seconds():g} s" if wait is not None else ""
         return RateLimited(message + asked, wait)
-    if status == 401 and given:
-        return AuthFailed(f"{message}: the credentials are not accepted; renew them and start again")
     if status == 401:
-        return AuthFailed(f"{message}: the address wants a login; write it as https://user:password@…")
+        renew = "the credentials are not accepted; renew them and start again"
+        login = renew if given else "the address wants a login; write it as https://user:password@…"
+        return AuthFailed(f"{message}: {advice or login}")
     if status == 410:
         return Gone(f"{message}: gone for good; remove the source or write its new address")
     if status in {400, 402, 403, 405, 406, 407, 451}:

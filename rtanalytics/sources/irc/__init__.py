@@ -199,6 +199,7 @@ class IrcSource:
         self._expected: bytes | None = None
         self._waiting: list[Event] = []
         self._rejects: list[Reject] = []
+        self._last = 0.0  # when the connection had heard something, at the last poll
         self._history = History()
 
     @property
@@ -232,7 +233,9 @@ class IrcSource:
             for i, event in enumerate(events)
         ]
         after = msgspec.json.encode(state) if told else None
-        batch = Batch(told, after, rejects, notes={"nick": self._reader.nick})
+        last, self._last = self._last, self._link.heard if self._link is not None else self._last
+        heard = bool(told or rejects) or self._last != last
+        batch = Batch(told, after, rejects, notes={"nick": self._reader.nick}, heard=heard)
         if after is not None:
             self._expected = after
             self._given.append((cursor, batch))

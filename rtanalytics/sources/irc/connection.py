@@ -97,7 +97,8 @@ class Connection:
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.StreamWriter | None = None
-        self._heard = time.monotonic()
+        self.heard = time.monotonic()
+        """When something came last, by the monotonic clock."""
         self._allowance, self._since = float(BURST), time.monotonic()
         self._pacing = asyncio.Lock()
         self._why = "the server closed the connection"
@@ -195,7 +196,7 @@ class Connection:
         try:
             rest, skipped = b"", False
             while chunk := await reader.read(65_536):
-                self._heard = time.monotonic()
+                self.heard = time.monotonic()
                 self._counts["bytes"] += len(chunk)
                 *whole, rest = (rest + chunk).split(b"\n")
                 at = datetime.now(UTC)
@@ -220,7 +221,7 @@ class Connection:
         asked = False
         while True:
             await asyncio.sleep(QUIET / 4)
-            silent = time.monotonic() - self._heard
+            silent = time.monotonic() - self.heard
             if silent < QUIET:
                 asked = False
             elif silent > 2 * QUIET or self._writer is None:

@@ -361,7 +361,7 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
             self._waiting.popleft()
             messages.append(raw)
         if not messages and not rejects:
-            return Batch()
+            return Batch(heard=False)
         parsed = Parsed()
         if messages:
             about = msgspec.structs.replace(self.meta(datetime.now(UTC)), options=options)

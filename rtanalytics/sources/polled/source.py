@@ -101,6 +101,8 @@ class PolledSource(ABC, Generic[S, C]):
         self._worker = ParseWorker(self.target, spec.budget)
         self._host = spec.asks
         self._secrets: dict[str, str] = {}
+        self._keys: dict[str, str | None] = {}  # of secrets that were looked up, and what the table says
+        self.http.advice = self.advice
         self._written = secrets_in(address)
 
     @property
@@ -157,11 +159,24 @@ class PolledSource(ABC, Generic[S, C]):
         AuthFailed
             If the variable is not set.
         """
-        value = getattr(self.spec, key)
+        value = self._keys[key] = getattr(self.spec, key)
         if value is None:
             return None
         found = self._secrets[key] = secret(value, key)
         return found
+
+    def advice(self) -> str:
+        """What its owner is to do where a login is wanted; empty for a kind that has no keys for one."""
+        given = [f"{key} in {value.removeprefix('env:')}" for key, value in self._keys.items() if value]
+        if given:
+            are, them = ("is", "it") if len(given) == 1 else ("are", "them")
+            return f"the {' and '.join(given)} {are} not accepted; renew {them} and start again"
+        if not self._keys:
+            return ""
+        key, *others = self._keys
+        more = "".join(f", or {other} in the same way" for other in others)
+        written = f'{key} = "env:{key.upper()}"'
+        return f"a login is wanted; write {written} into the table{more}, and set that variable"
 
     # -- the source --------------------------------------------------------------------------
 

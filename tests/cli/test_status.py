@@ -1,0 +1,64 @@
+"""What ``status`` makes of what processes told."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from rtanalytics.cli import status
+from rtanalytics.ingest.health import WORDS
+
+NOW = datetime(2026, 5, 15, 19, 30, tzinfo=UTC)
+
+
+def shown(capsys: Any, **health: dict[str, Any]) -> dict[str, str]:
+    """The lines, by what they begin with; the conference is in Berlin."""
+    told = {name: {"at": NOW.isoformat(), **fields} for name, fields in health.items()}
+    archive = {"folder": "archive", "events": 1}
+    found = {"conference": "c", "stream": "s", "health": told, "buckets": {}, "archive": archive}
+    status._print(found, NOW, ZoneInfo("Europe/Berlin"))
+    return {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+
+
+@pytest.mark.parametrize("state", ["auth", "blocked", "rate_limited", "gone", "degraded"])
+def test_a_source_that_waits_long_is_told_with_when_it_asks_again(capsys, state):
+    """By the conference's clock, with the date if that is another; no such word for a short wait."""
+    for wait, said in ((15, "asks again at 21:45"), (600, "asks again at 2026-05-16 07:30"), (0.5, "")):
+        following = (NOW + timedelta(minutes=wait)).isoformat()
+        line = shown(capsys, a={"kind": "feed", "state": state, "next_poll": following})["a"]
+        assert said in line
+        assert ("asks again" in line) == bool(said)
+
+
+def test_a_source_that_is_well_is_not_told_to_ask_again(capsys):
+    """An hour between two readings is nothing to worry about."""
+    following = (NOW + timedelta(hours=1)).isoformat()
+    assert "asks again" not in shown(capsys, a={"kind": "feed", "state": "ok", "next_poll": following})["a"]
+
+
+def test_a_silent_source_is_told_with_since_when(capsys):
+    """By the conference's clock."""
+    since = (NOW - timedelta(minutes=20)).isoformat()
+    line = shown(capsys, a={"kind": "bluesky", "state": "ok", "silent_since": since})["a"]
+    assert "silent since 21:10" in line
+
+
+def test_states_and_facts_stand_in_columns(capsys):
+    """Whatever the state is called, and however long the longest name is."""
+    counts = {"counts": {"new": 36}, "kind": "feed"}
+    long = "source:" + "x" * 40
+    told = {f"s{n}": {"state": state, **counts} for n, state in enumerate(["ok", *WORDS])}
+    lines = shown(capsys, **told, **{long: {"state": "full", **counts}})
+    facts = {line.index("36 new") for name, line in lines.items() if name in {*told, long}}
+    assert len(facts) == 1
+    assert all(line[facts.copy().pop() - 2 :].startswith("  ") for n, line in lines.items() if n in told)
+
+
+def test_one_is_not_many(capsys):
+    """Of a bin, and the archive is no archive's archive."""
+    lines = shown(capsys, trender={"state": "ok", "bins": 1})
+    assert "1 bin told" in lines["trender"]
+    assert lines["recorded"].strip() == "recorded in archive: 1 event"

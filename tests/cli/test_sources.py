@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from rtanalytics.sources import KINDS, spec_from_table
+from rtanalytics.sources import KINDS, paid, spec_from_table
 from rtanalytics.sources.kinds import document, kinds
 from rtanalytics.streams import DeadLetter
 from rtanalytics.streams.redis import RedisStream
@@ -76,7 +76,8 @@ def test_the_example_of_each_kind_is_a_table_that_is_taken(kind: object) -> None
     assert isinstance(kind, Kind)
     (table,) = tomllib.loads(kind.example)["source"]
     assert table["type"] == kind.name
-    spec_from_table(table)
+    spec = spec_from_table(table)
+    assert paid(spec) == hasattr(spec, "once_usd"), "a dry run says what it may cost"
     assert len(kind.about) > 100
     assert all(key.about and key.type for key in kind.keys)
 

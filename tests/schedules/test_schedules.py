@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.schedule import Schedule, Talk
@@ -322,6 +322,7 @@ EVENTS = st.dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(EVENTS, max_size=3), VALUES)
+@example([{}, {"title": "0", "date": "2026-05-15T09:30:00Z"}], None)
 def test_any_event_is_a_talk_or_an_error_with_its_place(events, day):
     """Every field with a value of any type: nothing but ScheduleError, and no naive or backward talk."""
     try:
@@ -329,7 +330,9 @@ def test_any_event_is_a_talk_or_an_error_with_its_place(events, day):
     except ScheduleError as error:
         assert str(error).startswith("plan.json: event")
     else:
-        assert len(found) == len(events) == len({t.id for t in found})
+        assert len(found) + len(found.refused) == len(events)
+        assert len(found) == len({t.id for t in found})
+        assert all(line.startswith("plan.json: event") for line in found.refused)
 
 
 @settings(max_examples=300, deadline=None)

@@ -16,7 +16,7 @@ import typer
 from rtanalytics.cli.live import answering, origin, split_url
 from rtanalytics.cli.preview import agreed, preview
 from rtanalytics.cli.status import recorded
-from rtanalytics.cli.terminal import Failed, console, counted, safe
+from rtanalytics.cli.terminal import FEW, Failed, console, counted, safe, tell_tiny_bins
 from rtanalytics.cli.trender import conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.ingest.shielded import alone
@@ -46,7 +46,7 @@ def collect(
     if dry_run:
         conference = read_conference(path)
         specs = read_sources(conference, path)
-        conference_settings(conference, path)
+        tell_tiny_bins(conference_settings(conference, path).get("bin", FEW))
         asyncio.run(preview(agreed(specs, yes), conference.zone))
         return
     asked = threading.Event()
@@ -77,6 +77,7 @@ def _collect(
 ) -> None:
     """Run all processes until somebody asks for an end."""
     from rtanalytics.archive import RecordingMeta
+    from rtanalytics.ingest.recorder import KEEP_EVERY
     from rtanalytics.ingest.supervisor import Supervisor, WorkerSpec
     from rtanalytics.ingest.workers import recorder_worker, source_worker
     from rtanalytics.streams.redis import RedisStream
@@ -119,6 +120,9 @@ def _collect(
     title, sources = safe(conference.title or conference.name), counted(len(specs), "source")
     say.print(f"collecting {title}: {sources} → {stream.key}")
     say.print(f"recording into {safe(str(archive))}; Ctrl-C ends it")
+    tell_tiny_bins(settings.get("bin", FEW))
+    if any(duration < KEEP_EVERY for duration in keep.values()):
+        say.print("what is older than its source's keep is dropped at the start, once an hour and at the end")
     say.print(f"how it fares: rtanalytics status {safe(str(path))}")
     supervisor.run()
 

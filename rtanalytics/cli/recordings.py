@@ -12,7 +12,7 @@ import msgspec
 import typer
 
 from rtanalytics.cli.importing import EPILOG, import_
-from rtanalytics.cli.terminal import console, counted, event_line, moment, progress, safe
+from rtanalytics.cli.terminal import FEW, console, counted, event_line, moment, progress, safe, tell_tiny_bins
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
@@ -171,6 +171,7 @@ def trend_settings(
             settings["algorithm"] = get(algorithm)
         except (ValueError, KeyError) as error:
             raise typer.BadParameter(str(error.args[0]), param_hint="--algorithm") from None
+    tell_tiny_bins(settings.get("bin", FEW))
     return settings
 
 

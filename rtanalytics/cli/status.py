@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 import typer
@@ -12,10 +14,10 @@ from rich.text import Text
 
 from rtanalytics.cli.live import answering, conference_stream, origin
 from rtanalytics.cli.terminal import console, counted, safe
-from rtanalytics.conference import read_conference
+from rtanalytics.conference import Conference, read_conference
 from rtanalytics.ingest.health import WORDS
 
-__all__ = ["recorded", "register"]
+__all__ = ["embedded", "recorded", "register"]
 
 STALE = timedelta(seconds=60)
 """A health record older than this belongs to a process that is no more."""
@@ -47,6 +49,7 @@ def status(
             "stream": stream.key,
             "health": stream.health(),
             "buckets": stream.stats(),
+            "server": embedded(conference),
             "archive": {"folder": str(archive), "events": recorded(archive)},
         }
     if as_json:
@@ -63,6 +66,16 @@ def recorded(archive: Path) -> int | None:
         return len(Recording(archive)) if archive.is_dir() else None
     except ArchiveError:
         return None
+
+
+def embedded(conference: Conference) -> dict[str, Any] | None:
+    """Where the server of our own is, and its process; None if the conference has one of somebody else's."""
+    from rtanalytics.streams.server import ensure_server
+
+    if conference.stream or os.environ.get("REDIS_URL", "").strip():
+        return None
+    server = ensure_server()
+    return {"address": urlsplit(server.url).netloc.rpartition("@")[2], "pid": server.pid}
 
 
 def _print(found: dict[str, Any], now: datetime, zone: tzinfo) -> None:
@@ -87,6 +100,9 @@ def _print(found: dict[str, Any], now: datetime, zone: tzinfo) -> None:
     for bucket, stats in found["buckets"].items():
         facts = f"{counted(stats['entries'], 'entry', 'entries')}, {stats['dead']:,} unreadable"
         out.print(Text(f"  in the stream: {safe(bucket):<13}").append(facts, style="dim"))
+    if server := found["server"]:
+        where = f"{server['address']}, process {server['pid']}"
+        out.print(Text(f"  server {where}: stays when collect ends; kill {server['pid']} stops it"))
     archive = found["archive"]
     count = "not there yet" if archive["events"] is None else counted(archive["events"], "event")
     out.print(Text(f"  recorded in {safe(archive['folder'])}: {count}"))

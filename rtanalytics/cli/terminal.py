@@ -7,7 +7,7 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from zlib import crc32
 
 from rich.console import Console
@@ -15,9 +15,24 @@ from rich.text import Text
 
 from rtanalytics.event import Event
 
-__all__ = ["Failed", "Said", "console", "counted", "event_line", "moment", "progress", "safe"]
+__all__ = [
+    "FEW",
+    "Failed",
+    "Said",
+    "console",
+    "counted",
+    "event_line",
+    "moment",
+    "progress",
+    "safe",
+    "tell_tiny_bins",
+]
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
+
+
+FEW = timedelta(minutes=5)
+"""In narrower bins most conferences have next to no messages."""
 
 
 class Failed(Exception):
@@ -172,6 +187,17 @@ def moment(text: str) -> datetime:
         return parse_time(text).astimezone(UTC)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def tell_tiny_bins(width: timedelta) -> None:
+    """Say on stderr that bins of this width tell chatter, if they are that narrow."""
+    if width < FEW:
+        seconds = width.total_seconds()
+        shown = f"{seconds / 60:g}min" if seconds >= 60 else f"{seconds:g}s"
+        console(stderr=True).print(
+            f"bins of {shown} hold few messages, and what trends in them is mostly chatter; "
+            "5min is the least that tells topics, unless there are hundreds of messages a minute"
+        )
 
 
 @contextmanager

@@ -31,9 +31,10 @@ sources` lists what there is and, given a `conference.toml`, what is configured;
 --dry-run` reads each once and shows what would be stored. A token or password never stands in the file: write
 `"env:NAME"` and set that variable where `collect` runs. Durations are written as `90s`, `5min`, `1.5h`.
 
-Every table may say `keep = "30d"`: how long after its reception what the source tells is kept. After that it
-leaves the stream and the archive; without it everything stays. `rtanalytics forget conference.toml AUTHOR`
-removes what one person said, and stores nothing of theirs any more.
+Every table may say `keep = "30d"`: how long after its reception what the source tells is kept. What is older
+leaves the stream and the archive when `collect` begins, once an hour, and when it ends; without it everything
+stays. `rtanalytics forget conference.toml AUTHOR` removes what one person said, and stores nothing of theirs
+any more.
 
 Every table may also say `expected_every = "2h"`: a source that answers but has had nothing new for longer
 is shown as silent by `rtanalytics status`.

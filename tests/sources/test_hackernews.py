@@ -254,6 +254,8 @@ def test_nobody_is_looked_up_when_deletes_are_not_wanted():
         ({"query": None}, "query", "'query' is missing"),
         ({"query": " "}, "query", 'query = "pycon"'),
         ({"query": "a\nb"}, "query", "one line"),
+        ({"query": "pycon OR pydata"}, "query", r"a \[\[source\]\] for each alternative"),
+        ({"query": '"pycon us" | pydata'}, "query", r"a \[\[source\]\] for each alternative"),
         ({"kind": "poll"}, "kind", "Invalid enum"),
         ({"items_url": "news"}, "items_url", "https://host/path"),
         ({"back": "1 day"}, "back", "'5min'"),
@@ -265,6 +267,12 @@ def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, said):
     with pytest.raises(SourceTableError, match=said) as caught:
         spec_from_table({k: v for k, v in table.items() if v is not None})
     assert caught.value.key == key
+
+
+@pytest.mark.parametrize("query", ['"this OR that"', "pycon or pydata", "OR tools", "pycon portland OR"])
+def test_a_query_that_only_looks_like_alternatives_is_taken(query):
+    """In a phrase, or as a word."""
+    assert spec_from_table({"type": "hackernews", "name": "hn", "query": query}).query == query
 
 
 def test_the_same_query_is_the_same_source_however_it_is_written():

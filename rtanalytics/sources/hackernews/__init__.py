@@ -7,6 +7,7 @@ before the newest that was told, because it indexes late, and because its own co
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -75,6 +76,10 @@ OVERLAP = timedelta(hours=3)
 AGES = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 """How old an item is when it is looked up again."""
 
+_PHRASE = re.compile(r'"[^"]*"')
+_OR = re.compile(r"\S\s+(OR|\|\|?)\s+\S")
+"""What other searches take for alternatives, and this one for a word."""
+
 LOOKED_UP = 20
 """Items that are looked up after one reading, at most."""
 
@@ -132,6 +137,11 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
         if not self.query.strip() or printable(self.query, 200) != self.query:
             raise ValueError(
                 'query may have 200 characters on one line, and needs one; write query = "pycon"'
+            )
+        if found := _OR.search(_PHRASE.sub('""', self.query)):
+            raise ValueError(
+                f"query has {found[1]!r} in it, but the search finds only what has all words; "
+                "write a [[source]] for each alternative, or put a phrase in quotes"
             )
 
     def __repr__(self) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from rtanalytics.event import Event
+from rtanalytics.forgotten import DELETION
 
 __all__ = [
     "FEW",
@@ -95,6 +96,8 @@ class Said:
         done = _DONE.get(event.op, "edited" if rev not in ("", event.rev) else "")
         if event.op != "delete":
             handle, begin = event.handle or handle, _begin(event)
+        elif event.type == DELETION:
+            handle, begin = "", ""  # nothing of it is to be left anywhere
         handle = handle or event.handle  # a moderator may delete what somebody else said
         self._known[event.id] = (event.rev, handle, begin)
         if len(self._known) > self.most:

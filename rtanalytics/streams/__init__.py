@@ -98,7 +98,7 @@ class Appended:
     """What became of each event of a batch, in its order.
 
     ``verdicts`` has a letter an event: ``n`` new, ``e`` an edit, ``x`` a delete, ``d`` a duplicate,
-    ``f`` not stored, because its author wants to be forgotten.
+    ``f`` not stored, because its author, or whom it names, wants to be forgotten.
     """
 
     verdicts: str
@@ -305,7 +305,8 @@ class EventStream(Protocol):
     def forget(self, marks: Iterable[str]) -> None:
         """From now on store nothing that these marks cover, whoever appends it; for ever.
 
-        What is there already stays; see :meth:`erase`.
+        A list of people is stored without those whom they cover. What is there already stays; see
+        :meth:`erase`.
 
         Parameters
         ----------

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rtanalytics.cli.terminal import Said, event_line
+from rtanalytics.forgotten import DELETION
 from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.twitter import XSpec
 from rtanalytics.streams.redis import RedisStream
@@ -164,6 +165,16 @@ def test_an_edit_and_a_deletion_say_whose_and_what() -> None:
     assert event_line(gone, said=said).plain.endswith("10:01:00 test       ada  deleted: Ducks dive")
     unknown = event_line(gone).plain
     assert unknown.endswith("–  deleted: what was said at 2026-05-15 09:00:01 (test::1)")
+
+
+def test_of_who_is_forgotten_a_line_says_neither_name_nor_words() -> None:
+    """What went for good is not written once more to a screen or a file."""
+    said = Said()
+    event_line(event(1, text="Ducks swim in ponds"), said=said)
+    gone = event(1, op="delete", type=DELETION, author=None, text=None)
+    for _ in range(2):
+        line = event_line(gone, said=said).plain
+        assert line.endswith("–  deleted: what was said at 2026-05-15 09:00:01 (test::1)")
 
 
 def test_what_was_said_is_remembered_up_to_a_number() -> None:

@@ -151,16 +151,21 @@ def trends_timeline(
     ax = _axes(ax, height=0.9 + 0.3 * len(best))
     if not best:
         return _nothing(ax, "no trends")
-    most = max(trend.authors for row in best for trend in row)
+    most = max(_said_by(trend) for row in best for trend in row)
     for y, row in enumerate(best):
         for trend in row:
             left = _number(trend.bin_start.astimezone(zone))
             length = (trend.bin_end - trend.bin_start) / timedelta(days=1)
-            ax.barh([y], [length], 0.7, [left], color=_ACCENT, alpha=0.3 + 0.7 * trend.authors / most)
+            ax.barh([y], [length], 0.7, [left], color=_ACCENT, alpha=0.3 + 0.7 * _said_by(trend) / most)
     ax.set_yticks(range(len(best)), [plain(row[0].label) for row in best])
     ax.set_ylim(-0.6, len(best) - 0.4)
     ax.grid(axis="x", alpha=0.25)
     return _dated(ax, zone)
+
+
+def _said_by(trend: Trend) -> int:
+    """Its people, or its messages where nobody knows who wrote them."""
+    return trend.authors or trend.messages
 
 
 def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes:

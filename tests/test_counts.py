@@ -6,6 +6,8 @@ import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -117,6 +119,29 @@ def test_an_author_counts_once_and_a_message_once_for_a_term() -> None:
     counts = TermCounts(WIDTH)
     counts.add([say(1, "venv venv #venv"), say(2, "venv"), say(3, "VENV", author="bob")])
     assert table(counts) == {("venv", counts.bin_of(AT)): (3, 2, 2)}
+
+
+def test_a_message_without_an_author_is_a_voice_and_nobodys() -> None:
+    """It counts beside the authors, so that it can trend; people are those that are known, in a table too."""
+    nobody, no_name = say(2, "venv"), say(3, "venv")
+    nobody = msgspec.structs.replace(nobody, author=None)
+    no_name = msgspec.structs.replace(no_name, author=Author(handle=""))
+    said = [say(1, "venv"), nobody, no_name, say(4, "venv", author="Ada")]
+    told = pa.table(
+        {
+            "id": [event.id for event in said],
+            "source": ["irc"] * 4,
+            "created_at": [event.created_at for event in said],
+            "text": ["venv"] * 4,
+            "author": ["ada", None, "", "Ada"],
+        }
+    )
+    for how in (said, told):
+        counts = TermCounts()
+        counts.add(how)
+        (bin,) = counts.bins
+        assert counts.bin(bin, "authors").total == 3
+        assert counts.people(counts.rows(bin)) == 1
 
 
 def test_totals_are_messages_and_distinct_authors_of_the_bin() -> None:

@@ -51,7 +51,7 @@ def test_a_trend_says_in_words_what_its_fields_say_in_numbers() -> None:
     )
     probable = (
         "It is a topic with a probability of 73% (log odds +1.0): to begin with: −2.0; its burst is 4.2"
-        " times the least that counts: +2.3; said by 14 of the 60 people who spoke lately: +0.9; 12 of"
+        " times the least that counts: +2.3; said by 14 of the 60 who spoke lately: +0.9; 12 of"
         " them in words of their own: −0.2."
     )
     assert text.splitlines() == [

@@ -18,6 +18,7 @@ from rtanalytics.conference import own_terms
 from rtanalytics.event import Author, Event
 from rtanalytics.importers import open_events
 from rtanalytics.report import build_markdown, build_report, gather, write_report
+from rtanalytics.report.charts import day_chart, overview
 from rtanalytics.report.page import span
 from rtanalytics.report.quotes import chosen
 from rtanalytics.report.text import escape
@@ -346,6 +347,36 @@ def test_little_is_told_as_well(events: list[Event]) -> None:
     """One message, no author, no text, years of silence, more kinds of source than colours."""
     page = needs_nothing(build_report(events, trends(events), title="Small"))
     assert "Nothing rose clearly above the rest." in " ".join("".join(page.text).split())
+
+
+def test_what_has_no_author_is_nobodys() -> None:
+    """Ten messages of which nobody knows who wrote them trend, and are ten messages by no person."""
+    said = [event(n, created_at=at(n), text="the weather", author=None) for n in range(5)]
+    said += [event(10 + n, created_at=at(61 + n), text=f"walrus {n}", author=None) for n in range(10)]
+    told = list(trends(said))
+    assert [(trend.messages, trend.authors) for bin in told for trend in bin.trends] == [(10, 0)]
+    assert {bin.authors for bin in told} == {0}
+    assert "Any of its terms: 10 messages" in str(told[-1].trends[0].explain(said))
+    page = needs_nothing(build_report(said, told, title="Small"))
+    text = " ".join("".join(page.text).split())
+    assert "10 messages Peak at 10:00: 10 messages, expected" in text
+    assert "Who wrote most" not in text
+    for written in (text, build_markdown(said, told, title="Small")):
+        assert not re.search(r"\d (people|person)", written)
+
+
+def test_a_short_recording_is_drawn_as_long_as_it_is() -> None:
+    """Twenty minutes fill an hour and not a day; one hour is an hour, and no sessions are no tile."""
+    said = [say(n, 2 * n, f"walrus {n}") for n in range(10)]
+    recap = gather(said, [a_bin(at(0), a_trend(["walrus"], at(0)))], title="Small")
+    assert [tick.text for tick in overview(recap).days] == ["09:00", "09:15", "09:30", "09:45", ""]
+    assert [tick.text for tick in day_chart(recap, recap.days[0]).hours] == [
+        "09:00", "09:15", "09:30", "09:45", "",
+    ]  # fmt: skip
+    assert overview(recap).step == timedelta(minutes=1)
+    page = build_report(said, [], title="Small")
+    assert re.findall(r"<dt>(.*?)</dt>", page) == ["messages", "people", "source", "hour", "Version"]
+    assert "session" not in build_markdown(said, [], title="Small")
 
 
 def test_nothing_to_report_is_said() -> None:

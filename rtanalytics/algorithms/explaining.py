@@ -174,9 +174,7 @@ def _own(seen: Mapping[str, float]) -> str:
 _SAID: dict[str, Callable[[Mapping[str, float]], str]] = {
     "bias": lambda _: "to begin with",
     "evidence": lambda seen: f"its burst is {seen['evidence']:,.1f} times the least that counts",
-    "people": lambda seen: (
-        f"said by {seen['people']:,.0f} of the {seen['active']:,.0f} people who spoke lately"
-    ),
+    "people": lambda seen: f"said by {seen['people']:,.0f} of the {seen['active']:,.0f} who spoke lately",
     "own_words": _own,
     "name": lambda seen: f"{seen['like']:.0%} like a name",
     "known": lambda seen: f"{'people have a' if seen['known'] else 'no'} handle or tag for it",
@@ -230,9 +228,8 @@ def _gap(name: str, gap: float, trend: Trend, next: Trend) -> str:
 
 
 def _counted(trend: Trend) -> str:
-    counted = {"authors": ("person", "people"), "messages": ("message", "messages")}.get(trend.channel)
-    if counted:
-        said = f"{_many(trend.observed, *counted)} said {_name(trend)}"
+    if trend.channel:
+        said = f"{_many(trend.observed, *trend.counted)} said {_name(trend)}"
     else:
         said = f"{_name(trend)} was counted {trend.observed:,} times"
     width = trend.bin_end - trend.bin_start
@@ -247,8 +244,8 @@ def _counted(trend: Trend) -> str:
 
 
 def _who(trend: Trend, quotes: Mapping[str, Event]) -> str:
-    people = _many(trend.authors, "person", "people")
-    text = f"Any of its terms: {people} in {_many(trend.messages, 'message', 'messages')}"
+    people = f"{_many(trend.authors, 'person', 'people')} in " if trend.authors else ""
+    text = f"Any of its terms: {people}{_many(trend.messages, 'message', 'messages')}"
     ranked = sorted(trend.sources.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) == 1:
         text += f", all from {_line(ranked[0][0])}"

@@ -33,7 +33,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     expected : float
         Count of the most telling term that was to be expected, by the algorithm.
     messages, authors : int
-        How many messages of the bin say any of the terms, and how many people wrote them.
+        How many messages of the bin say any of the terms, and how many people wrote them. What has no
+        author is a message and nobody's.
     examples : list of str
         Ids of messages, by different people where there are several.
     observed : int
@@ -59,8 +60,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         ``active``, all who said anything meanwhile; ``like``, how much the term is like a name (0
         to 1); ``known``, 1 if a handle or tag that enough people use names the topic.
     channel : str
-        What ``observed``, ``expected`` and ``history`` count: ``authors`` or ``messages``; empty
-        where neither.
+        What ``observed``, ``expected`` and ``history`` count: ``authors`` (each message without one
+        counts beside them) or ``messages``; empty where neither.
     history : list of int
         Count of the most telling term in each of the bins just before, oldest first: at most 24.
     since : datetime, optional
@@ -89,6 +90,13 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = ""
     history: list[int] = []
     since: datetime | None = None
+
+    @property
+    def counted(self) -> tuple[str, str]:
+        """What ``observed`` counts, in words for one and for many: people, where it is known who wrote."""
+        if self.channel == "messages" or not self.authors:
+            return "message", "messages"
+        return ("person", "people") if self.observed <= self.authors else ("voice", "voices")
 
     def explain(
         self,
@@ -131,7 +139,7 @@ class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
     trends : list of Trend
         By rank; fewer than asked for, or none, when little happened.
     messages, authors : int
-        Everything said in the bin, and by how many.
+        Everything said in the bin, and by how many people, as far as it is known.
     late : int
         Events that became known after their own bin had closed, since the last bin told.
     """

@@ -19,7 +19,7 @@ import typer
 from rich.text import Text
 
 from rtanalytics.cli.runs import Worker, record_run, run_name
-from rtanalytics.cli.terminal import Failed, console, event_line, safe
+from rtanalytics.cli.terminal import Failed, console, event_line, how_many, safe
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
@@ -170,7 +170,7 @@ def _screen(lines: deque[Text], told: list[TrendBin], came: int, total: int) -> 
         parts += [Text(f"\ntrending {busy.start:%a %H:%M} – {busy.end:%H:%M}", style="bold")]
         for trend in busy.trends[:6]:
             line = Text(f"{trend.rank:>2}  ", style="dim").append(safe(trend.label), style="bold cyan")
-            line.append(f"  {trend.messages} messages, {trend.authors} people", style="dim")
+            line.append(f"  {how_many(trend)}", style="dim")
             line.append(_talk(trend), style="green")
             parts.append(line)
     parts.append(Text(f"\n{came:,} of {total:,} events", style="bold"))

@@ -12,7 +12,17 @@ import msgspec
 import typer
 
 from rtanalytics.cli.importing import EPILOG, import_
-from rtanalytics.cli.terminal import FEW, console, counted, event_line, moment, progress, safe, tell_tiny_bins
+from rtanalytics.cli.terminal import (
+    FEW,
+    console,
+    counted,
+    event_line,
+    how_many,
+    moment,
+    progress,
+    safe,
+    tell_tiny_bins,
+)
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
@@ -194,7 +204,7 @@ def print_bin(bin: TrendBin, out: Any, zone: tzinfo = UTC) -> None:
     start, end = bin.start.astimezone(zone), bin.end.astimezone(zone)
     out.print(
         Text(f"{start:%Y-%m-%d %H:%M} – {end:%H:%M}", style="bold"),
-        Text(f"{bin.messages} messages, {bin.authors} people", style="dim"),
+        Text(how_many(bin), style="dim"),
     )
     for trend in bin.trends:
         others = [safe(term) for term in trend.terms if term != trend.label]
@@ -202,7 +212,7 @@ def print_bin(bin: TrendBin, out: Any, zone: tzinfo = UTC) -> None:
         line.append(safe(trend.label), style="bold cyan")
         if others:
             line.append(f"  {', '.join(others[:5])}", style="cyan")
-        line.append(f"  {trend.messages} messages, {trend.authors} people", style="dim")
+        line.append(f"  {how_many(trend)}", style="dim")
         if trend.talks:
             line.append(f"  during {safe('; '.join(trend.talks[:2]))}", style="green")
         out.print(line)

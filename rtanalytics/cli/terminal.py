@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from rich.console import Console
@@ -16,6 +17,9 @@ from rich.text import Text
 from rtanalytics.event import Event
 from rtanalytics.forgotten import DELETION
 
+if TYPE_CHECKING:
+    from rtanalytics.topics import Trend, TrendBin
+
 __all__ = [
     "FEW",
     "Failed",
@@ -23,6 +27,7 @@ __all__ = [
     "console",
     "counted",
     "event_line",
+    "how_many",
     "moment",
     "progress",
     "safe",
@@ -215,3 +220,9 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+def how_many(told: TrendBin | Trend) -> str:
+    """Its messages, and its people where it is known who wrote."""
+    people = f", {counted(told.authors, 'person', 'people')}" if told.authors else ""
+    return counted(told.messages, "message") + people

@@ -230,6 +230,11 @@ class TermCounts(Ledger):
         authors: Ints = self._log.author.values[self._log.at(rows)].astype(np.int64)
         return authors
 
+    def people(self, rows: Ints) -> int:
+        """How many people wrote these rows, as far as it is known; what has no author is nobody's."""
+        at = self._log.at(rows)
+        return len(np.unique(self._log.author.values[at][self._log.named.values[at]]))
+
     def sources(self, rows: Ints) -> dict[str, int]:
         """How many of the rows came from each source."""
         names = list(self._log.sources)

@@ -102,6 +102,8 @@ class Log:
     alive : Column of bool
         Whether the row counts.
     author, source : Column of int32
+    named : Column of bool
+        Whether it is known who the author is; a message of nobody known has a number of its own.
     language : Column of uint8
         Row in the vocabulary's uses.
     tokens : Column of int32
@@ -116,7 +118,7 @@ class Log:
         self.said, self.received = Column(np.int64), Column(np.int64)
         self.alive = Column(np.bool_)
         self.author, self.source = Column(np.int32), Column(np.int32)
-        self.language = Column(np.uint8)
+        self.named, self.language = Column(np.bool_), Column(np.uint8)
         self.tokens, self.offsets = Column(np.int32), Column(np.int64)
         self.offsets.extend([0])
         self.sources: dict[str, int] = {}
@@ -154,10 +156,9 @@ class Log:
         self._write_times(np.array(said, np.int64), np.array(received, np.int64))
         people = [event.author for event in events]
         handles = ["" if author is None else author.handle for author in people]
-        keys = [
-            id if author is None else author.id or author.handle
-            for id, author in zip(ids, people, strict=True)
-        ]
+        known = [None if author is None else author.id or author.handle or None for author in people]
+        keys = [id if key is None else key for id, key in zip(ids, known, strict=True)]
+        self.named.extend([key is not None for key in known])
         self._write_people(ids, keys, handles, [event.op != "delete" for event in events])
         self._write_names([event.source for event in events], [event.lang for event in events])
         return range(first, len(self.ids))
@@ -191,12 +192,14 @@ class Log:
         self._write_times(said, received)
         people = column("author")
         handles = [handle or "" for handle in people]
-        keys = [id if handle is None else handle for id, handle in zip(ids, people, strict=True)]
+        known = [handle or None for handle in people]
         if "author_id" in had and table.column("author_id").null_count < n:
-            keys = [
-                key if handle is None else of or key
-                for key, handle, of in zip(keys, people, column("author_id"), strict=True)
+            known = [
+                None if handle is None else of or handle or None
+                for handle, of in zip(people, column("author_id"), strict=True)
             ]
+        keys = [id if key is None else key for id, key in zip(ids, known, strict=True)]
+        self.named.extend([key is not None for key in known])
         alive = [True] * n if ops is None else [op != "delete" for op in ops]
         self._write_people(ids, keys, handles, alive)
         self._write_names(column("source"), column("lang"))
@@ -268,7 +271,10 @@ class Log:
         self.tokens.drop(start)
         self.offsets.drop(n)
         self.offsets.values[:] -= start
-        for column in (self.said, self.received, self.alive, self.author, self.source, self.language):
+        columns = (
+            self.said, self.received, self.alive, self.author, self.named, self.source, self.language,
+        )  # fmt: skip
+        for column in columns:
             column.drop(n)
         self.ids.drop(n)
         self.revs.drop(n)

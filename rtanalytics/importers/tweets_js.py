@@ -39,6 +39,9 @@ _ASSIGNED = re.compile(
 _CUT = re.compile(r"(?:…|\.\.\.)?(?<!\s)\s*(?:https://t\.co/\w+\s*)?\Z")
 """How the beginning of a long tweet ends, and what is not part of it."""
 
+_OWNER = Author(handle="archive owner")
+"""Who wrote an archive without ``account.js``: one person, by no name that Twitter would give."""
+
 Notes = dict[datetime, list[dict[str, Any]]]
 
 _RETWEET = re.compile(r"RT @\w+: ")
@@ -188,5 +191,5 @@ def _tweet(value: Any, account: Author | None, notes: Notes, *, gone: bool) -> E
     event = classic(_whole(tweet, notes), account)
     if not event.repost_of and _RETWEET.match(text):
         # an archive has retweets as text only
-        return msgspec.structs.replace(event, type="repost")
-    return event
+        event = msgspec.structs.replace(event, type="repost")
+    return event if event.author else msgspec.structs.replace(event, author=_OWNER)

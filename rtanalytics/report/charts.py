@@ -22,6 +22,11 @@ WIDTH = 1080
 """Of every chart, in the units that texts are measured in; charts scale, they do not reflow."""
 _LEFT, _RIGHT = 44, 12
 _STEPS = [timedelta(minutes=m) for m in (10, 15, 30, 60, 120, 180, 360, 720, 1440, 10080)]
+_FINE = [timedelta(minutes=m) for m in (1, 2, 5)]
+"""Of bars where little time is drawn."""
+_LITTLE = timedelta(hours=4)
+_SHORT = timedelta(hours=8)
+"""Up to this length the chart of the whole time has hours and no days."""
 _ROWS = 4
 _SLOTS = 7
 """Colours for kinds of source; the last one is for all the rest."""
@@ -115,7 +120,7 @@ def slots(recap: Recap) -> dict[str, int]:
 def overview(recap: Recap, most: int = 7) -> Overview:
     """The chart of the whole time."""
     first, end = _busy(recap)
-    step = next((s for s in _STEPS if (end - first) / s <= 200), _STEPS[-1])
+    step = _step(end - first, 200)
     start = first
     x = _Scale(start, end)
     placed = _places(recap.best[:most], x)
@@ -133,24 +138,53 @@ def overview(recap: Recap, most: int = 7) -> Overview:
         )
         for topic, row, text, anchor in placed
     ]
-    days: list[Tick] = []
-    day = first
-    every = max(1, ceil((end - start) / timedelta(days=16)))
-    while day < end:
-        told = len(days) % every == 0 and x(day) < WIDTH - 70
-        days.append(Tick(x(day), f"{day:%a} {day.day} {day:%b}" if told else ""))
-        day = _midnight(day + timedelta(hours=36))
+    days = _hours(start, end, x) if end - start <= _SHORT else _days(start, end, x)
     talks = tuple(
         Box(x(e.place.start), base + 4, max(x(e.place.end) - x(e.place.start), 1.5), 7, "", 0, place=e.place)
         for e in recap.echoes
         if start <= e.place.start and e.place.end <= end
     )
     outside = sum(not start <= at < end for at, _ in recap.moments)
-    return Overview(base + 40, top, base, bars, tuple(days), lines, tuple(flags), talks, step, outside)
+    return Overview(base + 40, top, base, bars, days, lines, tuple(flags), talks, step, outside)
+
+
+def _step(length: timedelta, most: int) -> timedelta:
+    """The shortest width of bars of which there are not too many."""
+    steps = [*_FINE, *_STEPS] if length < _LITTLE else _STEPS
+    return next((step for step in steps if length / step <= most), _STEPS[-1])
+
+
+def _days(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
+    """Midnights from the first one on, and which days they begin."""
+    days: list[Tick] = []
+    day = start
+    every = max(1, ceil((end - start) / timedelta(days=16)))
+    while day < end:
+        told = len(days) % every == 0 and x(day) < WIDTH - 70
+        days.append(Tick(x(day), f"{day:%a} {day.day} {day:%b}" if told else ""))
+        day = _midnight(day + timedelta(hours=36))
+    return tuple(days)
+
+
+def _hours(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
+    """Full hours, or quarters of them where there are few."""
+    length = end - start
+    every = timedelta(hours=1 if length <= timedelta(hours=16) else 2)
+    if length < _LITTLE:
+        every = timedelta(minutes=30 if length > timedelta(hours=2) else 15)
+    ticks = []
+    at = start
+    while at <= end:
+        if every < timedelta(hours=2) or at.hour % 2 == 0:
+            ticks.append(Tick(x(at), f"{at:%H:%M}" if x(at) < WIDTH - _RIGHT - 8 else ""))
+        at += min(every, timedelta(hours=1))
+    return tuple(ticks)
 
 
 def _busy(recap: Recap) -> tuple[datetime, datetime]:
     """From the midnight before nearly all messages, topics and talks to the one after.
+
+    If all of that is within a few hours, from full hour to full hour.
 
     What was said in the weeks before and after is one message in twenty-five at most, and would leave
     the conference itself no room.
@@ -163,6 +197,8 @@ def _busy(recap: Recap) -> tuple[datetime, datetime]:
     )
     first = min([times[0][0], *(t.start for t in topics), *(p.start for p in places)])
     last = max([times[-1][0], *(t.peak_end for t in topics), *(p.end for p in places)])
+    if last - first < _SHORT - timedelta(hours=2) and first.date() == last.date():
+        return _full_hour(first), _full_hour(last) + timedelta(hours=1)
     end = _midnight(last)
     return _midnight(first), end if end == last else _midnight(end + timedelta(hours=36))
 
@@ -206,15 +242,8 @@ def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
     topics, rows = _lanes(day.topics, x)
     top = 14 + 22 * rows
     base = top + 92
-    step = next(s for s in _STEPS if (end - start) / s <= 110)
+    step = _step(end - start, 110)
     bars, lines, _ = _bars(day.times, slots(recap), start, end, step, top, base)
-    hours = []
-    hour = start
-    every = 1 if (end - start) <= timedelta(hours=16) else 2
-    while hour <= end:
-        if hour.hour % every == 0:
-            hours.append(Tick(x(hour), f"{hour:%H:%M}" if x(hour) < WIDTH - _RIGHT - 8 else ""))
-        hour += timedelta(hours=1)
     names = list(dict.fromkeys(p.room for p in day.places if not p.pause))
     lane = {name: base + 24 + 24 * n for n, name in enumerate(names[:rooms])}
     foot = base + 24 + 24 * len(lane)
@@ -231,7 +260,7 @@ def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
             talks.append(Box(left, lane[place.room], right - left - 2, 21, text, left + 5, place=place))
     return DayChart(
         height=foot + 8,
-        hours=tuple(hours),
+        hours=_hours(start, end, x),
         lines=lines,
         topics=topics,
         bars=bars,
@@ -283,11 +312,11 @@ def _window(day: Day, recap: Recap) -> tuple[datetime, datetime]:
         first, last = [min(first) - timedelta(minutes=30)], [max(last) + timedelta(minutes=30)]
     elif times:
         first, last = [*first, times[0]], [*last, times[-1]]
-    left = max(min(first, default=start).replace(minute=0, second=0, microsecond=0), start)
+    left = max(_full_hour(min(first, default=start)), start)
     right = max(last, default=end)
-    whole = right.replace(minute=0, second=0, microsecond=0)
+    whole = _full_hour(right)
     right = min(whole if whole == right else whole + timedelta(hours=1), end)
-    return left, max(right, left + timedelta(hours=4))
+    return left, max(right, left + timedelta(hours=1))
 
 
 def _short(place: Place, width: float) -> str:
@@ -375,6 +404,10 @@ def _round_numbers(most: int) -> list[int]:
 
 def _midnight(at: datetime) -> datetime:
     return datetime.combine(at.date(), time(), at.tzinfo)
+
+
+def _full_hour(at: datetime) -> datetime:
+    return at.replace(minute=0, second=0, microsecond=0)
 
 
 def width_of(text: str, size: float) -> float:

@@ -46,8 +46,10 @@ class Topic:
         Its strongest bin.
     observed, expected : int, float
         Count of its most telling term in that bin, and what the algorithm expected.
+    counted : (str, str)
+        What is counted there, one and many.
     messages, people : int
-        That say any of its terms in the bins in which it trended.
+        That say any of its terms in the bins in which it trended. People are those that are known.
     families : tuple of (str, int)
         Messages by kind of source, most first.
     about : Place, optional
@@ -70,6 +72,7 @@ class Topic:
     peak: datetime
     peak_end: datetime
     observed: int
+    counted: tuple[str, str]
     expected: float
     score: float
     messages: int

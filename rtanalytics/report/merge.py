@@ -192,6 +192,11 @@ def strongest(topics: Sequence[Merged], stage: Stage, most: int) -> list[Merged]
         )
         return peak.score * (_WHILE_ON if on else 1.0)
 
-    kept = [topic for topic in topics if topic.peak.authors > 2]
+    kept = [topic for topic in topics if _voices(topic.peak) > 2]
     best = sorted(kept, key=lambda topic: (-weight(topic), topic.start))[:most]
     return sorted(best, key=lambda topic: (topic.start, -topic.peak.score))
+
+
+def _voices(trend: Trend) -> int:
+    """By how many it was said; of messages without an author each counts, as it did for the trend."""
+    return max(trend.authors, trend.observed if trend.channel == "authors" or not trend.authors else 0)

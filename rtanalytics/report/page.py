@@ -13,7 +13,7 @@ from rtanalytics.report.facts import Recap
 from rtanalytics.report.words import clean
 from rtanalytics.trending import get
 
-__all__ = ["day_name", "duration", "how", "page", "span"]
+__all__ = ["day_name", "duration", "how", "page", "plural", "said_by", "span"]
 
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = "January February March April May June July August September October November December".split()
@@ -51,13 +51,18 @@ def _environment() -> Environment:
     environment.filters.update(
         day=day_name, weekday=lambda at: _DAYS[at.weekday()], number=lambda n: f"{n:,}", duration=duration
     )
-    environment.globals.update(span=span, spark=spark, plural=plural)
+    environment.globals.update(span=span, spark=spark, plural=plural, said_by=said_by)
     return environment
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
     """A number and its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def said_by(messages: int, people: int) -> str:
+    """How many messages, and by how many people where it is known who wrote."""
+    return plural(messages, "message") + (f" by {plural(people, 'person', 'people')}" if people else "")
 
 
 def day_name(at: date) -> str:
@@ -100,10 +105,16 @@ def how(recap: Recap) -> list[tuple[str, str]]:
     parameters = ", ".join(f"{name} = {value}" for name, value in algorithm.get_params().items())
     least = algorithm.floor if settings.least is None else settings.least
     own = ", ".join(sorted(settings.own)) or "tags in more than a fifth of the messages"
+    counted: str = settings.channel
+    if counted == "authors":
+        known = recap.people or recap.bots
+        counted = (
+            "people who say a term" if known else "messages that say a term; nobody knows whose they are"
+        )
     told = [
         ("Algorithm", f"{algorithm.name} ({parameters})" if parameters else algorithm.name),
         ("Bins", f"{duration(settings.bin)}, {recap.bins:,} of them counted"),
-        ("Counted", "people who say a term" if settings.channel == "authors" else f"{settings.channel}"),
+        ("Counted", counted),
         ("A trend", f"scores over {least:g} with a count of {settings.least_count} or more"),
         ("Per bin", f"{settings.top} topics at most"),
         ("Never a topic", own),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from math import log1p
@@ -10,7 +10,7 @@ from math import log1p
 from rtanalytics.event import Event
 from rtanalytics.report.words import Piece, Said, address, clean, pieces
 
-__all__ = ["Quote", "chosen", "family", "is_repost", "person_key", "quote", "shown_name"]
+__all__ = ["Quote", "chosen", "family", "is_repost", "people_of", "person_key", "quote", "shown_name"]
 
 _QUOTED = '“”„«»"‘'
 """Somebody who quotes was listening."""
@@ -66,6 +66,11 @@ def person_key(event: Event) -> tuple[str, str] | None:
     if author is None or not (author.id or author.handle):
         return None
     return event.bucket, author.id or author.handle.casefold()
+
+
+def people_of(events: Iterable[Event]) -> int:
+    """How many people wrote them, as far as it is known; what has no author is nobody's."""
+    return len({person_key(event) for event in events} - {None})
 
 
 def is_repost(event: Event) -> bool:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from rtanalytics.event import Event
 from rtanalytics.report.facts import Echo, Place, Recap, Topic
 from rtanalytics.report.merge import Merged, merged, strongest
-from rtanalytics.report.quotes import chosen, family, is_repost, person_key, quote
+from rtanalytics.report.quotes import chosen, family, is_repost, people_of, person_key, quote
 from rtanalytics.report.tables import days, floor, is_bot, known, persons, sources
 from rtanalytics.report.talks import Names, Stage, stage_of
 from rtanalytics.report.words import Said, address, clean, keyed, keys_of, needle, says, telling
@@ -183,10 +183,11 @@ class _Book:
             peak=peak.bin_start.astimezone(self.zone),
             peak_end=peak.bin_end.astimezone(self.zone),
             observed=peak.observed,
+            counted=peak.counted,
             expected=peak.expected,
             score=peak.score,
             messages=len(of),
-            people=len({person_key(one.event) for one in of}),
+            people=people_of(one.event for one in of),
             families=tuple(Counter(family(one.event.source) for one in of).most_common()),
             about=about,
             during=() if about else tuple(self.on(peak.bin_start, peak.bin_end)),
@@ -237,7 +238,7 @@ class _Book:
             place=place,
             during=len(during),
             after=len(after),
-            people=len({person_key(one.event) for one in both}),
+            people=people_of(one.event for one in both),
             quote=quote(best[0].event, self.zone, hits) if best else None,
             topics=tuple(topic.number for topic in topics if topic.about == place),
         )

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 from rtanalytics.event import Event
 from rtanalytics.report.facts import Day, Known, Person, Place, Source, Topic
-from rtanalytics.report.quotes import family, person_key, shown_name
+from rtanalytics.report.quotes import family, people_of, person_key, shown_name
 from rtanalytics.report.words import Said, address, clean, keys_of
 from rtanalytics.schedule import KnownTopic
 from rtanalytics.terms import fold
@@ -39,7 +39,7 @@ def sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
             name=clean(name, 60) or "?",
             family=family(name),
             messages=len(events),
-            people=len({person_key(e) for e in events} - {None}),
+            people=people_of(events),
             share=len(events) / len(said),
             first=events[0].said_at.astimezone(zone),
             last=events[-1].said_at.astimezone(zone),
@@ -91,7 +91,7 @@ def days(
         yield Day(
             date=day,
             messages=len(of),
-            people=len({person_key(said[n].event) for n in of} - {None}),
+            people=people_of(said[n].event for n in of),
             topics=tuple(topic for topic in topics if topic.start.date() == day),
             places=tuple(p for p in programme if p.start.date() == day),
             times=tuple(moments[n] for n in of),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import regex
 
 from rtanalytics.report.facts import Place, Recap, Topic
-from rtanalytics.report.page import day_name, how, plural, span
+from rtanalytics.report.page import day_name, how, plural, said_by, span
 from rtanalytics.report.quotes import Quote
 
 __all__ = ["escape", "markdown"]
@@ -46,16 +46,16 @@ def _lines(recap: Recap) -> Iterator[str]:
     talks = "talk" if recap.own_programme else "known session"
     counts = [
         plural(recap.messages, "message"),
-        plural(recap.people, "person", "people"),
+        *([plural(recap.people, "person", "people")] if recap.people else []),
         plural(len(recap.sources), "source"),
-        plural(recap.talks, talks),
+        *([plural(recap.talks, talks)] if recap.talks else []),
         plural(recap.hours, "hour"),
     ]
     yield f"# {escape(recap.title)}"
     yield f"\n{span(recap.first, recap.last)}, all times {escape(recap.zone_name)}. {', '.join(counts)}."
     for day in recap.days:
         yield f"\n## {day.date:%A}, {day_name(day.date)}"
-        yield f"\n{plural(day.messages, 'message')} by {plural(day.people, 'person', 'people')}."
+        yield f"\n{said_by(day.messages, day.people)}."
         for topic in day.topics:
             yield from _topic(topic)
     if recap.echoes:
@@ -84,7 +84,7 @@ def _lines(recap: Recap) -> Iterator[str]:
 def _topic(topic: Topic) -> Iterator[str]:
     yield f"\n### {topic.number}. {escape(topic.label)}"
     when = f"{topic.start:%H:%M}–{topic.end:%H:%M}"
-    counts = f"{plural(topic.messages, 'message')} by {plural(topic.people, 'person', 'people')}"
+    counts = said_by(topic.messages, topic.people)
     yield f"\n{when}, {counts}; {topic.observed} at {topic.peak:%H:%M}, expected {topic.expected:.1f}."
     if topic.terms:
         yield f"Also: {', '.join(map(escape, topic.terms))}."

@@ -184,7 +184,7 @@ class Trender:
                     expected=float(expected[lead.at]),
                     observed=int(bin_counts.counts[lead.at]),
                     messages=len(of),
-                    authors=len(np.unique(authors[of])),
+                    authors=counts.people(rows[of]),
                     examples=[counts.ids[rows[i]] for i in examples(lead.messages, authors, said.originals)],
                     sources=counts.sources(rows[of]),
                     talks=talks,
@@ -200,7 +200,7 @@ class Trender:
                 )
             )
         late, self._late = self._late, 0
-        people = len(np.unique(authors))
+        people = counts.people(rows)
         return TrendBin(start=start, end=end, trends=told, messages=len(rows), authors=people, late=late)
 
 

@@ -74,7 +74,8 @@ def trends(told: TrendPatch) -> str:
         return "<p>No bin is complete yet.</p>"
     items = "".join(
         f"<li><strong>{escape(topic['label'])}</strong> "
-        f"{topic['messages']:,} messages by {topic['authors']:,} people"
+        f"{topic['messages']:,} messages"
+        + (f" by {topic['authors']:,} people" if topic["authors"] else "")
         + (f" · during {escape(', '.join(topic['talks']))}" if topic["talks"] else "")
         + "</li>"
         for topic in told["topics"]

@@ -26,7 +26,7 @@ ON = """
 import time
 from datetime import UTC, datetime
 wall.feed.speed = "max"
-while wall.feed.clock.now() < datetime(2026, 6, 12, 13, 46, 30, tzinfo=UTC):
+while wall.feed.clock.now() < datetime(2026, 6, 12, 13, 41, 30, tzinfo=UTC):
     time.sleep(0.001)
 wall.feed.speed = 60
 """

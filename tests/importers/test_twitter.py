@@ -288,6 +288,9 @@ def test_an_archive_knows_whose_it_is_and_what_was_deleted(tmp_path: Path) -> No
         assert sorted(e.text or "" for e in Recording(target)) == sorted(s.text for s in (TALK[0], *TALK[2:]))
     alone = list(open_events(tmp_path / "archive" / "data" / "tweets.js"))
     assert [e.handle for e in alone if isinstance(e, Event)] == ["ada", "ada"]
+    (tmp_path / "archive" / "data" / "account.js").unlink()
+    unknown = list(open_events(tmp_path / "archive" / "data" / "tweets.js"))
+    assert [e.handle for e in unknown if isinstance(e, Event)] == ["archive owner"] * 2, "one person"
 
 
 def test_a_retweet_in_an_archive_is_a_repost(tmp_path: Path) -> None:

@@ -269,13 +269,13 @@ def _told(view: View, bin: int, found: Sequence[Found], schedule: Schedule, late
                 expected=float(topic.expected),
                 observed=round(topic.observed),
                 messages=len(topic.places),
-                authors=len(np.unique(authors[topic.places])),
+                authors=documents.people(rows[topic.places]),
                 examples=[documents.ids[rows[i]] for i in _examples(topic.places, authors)],
                 sources=documents.sources(rows[topic.places]),
                 talks=talks,
             )
         )
-    people = len(np.unique(authors))
+    people = documents.people(rows)
     return TrendBin(start=start, end=end, trends=trends, messages=len(rows), authors=people, late=late)
 
 

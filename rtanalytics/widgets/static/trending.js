@@ -101,7 +101,7 @@ class TrendingPanel {
       facts.append(node);
     };
     fact("post", number(topic.messages), `${number(topic.messages)} messages in this interval`);
-    fact("people", number(topic.authors), `by ${number(topic.authors)} people`);
+    if (topic.authors) fact("people", number(topic.authors), `by ${number(topic.authors)} people`);
     facts.append(this.heard(topic.sources));
     const talk = this.talkOf(topic);
     if (talk) fact("talk", talk, `during ${talk}`);

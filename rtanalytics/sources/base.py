@@ -85,11 +85,11 @@ class RateLimited(SourceError):
 
 
 class AuthFailed(SourceError):
-    """The credentials are missing or wrong: nothing gets better until a person acts."""
+    """The credentials are missing or wrong: a person must act, unless they have worked before."""
 
 
 class Blocked(SourceError):
-    """We are not welcome (403 and the like): try again after an hour or more."""
+    """We are not welcome (403 and the like): try again after an hour or more, sooner where we were before."""
 
 
 class Gone(SourceError):

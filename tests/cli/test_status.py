@@ -18,7 +18,14 @@ def shown(capsys: Any, **health: dict[str, Any]) -> dict[str, str]:
     """The lines, by what they begin with; the conference is in Berlin."""
     told = {name: {"at": NOW.isoformat(), **fields} for name, fields in health.items()}
     archive = {"folder": "archive", "events": 1}
-    found = {"conference": "c", "stream": "s", "health": told, "buckets": {}, "archive": archive}
+    found = {
+        "conference": "c",
+        "stream": "s",
+        "health": told,
+        "buckets": {},
+        "server": None,
+        "archive": archive,
+    }
     status._print(found, NOW, ZoneInfo("Europe/Berlin"))
     return {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
 

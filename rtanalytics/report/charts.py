@@ -215,7 +215,7 @@ def _places(topics: Sequence[Topic], x: _Scale) -> list[tuple[Topic, int, str, s
     for topic in topics:
         at = x(_middle(topic))
         text = fit(topic.label, 150, 12)
-        width = 1.1 * width_of(text, 12) + 6
+        width = 1.3 * width_of(text, 12) + 6  # it is bold, and some fonts are wide
         for row, anchor in ((row, anchor) for row in range(_ROWS) for anchor in ("start", "end")):
             left = at + 5 if anchor == "start" else at - 5 - width
             right = left + width

@@ -55,7 +55,9 @@ def main(folder: Path) -> None:
                 notebook.page.locator(".jp-Cell").nth(1).evaluate("(cell) => cell.scrollIntoView()")
                 notebook.page.locator(".rta-list").evaluate("(list) => { list.scrollTop = 0 }")
                 notebook.page.wait_for_timeout(1500)  # the theme's fonts, and rows that fade in
-                notebook.page.screenshot(path=folder / f"dashboard-{theme.lower()}.png")
+                notebook.page.screenshot(
+                    path=folder / f"dashboard-{theme.lower()}.png", animations="disabled"
+                )
         finally:
             lab.close()
 

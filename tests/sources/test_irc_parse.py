@@ -182,13 +182,13 @@ def test_half_a_line_is_kept_with_the_reason(line: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.binary(max_size=80) | st.sampled_from([
-    b":a!b@c PRIVMSG #d :e", b"@time=x;msgid=\\: :a!b@c JOIN #d", b":a KICK", b":s 353 me", b":s 366 x #y",
+    b":a!b@c PRIVMSG #d :e", b":a!b@c PRIVMSG #d\xc2\xa0 :e", b":s 332 me #d\xe2\x80\xae :topic", b"@time=x;msgid=\\: :a!b@c JOIN #d", b":a KICK", b":s 353 me", b":s 366 x #y",
     b"@time=99999-01-01T00:00:00Z :a!b@c NICK", b":a!b@c MODE #d", b":\xc3\x28!u@h PART #d,#e :\x03",
 ]), max_size=12))  # fmt: skip
 def test_nothing_that_comes_raises(lines: list[bytes]) -> None:
     """Whatever bytes there are: an event, a count or a dead letter."""
     parsed = parse(b"\n".join(lines), META)
-    assert all(event.id.startswith("irc:net/") for event in parsed.events)
+    assert all(event.id.startswith("irc:net/") and event.id.isprintable() for event in parsed.events)
 
 
 @settings(max_examples=200, deadline=None)

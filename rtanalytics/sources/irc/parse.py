@@ -296,9 +296,13 @@ class Reader:
         key = msgid or self._made(where, nick, at, type, text or to or "", given.get("batch") or "")
         answers = given.get("+reply") or given.get("+draft/reply")
         account = given.get("account") or account
+        id = f"irc:{meta.scope}/{where}:{key}"
+        if not id.isprintable():
+            self.reject("no line of IRC: its room, nick or msgid has characters that do not show", raw)
+            return
         self._events.append(
             Event(
-                id=f"irc:{meta.scope}/{where}:{key}",
+                id=id,
                 op="delete" if gone else "create",
                 source=f"irc:{inside}" if inside else meta.source,
                 type=type,

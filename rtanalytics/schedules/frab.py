@@ -124,7 +124,10 @@ class _Reader:
         # the last two are those of Wafer, which Debian's conferences have
         keys = ("url", "public_url", "full_conf_url", "conf_url")
         told = next((url for key in keys if (url := _text(event.get(key)).strip())), "")
-        return urljoin(self._base, told) if told else None
+        try:
+            return urljoin(self._base, told) if told else None
+        except ValueError:  # half of a pair of brackets in a host: it costs the address and not the talk
+            return None
 
     def _word(self, value: Any) -> str:
         return word(value, self._languages)

@@ -143,6 +143,15 @@ def test_a_table_for_google_calendar_is_read():
     )
 
 
+@pytest.mark.parametrize("base", ["https://[x.example/", "https://x.example/"])
+def test_an_address_that_cannot_be_costs_itself_only(base):
+    """Whether half of it is the schedule's or the talk's own."""
+    told = json.loads(frab({"title": "A", "date": GOOD, "url": "//[a" if "[" not in base else "a"}))
+    told["schedule"]["base_url"] = base
+    [talk] = parse_schedule(json.dumps(told).encode(), "plan", UTC)
+    assert (talk.title, talk.url) == ("A", None)
+
+
 def test_a_zone_that_is_not_known_costs_only_times_that_need_it():
     """Most tools tell an offset with every time."""
     told = json.loads(frab({"title": "A", "date": GOOD}, {"title": "B", "date": "2026-05-15T09:30:00"}))

@@ -240,6 +240,26 @@ def test_a_pause_is_caught_up_with_page_by_page(monkeypatch):
     asyncio.run(asyncio.wait_for(story(), 60))
 
 
+def test_a_next_page_whose_address_cannot_be_is_none():
+    """The page that has it is told, and the source goes on."""
+
+    async def story():
+        async with FeedServer() as server:
+
+            async def page(_):
+                return web.json_response({"values": [commit(1)], "next": "//[x"})
+
+            server.handle("/repositories/ada/engine/commits", page)
+            counts = Counter()
+            spec = Spec(name="b", repo="ada/engine", api=server.url(""), allow_private=True)
+            source = BitbucketSource(spec, counts)
+            assert len((await source.poll(None)).events) == 1
+            assert counts["foreign_next"] == 1
+            await source.close()
+
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
 @pytest.mark.parametrize(
     "table",
     [{"repo": "engine"}, {"repo": "a/b/c"}, {"repo": "a/b", "user": "x"}, {"repo": "a/b", "pages": 0}],

@@ -342,7 +342,10 @@ class PolledSource(ABC, Generic[S, C]):
         return [self.numbered(state, event)]
 
     def _next(self, asked: str, answer: Answer, parsed: Parsed) -> str | None:
-        url = self.following(answer, parsed)
+        try:
+            url = self.following(answer, parsed)
+        except ValueError:  # such as half of a pair of brackets in a host
+            url = ""
         if url is None or self.pages <= 1:
             return None
         if not is_web_url(url) or origin_of(url) != origin_of(asked):

@@ -231,8 +231,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
     @property
     def private(self) -> bool:
-        """True for what was said in a chat to a person and in no room, and for why it was not said."""
-        return self.channel is None and self.to is not None and self.type in SAID
+        """True for what was said in a chat to a person, or to some in a room only, and for why it was not said."""
+        if self.to is None or self.type not in SAID:
+            return False
+        # @#room: those with a rank there
+        return self.channel is None or (self.to != self.channel and self.to.endswith(self.channel))
 
     def settled(self) -> Event:
         """The event with a claimed time from the future replaced and marked.

@@ -93,12 +93,14 @@ def test_leafychats_view_is_type_from_to_body() -> None:
     ("type", "to", "channel", "private"),
     [("message", "bob", None, True), ("action", "bob", None, True), ("notice", "bob", None, True),
      ("error", "bob", None, True), ("message", "bob", "#py", False), ("message", None, None, False),
+     ("message", "@#py", "#py", True), ("notice", "+#py", "#py", True), ("message", "#py", "#py", False),
      ("reply", "bob", None, False), ("post", "bob", None, False), ("nick", "bob", None, False)],
 )  # fmt: skip
 def test_what_is_said_in_a_chat_to_a_person_and_in_no_room_is_private(
     type: str, to: str | None, channel: str | None, private: bool
 ) -> None:
-    """A line in a room that names somebody is not, nor an answer on X, nor who is called what."""
+    """So is what is for some in a room only; a line in a room that names somebody is not, nor an answer on X,
+    nor who is called what."""
     assert event(type=type, to=to, channel=channel).private is private
 
 

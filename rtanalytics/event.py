@@ -231,7 +231,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
     @property
     def private(self) -> bool:
-        """True for what was said in a chat to a person, or to some in a room only, and for why it was not said."""
+        """True for what was said in a chat to a person, or to some in a room, and for why it was not said."""
         if self.to is None or self.type not in SAID:
             return False
         # @#room: those with a rank there

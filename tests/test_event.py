@@ -100,7 +100,8 @@ def test_what_is_said_in_a_chat_to_a_person_and_in_no_room_is_private(
     type: str, to: str | None, channel: str | None, private: bool
 ) -> None:
     """So is what is for some in a room only; a line in a room that names somebody is not, nor an answer on X,
-    nor who is called what."""
+    nor who is called what.
+    """
     assert event(type=type, to=to, channel=channel).private is private
 
 

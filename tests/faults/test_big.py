@@ -192,7 +192,7 @@ def recovers(big: Big) -> None:
     big.wait(
         lambda: "After it all" in {d.event.title for d in big.stream.snapshot(9).deliveries}, "it goes on"
     )
-    assert big.health["state"] == "ok"
+    big.wait(lambda: big.health["state"] == "ok", "it says so", 20)
 
 
 @pytest.mark.parametrize("table", [{}, RAISED], ids=["by itself", "raised"])

@@ -125,13 +125,16 @@ def forget(
         typer.Option("--in", metavar="BUCKET", help="Only there: mastodon, irc …; may be repeated."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask when several handles would go.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Do not ask when several handles would go.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Remove what a person said from stream and archive, and store nothing of theirs any more.
 
-    Accounts of the same id are one person; if these have several handles, you are asked first. There is
-    no way back. What others say about the person stays, and so do reports that were exported.
+    Accounts of the same id are one person; if these have several handles, you are asked first at a terminal
+    (a script is not). There is no way back. What others say about the person stays, and so do reports that
+    were exported.
     """
     from rtanalytics.ingest.forgetting import forget_author
 
@@ -140,7 +143,7 @@ def forget(
     with answering(origin(conference, path)):
         try:
             stream = conference_stream(conference)
-            if not dry_run and not yes:
+            if not dry_run and not yes and sys.stdin.isatty():  # a script has been told what to do
                 _agree(forget_author(stream, archive, author, buckets=only or (), dry_run=True))
             report = forget_author(stream, archive, author, buckets=only or (), dry_run=dry_run)
         except ValueError as error:
@@ -190,11 +193,6 @@ def _agree(look: ForgetReport) -> None:
         return
     for line in _whose(look):
         typer.echo(line, err=True)
-    if not sys.stdin.isatty():
-        raise Failed(
-            f"{len(handles)} handles would go; look with --dry-run, narrow it with --in, or say --yes "
-            "if they are all the same person"
-        )
     if not typer.confirm(f"Remove all {len(handles)} handles for good?", err=True):
         raise Failed("nothing was removed")
 

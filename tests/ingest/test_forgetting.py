@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -197,9 +198,9 @@ def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
     stream.append([*CHATTER, said(90, "\x1b[31mevil")])
     (tmp_path / "c.toml").write_text(f'name = "{stream.name}"\nstream = "{stream.url}"\n')
 
-    def run(*args: str) -> subprocess.CompletedProcess[str]:
+    def run(*args: str, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "rtanalytics", "forget", str(tmp_path / "c.toml"), *args],
+            [sys.executable, "-m", "rtanalytics", "forget", str(tmp_path / "c.toml"), *args], stdin=stdin,
             capture_output=True, text=True, timeout=120, check=False, env={"PATH": "", "PYTHONPATH": str(ROOT)},
         )  # fmt: skip
 
@@ -209,17 +210,17 @@ def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
     assert f"would go: {len(THEIRS)} events of the stream" in lines
     assert {"Ada in other: 1 event", "Ada in test: 21 events", "AdaLong in test: 1 event"} <= {*lines}
     assert "1 event of others that repeat theirs or list the name" in lines
-    refused = run("Ada")
-    assert (refused.returncode, "--yes" in refused.stderr, "AdaLong in test: 1" in refused.stderr) == (
-        1,
-        True,
-        True,
-    )
+    person, terminal = pty.openpty()
+    os.write(person, b"n\n")
+    refused = run("Ada", stdin=terminal)
+    assert refused.returncode == 1
+    assert "AdaLong in test: 1" in refused.stderr
+    assert "nothing was removed" in refused.stderr
     assert {e.id for e in stream.kept()} >= THEIRS
     mistyped = run("eve", "--in", "tets")
     assert (mistyped.returncode, "there are other, test" in mistyped.stderr) == (1, True)
     assert "nothing by eve is in other" in run("eve", "--in", "other", "--dry-run").stdout
-    done = run("Ada", "--json", "--yes")
+    done = run("Ada", "--json")  # a script is not asked
     assert json.loads(done.stdout)["stream"] == len(THEIRS), done.stderr
     nothing_is_left(stream, None)
     assert "nothing by ada is here" in run("ada").stdout

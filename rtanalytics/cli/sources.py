@@ -125,9 +125,7 @@ def forget(
         typer.Option("--in", metavar="BUCKET", help="Only there: mastodon, irc …; may be repeated."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="Do not ask when several handles would go.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask when several handles would go.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Remove what a person said from stream and archive, and store nothing of theirs any more.

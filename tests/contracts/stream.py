@@ -399,6 +399,7 @@ class StreamContract:
         timer = threading.Timer(0.2, lambda: stream.append([made(n, "late") for n in range(3)]))
         timer.start()
         assert ids(take(feed, 3)) == ["late::0", "late::1", "late::2"]
+        timer.join()
 
     def test_trimming_keeps_what_no_recorder_has(self, stream: EventStream) -> None:
         """Everything is older than no time at all, but only what was committed goes."""

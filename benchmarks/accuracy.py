@@ -3,7 +3,7 @@
     python benchmarks/accuracy.py [--quick] [--out docs/results.md]
 
 Real recordings are those in the folder that RTANALYTICS_DATA names (``../shared/data`` by default)
-of which known topics are listed beside them; planted ones are made here, from the seeds that the
+of which reference topics are listed beside them; planted ones are made here, from the seeds that the
 page states. ``--quick`` takes the smallest of each kind, to see that it works.
 """
 
@@ -38,7 +38,7 @@ from rtanalytics.evaluate import (
 )
 from rtanalytics.event import Event
 from rtanalytics.importers import open_events
-from rtanalytics.schedule import KnownTopic, read_truth
+from rtanalytics.schedule import ReferenceTopic, read_truth
 from rtanalytics.synthetic import Synthetic, conference, hard_conference
 
 ROOT = Path(__file__).parents[1]
@@ -56,8 +56,8 @@ class Sample:
     name: str
     about: str
     events: list[Event]
-    truth: list[KnownTopic]
-    decoys: list[KnownTopic] = field(default_factory=list)
+    truth: list[ReferenceTopic]
+    decoys: list[ReferenceTopic] = field(default_factory=list)
     meta: Any = None
 
     def __iter__(self) -> Iterator[Event]:
@@ -99,7 +99,7 @@ def recorded() -> list[Sample]:
         about = f"Posts of {times}: {len(events):,} messages, {len(truth)} known sessions."
         samples.append(Sample(file.stem, about, events, truth))
     if not samples:
-        sys.exit(f"no recording with known topics under {DATA.name!r}; let RTANALYTICS_DATA name the folder")
+        sys.exit(f"no recording with reference topics in {DATA.name!r}; set RTANALYTICS_DATA to the folder")
     return samples
 
 
@@ -245,7 +245,7 @@ default: bins of a quarter of an hour, distinct authors, at most ten topics a bi
 are posts with a conference's tag; known of them are the sessions, with the speaker's name as
 keyword. Of the invented ones everything is known.
 
-**What the columns say.** *recall*: share of the known topics that are found, each by a topic of its
+**What the columns say.** *recall*: share of the reference topics that are found, each by a topic of its
 own, from their start to half an hour after their end; in brackets the 95 % interval over topics drawn
 anew. *chance*: what is found with the truth moved by 3 or 24 hours, which is luck. *precision*: of what
 is told while something known is on, the share that is about it. On real recordings that is low for
@@ -291,7 +291,14 @@ def page(real: Comparison, made: Comparison, samples: Sequence[Sample], seconds:
     for title, comparison in (("Real recordings together", real), ("Invented recordings together", made)):
         events = sum(r.tally.events for r in comparison.of(comparison.algorithms[0]))
         names = ", ".join(comparison.recordings)
-        lines += [f"### {title}", "", f"{names}: {events} known topics.", "", *table(comparison, short), ""]
+        lines += [
+            f"### {title}",
+            "",
+            f"{names}: {events} reference topics.",
+            "",
+            *table(comparison, short),
+            "",
+        ]
         lines += [equals(comparison), ""]
     lines += ["## How to read it", "", HOW]
     for comparison in (real, made):

@@ -25,10 +25,10 @@ from trends import DEVELOPMENT, EASY, SLACK, Sample, judged, recorded, row
 
 from rtanalytics.synthetic import Synthetic, conference, hard_conference
 from rtanalytics.terms import fold
-from rtanalytics.topics import Belief, Taste, Trend, trends
+from rtanalytics.topics import TopicFilter, TopicModel, Trend, trends
 
 NAMES = ("evidence", "people", "own_words", "share", "name", "known")
-WIDE = Taste(least=0.02, stay=0.02)
+WIDE = TopicFilter(least=0.02, stay=0.02)
 HALF_HOUR = timedelta(minutes=30)
 
 
@@ -40,7 +40,7 @@ def told(events: list[Any], minutes: int, **settings: Any) -> list[Trend]:
 
 def samples(topics: list[Trend], real: list[bool], kind: str, name: str, minutes: int) -> pd.DataFrame:
     """What was seen of topics, as the weights take it: each part divided by its weight."""
-    unit = Belief()
+    unit = TopicModel()
     values = [[t.because[n] / getattr(unit, n) for n in NAMES] for t in topics]
     frame = pd.DataFrame(values, columns=list(NAMES))
     return frame.assign(real=real, kind=kind, name_of=name, minutes=minutes)
@@ -103,17 +103,17 @@ def on_invented(made: Synthetic, topics: list[Trend]) -> list[bool]:
     ]
 
 
-def fitted(frame: pd.DataFrame) -> Belief:
+def fitted(frame: pd.DataFrame) -> TopicModel:
     """Weights; each kind of conference counts the same."""
     from sklearn.linear_model import LogisticRegression
 
     weights = 1 / frame.kind.map(frame.kind.value_counts())
     model = LogisticRegression(max_iter=2000)
     model.fit(frame[list(NAMES)], frame.real.astype(int), sample_weight=weights * len(frame) / 3)
-    return Belief(float(model.intercept_[0]), *(float(w) for w in model.coef_[0]))
+    return TopicModel(float(model.intercept_[0]), *(float(w) for w in model.coef_[0]))
 
 
-def probabilities(frame: pd.DataFrame, belief: Belief) -> Any:
+def probabilities(frame: pd.DataFrame, belief: TopicModel) -> Any:
     """What the weights say."""
     odds = belief.bias + frame[list(NAMES)] @ np.array([getattr(belief, n) for n in NAMES])
     return 1 / (1 + np.exp(-odds))
@@ -146,7 +146,7 @@ def main() -> None:
     for name in frame.name_of.unique():
         out = frame.name_of == name
         p = probabilities(frame[out], fitted(frame[~out]))
-        real, loud = frame[out].real.astype(int), p >= Taste().least
+        real, loud = frame[out].real.astype(int), p >= TopicFilter().least
         print(
             f"{name:<18} {out.sum():>8,}   {real.mean():.2f}   {roc_auc_score(real, p):.3f}  "
             f"{brier_score_loss(real, p):.3f}  {loud.mean():.2f}  {real[loud].mean():.2f}"
@@ -156,7 +156,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for minutes in (30, 15, 5):
             for sample in development:
-                taste = Taste(belief=fitted(frame[frame.name_of != sample.name]))
+                taste = TopicFilter(belief=fitted(frame[frame.name_of != sample.name]))
                 bins = trends(sample.events, bin=timedelta(minutes=minutes), top=20, taste=taste)
                 print(row(sample.name, minutes, judged(sample, bins, Path(folder))), flush=True)
     final = fitted(frame)

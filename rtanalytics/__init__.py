@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rtanalytics.conference import Conference, ConferenceError, read_conference
     from rtanalytics.event import Author, Event, Ingest, Media
     from rtanalytics.feed import Delivery, Feed, Recording, Reset, Snapshot, Status, Watermark, as_feed
-    from rtanalytics.schedule import KnownTopic, Schedule, Talk, read_truth
+    from rtanalytics.schedule import ReferenceTopic, Schedule, Talk, read_truth
 
 __all__ = [
     "Author",
@@ -24,10 +24,10 @@ __all__ = [
     "Event",
     "Feed",
     "Ingest",
-    "KnownTopic",
     "Media",
     "PacedClock",
     "Recording",
+    "ReferenceTopic",
     "Reset",
     "Schedule",
     "Snapshot",
@@ -47,7 +47,7 @@ _HOMES = {
     "conference": ("Conference", "ConferenceError", "read_conference"),
     "event": ("Author", "Event", "Ingest", "Media"),
     "feed": ("Delivery", "Feed", "Recording", "Reset", "Snapshot", "Status", "Watermark", "as_feed"),
-    "schedule": ("KnownTopic", "Schedule", "Talk", "read_truth"),
+    "schedule": ("ReferenceTopic", "Schedule", "Talk", "read_truth"),
 }
 
 

@@ -18,7 +18,7 @@ import msgspec
 __all__ = [
     "Conference",
     "ConferenceError",
-    "Pace",
+    "RateLimit",
     "Trending",
     "expected",
     "line_of",
@@ -31,7 +31,7 @@ class ConferenceError(ValueError):
     """A ``conference.toml`` that cannot be used; the message names file, line and remedy."""
 
 
-class Pace(msgspec.Struct, frozen=True):
+class RateLimit(msgspec.Struct, frozen=True):
     """How often a host may be asked by all sources together.
 
     Parameters
@@ -48,8 +48,8 @@ class Pace(msgspec.Struct, frozen=True):
 
     Examples
     --------
-    >>> Pace.of("30/min")
-    Pace(rate=0.5, burst=10)
+    >>> RateLimit.of("30/min")
+    RateLimit(rate=0.5, burst=10)
     """
 
     rate: float = 2.0
@@ -79,7 +79,7 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How this conference's trends are computed: the lines that tuning writes.
 
     What is not given is as :class:`rtanalytics.topics.Settings` and
-    :class:`rtanalytics.topics.Taste` have it; names are theirs, and durations are texts here.
+    :class:`rtanalytics.topics.TopicFilter` have it; names are theirs, and durations are texts here.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     horizon : str, optional
         How much is remembered at least, before the memory is cut back.
     taste : dict
-        Which topics are worth showing: fields of ``Taste``, ``belief`` as a table of its own.
+        Which topics are worth showing: fields of ``TopicFilter``, ``belief`` as a table of its own.
     """
 
     algorithm: str | None = None
@@ -195,7 +195,7 @@ class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
                     f'limits {host!r} is an address, and a limit is for a host; write "{bare}" = "{text}"'
                 )
             try:
-                Pace.of(text)
+                RateLimit.of(text)
             except ValueError as error:
                 raise ValueError(f"limits {host!r}: {error}") from None
 
@@ -204,9 +204,9 @@ class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """The time zone of the venue."""
         return ZoneInfo(self.timezone)
 
-    def paces(self) -> dict[str, Pace]:
+    def rate_limits(self) -> dict[str, RateLimit]:
         """The limits by host."""
-        return {host: Pace.of(text) for host, text in self.limits.items()}
+        return {host: RateLimit.of(text) for host, text in self.limits.items()}
 
     def path(self, name: str | None) -> Path | None:
         """A file or folder that the toml names, relative to the toml itself."""

@@ -13,8 +13,8 @@ from math import isfinite, log
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from rtanalytics.algorithms.explaining import Explanation, reasons_of, share
 from rtanalytics.event import Event
+from rtanalytics.explanation import Explanation, reasons_of, share
 from rtanalytics.schedule import Schedule
 from rtanalytics.topics import Trend, TrendBin
 

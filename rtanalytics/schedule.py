@@ -1,7 +1,7 @@
 """Talks: what is on now, what is next, and what is known to have been talked about.
 
 Two files of an archive are read here: ``_schedule.json``, a list of talks, and ``_truth.csv``,
-the known topics that trends are measured against.
+the reference topics that trends are measured against.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["KnownTopic", "Schedule", "Talk", "parse_time", "read_truth"]
+__all__ = ["ReferenceTopic", "Schedule", "Talk", "parse_time", "read_truth"]
 
 
 class Talk(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -111,7 +111,7 @@ class Schedule:
         return cls(msgspec.json.decode(data, type=list[Talk]))
 
 
-class KnownTopic(msgspec.Struct, frozen=True, kw_only=True):
+class ReferenceTopic(msgspec.Struct, frozen=True, kw_only=True):
     """Something that is known to have been talked about, and by which words it is recognised."""
 
     start: datetime
@@ -125,7 +125,7 @@ class KnownTopic(msgspec.Struct, frozen=True, kw_only=True):
         return self.extra.get("title") or self.extra.get("speaker") or self.keywords[0]
 
 
-def read_truth(path: str | Path) -> list[KnownTopic]:
+def read_truth(path: str | Path) -> list[ReferenceTopic]:
     """Read a truth file: CSV with ``start_utc``, ``end_utc``, ``keywords`` (joined by ``|``).
 
     Raises
@@ -147,11 +147,11 @@ def read_truth(path: str | Path) -> list[KnownTopic]:
             keywords = tuple(k.strip() for k in row.pop("keywords").split("|") if k.strip())
             if not keywords:
                 raise ValueError(f"{path}:{reader.line_num}: no keywords; name at least one")
-            topics.append(KnownTopic(start=start, end=end, keywords=keywords, extra=row))
+            topics.append(ReferenceTopic(start=start, end=end, keywords=keywords, extra=row))
     return topics
 
 
-def write_truth(path: str | Path, topics: Sequence[KnownTopic]) -> None:
+def write_truth(path: str | Path, topics: Sequence[ReferenceTopic]) -> None:
     """Write a truth file that :func:`read_truth` reads."""
     extra = list(dict.fromkeys(name for topic in topics for name in topic.extra))
     with open(path, "w", newline="", encoding="utf-8") as file:

@@ -37,7 +37,7 @@ from rtanalytics.algorithms.contract import (
     get,
     register,
 )
-from rtanalytics.algorithms.running import At, Contrast, Recursive, forget, remember
+from rtanalytics.algorithms.running import Contrast, Recursive, StepContext, forget, remember
 from rtanalytics.algorithms.tools import (
     at_least,
     poisson_surprise,
@@ -51,7 +51,6 @@ __all__ = [
     "ALGORITHMS",
     "DEFAULT",
     "Algorithm",
-    "At",
     "Contrast",
     "DecayedCount",
     "EwmaZ",
@@ -60,6 +59,7 @@ __all__ = [
     "Scores",
     "SeasonalPoisson",
     "State",
+    "StepContext",
     "WindowCount",
     "get",
     "register",
@@ -117,13 +117,13 @@ class DecayedCount(Recursive):
     def __init__(self, half_life: float = 4.0) -> None:
         self.half_life = positive("half_life", half_life)
 
-    def rest(self, past: tuple[Floats, ...], at: At) -> tuple[Floats, ...]:
+    def rest(self, past: tuple[Floats, ...], at: StepContext) -> tuple[Floats, ...]:
         return (past[0] * np.exp2(-(at.gap + 1.0) / self.half_life),)
 
-    def judge(self, past: tuple[Floats, ...], k: Floats, at: At) -> Scores:
+    def judge(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> Scores:
         return Scores(past[0] + k, np.zeros(len(k)))
 
-    def learn(self, past: tuple[Floats, ...], k: Floats, at: At) -> tuple[Floats, ...]:
+    def learn(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> tuple[Floats, ...]:
         return (past[0] + k,)
 
 
@@ -152,16 +152,16 @@ class EwmaZ(Recursive):
         self.half_life = positive("half_life", half_life)
         self.floor_count = positive("floor_count", floor_count)
 
-    def rest(self, past: tuple[Floats, ...], at: At) -> tuple[Floats, ...]:
+    def rest(self, past: tuple[Floats, ...], at: StepContext) -> tuple[Floats, ...]:
         mean, variance = past
         kept = np.exp2(-at.gap / self.half_life)  # the recursion for zeros, in closed form
         return mean * kept, kept * (variance + mean**2 * (1 - kept))
 
-    def judge(self, past: tuple[Floats, ...], k: Floats, at: At) -> Scores:
+    def judge(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> Scores:
         mean, variance = past
         return Scores((k - mean) / np.sqrt(variance + self.floor_count**2), mean)
 
-    def learn(self, past: tuple[Floats, ...], k: Floats, at: At) -> tuple[Floats, ...]:
+    def learn(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> tuple[Floats, ...]:
         mean, variance = past
         alpha = 1 - 2 ** (-1 / self.half_life)
         difference = k - mean

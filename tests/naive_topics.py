@@ -23,7 +23,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Topic(NamedTuple):
-    """What a twin tells: as a :class:`~rtanalytics.algorithms.told.Trend`, but with keys for terms."""
+    """What a twin tells: as a :class:`~rtanalytics.trend.Trend`, but with keys for terms."""
 
     terms: list[str]
     score: float

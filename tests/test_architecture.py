@@ -72,7 +72,7 @@ def test_the_base_is_light():
     heavy = (
         "IPython anywidget ipywidgets jinja2 matplotlib numba numpy pandas pyarrow redis rich sklearn typer"
     )
-    base = ["clock", "conference", "event", "feed", "forgotten", "resources", "schedule"]
+    base = ["clock", "conference", "event", "feed", "erasure", "resources", "schedule"]
     modules = ", ".join(["rtanalytics", *(f"rtanalytics.{name}" for name in base)])
     code = f"import sys, {modules}; print(*sorted(set({heavy.split()!r}) & set(sys.modules)))"
     done = run(sys.executable, "-c", code)

@@ -23,8 +23,8 @@ from rtanalytics.evaluate import (
     runs_of,
     told_outcomes,
 )
-from rtanalytics.evaluate.calibrating import wilson
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.evaluate.calibration import wilson
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import Trend, TrendBin
 from tests.build import BASE
 
@@ -118,7 +118,7 @@ def test_the_plot_has_a_dot_a_bin() -> None:
 
 def test_outcomes_are_of_bins_in_which_something_is_known() -> None:
     """A topic that matches came true, another one did not, and what nobody knows is not asked."""
-    truth = Truth([KnownTopic(start=BASE, end=BASE + HOUR / 2, keywords=("walrus",))], slack=timedelta(0))
+    truth = Truth([ReferenceTopic(start=BASE, end=BASE + HOUR / 2, keywords=("walrus",))], slack=timedelta(0))
     bins = [a_bin(0, ("walrus", 0.9), ("lunch", 0.4)), a_bin(1, ("walrus", 0.8))]
     assert told_outcomes(bins, truth) == ([0.9, 0.4], [True, False])
     assert told_outcomes(bins, truth, top=1) == ([0.9], [True])

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rtanalytics.erasure import Forgotten, deletions
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import Delivery, Reset
-from rtanalytics.forgotten import Forgotten, deletions
 from rtanalytics.live.chat_rows import fold, nick_hue
 from rtanalytics.live.chat_state import ChatState
 

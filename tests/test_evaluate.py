@@ -44,17 +44,17 @@ from rtanalytics.evaluate import (
     worth,
 )
 from rtanalytics.evaluate.alarms import kinds
-from rtanalytics.schedule import KnownTopic, write_truth
+from rtanalytics.schedule import ReferenceTopic, write_truth
 from rtanalytics.topics import Trend, TrendBin, trends
 from tests.build import BASE, event
 
 WIDTH = timedelta(minutes=15)
 
 
-def known(start: float, end: float, *keywords: str, **extra: str) -> KnownTopic:
+def known(start: float, end: float, *keywords: str, **extra: str) -> ReferenceTopic:
     """A topic from minute to minute."""
     times = {"start": BASE + timedelta(minutes=start), "end": BASE + timedelta(minutes=end)}
-    return KnownTopic(**times, keywords=keywords or ("walrus", "venv"), extra=extra)
+    return ReferenceTopic(**times, keywords=keywords or ("walrus", "venv"), extra=extra)
 
 
 def told(number: int, *topics: list[str], scores: list[float] | None = None) -> TrendBin:
@@ -155,7 +155,7 @@ PERFECT_TOPICS = [
 ]
 
 
-def oracle(topics: list[KnownTopic], bins: range) -> list[TrendBin]:
+def oracle(topics: list[ReferenceTopic], bins: range) -> list[TrendBin]:
     """Tells exactly what is on, with all keywords."""
     truth = Truth(topics)
     return [
@@ -335,7 +335,7 @@ def test_intervals_hold_the_figure_are_seeded_and_shrink():
 
 
 def test_intervals_of_nothing_are_none():
-    """Without known topics there is nothing to draw from; without finds, no latency."""
+    """Without reference topics there is nothing to draw from; without finds, no latency."""
     assert set(intervals(judge([], Truth([]))).values()) == {None}
     assert intervals(judge([], Truth([known(0, 10)])))["latency_median_min"] is None
 
@@ -420,7 +420,9 @@ def test_recall_and_latency_are_what_the_judge_says(data_folder, tmp_path, top):
     lines = [msgspec.json.encode(trend) for bin in bins for trend in bin.trends]
     (tmp_path / "told.jsonl").write_bytes(b"\n".join(lines))
     topics = [
-        KnownTopic(start=t.start, end=t.end, keywords=t.keywords, extra={"speaker": "", "detectable": "1"})
+        ReferenceTopic(
+            start=t.start, end=t.end, keywords=t.keywords, extra={"speaker": "", "detectable": "1"}
+        )
         for t in recording.truth
     ]
     write_truth(tmp_path / "known.csv", topics)
@@ -441,7 +443,7 @@ def test_recall_and_latency_are_what_the_judge_says(data_folder, tmp_path, top):
 
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory):
-    """Two small recordings, in each of which one known topic bursts."""
+    """Two small recordings, in each of which one reference topic bursts."""
     folder = tmp_path_factory.mktemp("recordings")
     made = []
     for name, word in (("one", "walrus"), ("two", "tokio")):
@@ -523,5 +525,5 @@ def test_two_algorithms_are_told_apart_topic_by_topic():
     found[:, 0] = 1
     low, high = recall_gap(Tally(10, found), Tally(10, missed))
     assert 0.3 < low < 0.5 < high < 0.7
-    with pytest.raises(ValueError, match="40 and 3 known topics"):
+    with pytest.raises(ValueError, match="40 and 3 reference topics"):
         recall_gap(Tally(10, found), Tally(10, found[:3]))

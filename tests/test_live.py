@@ -280,7 +280,7 @@ class Obvious:
         self.ids = set()
 
     def take(self, e):
-        """The slow twin of FeedState.take."""
+        """The reference implementation of FeedState.take."""
         self.counts[0] += 1
         if e.op == "delete":
             self.counts[2] += 1

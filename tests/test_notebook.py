@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from rtanalytics.archive import ArchiveError, write_recording
-from rtanalytics.archive.about import RecordingMeta
+from rtanalytics.archive.metadata import RecordingMeta
 from rtanalytics.conference import ConferenceError
 from rtanalytics.notebook import open_conference, published_trends
 from rtanalytics.schedule import Schedule, Talk

@@ -10,7 +10,7 @@ moments of Hosking & Wallis 1987), Kleinberg (all paths, in ``test_trending.py``
 
 No worked example is printed for window count, growth, TwitInfo, df-idf_t, Benhardus & Kalita,
 Mastodon's trends, the sequential form of Kleinberg (CUSUM), or the seasonal forms, which are ours;
-for these the slow twins are all there is.
+for these the reference implementations are all there is.
 """
 
 from __future__ import annotations

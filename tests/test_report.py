@@ -24,7 +24,7 @@ from rtanalytics.report.quotes import chosen
 from rtanalytics.report.text import escape
 from rtanalytics.report.words import clean, keyed, pieces
 from rtanalytics.resources import recordings_folder
-from rtanalytics.schedule import KnownTopic, Schedule, Talk, read_truth
+from rtanalytics.schedule import ReferenceTopic, Schedule, Talk, read_truth
 from rtanalytics.topics import Settings, Trend, TrendBin, trends
 from tests.build import BASE, event
 
@@ -297,9 +297,9 @@ def test_sources_and_days_add_up(morning: list[Event]) -> None:
 def test_known_topics_are_looked_up_among_the_trends(morning: list[Event]) -> None:
     """One that trended in its time is found; one that did so at another time, or not, is not."""
     truth = [
-        KnownTopic(start=at(0), end=at(30), keywords=("lovelace",), extra={"title": "A"}),
-        KnownTopic(start=at(300), end=at(330), keywords=("walrus",), extra={"title": "B"}),
-        KnownTopic(start=at(60), end=at(90), keywords=("fire alarm",), extra={"title": "C"}),
+        ReferenceTopic(start=at(0), end=at(30), keywords=("lovelace",), extra={"title": "A"}),
+        ReferenceTopic(start=at(300), end=at(330), keywords=("walrus",), extra={"title": "B"}),
+        ReferenceTopic(start=at(60), end=at(90), keywords=("fire alarm",), extra={"title": "C"}),
     ]
     recap = gather(morning, BINS, title="X", truth=truth)
     assert {k.label: k.found for k in recap.known} == {"A": "@lovelace_ada", "B": "", "C": "fire alarm"}
@@ -307,7 +307,7 @@ def test_known_topics_are_looked_up_among_the_trends(morning: list[Event]) -> No
 
 def test_without_a_schedule_known_sessions_stand_in(morning: list[Event]) -> None:
     """Known topics with a speaker become the programme, and the page calls them what they are."""
-    truth = [KnownTopic(start=at(0), end=at(45), keywords=("walrus",), extra={"speaker": "Ada Lovelace"})]
+    truth = [ReferenceTopic(start=at(0), end=at(45), keywords=("walrus",), extra={"speaker": "Ada Lovelace"})]
     recap = gather(morning, BINS, title="X", truth=truth)
     assert recap.topics[0].about is not None
     assert (recap.talks, recap.own_programme) == (1, False)
@@ -412,7 +412,7 @@ def test_hostile_text_stays_text(bad: str) -> None:
     said += [say(10 + n, n, f"walrus {bad} {n} {'word ' * n}") for n in range(6)]
     talk = Talk(id=bad, title=bad, speakers=[bad], room=bad, track=bad, start=at(0), end=at(45), kind=bad,
                 url="javascript:alert(1)")  # fmt: skip
-    truth = [KnownTopic(start=at(0), end=at(45), keywords=(bad,), extra={"title": bad, "speaker": bad})]
+    truth = [ReferenceTopic(start=at(0), end=at(45), keywords=(bad,), extra={"title": bad, "speaker": bad})]
     bins = [a_bin(at(0), a_trend([bad, "walrus"], at(0)), a_trend(["walrus", bad], at(0)))]
     options = {"title": bad, "schedule": Schedule([talk]), "truth": truth}
     text = build_report(said, bins, settings=Settings(own=frozenset({bad})), **options)

@@ -16,9 +16,9 @@ import pytest
 from rtanalytics.event import encode
 from rtanalytics.synthetic import conference, hard_conference
 from rtanalytics.synthetic.cast import make_vocabulary
-from rtanalytics.synthetic.dice import Dice
 from rtanalytics.synthetic.generate import SLACK
 from rtanalytics.synthetic.grammar import read_records
+from rtanalytics.synthetic.rng import Dice
 
 ROOT = Path(__file__).resolve().parents[1]
 HOUR = timedelta(hours=1)

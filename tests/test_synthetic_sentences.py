@@ -6,7 +6,6 @@ import pytest
 
 from rtanalytics.synthetic.cast import make_people
 from rtanalytics.synthetic.chatter import MOMENTS, TIMETABLE
-from rtanalytics.synthetic.dice import Deck, Dice, Weighted
 from rtanalytics.synthetic.grammar import (
     expand,
     parse,
@@ -16,6 +15,7 @@ from rtanalytics.synthetic.grammar import (
     slots,
 )
 from rtanalytics.synthetic.programme import day_plan, numbers
+from rtanalytics.synthetic.rng import Deck, Dice, Weighted
 
 BASE = set(
     """

@@ -81,7 +81,7 @@ def cut(texts: list[str]) -> list[list[Token]]:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.one_of(HARD, PIECES, st.text())))
 def test_the_fast_path_agrees_with_the_patterns(texts: list[str]) -> None:
-    """The compiled scanner cuts any text as the patterns of the slow twin do."""
+    """The compiled scanner cuts any text as the patterns of the reference implementation do."""
     assert cut(texts) == [list(naive.tokens(text)) for text in texts]
 
 

@@ -18,15 +18,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtanalytics.algorithms.amending import Checkpoints
+from rtanalytics.algorithms.checkpoints import Checkpoints
 from rtanalytics.counts import TermCounts
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark, as_feed
 from rtanalytics.schedule import Schedule, Talk
-from rtanalytics.topics import Belief, Settings, Taste, Trend, TrendBin, Trender, trends
+from rtanalytics.topics import Settings, TopicFilter, TopicModel, Trend, TrendBin, Trender, trends
 from rtanalytics.topics.identity import Topics
-from rtanalytics.topics.names import Names
-from rtanalytics.topics.taste import Shown
+from rtanalytics.topics.name_likeness import NameLikeness
+from rtanalytics.topics.topic_filter import DisplayHistory
 from rtanalytics.trending import get
 
 AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
@@ -206,7 +206,7 @@ def test_a_name_is_what_people_write_with_a_capital_within_a_sentence() -> None:
     counts = TermCounts(WIDTH)
     said = [say(i, "Slides of Ada Example, who was great. Coffee with @ada", i) for i in range(10)]
     counts.add(said)
-    names = Names(counts)
+    names = NameLikeness(counts)
     for bin in counts.bins:
         counts.said(bin)
         names.learn(counts.rows(bin))
@@ -239,7 +239,7 @@ def test_a_handle_that_people_say_with_a_topic_is_among_its_first_terms() -> Non
 
 def test_what_is_in_most_lists_is_no_news() -> None:
     """A term may be told a few times, and then only as often as its share of the lists allows."""
-    taste, shown = Taste(often=0.1, free=2), Shown()
+    taste, shown = TopicFilter(often=0.1, free=2), DisplayHistory()
     assert not shown.often("tag", taste)
     for _ in range(5):
         shown.add(["tag", "tag", "other"])
@@ -326,7 +326,7 @@ def test_a_probability_says_what_it_rests_on() -> None:
             math.log(trend.probability / (1 - trend.probability)), abs=1e-6
         )
         assert trend.score == pytest.approx(-math.log10(1 - trend.probability))
-        assert trend.probability >= Taste().least
+        assert trend.probability >= TopicFilter().least
     for bin in trends(chatter(), bin=WIDTH):
         assert [t.probability for t in bin.trends] == sorted(
             (t.probability for t in bin.trends), reverse=True
@@ -335,7 +335,7 @@ def test_a_probability_says_what_it_rests_on() -> None:
 
 def test_copies_convince_less_than_words_of_ones_own() -> None:
     """Twenty who repeat one sentence are less probably a topic than twenty who each say it anew."""
-    belief = Belief()
+    belief = TopicModel()
     own = belief.because(evidence=3.0, people=20, voices=20, active=60, like=1.0, known=0.0)
     copied = belief.because(evidence=3.0, people=20, voices=1, active=60, like=1.0, known=0.0)
     assert sum(copied.values()) < sum(own.values()) - 3
@@ -345,38 +345,38 @@ def test_copies_convince_less_than_words_of_ones_own() -> None:
 def test_probabilities_that_cannot_be_are_refused(least: float, stay: float) -> None:
     """The message names both."""
     with pytest.raises(ValueError, match="stay"):
-        Taste(least=least, stay=stay)
+        TopicFilter(least=least, stay=stay)
 
 
 def test_a_topic_keeps_its_identity_while_it_lasts() -> None:
     """By the terms it has in common with itself before, over a pause that is short, and no longer."""
     topics, bins = Topics(timedelta(hours=1)), [AT + n * WIDTH for n in range(40)]
-    first = topics.follow(bins[0], bins[1], [["@ada", "venv"], ["lunch", "queue"]])
-    again = topics.follow(bins[1], bins[2], [["soup", "lunch", "queue"], ["@ada", "pip"]])
+    first = topics.assign_ids(bins[0], bins[1], [["@ada", "venv"], ["lunch", "queue"]])
+    again = topics.assign_ids(bins[1], bins[2], [["soup", "lunch", "queue"], ["@ada", "pip"]])
     assert [i.id for i in again] == [first[1].id, first[0].id]
     late = bins[2] + timedelta(minutes=59)
-    assert topics.follow(late, late + WIDTH, [["@ada"]])[0].id == first[0].id
+    assert topics.assign_ids(late, late + WIDTH, [["@ada"]])[0].id == first[0].id
     later = late + WIDTH + timedelta(minutes=61)
-    assert topics.follow(later, later + WIDTH, [["@ada"]])[0].id != first[0].id
+    assert topics.assign_ids(later, later + WIDTH, [["@ada"]])[0].id != first[0].id
 
 
 def test_splits_and_merges_are_told() -> None:
     """One of two that come out of a topic continues it, and of two that flow together one goes on."""
     topics, bins = Topics(timedelta(hours=1)), [AT + n * WIDTH for n in range(10)]
-    (one,) = topics.follow(bins[0], bins[1], [["keynote", "@ada", "venv", "pip"]])
-    a, b = topics.follow(bins[1], bins[2], [["keynote", "@ada"], ["venv", "pip"]])
+    (one,) = topics.assign_ids(bins[0], bins[1], [["keynote", "@ada", "venv", "pip"]])
+    a, b = topics.assign_ids(bins[1], bins[2], [["keynote", "@ada"], ["venv", "pip"]])
     assert (a.id, a.split_from, b.split_from) == (one.id, "", one.id)
     assert b.id != one.id
-    (both,) = topics.follow(bins[2], bins[3], [["keynote", "@ada", "venv", "pip"]])
+    (both,) = topics.assign_ids(bins[2], bins[3], [["keynote", "@ada", "venv", "pip"]])
     assert (both.id, both.merged) == (one.id, [b.id])
-    (after,) = topics.follow(bins[3], bins[4], [["venv", "pip"]])
+    (after,) = topics.assign_ids(bins[3], bins[4], [["venv", "pip"]])
     assert after.merged == []
 
 
 def test_a_topic_that_was_told_stays_longer_than_a_new_one_takes_to_enter() -> None:
     """Between the two probabilities, only what was told in the bin before is told."""
-    strict = Taste(least=0.9, stay=0.9)
-    lasting = Taste(least=0.9, stay=0.05)
+    strict = TopicFilter(least=0.9, stay=0.9)
+    lasting = TopicFilter(least=0.9, stay=0.05)
     names = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, taste=strict)]
     longer = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, taste=lasting)]
     assert sum(map(len, longer)) >= sum(map(len, names))
@@ -391,7 +391,7 @@ def test_a_trend_carries_its_own_history() -> None:
     said = [say(i, f"hello there {i}", i - 15) for i in range(30)]
     said += [say(100 + i, "the walrus", 31 + i) for i in range(3)]  # nothing was said from 15 to 30
     said += [say(200 + i, f"the walrus {'abcdefgh'[i]}", 46 + i, f"q{i}") for i in range(8)]
-    easy = Taste(least=0.01, stay=0.01)
+    easy = TopicFilter(least=0.01, stay=0.01)
     for channel in ("authors", "messages"):
         told = batch(said, channel=channel, taste=easy)[-1].trends[0]
         assert told.label == "walrus"

@@ -10,19 +10,19 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from tests.test_together import troubled
 
 from rtanalytics.cli.trender import conference_settings
 from rtanalytics.conference import ConferenceError, Trending, read_conference
 from rtanalytics.evaluate import Tally, Truth, judge
 from rtanalytics.importers import open_events
-from rtanalytics.schedule import KnownTopic, read_truth
+from rtanalytics.schedule import ReferenceTopic, read_truth
 from rtanalytics.synthetic import conference, hard_conference
-from rtanalytics.topics import Settings, Taste, trends
+from rtanalytics.topics import Settings, TopicFilter, trends
 from rtanalytics.topics.configured import configured
 from rtanalytics.trending import ALGORITHMS
 from rtanalytics.tune import OBJECTIVES, candidates, draw, lines, trending, tune, usual
-from rtanalytics.tune.panels import Sample, Teller
-from tests.test_together import troubled
+from rtanalytics.tune.panels import Sample, TrendRunner
 
 GRID = {"taste.least": [0.25, 0.5], "together": [0.3, 0.6]}
 
@@ -70,7 +70,7 @@ def reached(recording, setting, truth=None):
 
 def test_every_line_of_the_table_reaches_the_settings():
     """All fields of [trending], and all of taste and belief, arrive where the trender reads them."""
-    taste = {f.name: usual(f"taste.{f.name}", "count") for f in fields(Taste) if f.name != "belief"}
+    taste = {f.name: usual(f"taste.{f.name}", "count") for f in fields(TopicFilter) if f.name != "belief"}
     taste |= {"memory": "2h", "least": 0.6, "stay": 0.5, "people": 4, "belief": {"bias": -3.0}}
     table = Trending(
         algorithm="poisson", bin="5min", grace="30s", top=7, parameters={"history": 9}, channel="messages",
@@ -82,7 +82,7 @@ def test_every_line_of_the_table_reaches_the_settings():
     assert (settings.top, settings.channel, settings.least) == (7, "messages", 3.5)
     assert (settings.least_count, settings.together, settings.hold) == (4, 0.7, timedelta(hours=2))
     assert (settings.taste.memory, settings.taste.people) == (timedelta(hours=2), 4)
-    assert (settings.taste.belief.bias, settings.taste.belief.known) == (-3.0, Taste().belief.known)
+    assert (settings.taste.belief.bias, settings.taste.belief.known) == (-3.0, TopicFilter().belief.known)
 
 
 def test_an_empty_table_is_the_usual_settings():
@@ -175,7 +175,7 @@ def test_telling_on_is_telling_at_once():
         i: configured(trending({"algorithm": a, "taste.least": 0.3, "together": t}))
         for i, (a, t) in enumerate((("poisson", 0.4), ("seasonal-poisson", 0.2), ("count", 0.4)))
     }
-    teller = Teller(Sample("x", events, [], {}, UTC), settings, 10, 3)
+    teller = TrendRunner(Sample("x", events, [], {}, UTC), settings, 10, 3)
     cut = [events[300].received_at, events[450].received_at]
     teller.advance(300, cut[0])
     teller.dismiss([2])
@@ -214,7 +214,7 @@ def test_what_is_left_out_has_no_say_in_any_round(three):
     grid = GRID | {"taste.memory": ["5min", "15min", "30min"], "taste.window": ["15min", "30min", "1h"]}
     before = tune(three, grid=grid)
     assert len(before.shares) == 3
-    other = [KnownTopic(start=t.start, end=t.end, keywords=("coffee",)) for t in three[0].truth]
+    other = [ReferenceTopic(start=t.start, end=t.end, keywords=("coffee",)) for t in three[0].truth]
     after = tune(three, [other, three[1].truth, three[2].truth], grid=grid)
     assert after.folds[0].chosen == before.folds[0].chosen
     assert after.folds[0].value != before.folds[0].value

@@ -10,11 +10,11 @@ from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.counts import BinCounts, Cells, Floats, Ints
 from rtanalytics.trending import (
     Algorithm,
-    At,
     EwmaZ,
     Recursive,
     Scores,
     State,
+    StepContext,
     register,
 )
 
@@ -147,21 +147,21 @@ class Cusum(Recursive):
         if s <= 1:
             raise ValueError(f"s is {s}; a burst must expect more than the usual, so s > 1")
 
-    def _rates(self, said: Floats, at: At) -> tuple[Floats, Floats]:
+    def _rates(self, said: Floats, at: StepContext) -> tuple[Floats, Floats]:
         usual = np.minimum((said + 0.5) / np.maximum(at.history, 1.0), 0.5 / self.s)
         return usual, usual * self.s
 
-    def rest(self, past: Past, at: At) -> Past:
+    def rest(self, past: Past, at: StepContext) -> Past:
         total, said = past
         usual, burst = self._rates(said, at)
         total = np.maximum(total + at.quiet * (np.log1p(-burst) - np.log1p(-usual)), 0.0)
         return total, said
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+    def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         usual, _ = self._rates(past[1], at)
         return Scores(self.learn(past, k, at)[0], usual * at.d * (np.asarray(at.history) > 0))
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
+    def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
         total, said = past
         usual, burst = self._rates(said, at)
         ratio = k * np.log(self.s) + (at.d - k) * (np.log1p(-burst) - np.log1p(-usual))

@@ -8,7 +8,7 @@ import numpy as np
 
 from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.counts import Floats
-from rtanalytics.trending import At, Contrast, Recursive, Scores, register
+from rtanalytics.trending import Contrast, Recursive, Scores, StepContext, register
 
 __all__ = ["Gnip", "Growth", "Macd", "Mastodon", "SigniTrend", "TwitInfo", "ZScore"]
 
@@ -63,14 +63,14 @@ class Macd(Recursive):
         if fast >= slow:
             raise ValueError(f"fast is {fast} and slow is {slow}; fast must be the shorter half-life")
 
-    def rest(self, past: Past, at: At) -> Past:
+    def rest(self, past: Past, at: StepContext) -> Past:
         return past[0] * np.exp2(-at.gap / self.fast), past[1] * np.exp2(-at.gap / self.slow)
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+    def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         fast, slow = self.learn(past, k, at)
         return Scores(fast - slow, past[1])
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
+    def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
         fast, slow = 1 - 2 ** (-1 / self.fast), 1 - 2 ** (-1 / self.slow)
         return past[0] + fast * (k - past[0]), past[1] + slow * (k - past[1])
 
@@ -88,13 +88,13 @@ class ZScore(Recursive):
     floor = 2.0
     memory = ("total", "squares")
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+    def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         bins = np.maximum(at.age, 1)
         mean = past[0] / bins
         variance = np.maximum(past[1] / bins - mean**2, 0.0)
         return Scores((k - mean) / np.sqrt(variance + 1), mean)
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
+    def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
         return past[0] + k, past[1] + k**2
 
 
@@ -122,16 +122,16 @@ class SigniTrend(Recursive):
     def __init__(self, half_life: float = 12.0, bias: float = 0.01) -> None:
         self.half_life, self.bias = positive("half_life", half_life), positive("bias", bias)
 
-    def rest(self, past: Past, at: At) -> Past:
+    def rest(self, past: Past, at: StepContext) -> Past:
         mean, variance = past
         kept = np.exp2(-at.gap / self.half_life)
         return mean * kept, kept * (variance + mean**2 * (1 - kept))
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+    def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         mean, variance = past
         return Scores((k / at.d - mean) / (np.sqrt(variance) + self.bias), mean * at.d)
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
+    def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
         mean, variance = past
         alpha = 1 - 2 ** (-1 / self.half_life)
         difference = k / at.d - mean
@@ -165,18 +165,18 @@ class TwitInfo(Recursive):
             raise ValueError(f"alpha is {alpha!r}; it must lie between 0 and 1")
         self.alpha, self.floor_count = alpha, positive("floor_count", floor_count)
 
-    def rest(self, past: Past, at: At) -> Past:
+    def rest(self, past: Past, at: StepContext) -> Past:
         mean, deviation, before = past
         kept = (1 - self.alpha) ** np.asarray(at.gap, np.float64)
         deviation = kept * (deviation + at.gap * self.alpha / (1 - self.alpha) * mean)
         return mean * kept, deviation, np.where(at.gap > 0, 0.0, before)
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+    def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         mean, deviation, before = past
         score = (k - mean) / np.maximum(deviation, self.floor_count)
         return Scores(np.where(k > before, score, 0.0), mean)
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
+    def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
         mean, deviation, _ = past
         difference = np.abs(k - mean)
         return (
@@ -200,17 +200,17 @@ class Gnip(Recursive):
     name = "gnip"
     memory = ("before",)
 
-    def rest(self, past: Past, at: At) -> Past:
+    def rest(self, past: Past, at: StepContext) -> Past:
         return (np.where(at.gap > 0, 0.0, past[0]),)
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+    def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         from scipy.special import gammaincinv
 
         different, which = np.unique(past[0], return_inverse=True)  # the interval is dear, counts repeat
         interval = (gammaincinv(different + 1, 0.995) - different)[which]
         return Scores(np.maximum(k - past[0], 0.0) / interval, past[0])
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
+    def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
         return (k,)
 
 
@@ -243,7 +243,7 @@ class Mastodon(Recursive):
         self.half_life_hours = positive("half_life_hours", half_life_hours)
         self.least = at_least("least", least, 1)
 
-    def rest(self, past: Past, at: At) -> Past:
+    def rest(self, past: Past, at: StepContext) -> Past:
         today, yesterday, period, peak, peak_at = past
         bins = self.period_hours * 3600 / at.width.total_seconds()
         now = np.floor(at.bin / bins) + np.zeros(len(today))
@@ -253,12 +253,12 @@ class Mastodon(Recursive):
         peak = np.where(at.bin - peak_at > 2 * bins, 0.0, peak)
         return today, yesterday, now, peak, peak_at
 
-    def judge(self, past: Past, k: Floats, at: At) -> Scores:
+    def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         _, yesterday, _, peak, peak_at = self.learn(past, k, at)
         hours = (at.bin - peak_at) * (at.width.total_seconds() / 3600)
         return Scores(peak * np.exp2(-hours / self.half_life_hours), yesterday)
 
-    def learn(self, past: Past, k: Floats, at: At) -> Past:
+    def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
         today, yesterday, period, peak, peak_at = past
         today = today + k
         expected = np.maximum(yesterday, 1.0)

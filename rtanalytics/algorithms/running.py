@@ -12,10 +12,10 @@ from rtanalytics.algorithms.contract import Algorithm, Scores, State
 from rtanalytics.algorithms.tools import at_least, rounds, sum_before, totals_before
 from rtanalytics.counts import BinCounts, Cells, Floats
 
-__all__ = ["At", "Contrast", "Recursive", "forget", "reach", "remember"]
+__all__ = ["Contrast", "Recursive", "StepContext", "forget", "reach", "remember"]
 
 
-class At(NamedTuple):
+class StepContext(NamedTuple):
     """Where and when a :class:`Recursive` algorithm looks, for several terms at once.
 
     Parameters
@@ -55,16 +55,16 @@ class Recursive(Algorithm):
 
     memory: ClassVar[tuple[str, ...]]
 
-    def rest(self, past: tuple[Floats, ...], at: At) -> tuple[Floats, ...]:
+    def rest(self, past: tuple[Floats, ...], at: StepContext) -> tuple[Floats, ...]:
         """The numbers after ``at.gap`` bins in which the term was not said."""
         return past
 
     @abstractmethod
-    def judge(self, past: tuple[Floats, ...], k: Floats, at: At) -> Scores:
+    def judge(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> Scores:
         """Scores of counts ``k``, given the numbers just before."""
 
     @abstractmethod
-    def learn(self, past: tuple[Floats, ...], k: Floats, at: At) -> tuple[Floats, ...]:
+    def learn(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> tuple[Floats, ...]:
         """The numbers after the count is known."""
 
     def _score(self, cells: Cells) -> Scores:
@@ -76,7 +76,7 @@ class Recursive(Algorithm):
             # the first cells of all terms, then their second ones, and so on
             now = slice(begin, end)
             past = tuple(number[: end - begin] for number in past)
-            at = At(bin[now], d[now], age[now], gap[now], history[now], quiet[now], cells.width)
+            at = StepContext(bin[now], d[now], age[now], gap[now], history[now], quiet[now], cells.width)
             past = self.rest(past, at)
             score[now], expected[now] = self.judge(past, k[now], at)
             past = self.learn(past, k[now], at)
@@ -91,7 +91,7 @@ class Recursive(Algorithm):
     def _step(self, state: State, bin: BinCounts) -> Scores:
         t, first = bin.terms, state.first if state.first is not None else bin.bin
         gap = np.where(state.known[t] > 0, bin.bin - state.last[t] - 1, bin.bin - first)
-        at = At(
+        at = StepContext(
             bin.bin, bin.total, bin.bin - first, gap, state.history, state.history - state.since[t], bin.width
         )
         past = self.rest(tuple(getattr(state, name)[t] for name in self.memory), at)

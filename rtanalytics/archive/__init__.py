@@ -1,9 +1,9 @@
 """The archive: what was received, in Parquet files that outlive this package."""
 
-from rtanalytics.archive.about import RecordingMeta
 from rtanalytics.archive.columns import COLUMNS, from_table, to_table
 from rtanalytics.archive.files import ArchiveError
 from rtanalytics.archive.importing import ImportReport, import_into
+from rtanalytics.archive.metadata import RecordingMeta
 from rtanalytics.archive.recording import Recording, write_recording
 from rtanalytics.archive.writer import ArchiveWriter, Transaction
 

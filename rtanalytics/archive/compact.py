@@ -9,7 +9,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rtanalytics.archive.commit import Swap
+from rtanalytics.archive.atomic import Swap
 from rtanalytics.archive.files import (
     DELETED,
     ArchiveError,
@@ -19,7 +19,7 @@ from rtanalytics.archive.files import (
     encode_segment,
     segment_name,
 )
-from rtanalytics.archive.fold import Fold, Reader, fold
+from rtanalytics.archive.state import Fold, Reader, fold
 from rtanalytics.event import SCHEMA
 
 PART_ROWS = 500_000

@@ -34,8 +34,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rtanalytics.erasure import Forgotten
 from rtanalytics.event import SCHEMA
-from rtanalytics.forgotten import Forgotten
 
 MANIFEST = "_manifest.json"
 DELETED = "_deleted.json"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rtanalytics.archive.files import read_forgotten
-from rtanalytics.archive.fold import LIGHT, Reader, Revision, fold, revisions
+from rtanalytics.archive.state import LIGHT, Reader, Revision, fold, revisions
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
 

@@ -13,13 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rtanalytics.archive.about import RecordingMeta, read_about
 from rtanalytics.archive.columns import COLUMNS, from_table
 from rtanalytics.archive.files import ArchiveError, damaged
-from rtanalytics.archive.fold import VANISHING, Fold, Reader, fold, in_order, reached, vanishing
+from rtanalytics.archive.metadata import RecordingMeta, read_about
+from rtanalytics.archive.state import VANISHING, Fold, Reader, fold, in_order, reached, vanishing
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
-from rtanalytics.schedule import KnownTopic, Schedule, read_truth
+from rtanalytics.schedule import ReferenceTopic, Schedule, read_truth
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,8 +179,8 @@ class Recording:
             raise ArchiveError(f"{path}: {error}") from None
 
     @cached_property
-    def truth(self) -> list[KnownTopic]:
-        """Its known topics, from ``_truth.csv``."""
+    def truth(self) -> list[ReferenceTopic]:
+        """Its reference topics, from ``_truth.csv``."""
         path = self.folder / "_truth.csv"
         try:
             return read_truth(path)
@@ -248,7 +248,7 @@ def write_recording(
     events: Iterable[Event],
     *,
     schedule: Schedule | None = None,
-    truth: Sequence[KnownTopic] | None = None,
+    truth: Sequence[ReferenceTopic] | None = None,
     meta: RecordingMeta | None = None,
 ) -> Recording:
     """Write a closed archive: compacted, and with nothing in it but the recording.

@@ -14,9 +14,8 @@ from typing import Literal, Self
 import numpy as np
 import pyarrow as pa
 
-from rtanalytics.archive.about import RecordingMeta
+from rtanalytics.archive.atomic import Swap, apply_manifest, sweep, sync_folder, told
 from rtanalytics.archive.columns import to_table
-from rtanalytics.archive.commit import Swap, apply_manifest, sweep, sync_folder, told
 from rtanalytics.archive.compact import compact_into
 from rtanalytics.archive.files import (
     DAMAGED,
@@ -33,11 +32,12 @@ from rtanalytics.archive.files import (
     read_forgotten,
     segment_name,
 )
-from rtanalytics.archive.fold import Reader, reached
+from rtanalytics.archive.metadata import RecordingMeta
+from rtanalytics.archive.state import Reader, reached
+from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
-from rtanalytics.forgotten import Forgotten
-from rtanalytics.schedule import KnownTopic, Schedule, write_truth
+from rtanalytics.schedule import ReferenceTopic, Schedule, write_truth
 
 __all__ = ["ArchiveWriter", "Transaction"]
 
@@ -235,10 +235,10 @@ class ArchiveWriter:
         self,
         *,
         schedule: Schedule | None = None,
-        truth: Sequence[KnownTopic] | None = None,
+        truth: Sequence[ReferenceTopic] | None = None,
         meta: RecordingMeta | None = None,
     ) -> None:
-        """Say what this is a recording of: its talks, its known topics, its own tags.
+        """Say what this is a recording of: its talks, its reference topics, its own tags.
 
         What is not given stays as it is.
 

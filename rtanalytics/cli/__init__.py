@@ -55,7 +55,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
         ("rtanalytics.archive", "ArchiveError"),
         ("rtanalytics.importers", "ImporterError"),
         ("rtanalytics.conference", "ConferenceError"),
-        ("rtanalytics.schedules.parts", "ScheduleError"),
+        ("rtanalytics.schedules.common", "ScheduleError"),
         ("rtanalytics.series", "SeriesError"),
         ("rtanalytics.sources.base", "SourceError"),
         ("rtanalytics.streams", "StreamError"),

@@ -19,7 +19,7 @@ from rtanalytics.cli.status import recorded
 from rtanalytics.cli.terminal import FEW, Failed, console, counted, safe, tell_tiny_bins
 from rtanalytics.cli.trender import conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
-from rtanalytics.ingest.shielded import alone
+from rtanalytics.ingest.processes import exclusive_lock
 
 __all__ = ["read_sources", "register"]
 
@@ -57,7 +57,7 @@ def collect(
     specs = read_sources(conference, path)
     archive = conference.path(conference.archive) or conference.folder / "archive"
     say = console(stderr=True)
-    with alone(archive / LOCK) as other:
+    with exclusive_lock(archive / LOCK) as other:
         if other is not None:
             who = f"process {other}" if other else "another process"
             how = f" (kill {other})" if other else ""
@@ -97,7 +97,7 @@ def _collect(
         accounts=conference.accounts,
         ignore=conference.ignore,
     )
-    limits = (conference.paces(), conference.most_entries)
+    limits = (conference.rate_limits(), conference.most_entries)
     keep = {spec.producer: spec.keep for spec in specs if spec.keep is not None}
     workers = [
         WorkerSpec("recorder", recorder_worker, (url, name, archive, schedule, meta, keep)),

@@ -1,4 +1,4 @@
-"""The command that measures algorithms against known topics."""
+"""The command that measures algorithms against reference topics."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from rtanalytics.archive import Recording
     from rtanalytics.evaluate import Comparison
-    from rtanalytics.schedule import KnownTopic
+    from rtanalytics.schedule import ReferenceTopic
 
-__all__ = ["known_topics", "register", "sorted_out"]
+__all__ = ["known_topics", "parse_args", "register"]
 
 
 EPILOG = (
@@ -35,7 +35,8 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     archives: Annotated[
-        list[Path], typer.Argument(metavar="ARCHIVE...", help="Recordings of which known topics are known.")
+        list[Path],
+        typer.Argument(metavar="ARCHIVE...", help="Recordings with reference topics."),
     ],
     truth: Annotated[
         list[Path] | None,
@@ -61,12 +62,12 @@ def compare(
         Path | None, typer.Option(metavar="FILE.png|svg", help="Draw recall, false alarms and delay.")
     ] = None,
 ) -> None:
-    """Measure algorithms against known topics, side by side."""
+    """Measure algorithms against reference topics, side by side."""
     from rtanalytics.archive import Recording
     from rtanalytics.clock import parse_duration
     from rtanalytics.evaluate import compare_all
 
-    folders, truths, algorithms = sorted_out(archives, truth or [], algorithm or [])
+    folders, truths, algorithms = parse_args(archives, truth or [], algorithm or [])
     if figure is not None and figure.suffix.lower() not in {".png", ".svg"}:
         raise typer.BadParameter(f"{figure} is neither .png nor .svg", param_hint="--figure")
     try:
@@ -113,8 +114,8 @@ def compare(
         draw(comparison).savefig(figure, dpi=120)
 
 
-def _warn(recording: Recording, topics: list[KnownTopic]) -> None:
-    """Name known topics that nobody could find, because nobody said any of their keywords."""
+def _warn(recording: Recording, topics: list[ReferenceTopic]) -> None:
+    """Name reference topics that nobody could find, because nobody said any of their keywords."""
     from rtanalytics.evaluate.matching import plain
 
     left = [(topic, [plain(word).strip("@#") for word in topic.keywords]) for topic in topics]
@@ -128,13 +129,13 @@ def _warn(recording: Recording, topics: list[KnownTopic]) -> None:
     labels = ", ".join(repr(safe(topic.label)) for topic, _ in left[:3])
     more = f" and {len(left) - 3} more" if len(left) > 3 else ""
     print(
-        f"rtanalytics: warning: {len(left)} of {len(topics)} known topics cannot be found: none of their"
+        f"rtanalytics: warning: {len(left)} of {len(topics)} reference topics cannot be found: none of their"
         f" keywords occurs in {safe(recording.name)!r}: {labels}{more} (keywords are joined by |)",
         file=sys.stderr,
     )
 
 
-def sorted_out(
+def parse_args(
     given: list[Path], truths: list[Path], algorithms: list[str]
 ) -> tuple[list[Path], list[Path], list[str]]:
     """Archives, truths and algorithms; several may stand after one option, as a shell expands ``*.csv``.
@@ -169,7 +170,7 @@ def sorted_out(
     return folders, truths, list(dict.fromkeys(algorithms)) or all_algorithms()
 
 
-def known_topics(file: Path) -> list[KnownTopic]:
+def known_topics(file: Path) -> list[ReferenceTopic]:
     """The topics of a truth file.
 
     Raises
@@ -190,13 +191,13 @@ def known_topics(file: Path) -> list[KnownTopic]:
         raise Failed(str(error)) from None
 
 
-def _only(topics: list[KnownTopic], condition: str) -> list[KnownTopic]:
+def _only(topics: list[ReferenceTopic], condition: str) -> list[ReferenceTopic]:
     column, equals, value = condition.partition("=")
     if not equals:
         raise typer.BadParameter(f"{condition!r} is not COLUMN=VALUE", param_hint="--only")
     chosen = [topic for topic in topics if topic.extra.get(column) == value]
     if not chosen:
-        raise Failed(f"no known topic has {value!r} in a column {column!r}")
+        raise Failed(f"no reference topic has {value!r} in a column {column!r}")
     return chosen
 
 
@@ -234,7 +235,7 @@ _COLUMNS = (
 _WITH_INTERVAL = {"recall", "latency_median_min"}
 
 _LEGEND = (
-    "recall: known topics found, one told topic each; ≥ 2 kw: by two keywords or more. In brackets: 95 %"
+    "recall: reference topics found, one told topic each; ≥ 2 kw: by two keywords or more. In brackets: 95 %"
     " intervals, topics drawn anew. prec.: of the first topics of a bin, those that are on. kw: terms that"
     " are keywords, keywords that are told. false/h: alarms an hour that match nothing; at 90 %: with only as"
     " many told as 90 % recall needs. delay, p90: minutes from a start to the end of the first bin that"
@@ -281,7 +282,7 @@ def _table(title: str, comparison: Comparison) -> Table:
     tallies = {name: comparison.pooled(name) for name in names}
     one = next(iter(tallies.values()))
     ceiling = METRICS["precision_ceiling"].of(one)
-    caption = f"{one.events} known topics, {one.hours:.0f} h, the first {one.top} of a bin"
+    caption = f"{one.events} reference topics, {one.hours:.0f} h, the first {one.top} of a bin"
     if ceiling is not None:
         caption += f"; nobody's precision can pass {ceiling:.2f}"
     table = Table(title=Text(f"{title}: {caption}", style="bold"), title_justify="left", box=SIMPLE_HEAD)

@@ -12,7 +12,7 @@ from typing import Any
 from rtanalytics.cli.live import split_url
 from rtanalytics.cli.terminal import Failed
 from rtanalytics.conference import read_conference
-from rtanalytics.ingest.shielded import start_shielded
+from rtanalytics.ingest.processes import start_shielded
 from rtanalytics.replay import Replay, play_into
 from rtanalytics.streams import open_stream
 

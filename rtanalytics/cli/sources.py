@@ -17,12 +17,12 @@ from rtanalytics.cli.collect import read_sources
 from rtanalytics.cli.live import answering, conference_stream, origin
 from rtanalytics.cli.terminal import Failed, console, counted, safe
 from rtanalytics.conference import read_conference
+from rtanalytics.erasure import plain_handle
 from rtanalytics.event import Event
-from rtanalytics.forgotten import plain_handle
 from rtanalytics.streams import DeadLetter, EventStream
 
 if TYPE_CHECKING:
-    from rtanalytics.ingest.forgetting import ForgetReport
+    from rtanalytics.ingest.erasure import ForgetReport
 
 __all__ = ["register"]
 
@@ -134,7 +134,7 @@ def forget(
     (a script is not). There is no way back. What others say about the person stays, and so do reports that
     were exported.
     """
-    from rtanalytics.ingest.forgetting import forget_author
+    from rtanalytics.ingest.erasure import forget_author
 
     conference = read_conference(path)
     archive = conference.path(conference.archive) or conference.folder / "archive"

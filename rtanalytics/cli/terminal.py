@@ -14,8 +14,8 @@ from zlib import crc32
 from rich.console import Console
 from rich.text import Text
 
+from rtanalytics.erasure import DELETION
 from rtanalytics.event import Event
-from rtanalytics.forgotten import DELETION
 
 if TYPE_CHECKING:
     from rtanalytics.topics import Trend, TrendBin

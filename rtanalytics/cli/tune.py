@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from rtanalytics.cli.compare import known_topics, sorted_out
+from rtanalytics.cli.compare import known_topics, parse_args
 from rtanalytics.cli.terminal import Failed, console, progress, safe
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def register(app: typer.Typer) -> None:
 
 def tune(
     archives: Annotated[
-        list[Path], typer.Argument(metavar="ARCHIVE...", help="Recordings of which known topics are known.")
+        list[Path],
+        typer.Argument(metavar="ARCHIVE...", help="Recordings with reference topics."),
     ],
     truth: Annotated[
         list[Path] | None,
@@ -64,7 +65,7 @@ def tune(
     from rtanalytics.tune import OBJECTIVES, candidates, draw
     from rtanalytics.tune import tune as choose
 
-    folders, truths, algorithms = sorted_out(archives, truth or [], algorithm or [DEFAULT])
+    folders, truths, algorithms = parse_args(archives, truth or [], algorithm or [DEFAULT])
     if objective not in OBJECTIVES:
         message = f"no figure {objective!r}; there are {', '.join(OBJECTIVES)}"
         raise typer.BadParameter(message, param_hint="--objective")

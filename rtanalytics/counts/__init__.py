@@ -21,7 +21,7 @@ of events that are current.
 
 from __future__ import annotations
 
-from rtanalytics.counts.cells import CHANNELS, BinCounts, Cells, Channel, Floats, Ints, Said
+from rtanalytics.counts.cells import CHANNELS, BinCounts, BinMessages, Cells, Channel, Floats, Ints
 from rtanalytics.counts.counting import TermCounts
 from rtanalytics.counts.past import Past
 from rtanalytics.counts.sketches import CountMin, Frequent
@@ -29,6 +29,7 @@ from rtanalytics.counts.sketches import CountMin, Frequent
 __all__ = [
     "CHANNELS",
     "BinCounts",
+    "BinMessages",
     "Cells",
     "Channel",
     "CountMin",
@@ -36,6 +37,5 @@ __all__ = [
     "Frequent",
     "Ints",
     "Past",
-    "Said",
     "TermCounts",
 ]

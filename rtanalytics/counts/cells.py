@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CHANNELS", "BinCounts", "Cells", "Channel", "Floats", "Ints", "Said", "place_of"]
+__all__ = ["CHANNELS", "BinCounts", "BinMessages", "Cells", "Channel", "Floats", "Ints", "place_of"]
 
 Channel = Literal["messages", "authors", "deduped"]
 CHANNELS: tuple[Channel, ...] = ("messages", "authors", "deduped")
@@ -114,7 +114,7 @@ class Cells:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class BinMessages:
     """Who says what in a bin, term by term.
 
     Parameters

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.counts.cells import BinCounts, Cells, Channel, Ints, Said, place_of
-from rtanalytics.counts.ledger import Ledger
+from rtanalytics.counts.bin_index import Ledger
+from rtanalytics.counts.cells import BinCounts, BinMessages, Cells, Channel, Ints, place_of
 from rtanalytics.counts.log import EPOCH, MICROSECOND, Texts
 from rtanalytics.counts.past import Past
 from rtanalytics.event import Event
@@ -94,7 +94,7 @@ class TermCounts(Ledger):
         self._scratch = np.full((3, 1024), -1, np.int64)
         self._stamp = 0
         self._cache: dict[int, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]] = {}
-        self._last: tuple[int, Said] | None = None
+        self._last: tuple[int, BinMessages] | None = None
         self._read_only = False
         self._crowded = _CROWDED
 
@@ -273,10 +273,10 @@ class TermCounts(Ledger):
         )
         return found
 
-    def said(self, bin: int) -> Said:
+    def said(self, bin: int) -> BinMessages:
         """Who says what in a bin; phrases only if enough say them, and if they are more than their parts."""
         from rtanalytics.counts import kernel
-        from rtanalytics.counts.copies import copies
+        from rtanalytics.counts.near_duplicates import copies
 
         if self._last is not None and self._last[0] == bin:
             return self._last[1]
@@ -302,7 +302,7 @@ class TermCounts(Ledger):
         originals = first == np.arange(len(rows))
         terms, starts, messages, *counts = kernel.tally(places, terms, local, authors, originals, len(people))
         order = np.argsort(terms)
-        said = Said(
+        said = BinMessages(
             rows,
             originals,
             terms[order].astype(np.int64),

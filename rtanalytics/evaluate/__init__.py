@@ -7,7 +7,7 @@ can know which is which.
 """
 
 from rtanalytics.evaluate.alarms import Run, at_recall, false_runs, runs_of
-from rtanalytics.evaluate.calibrating import (
+from rtanalytics.evaluate.calibration import (
     Calibration,
     Quiet,
     calibration,
@@ -16,7 +16,7 @@ from rtanalytics.evaluate.calibrating import (
     quiet_threshold,
     told_outcomes,
 )
-from rtanalytics.evaluate.comparing import (
+from rtanalytics.evaluate.comparison import (
     POOLED,
     Comparison,
     Point,

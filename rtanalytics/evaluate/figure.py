@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rtanalytics.evaluate.comparing import Comparison
+from rtanalytics.evaluate.comparison import Comparison
 from rtanalytics.evaluate.metrics import METRICS, intervals
 from rtanalytics.trending import DEFAULT
 
@@ -145,7 +145,7 @@ def draw(comparison: Comparison) -> Figure:
     plot_delay(comparison, right)
     right.set_yticklabels([])
     events = sum(result.tally.events for result in comparison.of(comparison.algorithms[0]))
-    title = f"{', '.join(comparison.recordings)}: {events} known topics"
+    title = f"{', '.join(comparison.recordings)}: {events} reference topics"
     if any(not result.causal for result in comparison.results):
         title += "    († knows later bins)"
     figure.suptitle(title, fontsize="medium", parse_math=False, wrap=True)

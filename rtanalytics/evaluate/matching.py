@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import TrendBin
 
 __all__ = ["SLACK", "Alarm", "Edge", "Truth", "alarms_of", "assign", "plain"]
@@ -65,7 +65,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A match of a known topic and an alarm.
+    """A match of a reference topic and an alarm.
 
     Parameters
     ----------
@@ -107,13 +107,13 @@ class Truth:
 
     Parameters
     ----------
-    topics : iterable of KnownTopic
+    topics : iterable of ReferenceTopic
         In any order.
     slack : timedelta
         How long after its end a topic still counts as on.
     """
 
-    def __init__(self, topics: Iterable[KnownTopic], slack: timedelta = SLACK) -> None:
+    def __init__(self, topics: Iterable[ReferenceTopic], slack: timedelta = SLACK) -> None:
         self.topics = tuple(topics)
         self.slack = slack
         self.windows = [(topic.start, topic.end + slack) for topic in self.topics]

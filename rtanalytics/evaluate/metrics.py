@@ -28,7 +28,7 @@ class Metric:
     better : {'higher', 'lower'}
         Direction.
     perfect : float
-        What it is when exactly the known topics are told, when they are on.
+        What it is when exactly the reference topics are told, when they are on.
     of : callable
         Tally to figure; None where it is not defined.
     resampled : callable, optional
@@ -149,7 +149,7 @@ class Interval(NamedTuple):
 def intervals(
     tally: Tally, *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> dict[str, Interval | None]:
-    """Bootstrap confidence intervals over the known topics.
+    """Bootstrap confidence intervals over the reference topics.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def recall_gap(
         If the tallies are of different numbers of topics, or of none.
     """
     if one.events != other.events or not one.events:
-        raise ValueError(f"{one.events} and {other.events} known topics cannot be paired")
+        raise ValueError(f"{one.events} and {other.events} reference topics cannot be paired")
     rows = np.random.default_rng(seed).integers(0, one.events, (draws, one.events))
     gaps = (one.outcomes[:, 0] - other.outcomes[:, 0])[rows].mean(axis=1)
     return Interval(*np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2]).tolist())

@@ -29,7 +29,7 @@ SHIFTS = tuple(timedelta(hours=h) for h in (-24, -3, 3, 24))
 
 
 class Outcome(NamedTuple):
-    """What became of one known topic.
+    """What became of one reference topic.
 
     Parameters
     ----------
@@ -67,9 +67,9 @@ class Tally:
     top : int
         K: topics a bin that are judged.
     outcomes : numpy.ndarray of float64, shape (events, 8)
-        A row a known topic, with the fields of ``Outcome``.
+        A row a reference topic, with the fields of ``Outcome``.
     slots, slot_events, slot_matched, slot_reachable : int
-        Bins in which something known was on; known topics that were on, summed over these bins;
+        Bins in which something known was on; reference topics that were on, summed over these bins;
         how many of them are matched one-to-one within their bin; Σ min(K, topics on).
     slot_relevant : int
         Told topics that match something, in these bins, repeats included.
@@ -165,7 +165,7 @@ def judge(
     bins : sequence of TrendBin
         All bins of a recording in which anything was said, in order, also those without trends.
     truth : Truth
-        The known topics.
+        The reference topics.
     decoys : Truth, optional
         Known bursts that are no topics; their column ``kind`` names the kind.
     top : int

@@ -185,8 +185,8 @@ def detect(path: str | Path) -> str:
     ImporterError
         If it cannot be read, or no importer recognises it.
     """
+    from rtanalytics.importers.diagnose import what_it_is
     from rtanalytics.importers.reading import head_of
-    from rtanalytics.importers.strange import what_it_is
 
     path = Path(path)
     head = head_of(path, _HEAD)

@@ -13,7 +13,7 @@ from typing import Any
 
 from rtanalytics.event import Author, Event, Media
 from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     RowError,
     author_of,
@@ -27,8 +27,8 @@ from rtanalytics.importers.parts import (
     word,
     zone_of,
 )
+from rtanalytics.importers.json_stream import Broken, NotJson, walk
 from rtanalytics.importers.reading import BROKEN, begins, open_bytes
-from rtanalytics.importers.walk import Broken, NotJson, walk
 
 __all__ = ["DISCORD"]
 

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Event
-from rtanalytics.githubevents import about
 from rtanalytics.importers import Options, Rejected
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     author_of,
     build,
@@ -27,8 +26,9 @@ from rtanalytics.importers.parts import (
     reason_of,
     word,
 )
+from rtanalytics.importers.json_stream import parse
 from rtanalytics.importers.reading import begins, lines
-from rtanalytics.importers.walk import parse
+from rtanalytics.normalize.github import about
 
 __all__ = ["GHARCHIVE"]
 

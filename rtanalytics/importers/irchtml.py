@@ -17,9 +17,7 @@ from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.irclines import Said, classify, said_text, uncoloured
-from rtanalytics.importers.irclog import PRESENCE, day_in
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     LocalClock,
     RowError,
@@ -32,6 +30,8 @@ from rtanalytics.importers.parts import (
     word,
     zone_of,
 )
+from rtanalytics.importers.irclines import Said, classify, said_text, uncoloured
+from rtanalytics.importers.irclog import PRESENCE, day_in
 from rtanalytics.importers.reading import lines
 
 __all__ = ["HTML"]

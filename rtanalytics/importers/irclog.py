@@ -16,8 +16,7 @@ from pathlib import Path
 
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.irclines import Said, classify, eggdrop, said_text, uncoloured
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     LocalClock,
     author_of,
@@ -30,6 +29,7 @@ from rtanalytics.importers.parts import (
     word,
     zone_of,
 )
+from rtanalytics.importers.irclines import Said, classify, eggdrop, said_text, uncoloured
 from rtanalytics.importers.reading import lines
 
 __all__ = [

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     RowError,
     author_of,

@@ -19,8 +19,7 @@ from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Author, Event
 from rtanalytics.importers import Options, Rejected
-from rtanalytics.importers.irclog import MONTHS
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     RowError,
     author_of,
@@ -34,6 +33,7 @@ from rtanalytics.importers.parts import (
     word,
     zone_of,
 )
+from rtanalytics.importers.irclog import MONTHS
 from rtanalytics.importers.reading import BROKEN, MAX_LINE, open_bytes
 
 __all__ = ["MBOX"]

@@ -20,10 +20,10 @@ from typing import Any, BinaryIO, Protocol
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Options, Rejected
 from rtanalytics.importers.bundle import FolderBundle, TarBundle, bundle, shown
-from rtanalytics.importers.parts import ODD, reason_of, shortened, word
+from rtanalytics.importers.common import ODD, reason_of, shortened, word
+from rtanalytics.importers.json_stream import Broken, NotJson, walk
 from rtanalytics.importers.reading import BROKEN, begins, open_bytes
 from rtanalytics.importers.slack_message import Room, Team, person
-from rtanalytics.importers.walk import Broken, NotJson, walk
 
 __all__ = ["SLACK"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
 from rtanalytics.importers import Options
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     RowError,
     author_of,
     build,

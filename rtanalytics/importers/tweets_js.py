@@ -20,10 +20,10 @@ import msgspec
 from rtanalytics.event import Author, Event
 from rtanalytics.importers import ImporterError, Options, Rejected
 from rtanalytics.importers.bundle import TarBundle, bundle, shown
-from rtanalytics.importers.parts import ODD, author_of, reason_of, unquoted
+from rtanalytics.importers.common import ODD, author_of, reason_of, unquoted
+from rtanalytics.importers.json_stream import Broken, NotJson, walk
 from rtanalytics.importers.reading import BROKEN, begins, open_bytes
 from rtanalytics.importers.twitter import classic, deletion, tweet_id, twitter_time
-from rtanalytics.importers.walk import Broken, NotJson, walk
 
 __all__ = ["ARCHIVE"]
 

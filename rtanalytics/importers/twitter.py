@@ -14,7 +14,7 @@ from typing import Any
 
 from rtanalytics.event import Author, Event, Media
 from rtanalytics.importers import Options, Rejected
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     RowError,
     author_of,
@@ -26,8 +26,8 @@ from rtanalytics.importers.parts import (
     shortened,
     unquoted,
 )
+from rtanalytics.importers.json_stream import Broken, NotJson, parse, walk
 from rtanalytics.importers.reading import BROKEN, MAX_LINE, begins, lines, open_bytes
-from rtanalytics.importers.walk import Broken, NotJson, parse, walk
 
 __all__ = [
     "TWEETS",

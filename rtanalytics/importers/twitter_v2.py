@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     RowError,
     author_of,

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from rtanalytics.event import Author, Event
 from rtanalytics.importers import ImporterError, Options, Rejected
 from rtanalytics.importers.bundle import Bundle, bundle, shown
-from rtanalytics.importers.parts import (
+from rtanalytics.importers.common import (
     ODD,
     RowError,
     author_of,
@@ -32,8 +32,8 @@ from rtanalytics.importers.parts import (
     shortened,
     word,
 )
+from rtanalytics.importers.json_stream import Broken, NotJson, walk
 from rtanalytics.importers.reading import BROKEN, begins, open_bytes, suffixed
-from rtanalytics.importers.walk import Broken, NotJson, walk
 
 __all__ = ["ZULIP"]
 

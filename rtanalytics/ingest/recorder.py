@@ -16,9 +16,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from rtanalytics.archive import ArchiveWriter, RecordingMeta
+from rtanalytics.erasure import DELETION
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Reset
-from rtanalytics.forgotten import DELETION
 from rtanalytics.schedule import Schedule
 from rtanalytics.streams import EventStream, StreamError, StreamPosition, StreamUnavailable
 

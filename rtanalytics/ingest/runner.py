@@ -2,7 +2,7 @@
 
 The runner is the whole life of a source's process. It opens the source's scope, polls, stores
 the batch and its cursor in one step, tells its health, and waits. It never gives up silently:
-each class of error has its own patience, and the health says which it is and until when.
+each class of error has its own retry_policy, and the health says which it is and until when.
 
 At-least-once is all it needs to do: a batch of which it is not known whether it was stored is
 stored again, and the stream takes nothing twice. When the server was away, the stored cursor is
@@ -27,14 +27,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from rtanalytics.conference import Pace
+from rtanalytics.conference import RateLimit
 from rtanalytics.event import Event, encode
 from rtanalytics.ingest.health import Health, now
-from rtanalytics.ingest.limits import Limits, Patience
-from rtanalytics.ingest.postman import Postman, Sends
+from rtanalytics.ingest.outbox_worker import Postman, Sends
+from rtanalytics.ingest.retry import Limits, RetryPolicy
 from rtanalytics.sources import open_source
 from rtanalytics.sources.base import (
-    Asks,
     AuthFailed,
     Batch,
     Blocked,
@@ -43,6 +42,7 @@ from rtanalytics.sources.base import (
     Malformed,
     RateLimited,
     Reject,
+    SharesHostLimit,
     Source,
     SourceError,
     SourceSpec,
@@ -84,7 +84,7 @@ async def run_source(
     stream: EventStream,
     *,
     stop: asyncio.Event,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     limits: Limits | None = None,
 ) -> Outcome:
     """Poll a source and store what it gives, until told to stop.
@@ -98,7 +98,7 @@ async def run_source(
     stop : asyncio.Event
         Set, it interrupts any wait and any poll. What was polled but not stored is read again
         next time.
-    patience : Patience, optional
+    retry_policy : RetryPolicy, optional
         How long to wait after what.
     limits : Limits, optional
         How often it may ask, and how much may be in its bucket.
@@ -115,7 +115,7 @@ async def run_source(
     """
     counts: Counter[str] = Counter()
     source = open_source(spec, counts)
-    runner = _Runner(spec, source, stream, stop, patience or Patience(), counts, limits or Limits())
+    runner = _Runner(spec, source, stream, stop, retry_policy or RetryPolicy(), counts, limits or Limits())
     try:
         return await runner.run()
     finally:
@@ -123,7 +123,11 @@ async def run_source(
 
 
 def serve_source(
-    spec: SourceSpec, stream: EventStream, *, patience: Patience | None = None, limits: Limits | None = None
+    spec: SourceSpec,
+    stream: EventStream,
+    *,
+    retry_policy: RetryPolicy | None = None,
+    limits: Limits | None = None,
 ) -> Outcome:
     """:func:`run_source` as the whole of a process: SIGTERM and SIGINT stop it in good order."""
 
@@ -132,7 +136,7 @@ def serve_source(
         for name in (signal.SIGTERM, signal.SIGINT):
             with contextlib.suppress(NotImplementedError):  # on Windows
                 asyncio.get_running_loop().add_signal_handler(name, stop.set)
-        return await run_source(spec, stream, stop=stop, patience=patience, limits=limits)
+        return await run_source(spec, stream, stop=stop, retry_policy=retry_policy, limits=limits)
 
     return asyncio.run(main())
 
@@ -148,14 +152,14 @@ class _Runner:
         source: Source,
         stream: EventStream,
         stop: asyncio.Event,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         counts: Counter[str],
         limits: Limits,
     ) -> None:
-        self._source, self._stream, self._stop, self._patience = source, stream, stop, patience
+        self._source, self._stream, self._stop, self._patience = source, stream, stop, retry_policy
         self._counts, self._most, self._looked = counts, limits.most_entries, -math.inf
-        self._host = source.host if isinstance(source, Asks) else None
-        self._pace = limits.paces.get(self._host or "", Pace())
+        self._host = source.host if isinstance(source, SharesHostLimit) else None
+        self._pace = limits.rate_limits.get(self._host or "", RateLimit())
         self._scope: Scope | None = None
         self._cursor: bytes | None = None
         # differs from the cursor where that could not be used and the source begins without one

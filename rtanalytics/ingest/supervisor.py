@@ -24,7 +24,7 @@ from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import wait as wait_for
 from typing import Any
 
-from rtanalytics.ingest.shielded import start_shielded
+from rtanalytics.ingest.processes import start_shielded
 from rtanalytics.streams import EventStream, StreamError, StreamUnavailable
 
 __all__ = ["FINISHED", "Supervisor", "WorkerSpec"]
@@ -226,7 +226,7 @@ class Supervisor:
         """Let the oldest entries go where a bucket is nearly full."""
         most = self.most_entries
         if most is not None and any(self.stream.entries(b) > most * CROWDED for b in self.stream.buckets()):
-            self.stream.relieve(int(most * ROOMY))
+            self.stream.trim_to_size(int(most * ROOMY))
 
     def _revive(self) -> None:
         if self.revive is None:

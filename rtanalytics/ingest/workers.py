@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rtanalytics.conference import Pace
+from rtanalytics.conference import RateLimit
 from rtanalytics.ingest.supervisor import FINISHED
 from rtanalytics.schedule import Schedule
 from rtanalytics.sources.base import SourceSpec
@@ -29,14 +29,19 @@ TELL_EVERY = 5.0
 
 
 def source_worker(
-    url: str, name: str, spec: SourceSpec, cap: timedelta, paces: Mapping[str, Pace], most_entries: int
+    url: str,
+    name: str,
+    spec: SourceSpec,
+    cap: timedelta,
+    rate_limits: Mapping[str, RateLimit],
+    most_entries: int,
 ) -> None:
     """Poll one source for ever; ends with :data:`FINISHED` if the source says that it is gone."""
-    from rtanalytics.ingest.limits import Limits, Patience
+    from rtanalytics.ingest.retry import Limits, RetryPolicy
     from rtanalytics.ingest.runner import Outcome, serve_source
 
-    limits = Limits(paces, most_entries)
-    outcome = serve_source(spec, open_stream(name, url), patience=Patience(cap=cap), limits=limits)
+    limits = Limits(rate_limits, most_entries)
+    outcome = serve_source(spec, open_stream(name, url), retry_policy=RetryPolicy(cap=cap), limits=limits)
     sys.exit({Outcome.STOPPED: 0, Outcome.GONE: FINISHED}.get(outcome, 1))
 
 

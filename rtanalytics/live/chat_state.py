@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
+from rtanalytics.erasure import DELETION, Forgotten
 from rtanalytics.event import Event, repair
 from rtanalytics.feed import Delivery, Item, Reset
-from rtanalytics.forgotten import DELETION, Forgotten
 from rtanalytics.live.chat_room import Pending, Room, remark
 from rtanalytics.live.chat_rows import (
     NICK,

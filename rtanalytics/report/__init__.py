@@ -17,7 +17,7 @@ from rtanalytics.report.facts import Recap
 from rtanalytics.report.page import page
 from rtanalytics.report.recap import gather
 from rtanalytics.report.text import markdown
-from rtanalytics.schedule import KnownTopic, Schedule
+from rtanalytics.schedule import ReferenceTopic, Schedule
 from rtanalytics.topics import Settings, TrendBin
 
 __all__ = ["Recap", "build_markdown", "build_report", "gather", "write_report"]
@@ -30,7 +30,7 @@ def build_report(
     title: str,
     schedule: Schedule | None = None,
     timezone: str = "UTC",
-    truth: Sequence[KnownTopic] | None = None,
+    truth: Sequence[ReferenceTopic] | None = None,
     settings: Settings | None = None,
     topics: int = 25,
     people: int = 15,
@@ -47,10 +47,10 @@ def build_report(
     title : str
         What the conference is called.
     schedule : Schedule, optional
-        Its talks. Without any, known topics that have a speaker stand in for them.
+        Its talks. Without any, reference topics that have a speaker stand in for them.
     timezone : str
         IANA name of the venue's zone, which all times are shown in.
-    truth : sequence of KnownTopic, optional
+    truth : sequence of ReferenceTopic, optional
         Topics that are known, to say which of them the trends found.
     settings : Settings, optional
         How the trends were told, so that the report can say it.
@@ -91,7 +91,7 @@ def build_markdown(
     title: str,
     schedule: Schedule | None = None,
     timezone: str = "UTC",
-    truth: Sequence[KnownTopic] | None = None,
+    truth: Sequence[ReferenceTopic] | None = None,
     settings: Settings | None = None,
     topics: int = 25,
     people: int = 15,

@@ -138,7 +138,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A known topic, and the first trend that names it, if one does."""
+    """A reference topic, and the first trend that names it, if one does."""
 
     label: str
     start: datetime

@@ -14,7 +14,7 @@ from rtanalytics.report.quotes import chosen, family, is_repost, people_of, pers
 from rtanalytics.report.tables import days, floor, is_bot, known, persons, sources
 from rtanalytics.report.talks import Names, Stage, stage_of
 from rtanalytics.report.words import Said, address, clean, keyed, keys_of, needle, says, telling
-from rtanalytics.schedule import KnownTopic, Schedule, Talk
+from rtanalytics.schedule import ReferenceTopic, Schedule, Talk
 from rtanalytics.terms import fold
 from rtanalytics.topics import Settings, Trend, TrendBin
 
@@ -28,7 +28,7 @@ def gather(
     title: str,
     schedule: Schedule | None = None,
     timezone: str = "UTC",
-    truth: Sequence[KnownTopic] | None = None,
+    truth: Sequence[ReferenceTopic] | None = None,
     settings: Settings | None = None,
     topics: int = 25,
     people: int = 15,
@@ -45,10 +45,10 @@ def gather(
     title : str
         What the conference is called.
     schedule : Schedule, optional
-        Its talks. Without any, known topics that have a speaker stand in for them.
+        Its talks. Without any, reference topics that have a speaker stand in for them.
     timezone : str
         IANA name of the venue's zone, which all times are shown in.
-    truth : sequence of KnownTopic, optional
+    truth : sequence of ReferenceTopic, optional
         Topics that are known, to say which of them the trends found.
     settings : Settings, optional
         How the trends were told, so that the report can say it.

@@ -1,4 +1,4 @@
-"""The tables of a report: sources, people, days, known topics."""
+"""The tables of a report: sources, people, days, reference topics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rtanalytics.event import Event
 from rtanalytics.report.facts import Day, Known, Person, Place, Source, Topic
 from rtanalytics.report.quotes import family, people_of, person_key, shown_name
 from rtanalytics.report.words import Said, address, clean, keys_of
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.terms import fold
 from rtanalytics.topics import TrendBin
 
@@ -98,8 +98,8 @@ def days(
         )
 
 
-def known(truth: Sequence[KnownTopic], bins: Sequence[TrendBin], zone: tzinfo) -> Iterable[Known]:
-    """A known topic is found if a trend from its time, or up to an hour later, has a keyword of it."""
+def known(truth: Sequence[ReferenceTopic], bins: Sequence[TrendBin], zone: tzinfo) -> Iterable[Known]:
+    """A reference topic is found if a trend from its time, or up to an hour later, has a keyword of it."""
     for topic in sorted(truth, key=lambda t: (t.start, t.end)):
         wanted = [keys for word in topic.keywords if (keys := keys_of(word))]
         found = next(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rtanalytics.report.words import Needle, Said, keys_of, needle, says, telling
-from rtanalytics.schedule import KnownTopic, Schedule, Talk
+from rtanalytics.schedule import ReferenceTopic, Schedule, Talk
 from rtanalytics.terms import fold
 
 __all__ = ["AFTER", "Names", "Stage", "is_pause", "stage_of"]
@@ -88,11 +88,13 @@ class Stage:
         All of it, with its breaks.
     said : sequence of Said
         All messages, in order; to learn which words are rare.
-    truth : sequence of KnownTopic
+    truth : sequence of ReferenceTopic
         Keywords of those with the title or the speaker of a talk are taken for its names.
     """
 
-    def __init__(self, schedule: Schedule, said: Sequence[Said], truth: Sequence[KnownTopic] = ()) -> None:
+    def __init__(
+        self, schedule: Schedule, said: Sequence[Said], truth: Sequence[ReferenceTopic] = ()
+    ) -> None:
         self.schedule = schedule
         self.said = said
         self.times = [one.event.said_at for one in said]
@@ -159,7 +161,7 @@ class Stage:
         return iter(self._names)
 
 
-def _needles(talk: Talk, truth: Sequence[KnownTopic]) -> Iterable[Needle]:
+def _needles(talk: Talk, truth: Sequence[ReferenceTopic]) -> Iterable[Needle]:
     for name in talk.speakers:
         if len(name.split()) > 1:
             yield needle(name)
@@ -170,8 +172,8 @@ def _needles(talk: Talk, truth: Sequence[KnownTopic]) -> Iterable[Needle]:
                 yield needle(word)
 
 
-def stage_of(schedule: Schedule | None, truth: Sequence[KnownTopic]) -> Schedule:
-    """The schedule; where there is none, the known topics that have a speaker stand in for it."""
+def stage_of(schedule: Schedule | None, truth: Sequence[ReferenceTopic]) -> Schedule:
+    """The schedule; where there is none, the reference topics that have a speaker stand in for it."""
     if schedule:
         return schedule
     return Schedule(

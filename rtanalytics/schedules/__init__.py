@@ -18,12 +18,12 @@ from typing import Any
 
 from rtanalytics.schedule import Schedule
 from rtanalytics.schedules.changes import Change, carried, changes
+from rtanalytics.schedules.common import Found, ScheduleError, schedule_of
 from rtanalytics.schedules.conferences import is_europython, is_pycon, read_europython, read_pycon
 from rtanalytics.schedules.frab import is_frab, read_frab
 from rtanalytics.schedules.frabxml import read_frab_xml
 from rtanalytics.schedules.frontmatter import read_front_matter
 from rtanalytics.schedules.ical import read_ical
-from rtanalytics.schedules.parts import Found, ScheduleError, schedule_of
 from rtanalytics.schedules.pretalx import is_pretalx, read_pretalx
 from rtanalytics.schedules.table import read_table
 from rtanalytics.schedules.xcal import is_xcal, read_xcal

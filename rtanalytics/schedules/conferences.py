@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 from urllib.parse import urlsplit
 
-from rtanalytics.schedules.parts import (
+from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,

@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urljoin
 
-from rtanalytics.schedules.parts import (
+from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,

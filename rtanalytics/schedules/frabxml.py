@@ -10,8 +10,8 @@ from inspect import cleandoc
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from rtanalytics.schedules.common import Found, ScheduleError
 from rtanalytics.schedules.frab import read_frab
-from rtanalytics.schedules.parts import Found, ScheduleError
 
 __all__ = ["read_frab_xml"]
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Any
 
-from rtanalytics.schedules.parts import (
+from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,

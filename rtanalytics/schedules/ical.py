@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from typing import Any, TypeVar
 
-from rtanalytics.schedules.parts import (
+from rtanalytics.schedules.common import (
     MAX_TALKS,
     Found,
     ScheduleError,

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from rtanalytics.schedules.parts import (
+from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,

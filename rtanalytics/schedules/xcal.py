@@ -11,7 +11,7 @@ from datetime import timedelta, tzinfo
 from inspect import cleandoc
 from xml.etree.ElementTree import Element
 
-from rtanalytics.schedules.parts import (
+from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,

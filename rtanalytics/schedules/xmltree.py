@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
-from rtanalytics.schedules.parts import ScheduleError
+from rtanalytics.schedules.common import ScheduleError
 
 __all__ = ["parsed_xml"]
 

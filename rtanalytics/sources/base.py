@@ -23,7 +23,6 @@ from rtanalytics.event import Event
 
 __all__ = [
     "MAX_RAW",
-    "Asks",
     "AuthFailed",
     "Batch",
     "Blocked",
@@ -35,6 +34,7 @@ __all__ = [
     "RateLimited",
     "Refused",
     "Reject",
+    "SharesHostLimit",
     "Source",
     "SourceError",
     "SourceSpec",
@@ -224,7 +224,7 @@ class Batch:
 
 
 @runtime_checkable
-class Asks(Protocol):
+class SharesHostLimit(Protocol):
     """A source that asks a host again and again, and shares what that host allows with others."""
 
     @property

@@ -16,9 +16,9 @@ from typing import Any
 import msgspec
 
 from rtanalytics.event import FUTURE_TOLERANCE, Event, Ingest, Media, is_web_url
+from rtanalytics.normalize.text import author_of, find_links, find_tags, language, plain_text, unlike, word
 from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
 from rtanalytics.sources.jsonitems import EARLIEST, fitting
-from rtanalytics.written import author_of, find_links, find_tags, language, plain_text, unlike, word
 
 __all__ = [
     "EARLIEST",

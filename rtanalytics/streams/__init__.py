@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from types import EllipsisType
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from rtanalytics.conference import Pace
+from rtanalytics.conference import RateLimit
+from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed, Item, Snapshot
-from rtanalytics.forgotten import Forgotten
 from rtanalytics.streams.position import StreamPosition
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class EventStream(Protocol):
         """
         ...
 
-    def relieve(self, most: int) -> int:
+    def trim_to_size(self, most: int) -> int:
         """Drop the oldest entries where a bucket has more than ``most``, as :meth:`trim` does."""
         ...
 
@@ -273,14 +273,14 @@ class EventStream(Protocol):
         """How many entries a bucket has, marks counted too."""
         ...
 
-    def permit(self, budget: str, pace: Pace) -> timedelta:
+    def permit(self, budget: str, pace: RateLimit) -> timedelta:
         """Take a request out of a budget that all processes share.
 
         Parameters
         ----------
         budget : str
             Whose: a host.
-        pace : Pace
+        pace : RateLimit
             How often it may be asked.
 
         Returns
@@ -290,7 +290,7 @@ class EventStream(Protocol):
         """
         ...
 
-    def spend(self, budget: str, pace: Pace, requests: int) -> None:
+    def spend(self, budget: str, pace: RateLimit, requests: int) -> None:
         """Say that so many requests were made without a permit."""
         ...
 
@@ -311,7 +311,7 @@ class EventStream(Protocol):
         Parameters
         ----------
         marks : iterable of str
-            As :class:`~rtanalytics.forgotten.Forgotten` makes them.
+            As :class:`~rtanalytics.erasure.Forgotten` makes them.
         """
         ...
 

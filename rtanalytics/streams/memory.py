@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import EllipsisType
 
-from rtanalytics.conference import Pace
+from rtanalytics.conference import RateLimit
+from rtanalytics.erasure import Forgotten, deletions
 from rtanalytics.event import Event, encode
 from rtanalytics.feed import Delivery, Snapshot
-from rtanalytics.forgotten import Forgotten, deletions
 from rtanalytics.streams import (
     MAX_PACKET,
     Appended,
@@ -33,8 +33,8 @@ from rtanalytics.streams import (
 )
 from rtanalytics.streams.follower import Entry, StreamFeed, current, to_us
 from rtanalytics.streams.outbox import LAPSED, LEFT, MAX_WAITING, UNSENT_FOR, Outgoing, packed
-from rtanalytics.streams.pacing import MemoryPacing
 from rtanalytics.streams.position import START, Place, StreamPosition, entry_key
+from rtanalytics.streams.rate_limits import MemoryPacing
 
 __all__ = ["MemoryStream"]
 
@@ -201,7 +201,7 @@ class MemoryStream:
     def trim(self, retention: timedelta = timedelta(days=7)) -> int:
         return self._drop(time.time() - retention.total_seconds())
 
-    def relieve(self, most: int) -> int:
+    def trim_to_size(self, most: int) -> int:
         return self._drop(-math.inf, most)
 
     def _drop(self, before: float, most: int | None = None) -> int:
@@ -225,10 +225,10 @@ class MemoryStream:
         with self._log.changed:
             return len(self._bucket(bucket).entries)
 
-    def permit(self, budget: str, pace: Pace) -> timedelta:
+    def permit(self, budget: str, pace: RateLimit) -> timedelta:
         return self._log.pacing.permit(budget, pace)
 
-    def spend(self, budget: str, pace: Pace, requests: int) -> None:
+    def spend(self, budget: str, pace: RateLimit, requests: int) -> None:
         self._log.pacing.spend(budget, pace, requests)
 
     def hold(self, budget: str, wait: timedelta) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from rtanalytics.streams import Fenced, OutboxFull, PacketTooLarge, Scope
-from rtanalytics.streams.wire import TIMEOUT, Wire
+from rtanalytics.streams.connection import TIMEOUT, RedisConnection
 
 __all__ = [
     "LAPSED",
@@ -99,7 +99,7 @@ def packed(packet: Mapping[str, str], key: str) -> tuple[str, str]:
     return text, key or secrets.token_hex(12)
 
 
-class RedisOutbox(Wire):
+class RedisOutbox(RedisConnection):
     """The outboxes of a stream on a Redis server."""
 
     def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:

@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from rtanalytics.streams import Trimmed
+from rtanalytics.streams.connection import RedisConnection
 from rtanalytics.streams.follower import Entry
 from rtanalytics.streams.position import START, Place, entry_key
-from rtanalytics.streams.wire import Wire
 
 __all__ = ["COUNT", "Reader", "as_entry", "low_place"]
 
@@ -19,8 +19,8 @@ COUNT = 500
 class Reader:
     """Hands raw entries to a :class:`~rtanalytics.streams.follower.StreamFeed`."""
 
-    def __init__(self, stream: Wire, key: str) -> None:
-        self._stream = Wire(stream.url, stream.name)
+    def __init__(self, stream: RedisConnection, key: str) -> None:
+        self._stream = RedisConnection(stream.url, stream.name)
         self.key = key
         self._registry = f"rta:{{{stream.name}}}:buckets"
         self._registered = "0-0"

@@ -30,14 +30,14 @@ from rtanalytics.streams import (
     StreamError,
     StreamUnavailable,
 )
-from rtanalytics.streams.batches import Call, packet
+from rtanalytics.streams.append_call import AppendCall, packet
+from rtanalytics.streams.connection import TIMEOUT, address
+from rtanalytics.streams.erasure import RedisForgetting
 from rtanalytics.streams.follower import Entry, StreamFeed, current, from_us, to_us
-from rtanalytics.streams.forgetting import RedisForgetting
 from rtanalytics.streams.outbox import RedisOutbox
-from rtanalytics.streams.pacing import RedisPacing
 from rtanalytics.streams.position import START, Place, StreamPosition
+from rtanalytics.streams.rate_limits import RedisPacing
 from rtanalytics.streams.reader import COUNT, Reader, as_entry, low_place
-from rtanalytics.streams.wire import TIMEOUT, address
 
 __all__ = ["RedisStream"]
 
@@ -90,7 +90,7 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
         if cursor is not None and scope is None:
             raise ValueError("a cursor belongs to a scope: open one and pass it along")
         if scope is not None and not events:
-            list(self._append(scope.bucket, [Call([], [], self.known_forgotten)], scope, cursor, after))
+            list(self._append(scope.bucket, [AppendCall([], [], self.known_forgotten)], scope, cursor, after))
             return Appended("")
         by_bucket: dict[str, list[int]] = {}
         for number, event in enumerate(events):
@@ -101,7 +101,7 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
         verdicts = [""] * len(events)
         for bucket, numbers in by_bucket.items():
             calls = [
-                Call([events[i] for i in part], [packets[i] for i in part], self.known_forgotten)
+                AppendCall([events[i] for i in part], [packets[i] for i in part], self.known_forgotten)
                 for part in (numbers[first : first + BATCH] for first in range(0, len(numbers), BATCH))
             ]
             told = "".join(self._append(bucket, calls, scope, cursor, after))
@@ -112,7 +112,7 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
     def _append(
         self,
         bucket: str,
-        calls: list[Call],
+        calls: list[AppendCall],
         scope: Scope | None,
         cursor: bytes | None,
         after: bytes | EllipsisType | None,
@@ -155,7 +155,9 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
                 self.register(bucket)
             yield call.verdicts(told[1:].decode())
 
-    def _together(self, keys: list[str], holder: list[Any], end: bytes, calls: list[Call]) -> list[bytes]:
+    def _together(
+        self, keys: list[str], holder: list[Any], end: bytes, calls: list[AppendCall]
+    ) -> list[bytes]:
         """Answers of the calls that were done, up to the first that was not: the caller does that again."""
         sha = self.script("append").sha
         token = secrets.token_hex(6)
@@ -268,7 +270,7 @@ class RedisStream(RedisForgetting, RedisOutbox, RedisPacing):
                     break
         return dropped
 
-    def relieve(self, most: int) -> int:
+    def trim_to_size(self, most: int) -> int:
         dropped = 0
         for bucket in self.buckets():
             keys = [self.key_of(bucket, part) for part in ("events", "state")]

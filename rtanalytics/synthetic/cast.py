@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
-from rtanalytics.synthetic.dice import Dice, Weighted, zipf
 from rtanalytics.synthetic.grammar import read_blocks
+from rtanalytics.synthetic.rng import Dice, Weighted, zipf
 
 INSTANCES = (
     "social.example.org", "fedi.example.net", "toots.example.com", "hachy.example.org", "mast.example.net"

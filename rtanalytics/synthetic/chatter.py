@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rtanalytics.synthetic.cast import Person, plain
-from rtanalytics.synthetic.dice import Deck, Dice, Weighted
 from rtanalytics.synthetic.grammar import Grammar, Script, Template, read_conversations, read_sections
 from rtanalytics.synthetic.programme import Subject, bare
+from rtanalytics.synthetic.rng import Deck, Dice, Weighted
 from rtanalytics.synthetic.writer import DAY, HOUR, MINUTE, Draft, Rhythm, Slots, Writer, dice_delay
 
 TIMETABLE = (

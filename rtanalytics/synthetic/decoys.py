@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.synthetic.cast import Person, words
 from rtanalytics.synthetic.programme import Subject
 from rtanalytics.synthetic.writer import DAY, HOUR, MINUTE, Draft, Writer, dice_delay
@@ -12,7 +12,7 @@ from rtanalytics.synthetic.writer import DAY, HOUR, MINUTE, Draft, Writer, dice_
 
 def make_decoys(
     writer: Writer, talks: list[Subject], days: int, unit: float, start: datetime
-) -> tuple[list[Draft], list[KnownTopic]]:
+) -> tuple[list[Draft], list[ReferenceTopic]]:
     """All kinds of decoys, in the size of what is planted.
 
     Parameters
@@ -43,9 +43,9 @@ def make_decoys(
     return drafts + more, found + several
 
 
-def known(start: datetime, at: int, end: int, keywords: tuple[str, ...], **extra: str) -> KnownTopic:
-    """A known topic between two moments in milliseconds after ``start``."""
-    return KnownTopic(
+def known(start: datetime, at: int, end: int, keywords: tuple[str, ...], **extra: str) -> ReferenceTopic:
+    """A reference topic between two moments in milliseconds after ``start``."""
+    return ReferenceTopic(
         start=(start + timedelta(milliseconds=at)).astimezone(UTC),
         end=(start + timedelta(milliseconds=end)).astimezone(UTC),
         keywords=keywords, extra=extra,
@@ -54,7 +54,7 @@ def known(start: datetime, at: int, end: int, keywords: tuple[str, ...], **extra
 
 def daily_tags(
     writer: Writer, days: int, lead: int, size: int, start: datetime
-) -> tuple[list[Draft], list[KnownTopic]]:
+) -> tuple[list[Draft], list[ReferenceTopic]]:
     """Three hashtags, each at its own hour of every day, by many people."""
     dice = writer.dice
     drafts, decoys = [], []
@@ -77,7 +77,7 @@ def daily_tags(
     return drafts, decoys
 
 
-def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], KnownTopic]:
+def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], ReferenceTopic]:
     """One joke that many people repeat, word for word."""
     dice = writer.dice
     animal, pastry = dice.pick(("llama", "tortoise", "donkey", "ferret", "goose", "alpaca")), dice.pick(
@@ -110,7 +110,7 @@ def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Dra
     return drafts, decoy
 
 
-def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], KnownTopic]:
+def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], ReferenceTopic]:
     """One account that sends one text over and over, in the conference's tag."""
     dice = writer.dice
     person = Person(
@@ -139,7 +139,7 @@ def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[D
 
 def bot(
     writer: Writer, subjects: list[Subject], days: range, size: int, start: datetime
-) -> tuple[list[Draft], list[KnownTopic]]:
+) -> tuple[list[Draft], list[ReferenceTopic]]:
     """An account that speaks every full hour: what begins soon, the time, drink some water.
 
     Parameters
@@ -188,7 +188,7 @@ def bot_name(writer: Writer) -> str:
     return f"{writer.channel[1:]}_bot"
 
 
-def meals(days: int, start: datetime) -> list[KnownTopic]:
+def meals(days: int, start: datetime) -> list[ReferenceTopic]:
     """Lunch and coffee: everybody writes about them, every day at the same hours."""
     rows = (("lunch", 12, 14, "lunch"), ("morning coffee", 9, 11, "coffee"), ("tea time", 15, 17, "coffee"))
     return [

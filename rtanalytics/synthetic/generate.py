@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from rtanalytics.event import Event
-from rtanalytics.schedule import KnownTopic, Schedule
+from rtanalytics.schedule import ReferenceTopic, Schedule
 from rtanalytics.synthetic import decoys as false_topics
 from rtanalytics.synthetic.cast import Person, Vocabulary, make_people, make_place, make_vocabulary, plain
 from rtanalytics.synthetic.chatter import Chatter, grammar_for
-from rtanalytics.synthetic.dice import Dice
 from rtanalytics.synthetic.grammar import Grammar
 from rtanalytics.synthetic.happenings import make_buzz, make_happenings
 from rtanalytics.synthetic.programme import Subject, make_talks, schedule_of
+from rtanalytics.synthetic.rng import Dice
 from rtanalytics.synthetic.writer import Draft, Rhythm, Writer, to_events
 
 FIRST_DAY = datetime(2026, 6, 10, tzinfo=timezone(timedelta(hours=1)))
@@ -40,11 +40,11 @@ class Synthetic:
         In the order in which they were received.
     schedule : Schedule
         Talks and breaks.
-    truth : list of KnownTopic
+    truth : list of ReferenceTopic
         What was planted, by start. ``extra``: title, speaker, kind (keynote, talk, buzz, or the kind
         of a happening such as alarm), room, planted (number of events within
         ``[start, end + 30 min)`` that have one of the keywords).
-    decoys : list of KnownTopic
+    decoys : list of ReferenceTopic
         What bursts and is no topic, by start. ``extra``: title, kind (daily, storm, spam, bot), and
         speaker and planted where they apply.
     hashtags, accounts : list of str
@@ -59,8 +59,8 @@ class Synthetic:
     seed: int
     events: list[Event]
     schedule: Schedule
-    truth: list[KnownTopic]
-    decoys: list[KnownTopic]
+    truth: list[ReferenceTopic]
+    decoys: list[ReferenceTopic]
     hashtags: list[str]
     accounts: list[str]
     timezone: str = TIMEZONE
@@ -177,7 +177,7 @@ def conference(
     drafts: list[Draft] = []
     for subject, n in planted:
         drafts += chatter.react(subject, n, int((subject.start - start).total_seconds() * 1000))
-    false: list[KnownTopic] = []
+    false: list[ReferenceTopic] = []
     if decoys:
         more, false = false_topics.make_decoys(writer, talks, days, unit, start)
         drafts += more
@@ -269,13 +269,13 @@ def _by_day(subjects: list[Subject], start: datetime) -> dict[int, list[Subject]
     return days
 
 
-def _known(subject: Subject, drafts: list[Draft], start: datetime) -> KnownTopic:
+def _known(subject: Subject, drafts: list[Draft], start: datetime) -> ReferenceTopic:
     """The truth about a subject, with what was planted counted in the finished texts."""
     first = int((subject.start - start).total_seconds() * 1000)
     last = int((subject.end + SLACK - start).total_seconds() * 1000)
     keywords = [k.casefold() for k in subject.keywords]
     texts = [d.text.casefold() for d in drafts if d.subject is subject and first <= d.at < last]
-    return KnownTopic(
+    return ReferenceTopic(
         start=subject.start.astimezone(UTC),
         end=subject.end.astimezone(UTC),
         keywords=subject.keywords,
@@ -289,5 +289,5 @@ def _known(subject: Subject, drafts: list[Draft], start: datetime) -> KnownTopic
     )
 
 
-def _in_order(topics: list[KnownTopic]) -> list[KnownTopic]:
+def _in_order(topics: list[ReferenceTopic]) -> list[ReferenceTopic]:
     return sorted(topics, key=lambda t: (t.start, t.end, t.label))

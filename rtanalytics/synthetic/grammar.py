@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from rtanalytics.synthetic.dice import Deck, Dice
+from rtanalytics.synthetic.rng import Deck, Dice
 
 Context = Mapping[str, str | Callable[[], str]]
 """What the slots stand for: a text, or how to make one."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from rtanalytics.synthetic.cast import plain
-from rtanalytics.synthetic.dice import Dice
 from rtanalytics.synthetic.grammar import Memo, Record, parse, read_records, read_sections
 from rtanalytics.synthetic.programme import Subject
+from rtanalytics.synthetic.rng import Dice
 from rtanalytics.synthetic.writer import Writer
 
 

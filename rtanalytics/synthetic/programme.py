@@ -13,8 +13,8 @@ from itertools import cycle
 
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.synthetic.cast import Person, Place, Vocabulary, plain, project_name, words
-from rtanalytics.synthetic.dice import Dice
 from rtanalytics.synthetic.grammar import Grammar, Record, Template, expand, parse, read_records
+from rtanalytics.synthetic.rng import Dice
 
 SLOTS = ((10, 30), (11, 20), (13, 45), (14, 35), (15, 50))
 """Local times at which parallel talks of 40 minutes begin."""

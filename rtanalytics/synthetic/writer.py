@@ -13,9 +13,9 @@ from itertools import accumulate
 
 from rtanalytics.event import Author, Event, Media
 from rtanalytics.synthetic.cast import Person, Place, Vocabulary, plain, words
-from rtanalytics.synthetic.dice import Dice, Weighted, zipf
 from rtanalytics.synthetic.grammar import Context, Grammar, Memo, Script, Template
 from rtanalytics.synthetic.programme import Subject
+from rtanalytics.synthetic.rng import Dice, Weighted, zipf
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 """In milliseconds, the unit of all times in here: integers are the same everywhere."""

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 import regex
 
 from rtanalytics.event import Event
-from rtanalytics.terms.pieces import ALONE, CONTENT, EDGE, INNER, Kind, Token, fold, join
+from rtanalytics.terms.tokens import ALONE, CONTENT, EDGE, INNER, Kind, Token, fold, join
 from rtanalytics.terms.vocabulary import Segmenter, Vocabulary
 
 __all__ = [

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from rtanalytics.terms.pieces import ALONE, EDGE, Kind, fold, join, use_of
 from rtanalytics.terms.stopwords import LANGUAGES, SHORTENERS, known_language, words
+from rtanalytics.terms.tokens import ALONE, EDGE, Kind, fold, join, use_of
 
 __all__ = ["Segmenter", "Vocabulary"]
 

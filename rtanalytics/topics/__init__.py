@@ -16,20 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from rtanalytics.algorithms.told import Trend, TrendBin
 from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.counts import TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
-from rtanalytics.topics.choosing import Chooser
 from rtanalytics.topics.grouping import examples
+from rtanalytics.topics.history import BEGINNING, Memory
 from rtanalytics.topics.identity import Topics
-from rtanalytics.topics.memory import BEGINNING, Memory
+from rtanalytics.topics.selection import Chooser
 from rtanalytics.topics.settings import Settings
-from rtanalytics.topics.taste import Belief, Taste
+from rtanalytics.topics.topic_filter import TopicFilter, TopicModel
+from rtanalytics.trend import Trend, TrendBin
 from rtanalytics.trending import DEFAULT, Algorithm, get
 
-__all__ = ["Belief", "Settings", "Taste", "Trend", "TrendBin", "Trender", "trends"]
+__all__ = ["Settings", "TopicFilter", "TopicModel", "Trend", "TrendBin", "Trender", "trends"]
 
 
 class Trender:
@@ -168,7 +168,7 @@ class Trender:
         authors = counts.authors(rows)
         told = []
         since = self._memory.since(bin)
-        identities = self._topics.follow(start, end, [group.keys for group in groups])
+        identities = self._topics.assign_ids(start, end, [group.keys for group in groups])
         for rank, (group, identity) in enumerate(zip(groups, identities, strict=True), 1):
             lead = group.lead
             of = group.messages

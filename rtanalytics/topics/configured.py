@@ -8,7 +8,7 @@ from typing import Any
 
 from rtanalytics.clock import parse_duration
 from rtanalytics.conference import Trending
-from rtanalytics.topics.taste import Belief, Taste
+from rtanalytics.topics.topic_filter import TopicFilter, TopicModel
 from rtanalytics.trending import DEFAULT, get
 
 __all__ = ["configured"]
@@ -52,11 +52,11 @@ def configured(trending: Trending) -> dict[str, Any]:
     return {**given, "top": trending.top}
 
 
-def _taste(given: dict[str, Any]) -> Taste:
-    """Taste from a table: durations are texts, the belief a table in it."""
-    usual = Taste()
+def _taste(given: dict[str, Any]) -> TopicFilter:
+    """TopicFilter from a table: durations are texts, the belief a table in it."""
+    usual = TopicFilter()
     values: dict[str, Any] = {}
-    known = [field.name for field in fields(Taste)]
+    known = [field.name for field in fields(TopicFilter)]
     for name, value in given.items():
         if name not in known:
             raise ValueError(f"there is no {name!r}; there are {', '.join(known)}")
@@ -71,14 +71,14 @@ def _taste(given: dict[str, Any]) -> Taste:
             raise ValueError(f"{name} is {value!r}; give a number")
     if "least" in values:
         values.setdefault("stay", min(usual.stay, values["least"]))
-    return Taste(**values)
+    return TopicFilter(**values)
 
 
-def _belief(given: Any) -> Belief:
-    known = [field.name for field in fields(Belief)]
+def _belief(given: Any) -> TopicModel:
+    known = [field.name for field in fields(TopicModel)]
     if not isinstance(given, dict):
         raise ValueError(f"belief is {given!r}; give a table of its weights: {', '.join(known)}")  # noqa: TRY004
     for name in given:
         if name not in known:
             raise ValueError(f"belief has no weight {name!r}; it has {', '.join(known)}")
-    return Belief(**given)
+    return TopicModel(**given)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.counts import BinCounts, Floats, Ints
-from rtanalytics.topics.taste import Taste
+from rtanalytics.topics.topic_filter import TopicFilter
 
 __all__ = ["Group", "Scored", "examples", "grouped", "strongest"]
 
@@ -80,7 +80,7 @@ class Group:
         self.because: dict[str, float] = {}
         self.seen: dict[str, float] = {}
 
-    def judge(self, least: float, active: int, taste: Taste) -> float:
+    def judge(self, least: float, active: int, taste: TopicFilter) -> float:
         """How probable it is that this is a topic; remembers why.
 
         Parameters
@@ -96,7 +96,7 @@ class Group:
         self.probability = _probability(self.because)
         return self.probability
 
-    def at_best(self, least: float, active: int, taste: Taste) -> float:
+    def at_best(self, least: float, active: int, taste: TopicFilter) -> float:
         """The same if a handle or tag were found by which people know it."""
         return _probability(taste.belief.because(**self._seen(least, active, known=taste.belief.known > 0)))
 
@@ -111,7 +111,7 @@ class Group:
             "known": float(known),
         }
 
-    def name(self, handles: dict[int, list[Scored]], told: set[str], taste: Taste) -> None:
+    def name(self, handles: dict[int, list[Scored]], told: set[str], taste: TopicFilter) -> None:
         """Bring a handle or tag by which people know the topic among the first terms.
 
         Parameters

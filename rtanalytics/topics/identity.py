@@ -86,7 +86,7 @@ class Topics:
         """Was a topic of these terms told in the bin that ended then?"""
         return any(t.last == end and t.common(terms) >= _ENOUGH for t in self._under_way)
 
-    def follow(self, start: datetime, end: datetime, lists: Sequence[Sequence[str]]) -> list[Identity]:
+    def assign_ids(self, start: datetime, end: datetime, lists: Sequence[Sequence[str]]) -> list[Identity]:
         """Say of the topics of a bin which they are.
 
         Parameters

@@ -9,7 +9,7 @@ from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.counts import Channel
 from rtanalytics.schedule import Schedule
 from rtanalytics.terms import fold
-from rtanalytics.topics.taste import Taste
+from rtanalytics.topics.topic_filter import TopicFilter
 from rtanalytics.trending import DEFAULT, Algorithm, get
 
 __all__ = ["Settings"]
@@ -50,7 +50,7 @@ class Settings:
         topic.
     hold : timedelta
         How long after it was last told a topic is still the same one when it is told again.
-    taste : Taste
+    taste : TopicFilter
         Which of the topics are worth showing.
     horizon : timedelta, optional
         Bounds the memory on a stream without end: whenever twice as much has been seen, what was said
@@ -71,7 +71,7 @@ class Settings:
     least_count: int = 2
     together: float = 0.4
     hold: timedelta = timedelta(hours=1)
-    taste: Taste = field(default_factory=Taste)
+    taste: TopicFilter = field(default_factory=TopicFilter)
     horizon: timedelta | None = timedelta(days=28)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Settings of the trends, chosen on recordings of which known topics are known.
+"""Settings of the trends, chosen on recordings of which reference topics are known.
 
 :func:`tune` tries a grid of settings on several recordings and recommends one. What it reports is
 what a choice made without a conference reaches on that conference, because a setting is always good

@@ -68,7 +68,7 @@ def plot_effects(tuning: Tuning, ax: Axes) -> None:
     ax.set_xticks([])
     ax.tick_params(length=0)
     share = tuning.shares[0]
-    part = "all known topics" if share >= 1 else f"the first {share:.0%} of the known topics"
+    part = "all reference topics" if share >= 1 else f"the first {share:.0%} of the reference topics"
     ax.set_title(f"Mean by value, on {part}", loc="left", size=10)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from rtanalytics.conference import Trending
-from rtanalytics.topics import Settings, Taste
+from rtanalytics.topics import Settings, TopicFilter
 from rtanalytics.topics.configured import configured
 from rtanalytics.trending import ALGORITHMS, get
 
@@ -93,7 +93,7 @@ def usual(name: str, algorithm: str) -> Any:
     if way == ["parameters"]:
         of = get(algorithm).get_params()
     elif way in (["taste"], ["taste", "belief"]):
-        taste = Taste()
+        taste = TopicFilter()
         owner = taste if way == ["taste"] else taste.belief
         of = {f.name: getattr(owner, f.name) for f in fields(owner) if f.name != "belief"}
     else:

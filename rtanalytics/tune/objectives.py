@@ -39,7 +39,7 @@ def _f1(tally: Tally) -> float:
 OBJECTIVES: dict[str, Objective] = {
     "f1": Objective(
         "f1",
-        "harmonic mean of recall (known topics found) and precision (of the topics told while something"
+        "harmonic mean of recall (reference topics found) and precision (of the topics told while something"
         " known was on, those about it, repeats not counted)",
         higher=True,
         of=_f1,

@@ -16,14 +16,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from rtanalytics.evaluate import Tally, Truth, judge
-from rtanalytics.evaluate.together import Panel, tell_all
+from rtanalytics.evaluate.shared_counts import Panel, tell_all
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Watermark
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import Settings, TrendBin
 from rtanalytics.trending import get
 
-__all__ = ["PARTS", "Sample", "Teller", "Workers"]
+__all__ = ["PARTS", "Sample", "TrendRunner", "Workers"]
 
 PARTS = 8
 """Steps in which a stretch is told, so that progress can be seen."""
@@ -39,7 +39,7 @@ class Sample:
         Of the recording.
     events : list of Event
         In the order in which they were received.
-    truth : list of KnownTopic
+    truth : list of ReferenceTopic
         What it talked about, by start.
     own : dict
         Settings that the recording itself gives: ``own`` and ``ignore``.
@@ -51,7 +51,7 @@ class Sample:
 
     name: str
     events: list[Event]
-    truth: list[KnownTopic]
+    truth: list[ReferenceTopic]
     own: dict[str, Any]
     zone: tzinfo
     days: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Sample:
         return at.astimezone(self.zone).date().isoformat()
 
 
-class Teller:
+class TrendRunner:
     """One recording, and settings of one bin width that tell its trends side by side.
 
     Parameters
@@ -142,12 +142,12 @@ def _live(settings: Mapping[str, Any]) -> bool:
     return algorithm.causal and not hasattr(algorithm, "topics")
 
 
-_here: dict[int, Teller] = {}
+_here: dict[int, TrendRunner] = {}
 """The tellers of this process."""
 
 
 def _open(number: int, *given: Any) -> None:
-    _here[number] = Teller(*given)
+    _here[number] = TrendRunner(*given)
 
 
 def _advance(number: int, upto: int, until: datetime | None) -> None:

@@ -70,7 +70,7 @@ class Tuning:
     objective : Objective
         What was to become good.
     shares : tuple of float
-        Shares of the known topics on which settings were judged, round after round.
+        Shares of the reference topics on which settings were judged, round after round.
     values, false : numpy.ndarray of float64, shape (rounds, settings, parts)
         The objective, and false alarms an hour; NaN where a setting was dropped before.
     order : tuple of int
@@ -159,7 +159,7 @@ class Tuning:
         -------
         pandas.DataFrame
             Columns: what varies; the objective on each part and its ``mean`` over conferences, and
-            ``false_alarms_per_hour``, as far as the setting came; and that share of the known topics,
+            ``false_alarms_per_hour``, as far as the setting came; and that share of the reference topics,
             ``share``. Only rows of one share can be compared.
         """
         import pandas as pd

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from rtanalytics.evaluate import SLACK
-from rtanalytics.evaluate.comparing import own_words
+from rtanalytics.evaluate.comparison import own_words
 from rtanalytics.feed import Recording
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics.configured import configured
 from rtanalytics.trending import DEFAULT
 from rtanalytics.tune.grid import Setting, candidates, trending
@@ -30,7 +30,7 @@ _FEWEST = 3
 
 def tune(
     recordings: Iterable[Recording],
-    truths: Iterable[Sequence[KnownTopic]] | None = None,
+    truths: Iterable[Sequence[ReferenceTopic]] | None = None,
     algorithms: Sequence[str] = (DEFAULT,),
     grid: Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -55,7 +55,7 @@ def tune(
     ----------
     recordings : iterable of Recording
         Of different names. Those with the same title are one conference.
-    truths : iterable of sequences of KnownTopic, optional
+    truths : iterable of sequences of ReferenceTopic, optional
         In their order; each recording's own ``truth`` unless given.
     algorithms : sequence of str
         Names from the registry.
@@ -98,7 +98,7 @@ def tune(
 
 
 def _samples(
-    recordings: Iterable[Recording], truths: Iterable[Sequence[KnownTopic]] | None
+    recordings: Iterable[Recording], truths: Iterable[Sequence[ReferenceTopic]] | None
 ) -> tuple[list[Sample], list[str]]:
     """The recordings, and of each part that is judged which conference (or day) it belongs to."""
     recordings = list(recordings)
@@ -159,7 +159,7 @@ class _Search:
         self.false: Floats = np.full(shape, np.nan)
 
     def _shares(self, n: int) -> list[float]:
-        """How much of each recording's known topics settings are judged on, round after round."""
+        """How much of each recording's reference topics settings are judged on, round after round."""
         if self.by_day:
             return [1.0]  # the first days would choose for all
         rounds = min(

@@ -19,7 +19,7 @@ from rtanalytics.live import StatusLine, status_line, view_time
 from rtanalytics.live.status import iso
 from rtanalytics.schedule import Schedule
 from rtanalytics.widgets import fallback
-from rtanalytics.widgets.parts import Part
+from rtanalytics.widgets.panels import Part
 from rtanalytics.widgets.reader import PACER, Reader
 
 __all__ = ["View", "Wire", "checked_mute", "open_views"]

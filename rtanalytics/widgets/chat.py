@@ -13,7 +13,7 @@ from rtanalytics.live.status import iso
 from rtanalytics.widgets import fallback
 from rtanalytics.widgets.base import View, Wire
 from rtanalytics.widgets.chat_sending import Outbox, Sender, packets
-from rtanalytics.widgets.parts import Part
+from rtanalytics.widgets.panels import Part
 from rtanalytics.widgets.reader import PACER, Sink, as_source
 
 __all__ = ["ChatPart", "ChatView"]

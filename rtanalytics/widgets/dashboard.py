@@ -9,7 +9,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import Feed
 from rtanalytics.schedule import Schedule
 from rtanalytics.widgets.base import View, Wire, checked_mute
-from rtanalytics.widgets.parts import FeedPart, Part, QuotePart, TalkPart, TrendPart
+from rtanalytics.widgets.panels import FeedPart, Part, QuotePart, TalkPart, TrendPart
 from rtanalytics.widgets.reader import as_source
 from rtanalytics.widgets.trending_view import WARM, trender_settings
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed
 from rtanalytics.widgets.base import View, Wire, checked_mute
-from rtanalytics.widgets.parts import FeedPart
+from rtanalytics.widgets.panels import FeedPart
 from rtanalytics.widgets.reader import as_source
 
 __all__ = ["FeedView"]

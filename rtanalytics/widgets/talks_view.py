@@ -9,7 +9,7 @@ from rtanalytics.clock import Clock, WallClock
 from rtanalytics.feed import Feed, Snapshot, Status
 from rtanalytics.schedule import Schedule
 from rtanalytics.widgets.base import View, Wire
-from rtanalytics.widgets.parts import TalkPart
+from rtanalytics.widgets.panels import TalkPart
 
 __all__ = ["TalksView"]
 

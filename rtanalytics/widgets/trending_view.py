@@ -9,7 +9,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import Feed
 from rtanalytics.schedule import Schedule
 from rtanalytics.widgets.base import View, Wire
-from rtanalytics.widgets.parts import TrendPart
+from rtanalytics.widgets.panels import TrendPart
 from rtanalytics.widgets.reader import as_source
 
 __all__ = ["WARM", "TrendingView", "trender_settings"]

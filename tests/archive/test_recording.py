@@ -141,7 +141,7 @@ def test_start_and_end_are_the_first_and_last_receipt(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_nobody_described_has_defaults(closed: Path) -> None:
-    """No talks, no known topics, universal time."""
+    """No talks, no reference topics, universal time."""
     recording = Recording(closed)
     assert (recording.schedule, recording.truth) == (Schedule(), [])
     assert (recording.meta.title, recording.meta.timezone, recording.meta.hashtags) == (None, "UTC", [])

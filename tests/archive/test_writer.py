@@ -19,7 +19,7 @@ from rtanalytics.archive import ArchiveError, ArchiveWriter, Recording, Recordin
 from rtanalytics.archive.files import MANIFEST, Meta, encode_segment, segment_name
 from rtanalytics.event import SCHEMA, Event
 from rtanalytics.feed import Delivery
-from rtanalytics.schedule import KnownTopic, Schedule, Talk
+from rtanalytics.schedule import ReferenceTopic, Schedule, Talk
 from tests.build import BASE, event
 
 
@@ -159,9 +159,9 @@ def test_an_archive_that_was_never_written_to_does_not_stay(tmp_path: Path) -> N
 
 
 def test_what_a_recording_is_of_can_be_said_and_said_again(tmp_path: Path) -> None:
-    """Talks, known topics and tags are written whole, and what is not given stays."""
+    """Talks, reference topics and tags are written whole, and what is not given stays."""
     schedule = Schedule([Talk(id="1", title="Opening", start=BASE, end=BASE + timedelta(hours=1))])
-    truth = [KnownTopic(start=BASE, end=BASE + timedelta(hours=1), keywords=("opening",))]
+    truth = [ReferenceTopic(start=BASE, end=BASE + timedelta(hours=1), keywords=("opening",))]
     meta = RecordingMeta(title='PyCon "26"\n\x7f\\', timezone="Europe/Berlin", hashtags=["pycon", "ü"])
     with ArchiveWriter(tmp_path / "a") as writer:
         writer.describe(schedule=schedule, meta=meta)

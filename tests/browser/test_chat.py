@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.ingest.test_postman import running, seen
 
 from rtanalytics.event import Author
 from rtanalytics.sources import KINDS
@@ -19,7 +20,6 @@ from tests.browser.lab import Notebook
 from tests.build import event
 from tests.contracts.source import CHILD
 from tests.ingest.talking import SAID
-from tests.ingest.test_postman import running, seen
 from tests.processes import until
 from tests.sources.irc_servers import IrcServer
 

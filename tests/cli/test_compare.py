@@ -16,7 +16,7 @@ from rtanalytics.archive import write_recording
 from rtanalytics.cli.compare import known_topics
 from rtanalytics.cli.terminal import Failed
 from rtanalytics.evaluate import METRICS, compare_all
-from rtanalytics.schedule import KnownTopic, write_truth
+from rtanalytics.schedule import ReferenceTopic, write_truth
 from rtanalytics.series import anomaly_scores, read_series
 from rtanalytics.trending import ALGORITHMS
 from tests.build import BASE, event
@@ -39,10 +39,10 @@ def fails_in_one_line(run: subprocess.CompletedProcess[str], *words: str) -> Non
         assert word in run.stderr
 
 
-def topic(word: str, *, found: str = "1") -> KnownTopic:
+def topic(word: str, *, found: str = "1") -> ReferenceTopic:
     """Known two hours after the beginning."""
     start = BASE + timedelta(hours=2)
-    return KnownTopic(
+    return ReferenceTopic(
         start=start, end=start + timedelta(minutes=30), keywords=(word,), extra={"detectable": found}
     )
 
@@ -66,7 +66,12 @@ def test_compare_prints_a_table_for_each_recording_and_for_all(archives):
     """Titles, every algorithm, the best marked, what is undefined as a dash, and the legend."""
     run = rta("compare", *archives, "--algorithm", "poisson", "--algorithm", "count")
     assert run.returncode == 0, run.stderr
-    for words in ("one: 2 known topics", "two: 2 known topics", "all together: 4 known topics", "chance: "):
+    for words in (
+        "one: 2 reference topics",
+        "two: 2 reference topics",
+        "all together: 4 reference topics",
+        "chance: ",
+    ):
         assert words in run.stdout
     lines = [line for line in run.stdout.splitlines() if line.split()[:1] == ["poisson"]]
     lines = [line for line in lines if "finds most" not in line]
@@ -134,7 +139,7 @@ def test_only_some_known_topics_can_be_asked_for(archives):
     run = rta("compare", archives[0], "--algorithm", "poisson", "--only", "detectable=1", "--json")
     assert json.loads(run.stdout)["recall"] == 1
     run = rta("compare", archives[0], "--only", "detectable=2")
-    fails_in_one_line(run, "no known topic has '2' in a column 'detectable'")
+    fails_in_one_line(run, "no reference topic has '2' in a column 'detectable'")
 
 
 @pytest.mark.parametrize("name", ["figure.png", "figure.svg"])
@@ -151,7 +156,7 @@ def test_the_figure_is_drawn_without_any_false_alarm_and_after_the_table(archive
     truth = tmp_path / "all.csv"
     start, end = BASE - timedelta(days=1), BASE + timedelta(days=1)
     words = ("walrus", "keynote", "great", "coffee", "number", "0", "1", "2", "3", "4")
-    write_truth(truth, [KnownTopic(start=start, end=end, keywords=words)])
+    write_truth(truth, [ReferenceTopic(start=start, end=end, keywords=words)])
     asked = ("compare", archives[0], "--algorithm", "poisson", "--truth", truth)
     assert json.loads(rta(*asked, "--json").stdout)["false_alarms_per_hour"] == 0
     run = rta(*asked, "--figure", tmp_path / "figure.png")
@@ -170,7 +175,7 @@ def test_known_topics_that_nobody_talked_of_are_named(archives, tmp_path):
     run = rta("compare", archives[0], "--algorithm", "poisson", "--truth", truth)
     assert run.returncode == 0, run.stderr
     assert run.stderr.count("\n") == 1, run.stderr
-    assert "1 of 3 known topics" in run.stderr
+    assert "1 of 3 reference topics" in run.stderr
     assert "'walrus,keynote'" in run.stderr
     truth.write_text("start_utc,end_utc,keywords\n2026-05-15T09:00Z,2026-05-15T10:00Z,Walrus|silence\n")
     assert rta("compare", archives[0], "--algorithm", "poisson", "--truth", truth).stderr == ""

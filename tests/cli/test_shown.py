@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from rtanalytics.cli.terminal import Said, event_line
-from rtanalytics.forgotten import DELETION
+from rtanalytics.erasure import DELETION
 from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.twitter import XSpec
 from rtanalytics.streams.redis import RedisStream

@@ -43,7 +43,7 @@ def random_cells(seed: int, *, terms: int = 12, bins: int = 300, gap: int = 4) -
 
 
 def to_naive(cells: Cells) -> Bins:
-    """The same for the slow twins."""
+    """The same for the reference implementations."""
     return [
         (b.bin, dict(zip(b.terms.tolist(), b.counts.tolist(), strict=True)), b.total) for b in bins_of(cells)
     ]

@@ -53,14 +53,14 @@ SECRET = "s3cr3tc0ntract"
 CHILD = """
 import asyncio, json, sys
 from datetime import timedelta
-from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import serve_source
 from rtanalytics.sources import spec_from_table
 from rtanalytics.streams.redis import RedisStream
 table, url, name = json.loads(sys.argv[1])
 soon = timedelta(milliseconds=200)
-patience = Patience(first=soon / 4, cap=soon, blocked=soon, blocked_cap=soon)
-serve_source(spec_from_table(table), RedisStream(url, name), patience=patience)
+retry_policy = RetryPolicy(first=soon / 4, cap=soon, blocked=soon, blocked_cap=soon)
+serve_source(spec_from_table(table), RedisStream(url, name), retry_policy=retry_policy)
 """
 
 GARBAGE = [

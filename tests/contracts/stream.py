@@ -16,10 +16,10 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from rtanalytics.conference import Pace
+from rtanalytics.conference import RateLimit
+from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Reset, Watermark
-from rtanalytics.forgotten import Forgotten
 from rtanalytics.streams import (
     CursorMoved,
     DeadLetter,
@@ -415,11 +415,11 @@ class StreamContract:
         read = take(stream.follow("start"), 20)
         stream.committed(read[9].position)
         assert stream.entries("test") == 30
-        assert stream.relieve(25) == 5
+        assert stream.trim_to_size(25) == 5
         assert stream.entries("test") == 25
         assert [d.event.text for d in take(stream.follow(read[4].position), 1)] == ["event 5"]
-        assert stream.relieve(3) == 5
-        assert stream.relieve(3) == 0
+        assert stream.trim_to_size(3) == 5
+        assert stream.trim_to_size(3) == 0
         assert stream.entries("test") == 20
         rest = take(stream.follow(read[-1].position), 10)
         assert [d.event.text for d in rest] == [f"event {n}" for n in range(20, 30)]
@@ -429,7 +429,7 @@ class StreamContract:
     def test_a_budget_is_shared_and_fills_up_again(self, new_stream: NewStream) -> None:
         """So many at once, then one after another; what was asked without a permit counts; budgets are apart."""
         one, other = new_stream("budgets"), new_stream("budgets")
-        pace, none = Pace(rate=20.0, burst=3), timedelta(0)
+        pace, none = RateLimit(rate=20.0, burst=3), timedelta(0)
         assert [one.permit("a", pace), other.permit("a", pace), one.permit("a", pace)] == [none] * 3
         wait = other.permit("a", pace)
         assert none < wait <= timedelta(seconds=1 / 20)
@@ -447,8 +447,8 @@ class StreamContract:
         one, other = new_stream("alone"), new_stream("alone")
         one.hold("a", timedelta(seconds=90))
         one.hold("a", timedelta(seconds=1))
-        assert timedelta(seconds=80) < other.permit("a", Pace()) <= timedelta(seconds=90)
-        assert other.permit("b", Pace()) == timedelta(0)
+        assert timedelta(seconds=80) < other.permit("a", RateLimit()) <= timedelta(seconds=90)
+        assert other.permit("b", RateLimit()) == timedelta(0)
 
     def test_following_from_below_the_trim_says_so(self, stream: EventStream) -> None:
         """Silence would be a loss."""

@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from rtanalytics.algorithms.told import TrendBin
 from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Snapshot, Status, Watermark
 from rtanalytics.terms import fold, text_of
 from rtanalytics.topics import Settings, trends
+from rtanalytics.trend import TrendBin
 from rtanalytics.trending import ALGORITHMS
 from tests.naive import tokens
 from tests.naive_topics import EPOCH, Chatter

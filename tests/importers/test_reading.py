@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rtanalytics.event import Event
 from rtanalytics.importers import ImporterError, Rejected, detect, open_events, reading
-from rtanalytics.importers.walk import Broken, NotJson, walk
+from rtanalytics.importers.json_stream import Broken, NotJson, walk
 from tests.contracts.importer import TALK, Line
 from tests.importers import samples
 
@@ -69,8 +69,8 @@ def test_what_is_no_json_is_told_with_its_line(text: str) -> None:
 
 def test_an_element_that_is_too_large_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is never held, and what follows is read."""
-    monkeypatch.setattr("rtanalytics.importers.walk.MAX_LINE", 1000)
-    monkeypatch.setattr("rtanalytics.importers.walk._CHUNK", 64)
+    monkeypatch.setattr("rtanalytics.importers.json_stream.MAX_LINE", 1000)
+    monkeypatch.setattr("rtanalytics.importers.json_stream._CHUNK", 64)
     (_, broken, _), (_, last, _) = walked(json.dumps([{"a": '\\]"' * 5000}, 7]))
     assert isinstance(broken, Broken)
     assert "larger than 1,000 bytes" in broken.reason

@@ -14,8 +14,8 @@ import pytest
 from rtanalytics.archive import Recording
 from rtanalytics.counts import TermCounts
 from rtanalytics.feed import Delivery
-from rtanalytics.ingest.limits import Patience
 from rtanalytics.ingest.recorder import record
+from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.live import FeedState
 from rtanalytics.sources.base import SourceSpec
@@ -26,7 +26,7 @@ from tests.sources.test_bluesky import Jetstream, post
 from tests.sources.test_bluesky import spec as sky
 from tests.sources.test_mastodon import Streaming, status
 
-SOON = Patience(first=timedelta(milliseconds=50), cap=timedelta(milliseconds=200))
+SOON = RetryPolicy(first=timedelta(milliseconds=50), cap=timedelta(milliseconds=200))
 
 
 class Blog:
@@ -166,7 +166,7 @@ def test_an_edit_and_a_delete_reach_all_who_look_on(
     async def run() -> None:
         service, stop = kind(), asyncio.Event()
         async with service.server:
-            source = asyncio.create_task(run_source(service.spec(), stream, stop=stop, patience=SOON))
+            source = asyncio.create_task(run_source(service.spec(), stream, stop=stop, retry_policy=SOON))
             try:
                 if kind is Skeets:
                     while not service.server.asked:

@@ -18,8 +18,8 @@ from typing import Any, Self
 import pytest
 import redis
 
-from rtanalytics.conference import Pace
-from rtanalytics.ingest.limits import Limits, Patience
+from rtanalytics.conference import RateLimit
+from rtanalytics.ingest.retry import Limits, RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.sources import KINDS
 from rtanalytics.sources.base import (
@@ -40,7 +40,7 @@ from tests.ingest.scripted import CLOSED, POLLED, TestedStream, script
 from tests.processes import kill, until
 from tests.sources.server import FeedServer, item, rss
 
-QUICK = Patience(
+QUICK = RetryPolicy(
     first=timedelta(milliseconds=1),
     cap=timedelta(milliseconds=5),
     blocked=timedelta(milliseconds=5),
@@ -49,7 +49,7 @@ QUICK = Patience(
     heartbeat=timedelta(milliseconds=20),
     room=timedelta(milliseconds=5),
 )
-SLOW = Patience(first=timedelta(hours=1), cap=timedelta(hours=9))
+SLOW = RetryPolicy(first=timedelta(hours=1), cap=timedelta(hours=9))
 
 
 @pytest.fixture(autouse=True)
@@ -66,14 +66,16 @@ def run(
     spec: Any,
     stream: Any,
     enough: Callable[[], bool],
-    patience: Patience = QUICK,
+    retry_policy: RetryPolicy = QUICK,
     limits: Limits | None = None,
 ) -> Outcome:
     """Run a source until there is enough, or until it ends by itself."""
 
     async def main():
         stop = asyncio.Event()
-        task = asyncio.ensure_future(run_source(spec, stream, stop=stop, patience=patience, limits=limits))
+        task = asyncio.ensure_future(
+            run_source(spec, stream, stop=stop, retry_policy=retry_policy, limits=limits)
+        )
         while not enough() and not task.done():  # what is awaited is the runner's own state
             await asyncio.sleep(0.002)
         stop.set()
@@ -389,7 +391,7 @@ def test_reading_waits_while_the_bucket_is_full_of_what_is_not_recorded(stream):
             polled.append(len(POLLED["a"]))
         if len(polled) == 2:  # it has looked ten times
             stream.committed(stream.snapshot(0).position)
-            stream.relieve(1)
+            stream.trim_to_size(1)
         return len(POLLED["a"]) > len(batches)
 
     run(spec, stream, enough, limits=Limits(most_entries=4))
@@ -404,7 +406,7 @@ def test_what_a_host_allows_is_shared_by_all_that_ask_it(stream):
         script("a", RateLimited("slow down", hour), asks="api.example"), stream,
         lambda: "rate_limited" in stream.states, SLOW,
     )  # fmt: skip
-    assert stream.permit("api.example", Pace()) > hour * 0.9
+    assert stream.permit("api.example", RateLimit()) > hour * 0.9
     stream.states.clear()
     run(script("b", Batch(), asks="api.example"), stream, lambda: "rate_limited" in stream.states)
     assert POLLED["b"] == []
@@ -417,7 +419,7 @@ def test_what_a_host_allows_is_shared_by_all_that_ask_it(stream):
 
 def test_a_host_is_asked_no_more_often_than_its_limit_says(stream):
     """Twenty polls at once are spread, however soon the source would ask again."""
-    limits = Limits({"api.example": Pace(rate=50.0, burst=2)})
+    limits = Limits({"api.example": RateLimit(rate=50.0, burst=2)})
     began = time.monotonic()
     spec = script("a", *[Batch() for _ in range(20)], asks="api.example")
     run(spec, stream, lambda: len(POLLED["a"]) >= 20, limits=limits)
@@ -426,13 +428,13 @@ def test_a_host_is_asked_no_more_often_than_its_limit_says(stream):
 
 def test_backoff_has_full_jitter_and_a_cap():
     """Anything from nothing to a time that doubles, never more than the cap, however often it failed."""
-    patience = Patience(first=timedelta(seconds=1), cap=timedelta(seconds=60))
+    retry_policy = RetryPolicy(first=timedelta(seconds=1), cap=timedelta(seconds=60))
     for failures, longest in ((1, 2), (3, 8), (10, 60), (10_000, 60)):
-        waits = [patience.backoff(failures).total_seconds() for _ in range(500)]
+        waits = [retry_policy.backoff(failures).total_seconds() for _ in range(500)]
         assert 0 <= min(waits) < longest / 10
         assert longest * 0.9 < max(waits) <= longest
         assert all(
-            timedelta(minutes=30) <= patience.unwelcome(failures) <= timedelta(hours=24) for _ in waits
+            timedelta(minutes=30) <= retry_policy.unwelcome(failures) <= timedelta(hours=24) for _ in waits
         )
 
 
@@ -440,7 +442,7 @@ def test_the_wait_of_what_has_worked_doubles_from_a_minute_to_an_hour():
     """Half of it at least; what never worked waits the hour at once."""
     for failures, minutes in ((1, 1), (2, 2), (3, 4), (7, 60), (10_000, 60)):
         longest = timedelta(minutes=minutes)
-        assert longest / 2 <= Patience().unwelcome(failures, worked=True) <= longest
+        assert longest / 2 <= RetryPolicy().unwelcome(failures, worked=True) <= longest
 
 
 @pytest.mark.parametrize(
@@ -479,14 +481,14 @@ def test_a_bug_ends_the_process_and_is_told(stream):
 PROCESS = """
 import json, sys
 from datetime import timedelta
-from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import serve_source
 from rtanalytics.sources import spec_from_table
 from rtanalytics.streams.redis import RedisStream
 
 table, url, name = json.loads(sys.argv[1])
-patience = Patience(first=timedelta(seconds=0.1), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=0.5))
-print(serve_source(spec_from_table(table), RedisStream(url, name), patience=patience))
+retry_policy = RetryPolicy(first=timedelta(seconds=0.1), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=0.5))
+print(serve_source(spec_from_table(table), RedisStream(url, name), retry_policy=retry_policy))
 """
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rtanalytics.schedule import Talk
 from rtanalytics.schedules import FORMATS, MAX_BYTES, ScheduleError, parse_schedule, read_schedule
-from rtanalytics.schedules.parts import MAX_TEXT, prose
+from rtanalytics.schedules.common import MAX_TEXT, prose
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from rtanalytics.schedules import ScheduleError, parse_schedule
-from rtanalytics.schedules.parts import MAX_REFUSED
+from rtanalytics.schedules.common import MAX_REFUSED
 
 GOOD, LATE = "2026-05-15T09:30:00Z", "2026-05-15T09:30:61Z"
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import run_source
 from rtanalytics.schedules import Change
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
@@ -322,7 +322,7 @@ def test_changes_are_stored_once_over_restarts_of_the_runner(prefix, redis_url):
                 asked = len(server.requests)
                 server.serve("/plan", body)
                 stop = asyncio.Event()
-                task = asyncio.ensure_future(run_source(spec, stream, stop=stop, patience=Patience()))
+                task = asyncio.ensure_future(run_source(spec, stream, stop=stop, retry_policy=RetryPolicy()))
                 while len(server.requests) < asked + 3:  # read, and stored before it was asked again
                     await asyncio.sleep(0.002)
                 stop.set()

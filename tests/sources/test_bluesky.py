@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from rtanalytics.event import Event
-from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import Batch, CursorInvalid, Refused, Transient
@@ -24,7 +24,9 @@ from tests.contracts.source import SECRET, Harness, SocketHarness, SourceContrac
 
 T0 = 1_783_175_888_000_000
 SECOND = 1_000_000
-SOON = Patience(first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1))
+SOON = RetryPolicy(
+    first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1)
+)
 POST = "app.bsky.feed.post"
 
 
@@ -177,7 +179,7 @@ def test_what_is_wanted_is_told_once_over_cuts(path: str) -> None:
 
     async def story(server: Jetstream, _: Jetstream) -> None:
         stream, stop = MemoryStream(f"sky-{path[1]}"), asyncio.Event()
-        run = asyncio.create_task(run_source(spec(server, path=path), stream, stop=stop, patience=SOON))
+        run = asyncio.create_task(run_source(spec(server, path=path), stream, stop=stop, retry_policy=SOON))
         try:
             async with asyncio.timeout(60):
                 while not server.asked:

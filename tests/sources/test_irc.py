@@ -19,8 +19,8 @@ from rtanalytics.archive import Recording
 from rtanalytics.cli import live, trender
 from rtanalytics.event import Event, decode
 from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
-from rtanalytics.ingest.limits import Patience
 from rtanalytics.ingest.recorder import record
+from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.live import ChatState, FeedState
 from rtanalytics.sources import spec_from_table
@@ -31,7 +31,9 @@ from tests.contracts.source import SECRET, Harness, Reader, SourceContract, begu
 from tests.sources.irc_network import IrcNetwork
 from tests.sources.irc_servers import IrcServer, Services, free_port
 
-SOON = Patience(first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1))
+SOON = RetryPolicy(
+    first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1)
+)
 
 
 @pytest.fixture(params=["inspircd", "ngircd"])
@@ -62,7 +64,9 @@ class Running:
 
     def __init__(self, port: int, nick: str, stream: MemoryStream) -> None:
         self.stream, self.stop = stream, asyncio.Event()
-        self.task = asyncio.create_task(run_source(spec(port, nick), stream, stop=self.stop, patience=SOON))
+        self.task = asyncio.create_task(
+            run_source(spec(port, nick), stream, stop=self.stop, retry_policy=SOON)
+        )
 
     def events(self, kind: str = "message") -> list[Event]:
         found = self.stream.snapshot(100_000, private=True).deliveries

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from hypothesis import given, settings
 
-from rtanalytics.ingest.limits import Patience
+from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import run_source
 from rtanalytics.sources.base import AuthFailed, Malformed, RateLimited, Transient
 from rtanalytics.sources.mastodon import MastodonSource, Spec, meta
@@ -24,7 +24,9 @@ from tests.contracts.source import Harness, SocketHarness, SourceContract
 from tests.sources.mutations import mutated, survives
 from tests.sources.server import FeedServer
 
-SOON = Patience(first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1))
+SOON = RetryPolicy(
+    first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1)
+)
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 META = meta(Spec(name="m", url="https://m.example", tag="pycon"), NOW)
 
@@ -634,7 +636,7 @@ async def test_what_a_stream_that_is_cut_did_not_say_comes_with_the_timeline():
     async with Streaming() as server:
         server.cut_after = 3
         stream, stop = MemoryStream("m"), asyncio.Event()
-        run = asyncio.create_task(run_source(server.spec(), stream, stop=stop, patience=SOON))
+        run = asyncio.create_task(run_source(server.spec(), stream, stop=stop, retry_policy=SOON))
         try:
             async with asyncio.timeout(60):
                 while not server.listeners:

@@ -11,7 +11,7 @@ import pytest
 
 from rtanalytics.conference import ConferenceError, read_conference
 from rtanalytics.sources import KINDS, SourceTableError, open_source, read_specs, spec_from_table
-from rtanalytics.sources.base import Asks, Source, SourceSpec, duration, redact
+from rtanalytics.sources.base import SharesHostLimit, Source, SourceSpec, duration, redact
 from rtanalytics.sources.polled import PolledSpec
 
 GOOD = {"type": "feed", "name": "blog", "url": "https://blog.example/feed.xml"}
@@ -118,7 +118,7 @@ def test_a_table_alone_says_whose_budget_its_source_takes_from(name, monkeypatch
     [spec] = read_specs(tomllib.loads(module.EXAMPLE)["source"])
     source = open_source(spec)
     told = spec.asks if isinstance(spec, PolledSpec) else None
-    assert (source.host if isinstance(source, Asks) else None) in (told, None)
+    assert (source.host if isinstance(source, SharesHostLimit) else None) in (told, None)
     assert (told is None) == (not isinstance(spec, PolledSpec))
 
 

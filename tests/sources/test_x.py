@@ -16,7 +16,7 @@ from aiohttp import web
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Batch, CursorInvalid, RateLimited, Transient
 from rtanalytics.sources.twitter import XSpec
-from rtanalytics.sources.twitter.ledger import Ledger
+from rtanalytics.sources.twitter.budget import Ledger
 from tests.contracts import source as contract
 from tests.contracts.http import HttpContract
 from tests.contracts.source import Harness

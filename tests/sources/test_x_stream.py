@@ -17,11 +17,11 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from rtanalytics.ingest.runner import Patience, run_source
+from rtanalytics.ingest.runner import RetryPolicy, run_source
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Batch
 from rtanalytics.sources.twitter import stream as module
-from rtanalytics.sources.twitter.ledger import Ledger
+from rtanalytics.sources.twitter.budget import Ledger
 from rtanalytics.streams.memory import MemoryStream
 from rtanalytics.streams.redis import RedisStream
 from tests.contracts import source as contract
@@ -33,7 +33,7 @@ from tests.sources.test_x import page, tweet
 from tests.sources.xserver import RULES, SEARCH, STREAM, XServer, condition, long_ago, post
 
 SOON = timedelta(milliseconds=100)
-HASTE = Patience(first=SOON, cap=SOON, blocked=SOON, blocked_cap=SOON)
+HASTE = RetryPolicy(first=SOON, cap=SOON, blocked=SOON, blocked_cap=SOON)
 TOKEN = "s3cr3t-bearer"
 
 
@@ -282,7 +282,9 @@ def test_over_many_cuts_nothing_is_lost_or_doubled(monkeypatch):
         async with XServer() as server:
             server.late = 0.1
             stream, stop = MemoryStream("x"), asyncio.Event()
-            run = asyncio.create_task(run_source(spec(server, every="1s"), stream, stop=stop, patience=HASTE))
+            run = asyncio.create_task(
+                run_source(spec(server, every="1s"), stream, stop=stop, retry_policy=HASTE)
+            )
             try:
                 for n in range(1, 81):
                     if n % 9 == 3:  # two have been said to nobody

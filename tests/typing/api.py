@@ -58,7 +58,7 @@ def conferences(path: Path) -> rta.Schedule:
     conference = rta.read_conference(path)
     assert_type(conference, rta.Conference)
     assert_type(own_terms(conference.hashtags, conference.accounts), frozenset[str])
-    assert_type(rta.read_truth(path), list[rta.KnownTopic])
+    assert_type(rta.read_truth(path), list[rta.ReferenceTopic])
     talk = rta.Talk(id="1", title="Welcome", start=datetime.now(UTC), end=datetime.now(UTC))
     schedule = rta.Schedule([talk])
     assert_type(schedule.on(talk.start), list[rta.Talk])

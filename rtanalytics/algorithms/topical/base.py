@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.algorithms.contract import Algorithm, Scores, State
-from rtanalytics.algorithms.told import Trend, TrendBin
 from rtanalytics.algorithms.tools import at_least
 from rtanalytics.algorithms.topical.documents import Documents
 from rtanalytics.algorithms.topical.tools import as_shown
@@ -21,6 +20,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Recording, Reset, Watermark, as_feed
 from rtanalytics.schedule import Schedule
 from rtanalytics.terms import fold
+from rtanalytics.trend import Trend, TrendBin
 
 __all__ = ["Found", "TopicAlgorithm", "View"]
 
@@ -78,7 +78,7 @@ class View:
     given: frozenset[str]
     guess_own: bool
 
-    def barred(self, terms: Ints) -> npt.NDArray[np.bool_]:
+    def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Which of the terms are no topics: ignored, or the conference's own.
 
         Where nobody says what its own tags are, those in more than a fifth of the messages are.

@@ -89,7 +89,7 @@ class BNgram(TopicAlgorithm):
         counted = documents.bin(bin, view.channel)
         terms = counted.terms[counted.counts >= view.least_count]
         terms = terms[self._phrases(documents, terms)]
-        terms = terms[~view.barred(terms)]
+        terms = terms[~view.is_excluded(terms)]
         df = counts_of(counted, terms)
         mean = np.zeros(len(terms))
         for past in range(bin - self.history, bin):

@@ -234,7 +234,7 @@ class Mabed(TopicAlgorithm):
         places, numbers = documents.words(every)
         n = np.bincount(numbers, minlength=len(documents.vocabulary))
         common = np.flatnonzero((n >= self.least) & (n <= self.most * len(every)))
-        common = common[~view.barred(common)]
+        common = common[~view.is_excluded(common)]
         keys = documents.vocabulary.keys
         terms = common[ranked(common, keys, n[common].astype(np.float64))[: self.vocabulary]]
         # from here on words have numbers of their own, in the order of their keys

@@ -157,7 +157,7 @@ class Neighbours(TopicAlgorithm):
         documents, keys = view.documents, view.documents.vocabulary.keys
         counted = documents.bin(bin, view.channel)
         terms = counted.terms[counted.counts >= view.least_count]
-        terms = terms[~view.barred(terms)]
+        terms = terms[~view.is_excluded(terms)]
         terms = terms[ranked(terms, keys)]
         length = self.reference + self.smooth
         counts = np.zeros((len(terms), length))

@@ -102,7 +102,7 @@ def _corpus(view: View, bins: Sequence[int], messages: int, vocabulary: int, mos
     places, words = documents.words(rows)
     df = np.bincount(words, minlength=len(documents.vocabulary))
     terms = np.flatnonzero((df >= 2) & (df <= max(most * len(rows), 2)))
-    terms = terms[~view.barred(terms)]
+    terms = terms[~view.is_excluded(terms)]
     keys = documents.vocabulary.keys
     terms = terms[ranked(terms, keys, df[terms].astype(np.float64))[:vocabulary]]
     if not len(terms):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rtanalytics.githubevents import KINDS
+from rtanalytics.normalize.github import KINDS
 
 __all__ = ["FLAVOURS", "Flavour", "flavour_of"]
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Author, Event, Ingest, is_web_url
-from rtanalytics.githubevents import KINDS, about
+from rtanalytics.normalize.github import KINDS, about
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.github.things import Thing, event_of, things_of
 from rtanalytics.sources.native import Reading, find_links, find_tags, lines_of, packed

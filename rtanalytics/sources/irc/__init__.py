@@ -244,7 +244,7 @@ class IrcSource:
         return batch
 
     async def send(self, packet: dict[str, str], key: str) -> None:
-        """Send what somebody wrote; see :class:`rtanalytics.ingest.postman.Sends`."""
+        """Send what somebody wrote; see :class:`rtanalytics.ingest.outbox_worker.Sends`."""
         link = self._link
         if link is None or not link.up:
             raise Transient("there is no connection to IRC")

@@ -17,7 +17,7 @@ import msgspec
 from rtanalytics.event import Event, Ingest
 from rtanalytics.schedule import Talk
 from rtanalytics.schedules import FORMATS, Change, carried, changes
-from rtanalytics.schedules.parts import named_zone
+from rtanalytics.schedules.common import named_zone
 from rtanalytics.sources.base import Malformed, Meta, Parsed, Source, printable, redact
 from rtanalytics.sources.polled import AddressSpec, Cursor, PolledSource, short
 from rtanalytics.sources.schedules.parse import talk_id

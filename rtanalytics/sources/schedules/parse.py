@@ -11,7 +11,7 @@ import msgspec
 from rtanalytics.event import Event, Ingest
 from rtanalytics.schedule import Talk
 from rtanalytics.schedules import ScheduleError, parse_schedule
-from rtanalytics.schedules.parts import named_zone
+from rtanalytics.schedules.common import named_zone
 from rtanalytics.sources.base import Malformed, Meta, Parsed, Reject, redact
 
 __all__ = ["parse", "talk_id"]

@@ -23,7 +23,7 @@ from rtanalytics.sources.base import (
 )
 from rtanalytics.sources.polled import PolledSource
 from rtanalytics.sources.twitter import CHEAPEST_SEARCH, CONNECTOR, MOST_POSTS, PARSE, XSpec, meta
-from rtanalytics.sources.twitter.ledger import Ledger, until_midnight
+from rtanalytics.sources.twitter.budget import Ledger, until_midnight
 from rtanalytics.sources.twitter.parse import native_id, snowflake_time
 
 if TYPE_CHECKING:

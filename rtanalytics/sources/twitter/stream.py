@@ -33,7 +33,7 @@ from rtanalytics.sources.base import (
     SourceError,
 )
 from rtanalytics.sources.twitter import CHEAPEST_SEARCH, XSpec
-from rtanalytics.sources.twitter.ledger import Ledger
+from rtanalytics.sources.twitter.budget import Ledger
 from rtanalytics.sources.twitter.news import News, cost_of
 from rtanalytics.sources.twitter.parse import native_id
 from rtanalytics.sources.twitter.rules import agree

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-__all__ = ["Belief", "Shown", "Taste"]
+__all__ = ["DisplayHistory", "TopicFilter", "TopicModel"]
 
 
 @dataclass(frozen=True)
-class Belief:
+class TopicModel:
     """How probable it is that a topic is one: a logistic regression on six things seen of it.
 
     log (p / (1 − p)) = bias + evidence·ln(e / e₀) + people·ln n + own_words·ln(v / n)
@@ -69,7 +69,7 @@ class Belief:
 
 
 @dataclass(frozen=True)
-class Taste:
+class TopicFilter:
     """Which of the topics that burst are worth showing.
 
     Evidence is the algorithm's score of a term, with what is left of the scores of the bins just
@@ -81,7 +81,7 @@ class Taste:
         Probability from which a topic is told.
     stay : float
         Probability from which one that was told in the bin before is told again.
-    belief : Belief
+    belief : TopicModel
         Where the probability comes from.
     plain : float
         Weight, from 0 to 1, of the evidence of a term that is not like a name at all, where terms
@@ -106,7 +106,7 @@ class Taste:
 
     least: float = 0.25
     stay: float = 0.2
-    belief: Belief = field(default_factory=Belief)
+    belief: TopicModel = field(default_factory=TopicModel)
     plain: float = 0.15
     people: int = 3
     share: float = 0.2
@@ -126,7 +126,7 @@ class Taste:
             )
 
 
-class Shown:
+class DisplayHistory:
     """In how many lists each term stood."""
 
     def __init__(self) -> None:
@@ -139,7 +139,7 @@ class Shown:
         for term in set(terms):
             self._times[term] = self._times.get(term, 0) + 1
 
-    def often(self, term: str, taste: Taste, *, known: bool = False) -> bool:
+    def often(self, term: str, taste: TopicFilter, *, known: bool = False) -> bool:
         """Has the term been told too often to be news, or, if it is ``known``, to tell topics apart?"""
         often = taste.known if known else taste.often
         return self._times.get(term, 0) > taste.free + often * self.lists

@@ -14,7 +14,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-__all__ = ["alone", "start_shielded"]
+__all__ = ["exclusive_lock", "start_shielded"]
 
 
 def start_shielded(process: BaseProcess) -> None:
@@ -32,7 +32,7 @@ def start_shielded(process: BaseProcess) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[int | None]:
+def exclusive_lock(path: Path) -> Iterator[int | None]:
     """Hold a lock file; the system lets go of it when the process ends, however it ends.
 
     Parameters

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, timedelta, tzinfo
 
-from rtanalytics.algorithms.told import Trend, TrendBin
 from rtanalytics.event import Event
+from rtanalytics.trend import Trend, TrendBin
 
 __all__ = ["Explanation", "Reason", "explain", "reasons_of", "share"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
-    from rtanalytics.algorithms.explaining import Explanation
     from rtanalytics.event import Event
+    from rtanalytics.explanation import Explanation
 
 __all__ = ["Trend", "TrendBin"]
 
@@ -124,7 +124,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         Explanation
             To print; :func:`rtanalytics.plot.explanation` draws it.
         """
-        from rtanalytics.algorithms.explaining import explain
+        from rtanalytics.explanation import explain
 
         return explain(self, events, next=next, earlier=earlier, zone=zone)
 

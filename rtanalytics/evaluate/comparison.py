@@ -14,11 +14,11 @@ from rtanalytics.conference import own_terms
 from rtanalytics.evaluate.alarms import GAP, false_runs
 from rtanalytics.evaluate.matching import Alarm, Truth, alarms_of, assign
 from rtanalytics.evaluate.metrics import METRICS, intervals
+from rtanalytics.evaluate.shared_counts import tell_all
 from rtanalytics.evaluate.tally import Tally, judge
-from rtanalytics.evaluate.together import tell_all
 from rtanalytics.event import Event
 from rtanalytics.feed import Recording
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import TrendBin
 from rtanalytics.trending import ALGORITHMS, Algorithm, get
 
@@ -59,7 +59,7 @@ class Point:
     threshold : float
         Only topics with at least this score are told.
     recall : float
-        Share of the known topics that are found, over all recordings.
+        Share of the reference topics that are found, over all recordings.
     per_hour : float
         False alarms an hour.
     """
@@ -229,10 +229,10 @@ def figures(tally: Tally) -> dict[str, Any]:
 
 def compare_all(
     recordings: Iterable[Recording],
-    truths: Iterable[Sequence[KnownTopic]] | None = None,
+    truths: Iterable[Sequence[ReferenceTopic]] | None = None,
     algorithms: Iterable[str | Algorithm] | None = None,
     *,
-    decoys: Mapping[str, Sequence[KnownTopic]] | None = None,
+    decoys: Mapping[str, Sequence[ReferenceTopic]] | None = None,
     max_terms: int = 3,
     gap: int = GAP,
     hindsight: bool = False,
@@ -247,12 +247,12 @@ def compare_all(
     ----------
     recordings : iterable of Recording
         Of different names.
-    truths : iterable of sequences of KnownTopic, optional
+    truths : iterable of sequences of ReferenceTopic, optional
         In the order of the recordings; each recording's own ``truth`` unless given.
     algorithms : iterable of str or Algorithm, optional
         All that can tell trends as they come, unless given. An instance is shown under its
         ``repr`` if its parameters are not the usual ones.
-    decoys : mapping of str to sequences of KnownTopic, optional
+    decoys : mapping of str to sequences of ReferenceTopic, optional
         By the recording's name: bursts that are no topics.
     max_terms : int
         Terms of a topic that are read.
@@ -329,7 +329,7 @@ def _tells_topics(algorithm: Algorithm) -> bool:
 
 def compare(
     recordings: Iterable[Recording],
-    truths: Iterable[Sequence[KnownTopic]] | None = None,
+    truths: Iterable[Sequence[ReferenceTopic]] | None = None,
     algorithms: Iterable[str | Algorithm] | None = None,
     **settings: Any,
 ) -> pd.DataFrame:

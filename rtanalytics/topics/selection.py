@@ -8,10 +8,10 @@ import numpy as np
 
 from rtanalytics.counts import TermCounts
 from rtanalytics.topics.grouping import Group, Scored, grouped, strongest
+from rtanalytics.topics.history import Learnt, Memory
 from rtanalytics.topics.identity import Topics
-from rtanalytics.topics.memory import Learnt, Memory
 from rtanalytics.topics.settings import Settings
-from rtanalytics.topics.taste import Shown
+from rtanalytics.topics.topic_filter import DisplayHistory
 
 __all__ = ["FIRST", "Chooser"]
 
@@ -45,7 +45,7 @@ class Chooser:
 
     def __init__(self, settings: Settings, counts: TermCounts, memory: Memory) -> None:
         self._settings, self._counts, self._memory = settings, counts, memory
-        self._shown = Shown()
+        self._shown = DisplayHistory()
 
     def choose(self, learnt: Learnt, least: float, before: datetime, topics: Topics) -> list[Group]:
         """The topics that are told, the most probable first.
@@ -90,7 +90,7 @@ class Chooser:
         said, counted, evidence, _ = learnt
         keys = self._counts.vocabulary.keys
         good = evidence > least
-        good[good] &= ~self._memory.barred(counted.terms[good])
+        good[good] &= ~self._memory.is_excluded(counted.terms[good])
         best = strongest(np.flatnonzero(good), evidence, counted, keys, _CANDIDATES * settings.top)
         terms = counted.terms[best]
         if not len(terms):
@@ -126,7 +126,7 @@ class Chooser:
         marked = [past.terms[names.marked(past.terms)] for _, past in self._memory.recent]
         terms = np.unique(np.concatenate(marked))
         terms = terms[names.tagged(terms) > _MOSTLY]
-        terms = terms[~self._memory.barred(terms)]
+        terms = terms[~self._memory.is_excluded(terms)]
         if not len(terms):
             return {}
         rows, people, _ = self._memory.said_by(terms)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from rtanalytics.conference import Pace
+from rtanalytics.conference import RateLimit
 
-__all__ = ["Limits", "Patience"]
+__all__ = ["Limits", "RetryPolicy"]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long to wait before what.
 
     Parameters
@@ -61,11 +61,11 @@ class Limits:
 
     Parameters
     ----------
-    paces : mapping of str to Pace
-        How often which host may be asked; one that is not named by ``Pace()``.
+    rate_limits : mapping of str to RateLimit
+        How often which host may be asked; one that is not named by ``RateLimit()``.
     most_entries : int, optional
         Entries that the bucket may have before the source waits for room in it.
     """
 
-    paces: Mapping[str, Pace] = field(default_factory=dict)
+    rate_limits: Mapping[str, RateLimit] = field(default_factory=dict)
     most_entries: int | None = None

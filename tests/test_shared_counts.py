@@ -12,9 +12,9 @@ import pytest
 from rtanalytics.archive import Recording, write_recording
 from rtanalytics.counts import TermCounts
 from rtanalytics.evaluate import compare_all
-from rtanalytics.evaluate.together import Hindsight, tell_all
+from rtanalytics.evaluate.shared_counts import Hindsight, tell_all
 from rtanalytics.event import Event
-from rtanalytics.schedule import KnownTopic
+from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import trends
 from rtanalytics.trending import ALGORITHMS, get
 from tests.build import BASE, event
@@ -78,7 +78,7 @@ def test_who_needs_later_bins_takes_part_only_when_asked(tmp_path: Path) -> None
     said = [event(n * 60, text=f"word{n % 7}", author=f"u{n}") for n in range(200)]
     write_recording(tmp_path / "one", said)
     recordings = [Recording(tmp_path / "one")]
-    truth = [[KnownTopic(start=BASE, end=BASE + timedelta(hours=1), keywords=("word3",))]]
+    truth = [[ReferenceTopic(start=BASE, end=BASE + timedelta(hours=1), keywords=("word3",))]]
     with pytest.raises(ValueError, match="kleinberg needs later bins"):
         compare_all(recordings, truth, ["kleinberg"])
     comparison = compare_all(recordings, truth, ["kleinberg", "poisson"], hindsight=True)

@@ -7,17 +7,17 @@ from typing import Any
 
 import msgspec
 
+from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Event, encode
-from rtanalytics.forgotten import Forgotten
 from rtanalytics.streams import MAX_PACKET, PacketTooLarge
 from rtanalytics.streams.follower import to_us
 
-__all__ = ["Call", "packet"]
+__all__ = ["AppendCall", "packet"]
 
 _pack = msgspec.msgpack.Encoder().encode
 
 
-class Call:
+class AppendCall:
     """The part of a batch that one call of the append script takes, without what is forgotten."""
 
     def __init__(self, events: list[Event], packets: list[bytes], forgotten: Forgotten) -> None:

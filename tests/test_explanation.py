@@ -14,9 +14,9 @@ import pytest
 from matplotlib.figure import Figure
 
 from rtanalytics import plot
-from rtanalytics.algorithms.explaining import Explanation, reasons_of
 from rtanalytics.event import Author
-from rtanalytics.topics import Taste, Trend, TrendBin, trends
+from rtanalytics.explanation import Explanation, reasons_of
+from rtanalytics.topics import TopicFilter, Trend, TrendBin, trends
 from tests.build import BASE, event
 
 QUARTER = timedelta(minutes=15)
@@ -171,7 +171,7 @@ def test_what_is_told_of_a_recording_is_explained_and_survives_json() -> None:
         event(1800 + 20 * n, text=f"the walrus {'abcdefgh'[n]}", author=Author(handle=f"q{n}"))
         for n in range(8)
     ]
-    trend = list(trends(said, taste=Taste(least=0.01, stay=0.01)))[-1].trends[0]
+    trend = list(trends(said, taste=TopicFilter(least=0.01, stay=0.01)))[-1].trends[0]
     again = msgspec.json.decode(msgspec.json.encode(trend), type=Trend)
     assert trend.label == "walrus"
     assert "8 people said “walrus”" in str(trend.explain(said))
@@ -181,5 +181,5 @@ def test_what_is_told_of_a_recording_is_explained_and_survives_json() -> None:
 
 def test_explaining_needs_no_matplotlib() -> None:
     """Words come without the drawing library, and importing the package without the words."""
-    code = "import sys, rtanalytics.algorithms.explaining; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, rtanalytics.explanation; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

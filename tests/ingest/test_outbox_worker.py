@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from rtanalytics.ingest import postman
+from rtanalytics.ingest import outbox_worker
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.sources import KINDS
 from rtanalytics.streams.memory import MemoryStream
@@ -120,7 +120,7 @@ def test_what_a_person_was_not_sent_is_told_in_private(stream):
 
 def test_what_hangs_is_given_up(stream, monkeypatch):
     """After its time it counts as unknown, and the next one goes out."""
-    monkeypatch.setattr(postman, "_SENT_WITHIN", 0.05)
+    monkeypatch.setattr(outbox_worker, "_SENT_WITHIN", 0.05)
     with running(stream):
         stream.send("irc", "room", said("hang"), "k1")
         stream.send("irc", "room", said("fine"), "k2")

@@ -12,26 +12,26 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
-from rtanalytics.conference import Pace
-from rtanalytics.streams.wire import Wire
+from rtanalytics.conference import RateLimit
+from rtanalytics.streams.connection import RedisConnection
 
 __all__ = ["MemoryPacing", "RedisPacing"]
 
 
-class RedisPacing(Wire):
+class RedisPacing(RedisConnection):
     """The part of a Redis stream that keeps budgets; its server's clock is the one that counts."""
 
-    def permit(self, budget: str, pace: Pace) -> timedelta:
+    def permit(self, budget: str, pace: RateLimit) -> timedelta:
         return self._pace(budget, pace, 1, ask=True)
 
-    def spend(self, budget: str, pace: Pace, requests: int) -> None:
+    def spend(self, budget: str, pace: RateLimit, requests: int) -> None:
         self._pace(budget, pace, requests)
 
     def hold(self, budget: str, wait: timedelta) -> None:
-        self._pace(budget, Pace(), 0, wait)
+        self._pace(budget, RateLimit(), 0, wait)
 
     def _pace(
-        self, budget: str, pace: Pace, n: int, hold: timedelta = timedelta(0), *, ask: bool = False
+        self, budget: str, pace: RateLimit, n: int, hold: timedelta = timedelta(0), *, ask: bool = False
     ) -> timedelta:
         args = [round(1e6 / pace.rate), pace.burst, n, round(hold / timedelta(microseconds=1)), int(ask)]
         wait = self.run("pace", [f"{self.pace_key}{budget}"], args)
@@ -53,7 +53,7 @@ class MemoryPacing:
         self._due: dict[str, float] = {}
         self._held: dict[str, float] = {}
 
-    def permit(self, budget: str, pace: Pace) -> timedelta:
+    def permit(self, budget: str, pace: RateLimit) -> timedelta:
         with self._lock:
             now = self._now()
             full = self._due.get(budget, now) - (pace.burst - 1) / pace.rate
@@ -62,7 +62,7 @@ class MemoryPacing:
                 self._due[budget] = max(self._due.get(budget, now), now) + 1 / pace.rate
             return timedelta(seconds=max(0.0, wait))
 
-    def spend(self, budget: str, pace: Pace, requests: int) -> None:
+    def spend(self, budget: str, pace: RateLimit, requests: int) -> None:
         with self._lock:
             now = self._now()
             self._due[budget] = max(self._due.get(budget, now), now) + requests / pace.rate

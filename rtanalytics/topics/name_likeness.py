@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rtanalytics.counts import Ints, TermCounts
 from rtanalytics.terms import Kind, join
 
-__all__ = ["Names", "Uses", "grown"]
+__all__ = ["NameLikeness", "Uses", "grown"]
 
 T = TypeVar("T", bound=np.generic)
 Uses = npt.NDArray[np.int32]
@@ -22,7 +22,7 @@ _DOUBT = 1.5
 """Uses that nobody made, and that count as written small, so that one capital is no name."""
 
 
-class Names:
+class NameLikeness:
     """What is known so far of how terms are written.
 
     Parameters

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.archive import ArchiveWriter, Recording
-from rtanalytics.archive.fold import Revision, supersedes
+from rtanalytics.archive.state import Revision, supersedes
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
 from tests.build import BASE, event
 
 
 def naive(log: list[Event]) -> list[Event]:
-    """The slow twin: walks through the log with a dictionary, and sorts at the end."""
+    """The reference implementation: walks through the log with a dictionary, and sorts at the end."""
     first: dict[str, Event] = {}
     shown: dict[str, Event] = {}
     edited: dict[str, bool] = {}

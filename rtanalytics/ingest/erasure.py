@@ -22,8 +22,8 @@ import msgspec
 
 from rtanalytics.archive import ArchiveWriter, Recording
 from rtanalytics.archive.files import REJECTED, TEMPORARY, Busy, is_archive, read_forgotten
+from rtanalytics.erasure import EVERYWHERE, NAMING, Forgotten, deletions, plain_handle
 from rtanalytics.event import Author, Event
-from rtanalytics.forgotten import EVERYWHERE, NAMING, Forgotten, deletions, plain_handle
 from rtanalytics.streams import EventStream
 
 __all__ = ["ForgetReport", "Found", "forget_author"]
@@ -83,7 +83,7 @@ def forget_author(
     *,
     buckets: Sequence[str] = (),
     dry_run: bool = False,
-    patience: timedelta = timedelta(seconds=20),
+    retry_policy: timedelta = timedelta(seconds=20),
 ) -> ForgetReport:
     """Remove a person from a conference, for ever.
 
@@ -100,7 +100,7 @@ def forget_author(
         Only in these buckets (``mastodon``, ``irc`` …); in all if empty.
     dry_run : bool
         Only look.
-    patience : timedelta
+    retry_policy : timedelta
         How long to wait for a recorder that is at work.
 
     Returns
@@ -153,7 +153,7 @@ def forget_author(
         stream.append(deletions(dict(told[first : first + _CHUNK]), marks))
     stream.erase(lambda event: event.id in gone or forgotten.without(event) is not event)
     if folder is not None:
-        report.pending = not _emptied(folder, forgotten, gone, patience)
+        report.pending = not _emptied(folder, forgotten, gone, retry_policy)
     return report
 
 
@@ -253,9 +253,9 @@ def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: boo
     return len(lines) - len(left)
 
 
-def _emptied(folder: Path, forgotten: Forgotten, ids: dict[str, str], patience: timedelta) -> bool:
+def _emptied(folder: Path, forgotten: Forgotten, ids: dict[str, str], retry_policy: timedelta) -> bool:
     """Take the rows out of the files, or wait until the recorder has; false if it has not yet."""
-    until = time.monotonic() + patience.total_seconds()
+    until = time.monotonic() + retry_policy.total_seconds()
     while True:
         try:
             with ArchiveWriter(folder) as writer:

@@ -18,8 +18,8 @@ from rtanalytics.event import Event
 from rtanalytics.feed import as_feed
 from rtanalytics.terms import Vocabulary
 from rtanalytics.topics import Settings, TrendBin, Trender
-from rtanalytics.topics.memory import Memory
-from rtanalytics.topics.names import Names, Uses
+from rtanalytics.topics.history import Memory
+from rtanalytics.topics.name_likeness import NameLikeness, Uses
 from rtanalytics.trending import Algorithm, Scores, State
 
 __all__ = ["Hindsight", "Panel", "tell_all"]
@@ -109,7 +109,7 @@ class _Member(Trender):
     """One algorithm: what it learns and tells is its own, the counts are the panel's."""
 
     def __init__(
-        self, settings: Settings, counts: TermCounts, names: Names, *, sparing: bool = False
+        self, settings: Settings, counts: TermCounts, names: NameLikeness, *, sparing: bool = False
     ) -> None:
         self._begin(settings)
         self.counts = counts
@@ -124,10 +124,10 @@ class _Member(Trender):
         self._learn_again(changed, upto)
 
 
-class _Reader(Names):
+class _Reader(NameLikeness):
     """What is known of how terms are written, learnt by somebody else."""
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: NameLikeness) -> None:
         self.__dict__ = names.__dict__
 
     def forget(self) -> None:

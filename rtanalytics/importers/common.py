@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event, Ingest, Media, encode, is_web_url
 from rtanalytics.importers import ImporterError
-from rtanalytics.written import author_of, find_links, find_tags, language, unlike, word
-from rtanalytics.written import plain_text as text_of
+from rtanalytics.normalize.text import author_of, find_links, find_tags, language, unlike, word
+from rtanalytics.normalize.text import plain_text as text_of
 
 __all__ = [
     "ODD",

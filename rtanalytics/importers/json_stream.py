@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rtanalytics.importers.parts import RowError
+from rtanalytics.importers.common import RowError
 from rtanalytics.importers.reading import MAX_LINE
 
 __all__ = ["Broken", "NotJson", "parse", "walk"]

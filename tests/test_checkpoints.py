@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtanalytics.algorithms.amending import Amending, Checkpoints
+from rtanalytics.algorithms.checkpoints import Amending, Checkpoints
 from rtanalytics.counts import BinCounts, Cells
 from rtanalytics.trending import ALGORITHMS, get
 from tests.contracts.scorer import WIDTH, bins_of, random_cells

@@ -172,14 +172,14 @@ def told_outcomes(
     """The probability of each topic that was told, and whether it matches a known one.
 
     What is below the least probability of the taste is not told, so it is not here either: tell
-    with a low ``Taste.least`` and a high ``top`` to see the whole scale.
+    with a low ``TopicFilter.least`` and a high ``top`` to see the whole scale.
 
     Parameters
     ----------
     bins : sequence of TrendBin
         In order.
     truth : Truth
-        The known topics.
+        The reference topics.
     top, max_terms : int
         Topics a bin, and of each its terms, that are read.
 
@@ -260,7 +260,7 @@ def quiet_threshold(
     Quiet
         Its probability is that of a topic that was told. Where even the most probable one alone
         would be too much, it is the next number above; where nothing was told at all, 0: what was
-        told decides, so tell with a low ``Taste.least``.
+        told decides, so tell with a low ``TopicFilter.least``.
 
     Raises
     ------

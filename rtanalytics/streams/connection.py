@@ -25,10 +25,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
 from redis.retry import Retry
 
-from rtanalytics.forgotten import Forgotten
+from rtanalytics.erasure import Forgotten
 from rtanalytics.streams import StreamUnavailable, lua
 
-__all__ = ["TIMEOUT", "Wire", "address"]
+__all__ = ["TIMEOUT", "RedisConnection", "address"]
 
 TIMEOUT = 5.0
 """Seconds after which an unanswered call counts as failed; more than any blocking read."""
@@ -38,7 +38,7 @@ PARTS = ("events", "seen", "state", "dead", "outbox", "taken", "outkeys")
 """Of a bucket."""
 
 
-class Wire:
+class RedisConnection:
     """One client and the names of a stream's keys.
 
     Parameters

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.algorithms.amending import Checkpoints
-from rtanalytics.counts import BinCounts, Floats, Ints, Said, TermCounts
-from rtanalytics.topics.names import Names, Uses, grown
+from rtanalytics.algorithms.checkpoints import Checkpoints
+from rtanalytics.counts import BinCounts, BinMessages, Floats, Ints, TermCounts
+from rtanalytics.topics.name_likeness import NameLikeness, Uses, grown
 from rtanalytics.topics.settings import Settings
 from rtanalytics.trending import Algorithm, State
 
@@ -31,7 +31,7 @@ class Learnt(NamedTuple):
 
     Parameters
     ----------
-    said : Said
+    said : BinMessages
         Its messages and what they say.
     counted : BinCounts
         Its terms and how often each was counted.
@@ -41,7 +41,7 @@ class Learnt(NamedTuple):
         Counts.
     """
 
-    said: Said
+    said: BinMessages
     counted: BinCounts
     evidence: Floats
     expected: Floats
@@ -57,7 +57,7 @@ class _Kept(NamedTuple):
     evidence: Floats
     when: Ints
     came: Ints
-    recent: deque[tuple[int, Said]]
+    recent: deque[tuple[int, BinMessages]]
     past: deque[BinCounts]
 
 
@@ -72,7 +72,7 @@ class Memory:
         Theirs.
     counts : TermCounts
         Of all messages.
-    names : Names, optional
+    names : NameLikeness, optional
         How terms are written; learnt from the same messages unless given.
     sparing : bool
         Keep nothing to go back to: everything is learnt again where more is known of an earlier bin.
@@ -83,12 +83,12 @@ class Memory:
         settings: Settings,
         algorithm: Algorithm,
         counts: TermCounts,
-        names: Names | None = None,
+        names: NameLikeness | None = None,
         *,
         sparing: bool = False,
     ) -> None:
         self._settings, self._algorithm, self._counts, self._sparing = settings, algorithm, counts, sparing
-        self.names = Names(counts) if names is None else names
+        self.names = NameLikeness(counts) if names is None else names
         self.forget()
 
     def forget(self) -> None:
@@ -100,7 +100,7 @@ class Memory:
         self._messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
         self._came = np.zeros(0, np.int64)  # of each author, the first bin, less BEGINNING
-        self.recent: deque[tuple[int, Said]] = deque()
+        self.recent: deque[tuple[int, BinMessages]] = deque()
         self._past: deque[BinCounts] = deque(maxlen=_HISTORY + 1)
 
     def learn(self, bin: int) -> Learnt:
@@ -174,15 +174,15 @@ class Memory:
         ends = np.cumsum(np.bincount(of, minlength=len(terms))).tolist()
         return [where[i:j] for i, j in pairwise([0, *ends])], people, voices
 
-    def barred(self, terms: Ints) -> npt.NDArray[np.bool_]:
+    def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Which terms are no topics: ignored, or the conference's own."""
         settings, keys = self._settings, self._counts.vocabulary.keys
         given = settings.own | settings.ignore
-        barred = np.array([keys[t].lstrip("@") in given for t in terms.tolist()], np.bool_)
+        is_excluded = np.array([keys[t].lstrip("@") in given for t in terms.tolist()], np.bool_)
         if not settings.own:
             for i in np.flatnonzero(self._said[terms] > _OWN_SHARE * self._messages):
-                barred[i] |= self.names.surface(int(terms[i])).startswith("#")
-        return barred
+                is_excluded[i] |= self.names.surface(int(terms[i])).startswith("#")
+        return is_excluded
 
     def authors(self) -> Ints:
         """All who said something within the window, once each."""

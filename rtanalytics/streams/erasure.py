@@ -14,10 +14,10 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from rtanalytics.erasure import Forgotten, deletions
 from rtanalytics.event import Event
-from rtanalytics.forgotten import Forgotten, deletions
+from rtanalytics.streams.connection import RedisConnection
 from rtanalytics.streams.reader import as_entry
-from rtanalytics.streams.wire import Wire
 
 __all__ = ["RedisForgetting"]
 
@@ -25,7 +25,7 @@ PAGE = 1_000
 """Entries looked at in one read."""
 
 
-class RedisForgetting(Wire):
+class RedisForgetting(RedisConnection):
     """The part of a Redis stream that lets go."""
 
     def forget(self, marks: Iterable[str]) -> None:

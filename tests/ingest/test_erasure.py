@@ -22,10 +22,10 @@ import typer
 from rtanalytics.archive import ArchiveWriter, Recording, import_into
 from rtanalytics.cli.sources import forget
 from rtanalytics.cli.terminal import Failed
+from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER
-from rtanalytics.forgotten import Forgotten
-from rtanalytics.ingest.forgetting import forget_author
+from rtanalytics.ingest.erasure import forget_author
 from rtanalytics.ingest.recorder import record
 from rtanalytics.streams import DeadLetter
 from rtanalytics.streams.redis import RedisStream
@@ -190,7 +190,7 @@ def _record(url: str, name: str, folder: str) -> None:
 
 
 def _forget_it(url: str, name: str, folder: str) -> None:
-    forget_author(RedisStream(url, name), Path(folder), "ada", patience=timedelta(seconds=2))
+    forget_author(RedisStream(url, name), Path(folder), "ada", retry_policy=timedelta(seconds=2))
 
 
 def test_the_command(stream: RedisStream, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Normalize what people and services write; shared by sources and importers."""

@@ -74,6 +74,13 @@ log {{ target = "services.log"  servers = "*"  users = "*"  other = "*"  command
 """
 
 
+def _program(name: str) -> str:
+    """Path of a server's program; only tests marked ``slow`` or ``browser`` may need one."""
+    found = shutil.which(name)
+    assert found, f"{name} is not on the PATH: apt-get install {name}, and have /usr/sbin on the PATH"
+    return found
+
+
 def free_port() -> int:
     """A port that nobody listens on."""
     with socket.socket() as probe:
@@ -96,8 +103,7 @@ class IrcServer:
     """
 
     def __init__(self, program: str, folder: Path, link: int | None = None) -> None:
-        found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        assert found, f"{program} is needed: apt-get install {program}"
+        found = _program(program)
         self.port, self._folder = free_port(), folder
         config = folder / "irc.conf"
         text = _INSPIRCD if program == "inspircd" else _NGIRCD
@@ -146,8 +152,7 @@ class Services:
     """
 
     def __init__(self, folder: Path, link: int) -> None:
-        found = shutil.which("anope", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        assert found, "anope is needed: apt-get install anope"
+        found = _program("anope")
         config = _SERVICES.format(link=link, folder=folder)
         # it wants each setting on a line of its own
         config = re.sub(r"\s{2,}|(?<=\{) | (?=\})| (?=\{)", "\n", config)

@@ -185,6 +185,7 @@ def test_what_a_server_refuses_is_told_in_the_room_with_its_reason(server: IrcSe
     lasting(work)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back_is_joined_again(server: IrcServer) -> None:
     """Within two seconds of its return; what was stored stays once, and the hole is told."""
 

@@ -19,11 +19,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from rtanalytics.archive import Recording
+from rtanalytics.clock import parse_time
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
 from rtanalytics.ingest.recorder import record
 from rtanalytics.replay import play_into, replay
-from rtanalytics.schedule import parse_time
 from rtanalytics.streams import open_stream
 from rtanalytics.streams.server import EmbeddedServer
 

@@ -1,8 +1,8 @@
-"""Clocks that can be handed to whatever needs to know the time.
+"""Clocks, and parsers for the times and durations that users give.
 
-A :class:`PacedClock` is a virtual time: a base, plus the rate times the real time that has
-passed since. Changing the rate re-bases first, so the time it tells never jumps; deadlines are
-absolute, so waiting for many small gaps does not add up their errors.
+A :class:`PacedClock` is virtual time: a base, plus the rate times the real time that has passed
+since. Changing the rate re-bases the clock first, so its time never jumps; deadlines are absolute,
+so waiting for many small gaps does not add up their errors.
 """
 
 from __future__ import annotations
@@ -12,38 +12,38 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-__all__ = ["Clock", "PacedClock", "WallClock", "parse_duration"]
+__all__ = ["Clock", "PacedClock", "WallClock", "parse_duration", "parse_time"]
 
 
 class Clock(Protocol):
-    """Tells the time as an aware UTC datetime."""
+    """A source of the current time, as an aware UTC datetime."""
 
     def now(self) -> datetime:
-        """The time, now."""
+        """Return the current time."""
         ...
 
 
 class WallClock:
-    """The machine's own time."""
+    """Clock of the machine."""
 
     def now(self) -> datetime:
         return datetime.now(UTC)
 
 
 class PacedClock:
-    """A time of its own that runs at a given rate and can stand still.
+    """Virtual clock that runs at a given rate and can be paused.
 
     Parameters
     ----------
     start : datetime
-        The time it tells at first.
+        Initial time.
     rate : float
-        Virtual seconds a real second, above 0; ``math.inf`` for a clock that does not wait at
-        all and stands wherever :meth:`seek` last put it.
+        Virtual seconds per real second, above 0; ``math.inf`` for a clock that never waits and
+        stays at the time of the last :meth:`seek`.
     monotonic : callable
-        Real seconds, never stepping back. Tests pass a hand-driven one.
+        Return real seconds that never step back. Tests pass a hand-driven one.
 
     Raises
     ------
@@ -70,14 +70,14 @@ class PacedClock:
         self._base = start.astimezone(UTC)
         self._rate = _checked(rate)
         self._paused = False
-        self._since = monotonic()
+        self._rebased = monotonic()
 
     def now(self) -> datetime:
         return self._at(self._monotonic())
 
     @property
     def rate(self) -> float:
-        """Virtual seconds a real second."""
+        """Virtual seconds per real second."""
         return self._rate
 
     @rate.setter
@@ -88,66 +88,115 @@ class PacedClock:
 
     @property
     def paused(self) -> bool:
-        """True while it stands still."""
+        """True while the clock is paused."""
         return self._paused
 
     def pause(self) -> None:
-        """Stand still at the present time."""
+        """Stop the clock at its current time."""
         self._rebase()
         self._paused = True
 
     def resume(self) -> None:
-        """Go on from where it stands."""
+        """Continue from the time at which the clock was paused."""
         self._rebase()
         self._paused = False
 
     def seek(self, moment: datetime) -> None:
-        """Tell ``moment`` from now on, at the same rate."""
+        """Set the clock to ``moment``; the rate stays."""
         self._base = moment.astimezone(UTC)
-        self._since = self._monotonic()
+        self._rebased = self._monotonic()
 
     def wait(self, moment: datetime) -> float:
-        """Real seconds until it tells ``moment``: 0 if it is due, infinity if it stands still."""
+        """Return the real seconds until ``moment``: 0 if it has passed, infinity while paused."""
         if self._paused:
             return math.inf if moment > self._base else 0.0
         if math.isinf(self._rate):
             return 0.0
-        due = self._since + (moment - self._base).total_seconds() / self._rate
+        due = self._rebased + (moment - self._base).total_seconds() / self._rate
         return max(0.0, due - self._monotonic())
 
     def _at(self, second: float) -> datetime:
         if self._paused or math.isinf(self._rate):
             return self._base
-        return self._base + timedelta(seconds=(second - self._since) * self._rate)
+        return self._base + timedelta(seconds=(second - self._rebased) * self._rate)
 
     def _rebase(self) -> None:
         second = self._monotonic()
-        self._base, self._since = self._at(second), second
+        self._base, self._rebased = self._at(second), second
 
 
 def _checked(rate: float) -> float:
     if not rate > 0:
-        raise ValueError(f"rate must be above 0, not {rate}; pause() stands still")
+        raise ValueError(f"rate must be above 0, not {rate}; call pause() to stop the clock")
     return float(rate)
 
 
-_UNITS = {"s": 1, "sec": 1, "min": 60, "m": 60, "h": 3600, "d": 86400, "day": 86400, "days": 86400}
+_DURATION = re.compile(r"\s*(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]+)\s*", re.IGNORECASE)
+_UNITS = {
+    "ms": 0.001,
+    **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
+    **dict.fromkeys(("m", "min", "minute", "minutes"), 60.0),
+    **dict.fromkeys(("h", "hour", "hours"), 3_600.0),
+    **dict.fromkeys(("d", "day", "days"), 86_400.0),
+}
 
 
-def parse_duration(text: str) -> timedelta:
-    """A duration as people write it: ``30s``, ``15min``, ``1.5h``, ``2d``.
+def parse_duration(value: object) -> timedelta:
+    """Convert a duration given by a user to a ``timedelta``.
+
+    Parameters
+    ----------
+    value : str, timedelta or pandas offset
+        A number with a unit (``ms``, ``s``, ``min``, ``h`` or ``d``), such as ``"15min"`` or ``"1.5h"``; a
+        ``timedelta`` or ``pandas.Timedelta``; or a fixed pandas offset, such as ``pd.offsets.Minute(15)``.
 
     Raises
     ------
     ValueError
-        If it is none, or not above 0.
+        If it is not a duration, or not above 0.
 
     Examples
     --------
     >>> parse_duration("90min")
     datetime.timedelta(seconds=5400)
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([a-z]+)\s*", text.lower())
-    if not found or found[2] not in _UNITS or float(found[1]) <= 0:
-        raise ValueError(f"{text!r} is no duration; write a number and a unit, such as 30s, 15min, 2h or 1d")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    try:
+        result = _duration(value)
+    except (OverflowError, TypeError, ValueError):  # a pandas offset of no fixed length, NaT
+        result = None
+    if result is None or result <= timedelta(0):
+        raise ValueError(f"invalid duration {value!r} (examples: 5min, 1h)")
+    return result
+
+
+def _duration(value: Any) -> timedelta | None:
+    if isinstance(value, str):
+        match = _DURATION.fullmatch(value)
+        unit = _UNITS.get(match[2].lower()) if match else None
+        return timedelta(seconds=float(match[1]) * unit) if match and unit else None
+    if hasattr(value, "to_pytimedelta"):  # pandas.Timedelta, a subclass of timedelta
+        value = value.to_pytimedelta()
+    if isinstance(value, timedelta):
+        return value
+    return timedelta(microseconds=value.nanos / 1_000) if hasattr(value, "nanos") else None
+
+
+def parse_time(value: str | datetime) -> datetime:
+    """Convert a time given by a user to an aware UTC datetime; without an offset it is taken as UTC.
+
+    Parameters
+    ----------
+    value : str or datetime
+        ISO 8601 text, or a ``datetime`` (``pandas.Timestamp`` is one).
+
+    Raises
+    ------
+    ValueError
+        If it is not a time.
+    """
+    try:
+        value = value.to_pydatetime() if hasattr(value, "to_pydatetime") else value
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
+    except (AttributeError, ValueError):
+        raise ValueError(f"invalid time {value!r} (example: 2026-05-15T09:30:00Z)") from None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

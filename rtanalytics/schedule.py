@@ -14,7 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["ReferenceTopic", "Schedule", "Talk", "parse_time", "read_truth"]
+from rtanalytics.clock import parse_time
+
+__all__ = ["ReferenceTopic", "Schedule", "Talk", "read_truth"]
 
 
 class Talk(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -160,18 +162,3 @@ def write_truth(path: str | Path, topics: Sequence[ReferenceTopic]) -> None:
         for t in topics:
             cells = [t.extra.get(name, "") for name in extra]
             writer.writerow([t.start.isoformat(), t.end.isoformat(), "|".join(t.keywords), *cells])
-
-
-def parse_time(text: str) -> datetime:
-    """An ISO 8601 time as aware UTC; without an offset it is taken as UTC.
-
-    Raises
-    ------
-    ValueError
-        If it is no such time.
-    """
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError:
-        raise ValueError(f"{text!r} is not an ISO 8601 time such as 2026-05-15T09:30:00Z") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

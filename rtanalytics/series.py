@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, NamedTuple
 
-from rtanalytics.schedule import parse_time
+from rtanalytics.clock import parse_time
 
 __all__ = [
     "DEFAULT",

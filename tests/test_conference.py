@@ -37,7 +37,7 @@ def read_all(path: Path) -> None:
         ),
         (
             'name = "x"\n[trending]\ntop = 5\nbin = "5 parsecs"\n',
-            ["conference.toml:4: ", "bin: '5 parsecs' is no duration"],
+            ["conference.toml:4: ", "bin: invalid duration '5 parsecs'"],
         ),
         ('name = "x"\n[trending]\ntop = 0\n', ["conference.toml:3: ", "at least one"]),
         ('name = "x"\n[trending]\ntop = "5"\n', ["conference.toml:3: ", "write trending.top = 5"]),

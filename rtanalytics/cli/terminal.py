@@ -189,10 +189,10 @@ def moment(text: str) -> datetime:
     """
     import typer
 
-    from rtanalytics.schedule import parse_time
+    from rtanalytics.clock import parse_time
 
     try:
-        return parse_time(text).astimezone(UTC)
+        return parse_time(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -22,10 +22,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rtanalytics.clock import parse_time
 from rtanalytics.event import Author, Event, Ingest
 from rtanalytics.importers import ImporterError, Options
 from rtanalytics.importers.reading import BROKEN, begins, head_of, open_bytes, suffixed
-from rtanalytics.schedule import parse_time
 
 __all__ = ["CSV", "JSONL", "PARQUET", "TableError", "read_table"]
 

@@ -18,8 +18,9 @@ from typing import Any, cast
 
 import msgspec
 
+from rtanalytics.clock import parse_duration
 from rtanalytics.conference import ConferenceError, expected
-from rtanalytics.sources.base import Source, SourceSpec, duration
+from rtanalytics.sources.base import Source, SourceSpec
 
 __all__ = ["KINDS", "SourceTableError", "open_source", "paid", "read_specs", "spec_from_table"]
 
@@ -148,7 +149,7 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
                 raise SourceTableError(f'{label}: {key!r} is missing; write {key} = "…"', number, key)
         elif _is_duration(field.type):
             try:
-                values[key] = duration(values[key])
+                values[key] = parse_duration(values[key])
             except ValueError as error:
                 raise SourceTableError(f"{label}: {key} = {error}", number, key) from None
     try:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
@@ -40,7 +40,6 @@ __all__ = [
     "SourceSpec",
     "TooLarge",
     "Transient",
-    "duration",
     "printable",
     "redact",
 ]
@@ -307,29 +306,6 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def producer(self) -> str:
         """The ``producer`` of what this source tells."""
         return f"{self.__struct_config__.tag}:{self.scope}"
-
-
-_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def duration(value: Any) -> timedelta:
-    """A duration as people write it: ``90s``, ``5min``, ``1.5h``.
-
-    Raises
-    ------
-    ValueError
-        If it is none, or not above zero.
-
-    Examples
-    --------
-    >>> duration("5min")
-    datetime.timedelta(seconds=300)
-    """
-    text = value if isinstance(value, str) else ""
-    found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,6})?)\s*(ms|s|min|h|d)\s*", text)
-    if found is None or not float(found[1]):
-        raise ValueError(f"{value!r} is no duration; write a number and ms, s, min, h or d, such as '5min'")
-    return timedelta(seconds=float(found[1]) * _UNITS[found[2]])
 
 
 def printable(text: object, limit: int = 300) -> str:

@@ -313,7 +313,7 @@ def test_health_says_since_when_a_source_is_silent(stream):
 
 
 def _moment(text: str) -> float:
-    from rtanalytics.schedule import parse_time
+    from rtanalytics.clock import parse_time
 
     return parse_time(text).timestamp()
 

@@ -50,10 +50,11 @@ $(STAMP): pyproject.toml constraints.txt
 	        echo 'no Python 3.11 or newer with venv found: install one (Debian: apt-get install' \
 	             'python3-venv) or name it: make install PYTHON=...' >&2; exit 1; \
 	    fi; \
-	    echo "$$found -m venv $(VENV)"; $$found -m venv --clear $(VENV); \
+	    echo "Creating $(VENV) with $$found."; $$found -m venv --clear $(VENV); \
 	fi
+	@echo 'Installing rtanalytics and its libraries into $(VENV): about a minute the first time.'
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv \
-	    && $(BIN)/uv pip install --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[lab,test]' \
-	    || { echo 'uv could not do it, so pip does'; \
-	         $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[lab,test]'; }
+	    && $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[all,test]' \
+	    || { echo 'uv failed; trying pip instead'; \
+	         $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,test]'; }
 	@touch $(STAMP)

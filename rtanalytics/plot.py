@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rtanalytics.event import Event
 from rtanalytics.explanation import Explanation, reasons_of, share
+from rtanalytics.extras import extra
 from rtanalytics.schedule import Schedule
 from rtanalytics.topics import Trend, TrendBin
 
@@ -373,8 +374,9 @@ def _axes(ax: Axes | None, height: float = 3.2) -> Axes:
 
 
 def _figure(height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with extra("views"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, height), layout="constrained")
     FigureCanvasAgg(figure)
@@ -382,7 +384,8 @@ def _figure(height: float) -> Figure:
 
 
 def _dated(ax: Axes, zone: tzinfo) -> Axes:
-    from matplotlib import dates
+    with extra("views"):
+        from matplotlib import dates
 
     untyped: Any = dates  # matplotlib leaves this module without annotations
     locator = untyped.AutoDateLocator(tz=zone)
@@ -399,7 +402,8 @@ def _nothing(ax: Axes, text: str) -> Axes:
 
 
 def _number(at: datetime) -> float:
-    from matplotlib import dates
+    with extra("views"):
+        from matplotlib import dates
 
     untyped: Any = dates
     return float(untyped.date2num(at))

@@ -16,6 +16,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import rtanalytics
+from rtanalytics import extras
+from rtanalytics.extras import EXTRAS
+from rtanalytics.sources import open_source, spec_from_table
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rtanalytics"
@@ -248,7 +251,42 @@ def requirements(lines):
 def declared(*extras):
     """What pyproject.toml asks for: the runtime and these extras."""
     optional = PROJECT["project"]["optional-dependencies"]
-    return requirements(PROJECT["project"]["dependencies"] + [line for e in extras for line in optional[e]])
+    lines = PROJECT["project"]["dependencies"] + [line for e in extras for line in optional[e]]
+    return requirements(line for line in lines if not line.startswith("rtanalytics["))
+
+
+def test_each_extra_names_the_modules_it_installs():
+    """A missing module of an extra is answered with the extra that installs it."""
+    modules = {"scikit_learn": "sklearn"}
+    for name, listed in EXTRAS.items():
+        lines = PROJECT["project"]["optional-dependencies"][name]
+        wanted = {r.replace("-", "_") for r in requirements(line for line in lines if "[" not in line)}
+        wanted = {modules.get(module, module) for module in wanted}
+        assert wanted <= set(listed), name
+
+
+@pytest.mark.parametrize(
+    ("missing", "code", "extra"),
+    [
+        ("anywidget", "import rtanalytics.widgets", "views"),
+        ("matplotlib", "from rtanalytics.plot import volume; volume([])", "views"),
+        ("sklearn", "import rtanalytics.counts.transformer", "compare"),
+    ],
+)
+def test_a_missing_library_is_answered_with_its_install_line(missing, code, extra):
+    """The last line of the traceback has the command that installs it."""
+    block = f"import sys; sys.modules[{missing!r}] = None\n{code}"
+    done = run(sys.executable, "-c", block)
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith(f"pip install 'rtanalytics[{extra}]'")
+
+
+def test_a_source_asks_for_its_extra_before_it_starts(monkeypatch):
+    """A missing client library is named when the source is opened, not at its first request."""
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "aiohttp" else name)
+    spec = spec_from_table({"type": "feed", "name": "blog", "url": "https://blog.example/feed"})
+    with pytest.raises(extras.MissingExtraError, match=r"pip install 'rtanalytics\[sources\]'"):
+        open_source(spec)
 
 
 def test_the_version_is_one():
@@ -257,7 +295,7 @@ def test_the_version_is_one():
 
 
 def test_the_conda_environment_is_the_one_of_pyproject():
-    """environment.yml names the same packages with the same lower bounds: runtime, lab and test."""
+    """environment.yml names the same packages with the same lower bounds: runtime, all extras and test."""
     conda_names = {"matplotlib": "matplotlib-base", "redis": "redis-py"}
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     (from_pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
@@ -267,7 +305,10 @@ def test_the_conda_environment_is_the_one_of_pyproject():
 
     assert str(found.pop("python").specifier) == PROJECT["project"]["requires-python"]
     assert not found.pop("pip").specifier
-    wanted = {conda_names.get(name, name): r for name, r in declared("lab", "test").items()}
+    wanted = {
+        conda_names.get(name, name): r
+        for name, r in declared("compare", "sources", "views", "lab", "test").items()
+    }
     assert wanted["redis-py"].extras == {"hiredis"}
     assert not found.pop("hiredis").specifier
     assert {name: str(r.specifier) for name, r in found.items()} == {
@@ -352,7 +393,7 @@ print(rtanalytics.__file__, recordings_folder(), notebooks_folder(), *names, sep
 
 @pytest.mark.slow
 def test_an_installed_wheel_is_whole(tmp_path):
-    """Built, and installed with its runtime dependencies alone, everything imports and the data is there."""
+    """The core alone lists trends and names missing extras; with them everything imports."""
     built = run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", tmp_path, ROOT)
     assert built.returncode == 0, built.stderr
     (wheel,) = tmp_path.glob("*.whl")
@@ -369,6 +410,17 @@ def test_an_installed_wheel_is_whole(tmp_path):
     assert installed.returncode == 0, installed.stderr
 
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    shipped = next((tmp_path / "venv").rglob("_shipped/recordings/juniperconf-2026"))
+    program = bin_folder / "rtanalytics"
+    trending = run(program, "trending", shipped, "--at", "2026-06-10T08:35", cwd=tmp_path, env=environment)
+    assert (trending.returncode, "Faloko" in trending.stdout) == (0, True), trending.stderr
+    compare = run(program, "compare", shipped, cwd=tmp_path, env=environment)
+    assert compare.returncode == 1
+    assert "pip install 'rtanalytics[compare]'" in compare.stderr
+
+    extras = f"{wheel}[compare,sources,views]"
+    installed = run(*pip, "-c", ROOT / "constraints.txt", extras)
+    assert installed.returncode == 0, installed.stderr
     smoke = run(bin_folder / "python", "-c", SMOKE, cwd=tmp_path, env=environment)
     assert smoke.returncode == 0, smoke.stderr
     package, recordings, notebooks, *modules = smoke.stdout.splitlines()

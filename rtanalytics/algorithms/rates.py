@@ -8,6 +8,7 @@ import numpy as np
 
 from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.counts import Floats
+from rtanalytics.extras import extra
 from rtanalytics.trending import Contrast, Recursive, Scores, StepContext, register
 
 __all__ = ["Gnip", "Growth", "Macd", "Mastodon", "SigniTrend", "TwitInfo", "ZScore"]
@@ -204,7 +205,8 @@ class Gnip(Recursive):
         return (np.where(at.gap > 0, 0.0, past[0]),)
 
     def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
-        from scipy.special import gammaincinv
+        with extra("compare"):
+            from scipy.special import gammaincinv
 
         different, which = np.unique(past[0], return_inverse=True)  # the interval is dear, counts repeat
         interval = (gammaincinv(different + 1, 0.995) - different)[which]

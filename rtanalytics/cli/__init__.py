@@ -53,6 +53,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
 
     names = (
         ("rtanalytics.archive", "ArchiveError"),
+        ("rtanalytics.extras", "MissingExtraError"),
         ("rtanalytics.importers", "ImporterError"),
         ("rtanalytics.conference", "ConferenceError"),
         ("rtanalytics.schedules.common", "ScheduleError"),

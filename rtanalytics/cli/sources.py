@@ -265,11 +265,9 @@ async def _replay(
 
 
 def _module(spec: Any) -> Any:
-    from importlib import import_module
+    from rtanalytics.sources import load_kind
 
-    from rtanalytics.sources import KINDS
-
-    return import_module(KINDS[spec.__struct_config__.tag])
+    return load_kind(spec.__struct_config__.tag)
 
 
 def _worker(spec: Any) -> Any:

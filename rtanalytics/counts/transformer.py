@@ -10,14 +10,18 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
 from rtanalytics.counts import kernel
 from rtanalytics.event import Event
+from rtanalytics.extras import extra
 from rtanalytics.terms import Segmenter, Vocabulary, text_of
 from rtanalytics.terms.stopwords import LANGUAGES
+
+with extra("compare"):
+    import scipy.sparse as sp
+    from sklearn.base import BaseEstimator, TransformerMixin
+    from sklearn.utils.validation import check_is_fitted
+
 
 __all__ = ["TermVectorizer"]
 

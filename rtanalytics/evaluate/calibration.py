@@ -12,6 +12,7 @@ from rtanalytics.evaluate.alarms import GAP, runs_of
 from rtanalytics.evaluate.figure import _axes
 from rtanalytics.evaluate.matching import Truth, alarms_of
 from rtanalytics.evaluate.metrics import Interval
+from rtanalytics.extras import extra
 from rtanalytics.topics import TrendBin
 
 if TYPE_CHECKING:
@@ -299,7 +300,8 @@ def quiet_threshold(
 
 
 def _garwood(count: int, hours: float, level: float) -> Interval:
-    from scipy.stats import chi2
+    with extra("compare"):
+        from scipy.stats import chi2
 
     tail = (1 - level) / 2
     low = float(chi2.ppf(tail, 2 * count)) / 2 if count else 0.0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rtanalytics.evaluate.comparison import Comparison
 from rtanalytics.evaluate.metrics import METRICS, intervals
+from rtanalytics.extras import extra
 from rtanalytics.trending import DEFAULT
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = 
         With a logarithmic axis of false alarms, on which none at all stands where half an alarm
         in all the time would.
     """
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    with extra("views"):
+        from matplotlib.ticker import FuncFormatter, NullFormatter
 
     ax = _axes(ax)
     hours = sum(result.tally.hours for result in comparison.of(comparison.algorithms[0]))
@@ -135,7 +137,8 @@ def plot_delay(comparison: Comparison, ax: Axes | None = None) -> Axes:
 
 def draw(comparison: Comparison) -> Figure:
     """All three side by side, as a figure of its own that no window holds."""
-    from matplotlib.figure import Figure
+    with extra("views"):
+        from matplotlib.figure import Figure
 
     height = max(4.5, 1.8 + 0.2 * len(comparison.algorithms))
     figure = Figure(figsize=(14, height), layout="constrained")
@@ -183,7 +186,8 @@ def ranked(comparison: Comparison) -> list[str]:
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
-    import matplotlib.pyplot as plt
+    with extra("views"):
+        import matplotlib.pyplot as plt
 
     new: Axes = plt.subplots()[1]
     return new

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from rtanalytics.extras import extra
 from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import TrendBin
 
@@ -187,7 +188,8 @@ def assign(edges: Sequence[Edge]) -> list[Edge]:
     """
     if len(edges) < 2:
         return list(edges)
-    from scipy.optimize import linear_sum_assignment
+    with extra("compare"):
+        from scipy.optimize import linear_sum_assignment
 
     events, row = np.unique([e.event for e in edges], return_inverse=True)
     alarms, column = np.unique([e.alarm for e in edges], return_inverse=True)

@@ -14,15 +14,17 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from importlib import import_module
+from types import ModuleType
 from typing import Any, cast
 
 import msgspec
 
 from rtanalytics.clock import parse_duration
 from rtanalytics.conference import ConferenceError, expected
+from rtanalytics.extras import extra, require
 from rtanalytics.sources.base import Source, SourceSpec
 
-__all__ = ["KINDS", "SourceTableError", "open_source", "paid", "read_specs", "spec_from_table"]
+__all__ = ["KINDS", "SourceTableError", "load_kind", "open_source", "paid", "read_specs", "spec_from_table"]
 
 KINDS: dict[str, str] = {
     "bitbucket": "rtanalytics.sources.bitbucket",
@@ -135,7 +137,7 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
         what = "has no type" if kind is None else f"type {kind!r} is not known"
         hint = f"did you mean {near[0]!r}?" if near else f"write one of {_list(KINDS)}"
         raise SourceTableError(f"{label}: {what}; {hint}", number, "type")
-    spec = cast("type[SourceSpec]", import_module(KINDS[kind]).Spec)
+    spec = cast("type[SourceSpec]", load_kind(kind).Spec)
     fields = {f.encode_name: f for f in msgspec.structs.fields(spec)}
     values = dict(table)
     for key in table:
@@ -162,6 +164,20 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
         raise SourceTableError(f"{label}: {prefix}{said}", number, key if key in fields else "") from None
 
 
+def load_kind(kind: str) -> ModuleType:
+    """Import the module of a kind of source.
+
+    Raises
+    ------
+    KeyError
+        If there is no such kind.
+    MissingExtraError
+        If the libraries of the extra ``sources`` are not installed.
+    """
+    with extra("sources"):
+        return import_module(KINDS[kind])
+
+
 def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
     """The source that a spec describes; it connects when it is first polled.
 
@@ -177,15 +193,16 @@ def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
     TypeError
         If no kind of source has such a spec.
     """
-    module = KINDS.get(cast("str", spec.__struct_config__.tag))
-    if module is None:
+    kind = cast("str", spec.__struct_config__.tag)
+    if kind not in KINDS:
         raise TypeError(f"{type(spec).__name__} is the spec of no source; known are {_list(KINDS)}")
-    return cast("Source", import_module(module).open_source(spec, Counter() if counts is None else counts))
+    require("sources")
+    return cast("Source", load_kind(kind).open_source(spec, Counter() if counts is None else counts))
 
 
 def paid(spec: SourceSpec) -> bool:
     """True if what a source reads costs money; its spec says how much at most, as ``once_usd``."""
-    return bool(import_module(KINDS[cast("str", spec.__struct_config__.tag)]).ACCESS == "paid")
+    return bool(load_kind(cast("str", spec.__struct_config__.tag)).ACCESS == "paid")
 
 
 def _is_duration(kind: Any) -> bool:

@@ -6,12 +6,11 @@ import inspect
 import os
 import re
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 import msgspec
 
-from rtanalytics.sources import KINDS
+from rtanalytics.sources import KINDS, load_kind
 from rtanalytics.sources.base import SourceSpec
 
 __all__ = ["Key", "Kind", "document", "kind", "kinds", "variables"]
@@ -108,7 +107,7 @@ def kind(name: str) -> Kind:
     KeyError
         If there is none of that name.
     """
-    module = import_module(KINDS[name])
+    module = load_kind(name)
     spec: type[SourceSpec] = module.Spec
     told = _parameters(inspect.cleandoc(spec.__doc__ or ""))
     keys = [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rtanalytics.extras import extra
 from rtanalytics.tune.result import Floats, Tuning, pooled
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def plot_effects(tuning: Tuning, ax: Axes) -> None:
 
 def draw(tuning: Tuning) -> Figure:
     """Both side by side, as a figure of its own that no window holds."""
-    from matplotlib.figure import Figure
+    with extra("views"):
+        from matplotlib.figure import Figure
 
     shown = min(_SHOWN, len(tuning.order))
     figure = Figure(figsize=(15, max(4.5, 1.8 + 0.5 * shown)), layout="constrained")

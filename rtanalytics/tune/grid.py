@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from rtanalytics.conference import Trending
+from rtanalytics.extras import extra
 from rtanalytics.topics import Settings, TopicFilter
 from rtanalytics.topics.configured import configured
 from rtanalytics.trending import ALGORITHMS, get
@@ -143,7 +144,8 @@ def candidates(
     ValueError
         If a name or value of the grid cannot be, or it names nothing that any algorithm has.
     """
-    from sklearn.model_selection import ParameterGrid, ParameterSampler
+    with extra("compare"):
+        from sklearn.model_selection import ParameterGrid, ParameterSampler
 
     grids: list[dict[str, list[Any]]] = []
     for algorithm in algorithms:

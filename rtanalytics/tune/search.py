@@ -13,6 +13,7 @@ import numpy as np
 
 from rtanalytics.evaluate import SLACK
 from rtanalytics.evaluate.comparison import own_words
+from rtanalytics.extras import extra
 from rtanalytics.feed import Recording
 from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics.configured import configured
@@ -221,7 +222,8 @@ class _Search:
 
     def _folds(self) -> list[tuple[Ints, Ints]]:
         """Parts to choose on and parts left out; the last one leaves nothing out."""
-        from sklearn.model_selection import LeaveOneGroupOut
+        with extra("compare"):
+            from sklearn.model_selection import LeaveOneGroupOut
 
         every = np.arange(len(self.parts))
         names = list(dict.fromkeys(self.groups.tolist()))

@@ -9,13 +9,16 @@ does not freeze it, and sends the browser what changed, at most twenty times a s
 from outside is drawn as text, never as markup.
 """
 
-from rtanalytics.widgets.base import View, open_views
-from rtanalytics.widgets.chat import ChatView
-from rtanalytics.widgets.dashboard import Dashboard
-from rtanalytics.widgets.feed_view import FeedView
-from rtanalytics.widgets.replay_controls import ReplayControls
-from rtanalytics.widgets.talks_view import TalksView
-from rtanalytics.widgets.trending_view import TrendingView
+from rtanalytics.extras import extra
+
+with extra("views"):
+    from rtanalytics.widgets.base import View, open_views
+    from rtanalytics.widgets.chat import ChatView
+    from rtanalytics.widgets.dashboard import Dashboard
+    from rtanalytics.widgets.feed_view import FeedView
+    from rtanalytics.widgets.replay_controls import ReplayControls
+    from rtanalytics.widgets.talks_view import TalksView
+    from rtanalytics.widgets.trending_view import TrendingView
 
 __all__ = [
     "ChatView",

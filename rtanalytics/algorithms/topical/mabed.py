@@ -13,6 +13,7 @@ from rtanalytics.algorithms.tools import at_least
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.tools import ranked, share, telling
 from rtanalytics.counts import Floats, Ints
+from rtanalytics.extras import extra
 
 __all__ = ["Mabed", "anomaly", "erdem", "heaviest"]
 
@@ -225,7 +226,8 @@ class Mabed(TopicAlgorithm):
         return found
 
     def _count(self, view: View) -> _Table:
-        from scipy.sparse import csr_array
+        with extra("compare"):
+            from scipy.sparse import csr_array
 
         documents, slices = view.documents, view.documents.bins
         rows = [documents.rows(b) for b in slices]

@@ -15,6 +15,7 @@ from rtanalytics.algorithms.tools import at_least, poisson_surprise
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.tools import ranked, share
 from rtanalytics.counts import Floats, Ints
+from rtanalytics.extras import extra
 
 __all__ = ["MiniBatch", "Nmf", "NmfBatch", "Pivot"]
 
@@ -90,7 +91,8 @@ def _corpus(view: View, bins: Sequence[int], messages: int, vocabulary: int, mos
     A word weighs ln((1 + n) / (1 + df)) + 1 however often a message says it. Words of a single
     message, and of more than the share ``most``, weigh nothing.
     """
-    from scipy.sparse import csr_array
+    with extra("compare"):
+        from scipy.sparse import csr_array
 
     documents = view.documents
     parts = [documents.rows(b) for b in bins]
@@ -162,7 +164,8 @@ class Pivot(TopicAlgorithm):
 
     def _table(self, view: View, bins: Sequence[int]) -> _Table | None:
         """The messages of these bins in groups; None if they share no words."""
-        from threadpoolctl import threadpool_limits
+        with extra("compare"):
+            from threadpoolctl import threadpool_limits
 
         corpus = _corpus(view, bins, self.messages, self.vocabulary, self.most)
         if corpus is None:
@@ -222,8 +225,9 @@ def _sizes(view: View, corpus: _Corpus, grouped: _Grouped, which: Ints) -> tuple
 
 def _factors(matrix: Any, groups: int, seed: int, rounds: int) -> _Grouped:
     """Non-negative factors; a document belongs to the largest of its own."""
-    from sklearn.decomposition import NMF
-    from sklearn.exceptions import ConvergenceWarning
+    with extra("compare"):
+        from sklearn.decomposition import NMF
+        from sklearn.exceptions import ConvergenceWarning
 
     model = NMF(groups, init="nndsvda", random_state=seed, max_iter=rounds)
     # that many rounds are all it gets; of a perfect fit it takes the root of an error just below 0
@@ -331,7 +335,8 @@ class MiniBatch(Pivot):
         self.window = at_least("window", window, 2)
 
     def group(self, matrix: Any, groups: int) -> _Grouped:
-        from sklearn.cluster import MiniBatchKMeans
+        with extra("compare"):
+            from sklearn.cluster import MiniBatchKMeans
 
         model = MiniBatchKMeans(groups, random_state=self.seed, n_init=1, batch_size=1024, max_iter=20)
         group = model.fit_predict(matrix)

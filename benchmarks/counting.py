@@ -149,7 +149,7 @@ def measured(what: str, folder: Path) -> dict[str, Any]:
     batches(few)  # loads the compiled kernels
     if what in ("words", "authors"):
         seconds, theirs = clock(lambda: obvious(recording, authors=what == "authors"))
-        ours = cells(counted(recording, phrase_bound=-2.0))
+        ours = cells(counted(recording, phrase_min_npmi=-2.0))
         if what == "words":
             ours = {cell: (n, 0) for cell, (n, _) in ours.items()}
         assert ours == theirs, "the counts differ"
@@ -157,7 +157,7 @@ def measured(what: str, folder: Path) -> dict[str, Any]:
     if what == "counts":
         warm = TermCounts(BIN)
         warm.add(recording.table(COLUMNS).slice(0, 100))
-        seconds, _ = clock(lambda: counted(recording, phrase_bound=-2.0))
+        seconds, _ = clock(lambda: counted(recording, phrase_min_npmi=-2.0))
         return {"seconds": seconds}
     if what == "batches":
         events = list(recording)

@@ -191,7 +191,7 @@ def count(
     width: timedelta,
     *,
     alike: float = 0.6,
-    copy_least: int = 5,
+    copy_min_words: int = 5,
     bound: float = BOUND,
 ) -> dict[tuple[str, int], tuple[int, int, int]]:
     """(term, bin) → (messages, distinct authors, distinct authors of originals)."""
@@ -207,7 +207,7 @@ def count(
                 messages[word].append(event)
         for phrase, by in phrases(vocabulary, said, 2, bound).items():
             messages[phrase] = list({e.id: e for e in messages[phrase] + by}.values())
-        first = {e.id for e in originals(vocabulary, said, alike, copy_least)}
+        first = {e.id for e in originals(vocabulary, said, alike, copy_min_words)}
         who = {e.id: e.handle.casefold() or e.id for e in said}
         for term, by in messages.items():
             counts[term, bin] = (

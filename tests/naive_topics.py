@@ -54,7 +54,9 @@ class Chatter:
             self.says[event.id] = set(self.words[event.id])
         counts = TermCounts()
         for said in self.bins.values():
-            for phrase, by in phrases(vocabulary, said, counts.phrase_least, counts.phrase_bound).items():
+            for phrase, by in phrases(
+                vocabulary, said, counts.phrase_min_count, counts.phrase_min_npmi
+            ).items():
                 for event in by:
                     self.says[event.id].add(phrase)
 

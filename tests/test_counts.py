@@ -95,16 +95,6 @@ def test_counts_do_not_depend_on_order_batches_or_repeats(
     assert table(thrice) == table(once)
 
 
-@settings(deadline=None)
-@given(events)
-def test_wider_bins_merge_authors_as_sets(said: list[Event]) -> None:
-    """Bins of an hour made from quarters equal bins of an hour counted directly."""
-    fine = TermCounts(WIDTH)
-    fine.add(said)
-    hour = timedelta(hours=1)
-    assert table(fine.at(hour)) == naive.count(said, hour)
-
-
 def test_a_bin_holds_its_start_and_not_its_end() -> None:
     """Bins are half-open, and start at multiples of their width."""
     counts = TermCounts(WIDTH)
@@ -185,13 +175,9 @@ def test_times_before_1970_have_bins_too() -> None:
 
 
 def test_widths_that_cannot_be_are_refused() -> None:
-    """An empty bin, or one that is no multiple, raises and names the width."""
-    with pytest.raises(ValueError, match="positive"):
+    """The message names the width."""
+    with pytest.raises(ValueError, match="positive, not 0:00:00"):
         TermCounts(timedelta(0))
-    with pytest.raises(ValueError, match="not a multiple"):
-        TermCounts(WIDTH).at(timedelta(minutes=20))
-    with pytest.raises(ValueError, match="wider bins"):
-        TermCounts(WIDTH).at(2 * WIDTH).add([say(1, "x")])
 
 
 RETWEETED = "Julia Silge shows how tidy text mining finds the joy in old novels"

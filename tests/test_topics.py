@@ -208,7 +208,7 @@ def test_a_name_is_what_people_write_with_a_capital_within_a_sentence() -> None:
     counts.add(said)
     names = NameLikeness(counts)
     for bin in counts.bins:
-        counts.said(bin)
+        counts.bin_messages(bin)
         names.learn(counts.rows(bin))
     keys = counts.vocabulary.keys
     like = dict(zip(keys, names.likeness(np.arange(len(keys))).tolist(), strict=True))

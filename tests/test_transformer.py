@@ -106,7 +106,7 @@ def test_parameters_are_respected() -> None:
 
 def test_it_is_cloned_pickled_and_searched_like_any_estimator() -> None:
     """Parameters come back as given, state survives, an unfitted one refuses to work."""
-    vectorizer = TermVectorizer(2, phrase_bound=0.4)
+    vectorizer = TermVectorizer(2, phrase_min_npmi=0.4)
     assert clone(vectorizer).get_params() == vectorizer.get_params()
     for parameters in ParameterGrid({"min_df": [1, 2], "phrases": [True, False]}):
         fitted = clone(vectorizer).set_params(**parameters).fit(TEXTS)

@@ -1,142 +1,171 @@
-"""Which rows of the log count, and in which bin."""
+"""Index of the log: which rows count, and in which bin."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from rtanalytics.counts.cells import Ints
 from rtanalytics.counts.log import MICROSECOND, Column, Log
-from rtanalytics.counts.past import Horizon
-from rtanalytics.terms import Vocabulary
 
-__all__ = ["Ledger"]
+__all__ = ["Applied", "BinIndex"]
 
 
-class Ledger(ABC):
-    """Rows by bin: each id once, in its current revision, unless deleted, muted or folded away.
+class Applied(NamedTuple):
+    """Effect of :meth:`BinIndex.apply`.
+
+    Parameters
+    ----------
+    changed : set of int
+        Bins whose rows changed.
+    dropped : set of int
+        Bins that are now beyond the horizon and were forgotten.
+    rows : list of int
+        Rows that changed something.
+    """
+
+    changed: set[int]
+    dropped: set[int]
+    rows: list[int]
+
+
+class BinIndex:
+    """Rows by bin: each event id once, in its current revision, unless it is deleted, muted or too old.
 
     Parameters
     ----------
     width : timedelta
         Width of a bin.
-    vocabulary : Vocabulary
-        Gives the numbers of terms.
+    log : Log
+        Messages of which the index keeps row numbers.
     horizon : timedelta, optional
-        How far back bins are kept.
+        Bins that are older than the newest by more than this are dropped, and their messages with
+        them. All are kept if not given.
+
+    Attributes
+    ----------
+    rows_of : dict of int to array
+        Rows of each bin. Rows that no longer count are left in it; see :meth:`alive`.
+    duplicates : int
+        Rows that changed nothing.
+    too_old : int
+        Rows whose bin had been dropped when they arrived.
+
+    Raises
+    ------
+    ValueError
+        If the width is not positive, or the horizon is less than one bin.
     """
 
-    def __init__(self, width: timedelta, vocabulary: Vocabulary, horizon: timedelta | None) -> None:
+    def __init__(self, width: timedelta, log: Log, horizon: timedelta | None = None) -> None:
         if width <= timedelta(0):
-            raise ValueError(f"a bin of width {width} holds nothing; give a positive width")
-        self.width = width
-        self.vocabulary = vocabulary
-        self.duplicates = 0
-        self._log = Log(vocabulary)
+            raise ValueError(f"the width of a bin must be positive, not {width}")
+        if horizon is not None and horizon < width:
+            raise ValueError(f"the horizon ({horizon}) must be at least one bin ({width})")
+        self.rows_of: dict[int, array[int]] = {}
+        self.duplicates = self.too_old = 0
+        self._width = width // MICROSECOND
+        self._log = log
+        self._reach = None if horizon is None else horizon // width
+        self._newest = self._oldest = _EVER
         self._current: dict[str, int] = {}
-        self._rows_of: dict[int, array[int]] = {}
-        self._horizon = None if horizon is None else Horizon(horizon, width)
         self._applied = Column(np.bool_)
 
-    @abstractmethod
-    def _counted(self, bin: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], tuple[int, ...]]:
-        """Terms of a bin, their counts in each channel, and its totals."""
+    def __len__(self) -> int:
+        return len(self._current)
 
-    @abstractmethod
-    def _forget(self, bin: int) -> None:
-        """Keep no counts of a bin that is no longer what it was."""
-
-    def apply(self, rows: Iterable[int]) -> tuple[set[int], list[int]]:
-        """Let logged rows count.
-
-        Returns
-        -------
-        (set of int, list of int)
-            The bins whose counts changed, and the rows that changed something.
-        """
-        if isinstance(rows, range):
-            where, ids = (
-                np.arange(rows.start, rows.stop, dtype=np.int64),
-                self._log.ids[rows.start : rows.stop],
-            )
-        else:
-            where = np.fromiter(rows, np.int64)
-            ids = [self._log.ids[row] for row in where.tolist()]
-        touched: set[int] = set()
+    def apply(self, rows: Iterable[int]) -> Applied:
+        """Let logged rows count."""
+        where = np.fromiter(rows, np.int64)
+        ids = self._log.ids.take(where)
+        changed: set[int] = set()
         edges = None
-        if self._horizon is not None:
-            where, ids, edges = self._within(where, ids, self._horizon)
+        if self._reach is not None:
+            where, ids, edges = self._within(where, ids, self._reach)
         if len(set(ids)) < len(ids) or not self._current.keys().isdisjoint(ids):
-            where = self._settle(where, ids, touched, edges)
+            where = self._settle(where, ids, changed, edges)
         else:
             self._current.update(zip(ids, where.tolist(), strict=True))
-        places = self._log.at(where)
-        counted = where[self._log.alive.values[places]]
-        bins = self._bins(counted)
+        counted = where[self._log.alive.values[self._log.at(where)]]
+        bins = self.bins(counted)
         order = np.argsort(bins, kind="stable")
         counted, bins = counted[order], bins[order]
         starts = np.flatnonzero(np.diff(bins, prepend=bins[:1] - 1))
         for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(bins)], strict=False):
             bin = int(bins[start])
-            if (there := self._rows_of.get(bin)) is None:
-                there = self._rows_of[bin] = array("q")
-            there.frombytes(counted[start:end].tobytes())
-            touched.add(bin)
-        self._changed(touched)
-        if self._horizon is not None:
-            self._fold(self._horizon)
-            touched = {bin for bin in touched if bin >= self._horizon.folded}
-        return touched, where.tolist()
+            self.rows_of.setdefault(bin, array("q")).frombytes(counted[start:end].tobytes())
+            changed.add(bin)
+        self.drop_empty(changed)
+        dropped = set() if self._reach is None else self._drop(self._newest - self._reach)
+        return Applied({bin for bin in changed if bin >= self._oldest}, dropped, where.tolist())
 
-    def _within(self, rows: Ints, ids: list[str], horizon: Horizon) -> tuple[Ints, list[str], Ints]:
-        """The rows that are not too old when they come, and the oldest bin by then."""
+    def bins(self, rows: Ints) -> Ints:
+        """Return the bin of each row."""
+        bins: Ints = self._log.said.values[self._log.at(rows)] // self._width
+        return bins
+
+    def alive(self, bin: int) -> Ints:
+        """Return the rows of a bin that count."""
+        rows: Ints = np.array(self.rows_of.get(bin, ()), np.int64)
+        alive: Ints = rows[self._log.alive.values[self._log.at(rows)]]
+        return alive
+
+    def drop_empty(self, bins: Iterable[int]) -> None:
+        """Drop those of the bins in which no row counts any more."""
+        for bin in bins:
+            if bin in self.rows_of and not self.alive(bin).size:
+                del self.rows_of[bin]
+
+    def _within(self, rows: Ints, ids: list[str], reach: int) -> tuple[Ints, list[str], Ints]:
+        """Return the rows that are within the horizon on arrival, with the oldest bin kept by then."""
         places = self._log.at(rows)
+        self._applied.extend(np.zeros(len(self._log) - self._log.base - self._applied.size, np.bool_))
         self._applied.values[places] = True
-        bins = self._bins(rows)
-        edges = horizon.edges(bins)
-        known = bins >= edges
-        if known.all():
-            return rows, ids, edges
-        self._log.alive.values[places[~known]] = False
-        horizon.too_old += int((~known).sum())
-        return rows[known], [id for id, k in zip(ids, known.tolist(), strict=True) if k], edges[known]
+        if not len(rows):
+            return rows, ids, rows
+        bins = self.bins(rows)
+        newest: Ints = np.maximum(np.maximum.accumulate(bins), self._newest)
+        self._newest = int(newest[-1])
+        edges = newest - reach
+        kept = bins >= edges
+        self._log.alive.values[places[~kept]] = False
+        self.too_old += int((~kept).sum())
+        return rows[kept], [id for id, keep in zip(ids, kept.tolist(), strict=True) if keep], edges[kept]
 
-    def _fold(self, horizon: Horizon) -> None:
-        """Add the bins beyond the horizon to the past and forget their messages."""
-        edge = horizon.edge
-        if edge == horizon.folded:
-            return
-        horizon.folded = edge
-        for bin in sorted(b for b in self._rows_of if b < edge):
-            terms, counts, totals = self._counted(bin)
-            horizon.past.add([self.vocabulary.keys[t] for t in terms.tolist()], counts, totals)
-            self._forget(bin)
-            del self._rows_of[bin]
+    def _drop(self, oldest: int) -> set[int]:
+        """Drop the bins before ``oldest``, and their messages when that is worth the copying."""
+        if oldest == self._oldest:
+            return set()
+        self._oldest = oldest
+        dropped = {bin for bin in self.rows_of if bin < oldest}
+        for bin in dropped:
+            del self.rows_of[bin]
         log = self._log
-        kept = (log.said.values // (self.width // MICROSECOND) >= edge) | ~self._applied.values
+        applied = np.zeros(len(log) - log.base, np.bool_)
+        applied[: self._applied.size] = self._applied.values
+        kept = (log.said.values // self._width >= oldest) | ~applied
         n = int(kept.argmax()) if kept.any() else len(kept)
-        if n < max(1024, len(kept) // 4):
-            return  # what is dropped is copied away from: not for a few rows
-        base = log.base
-        for row, id in enumerate(log.ids[base : base + n], base):
-            if self._current.get(id) == row:
-                del self._current[id]
-        log.drop(base + n)
-        self._applied.drop(n)
+        if n >= max(1024, len(kept) // 4):
+            base = log.base
+            for row, id in enumerate(log.ids[base : base + n], base):
+                if self._current.get(id) == row:
+                    del self._current[id]
+            log.drop(base + n)
+            self._applied.drop(n)
+        return dropped
 
-    def _settle(self, rows: Ints, ids: list[str], touched: set[int], edges: Ints | None) -> Ints:
-        """Tell what is new from what is known already; gives the rows that change something."""
-        log, changed = self._log, []
+    def _settle(self, rows: Ints, ids: list[str], changed: set[int], edges: Ints | None) -> Ints:
+        """Replace earlier revisions and skip duplicates; return the rows that change something."""
+        log, new_rows = self._log, []
         alive, received, base = log.alive.values, log.received.values, log.base
         for i, (row, id) in enumerate(zip(rows.tolist(), ids, strict=True)):
             before = self._current.setdefault(id, row)
-            if before != row and edges is not None and self._bins(np.array([before]))[0] < edges[i]:
-                self._current[id] = before = row  # what was known of it is folded
+            if before != row and edges is not None and self.bins(np.array([before]))[0] < edges[i]:
+                self._current[id] = before = row  # the earlier revision is beyond the horizon
             if before != row:
                 new, old = row - base, before - base
                 if log.revs[before] == log.revs[row]:
@@ -150,22 +179,11 @@ class Ledger(ABC):
                     continue
                 if alive[old]:
                     alive[old] = False
-                    touched.add(int(self._bins(np.array([before]))[0]))
+                    changed.add(int(self.bins(np.array([before]))[0]))
                 self._current[id] = row
-            changed.append(row)
-        return np.array(changed, np.int64)
+            new_rows.append(row)
+        return np.array(new_rows, np.int64)
 
-    def _changed(self, bins: Iterable[int]) -> None:
-        for bin in bins:
-            self._forget(bin)
-            if bin in self._rows_of and not self._alive(bin).size:
-                del self._rows_of[bin]
 
-    def _bins(self, rows: Ints) -> Ints:
-        bins: Ints = self._log.said.values[self._log.at(rows)] // (self.width // MICROSECOND)
-        return bins
-
-    def _alive(self, bin: int) -> Ints:
-        rows: Ints = np.array(self._rows_of.get(bin, ()), np.int64)
-        alive: Ints = rows[self._log.alive.values[self._log.at(rows)]]
-        return alive
+_EVER = -1 << 62
+"""Before every bin."""

@@ -13,7 +13,7 @@ from numba import njit
 
 from rtanalytics.terms import ALONE, EDGE, INNER
 
-__all__ = ["add_uses", "mixed", "of_kind", "phrases", "speakers", "tally", "words", "written"]
+__all__ = ["add_uses", "mixed", "of_kind", "phrases", "speakers", "surface_uses", "tally", "words"]
 
 
 @njit(cache=True, inline="always")
@@ -357,7 +357,7 @@ def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any, per
 
 
 @njit(cache=True, nogil=True)
-def written(rows: Any, offsets: Any, tokens: Any, surfaces: Any) -> Any:
+def surface_uses(rows: Any, offsets: Any, tokens: Any, surfaces: Any) -> Any:
     """Which surfaces the messages use, and how often.
 
     Parameters
@@ -465,7 +465,7 @@ def add_uses(
     Parameters
     ----------
     surfaces, used, inside
-        As :func:`written` gives them.
+        As :func:`surface_uses` gives them.
     term_of : numpy.ndarray of int32
         Term of each surface.
     tags, capitals : numpy.ndarray of bool

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from rtanalytics.counts.cells import Ints
 from rtanalytics.event import FUTURE_TOLERANCE, Event
 from rtanalytics.terms import SILENT, Vocabulary, text_of
+from rtanalytics.terms.arrays import grown
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,10 +35,7 @@ class Column:
     def extend(self, values: npt.ArrayLike) -> None:
         """Append values."""
         new = np.asarray(values, self._data.dtype)
-        if self.size + len(new) > len(self._data):
-            grown = np.empty(max(self.size + self.size // 2, self.size + len(new)), self._data.dtype)
-            grown[: self.size] = self._data[: self.size]
-            self._data = grown
+        self._data = grown(self._data, self.size + len(new))
         self._data[self.size : self.size + len(new)] = new
         self.size += len(new)
 
@@ -74,6 +72,11 @@ class Texts(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._texts)
+
+    def take(self, rows: Ints) -> list[str]:
+        """Return the texts of rows."""
+        texts, base = self._texts, self.base
+        return [texts[row - base] for row in rows.tolist()]
 
     def __iadd__(self, texts: Iterable[str]) -> Texts:  # noqa: PYI034  (list's own way to grow)
         self._texts += texts

@@ -41,9 +41,9 @@ class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         Terms said by fewer messages are left out.
     phrases : bool
         Whether phrases of two and three words are terms.
-    phrase_least : int
+    phrase_min_count : int
         A phrase is said by at least so many messages.
-    phrase_bound : float
+    phrase_min_npmi : float
         Least normalised pointwise mutual information of a phrase's parts.
     languages : tuple of str
         Languages whose stop words are passed over, where an event does not say its own.
@@ -70,15 +70,15 @@ class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         min_df: int = 1,
         *,
         phrases: bool = True,
-        phrase_least: int = 2,
-        phrase_bound: float = 0.2,
+        phrase_min_count: int = 2,
+        phrase_min_npmi: float = 0.2,
         languages: tuple[str, ...] = LANGUAGES,
         segmenter: Segmenter | None = None,
     ) -> None:
         self.min_df = min_df
         self.phrases = phrases
-        self.phrase_least = phrase_least
-        self.phrase_bound = phrase_bound
+        self.phrase_min_count = phrase_min_count
+        self.phrase_min_npmi = phrase_min_npmi
         self.languages = languages
         self.segmenter = segmenter
 
@@ -107,7 +107,7 @@ class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         -------
         scipy.sparse.csr_matrix of int64, shape (messages, terms)
         """
-        n, places, terms, keys = self._said(X, self.phrase_least, self.phrase_bound)
+        n, places, terms, keys = self._said(X, self.phrase_min_count, self.phrase_min_npmi)
         often = np.bincount(terms, minlength=len(keys))
         known = sorted(keys[t] for t in np.flatnonzero(often >= max(self.min_df, 1)).tolist())
         if not known:

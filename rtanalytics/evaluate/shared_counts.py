@@ -150,7 +150,7 @@ class _Written(Memory):
     """Learns how terms are written, for members that learn the rest."""
 
     def learn(self, bin: int) -> Any:
-        said = self._counts.said(bin)  # the members are given this one, which the counts remember
+        said = self._counts.bin_messages(bin)  # the members are given this one, which the counts remember
         self._counts.bin(bin, self._settings.channel)
         self._checkpoints.keep(bin, self._kept)
         self.names.learn(said.rows)

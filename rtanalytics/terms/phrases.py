@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from rtanalytics.terms.arrays import grown
+
 __all__ = ["Phrases"]
 
 Numbers = npt.NDArray[np.int32]
@@ -40,9 +42,7 @@ class Phrases:
     def add(self, words: Numbers, numbers: Numbers) -> None:
         """Add phrases that are not known yet, each once, and their numbers."""
         size = self._size + len(words)
-        if size > len(self._number):
-            self._words = _longer(self._words, size)
-            self._number = _longer(self._number, size)
+        self._words, self._number = grown(self._words, size), grown(self._number, size)
         self._words[self._size : size] = words
         self._number[self._size : size] = numbers
         if 2 * size > len(self._slots):
@@ -50,9 +50,7 @@ class Phrases:
             _place(self._words[:size], 0, self._slots)
         else:
             _place(self._words[:size], self._size, self._slots)
-        most = int(numbers.max(initial=-1)) + 1
-        if most > len(self._row_of):
-            self._row_of = _longer(self._row_of, most)
+        self._row_of = grown(self._row_of, int(numbers.max(initial=-1)) + 1, -1)
         new = numbers[::-1]
         rows = np.arange(size - 1, self._size - 1, -1, dtype=np.int32)
         first = self._row_of[new] < 0
@@ -66,12 +64,6 @@ class Phrases:
             return None
         a, b, c = self._words[row].tolist()
         return (a, b) if c < 0 else (a, b, c)
-
-
-def _longer(old: Any, least: int) -> Any:
-    new = np.full((max(least, 2 * len(old)), *old.shape[1:]), -1, old.dtype)
-    new[: len(old)] = old
-    return new
 
 
 @njit(cache=True)

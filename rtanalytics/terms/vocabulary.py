@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
+from rtanalytics.terms.arrays import grown
 from rtanalytics.terms.stopwords import LANGUAGES, SHORTENERS, known_language, words
 from rtanalytics.terms.tokens import ALONE, EDGE, Kind, fold, join, use_of
 
@@ -200,10 +201,10 @@ class Vocabulary:
         """Look up the terms of the surfaces that are new."""
         pool, offsets = self._table[-2:]
         first = len(self.surfaces)
-        while len(self._term_of) < known:
-            for name in ("_term_of", "_kind", "_hash", "_before", "_use"):
-                old = getattr(self, name)
-                setattr(self, name, np.concatenate([old, np.empty_like(old)], axis=-1))
+        self._term_of, self._kind = grown(self._term_of, known), grown(self._kind, known)
+        self._hash, self._before = grown(self._hash, known), grown(self._before, known)
+        if self._use.shape[1] < known:
+            self._use = np.stack([grown(row, known) for row in self._use])
         start = int(offsets[first])
         text = pool[start : offsets[known]].tobytes().decode("utf-32-le", "surrogatepass")
         bounds = (offsets[first : known + 1] - start).tolist()
@@ -222,10 +223,7 @@ class Vocabulary:
 
     def _chain(self, terms: Numbers, first: int) -> None:
         """Remember the surfaces of each term; those from ``first`` on have these terms."""
-        if len(self.keys) > len(self._last):
-            grown = np.full(2 * len(self.keys), -1, np.int32)
-            grown[: len(self._last)] = self._last
-            self._last = grown
+        self._last = grown(self._last, len(self.keys), -1)
         order = np.argsort(terms, kind="stable").astype(np.int32)
         ordered = terms[order]
         again = np.diff(ordered, prepend=-1) == 0

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from rtanalytics.algorithms.checkpoints import Checkpoints
 from rtanalytics.counts import BinCounts, BinMessages, Floats, Ints, TermCounts
-from rtanalytics.topics.name_likeness import NameLikeness, Uses, grown
+from rtanalytics.terms.arrays import grown
+from rtanalytics.topics.name_likeness import NameLikeness, Uses
 from rtanalytics.topics.settings import Settings
 from rtanalytics.trending import Algorithm, State
 
@@ -105,7 +106,7 @@ class Memory:
 
     def learn(self, bin: int) -> Learnt:
         """Score a bin and learn it: its messages, counts, evidence and what was expected."""
-        settings, said = self._settings, self._counts.said(bin)
+        settings, said = self._settings, self._counts.bin_messages(bin)
         self._checkpoints.keep(bin, self._kept)
         self.names.learn(said.rows)
         self._said = grown(self._said, len(self._counts.vocabulary))

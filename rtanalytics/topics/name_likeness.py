@@ -6,17 +6,15 @@ sentence, with a capital. Nothing else is known about it: no list of names, no l
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.counts import Ints, TermCounts
 from rtanalytics.terms import Kind, join
+from rtanalytics.terms.arrays import grown
 
-__all__ = ["NameLikeness", "Uses", "grown"]
+__all__ = ["NameLikeness", "Uses"]
 
-T = TypeVar("T", bound=np.generic)
 Uses = npt.NDArray[np.int32]
 _DOUBT = 1.5
 """Uses that nobody made, and that count as written small, so that one capital is no name."""
@@ -76,7 +74,12 @@ class NameLikeness:
                 self._handle[term] |= vocabulary.keys[term][:1] == "@"
         self._known = size
         kernel.add_uses(
-            *self._counts.written(rows), vocabulary.term_of, self._tag, self._capital, self._used, self._uses
+            *self._counts.surface_uses(rows),
+            vocabulary.term_of,
+            self._tag,
+            self._capital,
+            self._used,
+            self._uses,
         )
 
     def likeness(self, terms: Ints) -> npt.NDArray[np.float64]:
@@ -111,12 +114,3 @@ class NameLikeness:
             for s in vocabulary.surfaces_of(term)
             if s < len(self._used)
         )[1]
-
-
-def grown(old: npt.NDArray[T], size: int) -> npt.NDArray[T]:
-    """The array with room for ``size`` items, zeros where there were none."""
-    if len(old) >= size:
-        return old
-    new = np.zeros(max(size, 2 * len(old)), old.dtype)
-    new[: len(old)] = old
-    return new

@@ -99,7 +99,7 @@ class BNgram(TopicAlgorithm):
         score = df_idf(df, mean, boost)
         best = ranked(terms, documents.vocabulary.keys, score, df)[: self.candidates]
         terms, df, mean, score = terms[best], df[best], mean[best], score[best]
-        said = documents.said(bin)
+        said = documents.bin_messages(bin)
         messages = [said.places(int(i)) for i in np.searchsorted(said.terms, terms)]
         return [
             Found(

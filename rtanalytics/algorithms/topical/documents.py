@@ -89,7 +89,7 @@ class Documents(TermCounts):
         if not len(where):
             return
         used = np.zeros(len(self.vocabulary.surfaces), np.int64)
-        surfaces, now, _ = self.written(where)
+        surfaces, now, _ = self.surface_uses(where)
         used[surfaces] = now
         used[: len(self._used)] += self._used
         said = np.bincount(self.words(where).terms, minlength=len(self.vocabulary))

@@ -250,7 +250,7 @@ class Mabed(TopicAlgorithm):
         who = documents.authors(every) if view.channel != "messages" else np.arange(len(every))
         counted = np.ones(len(every), np.bool_)
         if view.channel == "deduped" and slices:
-            counted = np.concatenate([documents.said(b).originals for b in slices])
+            counted = np.concatenate([documents.bin_messages(b).originals for b in slices])
         addressing = documents.addressing(every) if self.mentions else counted
 
         def tally(which: Any) -> Floats:

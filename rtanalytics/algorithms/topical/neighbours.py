@@ -179,7 +179,7 @@ class Neighbours(TopicAlgorithm):
         good = np.flatnonzero(score > 0)
         best = ranked(terms[good], view.documents.vocabulary.keys, score[good], counts[good, -1])
         best = good[best[: self.candidates]]
-        said = view.documents.said(bin)
+        said = view.documents.bin_messages(bin)
         messages = [said.places(int(i)) for i in np.searchsorted(said.terms, terms[best])]
         return [
             Found(

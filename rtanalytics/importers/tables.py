@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,12 +27,12 @@ from rtanalytics.event import Author, Event, Ingest
 from rtanalytics.importers import ImporterError, Options
 from rtanalytics.importers.reading import BROKEN, begins, head_of, open_bytes, suffixed
 
-__all__ = ["CSV", "JSONL", "PARQUET", "TableError", "read_table"]
+__all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_row", "read_table"]
 
 _NEEDED = ("created_at", "source", "text", "id")
 _TEXTS = ("type", "channel", "to", "title", "lang")
 _LISTS = ("tags", "mentions", "links")
-_KNOWN = (*_NEEDED, "author", "url", *_TEXTS, *_LISTS)
+COLUMN_NAMES = (*_NEEDED, "author", "url", *_TEXTS, *_LISTS)
 _TYPES = {
     **dict.fromkeys(("github", "gitlab", "bitbucket", "git"), "commit"),
     **dict.fromkeys(("irc", "slack", "discord", "matrix", "zulip", "gitter"), "message"),
@@ -93,7 +93,7 @@ class Table:
         try:
             for number, cells in self.rows(path):
                 try:
-                    yield _event(cells)
+                    yield event_of_row(cells)
                 except ValueError as error:
                     raise TableError(f"{path}, {self.place} {number}: {error}") from None
         except BROKEN as error:
@@ -123,7 +123,21 @@ def read_table(path: str | Path) -> Iterator[Event]:
     raise TableError(f"{path} is no table that is known here; give Parquet, CSV or JSON lines")
 
 
-def _event(cells: dict[str, Any]) -> Event:
+def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event:
+    """Return a row of a table as an event.
+
+    Parameters
+    ----------
+    cells : mapping of str to object
+        Values by column name.
+    ingest : Ingest
+        How the row was read.
+
+    Raises
+    ------
+    ValueError
+        If a value is missing or invalid; the message names the column.
+    """
     source, text = _needed(cells, "source"), cells.get("text")
     namespace, _, channel = source.partition(":")
     if not namespace:
@@ -148,12 +162,12 @@ def _event(cells: dict[str, Any]) -> Event:
         author=Author(handle=author.removeprefix("@") or author) if author else None,
         text=text,
         url=url if isinstance(url, str) else None,
-        ingest=_FROM_FILE,
+        ingest=ingest,
         **extra,
     )
 
 
-def _needed(cells: dict[str, Any], name: str) -> str:
+def _needed(cells: Mapping[str, Any], name: str) -> str:
     value = cells.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -204,7 +218,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
             names = file.schema_arrow.names
             _columns(path, names)
             number = 0
-            for batch in file.iter_batches(10_000, columns=[n for n in _KNOWN if n in names]):
+            for batch in file.iter_batches(10_000, columns=[n for n in COLUMN_NAMES if n in names]):
                 cells = {name: _cells(path, name, batch.column(name)) for name in batch.schema.names}
                 for row in zip(*cells.values(), strict=True):
                     number += 1

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from rtanalytics.archive import ImportReport, Recording, import_into
 from rtanalytics.event import Author, Event, Ingest
 from rtanalytics.importers import FORMATS, ImporterError, detect, importer, open_events
+from rtanalytics.importers.frames import read_frame
 from rtanalytics.importers.tables import TableError, read_table
 
 COLUMNS = ["created_at", "source", "author", "text", "id", "url"]
@@ -399,3 +400,32 @@ def test_a_real_recording_says_the_same_as_csv_and_as_json(data_folder: Path, tm
     expected = read(path)
     assert read(tmp_path / "t.csv") == expected
     assert read(tmp_path / "t.jsonl") == expected
+
+
+def test_a_frame_needs_times_and_texts_only():
+    """Missing values of pandas are missing, naive times are UTC, and rows without an id keep their place."""
+    frame = pd.DataFrame(
+        {
+            "created_at": [
+                pd.Timestamp("2026-05-15 09:00"),
+                pd.Timestamp("2026-05-15 11:00", tz="Europe/Berlin"),
+            ],
+            "text": ["hello", pd.NA],
+            "author": [None, "@ada"],
+            "likes": [1, 2],
+        }
+    )
+    first, second = read_frame(frame)
+    assert (first.id, first.author, first.text) == ("table::row-0", None, "hello")
+    assert (second.author.handle, second.text) == ("ada", None)
+    assert first.created_at == second.created_at
+    assert first.ingest.id_kind == "synthetic"
+
+
+def test_a_frame_that_cannot_be_read_says_why():
+    """A missing column is named with what there is; a bad value with its row."""
+    with pytest.raises(TableError, match="no column created_at .*it has date, text.*rename"):
+        list(read_frame(pd.DataFrame({"date": [], "text": []})))
+    bad = pd.DataFrame({"created_at": ["2026-05-15", "yesterday"], "text": ["a", "b"]})
+    with pytest.raises(TableError, match="row 1 of the DataFrame: created_at 'yesterday'"):
+        list(read_frame(bad))

@@ -1,0 +1,70 @@
+"""Events from a pandas DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.importers.tables import COLUMN_NAMES, TableError, event_of_row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["read_frame"]
+
+_WITH_ID = Ingest(via="file", connector="frames@1")
+_WITHOUT_ID = Ingest(via="file", connector="frames@1", id_kind="synthetic")
+
+
+def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
+    """Return the rows of a DataFrame as events, in their order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The columns ``created_at`` (times; without a zone they are UTC) and ``text`` are required.
+        ``author``, ``source`` (``"table"`` by default), ``id`` (the row's place by default),
+        ``title``, ``url`` and the other columns of an imported table are read if there are any.
+
+    Yields
+    ------
+    Event
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or a row cannot be read; the message names the row by its place,
+        counted from 0.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"created_at": ["2026-05-15 09:00"], "text": ["hello"], "author": ["ada"]})
+    >>> [(event.id, event.author.handle) for event in read_frame(frame)]
+    [('table::row-0', 'ada')]
+    """
+    missing = [name for name in ("created_at", "text") if name not in frame.columns]
+    if missing:
+        found = ", ".join(str(name) for name in frame.columns[:12]) or "none"
+        raise TableError(
+            f"the DataFrame has no column {' and no column '.join(missing)} (it has {found});"
+            " rename yours: df.rename(columns={'…': 'created_at', '…': 'text'})"
+        )
+    chosen = frame[[name for name in frame.columns if name in COLUMN_NAMES]]
+    columns = {str(name): _values(chosen[name]) for name in chosen.columns}
+    for place, row in enumerate(zip(*columns.values(), strict=True)):
+        cells = {name: value for name, value in zip(columns, row, strict=True) if value is not None}
+        cells.setdefault("source", "table")
+        ingest = _WITH_ID if "id" in cells else _WITHOUT_ID
+        cells.setdefault("id", f"row-{place}")
+        try:
+            yield event_of_row(cells, ingest)
+        except ValueError as error:
+            raise TableError(f"row {place} of the DataFrame: {error}") from None
+
+
+def _values(column: pd.Series[Any]) -> list[object]:
+    """Return the values as Python objects, with None for what pandas takes for missing."""
+    values: list[object] = column.astype(object).where(column.notna(), None).tolist()
+    return values

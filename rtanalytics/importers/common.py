@@ -1,29 +1,31 @@
-"""What all importers have in common: how text, names and times from a file become an event's."""
+"""Helpers of all importers: turn texts, names and times from a file into those of an event."""
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from html.parser import HTMLParser
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event, Ingest, Media, encode, is_web_url
-from rtanalytics.importers import ImporterError
+from rtanalytics.importers.base import ImporterError, Rejected, RowError, shortened
+from rtanalytics.importers.reading import lines
 from rtanalytics.normalize.text import author_of, find_links, find_tags, language, unlike, word
 from rtanalytics.normalize.text import plain_text as text_of
 
 __all__ = [
-    "ODD",
+    "BAD_ROW",
+    "MONTHS",
     "LocalClock",
-    "RowError",
     "author_of",
     "build",
     "digest",
-    "entities",
+    "event_or_rejected",
+    "events_of_lines",
     "find_links",
     "find_tags",
     "html_text",
@@ -31,7 +33,6 @@ __all__ = [
     "moment",
     "number",
     "reason_of",
-    "shortened",
     "text_of",
     "unquoted",
     "word",
@@ -41,27 +42,77 @@ __all__ = [
 MAX_PACKET = 900_000
 MAX_LINKS, MAX_MEDIA, MAX_ID = 100, 20, 400
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""Times outside are slips, and one day of them would be a folder of the archive."""
+"""Times outside of this range are errors of the file; each would make a folder in the archive."""
+
+MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
+"""English abbreviation of a month → its number; ``strptime`` would depend on the locale."""
 
 _BLOCKS = frozenset(
     "address article blockquote br dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre section table tr ul".split()
 )
-_UNSEEN = frozenset("head iframe math noscript script style svg template title".split())
+_HIDDEN = frozenset("head iframe math noscript script style svg template title".split())
 
 
-class RowError(ValueError):
-    """What is wrong with a row, in words for people; whoever reads the file adds where it stands."""
+T = TypeVar("T")
 
-
-ODD = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
-"""What a row raises that is not as its format has it: any member may be missing or of another kind."""
+BAD_ROW = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
+"""Exceptions that a row raises if a member of it is missing or has the wrong type."""
 
 
 def reason_of(error: Exception) -> str:
-    """Why a row became no event."""
+    """Return why a row gave no event."""
     if isinstance(error, RowError):
         return str(error)
     return f"a part of it is not as it should be: {type(error).__name__} {shortened(str(error))}"
+
+
+def event_or_rejected(
+    build: Callable[[T], Event | None],
+    row: T | Rejected,
+    file: str | Path,
+    where: str,
+    raw: str | bytes | None = None,
+) -> Iterator[Event | Rejected]:
+    """Yield the event that ``build`` returns for a row, or a :class:`Rejected` if the row is bad.
+
+    Parameters
+    ----------
+    build : callable
+        Returns None for a row that is left out on purpose.
+    row : object or Rejected
+        A rejected row is passed on.
+    raw : str or bytes, optional
+        The row as it is in the file; its ``repr`` if not given.
+
+    Raises
+    ------
+    ImporterError
+        If ``build`` raises it; the file and the place are added.
+    """
+    if isinstance(row, Rejected):
+        yield row
+        return
+    try:
+        event = build(row)
+    except ImporterError as error:
+        raise ImporterError(f"{file}, {where}: {error}") from None
+    except BAD_ROW as error:
+        yield Rejected(file, where, reason_of(error), repr(row) if raw is None else raw)
+    else:
+        if event is not None:
+            yield event
+
+
+def events_of_lines(
+    path: Path, build: Callable[[Any], Event | None], decode: Callable[[bytes], Any] = bytes
+) -> Iterator[Event | Rejected]:
+    """Yield the events of a file with one event per line; ``decode`` is applied to each line first."""
+    for entry in lines(path):
+        if isinstance(entry, Rejected):
+            yield entry
+        else:
+            line = decode(entry[1])
+            yield from event_or_rejected(build, line, path, f"line {entry[0]}", line)
 
 
 def build(
@@ -80,21 +131,22 @@ def build(
     media: Iterable[Media] = (),
     **fields: Any,
 ) -> Event:
-    """An event of a file, within the bounds that a stream and an archive have.
+    """Return an event within the limits of streams and archives.
 
-    Texts lose control characters, names also line breaks; lists lose repeats and what is too many.
+    Control characters are removed from texts, and line breaks from names; lists lose duplicates and
+    are cut at their limit.
 
     Raises
     ------
     ValueError
-        If its time cannot be, or it is too large.
+        If the time or the id is invalid, or the event is too large.
     """
     if not EARLIEST <= created_at < LATEST:
-        raise RowError(f"its time {created_at.isoformat()} cannot be: a slip in the file?")
+        raise RowError(f"invalid time {created_at.isoformat()} (years 1990 to 2099): an error in the file?")
     if len(id) > MAX_ID:
-        raise RowError(f"its id has {len(id):,} characters; one may have {MAX_ID}")
+        raise RowError(f"its id has {len(id):,} characters; the limit is {MAX_ID}")
     if not id.isprintable():
-        raise RowError(f"its id {shortened(id)} has characters that do not show")
+        raise RowError(f"its id {shortened(id)} has unprintable characters")
     for name, value in fields.items():
         if isinstance(value, str) and name not in ("url", "op"):
             fields[name] = word(value, MAX_ID)
@@ -112,39 +164,33 @@ def build(
         **fields,
     )
     if len(event.text or "") > MAX_PACKET // 10 and (size := len(encode(event))) > MAX_PACKET:
-        raise RowError(f"it makes {size:,} bytes; an event may have {MAX_PACKET:,}")
+        raise RowError(f"the event has {size:,} bytes; the limit is {MAX_PACKET:,}")
     return event
 
 
 def number(value: object, what: str = "id") -> str:
-    """A platform's number as text.
+    """Return a platform's numeric id as text.
 
     Raises
     ------
     ValueError
-        If it is none: fractions have lost digits.
+        If it is not a whole number; floats are refused, because they have lost digits.
     """
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return str(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 30:
         return value
-    raise RowError(f"{what} {shortened(value)} is no number" if value is not None else f"it has no {what}")
-
-
-def shortened(value: object) -> str:
-    """A value from outside in a message."""
-    text = ascii(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    raise RowError(f"{what} {shortened(value)} is not a number" if value is not None else f"it has no {what}")
 
 
 def digest(*parts: str) -> str:
-    """A name for what has none: stable, whoever computes it."""
+    """Return a stable id derived from the content of something that has no id."""
     joined = "\0".join(parts).encode("utf-8", "replace")
     return sha1(joined, usedforsecurity=False).hexdigest()[:24]
 
 
 def unquoted(text: str) -> str:
-    """Undo the three entities in which platforms hide markup; once, since one may have been said.
+    """Replace ``&lt;``, ``&gt;`` and ``&amp;``, with which platforms escape texts; once, not repeatedly.
 
     Examples
     --------
@@ -155,51 +201,61 @@ def unquoted(text: str) -> str:
 
 
 def moment(value: object, zone: ZoneInfo | None = None, what: str = "its time") -> datetime:
-    """A time as ISO 8601 or in seconds since 1970, as aware UTC.
+    """Parse a time in ISO 8601 or in seconds since 1970; return it as aware UTC.
 
     Raises
     ------
     ValueError
-        If it is none, or has neither an offset nor a ``zone``.
+        If it is not a time, or has no offset and no ``zone`` is given.
     """
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
         if isinstance(value, str):
-            said = datetime.fromisoformat(value.strip())
-            if said.tzinfo is None:
-                if zone is None:
-                    raise RowError(f"{what} {shortened(value)} has no time zone; name it with --zone")
-                said = said.replace(tzinfo=zone)
-            return said.astimezone(UTC)
+            return in_zone(datetime.fromisoformat(value.strip()), zone, value, what)
     except RowError:
         raise
     except (ValueError, OverflowError):
         pass
-    raise RowError(f"{what} {shortened(value)} is no time" if value is not None else "it has no time")
+    raise RowError(f"{what} {shortened(value)} is not a time" if value is not None else "it has no time")
+
+
+def in_zone(time: datetime, zone: ZoneInfo | None, text: str, what: str) -> datetime:
+    """Return a time as aware UTC; ``zone`` is for a time without an offset, ``text`` for the error.
+
+    Raises
+    ------
+    ValueError
+        If it has no offset and no ``zone`` is given.
+    """
+    if time.tzinfo is None:
+        if zone is None:
+            raise RowError(f"{what} {shortened(text)} has no time zone; name it with --zone")
+        time = time.replace(tzinfo=zone)
+    return time.astimezone(UTC)
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
-    """The time zone of this name.
+    """Return the time zone with this IANA name.
 
     Raises
     ------
     ImporterError
-        If there is none.
+        If there is no such zone.
     """
     if name is None:
         return None
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ImporterError(f"{name!r} is no time zone; write one such as Europe/Berlin or UTC") from None
+        raise ImporterError(f"unknown time zone {name!r} (examples: Europe/Berlin, UTC)") from None
 
 
 class LocalClock:
-    """Times of a log that was written by the clock on a wall.
+    """Conversion of the local times of a log to UTC.
 
-    Lines follow one another, so in the hour that a night in autumn has twice, a time that steps back is
-    of the second one.
+    The lines of a log are in order. So in the hour that occurs twice when summer time ends, a time
+    that steps back belongs to the second occurrence.
 
     Examples
     --------
@@ -213,7 +269,7 @@ class LocalClock:
         self._last: datetime | None = None
 
     def utc(self, naive: datetime) -> datetime:
-        """The time of the next line, as aware UTC."""
+        """Return the time of the next line as aware UTC."""
         first = naive.replace(tzinfo=self._zone, fold=0).astimezone(UTC)
         second = naive.replace(tzinfo=self._zone, fold=1).astimezone(UTC)
         if self._last is not None and second > first and first < self._last <= second + timedelta(hours=1):
@@ -223,43 +279,38 @@ class LocalClock:
 
 
 def html_text(source: str) -> str:
-    r"""What a reader of a piece of HTML sees, as plain text.
+    r"""Return the visible text of a piece of HTML.
 
     Examples
     --------
     >>> html_text("<p>one &amp; <b>two</b><script>x()</script></p><p>three")
     'one & two\nthree'
     """
-    parser = _Reader()
+    parser = _VisibleText()
     parser.feed(source)
     parser.close()
-    lines = (" ".join(line.split()) for line in "".join(parser.seen).split("\n"))
-    return "\n".join(line for line in lines if line)
+    visible = (" ".join(line.split()) for line in "".join(parser.pieces).split("\n"))
+    return "\n".join(line for line in visible if line)
 
 
-class _Reader(HTMLParser):
+class _VisibleText(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.seen: list[str] = []
-        self._unseen = 0
+        self.pieces: list[str] = []
+        self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag in _UNSEEN:
-            self._unseen += 1
+        if tag in _HIDDEN:
+            self._hidden += 1
         elif tag in _BLOCKS:
-            self.seen.append("\n")
+            self.pieces.append("\n")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in _UNSEEN:
-            self._unseen = max(0, self._unseen - 1)
+        if tag in _HIDDEN:
+            self._hidden = max(0, self._hidden - 1)
         elif tag in _BLOCKS:
-            self.seen.append("\n")
+            self.pieces.append("\n")
 
     def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.seen.append(re.sub(r"\s+", " ", data))
-
-
-def entities(text: str) -> str:
-    """Text with HTML's character references resolved."""
-    return html.unescape(text)
+        if not self._hidden:
+            self.pieces.append(re.sub(r"\s+", " ", data))

@@ -1,10 +1,10 @@
-"""What a file is that no importer reads: said in words, so that nobody has to guess."""
+"""Explanations for files that no importer can read."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["what_it_is"]
+__all__ = ["diagnose"]
 
 _MEETUP = re.compile(rb'"(?:event_hosts|yes_rsvp_count|rsvp_limit|member_photo|event_context)"\s*:')
 _KNOWN: list[tuple[re.Pattern[bytes], str]] = [
@@ -12,7 +12,7 @@ _KNOWN: list[tuple[re.Pattern[bytes], str]] = [
     (re.compile(rb"\s*(?:\[\s*\]|\{\s*\})\s*\Z"), "is an empty list: there is nothing in it to import"),
     (
         re.compile(rb"%PDF-"),
-        "is a PDF; export what it was made from as one of the formats that are known",
+        "is a PDF; export the original document in one of the known formats",
     ),
     (
         re.compile(rb"\xd0\xcf\x11\xe0|PK\x03\x04.{26,60}(?:\[Content_Types\]|xl/|word/|_rels/)", re.DOTALL),
@@ -26,18 +26,18 @@ _KNOWN: list[tuple[re.Pattern[bytes], str]] = [
 ]
 
 
-def what_it_is(head: bytes) -> str | None:
-    """What can be told by how a file begins; None if nothing can.
+def diagnose(head: bytes) -> str | None:
+    """Explain what a file is, judging by its beginning; None if that is unknown.
 
     Examples
     --------
-    >>> what_it_is(b"[]")
+    >>> diagnose(b"[]")
     'is an empty list: there is nothing in it to import'
     """
     head = head.removeprefix(b"\xef\xbb\xbf")
     if head.lstrip()[:1] in (b"[", b"{") and _MEETUP.search(head) and b'"group"' in head:
         return (
-            "is an answer of Meetup's API of version 3, which has been switched off; its events tell what "
-            "was planned, not what was said: subscribe to the group's calendar as a schedule instead"
+            "is a response of Meetup's API version 3, which has been switched off; it lists planned "
+            "events, not messages: subscribe to the group's calendar as a schedule instead"
         )
-    return next((what for pattern, what in _KNOWN if pattern.match(head)), None)
+    return next((diagnosis for pattern, diagnosis in _KNOWN if pattern.match(head)), None)

@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, shortened
 from rtanalytics.importers.common import (
-    ODD,
-    RowError,
+    BAD_ROW,
     author_of,
     build,
     find_links,
@@ -23,12 +22,12 @@ from rtanalytics.importers.common import (
     moment,
     number,
     reason_of,
-    shortened,
     word,
     zone_of,
 )
 from rtanalytics.importers.json_stream import Broken, NotJson, walk
-from rtanalytics.importers.reading import BROKEN, begins, open_bytes
+from rtanalytics.importers.reading import begins, open_bytes
+from rtanalytics.importers.unpack import BROKEN
 
 __all__ = ["DISCORD"]
 
@@ -74,7 +73,7 @@ class _Discord:
                         continue
                     try:
                         event = room.event(value)
-                    except ODD as error:
+                    except BAD_ROW as error:
                         yield Rejected(path, where, reason_of(error), repr(value))
                         continue
                     if event is not None:

@@ -1,7 +1,7 @@
-"""GH Archive: an hour of what was public on GitHub, an event a line.
+"""GH Archive: public events on GitHub, one file per hour, one event per line.
 
-An event is ``github::<its number>``, the same that GitHub's API and its feeds give it. Before 2015 they
-were written without numbers and in another shape; those are known by who did what to which repository when.
+The id of an event is ``github::<its id>``, the same as in GitHub's API and feeds. Files from before
+2015 have no ids and another structure; an id is derived from actor, repository, action and time.
 """
 
 from __future__ import annotations
@@ -13,85 +13,76 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Event
-from rtanalytics.importers import Options, Rejected
+from rtanalytics.importers.base import Options
 from rtanalytics.importers.common import (
-    ODD,
     author_of,
     build,
     digest,
+    events_of_lines,
     find_links,
     find_tags,
     moment,
     number,
-    reason_of,
     word,
 )
 from rtanalytics.importers.json_stream import parse
-from rtanalytics.importers.reading import begins, lines
+from rtanalytics.importers.reading import begins
 from rtanalytics.normalize.github import about
 
 __all__ = ["GHARCHIVE"]
 
 CONNECTOR = "gharchive@1"
-_KNOWN = re.compile(rb'"type"\s*:\s*"\w+Event"')
+_TYPE = re.compile(rb'"type"\s*:\s*"\w+Event"')
 _OLD_TIME = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)$")
 
 
 class _GhArchive:
-    """Importer of GH Archive's files."""
+    """Importer for the files of GH Archive."""
 
-    what = "GH Archive (JSON lines of GitHub events)"
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by the names of the events."""
+        """Return True if there are the members and types of GitHub's events."""
         return (
-            begins(head) == b"{" and b'"actor"' in head and bool(_KNOWN.search(head)) and b'"payload"' in head
+            begins(head) == b"{" and b'"actor"' in head and bool(_TYPE.search(head)) and b'"payload"' in head
         )
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        for entry in lines(path):
-            if isinstance(entry, Rejected):
-                yield entry
-                continue
-            line, data = entry
-            try:
-                yield _event(parse(data))
-            except ODD as error:
-                yield Rejected(path, f"line {line}", reason_of(error), data)
+        """Yield the events of a file."""
+        return events_of_lines(path, lambda line: _event(parse(line)))
 
 
 GHARCHIVE = _GhArchive()
 
 
-def _event(told: Any) -> Event:
-    found = about(told)
-    login, created = word(found.login), _time(told.get("created_at"))
-    if told.get("id") is not None:
-        native, id_kind = number(told["id"]), "native"
+def _event(payload: Any) -> Event:
+    activity = about(payload)
+    login, created = word(activity.login), _time(payload.get("created_at"))
+    if payload.get("id") is not None:
+        native, id_kind = number(payload["id"]), "native"
     else:
-        # not whole lines: GH Archive has changed how it writes them
-        native = digest(found.kind, found.repo, login, created.isoformat(), found.what)
+        # not of the whole line, because GH Archive has changed its format
+        native = digest(activity.kind, activity.repo, login, created.isoformat(), activity.what)
         id_kind = "derived"
     return build(
         id=f"github::{native}",
         source="github",
-        type=found.type,
+        type=activity.type,
         created_at=created,
         connector=CONNECTOR,
         id_kind=id_kind,
         author=author_of(
             login,
-            found.actor,
+            activity.actor,
             bot=login.endswith("[bot]"),
             url=f"https://github.com/{login}" if login else None,
         ),
-        channel=found.repo or None,
-        title=found.title,
-        text=found.text,
-        url=found.url,
-        tags=find_tags(found.text) if found.kind != "PushEvent" else (),
-        links=find_links(found.text) if found.text else (),
+        channel=activity.repo or None,
+        title=activity.title,
+        text=activity.text,
+        url=activity.url,
+        tags=find_tags(activity.text) if activity.kind != "PushEvent" else (),
+        links=find_links(activity.text) if activity.text else (),
     )
 
 

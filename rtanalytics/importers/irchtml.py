@@ -12,18 +12,17 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from html import unescape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event
-from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError
 from rtanalytics.importers.common import (
-    ODD,
+    BAD_ROW,
     LocalClock,
-    RowError,
     author_of,
     build,
-    entities,
     find_links,
     find_tags,
     reason_of,
@@ -80,7 +79,7 @@ class _Html:
                 event = page.event(line)
             except ImporterError as error:
                 raise ImporterError(f"{path}, line {number}: {error}") from None
-            except ODD as error:
+            except BAD_ROW as error:
                 yield Rejected(path, f"line {number}", reason_of(error), line)
                 continue
             if event is not None:
@@ -121,7 +120,7 @@ class _Page:
         if (told := _TOLD.match(line)) is not None and self._term is not None:
             key, at, nick = self._term
             self._term = None
-            text = entities(_MARKUP.sub("", told["rest"])).rstrip()
+            text = unescape(_MARKUP.sub("", told["rest"])).rstrip()
             said = (
                 classify(text)
                 if not nick or re.match(rf"{re.escape(nick)} has (?:joined|left|quit)", text)
@@ -131,7 +130,7 @@ class _Page:
         return None
 
     def _item(self, key: str, rest: str) -> Event | None:
-        text = entities(_MARKUP.sub("", rest))
+        text = unescape(_MARKUP.sub("", rest))
         if (found := _CLOCK.match(text)) is None:
             return None
         said = said_text(found[4])
@@ -187,7 +186,7 @@ class _Page:
 
 def _shown(markup: str) -> str:
     """What is seen of a piece of a page, in which blanks are kept apart."""
-    return entities(_MARKUP.sub("", markup)).replace("\xa0", " ")
+    return unescape(_MARKUP.sub("", markup)).replace("\xa0", " ")
 
 
 def _key(key: str, count: int, day: date, channel: str) -> str:

@@ -15,9 +15,10 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from rtanalytics.event import Event
-from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.base import ImporterError, Options, Rejected
 from rtanalytics.importers.common import (
-    ODD,
+    BAD_ROW,
+    MONTHS,
     LocalClock,
     author_of,
     build,
@@ -42,7 +43,6 @@ __all__ = [
 ]
 
 CONNECTOR = "irc-log@1"
-MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 PRESENCE = frozenset({"join", "part", "quit", "nick", "mode", "kick"})
 
 _CHANNEL = re.compile(
@@ -154,7 +154,7 @@ class IrcLog:
                 event = _event(log, when, said, channel, options)
             except ImporterError as error:
                 raise ImporterError(f"{path}, {where}: {error}") from None
-            except ODD as error:
+            except BAD_ROW as error:
                 yield Rejected(path, where, reason_of(error), line)
                 continue
             if event is not None:

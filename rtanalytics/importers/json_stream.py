@@ -1,7 +1,7 @@
-"""JSON documents larger than memory: the elements of their long arrays, one at a time.
+"""JSON documents larger than memory, read element by element.
 
-An element that is not JSON, or is too large, is told as :class:`Broken`, and the walk goes on after
-it: brackets and quotes tell where it ends.
+An element that is not JSON, or is too large, gives a :class:`Broken`, and reading continues after it:
+its end is found by counting brackets and quotes.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import json
 import re
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from rtanalytics.importers.common import RowError
-from rtanalytics.importers.reading import MAX_LINE
+from rtanalytics.importers.base import Rejected, RowError
+from rtanalytics.importers.reading import MAX_LINE, is_utf16
+from rtanalytics.importers.unpack import BROKEN
 
-__all__ = ["Broken", "NotJson", "parse", "walk"]
+__all__ = ["Broken", "NotJson", "members", "parse", "walk"]
 
 _CHUNK = 262_144
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -28,23 +30,23 @@ _DECODE = json.JSONDecoder().raw_decode
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An element that is none: why, and how it begins."""
+    """An element that is not JSON: the reason, and its beginning."""
 
     reason: str
     raw: str
 
 
 class NotJson(ValueError):
-    """The document cannot be read any further; the message says from which line on."""
+    """A document that cannot be read any further; the message names the line."""
 
 
 def parse(data: bytes) -> Any:
-    """A JSON value; broken bytes are replaced, half characters are taken.
+    """Parse a JSON value; bytes that are not UTF-8 are replaced, lone surrogates accepted.
 
     Raises
     ------
     RowError
-        If it is none.
+        If it is not JSON.
     """
     try:
         return json.loads(data.decode("utf-8", "replace"))
@@ -57,14 +59,14 @@ def parse(data: bytes) -> Any:
 def walk(
     read: Callable[[int], bytes], wanted: Container[str], *, assigned: bool = False
 ) -> Iterator[tuple[str, Any, int]]:
-    """The members of a JSON object in their order; those that are long arrays element by element.
+    """Yield the members of a JSON object in order, and long arrays element by element.
 
     Parameters
     ----------
     read : callable
-        Gives so many bytes, or fewer, and none at the end.
+        Returns up to this many bytes, and none at the end.
     wanted : container of str
-        Members whose arrays are told element by element; an array that is the whole document
+        Members whose arrays are given element by element. An array that is the whole document
         always is, under the name ``""``.
     assigned : bool
         True if the document may be the right side of an assignment: ``window.x = [...]``.
@@ -77,7 +79,7 @@ def walk(
     Raises
     ------
     NotJson
-        If it is no JSON from some line on.
+        If the document is not JSON from some line on.
     """
     text = _Text(read)
     if assigned:
@@ -108,6 +110,27 @@ def walk(
         raise text.wrong("the end")
 
 
+def members(
+    file: str | Path, read: Callable[[int], bytes], wanted: Container[str] = (), *, assigned: bool = False
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield the members of a JSON object as :func:`walk` does, with :class:`Rejected` for broken ones.
+
+    Yields
+    ------
+    name, where, value
+        ``where`` is ``line 12``, or ``document`` for the last item of a document that cannot be read further.
+    """
+    try:
+        for name, value, line in walk(read, wanted, assigned=assigned):
+            where = f"line {line}"
+            broken = isinstance(value, Broken)
+            yield name, where, Rejected(file, where, value.reason, value.raw) if broken else value
+    except NotJson as error:
+        yield "", "document", Rejected(file, "document", str(error))
+    except BROKEN as error:
+        yield "", "document", Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+
+
 def _elements(text: _Text, name: str) -> Iterator[tuple[str, Any, int]]:
     text.pos += 1
     fresh = True
@@ -125,7 +148,7 @@ def _elements(text: _Text, name: str) -> Iterator[tuple[str, Any, int]]:
 
 
 class _Text:
-    """What has been read and not yet been used."""
+    """Text that has been read and not yet been parsed."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
@@ -139,18 +162,18 @@ class _Text:
         return self._line
 
     def fill(self) -> None:
-        """Read on; what has been used is let go."""
+        """Read more text, and drop the part that has been parsed."""
         self.line()
         left = self.text[self.pos :]
         data = self._read(max(_CHUNK, len(left)))
         if self._decoder is None:
-            wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-            self._decoder = codecs.getincrementaldecoder("utf-16" if wide else "utf-8-sig")("replace")
+            encoding = "utf-16" if is_utf16(data) else "utf-8-sig"
+            self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self.ended = not data
         self.text, self.pos, self._counted = left + self._decoder.decode(data, self.ended), 0, 0
 
     def peek(self) -> str:
-        """The next character that is no white space, or an empty string."""
+        """Return the next character that is not white space; an empty string at the end."""
         while True:
             found = _BLANK.match(self.text, self.pos)
             self.pos = found.end() if found else self.pos
@@ -161,13 +184,13 @@ class _Text:
             self.fill()
 
     def assignment(self) -> None:
-        """Pass over ``window.YTD.tweets.part0 =``."""
+        """Skip ``window.YTD.tweets.part0 =``."""
         self.peek()
         if found := _ASSIGNMENT.match(self.text, self.pos):
             self.pos = found.end()
 
     def value(self) -> Any:
-        """The value that begins here, or :class:`Broken`."""
+        """Return the value that begins here, or a :class:`Broken`."""
         self.peek()
         while True:
             try:
@@ -189,7 +212,7 @@ class _Text:
             self.fill()
 
     def _skip(self) -> Broken:
-        """Pass over a value that is too large to be held."""
+        """Skip a value that is too large for memory."""
         brackets, raw = _Brackets(), self.text[self.pos : self.pos + 4000]
         while (end := brackets.end(self.text, self.pos)) is None:
             self.pos = len(self.text)
@@ -200,22 +223,22 @@ class _Text:
         return Broken(f"larger than {MAX_LINE:,} bytes", raw)
 
     def wrong(self, expected: str) -> NotJson:
-        """What to raise where something else stands."""
+        """Return the error for a place where something else was expected."""
         found = "the end" if not self.peek() else ascii(self.text[self.pos : self.pos + 10])
         line = self.line()
         return NotJson(
-            f"no JSON from line {line} on: {found} where {expected} should be; the file may be cut off"
+            f"not JSON from line {line} on: {found} instead of {expected}; the file may be cut off"
         )
 
 
 class _Brackets:
-    """Finds the end of a value without understanding it, over pieces of text."""
+    """Finds the end of a value without parsing it, across pieces of text."""
 
     def __init__(self) -> None:
         self._depth, self._quoted, self._begun, self._escaping = 0, False, False, False
 
     def end(self, text: str, pos: int) -> int | None:
-        """Where the value that begins (or goes on) at ``pos`` ends; None if that is not in ``text``."""
+        """Return the end of the value that begins (or continues) at ``pos``; None if not in ``text``."""
         if not self._begun and text[pos : pos + 1] not in ('"', "{", "["):
             found = _SCALAR_ENDS.search(text, pos)
             return found.start() if found else None

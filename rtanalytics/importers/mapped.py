@@ -17,10 +17,9 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rtanalytics.event import Event
-from rtanalytics.importers import ImporterError, Options, Rejected
+from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, shortened
 from rtanalytics.importers.common import (
-    ODD,
-    RowError,
+    BAD_ROW,
     author_of,
     build,
     digest,
@@ -29,11 +28,11 @@ from rtanalytics.importers.common import (
     language,
     moment,
     reason_of,
-    shortened,
     word,
     zone_of,
 )
-from rtanalytics.importers.reading import BROKEN, open_bytes
+from rtanalytics.importers.reading import open_bytes
+from rtanalytics.importers.unpack import BROKEN
 
 __all__ = ["COLUMNS"]
 
@@ -77,7 +76,7 @@ class _Columns:
                 continue
             try:
                 yield row_of.event(cells)
-            except ODD as error:
+            except BAD_ROW as error:
                 yield Rejected(path, f"line {line}", reason_of(error), repr(cells))
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers import Options, Rejected
+from rtanalytics.importers.base import Options, Rejected, RowError, shortened
 from rtanalytics.importers.common import (
-    ODD,
-    RowError,
+    BAD_ROW,
+    MONTHS,
     author_of,
     build,
     digest,
@@ -29,12 +29,11 @@ from rtanalytics.importers.common import (
     find_tags,
     html_text,
     reason_of,
-    shortened,
     word,
     zone_of,
 )
-from rtanalytics.importers.irclog import MONTHS
-from rtanalytics.importers.reading import BROKEN, MAX_LINE, open_bytes
+from rtanalytics.importers.reading import MAX_LINE, open_bytes
+from rtanalytics.importers.unpack import BROKEN
 
 __all__ = ["MBOX"]
 
@@ -116,7 +115,7 @@ class _Mbox:
                 continue
             try:
                 yield _event(data, options, zone)
-            except ODD as error:
+            except BAD_ROW as error:
                 yield Rejected(path, f"line {line}", reason_of(error), data)
 
 

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from rtanalytics.event import Event
-from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.bundle import FolderBundle, TarBundle, bundle, shown
-from rtanalytics.importers.common import ODD, reason_of, shortened, word
+from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of, shortened
+from rtanalytics.importers.bundle import FolderBundle, TarBundle, bundle
+from rtanalytics.importers.common import BAD_ROW, reason_of, word
 from rtanalytics.importers.json_stream import Broken, NotJson, walk
-from rtanalytics.importers.reading import BROKEN, begins, open_bytes
+from rtanalytics.importers.reading import begins, open_bytes
 from rtanalytics.importers.slack_message import Room, Team, person
+from rtanalytics.importers.unpack import BROKEN
 
 __all__ = ["SLACK"]
 
@@ -82,11 +83,11 @@ class _Slack:
             if private and not options.private:
                 if folder not in left_out:
                     left_out.add(folder)
-                    yield Rejected(path, f"folder {shown(folder)}", _PRIVATE)
+                    yield Rejected(path, f"folder {shortened(folder)}", _PRIVATE)
                 continue
             room = Room(native, called, team, options)
             for where, value in _elements(files, name):
-                yield from _told(f"{path}, {shown(name)}", where, value, room)
+                yield from _told(member_of(path, name), where, value, room)
 
 
 SLACK = _Slack()
@@ -112,7 +113,7 @@ def _told(file: str | Path, where: str, value: Any, room: Room) -> Iterator[Even
     for said in (value, *(replies if isinstance(replies, list) else ())):
         try:
             event = room.event(said)
-        except ODD as error:
+        except BAD_ROW as error:
             yield Rejected(file, where, reason_of(error), repr(said))
             continue
         if event is not None:
@@ -137,7 +138,7 @@ def _says_private(said: Any) -> bool:
 
 def _elements(files: _Files, name: str) -> Iterator[tuple[str, Any]]:
     """The objects of a list; what is none is told."""
-    file = f"{files.path}, {shown(name)}"
+    file = member_of(files.path, name)
     with files.open(name) as stream:
         try:
             for _, value, line in walk(stream.read, ()):
@@ -168,7 +169,7 @@ def _learn(files: _Files, names: list[str], team: Team) -> Iterator[Rejected]:
                 yield value
             elif not isinstance(value, dict) or not isinstance(value.get("id"), str):
                 reason = f"neither a person nor a channel: {shortened(value)}"
-                yield Rejected(f"{files.path}, {shown(top)}", where, reason)
+                yield Rejected(member_of(files.path, top), where, reason)
             elif list_name in _PEOPLE:
                 if (known := person(value)) is not None:
                     team.people[value["id"]] = known
@@ -247,7 +248,7 @@ class _File:
             private |= name.startswith("mpdm-") or _says_private(said)
             hidden = private and not self._options.private
             if hidden:
-                yield Rejected(self._path, f"channel {shown(native)}", _PRIVATE)
+                yield Rejected(self._path, f"channel {shortened(native)}", _PRIVATE)
             options = replace(self._options, channel=None)
             self._rooms[native] = None if hidden else Room(known, name or called, self._team, options)
         if (room := self._rooms[native]) is not None:

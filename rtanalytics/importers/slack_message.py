@@ -9,17 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
-from rtanalytics.importers import Options
-from rtanalytics.importers.common import (
-    RowError,
-    author_of,
-    build,
-    find_tags,
-    moment,
-    shortened,
-    unquoted,
-    word,
-)
+from rtanalytics.importers.base import Options, RowError, shortened
+from rtanalytics.importers.common import author_of, build, find_tags, moment, unquoted, word
 
 __all__ = ["TS", "Room", "Team", "person"]
 

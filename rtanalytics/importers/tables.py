@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 
 from rtanalytics.clock import parse_time
 from rtanalytics.event import Author, Event, Ingest
-from rtanalytics.importers import ImporterError, Options
-from rtanalytics.importers.reading import BROKEN, begins, head_of, open_bytes, suffixed
+from rtanalytics.importers.base import ImporterError, Options
+from rtanalytics.importers.reading import begins, head_of, open_bytes, suffixed
+from rtanalytics.importers.unpack import BROKEN
 
 __all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_row", "read_table"]
 

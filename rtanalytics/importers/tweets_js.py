@@ -1,9 +1,9 @@
-"""A Twitter archive: what people get who ask Twitter for their own data.
+"""Twitter archives: the download that users request of their own data.
 
-``tweets.js`` (``tweet.js`` before 2022, ``tweets-part1.js`` and so on of the prolific) assigns a list to a
-variable. It is read as the list that it is; nothing is run. Whose tweets they are stands in ``account.js``
-beside it, what a long tweet said after its beginning in ``note-tweet.js``, and ``deleted-tweets.js`` has
-those to be forgotten. Before 2018 there was a file a month, ``data/js/tweets/2014_08.js``.
+``tweets.js`` (``tweet.js`` before 2022, ``tweets-part1.js`` and so on for large accounts) assigns a list
+to a variable. It is read as a list; nothing is executed. ``account.js`` beside it has the author,
+``note-tweet.js`` the rest of long tweets, and ``deleted-tweets.js`` the deleted tweets. Before 2018
+there was one file per month, ``data/js/tweets/2014_08.js``.
 """
 
 from __future__ import annotations
@@ -18,17 +18,19 @@ from typing import Any, BinaryIO
 import msgspec
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.bundle import TarBundle, bundle, shown
-from rtanalytics.importers.common import ODD, author_of, reason_of, unquoted
-from rtanalytics.importers.json_stream import Broken, NotJson, walk
-from rtanalytics.importers.reading import BROKEN, begins, open_bytes
-from rtanalytics.importers.twitter import classic, deletion, tweet_id, twitter_time
+from rtanalytics.importers.base import ImporterError, Options, member_of
+from rtanalytics.importers.bundle import TarBundle, bundle
+from rtanalytics.importers.common import event_or_rejected, unquoted
+from rtanalytics.importers.json_stream import NotJson, members, walk
+from rtanalytics.importers.reading import begins, open_bytes
+from rtanalytics.importers.tweet_fields import account_of, deletion, tweet_id, twitter_time
+from rtanalytics.importers.twitter_v1 import tweet_v1
+from rtanalytics.importers.unpack import BROKEN, unreadable
 
 __all__ = ["ARCHIVE"]
 
 _TWEETS = re.compile(
-    r"(?:^|/)(?P<gone>deleted-)?(?:tweets?|community-tweet)(?:-part\d+)?\.js$|(?:^|/)tweets/\d{4}_\d\d\.js$"
+    r"(?:^|/)(?P<deleted>deleted-)?(?:tweets?|community-tweet)(?:-part\d+)?\.js$|(?:^|/)tweets/\d{4}_\d\d\.js$"
 )
 _NOTES = re.compile(r"(?:^|/)note-tweet(?:-part\d+)?\.js$")
 _ACCOUNT = re.compile(r"(?:^|/)account\.js$")
@@ -37,24 +39,24 @@ _ASSIGNED = re.compile(
     rb"|Grailbird\.data\.tweets_\d{4}_\d\d)\s*="
 )
 _CUT = re.compile(r"(?:…|\.\.\.)?(?<!\s)\s*(?:https://t\.co/\w+\s*)?\Z")
-"""How the beginning of a long tweet ends, and what is not part of it."""
+"""Ellipsis and link at the end of a long tweet that was cut."""
 
 _OWNER = Author(handle="archive owner")
-"""Who wrote an archive without ``account.js``: one person, by no name that Twitter would give."""
+"""Author for an archive without ``account.js``; Twitter allows no such handle."""
 
 Notes = dict[datetime, list[dict[str, Any]]]
+"""Second → the long tweets posted in it; an archive does not link them to their tweets by id."""
 
 _RETWEET = re.compile(r"RT @\w+: ")
 
 
 class _Archive:
-    """Importer of Twitter archives."""
+    """Importer for Twitter archives."""
 
-    what = "Twitter archive (zip, folder or tweets.js)"
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by the assignment, or by the files in it."""
+        """Return True if the file has such an assignment, or the archive such files."""
         if _ASSIGNED.match(head):
             return True
         if not path.is_dir() and not head.startswith(b"PK\x03\x04"):
@@ -63,78 +65,70 @@ class _Archive:
         return files is not None and any(_TWEETS.search(name) for name in files.names())
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        files = bundle(path) if path.is_dir() or begins(_start(path)) == b"P" else None
+        """Yield the events of an archive, or of a single file with its neighbours' help."""
+        files = bundle(path) if path.is_dir() or begins(_first_bytes(path)) == b"P" else None
+        account, notes = None, Notes()
         if files is None:
-            account, notes = None, Notes()
-            for beside in sorted(path.parent.glob("*.js")):
-                if _ACCOUNT.search(beside.name):
-                    with open_bytes(beside) as file:
+            for neighbour in sorted(path.parent.glob("*.js")):
+                if _ACCOUNT.search(neighbour.name):
+                    with open_bytes(neighbour) as file:
                         account = _account(file.read)
-                elif _NOTES.search(beside.name):
-                    with open_bytes(beside) as file:
+                elif _NOTES.search(neighbour.name):
+                    with open_bytes(neighbour) as file:
                         _read_notes(file.read, notes)
-            gone = (found := _TWEETS.search(path.name)) is not None and bool(found["gone"])
             with open_bytes(path) as file:
-                yield from _tweets(str(path), file, account, notes, gone=gone)
+                yield from _tweets(str(path), path.name, file, account, notes)
             return
         if isinstance(files, TarBundle):
             raise ImporterError(f"{path}: a Twitter archive is a zip or a folder; unpack it")
         names = files.names()
-        account, notes = None, Notes()
         for name in filter(_ACCOUNT.search, names):
             with files.open(name) as file:
                 account = _account(file.read)
         for name in filter(_NOTES.search, names):
             with files.open(name) as file:
                 _read_notes(file.read, notes)
-        for name in names:
-            if found := _TWEETS.search(name):
-                with files.open(name) as file:
-                    yield from _tweets(
-                        f"{path}, {shown(name)}", file, account, notes, gone=bool(found["gone"])
-                    )
+        for name in filter(_TWEETS.search, names):
+            with files.open(name) as file:
+                yield from _tweets(member_of(path, name), name, file, account, notes)
 
 
 ARCHIVE = _Archive()
 
 
-def _start(path: Path) -> bytes:
+def _first_bytes(path: Path) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read(4)
     except OSError as error:
-        raise ImporterError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise unreadable(path, error) from None
 
 
 def _account(read: Callable[[int], bytes]) -> Author | None:
-    try:
+    with suppress(NotJson, *BROKEN):  # tweets without an author are better than none
         for _, value, _ in walk(read, (), assigned=True):
-            who = value.get("account") if isinstance(value, dict) else None
-            if isinstance(who, dict):
-                name = who.get("username")
-                url = f"https://twitter.com/{name}" if isinstance(name, str) and name.isascii() else None
-                return author_of(name, who.get("accountId"), who.get("accountDisplayName"), url=url)
-    except (NotJson, *BROKEN):
-        return None  # tweets without an author are better than none
+            account = value.get("account") if isinstance(value, dict) else None
+            if isinstance(account, dict):
+                return account_of(
+                    account.get("username"), account.get("accountId"), account.get("accountDisplayName")
+                )
     return None
 
 
 def _read_notes(read: Callable[[int], bytes], notes: Notes) -> None:
-    """The long tweets of an archive, by the second in which they were written; no number leads to them."""
-    try:
+    """Add the long tweets of a file to ``notes``."""
+    with suppress(NotJson, *BROKEN):  # the beginnings of long tweets are better than nothing
         for _, value, _ in walk(read, (), assigned=True):
             note = value.get("noteTweet") if isinstance(value, dict) else None
             core = note.get("core") if isinstance(note, dict) else None
             if isinstance(note, dict) and isinstance(core, dict) and isinstance(core.get("text"), str):
-                with suppress(ValueError):  # of what has no time nobody can say which tweet it is
+                with suppress(ValueError):  # without a time it cannot be matched to its tweet
                     at = twitter_time(note.get("createdAt")).replace(microsecond=0)
                     notes.setdefault(at, []).append(_extended(core))
-    except (NotJson, *BROKEN):
-        return  # the beginnings are better than nothing
 
 
 def _extended(core: dict[str, Any]) -> dict[str, Any]:
-    """A long tweet as the API's stream would have it."""
+    """Return a long tweet in the form of the API's ``extended_tweet``."""
     parts = {
         "urls": ("urls", "expanded_url", "expandedUrl"),
         "hashtags": ("hashtags", "text", "text"),
@@ -148,48 +142,46 @@ def _extended(core: dict[str, Any]) -> dict[str, Any]:
     return {"full_text": core["text"], "entities": entities}
 
 
-def _whole(tweet: dict[str, Any], notes: Notes) -> dict[str, Any]:
-    """A tweet with all that it said, where its beginning and its time lead to that."""
-    said = _CUT.sub("", str(tweet.get("full_text") or tweet.get("text") or ""))
-    if not said or not notes:
+def _completed(tweet: dict[str, Any], notes: Notes) -> dict[str, Any]:
+    """Return a tweet with the whole text of the note that begins like it and has the same time."""
+    beginning = _CUT.sub("", str(tweet.get("full_text") or tweet.get("text") or ""))
+    if not beginning or not notes:
         return tweet
     second = twitter_time(tweet.get("created_at"), tweet_id(tweet)).replace(microsecond=0)
-    for note in (n for off in (0, 1, -1) for n in notes.get(second + timedelta(seconds=off), ())):
-        if unquoted(note["full_text"]).startswith(unquoted(said)) and len(note["full_text"]) > len(said):
+    for note in (n for offset in (0, 1, -1) for n in notes.get(second + timedelta(seconds=offset), ())):
+        text = note["full_text"]
+        if unquoted(text).startswith(unquoted(beginning)) and len(text) > len(beginning):
             return {**tweet, "extended_tweet": note}
     return tweet
 
 
 def _tweets(
-    file: str, stream: BinaryIO, account: Author | None, notes: Notes, *, gone: bool
+    file: str, name: str, stream: BinaryIO, account: Author | None, notes: Notes
 ) -> Iterator[Event | ValueError]:
-    try:
-        for _, value, line in walk(stream.read, (), assigned=True):
-            where = f"line {line}"
-            if isinstance(value, Broken):
-                yield Rejected(file, where, value.reason, value.raw)
-                continue
-            try:
-                yield _tweet(value, account, notes, gone=gone)
-            except ODD as error:
-                yield Rejected(file, where, reason_of(error), repr(value))
-    except NotJson as error:
-        yield Rejected(file, "document", str(error))
-    except BROKEN as error:
-        yield Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+    found = _TWEETS.search(name)
+    deleted = found is not None and bool(found["deleted"])
+
+    def build(value: Any) -> Event:
+        tweet = value.get("tweet", value)
+        return _deletion(tweet) if deleted else _tweet(tweet, account, notes)
+
+    for _, where, value in members(file, stream.read, assigned=True):
+        yield from event_or_rejected(build, value, file, where)
 
 
-def _tweet(value: Any, account: Author | None, notes: Notes, *, gone: bool) -> Event:
-    tweet = value.get("tweet", value)
-    if gone:
-        at = tweet.get("deleted_at")
-        native = tweet_id(tweet)
-        written = tweet.get("created_at")
-        created = twitter_time(written, native) if written else None
-        return deletion(native, twitter_time(at).timestamp() if at else None, created)
+def _deletion(tweet: dict[str, Any]) -> Event:
+    native, deleted_at, created_at = tweet_id(tweet), tweet.get("deleted_at"), tweet.get("created_at")
+    return deletion(
+        native,
+        twitter_time(deleted_at) if deleted_at else None,
+        twitter_time(created_at, native) if created_at else None,
+    )
+
+
+def _tweet(tweet: dict[str, Any], account: Author | None, notes: Notes) -> Event:
     text = tweet.get("full_text") or tweet.get("text") or ""
-    event = classic(_whole(tweet, notes), account)
+    event = tweet_v1(_completed(tweet, notes), account)
     if not event.repost_of and _RETWEET.match(text):
-        # an archive has retweets as text only
+        # an archive marks retweets in the text only
         event = msgspec.structs.replace(event, type="repost")
     return event if event.author else msgspec.structs.replace(event, author=_OWNER)

@@ -1,4 +1,4 @@
-"""Tweets of the API's version 2: pages with what they include, and twarc2's flattened lines."""
+"""Tweets of the API's version 2: pages with their includes, and twarc2's flattened lines."""
 
 from __future__ import annotations
 
@@ -6,132 +6,132 @@ from collections.abc import Iterator
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.common import (
-    ODD,
-    RowError,
-    author_of,
-    build,
-    moment,
-    number,
-    reason_of,
-    shortened,
-    unquoted,
+from rtanalytics.importers.base import RowError, shortened
+from rtanalytics.importers.common import BAD_ROW, author_of, build, moment, number, reason_of, unquoted
+from rtanalytics.importers.tweet_fields import (
+    CONNECTOR,
+    account_of,
+    address_of,
+    deletion,
+    refuse_private,
+    size_of,
+    snowflake_time,
+    tweet_language,
 )
-from rtanalytics.importers.twitter import CONNECTOR, deletion, refuse_private, size_of, snowflake_time, tongue
 
-__all__ = ["modern", "page"]
+__all__ = ["page_v2", "tweet_v2"]
 
 Included = dict[str, dict[str, dict[str, Any]]]
+"""Kind (``users``, ``tweets``, ``media`` …) → id → object that a page includes."""
 
 
-def page(answer: dict[str, Any]) -> Iterator[Event | ValueError]:
-    """The events of an answer of the API; its errors, if they are all it has."""
-    data = answer.get("data")
+def page_v2(page: dict[str, Any]) -> Iterator[Event | ValueError]:
+    """Yield the events of a page, or its errors if it has nothing else."""
+    data = page.get("data")
     found = data if isinstance(data, list) else [] if data is None else [data]
-    if data is None and answer.get("errors"):
-        yield ValueError(f"an error of the API, not a tweet: {shortened(_first_error(answer['errors']))}")
+    if data is None and page.get("errors"):
+        yield ValueError(f"an error of the API, not a tweet: {shortened(_first_error(page['errors']))}")
     if found and isinstance(found[0], dict) and "tweet_count" in found[0]:
         yield ValueError("counts of tweets, not tweets")
         return
-    include = _by_id(answer.get("includes"))
+    include = _by_id(page.get("includes"))
     for tweet in found:
         try:
             if not isinstance(tweet, dict):
-                raise RowError(f"{shortened(tweet)} is no tweet")
-            yield modern(tweet, include) if "text" in tweet else _gone(tweet)
-        except ODD as error:
+                raise RowError(f"{shortened(tweet)} is not a tweet")
+            yield tweet_v2(tweet, include) if "text" in tweet else _compliance(tweet)
+        except BAD_ROW as error:
             yield ValueError(reason_of(error))
 
 
-def _gone(told: dict[str, Any]) -> Event:
-    """What the compliance stream says: one was deleted, or is hidden until it is told again."""
+def _compliance(line: dict[str, Any]) -> Event:
+    """Return the deletion that the compliance stream reports; a dropped tweet may come back later."""
     for kind in ("delete", "drop"):
-        if isinstance(told.get(kind), dict):
-            at = told[kind].get("event_at")
-            gone = moment(at).timestamp() if at else None
-            return deletion(number((told[kind].get("tweet") or {}).get("id")), gone)
-    if "username" in told:
+        if isinstance(line.get(kind), dict):
+            at = line[kind].get("event_at")
+            deleted_at = moment(at) if at else None
+            return deletion(number((line[kind].get("tweet") or {}).get("id")), deleted_at)
+    if "username" in line:
         raise RowError("a user, not a tweet")
-    raise RowError(f"{shortened(told)} is no tweet")
+    raise RowError(f"{shortened(line)} is not a tweet")
 
 
-def modern(tweet: dict[str, Any], include: Included) -> Event:
-    """The event of a tweet. Under the number of its first version, so that edits are revisions.
+def tweet_v2(tweet: dict[str, Any], include: Included) -> Event:
+    """Return the event of a tweet, under the id of its first version, so that edits are revisions.
 
     Parameters
     ----------
     tweet : dict
-        As in ``data``, or flattened: with its author and the tweets that it refers to inside.
+        An object of ``data``, or a flattened one, which contains its author and the tweets it refers to.
     include : dict
         ``users``, ``tweets`` and ``media`` of the page by their ids.
 
     Raises
     ------
     ValueError
-        If it is none.
+        If it is not a tweet.
     """
     refuse_private(tweet)
-    native, first = number(tweet.get("id")), _first(tweet)
-    written = tweet.get("created_at")
-    created = moment(written) if written else None
+    native, first = number(tweet.get("id")), _first_version(tweet)
+    created_at = tweet.get("created_at")
+    created = moment(created_at) if created_at else None
     edited_at = created if first != native else None
     if created is None or edited_at is not None:
         created = snowflake_time(first) or created
     if created is None:
         raise RowError("it has no time")
     note = tweet.get("note_tweet") or {}
-    text, said = note.get("text") or tweet["text"], [note.get("entities") or tweet.get("entities") or {}]
+    text, entities = note.get("text") or tweet["text"], [note.get("entities") or tweet.get("entities") or {}]
     author = _author(tweet, include)
-    refers = {str(r.get("type")): _referred(r, include) for r in tweet.get("referenced_tweets") or ()}
-    original = refers.get("retweeted")
+    referenced = {str(r.get("type")): _referenced(r, include) for r in tweet.get("referenced_tweets") or ()}
+    original = referenced.get("retweeted")
     if original is not None and original.get("text"):
-        inner_note = original.get("note_tweet") or {}
-        said.append(inner_note.get("entities") or original.get("entities") or {})
+        original_note = original.get("note_tweet") or {}
+        entities.append(original_note.get("entities") or original.get("entities") or {})
         if text.rstrip().endswith("…") and (by := _author(original, include)) is not None:
-            text = f"RT @{by.handle}: {inner_note.get('text') or original['text']}"
-    parts = {kind: f"twitter::{_first(r)}" for kind, r in refers.items()}
+            text = f"RT @{by.handle}: {original_note.get('text') or original['text']}"
+    ids = {kind: f"twitter::{_first_version(r)}" for kind, r in referenced.items()}
     conversation = tweet.get("conversation_id")
     thread = (
         f"twitter::{number(conversation)}" if conversation and conversation not in (native, first) else None
     )
-    kinds = {"retweeted": "repost", "replied_to": "reply", "quoted": "quote"}
+    types = {"retweeted": "repost", "replied_to": "reply", "quoted": "quote"}
     return build(
         id=f"twitter::{first}",
         source="twitter",
-        type=next((kinds[kind] for kind in kinds if kind in parts), "post"),
+        type=next((types[kind] for kind in types if kind in ids), "post"),
         created_at=created,
         edited_at=edited_at,
         connector=CONNECTOR,
         author=author,
-        text="\n".join([unquoted(text), *_choices(tweet, include)]),
-        url=f"https://twitter.com/{author.handle if author else 'i'}/status/{native}",
-        lang=tongue(tweet.get("lang")),
-        tags=[str(t.get("tag", "")) for e in said for t in e.get("hashtags") or ()],
-        mentions=[str(m.get("username", "")) for e in said for m in e.get("mentions") or ()],
-        links=[_link(u) for e in said for u in e.get("urls") or () if not u.get("media_key")],
+        text="\n".join([unquoted(text), *_poll_options(tweet, include)]),
+        url=address_of(native, author),
+        lang=tweet_language(tweet.get("lang")),
+        tags=[str(t.get("tag", "")) for e in entities for t in e.get("hashtags") or ()],
+        mentions=[str(m.get("username", "")) for e in entities for m in e.get("mentions") or ()],
+        links=[_link(u) for e in entities for u in e.get("urls") or () if not u.get("media_key")],
         media=_media(tweet, include) or _media(original or {}, include),
-        reply_to=parts.get("replied_to"),
-        repost_of=parts.get("retweeted"),
-        thread=thread if "retweeted" not in parts else None,
+        reply_to=ids.get("replied_to"),
+        repost_of=ids.get("retweeted"),
+        thread=thread if "retweeted" not in ids else None,
     )
 
 
-def _first(tweet: dict[str, Any]) -> str:
+def _first_version(tweet: dict[str, Any]) -> str:
     history = tweet.get("edit_history_tweet_ids")
     return number(history[0] if isinstance(history, list) and history else tweet.get("id"))
 
 
-def _referred(reference: dict[str, Any], include: Included) -> dict[str, Any]:
-    """The tweet that is referred to, as far as it is known."""
+def _referenced(reference: dict[str, Any], include: Included) -> dict[str, Any]:
+    """Return a reference completed with the tweet that the page includes for it."""
     return {**reference, **include.get("tweets", {}).get(str(reference.get("id")), {})}
 
 
 def _author(tweet: dict[str, Any], include: Included) -> Author | None:
     native = tweet.get("author_id")
     user = tweet.get("author") or include.get("users", {}).get(str(native)) or {}
-    handle = user.get("username")
-    url = f"https://twitter.com/{handle}" if isinstance(handle, str) and handle.isascii() else None
-    return author_of(handle or native, user.get("id") or native, user.get("name"), url=url)
+    id, name = user.get("id") or native, user.get("name")
+    return account_of(user.get("username"), id, name) or author_of(native, id, name)
 
 
 def _link(url: dict[str, Any]) -> str:
@@ -141,35 +141,34 @@ def _link(url: dict[str, Any]) -> str:
 def _media(tweet: dict[str, Any], include: Included) -> list[Media]:
     attached = tweet.get("attachments") or {}
     flattened = attached.get("media") or ()
-    found = flattened or [include.get("media", {}).get(str(k), {}) for k in attached.get("media_keys") or ()]
+    media = flattened or [include.get("media", {}).get(str(k), {}) for k in attached.get("media_keys") or ()]
     return [
         Media(
-            url=str(one.get("url") or one.get("preview_image_url") or ""),
-            kind="image" if one.get("type") == "photo" else "video",
-            alt=alt if isinstance(alt := one.get("alt_text"), str) else None,
-            width=size_of(one.get("width")),
-            height=size_of(one.get("height")),
+            url=str(item.get("url") or item.get("preview_image_url") or ""),
+            kind="image" if item.get("type") == "photo" else "video",
+            alt=alt if isinstance(alt := item.get("alt_text"), str) else None,
+            width=size_of(item.get("width")),
+            height=size_of(item.get("height")),
             sensitive=tweet.get("possibly_sensitive") is True,
         )
-        for one in found
+        for item in media
     ]
 
 
-def _choices(tweet: dict[str, Any], include: Included) -> list[str]:
-    """What a poll lets people choose from."""
+def _poll_options(tweet: dict[str, Any], include: Included) -> list[str]:
     attached = tweet.get("attachments") or {}
     polls = [include.get("polls", {}).get(str(n), {}) for n in attached.get("poll_ids") or ()]
-    found = attached.get("poll") or next(filter(None, polls), {})
-    return [str(option["label"]) for option in found.get("options") or () if option.get("label")]
+    poll = attached.get("poll") or next(filter(None, polls), {})
+    return [str(option["label"]) for option in poll.get("options") or () if option.get("label")]
 
 
 def _by_id(includes: Any) -> Included:
-    found: Included = {}
+    included: Included = {}
     if isinstance(includes, dict):
-        for kind, things in includes.items():
-            keyed = [t for t in things if isinstance(t, dict)] if isinstance(things, list) else []
-            found[kind] = {str(t.get("media_key") or t.get("id")): t for t in keyed}
-    return found
+        for kind, objects in includes.items():
+            valid = [o for o in objects if isinstance(o, dict)] if isinstance(objects, list) else []
+            included[kind] = {str(o.get("media_key") or o.get("id")): o for o in valid}
+    return included
 
 
 def _first_error(errors: Any) -> str:

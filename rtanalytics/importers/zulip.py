@@ -11,29 +11,28 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from html import unescape
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers import ImporterError, Options, Rejected
-from rtanalytics.importers.bundle import Bundle, bundle, shown
+from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, member_of, shortened
+from rtanalytics.importers.bundle import Bundle, bundle
 from rtanalytics.importers.common import (
-    ODD,
-    RowError,
+    BAD_ROW,
     author_of,
     build,
-    entities,
     find_links,
     find_tags,
     html_text,
     moment,
     number,
     reason_of,
-    shortened,
     word,
 )
 from rtanalytics.importers.json_stream import Broken, NotJson, walk
-from rtanalytics.importers.reading import BROKEN, begins, open_bytes, suffixed
+from rtanalytics.importers.reading import begins, open_bytes, suffixed
+from rtanalytics.importers.unpack import BROKEN
 
 __all__ = ["ZULIP"]
 
@@ -100,7 +99,7 @@ class _Zulip:
         rooms = _Rooms(realm, options)
         for name, file in files.each():
             if _MESSAGES.search(name):
-                yield from _messages(f"{path}, {shown(name)}", file, rooms)
+                yield from _messages(member_of(path, name), file, rooms)
         if rooms.private:
             reason = f"{rooms.private:,} messages said in private, left out; --private imports them too"
             yield Rejected(path, "export", reason)
@@ -127,14 +126,14 @@ def _learn(files: Bundle, realm: _Realm) -> Iterator[Rejected]:
     for name, file in files.each():
         if not _REALM.search(name):
             continue
-        for table, where, row in _rows(f"{files.path}, {shown(name)}", file, _TABLES):
+        for table, where, row in _rows(member_of(files.path, name), file, _TABLES):
             if isinstance(row, Rejected):
                 yield row
                 continue
             try:
                 _take(realm, table, row)
-            except ODD as error:
-                yield Rejected(f"{files.path}, {shown(name)}", where, reason_of(error), repr(row))
+            except BAD_ROW as error:
+                yield Rejected(member_of(files.path, name), where, reason_of(error), repr(row))
         return
     raise ImporterError(f"{files.path} has no realm.json; give the whole export")
 
@@ -158,7 +157,7 @@ def _messages(file: str, stream: BinaryIO, rooms: _Rooms) -> Iterator[Event | Va
             continue
         try:
             event = rooms.event(row)
-        except ODD as error:
+        except BAD_ROW as error:
             yield Rejected(file, where, reason_of(error), repr(row))
             continue
         if event is not None:
@@ -183,7 +182,7 @@ def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
                         private += 1
                         continue
                     yield _answered(said, options, home, topics)
-                except ODD as error:
+                except BAD_ROW as error:
                     yield Rejected(path, where, reason_of(error), repr(said))
         except NotJson as error:
             yield Rejected(path, "document", str(error))
@@ -226,7 +225,7 @@ def _answered(said: dict[str, Any], options: Options, home: str, topics: dict[tu
     shown = said.get("content_type") == "text/html" or content.startswith("<p>")
     text = html_text(content) if shown else content
     mentions = (
-        [entities(name) for name in _SHOWN_MENTION.findall(content)] if shown else _MENTION.findall(text)
+        [unescape(name) for name in _SHOWN_MENTION.findall(content)] if shown else _MENTION.findall(text)
     )
     return build(
         id=id,
@@ -241,7 +240,7 @@ def _answered(said: dict[str, Any], options: Options, home: str, topics: dict[tu
         text=text.removeprefix("/me ") if said.get("is_me_message") is True else text,
         tags=find_tags(text),
         mentions=mentions,
-        links=[*(entities(link) for link in _ADDRESS.findall(content)), *find_links(text)],
+        links=[*(unescape(link) for link in _ADDRESS.findall(content)), *find_links(text)],
         thread=None if root == id else root,
     )
 

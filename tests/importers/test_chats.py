@@ -278,7 +278,7 @@ def test_a_page_of_several_channels_leaves_out_the_private_ones_and_what_is_odd(
     read = list(open_events(said_by(tmp_path, "found.json", page), options=Options(channel="#x")))
     assert [e.text for e in read if isinstance(e, Event)] == [FIRST.text, SECOND.text]
     assert [item.reason.partition(",")[0] for item in read if isinstance(item, Rejected)] == [
-        "a private conversation", "ts None is no time of Slack's", "its id 'slack:C\\u202e1:1778837400.000000' has characters that do not show",
+        "a private conversation", "ts None is no time of Slack's", "its id 'slack:C\\u202e1:1778837400.000000' has unprintable characters",
     ]  # fmt: skip
 
 
@@ -366,7 +366,7 @@ def test_answers_of_slack_without_messages_say_what_they_are(
     [
         ("e.json", b"[]\n", "is an empty list"),
         ("e.txt", b"", "e.txt is empty"),
-        ("m.json", b'[{"yes_rsvp_count": 3, "group": {}}]', "Meetup's API of version 3, .* switched off"),
+        ("m.json", b'[{"yes_rsvp_count": 3, "group": {}}]', "Meetup's API version 3, .* switched off"),
         ("d.html", b"<!DOCTYPE html><div class=chatlog__message>", "DiscordChatExporter; .* format Json"),
         ("p.pdf", b"%PDF-1.7", "is a PDF"),
     ],

@@ -63,7 +63,7 @@ def test_a_broken_element_is_passed_over() -> None:
 )
 def test_what_is_no_json_is_told_with_its_line(text: str) -> None:
     """Nothing behind it is lost in silence."""
-    with pytest.raises(NotJson, match=r"no JSON from line 1 on"):
+    with pytest.raises(NotJson, match=r"not JSON from line 1 on"):
         walked(text, "a")
 
 
@@ -107,8 +107,7 @@ def test_a_bomb_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pack
     """Before it is unpacked; a sound file of the same kind is read."""
     from tests.contracts.importer import zstd
 
-    monkeypatch.setattr(reading, "FREE", 1_000_000)
-    monkeypatch.setattr("rtanalytics.importers.bundle.FREE", 1_000_000)
+    monkeypatch.setattr("rtanalytics.importers.unpack.FREE", 1_000_000)
     path = tmp_path / "tweets"
 
     def pack(data: bytes) -> None:

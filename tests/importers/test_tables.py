@@ -325,7 +325,7 @@ def test_a_format_is_found_by_content_where_the_name_says_nothing(tmp_path: Path
         assert detect(path) == kind
         assert len(list(open_events(path, kind))) == 1
         assert list(read_table(path)) == read(path)
-    with pytest.raises(ImporterError, match=r"'xlsx' is not known; known are .*parquet, csv, jsonl"):
+    with pytest.raises(ImporterError, match=r"unknown format 'xlsx'; use one of .*parquet, csv, jsonl"):
         open_events(path, "xlsx")
 
 
@@ -333,7 +333,6 @@ def test_every_registered_format_has_an_importer() -> None:
     """The registry is not empty, and each line of it leads to something."""
     assert len(FORMATS) >= 3
     for name in FORMATS:
-        assert importer(name).what
         assert not (importer(name).edits and name in ("parquet", "csv", "jsonl"))
 
 

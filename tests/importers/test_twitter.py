@@ -164,7 +164,7 @@ def test_an_edited_tweet_is_a_revision_of_the_first(tmp_path: Path) -> None:
 )
 def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> None:
     """By the stream's notice and by a compliance job; also if the tweet is read again."""
-    from rtanalytics.importers.twitter import snowflake_time
+    from rtanalytics.importers.tweet_fields import snowflake_time
 
     if "created_at" in notice:
         at = snowflake_time(str(FIRST_TWEET))
@@ -178,17 +178,17 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
 @pytest.mark.parametrize(
     ("told", "reason"),
     [
-        ({"id": "1482680858", "action": "delete", "created_at": "2013-06-04T16:25:04Z"}, "number of a user"),
+        ({"id": "1482680858", "action": "delete", "created_at": "2013-06-04T16:25:04Z"}, "id of a user"),
         ({"data": [{"start": "x", "end": "y", "tweet_count": 3}], "meta": {}}, "counts of tweets"),
         ({"errors": [{"title": "Disconnect", "detail": "forced"}]}, "error of the API.*forced"),
         ({"limit": {"track": 12}}, "left tweets out"),
-        ({"scrub_geo": {"user_id": 1, "up_to_status_id": 2}}, "places are to be forgotten"),
+        ({"scrub_geo": {"user_id": 1, "up_to_status_id": 2}}, "to delete places"),
         ({"status_withheld": {"id": 1, "withheld_in_countries": ["DE"]}}, "a tweet is withheld"),
-        ({"user_withheld": {"id": 1, "withheld_in_countries": ["DE"]}}, "somebody is withheld"),
+        ({"user_withheld": {"id": 1, "withheld_in_countries": ["DE"]}}, "an account is withheld"),
         ({"disconnect": {"code": 4, "reason": "x"}}, "that it ends"),
         ({"warning": {"code": "FALLING_BEHIND"}}, "a warning"),
-        ({"friends": [1, 2]}, "whom somebody follows"),
-        ({"event": "favorite", "created_at": "x"}, "did something"),
+        ({"friends": [1, 2]}, "that a user follows"),
+        ({"event": "favorite", "created_at": "x"}, "action of a user"),
         ({"delete": {"direct_message": {"id": 1}}}, "a private message"),
         (
             {
@@ -213,21 +213,24 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
             },
             "a private message",
         ),
-        ({"id": {"7": None}}, "tweet '7' is not there any more"),
+        ({"id": {"7": None}}, "tweet '7' was not found"),
         ({"error": "Not authorized.", "request": "/1.1/x.json"}, "error of the API.*Not authorized"),
         ({"id_str": "7", "screen_name": "ada", "name": "Ada"}, "a user, not a tweet"),
         ({"data": [{"id": "7", "username": "ada", "name": "Ada"}]}, "a user, not a tweet"),
-        ({"id": 1.99e18, "text": "x", "created_at": "2026-05-15T09:30:00Z"}, r"id 1\.99e\+18 is no number"),
+        (
+            {"id": 1.99e18, "text": "x", "created_at": "2026-05-15T09:30:00Z"},
+            r"id 1\.99e\+18 is not a number",
+        ),
         ({"id_str": "1", "text": "x"}, "it has no time"),
-        ({"id_str": "1", "text": "x", "created_at": "Fri Xyz 15 09:30:00 +0000 2026"}, "is no time"),
-        ({"id_str": "1", "text": "x", "created_at": "0001-01-01T00:00:00Z"}, "cannot be"),
-        ({"id_str": "1", "text": "x", "created_at": "9999-01-01T00:00:00Z"}, "cannot be"),
+        ({"id_str": "1", "text": "x", "created_at": "Fri Xyz 15 09:30:00 +0000 2026"}, "is not a time"),
+        ({"id_str": "1", "text": "x", "created_at": "0001-01-01T00:00:00Z"}, "invalid time"),
+        ({"id_str": "1", "text": "x", "created_at": "9999-01-01T00:00:00Z"}, "invalid time"),
         (
             {"id_str": "1", "text": "x", "created_at": "2026-05-15T09:30:00Z", "user": "ada"},
             "not as it should be",
         ),
-        ([1, 2], r"is no tweet"),
-        (json.loads('{"statuses":[' * 200 + "1" + "]}" * 200), "is no tweet"),
+        ([1, 2], r"is not a tweet"),
+        (json.loads('{"statuses":[' * 200 + "1" + "]}" * 200), "is not a tweet"),
     ],
 )
 def test_what_is_no_tweet_is_told(tmp_path: Path, told: Any, reason: str) -> None:
@@ -302,7 +305,7 @@ def test_a_retweet_in_an_archive_is_a_repost(tmp_path: Path) -> None:
 
 def test_an_archive_tells_of_edits_and_writes_numbers_as_text(tmp_path: Path) -> None:
     """Under the first version's number, at its time; the sizes of pictures are numbers."""
-    from rtanalytics.importers.twitter import snowflake_time
+    from rtanalytics.importers.tweet_fields import snowflake_time
 
     edits = {"editControlInitial": {"editTweetIds": [str(FIRST_TWEET), str(FIRST_TWEET + 5)]}}
     picture = {

@@ -1,0 +1,130 @@
+"""What every importer uses: its protocol, the options, and the errors of files and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from rtanalytics.event import Event
+
+__all__ = ["Importer", "ImporterError", "Options", "Rejected", "RowError", "member_of", "shortened"]
+
+MAX_RAW = 2_000
+"""Number of characters of a row that a dead letter keeps."""
+
+
+class ImporterError(ValueError):
+    """A file that cannot be imported; the message names the file, the line or row, and a way out."""
+
+
+class RowError(ValueError):
+    """A row that cannot be read; the caller adds the file and the line."""
+
+
+class Rejected(ValueError):
+    """A row that gave no event, kept as a dead letter.
+
+    Parameters
+    ----------
+    file : str or Path
+        The file, and the member of it if it is an archive.
+    where : str
+        ``line 12`` or ``message 3``.
+    reason : str
+        What is wrong with the row, and what to do about it.
+    raw : str or bytes
+        The row as it is in the file; only its beginning is kept.
+    """
+
+    def __init__(self, file: str | Path, where: str, reason: str, raw: str | bytes = b"") -> None:
+        self.file, self.where, self.reason = str(file), where, reason
+        text = raw[: 4 * MAX_RAW].decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+        self.raw = text[:MAX_RAW]
+        super().__init__(f"{self.file}, {where}: {reason}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Settings for an import: facts that the file itself does not contain, and filters.
+
+    Parameters
+    ----------
+    zone : str, optional
+        IANA time zone for times without an offset: ``Europe/Berlin``.
+    day : date, optional
+        First day of a log that has times but no dates.
+    network, channel : str, optional
+        Where a log was written: ``libera`` and ``#pycon``. ``network`` is also the host of a
+        Zulip server.
+    source : str, optional
+        ``Event.source`` for a table that has no such column.
+    columns : mapping of str to str
+        Field of an event → column of a CSV file.
+    time_format : str, optional
+        Format of the times in a table, as for :meth:`datetime.datetime.strptime`.
+    private : bool
+        Also import private conversations.
+    presence : bool
+        Also import joins, parts and changes of nicks.
+    keep : tuple of str
+        Import only channels (or repositories) that match one of these patterns.
+    """
+
+    zone: str | None = None
+    day: date | None = None
+    network: str | None = None
+    channel: str | None = None
+    source: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    time_format: str | None = None
+    private: bool = False
+    presence: bool = False
+    keep: tuple[str, ...] = ()
+
+
+class Importer(Protocol):
+    """Reads the files of one format."""
+
+    @property
+    def what(self) -> str:
+        """Short description of the format."""
+        ...
+
+    @property
+    def edits(self) -> bool:
+        """True if the rows have times of edits, so that a row may update an event imported before."""
+        ...
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Return True if the file has this format; ``head`` is its beginning, unpacked."""
+        ...
+
+    def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of a file in their order, and a :class:`Rejected` for each bad row.
+
+        Raises
+        ------
+        ImporterError
+            If the file cannot be read any further.
+        """
+        ...
+
+
+def shortened(value: object, length: int = 60) -> str:
+    r"""Abbreviate an untrusted value for an error message.
+
+    Examples
+    --------
+    >>> print(shortened("../../a\x1b[31m"))
+    '../../a\x1b[31m'
+    """
+    text = ascii(value)
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def member_of(path: Path, name: str) -> str:
+    """Return how messages name a file inside an export."""
+    return f"{path}, {shortened(name, 80)}"

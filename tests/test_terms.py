@@ -231,7 +231,7 @@ def test_a_segmenter_makes_words_of_scripts_without_spaces() -> None:
 
 def test_stop_words_of_a_language_without_a_list_are_refused() -> None:
     """The error names the languages there are."""
-    with pytest.raises(ValueError, match=r"no stop words for 'xx'; there are lists for .*english"):
+    with pytest.raises(ValueError, match=r"no stop words for language 'xx' \(available: .*english"):
         Vocabulary(("xx",))
 
 

@@ -105,7 +105,7 @@ class BinIndex:
 
     def bins(self, rows: Ints) -> Ints:
         """Return the bin of each row."""
-        bins: Ints = self._log.said.values[self._log.at(rows)] // self._width
+        bins: Ints = self._log.posted.values[self._log.at(rows)] // self._width
         return bins
 
     def alive(self, bin: int) -> Ints:
@@ -147,7 +147,7 @@ class BinIndex:
         log = self._log
         applied = np.zeros(len(log) - log.base, np.bool_)
         applied[: self._applied.size] = self._applied.values
-        kept = (log.said.values // self._width >= oldest) | ~applied
+        kept = (log.posted.values // self._width >= oldest) | ~applied
         n = int(kept.argmax()) if kept.any() else len(kept)
         if n >= max(1024, len(kept) // 4):
             base = log.base

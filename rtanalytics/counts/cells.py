@@ -1,4 +1,4 @@
-"""What counting gives: a bin's counts, all bins' cells, and who says what."""
+"""Results of counting: the counts of one bin, of all bins, and the messages behind them."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ Floats = npt.NDArray[np.float64]
 
 
 def place_of(channel: str) -> int:
-    """Place of a channel in :data:`CHANNELS`.
+    """Return the place of a channel in :data:`CHANNELS`.
 
     Raises
     ------
     ValueError
-        If there is no such channel; the message names those there are.
+        If there is no such channel; the message lists the channels.
     """
     try:
         return CHANNELS.index(channel)
     except ValueError:
-        raise ValueError(f"no channel {channel!r}; there are {', '.join(CHANNELS)}") from None
+        raise ValueError(f"unknown channel {channel!r} (channels: {', '.join(CHANNELS)})") from None
 
 
 @dataclass(frozen=True, slots=True)
 class BinCounts:
-    """What was said in one bin.
+    """Counts of one bin in one channel.
 
     Parameters
     ----------
     bin : int
         Number of the bin: its start divided by its width, counted from 1970.
     terms : numpy.ndarray of int64, shape (n,)
-        Terms said in the bin, ascending.
+        Terms of the bin, ascending.
     counts : numpy.ndarray of float64, shape (n,)
-        How many messages, or authors, said each.
+        Messages, or distinct authors, of each term.
     total : float
         Messages, or distinct authors, of the bin.
     width : timedelta
@@ -60,16 +60,16 @@ class BinCounts:
 
 @dataclass(frozen=True)
 class Cells:
-    """Terms × bins of one channel, only what is not zero, ordered by term and then bin.
+    """Counts of one channel as a sparse terms × bins matrix, ordered by term and then bin.
 
     Parameters
     ----------
     terms, bins : numpy.ndarray of int64, shape (n,)
         Term and bin of each cell.
     counts : numpy.ndarray of float64, shape (n,)
-        Its count.
+        Count of each cell.
     bin_numbers : numpy.ndarray of int64, shape (b,)
-        The bins in which anything was said at all, ascending.
+        Bins that have messages, ascending.
     totals : numpy.ndarray of float64, shape (b,)
         Messages, or distinct authors, of each of them.
     width : timedelta
@@ -93,13 +93,13 @@ class Cells:
 
     @cached_property
     def starts(self) -> Ints:
-        """Where each term's cells begin; ``len(self)`` ends it."""
+        """First cell of each term, and ``len(self)`` at the end."""
         first = np.flatnonzero(np.diff(self.terms, prepend=-1))
         return np.append(first, len(self.terms))
 
     @cached_property
     def before(self) -> Floats:
-        """Sum of the counts of all cells before each, and at the end of all."""
+        """Cumulative sum of the counts before each cell, and the total at the end."""
         return np.concatenate([[0.0], np.cumsum(self.counts)])
 
     @cached_property
@@ -109,24 +109,24 @@ class Cells:
 
     @cached_property
     def totals_before(self) -> Floats:
-        """Sum of the totals of all bins before each, and at the end of all."""
+        """Cumulative sum of the totals before each bin, and the total at the end."""
         return np.concatenate([[0.0], np.cumsum(self.totals)])
 
 
 @dataclass(frozen=True, slots=True)
 class BinMessages:
-    """Who says what in a bin, term by term.
+    """Messages of a bin, term by term.
 
     Parameters
     ----------
     rows : numpy.ndarray of int64, shape (m,)
         Rows of the bin's messages in the log, in the order of their times.
     originals : numpy.ndarray of bool, shape (m,)
-        Which of them are no copies of earlier ones.
+        Whether each is not a copy of an earlier one.
     terms : numpy.ndarray of int64, shape (n,)
-        Terms said in the bin, ascending.
+        Terms of the bin, ascending.
     counts : numpy.ndarray of int32, shape (3, n)
-        How often, in each of :data:`CHANNELS`.
+        Count of each term in each of :data:`CHANNELS`.
     totals : tuple of int
         Total of each channel.
     """
@@ -141,22 +141,22 @@ class BinMessages:
     _messages: npt.NDArray[np.int32]
 
     def places(self, i: int) -> npt.NDArray[np.int32]:
-        """Places in ``rows`` of the messages that say the ``i``-th term, ascending."""
+        """Return the places in ``rows`` of the messages that contain the ``i``-th term, ascending."""
         return self._messages[self._starts[i] : self._ends[i]]
 
     def spread(self, terms: Ints) -> tuple[Ints, Ints]:
-        """The messages of several terms at once.
+        """Return the messages of several terms at once.
 
         Parameters
         ----------
         terms : numpy.ndarray of int64, shape (q,)
-            Terms to look for; those that the bin does not say have no messages.
+            Terms to look up; those that do not occur in the bin have no messages.
 
         Returns
         -------
         which, places : numpy.ndarray of int64, shape (m,)
-            Of each message, the place in ``terms`` of what it says and its own place in ``rows``;
-            by term, then by message.
+            For each pair of term and message: the place of the term in ``terms`` and that of the
+            message in ``rows``; ordered by term, then by message.
         """
         if not len(self.terms):
             return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -1,7 +1,7 @@
-"""The compiled part of counting one bin: its messages in, who says which term out."""
+"""Compiled functions that count the terms of one bin."""
 
 # ruff: noqa: C901, PLR0912, PLR0915
-# One long loop each: numba's calls would cost more than the work they hide.
+# One long loop each: in numba, calls would cost more than the work in them.
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["add_uses", "mixed", "of_kind", "phrases", "speakers", "surface_uses"
 
 @njit(cache=True, inline="always")
 def mixed(x: Any) -> Any:
-    """A number well mixed (the finaliser of SplitMix64)."""
+    """Mix the bits of a number (the finaliser of SplitMix64)."""
     x = np.uint64(x)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -35,27 +35,27 @@ def words(
     language: Any,
     seen: Any,
     stamp: Any,
-    said: Any,
+    frequency: Any,
 ) -> Any:
-    """Which message says which term that is no phrase, each pair once.
+    """Find the terms other than phrases in messages, each pair of message and term once.
 
     Parameters
     ----------
     rows, offsets, tokens
-        Messages, where each one's tokens begin, and the surface of each token.
+        Rows of the messages, offsets of their tokens, and the surface of each token.
     term_of : numpy.ndarray of int32
         Term of each surface.
     uses : numpy.ndarray of uint8, shape (languages, surfaces)
-        Use of each surface.
+        Flags of each surface, see :attr:`rtanalytics.terms.Vocabulary.uses`.
     language : numpy.ndarray of uint8
-        Which row of ``uses`` holds for each message of the log.
+        Row of ``uses`` for each message of the log.
     seen : numpy.ndarray of int64
-        Scratch, as long as there are terms; holds nothing from ``2 * stamp`` on.
+        Scratch, as long as there are terms; all values are below ``2 * stamp``.
     stamp : int
-        Marks the first of the rows.
-    said : numpy.ndarray of int32
-        As long as there are terms; for those that may be part of a phrase, receives by how many
-        messages they are said. Of the others it is left as it was.
+        Mark of the first of the rows.
+    frequency : numpy.ndarray of int32
+        As long as there are terms; receives the number of messages of each term that can be part of a
+        phrase. Other values are left as they are.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def words(
             term = term_of[surface]
             last = seen[term]
             if last < mark:
-                said[term] = said[term] + 1 if last >= before else 1
+                frequency[term] = frequency[term] + 1 if last >= before else 1
                 seen[term] = last = mark
             if use & ALONE != 0 and last == mark:
                 seen[term] = mark + 1
@@ -91,9 +91,9 @@ def words(
 
 @njit(cache=True)
 def _npmi(both: Any, one: Any, other: Any, all: Any) -> Any:
-    """Normalised pointwise mutual information of two things said by so many messages of all.
+    """Return the normalised pointwise mutual information of two terms, from numbers of messages.
 
-    1 if they are only ever said together, 0 if as often as by chance: ln(p₁₂ / p₁p₂) / −ln p₁₂
+    1 if they only occur together, 0 if as often as by chance: ln(p₁₂ / p₁p₂) / −ln p₁₂
     (Bouma 2009, "Normalized (pointwise) mutual information in collocation extraction").
     """
     if both >= all:
@@ -109,29 +109,29 @@ def phrases(
     term_of: Any,
     uses: Any,
     language: Any,
-    said: Any,
-    least: Any,
-    bound: Any,
+    frequency: Any,
+    min_count: Any,
+    min_npmi: Any,
 ) -> Any:
-    """Phrases of two and three words that are more than their parts.
+    """Find phrases of two and three words that occur more often than by chance.
 
     Parameters
     ----------
     rows, offsets, tokens, term_of, uses, language
         As for :func:`words`.
-    said : numpy.ndarray of int32
-        By how many messages each term is said, as :func:`words` left it.
-    least : int
-        A phrase is said by at least so many messages.
-    bound : float
-        Least normalised pointwise mutual information of a phrase of two; one of three must
-        reach it both as its first two words and the third, and as the first and the other two.
+    frequency : numpy.ndarray of int32
+        Number of messages of each term, as :func:`words` left it.
+    min_count : int
+        Minimum number of messages of a phrase.
+    min_npmi : float
+        Minimum normalised pointwise mutual information of a phrase of two words; one of three must
+        reach it both for its first two words and the third, and for the first and the other two.
 
     Returns
     -------
     (numpy.ndarray of int32, numpy.ndarray of int32, numpy.ndarray of int32, shape (n, 3))
-        Places in ``rows``, ascending in each half, and the phrases said there, as places in the
-        last: the words of each phrase, −1 where it has only two.
+        Places in ``rows`` (ascending for phrases of two words, then for those of three), the phrase
+        at each, and the words of the phrases: −1 as the third word of those that have only two.
     """
     n = len(rows)
     room = 0
@@ -140,8 +140,8 @@ def phrases(
     size = 256
     while size < 2 * room:
         size *= 2
-    # How often pairs are said at most: some share a place, which only lets too many pass.
-    often, fold = np.zeros(size, np.uint8), np.uint64(size - 1)
+    # Upper bounds of the pairs' counts: pairs that share a place only let too many pass.
+    upper, fold = np.zeros(size, np.uint8), np.uint64(size - 1)
     for row in rows:
         before = np.int32(-1)
         for i in range(offsets[row], offsets[row + 1]):
@@ -151,11 +151,11 @@ def phrases(
                 term = term_of[surface]
                 if before >= 0:
                     at = _pair(before, term) & fold
-                    if often[at] < 255:
-                        often[at] += 1
+                    if upper[at] < 255:
+                        upper[at] += 1
             before = term
-    # The pairs that may be said often enough, in the order of the texts.
-    limit = min(least, 255)
+    # The pairs that may be frequent enough, in the order of the texts.
+    limit = min(min_count, 255)
     places, keys = np.empty(room, np.int32), np.empty(room, np.int64)
     flags = np.empty(room, np.uint8)
     found = 0
@@ -170,7 +170,7 @@ def phrases(
                 use = uses[language[row], surface]
                 if use & (EDGE | INNER) != 0:
                     term = term_of[surface]
-                    if before >= 0 and often[_pair(before, term) & fold] >= limit:
+                    if before >= 0 and upper[_pair(before, term) & fold] >= limit:
                         places[found] = place
                         keys[found] = (np.int64(before) << 32) | term
                         flag = _CHAINED if fits else 0
@@ -209,7 +209,7 @@ def phrases(
     for p in range(pairs):
         key = keys[first_of[p]]
         a, b = np.int32(key >> 32), np.int32(key & 0xFFFFFFFF)
-        if proper[p] >= least and _npmi(proper[p], said[a], said[b], n) >= bound:
+        if proper[p] >= min_count and _npmi(proper[p], frequency[a], frequency[b], n) >= min_npmi:
             kept[p] = different
             words_of[different, 0], words_of[different, 1], words_of[different, 2] = a, b, -1
             different += 1
@@ -222,7 +222,7 @@ def phrases(
             last_proper[p] = places[k]
             out_places[size], out[size] = places[k], kept[p]
             size += 1
-    # Of three words both pairs are said often enough, so both are here, one after the other.
+    # Both pairs of three frequent words are frequent, so both are in the list, one after the other.
     slots[:] = -1
     triples = 0
     count, last = np.zeros(found, np.int32), last_near
@@ -235,7 +235,7 @@ def phrases(
         ):
             continue
         p, q = number[k - 1], number[k]
-        if near[p] < least or near[q] < least:
+        if near[p] < min_count or near[q] < min_count:
             continue
         slot = mixed((np.int64(p) << 32) | q) & fold
         while slots[slot] >= 0:
@@ -258,9 +258,9 @@ def phrases(
         c = np.int32(keys[f] & 0xFFFFFFFF)
         by = count[t]
         if (
-            by >= least
-            and _npmi(by, near[number[f - 1]], said[c], n) >= bound
-            and _npmi(by, said[a], near[number[f]], n) >= bound
+            by >= min_count
+            and _npmi(by, near[number[f - 1]], frequency[c], n) >= min_npmi
+            and _npmi(by, frequency[a], near[number[f]], n) >= min_npmi
         ):
             kept_triple[t] = different
             words_of[different, 0], words_of[different, 1], words_of[different, 2] = a, b, c
@@ -276,8 +276,8 @@ def phrases(
 
 
 _CHAINED, _FIRST, _LAST, _MIDDLE = 1, 2, 4, 8
-"""The pair before in the list is the one before in the text; the first word may begin a phrase,
-the second may end one, or stand inside one."""
+"""Flags of a pair: the pair before it in the list precedes it in the text; its first word may begin a
+phrase; its second may end one; its second may be in the middle of one."""
 _EDGES = _FIRST | _LAST
 
 
@@ -297,26 +297,26 @@ def _room_for(items: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any, persons: Any) -> Any:
-    """Group who says what by term, and count it in each channel.
+    """Group messages by term and count them in each channel.
 
     Parameters
     ----------
     places, terms : numpy.ndarray of int32, shape (n,)
-        Which message says which term, each pair once, messages ascending.
+        Pairs of message and term, each once, messages ascending.
     local : numpy.ndarray of int32
-        Scratch, as long as there are terms, all −1; left as it was.
+        Scratch, as long as there are terms, all −1 before and after.
     authors : numpy.ndarray of int64
         Author of each message, below ``persons``.
     originals : numpy.ndarray of bool
-        Which messages are no copies of others.
+        Whether each message is not a copy.
     persons : int
-        Different authors.
+        Number of distinct authors.
 
     Returns
     -------
     tuple of numpy.ndarray
-        The terms, in no order; where the messages of each begin; the messages; and for each
-        term its messages, its authors, and its authors of originals.
+        The terms, unordered; the offsets of their messages; the messages; and for each term the
+        number of its messages, of its authors, and of its authors of originals.
     """
     n = len(places)
     numbers = np.empty(n, np.int32)
@@ -352,25 +352,26 @@ def tally(places: Any, terms: Any, local: Any, authors: Any, originals: Any, per
             if originals[message] and seen_original[author] != t:
                 seen_original[author] = t
                 voices[t] += 1
-    said = (starts[1:] - starts[:-1]).astype(np.int32)
-    return different[:size].copy(), starts, messages, said, people, voices
+    counts = (starts[1:] - starts[:-1]).astype(np.int32)
+    return different[:size].copy(), starts, messages, counts, people, voices
 
 
 @njit(cache=True, nogil=True)
 def surface_uses(rows: Any, offsets: Any, tokens: Any, surfaces: Any) -> Any:
-    """Which surfaces the messages use, and how often.
+    """Count the surfaces that messages use.
 
     Parameters
     ----------
     rows, offsets, tokens
         As for :func:`words`.
     surfaces : int
-        How many there are.
+        Number of surfaces.
 
     Returns
     -------
     (numpy.ndarray of int64, numpy.ndarray of int64, numpy.ndarray of int64)
-        The surfaces used, in no order; tokens that use each; and those of them that follow another.
+        The surfaces used, unordered; the tokens of each; and those of them that directly follow
+        another token.
     """
     used, follows = np.zeros(surfaces, np.int32), np.zeros(surfaces, np.int32)
     room = 0
@@ -394,18 +395,18 @@ def surface_uses(rows: Any, offsets: Any, tokens: Any, surfaces: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def speakers(of: Any, authors: Any, originals: Any, terms: Any) -> Any:
-    """How many people say each term, and how many of them in words of their own.
+    """Count the authors of each term, and those of them with a message that is not a copy.
 
     Parameters
     ----------
     of : numpy.ndarray of int64, shape (n,)
-        Which term each message says, ascending.
+        Term of each message, ascending.
     authors : numpy.ndarray of int64, shape (n,)
-        Who wrote it.
+        Author of each message.
     originals : numpy.ndarray of bool, shape (n,)
-        Is it no copy?
+        Whether each message is not a copy.
     terms : int
-        How many there are.
+        Number of terms.
 
     Returns
     -------
@@ -427,7 +428,7 @@ def speakers(of: Any, authors: Any, originals: Any, terms: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def of_kind(rows: Any, offsets: Any, tokens: Any, kinds: Any, kind: Any) -> Any:
-    """How many tokens of each message are of a kind.
+    """Count the tokens of one kind in each message.
 
     Parameters
     ----------
@@ -436,7 +437,7 @@ def of_kind(rows: Any, offsets: Any, tokens: Any, kinds: Any, kind: Any) -> Any:
     kinds : numpy.ndarray of int8
         Kind of each surface.
     kind : int
-        The one that is counted.
+        The kind to count.
 
     Returns
     -------
@@ -460,21 +461,21 @@ def add_uses(
     of_surface: Any,
     of_term: Any,
 ) -> None:
-    """Add how often surfaces are used to sums.
+    """Add uses of surfaces to running sums.
 
     Parameters
     ----------
     surfaces, used, inside
-        As :func:`surface_uses` gives them.
+        Result of :func:`surface_uses`.
     term_of : numpy.ndarray of int32
         Term of each surface.
     tags, capitals : numpy.ndarray of bool
-        Is a surface a ``#tag``, and has it a capital?
+        Whether each surface is a ``#tag``, and whether it has a capital.
     of_surface : numpy.ndarray of int64
         Uses of each surface.
     of_term : numpy.ndarray of int64, shape (4, terms)
-        Uses of each term: all, as a tag, within a sentence and no tag, and those of them with a
-        capital.
+        Uses of each term: all; as a tag; within a sentence and not as a tag; and those of the latter
+        with a capital.
     """
     for k in range(len(surfaces)):
         surface = surfaces[k]

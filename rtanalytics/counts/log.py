@@ -1,4 +1,4 @@
-"""The log: a row a message, in flat arrays, from events or straight from a table's columns."""
+"""Log of messages: one row per message, in flat arrays, from events or from the columns of a table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FUTURE = FUTURE_TOLERANCE // MICROSECOND
 
 
 class Column:
-    """A numpy array that grows at its end and may lose its beginning."""
+    """A numpy array that can grow at its end and be cut at its beginning."""
 
     def __init__(self, dtype: npt.DTypeLike) -> None:
         self._data = np.empty(1024, dtype)
@@ -40,18 +40,18 @@ class Column:
         self.size += len(new)
 
     def drop(self, n: int) -> None:
-        """Forget the first ``n`` values."""
+        """Remove the first ``n`` values."""
         self._data = self._data[n : self.size].copy()
         self.size -= n
 
     @property
     def values(self) -> npt.NDArray[Any]:
-        """What was appended; not to be kept while more is."""
+        """View of the values; invalid once more are appended."""
         return self._data[: self.size]
 
 
 class Texts(Sequence[str]):
-    """A list whose beginning may be forgotten: numbers of what is left stay what they were."""
+    """A list that can be cut at its beginning while the rest keeps its indices."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -67,7 +67,7 @@ class Texts(Sequence[str]):
                 return self._texts[start - self.base : max(stop, start) - self.base]
             return [self[r] for r in range(start, stop, step)]
         if row < self.base or row >= len(self):
-            raise IndexError(f"row {row} is not in the log, which holds {self.base} to {len(self) - 1}")
+            raise IndexError(f"row {row} is not in the log (rows {self.base} to {len(self) - 1})")
         return self._texts[row - self.base]
 
     def __iter__(self) -> Iterator[str]:
@@ -78,12 +78,12 @@ class Texts(Sequence[str]):
         texts, base = self._texts, self.base
         return [texts[row - base] for row in rows.tolist()]
 
-    def __iadd__(self, texts: Iterable[str]) -> Texts:  # noqa: PYI034  (list's own way to grow)
+    def __iadd__(self, texts: Iterable[str]) -> Texts:  # noqa: PYI034  (as list does)
         self._texts += texts
         return self
 
     def drop(self, n: int) -> None:
-        """Forget the first ``n`` of those that are left."""
+        """Remove the first ``n`` texts that are left."""
         del self._texts[:n]
         self.base += n
 
@@ -100,15 +100,15 @@ class Log:
     ----------
     ids, revs : sequence of str
         Event id and revision of each row.
-    said, received : Column of int64
-        Microseconds since 1970. What claims to be said in the future counts as said when received.
+    posted, received : Column of int64
+        Microseconds since 1970. A message that claims to be from the future counts as posted when received.
     alive : Column of bool
         Whether the row counts.
     author, source : Column of int32
     named : Column of bool
-        Whether it is known who the author is; a message of nobody known has a number of its own.
+        Whether the author is known; otherwise the message has an author number of its own.
     language : Column of uint8
-        Row in the vocabulary's uses.
+        Row of :attr:`~rtanalytics.terms.Vocabulary.uses_by_language`.
     tokens : Column of int32
         Surfaces of all rows, −1 where a row of tokens ends.
     offsets : Column of int64
@@ -118,7 +118,7 @@ class Log:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self.ids, self.revs = Texts(), Texts()
-        self.said, self.received = Column(np.int64), Column(np.int64)
+        self.posted, self.received = Column(np.int64), Column(np.int64)
         self.alive = Column(np.bool_)
         self.author, self.source = Column(np.int32), Column(np.int32)
         self.named, self.language = Column(np.bool_), Column(np.uint8)
@@ -132,31 +132,31 @@ class Log:
 
     @property
     def base(self) -> int:
-        """The first row that is still there."""
+        """First row that has not been dropped."""
         return self.ids.base
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def at(self, rows: Ints) -> Ints:
-        """Places of rows in the arrays."""
+        """Return the places of rows in the arrays."""
         return rows - self.base if self.base else rows
 
-    # -- putting in ---------------------------------------------------------------------------
+    # -- adding -------------------------------------------------------------------------------
 
     def events(self, events: list[Event]) -> range:
-        """Write events, a row each; returns the rows."""
+        """Append events and return their rows."""
         first = len(self.ids)
         self._write_texts(["" if event.op == "delete" else text_of(event) for event in events])
         ids = [event.id for event in events]
         self.ids += ids
         self.revs += [event.rev for event in events]
-        said = [(event.created_at - EPOCH) // MICROSECOND for event in events]
+        posted = [(event.created_at - EPOCH) // MICROSECOND for event in events]
         received = [
             at if event.received_at is event.created_at else (event.received_at - EPOCH) // MICROSECOND
-            for event, at in zip(events, said, strict=True)
+            for event, at in zip(events, posted, strict=True)
         ]
-        self._write_times(np.array(said, np.int64), np.array(received, np.int64))
+        self._write_times(np.array(posted, np.int64), np.array(received, np.int64))
         people = [event.author for event in events]
         handles = ["" if author is None else author.handle for author in people]
         known = [None if author is None else author.id or author.handle or None for author in people]
@@ -167,39 +167,39 @@ class Log:
         return range(first, len(self.ids))
 
     def table(self, table: pa.Table) -> range:
-        """Write the rows of a table with an archive's columns; returns the rows.
+        """Append the rows of a table with an archive's columns and return their rows.
 
         Raises
         ------
         ValueError
-            If a column is missing that every archive has.
+            If the column ``id``, ``source`` or ``created_at`` is missing.
         """
         missing = [name for name in ("id", "source", "created_at") if name not in table.column_names]
         if missing:
-            raise ValueError(f"no column {missing[0]!r}: this table holds no events")
+            raise ValueError(f"the table has no column {missing[0]!r}, so it is not a table of events")
         first, n = len(self.ids), table.num_rows
-        had = set(table.column_names)
+        columns = set(table.column_names)
 
         def column(name: str, default: Any = None) -> list[Any]:
-            return table.column(name).to_pylist() if name in had else [default] * n
+            return table.column(name).to_pylist() if name in columns else [default] * n
 
-        ops = None if "op" not in had else column("op")
-        silent = [type in SILENT for type in column("type", "post")] if "type" in had else [False] * n
+        ops = None if "op" not in columns else column("op")
+        silent = [type in SILENT for type in column("type", "post")] if "type" in columns else [False] * n
         quiet = silent if ops is None else [s or op == "delete" for s, op in zip(silent, ops, strict=True)]
         self._write_texts(_texts(table, quiet))
         ids = column("id")
         self.ids += ids
         self.revs += column("rev", "")
-        said = _microseconds(table.column("created_at"))
-        received = _microseconds(table.column("received_at")) if "received_at" in had else said
-        self._write_times(said, received)
+        posted = _microseconds(table.column("created_at"))
+        received = _microseconds(table.column("received_at")) if "received_at" in columns else posted
+        self._write_times(posted, received)
         people = column("author")
         handles = [handle or "" for handle in people]
         known = [handle or None for handle in people]
-        if "author_id" in had and table.column("author_id").null_count < n:
+        if "author_id" in columns and table.column("author_id").null_count < n:
             known = [
-                None if handle is None else of or handle or None
-                for handle, of in zip(people, column("author_id"), strict=True)
+                None if handle is None else author_id or handle or None
+                for handle, author_id in zip(people, column("author_id"), strict=True)
             ]
         keys = [id if key is None else key for id, key in zip(ids, known, strict=True)]
         self.named.extend([key is not None for key in known])
@@ -213,12 +213,12 @@ class Log:
         self.offsets.extend(offsets[1:] + self.tokens.size)
         self.tokens.extend(flat)
 
-    def _write_times(self, said: Ints, received: Ints) -> None:
-        self.said.extend(np.where(said - received > _FUTURE, received, said))
+    def _write_times(self, posted: Ints, received: Ints) -> None:
+        self.posted.extend(np.where(posted - received > _FUTURE, received, posted))
         self.received.extend(received)
 
     def _write_people(self, ids: list[str], keys: list[str], handles: list[str], alive: list[bool]) -> None:
-        """Whose voices they are: authors within the ids' namespaces, or the messages alone."""
+        """Assign numbers to authors within the namespace of the ids; to unknown ones, one per message."""
         prefix, here = "", {}
         numbers = []
         for id, key, handle in zip(ids, keys, handles, strict=True):
@@ -248,50 +248,50 @@ class Log:
         known = {code: self.vocabulary.language(code) for code in set(languages)}
         self.language.extend([known[code] for code in languages])
 
-    # -- reading out --------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------
 
     def in_order(self, rows: Ints) -> Ints:
-        """Rows in the order of their times; of equal times by a hash of their ids."""
-        said = self.said.values[self.at(rows)]
-        order = np.argsort(said, kind="stable")
-        if len(rows) > 1 and not np.diff(said[order]).all():
+        """Return rows ordered by time; equal times by a hash of their ids."""
+        posted = self.posted.values[self.at(rows)]
+        order = np.argsort(posted, kind="stable")
+        if len(rows) > 1 and not np.diff(posted[order]).all():
             ties = np.array([crc32(self.ids[row].encode()) for row in rows.tolist()])
-            order = np.lexsort((ties, said))
+            order = np.lexsort((ties, posted))
         return rows[order]
 
     def of_handles(self, handles: Iterable[str]) -> Ints:
-        """Rows that count and were written by people of these names."""
+        """Return the rows that count and whose author has one of these handles."""
         folded = set(handles)
         people = [number for handle, number in self._handles if handle in folded]
         return np.flatnonzero(np.isin(self.author.values, people) & self.alive.values) + self.base
 
-    # -- forgetting ---------------------------------------------------------------------------
+    # -- dropping -----------------------------------------------------------------------------
 
     def drop(self, rows: int) -> None:
-        """Forget all rows before this one, and people who only spoke there."""
+        """Remove all rows before this one, and authors that only occur there."""
         n = rows - self.base
         start = int(self.offsets.values[n])
         self.tokens.drop(start)
         self.offsets.drop(n)
         self.offsets.values[:] -= start
         columns = (
-            self.said, self.received, self.alive, self.author, self.named, self.source, self.language,
+            self.posted, self.received, self.alive, self.author, self.named, self.source, self.language,
         )  # fmt: skip
         for column in columns:
             column.drop(n)
         self.ids.drop(n)
         self.revs.drop(n)
-        self._leave_people_out(set(self.author.values.tolist()))
+        self._keep_authors(set(self.author.values.tolist()))
 
     def renumber(self) -> None:
-        """Keep of the vocabulary what is said in the rows that are left, and number their people anew."""
+        """Reduce the vocabulary and the authors to those of the rows that are left, with new numbers."""
         tokens = self.tokens.values
         surfaces = np.unique(tokens)
         surfaces = surfaces[surfaces >= 0]
         self.vocabulary = self.vocabulary.some(surfaces)
         tokens[:] = np.where(tokens < 0, -1, np.searchsorted(surfaces, tokens))
         people = np.unique(self.author.values)
-        self._leave_people_out(set(people.tolist()))
+        self._keep_authors(set(people.tolist()))
         self.author.values[:] = np.searchsorted(people, self.author.values)
         number = {int(old): new for new, old in enumerate(people)}
         self._handles = [(handle, number[old]) for handle, old in self._handles]
@@ -299,8 +299,8 @@ class Log:
             here.update((key, number[old]) for key, old in here.items())
         self._people = len(people)
 
-    def _leave_people_out(self, left: set[int]) -> None:
-        """Know nobody but these."""
+    def _keep_authors(self, left: set[int]) -> None:
+        """Remove all other authors."""
         self._handles = [entry for entry in self._handles if entry[1] in left]
         self._authors = {
             prefix: {key: number for key, number in here.items() if number in left}
@@ -316,19 +316,19 @@ def _microseconds(column: pa.ChunkedArray) -> Ints:
 
 
 def _texts(table: pa.Table, quiet: list[bool]) -> Any:
-    """What is counted of each row, see :func:`rtanalytics.terms.text_of`."""
+    """Return the counted text of each row, see :func:`rtanalytics.terms.text_of`."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    had, n = table.column_names, table.num_rows
-    texts = table.column("text") if "text" in had else pa.nulls(n, pa.string())
+    names, n = table.column_names, table.num_rows
+    texts = table.column("text") if "text" in names else pa.nulls(n, pa.string())
     if not isinstance(texts, pa.ChunkedArray):
         texts = pa.chunked_array([texts])
     others = np.zeros(n, np.bool_)
-    if "title" in had and table.column("title").null_count < n:
+    if "title" in names and table.column("title").null_count < n:
         others |= pc.is_valid(table.column("title")).to_numpy()
     for name in ("tags", "links"):
-        if name in had:
+        if name in names:
             lengths = pc.fill_null(pc.list_value_length(table.column(name)), 0)
             others |= lengths.to_numpy() > 0
     others |= np.array(quiet, np.bool_)
@@ -336,7 +336,9 @@ def _texts(table: pa.Table, quiet: list[bool]) -> Any:
     if not len(places):
         return texts
     whole = texts.to_pylist()
-    rows = table.select([c for c in ("title", "text", "tags", "links") if c in had]).take(places).to_pylist()
+    rows = (
+        table.select([c for c in ("title", "text", "tags", "links") if c in names]).take(places).to_pylist()
+    )
     for place, row in zip(places.tolist(), rows, strict=True):
         if quiet[place]:
             whole[place] = ""

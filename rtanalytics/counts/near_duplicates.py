@@ -1,7 +1,7 @@
 """Near-duplicates among the messages of one bin, found by MinHash and then compared."""
 
 # ruff: noqa: C901, PLR0912, PLR0915
-# One long loop: numba's calls would cost more than the work they hide.
+# One long loop: in numba, calls would cost more than the work in them.
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from rtanalytics.terms import CONTENT
 __all__ = ["copies"]
 
 _HASHES = 32
-"""MinHash values of a message (Broder 1997), in bands of two: of pairs with a Jaccard similarity of
-0.6 one in a thousand is missed."""
+"""MinHash values of a message (Broder 1997), in bands of two: of the
+pairs with a Jaccard similarity of 0.6, one in a thousand is missed."""
 _ODD = np.random.default_rng(2026).integers(0, 1 << 62, _HASHES).astype(np.uint64) * np.uint64(2) + np.uint64(
     1
 )
 _CHAIN = 32
-"""Different messages of one bucket are compared with at most so many others."""
+"""Maximum number of comparisons per message and bucket."""
 
 
 @njit(cache=True)
@@ -34,8 +34,8 @@ def _root(parents: Any, i: Any) -> Any:
 
 
 @njit(cache=True)
-def _alike(shingles: Any, i: Any, a: Any, j: Any, b: Any) -> Any:
-    """Jaccard similarity of two ascending lists: ``shingles[i:a]`` and ``shingles[j:b]``."""
+def _jaccard(shingles: Any, i: Any, a: Any, j: Any, b: Any) -> Any:
+    """Return the Jaccard similarity of two ascending lists: ``shingles[i:a]`` and ``shingles[j:b]``."""
     both, total = 0, (a - i) + (b - j)
     while i < a and j < b:
         if shingles[i] == shingles[j]:
@@ -50,11 +50,11 @@ def _alike(shingles: Any, i: Any, a: Any, j: Any, b: Any) -> Any:
 
 
 @njit(cache=True)
-def _leave_out_singular(shingles: Any, size: Any, starts: Any, ends: Any, alike: Any) -> None:
-    """Empty the lists of messages of which too few pairs are said by any other.
+def _drop_singular(shingles: Any, size: Any, starts: Any, ends: Any, similarity: Any) -> None:
+    """Empty the lists of messages that share too few pairs with any other message.
 
-    What two messages share is at least the share ``alike`` of each one's pairs. Pairs are only
-    told apart by part of their hash: that leaves some in, and none out.
+    Two copies have at least the share ``similarity`` of each one's pairs in common. Pairs are
+    distinguished by part of their hash only: that may keep some messages too many, never too few.
     """
     room = 256
     while room < 4 * size:
@@ -68,27 +68,29 @@ def _leave_out_singular(shingles: Any, size: Any, starts: Any, ends: Any, alike:
         shared = 0
         for k in range(starts[place], ends[place]):
             shared += often[shingles[k] & fold] > 1
-        if shared + 1e-6 < alike * (ends[place] - starts[place]):
+        if shared + 1e-6 < similarity * (ends[place] - starts[place]):
             ends[place] = starts[place]
 
 
 @njit(cache=True, nogil=True)
-def copies(rows: Any, offsets: Any, tokens: Any, hashes: Any, uses: Any, alike: Any, least: Any) -> Any:
-    """For each message, the first one that it copies; itself if none.
+def copies(
+    rows: Any, offsets: Any, tokens: Any, hashes: Any, uses: Any, similarity: Any, min_words: Any
+) -> Any:
+    """Return, for each message, the first message that it copies; itself if none.
 
-    A message is a copy of another if the pairs of neighbouring words that they are made of
-    (addresses and handles left out) are alike: equal, or equal but for a share.
+    A message is a copy of another if their pairs of neighbouring words (addresses and handles left
+    out) are similar.
 
     Parameters
     ----------
     rows, offsets, tokens, uses
-        As for :func:`words`; the first of equal messages comes first in ``rows``.
+        As for :func:`rtanalytics.counts.kernel.words`, in the order of time.
     hashes : numpy.ndarray of uint32
         Hash of each surface's key.
-    alike : float
+    similarity : float
         Jaccard similarity from which a message is a copy.
-    least : int
-        Messages of fewer words are never copies: people do say the same.
+    min_words : int
+        Messages of fewer words are never copies: different people do write the same short message.
 
     Returns
     -------
@@ -114,10 +116,10 @@ def copies(rows: Any, offsets: Any, tokens: Any, hashes: Any, uses: Any, alike: 
                     size += 1
                 before = word
                 content += 1
-        if content < least:
+        if content < min_words:
             size = first
         starts[place], ends[place] = first, size
-    _leave_out_singular(shingles, size, starts, ends, alike)
+    _drop_singular(shingles, size, starts, ends, similarity)
     lowest = np.empty((n, _HASHES), np.uint64)
     candidates = 0
     for place in range(n):
@@ -154,15 +156,15 @@ def copies(rows: Any, offsets: Any, tokens: Any, hashes: Any, uses: Any, alike: 
             while other >= 0 and tried < _CHAIN and not same:
                 a, b = _root(parents, other), _root(parents, place)
                 if a != b:
-                    like = _alike(shingles, starts[place], ends[place], starts[other], ends[other])
-                    if like >= alike:
+                    like = _jaccard(shingles, starts[place], ends[place], starts[other], ends[other])
+                    if like >= similarity:
                         parents[max(a, b)] = min(a, b)
                     same = like == 1.0
                 last = other
                 other = next_of[other]
                 tried += 1
             if same:
-                ends[place] = starts[place]  # its twin stands for it in the bands to come
+                ends[place] = starts[place]  # the equal message represents it in the remaining bands
             elif tried < _CHAIN:
                 if last < 0:
                     first_of[bucket] = place

@@ -1,6 +1,6 @@
-"""The same terms for scikit-learn: messages in, a sparse matrix of terms out.
+"""Terms as a scikit-learn transformer: a sparse matrix of messages × terms.
 
-Kept in a module of its own, because scikit-learn takes long to import.
+A separate module, because scikit-learn takes long to import.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ Document = str | Event
 
 
 class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Messages to a matrix of the terms they say, as :class:`~rtanalytics.counts.TermCounts` finds them.
+    """Convert messages to a matrix of the terms that :class:`~rtanalytics.counts.TermCounts` counts.
 
-    Takes the place of scikit-learn's ``CountVectorizer`` in a ``Pipeline`` where tags, handles,
-    addresses, code, emoji and scripts other than Latin matter. All messages that are fitted together
-    decide which phrases are more than their parts. A term counts once in a message.
+    Use it instead of scikit-learn's ``CountVectorizer`` where tags, handles, addresses, code, emoji
+    and scripts other than Latin matter. All fitted messages together decide which phrases are terms.
+    A term counts once per message.
 
     Parameters
     ----------
     min_df : int
-        Terms said by fewer messages are left out.
+        Minimum number of messages of a term.
     phrases : bool
         Whether phrases of two and three words are terms.
     phrase_min_count : int
-        A phrase is said by at least so many messages.
+        Minimum number of messages of a phrase.
     phrase_min_npmi : float
-        Least normalised pointwise mutual information of a phrase's parts.
+        Minimum normalised pointwise mutual information of a phrase's words.
     languages : tuple of str
-        Languages whose stop words are passed over, where an event does not say its own.
+        Languages whose stop words are ignored in messages without a language of their own.
     segmenter : callable, optional
         As for :class:`~rtanalytics.terms.Vocabulary`.
 
@@ -94,32 +94,31 @@ class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         Raises
         ------
         ValueError
-            If it is one text instead of many, holds anything but texts and events, or says nothing
-            often enough.
+            If ``X`` is a single text, contains anything but texts and events, or no term is frequent enough.
         """
         self.fit_transform(X)
         return self
 
     def fit_transform(self, X: Iterable[Document], y: object = None, **_: Any) -> sp.csr_matrix:
-        """Learn the terms of messages, and which of them says which.
+        """Learn the terms of messages and return the matrix.
 
         Returns
         -------
         scipy.sparse.csr_matrix of int64, shape (messages, terms)
         """
-        n, places, terms, keys = self._said(X, self.phrase_min_count, self.phrase_min_npmi)
-        often = np.bincount(terms, minlength=len(keys))
-        known = sorted(keys[t] for t in np.flatnonzero(often >= max(self.min_df, 1)).tolist())
+        n, places, terms, keys = self._pairs(X, self.phrase_min_count, self.phrase_min_npmi)
+        frequency = np.bincount(terms, minlength=len(keys))
+        known = sorted(keys[t] for t in np.flatnonzero(frequency >= max(self.min_df, 1)).tolist())
         if not known:
             raise ValueError(
-                f"no term is said by {max(self.min_df, 1)} of these {n} messages: "
-                "there are only stop words, or min_df is too high"
+                f"no term occurs in {max(self.min_df, 1)} of the {n} messages: "
+                "they contain only stop words, or min_df is too high"
             )
         self.vocabulary_ = {key: column for column, key in enumerate(known)}
         return self._matrix(n, places, terms, keys)
 
     def transform(self, X: Iterable[Document]) -> sp.csr_matrix:
-        """Which message says which of the terms that were learnt.
+        """Return the matrix for the terms that were learnt.
 
         Parameters
         ----------
@@ -131,10 +130,10 @@ class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         scipy.sparse.csr_matrix of int64, shape (messages, terms)
         """
         check_is_fitted(self)
-        return self._matrix(*self._said(X, 1, -np.inf))
+        return self._matrix(*self._pairs(X, 1, -np.inf))
 
     def get_feature_names_out(self, input_features: object = None) -> npt.NDArray[np.object_]:
-        """Keys of the terms, in the order of the columns."""
+        """Return the keys of the terms, in the order of the columns."""
         check_is_fitted(self)
         return np.array(list(self.vocabulary_), object)
 
@@ -143,17 +142,19 @@ class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         tags.input_tags.string, tags.input_tags.two_d_array = True, False
         return tags
 
-    def _said(self, X: Iterable[Document], least: int, bound: float) -> tuple[int, Any, Any, list[str]]:
-        """Number of messages, which of them says which term, and the keys of the terms."""
+    def _pairs(
+        self, X: Iterable[Document], min_count: int, min_npmi: float
+    ) -> tuple[int, Any, Any, list[str]]:
+        """Return the number of messages, the pairs of message and term, and the keys of the terms."""
         if isinstance(X, str | Event):
             raise ValueError(  # noqa: TRY004  (scikit-learn's own kind of error)
-                f"one {type(X).__name__} was given; give a list of texts or events"
+                f"expected a list of texts or events, not one {type(X).__name__}"
             )
         documents = list(X)
         for i, document in enumerate(documents):
             if not isinstance(document, str | Event):
                 raise ValueError(  # noqa: TRY004
-                    f"message {i} is of type {type(document).__name__}; texts and events can be counted"
+                    f"message {i} must be a text or an event, not {type(document).__name__}"
                 )
         vocabulary = Vocabulary(tuple(self.languages), segmenter=self.segmenter)
         tokens, offsets = vocabulary.encode(d if isinstance(d, str) else text_of(d) for d in documents)
@@ -161,13 +162,13 @@ class TermVectorizer(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # 
         rows = np.arange(len(documents))
         texts = rows, offsets, tokens
         words = vocabulary.term_of, vocabulary.uses_by_language, np.array(languages, np.uint8)
-        seen, often = np.full((2, len(vocabulary)), -1, np.int64)
-        places, terms = kernel.words(*texts, *words, seen, 0, often)
+        seen, frequency = np.full((2, len(vocabulary)), -1, np.int64)
+        places, terms = kernel.words(*texts, *words, seen, 0, frequency)
         if self.phrases:
-            owners, which, found = kernel.phrases(*texts, *words, often, least, bound)
-            numbers = vocabulary.phrases(found)
+            owners, which, phrases = kernel.phrases(*texts, *words, frequency, min_count, min_npmi)
+            numbers = vocabulary.phrases(phrases)
             places, terms = np.concatenate([places, owners]), np.concatenate([terms, numbers[which]])
-        if vocabulary.both:  # a term that is said in two ways is said once
+        if vocabulary.both:  # a term written in two ways counts once
             pairs = np.unique(places.astype(np.int64) << 32 | terms)
             places, terms = pairs >> 32, pairs & 0xFFFFFFFF
         return len(documents), places, terms, vocabulary.keys

@@ -1,16 +1,16 @@
-"""Text to terms: words, phrases, #tags, @mentions, domains, emoji.
+"""Terms of texts: words, phrases, #tags, @mentions, domains, emoji.
 
 A text is cut into tokens. A token has a *surface*, as it was written, and a *key*, under which
 its spellings are counted together: ``#PyCon``, ``PyCon`` and ``pycon`` share the key ``pycon``,
-``Café`` and ``cafe`` the key ``cafe``. A handle keeps its mark (``@ada``): to address somebody
-is not to talk about a word. What is shown is the commonest surface.
+``Café`` and ``cafe`` the key ``cafe``. A handle keeps its mark (``@ada``), because mentioning a person
+differs from using a word. The most frequent surface is the one that is shown.
 
-Left out are e-mail addresses, and the header of a retweet (``RT @ada:``), which says who spoke
-and not what about. Phrases are not cut here: two or three tokens of a row that nothing but white
-space parts may be one, and :mod:`rtanalytics.counts` decides which of them are worth a term.
+E-mail addresses are left out, and so is the header of a retweet (``RT @ada:``), which names an author and
+not a topic. Phrases are not tokens: two or three tokens that are separated by white space only may form
+one, and :mod:`rtanalytics.counts` decides which of them are terms.
 
-Han and Hiragana write no spaces. Unless a ``segmenter`` is given, each of their characters is a
-token that counts only within phrases, so that common sequences of two and three are found.
+Han and Hiragana are written without spaces. Unless a ``segmenter`` is given, each of their characters is
+a token that counts only within phrases, so that frequent sequences of two and three are found.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def tokens(text: str, segmenter: Segmenter | None = None) -> Iterator[Token]:
-    """The tokens of one text, in order; for many texts use :meth:`Vocabulary.encode`.
+    """Yield the tokens of one text in order; for many texts use :meth:`Vocabulary.encode`.
 
     Examples
     --------
@@ -58,11 +58,10 @@ def tokens(text: str, segmenter: Segmenter | None = None) -> Iterator[Token]:
 
 
 def text_of(event: Event) -> str:
-    """What is counted of an event: title and text, its tags, and where its links lead.
+    """Return the text of an event that is counted: title, text, tags, and expanded links.
 
-    Expanded links take the place of the addresses in the text, which are often shortened. What people do
-    without saying anything (they join, leave, change their name) has no text that counts, nor has what a
-    schedule says of its talks.
+    Expanded links replace the addresses in the text, which are often shortened. Events that are not
+    messages (joins, nick changes, talks of a schedule, …) have no text that counts.
     """
     if event.type in SILENT:
         return ""
@@ -78,8 +77,7 @@ def text_of(event: Event) -> str:
 
 
 SILENT = frozenset("join part quit kick nick mode topic users gap error talk".split())
-"""Types of events whose text nobody says: what happens in a room or to a talk of the schedule, and what a
-source tells of itself."""
+"""Types of events that are not messages: events of a room or of the schedule, and the status of a source."""
 
 _ADDRESS = regex.compile(r"https?://\S+", regex.IGNORECASE)
 _NAME = regex.compile(r"[\p{L}\p{N}\p{M}_]+")

@@ -1,4 +1,4 @@
-"""What each Unicode character can be part of: one table of flags, looked up by code point."""
+"""Classes of Unicode characters: a table of flags, indexed by code point."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import regex
 __all__ = ["table"]
 
 WORD = 1 << 0
-"""Letters, numbers, ``_`` and the marks on them."""
+"""Letters, numbers, ``_`` and their marks."""
 MARK = 1 << 1
 LETTER = 1 << 2
 LOWER = 1 << 3
 UPPER = 1 << 4
 NUMBER = 1 << 5
 DENSE = 1 << 6
-"""Han and Hiragana: scripts that write no spaces, and of which a character is nearly a word."""
+"""Han and Hiragana: scripts without spaces, in which a character is nearly a word."""
 SPACE = 1 << 7
 GAP = 1 << 8
-"""White space within a line; what may part the words of a phrase."""
+"""White space within a line; it may separate the words of a phrase."""
 PICTURE = 1 << 9
 SKIN = 1 << 10
 FLAG = 1 << 11
 HOST = 1 << 12
 """ASCII letters, digits and ``-``."""
 LOCAL = 1 << 13
-"""What the name before the @ of an e-mail address may consist of."""
+"""Characters of the local part of an e-mail address, before the @."""
 URL_END = 1 << 14
-"""White space, quotes and brackets, which end an address."""
+"""White space, quotes and brackets, which end a URL."""
 STOP = 1 << 15
-"""ASCII that ends a word and everything that a word may be the beginning of."""
+"""ASCII that ends a word and every token that begins like one."""
 
 _CLASSES = {
     WORD: r"[\p{L}\p{N}_\p{M}--\uFE00-\uFE0F\u20E3\U000E0100-\U000E01EF]",
@@ -54,12 +54,12 @@ _CLASSES = {
 }
 _HIGHEST = 0x110000
 _ASSIGNED = (range(0x40000), range(0xE0000, 0xE0200))
-"""Where characters are; the rest is unassigned or for private use."""
+"""Ranges with assigned characters; the rest is unassigned or for private use."""
 
 
 @cache
 def table() -> npt.NDArray[np.uint16]:
-    """Flags of every code point.
+    """Return the flags of every code point.
 
     Returns
     -------

@@ -1,12 +1,11 @@
-"""The compiled grammar of tokens, alternative by alternative.
+"""Compiled grammar of tokens: one function over code points per kind of token.
 
-What is a token is said, for people, by the patterns in ``tests/naive.py``; this is the same
-grammar as functions over code points, and the tests hold the two against each other. Each takes
-the place where an alternative would begin and gives the place where it ends, or −1.
+``tests/naive.py`` has the same grammar as readable patterns; tests compare the two. Each function takes
+the place where a token would begin and returns the place where it ends, or −1.
 """
 
 # ruff: noqa: PLR1714, SIM102
-# Numba's calls and set look-ups would cost more than the work they hide.
+# In numba, calls and set look-ups would cost more than the work in them.
 
 from __future__ import annotations
 
@@ -42,7 +41,7 @@ def _is(c: Any, flags: Any, flag: Any) -> Any:
 
 @njit(cache=True)
 def run(text: Any, i: Any, end: Any, flags: Any, flag: Any, but: Any) -> Any:
-    """Where the run of characters with ``flag`` and without ``but`` that starts at ``i`` ends."""
+    """Return the end of the run of characters with ``flag`` and without ``but`` that starts at ``i``."""
     while i < end and flags[text[i]] & flag != 0 and flags[text[i]] & but == 0:
         i += 1
     return i
@@ -55,7 +54,7 @@ def _label(text: Any, i: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def _domains(text: Any, i: Any, end: Any, flags: Any) -> Any:
-    """End of ``label(.label)+`` at ``i``, or −1."""
+    """Return the end of ``label(.label)+`` at ``i``, or −1."""
     last = _label(text, i, end, flags)
     if last == i:
         return -1
@@ -70,7 +69,7 @@ def _domains(text: Any, i: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def _scheme(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
-    """Start of what follows ``http(s)://`` or precedes nothing (``www.``) at ``i``, or −1."""
+    """Return the start of the host after ``http(s)://``, or of ``www.``, at ``i``, or −1."""
     h = text[i] | 0x20
     if h == 0x68 and i + 7 <= end:
         if (text[i + 1] | 0x20) != 0x74 or (text[i + 2] | 0x20) != 0x74 or (text[i + 3] | 0x20) != 0x70:
@@ -88,7 +87,7 @@ def _scheme(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def _bare(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
-    """End of the host of an address without scheme, ``example.org/…``, at ``i``, or −1."""
+    """Return the end of the host of an address without scheme, ``example.org/…``, at ``i``, or −1."""
     if i > start:
         before = text[i - 1]
         if _is(before, flags, WORD) or before == 0x40 or before == 0x23 or before == 0x2E:
@@ -107,7 +106,7 @@ def _bare(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def _host(text: Any, i: Any, end: Any) -> Any:
-    """Start and end of the host in an address whose scheme ends at ``i``."""
+    """Return start and end of the host in an address whose scheme ends at ``i``."""
     j = i
     while j < end and text[j] != 0x2F and text[j] != 0x3F and text[j] != 0x23 and text[j] != 0x40:
         j += 1
@@ -137,13 +136,13 @@ def _host(text: Any, i: Any, end: Any) -> Any:
 
 @njit(cache=True, inline="always")
 def at(c: Any) -> Any:
-    """True for an @ of either width."""
+    """Return True for an @ of either width."""
     return c == 0x40 or c == 0xFF20
 
 
 @njit(cache=True)
 def header(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
-    """End of a retweet's header (``RT @ada:``) at ``i``, or −1."""
+    """Return the end of a retweet's header (``RT @ada:``) at ``i``, or −1."""
     if i + 3 > end or text[i + 1] != 0x54 or (i > start and _is(text[i - 1], flags, WORD)):
         return -1
     j = i + 2
@@ -166,7 +165,7 @@ def header(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def email(text: Any, i: Any, end: Any, flags: Any) -> Any:
-    """End of an e-mail address at ``i``, or −1."""
+    """Return the end of an e-mail address at ``i``, or −1."""
     j = run(text, i, end, flags, LOCAL, 0)
     if j == i or j >= end or text[j] != 0x40:
         return -1
@@ -175,7 +174,7 @@ def email(text: Any, i: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def handle(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
-    """End of a handle at ``i``, or −1."""
+    """Return the end of a handle at ``i``, or −1."""
     if i > start and (_is(text[i - 1], flags, WORD) or at(text[i - 1])):
         return -1
     j = run(text, i + 1, end, flags, WORD, 0)
@@ -195,7 +194,7 @@ def handle(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def tag(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
-    """End of a tag at ``i``, or −1."""
+    """Return the end of a tag at ``i``, or −1."""
     if i > start and _is(text[i - 1], flags, WORD):
         return -1
     j = run(text, i + 1, end, flags, WORD, 0)
@@ -207,7 +206,7 @@ def tag(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def _picture(text: Any, i: Any, end: Any, flags: Any) -> Any:
-    """End of one picture at ``i``, or −1."""
+    """Return the end of one pictograph at ``i``, or −1."""
     c = text[i]
     if _is(c, flags, FLAG):
         if i + 1 < end and _is(text[i + 1], flags, FLAG):
@@ -232,7 +231,7 @@ def _picture(text: Any, i: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def emoji(text: Any, i: Any, end: Any, flags: Any) -> Any:
-    """End of an emoji, pictures joined into one included, at ``i``, or −1."""
+    """Return the end of an emoji at ``i``, including joined ones, or −1."""
     j = _picture(text, i, end, flags)
     while j > 0 and j + 1 < end and text[j] == 0x200D:
         k = _picture(text, j + 1, end, flags)
@@ -244,7 +243,7 @@ def emoji(text: Any, i: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def _joins(text: Any, i: Any, start: Any, end: Any, flags: Any, dense: Any) -> Any:
-    """How many characters at ``i`` join two parts of a word; 0 if none do."""
+    """Return the number of characters at ``i`` that join two parts of a word, or 0."""
     if i + 1 >= end:
         return 0
     c, after = text[i], flags[text[i + 1]]
@@ -267,7 +266,7 @@ def _joins(text: Any, i: Any, start: Any, end: Any, flags: Any, dense: Any) -> A
 
 @njit(cache=True)
 def word(text: Any, i: Any, start: Any, end: Any, flags: Any, dense: Any) -> Any:
-    """End of a word at ``i``."""
+    """Return the end of a word at ``i``."""
     j = run(text, i, end, flags, WORD, dense)
     while j < end:
         n = _joins(text, j, start, end, flags, dense)
@@ -291,7 +290,7 @@ def word(text: Any, i: Any, start: Any, end: Any, flags: Any, dense: Any) -> Any
 
 @njit(cache=True)
 def is_number(text: Any, i: Any, end: Any, flags: Any) -> Any:
-    """True if a word holds nothing but numbers and what may stand between them."""
+    """Return True if a word consists of numbers and their separators only."""
     for k in range(i, end):
         c = text[k]
         if not _is(c, flags, NUMBER):
@@ -302,19 +301,19 @@ def is_number(text: Any, i: Any, end: Any, flags: Any) -> Any:
 
 @njit(cache=True)
 def address(text: Any, i: Any, start: Any, end: Any, flags: Any) -> Any:
-    """End of an address at ``i``, or −1, and start and end of its host."""
+    """Return the end of an address at ``i`` (or −1), and start and end of its host."""
     c = text[i] | 0x20
     s = _scheme(text, i, start, end, flags) if c == 0x68 or c == 0x77 else np.int64(-1)
-    least = s + 5 if s == i else s + 1
+    shortest = s + 5 if s == i else s + 1
     if s < 0:
         s = _bare(text, i, start, end, flags)
-        least = s
+        shortest = s
         if s < 0:
             return np.int64(-1), np.int64(i), np.int64(i)
     stop = s
     while stop < end and flags[text[stop]] & URL_END == 0:
         stop += 1
-    if stop < least:
+    if stop < shortest:
         s = _bare(text, i, start, end, flags)
         if s < 0:
             return np.int64(-1), np.int64(i), np.int64(i)

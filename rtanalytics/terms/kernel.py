@@ -1,14 +1,14 @@
-"""The compiled part of cutting texts: characters in, numbers of surfaces out, in one pass.
+"""Compiled tokeniser: converts characters to numbers of surfaces in one pass.
 
 Most tokens are ASCII words between spaces. They are read, hashed and looked up in the loop
-itself; everything else goes through :mod:`rtanalytics.terms.grammar`. The same code is compiled
-for bytes (ASCII as it lies in an Arrow column) and for code points (any text).
+itself; all others go through :mod:`rtanalytics.terms.grammar`. The same code is compiled
+for bytes (ASCII from an Arrow column) and for code points (any text).
 """
 
 # ruff: noqa: C901, PLR0912, PLR0915, PLR1714, SIM102, SIM110
-# One long loop: numba's calls would cost more than the work they hide.
+# One long loop: in numba, calls would cost more than the work in them.
 # mypy: disable-error-code="assignment"
-# Compiled types are not those of the interpreter: a plain int becomes a 64-bit one.
+# Compiled types differ from those of the interpreter: an int becomes a 64-bit integer.
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ __all__ = ["encode", "new_table", "plain", "some_of"]
 _WORD, _TAG, _HANDLE, _DOMAIN, _EMOJI, _NUMBER, _IDEOGRAPH = range(7)
 
 Table = tuple[Any, Any, Any, Any, Any]
-"""Slots (upper half of a hash and surface number + 1, or 0), hashes, each surface in one word (if it is
-ASCII and no longer than seven characters; with its length and kind), each kind and surface in code
-points, and where each of those begins."""
+"""Hash table of surfaces: slots (upper half of a hash and surface number + 1, or 0); hashes; each surface
+packed into one word with its length and kind (if it is ASCII and has at most seven characters); the kind
+and code points of each surface; and the offsets of these."""
 
 _SEED = np.uint64(secrets.randbits(64))
-"""So that nobody can write texts whose words all meet in one slot."""
+"""Random, so that nobody can write texts whose words all collide in one slot."""
 
 
 def new_table() -> Table:
-    """An empty table of surfaces."""
+    """Return an empty table of surfaces."""
     return (
         np.zeros(1 << 13, np.uint64),
         np.empty(1 << 12, np.uint64),
@@ -47,7 +47,7 @@ def new_table() -> Table:
 
 @njit(cache=True, nogil=True)
 def plain(data: Any, start: Any, end: Any) -> Any:
-    """True if bytes are ASCII and hold no ``&``, which may begin an HTML entity."""
+    """Return True if bytes are ASCII without ``&``, which may begin an HTML entity."""
     high, entity = np.uint8(0), False
     for i in range(start, end):
         high |= data[i]
@@ -63,7 +63,7 @@ def _mix(h: Any, x: Any) -> Any:
 
 @njit(cache=True)
 def _hashed(text: Any, begin: Any, until: Any) -> Any:
-    """Two halves of a surface's hash: of its whole blocks of eight characters, and of the rest."""
+    """Return two parts of a surface's hash: of its whole blocks of eight characters, and of the rest."""
     h, x = np.uint64(0), np.uint64(0)
     for k in range(begin, until):
         c = np.uint64(text[k])
@@ -86,7 +86,7 @@ def _same(text: Any, begin: Any, pool: Any, at: Any, length: Any) -> Any:
 
 @njit(cache=True)
 def _write(text: Any, begin: Any, until: Any, kind: Any, pool: Any, at: Any) -> Any:
-    """Write a surface, after its kind, into the pool; True if it is short and ASCII."""
+    """Write the kind and the surface to the pool; return True if the surface is short and ASCII."""
     pool[at] = kind
     high = False
     for k in range(until - begin):
@@ -100,38 +100,38 @@ def number(
     text: Any, starts: Any, ends: Any, first: Any, flags: Any, dense: Any, seed: Any, table: Any,
     known: Any, out: Any, size: Any, offsets: Any,
 ) -> Any:  # fmt: skip
-    """Number the tokens of texts, from text ``first`` on, until the table is full.
+    """Assign numbers to the tokens of texts, from text ``first`` on, until the table is full.
 
     Parameters
     ----------
     text : numpy.ndarray of uint8 or uint32
         Characters of all texts.
     starts, ends : numpy.ndarray of int64, shape (n,)
-        Where each begins and ends.
+        Where each text begins and ends.
     first : int
         The text to begin with.
     flags : numpy.ndarray of uint16, shape (0x110000,)
         See :mod:`rtanalytics.terms.characters`.
     dense : int
-        ``DENSE`` if each ideograph is a token, 0 if they form words (a segmenter parted them).
+        ``DENSE`` if each ideograph is a token, 0 if a segmenter has split them into words.
     seed : int
-        Of the hash.
+        Seed of the hash.
     table : tuple
         Surfaces so far; see :func:`new_table`.
     known : int
-        How many there are.
+        Number of surfaces in the table.
     out : numpy.ndarray of int32
-        Receives the surfaces, with −1 where a row ends. Two for each character is room enough.
+        Receives the surfaces, with −1 between runs. Needs at most two places per character.
     size : int
-        How much of it is filled.
+        Filled length of ``out``.
     offsets : numpy.ndarray of int64, shape (n + 1,)
         Receives where each text ends in ``out``.
 
     Returns
     -------
     (int, int, int)
-        The text at which room ran out, or the number of texts; how many surfaces are known; and
-        how much of ``out`` is filled.
+        The text at which the table was full, or the number of texts; the number of surfaces in the
+        table; and the filled length of ``out``.
     """
     slots, hashes, packed, pool, bounds = table
     mask, upper = np.uint64(len(slots) - 1), np.uint64(0xFFFFFFFF00000000)
@@ -260,12 +260,12 @@ def number(
 
 @njit(cache=True, inline="always")
 def _full_stop(text: Any, j: Any, end: Any) -> Any:
-    """True if a dot at ``j`` ends a sentence: nothing, or white space, follows."""
+    """Return True if a dot at ``j`` ends a sentence: white space or nothing follows."""
     return text[j] == 0x2E and (j + 1 >= end or text[j + 1] == 0x20 or text[j + 1] == 0x0A)
 
 
 def grow(table: Table, known: int, need: int) -> Table:
-    """A table with the same surfaces, and room for ``need`` more characters of them."""
+    """Return a larger table with the same surfaces and room for ``need`` more characters."""
     slots, hashes, packed, pool, offsets = table
     if known + 2 > len(hashes):
         hashes, packed = (np.concatenate([old, np.empty_like(old)]) for old in (hashes, packed))
@@ -278,7 +278,7 @@ def grow(table: Table, known: int, need: int) -> Table:
 
 
 def some_of(table: Table, chosen: Any) -> Table:
-    """A table of some of the surfaces, numbered anew in the order in which they are given."""
+    """Return a table of some of the surfaces, renumbered in the given order."""
     _, hashes, packed, pool, offsets = table
     new = grow(new_table(), 0, int((offsets[chosen + 1] - offsets[chosen]).sum()))
     while len(new[1]) < len(chosen) + 2:
@@ -314,21 +314,21 @@ def _place(slots: Any, hashes: Any) -> None:
 def encode(
     text: Any, starts: Any, ends: Any, table: Table, known: int, *, whole: bool
 ) -> tuple[Any, Any, Table, int]:
-    """Cut texts into tokens and number their surfaces.
+    """Split texts into tokens and assign numbers to their surfaces.
 
     Parameters
     ----------
     text, starts, ends
         As for :func:`number`.
     table, known
-        Likewise.
+        As for :func:`number`.
     whole : bool
-        Ideographs form words.
+        Whether ideographs form words.
 
     Returns
     -------
     (numpy.ndarray of int32, numpy.ndarray of int64, tuple, int)
-        Surfaces with −1 where a row ends, offsets of the texts in them, table, and number known.
+        Surfaces with −1 between runs, offsets of the texts in them, the table, and its number of surfaces.
     """
     flags, dense = characters.table(), 0 if whole else DENSE
     out = np.empty(2 * int((ends - starts).sum()), np.int32)

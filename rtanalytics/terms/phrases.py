@@ -1,4 +1,4 @@
-"""Phrases by the terms that they are made of: a table that compiled code looks up."""
+"""Hash table of phrases, by the terms that they consist of."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Numbers = npt.NDArray[np.int32]
 
 
 class Phrases:
-    """Numbers of phrases.
+    """Term numbers of phrases.
 
-    Several phrases may have one number: ``日本`` + ``語`` and ``日`` + ``本語`` read the same.
+    Several phrases may have the same number: ``日本`` + ``語`` and ``日`` + ``本語`` read the same.
     """
 
     def __init__(self) -> None:
@@ -29,18 +29,18 @@ class Phrases:
         self._row_of = np.full(1024, -1, np.int32)
 
     def find(self, words: Numbers) -> Numbers:
-        """The numbers of phrases, −1 for those that are not known.
+        """Return the numbers of phrases, −1 for unknown ones.
 
         Parameters
         ----------
         words : numpy.ndarray of int32, shape (n, 3)
-            The terms that each is made of; the third is −1 where there are only two.
+            Terms of each phrase; the third is −1 for phrases of two words.
         """
         rows: Numbers = _find(words, self._slots, self._words)
         return np.where(rows >= 0, self._number[rows], np.int32(-1))
 
     def add(self, words: Numbers, numbers: Numbers) -> None:
-        """Add phrases that are not known yet, each once, and their numbers."""
+        """Add new phrases, each once, with their numbers."""
         size = self._size + len(words)
         self._words, self._number = grown(self._words, size), grown(self._number, size)
         self._words[self._size : size] = words
@@ -58,7 +58,7 @@ class Phrases:
         self._size = size
 
     def words(self, number: int) -> tuple[int, ...] | None:
-        """The words of a phrase; None if there is none of that number."""
+        """Return the words of a phrase; None if no phrase has the number."""
         row = int(self._row_of[number]) if number < len(self._row_of) else -1
         if row < 0:
             return None
@@ -68,7 +68,7 @@ class Phrases:
 
 @njit(cache=True)
 def _slot(words: Any, i: Any, slots: Any, known: Any) -> Any:
-    """Where the phrase ``words[i]`` is, or would be."""
+    """Return the slot of the phrase ``words[i]``, or the free slot where it belongs."""
     mask = np.uint64(len(slots) - 1)
     a, b, c = words[i, 0], words[i, 1], words[i, 2]
     h = (np.uint64(a) << np.uint64(32)) ^ np.uint64(b) ^ (np.uint64(c + 1) << np.uint64(13))

@@ -1,4 +1,4 @@
-"""Words that say nothing by themselves, and hosts of addresses that hide where they lead."""
+"""Stop words, and hosts of link shorteners."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 __all__ = ["LANGUAGES", "SHORTENERS", "known_language", "words"]
 
 LANGUAGES = ("en", "de", "es", "fr", "it", "nl", "pt")
-"""The languages whose words are passed over unless others are named."""
+"""Languages whose stop words are ignored by default."""
 
 _ENGLISH = """
 a about above across actually after again against ago all almost along already also although always am
@@ -36,10 +36,10 @@ working works would wouldn't yeah year years yes yesterday yet you you'd you'll 
 yourself yourselves ie eg e.g i.e vs w ll ve im dont cant didnt doesnt
 thats lol haha wow yay monday tuesday wednesday thursday friday saturday sunday
 """
-"""A list of our own: those of the libraries hold ``ai``, ``text``, ``computer`` and ``microsoft``."""
+"""Own list, because those of libraries contain ``ai``, ``text``, ``computer`` and ``microsoft``."""
 
 _EVERYWHERE = "amp rt mt via cc http https www com"
-"""What platforms, not people, put into texts of any language."""
+"""Words that platforms put into texts of any language."""
 
 SHORTENERS = frozenset(
     """
@@ -47,12 +47,12 @@ SHORTENERS = frozenset(
     tmblr.co instagr.am pic.twitter.com twitter.com x.com amzn.to trib.al shar.es feedproxy.google.com
     """.split()
 )
-"""Hosts of addresses that say nothing about where they lead."""
+"""Hosts of addresses that hide their target."""
 
 
 @cache
 def words(languages: Iterable[str] = LANGUAGES) -> frozenset[str]:
-    """Stop words of languages, as they are written.
+    """Return the stop words of languages, as they are written.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def words(languages: Iterable[str] = LANGUAGES) -> frozenset[str]:
     Raises
     ------
     ValueError
-        If there is no list for a language; the message names those there are.
+        If there is no list for a language; the message names the available ones.
     """
     from stop_words import (  # type: ignore[import-untyped]
         AVAILABLE_LANGUAGES,
@@ -71,28 +71,28 @@ def words(languages: Iterable[str] = LANGUAGES) -> frozenset[str]:
         get_stop_words,
     )
 
-    found = set(_EVERYWHERE.split())
+    result = set(_EVERYWHERE.split())
     for language in languages:
         if language in ("en", "english"):
-            found.update(_ENGLISH.split())
+            result.update(_ENGLISH.split())
             continue
         try:
-            found.update(word for entry in get_stop_words(language) for word in entry.split())
+            result.update(word for entry in get_stop_words(language) for word in entry.split())
         except StopWordError:
             known = ", ".join(sorted({*LANGUAGE_MAPPING, *AVAILABLE_LANGUAGES}))
-            raise ValueError(f"no stop words for {language!r}; there are lists for {known}") from None
-    return frozenset(found)
+            raise ValueError(f"no stop words for language {language!r} (available: {known})") from None
+    return frozenset(result)
 
 
 @cache
 def known_language(code: str | None) -> str | None:
-    """The two-letter code of a language for which there is a list, or None.
+    """Return the two-letter code of a language that has a list of stop words, or None.
 
     Parameters
     ----------
     code : str, optional
-        BCP 47, as sources claim it; the codes for Norwegian, Hebrew and Indonesian that some
-        platforms use are understood.
+        BCP 47 tag from a source; the outdated codes for Norwegian, Hebrew and Indonesian that some
+        platforms use are accepted.
 
     Examples
     --------

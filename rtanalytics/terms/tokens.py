@@ -1,4 +1,4 @@
-"""What texts are cut into, and the key under which the spellings of a piece are counted together."""
+"""Tokens: their kinds and flags, and the key under which their spellings are counted together."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["ALONE", "CONTENT", "EDGE", "INNER", "Kind", "Token", "fold", "join",
 
 
 class Kind:
-    """What a token is: small integers, so that they fit into arrays."""
+    """Kinds of tokens, as small integers for arrays."""
 
     WORD = 0
     TAG = 1
@@ -22,21 +22,21 @@ class Kind:
     EMOJI = 4
     NUMBER = 5
     IDEOGRAPH = 6
-    """One character of a script that writes no spaces: only phrases of it are terms."""
+    """One character of a script without spaces; only phrases of them are terms."""
 
 
 class Token(NamedTuple):
-    """A piece of a text.
+    """A token of a text.
 
     Parameters
     ----------
     kind : int
         One of :class:`Kind`.
     surface : str
-        As written, apart from Unicode normalisation (NFC); a domain stands for its address.
+        As written, apart from Unicode normalisation (NFC); of an address, the domain.
     follows : bool
-        True if only white space (no line break), or nothing for an ideograph, parts it from the
-        token before: the two may form a phrase.
+        True if only white space without a line break (for an ideograph: nothing) separates it from the
+        token before, so that the two may form a phrase.
     """
 
     kind: int
@@ -45,17 +45,17 @@ class Token(NamedTuple):
 
 
 ALONE = 1
-"""The surface is a term without its neighbours."""
+"""The surface is a term by itself."""
 EDGE = 2
 """A phrase may start or end with it."""
 INNER = 4
-"""It may stand in the middle of a phrase of three."""
+"""It may be in the middle of a phrase of three."""
 CONTENT = 8
-"""It is part of what a message says: copies of the message have it too."""
+"""It is part of the content of a message, which copies share."""
 
 
 def use_of(kind: int, key: str, *, shortener: bool = False) -> int:
-    """What a surface of a kind may be, unless its key is a stop word: those flags, added up."""
+    """Return the flags of a surface, given its kind and key, if the key is not a stop word."""
     if kind in (Kind.WORD, Kind.NUMBER, Kind.IDEOGRAPH):
         if not key:
             return INNER | CONTENT
@@ -93,7 +93,7 @@ _PLAIN = {"’": "'", "ʼ": "'", "＇": "'", "‐": "-", "‑": "-", "＠": "@",
 
 
 def join(words: Sequence[str]) -> str:
-    """Words as a phrase: parted by spaces, except where the script writes none."""
+    """Join words to a phrase, with spaces except in scripts without spaces."""
     phrase = words[0]
     for before, word in pairwise(words):
         dense = not (before.isascii() or word.isascii()) and _DENSE.match(before[-1:]) and _DENSE.match(word)

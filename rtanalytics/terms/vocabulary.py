@@ -1,4 +1,4 @@
-"""Numbers for what is said, so that counting needs no text."""
+"""Numbers for surfaces and terms, so that counting needs no text."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ Segmenter = Callable[[str], Iterable[str]]
 Numbers = npt.NDArray[np.int32]
 
 _AT_ONCE = 2000
-"""Texts that are cut in one go: enough to be quick, few enough to stay in the cache."""
+"""Texts per batch: enough to be fast, few enough to stay in the cache."""
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー]+")
 
 
 class Vocabulary:
-    """Numbers for surfaces and for terms, given in the order in which they are first met.
+    """Numbers of surfaces and of terms, in the order of their first occurrence.
 
-    Surfaces and terms have separate numbers. A term is a key, or a phrase made of the keys of
+    Surfaces and terms are numbered separately. A term is a key, or a phrase of the keys of
     two or three words.
 
     Parameters
     ----------
     languages : tuple of str
-        Languages whose stop words are passed over where nobody says what language a text is in.
+        Languages whose stop words are ignored in texts of unknown language.
     segmenter : callable, optional
-        Takes a run of Han, Hiragana and Katakana and gives its words.
+        Function that splits a run of Han, Hiragana and Katakana into words.
 
     Attributes
     ----------
     keys : list of str
-        Key of each term; the words of a phrase are parted by a space.
+        Key of each term; the words of a phrase are separated by a space.
     surfaces : list of str
         Each surface as written.
     both : bool
-        True if a term can be said in two ways: as a phrase and as a single surface (``日本`` and
+        True if some term can be written in two ways: as a phrase and as a single surface (``日本`` and
         ``#日本``), or as phrases of different words.
     """
 
@@ -76,7 +76,7 @@ class Vocabulary:
         return len(self.keys)
 
     def term(self, key: str) -> int:
-        """The number of a term, which is new if the key is."""
+        """Return the number of a term; a new key gets a new number."""
         number = self._term.get(key)
         if number is None:
             number = self._term[key] = len(self.keys)
@@ -84,16 +84,16 @@ class Vocabulary:
         return number
 
     def find(self, key: str) -> int | None:
-        """The number of a term that is known, else None."""
+        """Return the number of a known term, else None."""
         return self._term.get(key)
 
     def phrases(self, words: Numbers) -> Numbers:
-        """The numbers of phrases.
+        """Return the numbers of phrases; new phrases get new numbers.
 
         Parameters
         ----------
         words : numpy.ndarray of int32, shape (n, 3)
-            The terms that each is made of; the third is -1 where there are only two.
+            Terms of each phrase; the third is −1 for phrases of two words.
         """
         numbers = self._phrases.find(words)
         new = np.flatnonzero(numbers < 0)
@@ -108,11 +108,11 @@ class Vocabulary:
         return numbers
 
     def words(self, term: int) -> tuple[int, ...] | None:
-        """The words of a phrase; None for any other term."""
+        """Return the words of a phrase; None for any other term."""
         return self._phrases.words(term)
 
     def surfaces_of(self, term: int) -> list[int]:
-        """All surfaces of a term that is no phrase, the one that was met last first."""
+        """Return all surfaces of a term that is not a phrase, the latest first."""
         found, number = [], int(self._last[term]) if term < len(self._last) else -1
         while number >= 0:
             found.append(number)
@@ -120,19 +120,19 @@ class Vocabulary:
         return found
 
     def encode(self, texts: Iterable[str]) -> tuple[Numbers, npt.NDArray[np.int64]]:
-        """Surfaces of texts, one after the other.
+        """Convert texts to numbers of surfaces.
 
         Parameters
         ----------
         texts : iterable of str, or pyarrow.StringArray or pyarrow.ChunkedArray
-            In any script. HTML entities that a source left in are read as what they mean. Of an
-            Arrow column ASCII is read where it lies, and nothing is an empty text.
+            Texts in any script. HTML entities are decoded. ASCII in an Arrow column is read without
+            a copy; null is an empty text.
 
         Returns
         -------
         (numpy.ndarray of int32, numpy.ndarray of int64)
-            Surface numbers, with -1 wherever a row of tokens ends, and the offsets of the texts
-            in them (one more than there are texts).
+            Surface numbers, with −1 between runs of tokens (phrases do not cross it), and the offsets
+            of the texts in them (one more than there are texts).
         """
         flat, ends = [np.empty(0, np.int32)], [np.zeros(1, np.int64)]
         for numbers, offsets in map(self._encode, _parts(texts)):
@@ -141,12 +141,12 @@ class Vocabulary:
         return np.concatenate(flat), np.concatenate(ends)
 
     def some(self, surfaces: npt.NDArray[np.integer[Any]]) -> Vocabulary:
-        """A vocabulary of some of the surfaces; of phrases it knows none.
+        """Return a vocabulary of some of the surfaces, without phrases.
 
         Parameters
         ----------
         surfaces : numpy.ndarray of int, shape (n,)
-            Numbers of the surfaces, each once. The first becomes number 0, and so on.
+            Numbers of the surfaces, each once. The first gets number 0, and so on.
         """
         from rtanalytics.terms import kernel
 
@@ -198,7 +198,7 @@ class Vocabulary:
         return text
 
     def _learn(self, known: int) -> None:
-        """Look up the terms of the surfaces that are new."""
+        """Register the terms of new surfaces."""
         pool, offsets = self._table[-2:]
         first = len(self.surfaces)
         self._term_of, self._kind = grown(self._term_of, known), grown(self._kind, known)
@@ -222,23 +222,23 @@ class Vocabulary:
             use[first:known] = _uses(kinds, keys, stop)
 
     def _chain(self, terms: Numbers, first: int) -> None:
-        """Remember the surfaces of each term; those from ``first`` on have these terms."""
+        """Link the surfaces of each term; those from ``first`` on have the given terms."""
         self._last = grown(self._last, len(self.keys), -1)
         order = np.argsort(terms, kind="stable").astype(np.int32)
         ordered = terms[order]
         again = np.diff(ordered, prepend=-1) == 0
         before = np.where(again, np.roll(order, 1) + np.int32(first), self._last[ordered])
         self._before[order + first] = before
-        self._last[ordered] = order + first  # of equal terms the one assigned last stays
+        self._last[ordered] = order + first  # for equal terms the last assignment remains
 
     def language(self, code: str | None) -> int:
-        """Which row of :attr:`uses_by_language` holds for texts of a language.
+        """Return the row of :attr:`uses_by_language` for texts of a language.
 
         Parameters
         ----------
         code : str, optional
-            BCP 47, as a source claims it (``de``, ``pt-BR``). Texts of a language for which there
-            is no list of stop words, or of none that is known, share row 1.
+            BCP 47 tag from a source (``de``, ``pt-BR``). Texts of unknown language, or of one without a
+            list of stop words, share row 1.
         """
         row = self._language.get(code)
         if row is None:
@@ -270,35 +270,35 @@ class Vocabulary:
 
     @property
     def uses(self) -> npt.NDArray[np.uint8]:
-        """What each surface may be: flags ``ALONE``, ``EDGE``, ``INNER`` and ``CONTENT``."""
+        """Flags of each surface: ``ALONE``, ``EDGE``, ``INNER`` and ``CONTENT``."""
         uses: npt.NDArray[np.uint8] = self._use[_UNKNOWN, : len(self.surfaces)]
         return uses
 
     @property
     def uses_by_language(self) -> npt.NDArray[np.uint8]:
-        """The same in texts of each language: a row a language, see :meth:`language`."""
+        """Flags of each surface in each language: one row per language, see :meth:`language`."""
         uses: npt.NDArray[np.uint8] = self._use[:, : len(self.surfaces)]
         return uses
 
     @property
     def hashes(self) -> npt.NDArray[np.uint32]:
-        """A hash of each surface's key, the same in every process."""
+        """Hash of each surface's key, the same in every process."""
         return self._hash[: len(self.surfaces)]
 
 
 _UNKNOWN = 1
-"""Row of the stop words of all default languages; row 0 has none at all."""
+"""Row for the stop words of all default languages; row 0 is without stop words."""
 
 
 def _key(surface: str) -> str:
-    """As :func:`fold`, with a short way for the many plain words."""
+    """Return the key as :func:`fold` does, with a fast path for plain words."""
     if not surface.isalnum() or not surface.isascii():
         return fold(surface)
     return surface.lower()
 
 
 def _uses(kinds: npt.NDArray[np.int8], keys: list[str], stop: frozenset[str]) -> npt.NDArray[np.uint8]:
-    """Uses of surfaces of these kinds and keys, given stop words."""
+    """Return the flags of surfaces, given their kinds and keys and the stop words."""
     uses: npt.NDArray[np.uint8] = _BY_KIND[kinds]
     short = np.fromiter(map(len, keys), np.int64, len(keys)) < 2
     for i in np.flatnonzero(short | (kinds == Kind.DOMAIN)).tolist():
@@ -319,7 +319,7 @@ def _stop_keys(languages: tuple[str, ...]) -> frozenset[str]:
 
 
 def _parts(texts: Any) -> Iterable[Any]:
-    """Lists of texts, or Arrow arrays, of a size that is quick to cut."""
+    """Yield batches of texts, as lists or Arrow arrays."""
     for array in getattr(texts, "chunks", [texts]):
         if not hasattr(array, "buffers") and not isinstance(array, list):
             array = list(array)  # noqa: PLW2901
@@ -328,7 +328,7 @@ def _parts(texts: Any) -> Iterable[Any]:
 
 
 def _buffers(texts: Any) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Bytes and bounds of an Arrow array of strings, where they lie."""
+    """Return the bytes and bounds of an Arrow array of strings, without a copy."""
     if texts.null_count:
         texts = texts.fill_null("")
     _, bounds, data = texts.buffers()

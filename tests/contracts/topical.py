@@ -267,7 +267,7 @@ class TopicContract:
             ({"top": 0}, "top is 0"),
             ({"least_count": 0}, "least_count is 0"),
             ({"grace": timedelta(-1)}, "grace is"),
-            ({"channel": "loud"}, "no channel 'loud'"),
+            ({"channel": "loud"}, "unknown channel 'loud'"),
         ):
             with pytest.raises(ValueError, match=message):
                 tell(self.make(), chatter(), **wrong)

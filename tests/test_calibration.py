@@ -47,7 +47,7 @@ def a_bin(n: int, *told: tuple[str, float], width: timedelta = HOUR) -> TrendBin
 def test_calibration_is_what_one_works_out_by_hand() -> None:
     """Two bins: 0.2 said of five, of which one came true; 0.7 of four, of which two."""
     found = calibration([0.2] * 5 + [0.7] * 4, [1, 0, 0, 0, 0, 1, 1, 0, 0], bins=5)
-    frame = found.frame()
+    frame = found.to_frame()
     assert frame[["low", "high"]].to_numpy().tolist() == [[0.2, 0.4], [0.6, 0.8]]
     assert frame["n"].tolist() == [5, 4]
     assert frame["predicted"].tolist() == pytest.approx([0.2, 0.7])
@@ -61,7 +61,7 @@ def test_the_interval_is_wilsons() -> None:
     """8 of 10 and 0 of 10 at 95 %, as handbooks print them; the share of a bin lies inside its own."""
     assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=5e-5)
     assert wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=5e-5)
-    row = calibration([0.8] * 10, [True] * 8 + [False] * 2).frame().iloc[0]
+    row = calibration([0.8] * 10, [True] * 8 + [False] * 2).to_frame().iloc[0]
     assert (row["observed_low"], row["observed_high"]) == pytest.approx(wilson(8, 10))
 
 
@@ -69,7 +69,7 @@ def test_the_ends_of_the_scale_belong_to_bins() -> None:
     """0 and 1 are probabilities like others; a perfect forecast has no error at all."""
     found = calibration([0.0, 1.0, 1.0], [False, True, True])
     assert (found.error, found.brier) == (0.0, 0.0)
-    assert found.frame()[["low", "high"]].to_numpy().tolist() == [[0.0, 0.1], [0.9, 1.0]]
+    assert found.to_frame()[["low", "high"]].to_numpy().tolist() == [[0.0, 0.1], [0.9, 1.0]]
 
 
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.integers(1, 20))
@@ -77,7 +77,7 @@ def test_no_forecast_is_lost(pairs: list[tuple[float, bool]], bins: int) -> None
     """All are in a bin that holds them, hits add up, and the error is within its bounds."""
     ps, truths = zip(*pairs, strict=True)
     found = calibration(ps, truths, bins=bins)
-    frame = found.frame()
+    frame = found.to_frame()
     assert frame["n"].sum() == len(ps)
     assert (frame["n"] * frame["observed"]).sum() == pytest.approx(sum(truths))
     assert ((frame["predicted"] >= frame["low"] - 1e-9) & (frame["predicted"] <= frame["high"] + 1e-9)).all()
@@ -185,4 +185,4 @@ def test_quiet_needs_time_and_a_rate() -> None:
     with pytest.raises(ValueError, match="-1"):
         quiet_threshold([a_bin(0)], -1)
     assert quiet_threshold([a_bin(0)], 1).probability == 0
-    assert isinstance(calibration([0.5], [True]).frame(), pd.DataFrame)
+    assert isinstance(calibration([0.5], [True]).to_frame(), pd.DataFrame)

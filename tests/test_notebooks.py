@@ -252,7 +252,7 @@ def test_comparing_measures_what_is_known(execute):
             minutes=[int(m) for m in widths.index],
             swept=list(swept.index),
             usual=[float(swept["recall"].iloc[-1]), float(widths["recall"][30])],
-            calibrated=[calibrated.n, int(calibrated.frame()["n"].sum()), calibrated.error],
+            calibrated=[calibrated.n, int(calibrated.to_frame()["n"].sum()), calibrated.error],
             quiet=[threshold.alarms, threshold.hours, threshold.probability],
             delay={int(m): float(d) for m, d in widths["latency_median_min"].items()},
         )

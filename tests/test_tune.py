@@ -231,7 +231,7 @@ def test_halving_judges_the_better_ones_as_if_there_were_no_others(three):
     for place in tuning.order[:2]:
         table = [reached(recording, tuning.settings[place]) for recording in three]
         assert tuning.values[-1, place] == pytest.approx(table)
-    frame = tuning.frame()
+    frame = tuning.to_frame()
     assert list(frame.index[: len(tuning.order)]) == list(tuning.order)
     assert frame["share"].is_monotonic_decreasing
     assert frame["mean"].iloc[0] == pytest.approx(tuning.apparent)
@@ -374,7 +374,7 @@ def test_recordings_of_others_are_tuned_on(data_folder: Path):
     assert [fold.left_out for fold in tuning.folds] == [recording.name for recording in recordings]
     assert all(0 < fold.value <= 1 for fold in tuning.folds)
     assert tuning.apparent >= tuning.usual > 0
-    assert not math.isnan(tuning.frame()["mean"].iloc[0])
+    assert not math.isnan(tuning.to_frame()["mean"].iloc[0])
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, Literal, ParamSpec, TypeVar
 
@@ -69,7 +71,41 @@ class Recording:
         _, self._deleted = self._reader.refresh()
 
     def __repr__(self) -> str:
-        return f"Recording({str(self.folder)!r})"
+        return "\n".join([self._heading(), *(f"  {name:<9} {value}" for name, value in self._facts())])
+
+    def _repr_html_(self) -> str:
+        left = 'style="text-align:left"'
+        rows = "".join(
+            f"<tr><th {left}>{name}</th><td {left}>{escape(value)}</td></tr>" for name, value in self._facts()
+        )
+        return f"<b>{escape(self._heading())}</b><table><tbody>{rows}</tbody></table>"
+
+    def _heading(self) -> str:
+        title = self.meta.title
+        return f"Recording {self.name!r}" + (f": {_printable(title)}" if title else "")
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """Return what the representation says: how much, from where, when, with what beside it."""
+        table = self.table(["source", "author", "created_at"])
+        if not table.num_rows:
+            return [("messages", "none"), ("folder", str(self.folder))]
+        sources: Counter[str] = Counter()
+        for counted in pc.value_counts(table.column("source")).to_pylist():
+            sources[counted["values"].partition(":")[0]] += counted["counts"]
+        people = pc.count_distinct(table.column("author")).as_py()
+        first, last = (
+            moment.as_py().astimezone(self.meta.zone)
+            for moment in pc.min_max(table.column("created_at")).values()
+        )
+        talks = f"{len(self.schedule)} talks" if len(self.schedule) else "no schedule"
+        truth = f"{len(self.truth)} reference topics" if self.truth else "no ground truth"
+        return [
+            ("messages", f"{table.num_rows:,} by {people:,} people"),
+            ("from", ", ".join(f"{_printable(name)} {count:,}" for name, count in sources.most_common())),
+            ("posted", f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} ({self.meta.timezone})"),
+            ("known", f"{talks}, {truth}"),
+            ("folder", str(self.folder)),
+        ]
 
     @property
     def name(self) -> str:
@@ -127,8 +163,24 @@ class Recording:
         tables = list(self._walk(partial(_tables_of, columns=wanted)))
         return pa.concat_tables(tables) if tables else COLUMNS.empty_table().select(wanted)
 
-    def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The same as a pandas frame, its rows numbered from 0."""
+    def to_pandas(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return its current state as a DataFrame, one row per event in order of ``received_at``.
+
+        Parameters
+        ----------
+        columns : sequence of str, optional
+            Names out of :data:`~rtanalytics.archive.columns.COLUMNS`; all but ``raw`` by default.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With rows numbered from 0.
+
+        Raises
+        ------
+        ValueError
+            If there is no such column.
+        """
         frame: pd.DataFrame = self.table(columns).to_pandas()
         return frame
 
@@ -241,6 +293,11 @@ class Recording:
                 moment: datetime = (pc.min(times) if which == 0 else pc.max(times)).as_py()
                 return moment.astimezone(UTC)
         return None
+
+
+def _printable(text: str) -> str:
+    """Return text from outside without what a terminal would obey."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def write_recording(

@@ -115,7 +115,7 @@ def _grid(given: list[str]) -> dict[str, list[Any]]:
 
 
 def _object(tuning: Tuning) -> dict[str, Any]:
-    frame = tuning.frame()
+    frame = tuning.to_frame()
     rows = frame.astype(object).where(frame.notna(), None).to_dict("records")
     return {
         "objective": tuning.objective.name,

@@ -74,7 +74,7 @@ class Calibration:
     level: float
     bins: tuple[_Bin, ...]
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """A row a bin that has forecasts.
 
         Returns
@@ -323,7 +323,7 @@ def plot_calibration(found: Calibration, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
     """
     ax = _axes(ax)
-    frame = found.frame()
+    frame = found.to_frame()
     ax.plot([0, 1], [0, 1], color="0.6", lw=0.8, ls=":", zorder=1)
     ax.vlines(frame["predicted"], frame["observed_low"], frame["observed_high"], color="C0", lw=1.8, zorder=2)
     sizes = 20 + 180 * frame["n"] / frame["n"].max()

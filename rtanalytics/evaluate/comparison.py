@@ -179,7 +179,7 @@ class Comparison:
             found.append(Point(least, matched / events, false / hours))
         return found
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """A row for each algorithm and recording, and for all recordings together.
 
         Returns
@@ -334,7 +334,7 @@ def compare(
     **settings: Any,
 ) -> pd.DataFrame:
     """The frame of :func:`compare_all`, which takes the same parameters."""
-    return compare_all(recordings, truths, algorithms, **settings).frame()
+    return compare_all(recordings, truths, algorithms, **settings).to_frame()
 
 
 def _name(algorithm: str | Algorithm) -> str:

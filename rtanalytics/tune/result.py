@@ -152,7 +152,7 @@ class Tuning:
             or "the usual"
         )
 
-    def frame(self) -> pd.DataFrame:
+    def to_frame(self) -> pd.DataFrame:
         """A row a setting, the best first, those that were dropped last.
 
         Returns

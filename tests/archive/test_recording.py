@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
-from rtanalytics.archive import ArchiveError, ArchiveWriter, Recording, write_recording
+from rtanalytics.archive import ArchiveError, ArchiveWriter, Recording, RecordingMeta, write_recording
 from rtanalytics.event import Event, Ingest, Media
 from rtanalytics.feed import Delivery
 from rtanalytics.feed import Recording as RecordingProtocol
@@ -113,9 +113,9 @@ def test_frame_table_and_dataset_say_the_same_as_the_events(tmp_path: Path) -> N
             recording = Recording(tmp_path / "a")
             ids = [e.id for e in recording]
             assert len(ids) == 299
-            assert recording.frame()["id"].tolist() == ids
-            assert recording.frame().index.tolist() == list(range(299))
-            assert "raw" not in recording.frame().columns
+            assert recording.to_pandas()["id"].tolist() == ids
+            assert recording.to_pandas().index.tolist() == list(range(299))
+            assert "raw" not in recording.to_pandas().columns
             assert recording.table(["seq", "id"]).column_names == ["seq", "id"]
             assert recording.table(["raw"]).column("raw").to_pylist() == [e.raw for e in recording]
             assert recording.dataset().to_table(columns=["id"]).column("id").to_pylist() == ids
@@ -125,7 +125,7 @@ def test_frame_table_and_dataset_say_the_same_as_the_events(tmp_path: Path) -> N
 def test_an_unknown_column_is_refused_with_those_there_are(closed: Path) -> None:
     """A slip of the keyboard in a notebook is answered with the names."""
     with pytest.raises(ValueError, match=r"no column 'texts'; there are id, source"):
-        Recording(closed).frame(["texts"])
+        Recording(closed).to_pandas(["texts"])
 
 
 def test_start_and_end_are_the_first_and_last_receipt(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_start_and_end_are_the_first_and_last_receipt(tmp_path: Path) -> None:
     assert recording.start.tzinfo is BASE.tzinfo
     empty = write_recording(tmp_path / "b", [])
     assert (empty.start, empty.end, len(empty), list(empty)) == (None, None, 0, [])
-    assert empty.frame().empty
+    assert empty.to_pandas().empty
     assert empty.dataset().count_rows() == 0
 
 
@@ -157,7 +157,7 @@ def test_a_recording_that_nobody_described_has_defaults(closed: Path) -> None:
         ("_schedule.json", '[{"id":"1"}]', "title"),
         ("_schedule.json", "[", "truncated"),
         ("_truth.csv", "start_utc,end_utc\n", "keywords"),
-        ("_truth.csv", "start_utc,end_utc,keywords\nx,y,z\n", ":2: 'x'"),
+        ("_truth.csv", "start_utc,end_utc,keywords\nx,y,z\n", ":2: invalid time 'x'"),
     ],
 )
 def test_a_bad_description_is_named(closed: Path, name: str, content: str | bytes, message: str) -> None:
@@ -217,7 +217,7 @@ def test_no_torn_file_goes_unnoticed(tmp_path: Path) -> None:
         with pytest.raises(ArchiveError, match=rf"{path.name} is damaged"):
             list(Recording(folder))
         with pytest.raises(ArchiveError, match=rf"{path.name} is damaged"):
-            Recording(folder).frame()
+            Recording(folder).to_pandas()
 
 
 def test_the_rest_of_a_damaged_archive_can_be_read_and_the_damage_is_named(closed: Path) -> None:
@@ -228,7 +228,7 @@ def test_the_rest_of_a_damaged_archive_can_be_read_and_the_damage_is_named(close
         list(Recording(closed))
     recording = Recording(closed, damaged="skip")
     assert list(recording) == [e for e in three_days() if e.received_at.day != 16]
-    assert len(recording) == len(recording.frame()) == len(list(recording))
+    assert len(recording) == len(recording.to_pandas()) == len(list(recording))
     assert list(recording.damaged) == [second]
     assert "not those that were written" in recording.damaged[second]
 
@@ -321,3 +321,17 @@ def test_a_recording_says_where_the_live_stream_goes_on(tmp_path: Path) -> None:
             assert recording.positions == {"events": f"{n}-0"}
         writer.compact()
         assert recording.positions == {"events": "2-0"}
+
+
+def test_a_recording_says_what_it_holds(tmp_path):
+    """How many messages of whom, from where, when, and what is known; nothing a terminal or page obeys."""
+    at = datetime(2026, 5, 15, 9, tzinfo=UTC)
+    events = [event(n, source="irc:#py", created_at=at, received_at=at) for n in range(3)]
+    meta = RecordingMeta(title="<b>Conf\x1b[0m", timezone="Europe/Berlin")
+    recording = write_recording(tmp_path / "conf", events, meta=meta)
+    text, page = repr(recording), recording._repr_html_()
+    assert "messages  3 by " in text
+    assert "irc 3" in text
+    assert "2026-05-15 11:00" in text
+    assert "\x1b" not in text + page
+    assert "<b>Conf" not in page

@@ -368,7 +368,7 @@ def test_real_recordings_are_imported_whole_and_once(
         read=rows, new=new, duplicate=rows - new
     )
     given = pd.read_parquet(path).drop_duplicates("id").sort_values("created_at", kind="stable")
-    kept = Recording(tmp_path / "a").frame()
+    kept = Recording(tmp_path / "a").to_pandas()
     assert kept["text"].tolist() == given["text"].tolist()
     assert kept["author"].tolist() == given["author"].tolist()
     assert kept["created_at"].tolist() == given["created_at"].tolist()

@@ -28,14 +28,14 @@ from rtanalytics.terms import fold
 from rtanalytics.topics import TopicFilter, TopicModel, Trend, trends
 
 NAMES = ("evidence", "people", "own_words", "share", "name", "known")
-WIDE = TopicFilter(least=0.02, stay=0.02)
+WIDE = TopicFilter(min_probability=0.02, keep_probability=0.02)
 HALF_HOUR = timedelta(minutes=30)
 
 
 def told(events: list[Any], minutes: int, **settings: Any) -> list[Trend]:
     """All topics that might be told."""
     width = timedelta(minutes=minutes)
-    return [t for b in trends(events, bin=width, top=30, taste=WIDE, **settings) for t in b.trends]
+    return [t for b in trends(events, bin=width, top=30, topic_filter=WIDE, **settings) for t in b.trends]
 
 
 def samples(topics: list[Trend], real: list[bool], kind: str, name: str, minutes: int) -> pd.DataFrame:
@@ -139,14 +139,14 @@ def main() -> None:
                 samples([t for t, _ in kept], [r for _, r in kept], "recording", sample.name, minutes)
             )
         for kind, name, invented in made:
-            topics = told(invented.events, minutes, own=frozenset(invented.hashtags))
+            topics = told(invented.events, minutes, own_tags=frozenset(invented.hashtags))
             found.append(samples(topics, on_invented(invented, topics), kind, name, minutes))
     frame = pd.concat(found, ignore_index=True)
     print(f"{len(frame):,} samples\n\nleft out            samples   real    AUC  Brier  told  of them real")
     for name in frame.name_of.unique():
         out = frame.name_of == name
         p = probabilities(frame[out], fitted(frame[~out]))
-        real, loud = frame[out].real.astype(int), p >= TopicFilter().least
+        real, loud = frame[out].real.astype(int), p >= TopicFilter().min_probability
         print(
             f"{name:<18} {out.sum():>8,}   {real.mean():.2f}   {roc_auc_score(real, p):.3f}  "
             f"{brier_score_loss(real, p):.3f}  {loud.mean():.2f}  {real[loud].mean():.2f}"
@@ -156,8 +156,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for minutes in (30, 15, 5):
             for sample in development:
-                taste = TopicFilter(belief=fitted(frame[frame.name_of != sample.name]))
-                bins = trends(sample.events, bin=timedelta(minutes=minutes), top=20, taste=taste)
+                taste = TopicFilter(topic_model=fitted(frame[frame.name_of != sample.name]))
+                bins = trends(sample.events, bin=timedelta(minutes=minutes), top=20, topic_filter=taste)
                 print(row(sample.name, minutes, judged(sample, bins, Path(folder))), flush=True)
     final = fitted(frame)
     print("\nall:", ", ".join(f"{n}={getattr(final, n):.2f}" for n in ("bias", *NAMES)))

@@ -281,7 +281,7 @@ def main() -> None:
         made = hard_conference(seed, events=20_000)
         own = frozenset(made.hashtags)
         for algorithm in (chosen.algorithm, "count"):
-            told = list(trends(made.events, bin=timedelta(minutes=15), own=own, algorithm=algorithm))
+            told = list(trends(made.events, bin=timedelta(minutes=15), own_tags=own, algorithm=algorithm))
             recall, precision, alarms = planted(made, told)
             line = f"recall {recall:.2f}  precision {precision:.2f}  false alarms/h {alarms:.2f}"
             print(f"hard {seed:<6} {algorithm:<16} {line}")

@@ -10,19 +10,19 @@ import difflib
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
+
+from rtanalytics.settings import Settings, SettingsError
 
 __all__ = [
     "Conference",
     "ConferenceError",
     "RateLimit",
-    "Trending",
     "expected",
     "line_of",
-    "own_terms",
     "read_conference",
 ]
 
@@ -75,55 +75,50 @@ class RateLimit(msgspec.Struct, frozen=True):
         return cls(int(found[1]) / seconds, min(int(found[1]), cls().burst))
 
 
-class Trending(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How this conference's trends are computed: the lines that tuning writes.
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The lines of a ``conference.toml`` without ``[trending]``."""
 
-    What is not given is as :class:`rtanalytics.topics.Settings` and
-    :class:`rtanalytics.topics.TopicFilter` have it; names are theirs, and durations are texts here.
+    name: str
+    title: str | None = None
+    timezone: str = "UTC"
+    stream: str | None = None
+    archive: str | None = None
+    schedule: str | None = None
+    hashtags: list[str] = []
+    accounts: list[str] = []
+    ignore: list[str] = []
+    mute: list[str] = []
+    source: list[dict[str, Any]] = []
+    limits: dict[str, str] = {}
+    most_entries: int = 1_000_000
 
-    Parameters
-    ----------
-    algorithm : str, optional
-        A name from the registry; the library's default otherwise.
-    bin : str
-        Width of a bin, such as ``15min``.
-    grace : str
-        How long after its end a bin waits for what was said in it.
-    top : int
-        How many topics a bin may show.
-    parameters : dict
-        The algorithm's parameters by name.
-    channel : {'authors', 'messages', 'deduped'}, optional
-        What is counted.
-    least : float, optional
-        Score that a trend must exceed.
-    least_count : int, optional
-        Count that a trend must reach.
-    together : float, optional
-        Share of messages from which two terms are one topic.
-    hold : str, optional
-        How long a topic that is not told stays the same one.
-    horizon : str, optional
-        How much is remembered at least, before the memory is cut back.
-    taste : dict
-        Which topics are worth showing: fields of ``TopicFilter``, ``belief`` as a table of its own.
-    """
-
-    algorithm: str | None = None
-    bin: str = "15min"
-    grace: str = "1min"
-    top: int = 10
-    parameters: dict[str, float | int | str | bool] = {}
-    channel: Literal["authors", "messages", "deduped"] | None = None
-    least: float | None = None
-    least_count: int | None = None
-    together: float | None = None
-    hold: str | None = None
-    horizon: str | None = None
-    taste: dict[str, float | int | str | dict[str, float]] = {}
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
+            raise ValueError(
+                f"name {self.name!r} may have letters, digits, '.', '_' and '-' only (100 at most)"
+            )
+        try:
+            ZoneInfo(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"timezone {self.timezone!r} is unknown; write an IANA name such as Europe/Berlin"
+            ) from None
+        if self.most_entries < 1_000:
+            raise ValueError(f"most_entries {self.most_entries} is too few; write 1_000 or more")
+        for host, text in self.limits.items():
+            if "/" in host:
+                bare = re.sub(r"^[a-z]+:/*|/.*$", "", host.lower())
+                bare = re.sub(r"/.*$", "", bare.rpartition("@")[2])
+                raise ValueError(
+                    f'limits {host!r} is an address, and a limit is for a host; write "{bare}" = "{text}"'
+                )
+            try:
+                RateLimit.of(text)
+            except ValueError as error:
+                raise ValueError(f"limits {host!r}: {error}") from None
 
 
-class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Conference(_File, frozen=True, kw_only=True):
     """A conference as its ``conference.toml`` describes it.
 
     Parameters
@@ -154,50 +149,14 @@ class Conference(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     most_entries : int
         Entries a bucket of the stream may have: beyond it what is recorded leaves the stream before
         its time, and where that is not enough, sources wait.
-    trending : Trending
-        Settings of the trends.
+    trending : Settings
+        Settings of the trends, as ``[trending]`` gives them.
+    folder : Path
+        Where the file is.
     """
 
-    name: str
-    title: str | None = None
-    timezone: str = "UTC"
-    stream: str | None = None
-    archive: str | None = None
-    schedule: str | None = None
-    hashtags: list[str] = []
-    accounts: list[str] = []
-    ignore: list[str] = []
-    mute: list[str] = []
-    source: list[dict[str, Any]] = []
-    limits: dict[str, str] = {}
-    most_entries: int = 1_000_000
-    trending: Trending = Trending()
+    trending: Settings = Settings()
     folder: Path = Path()
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
-            raise ValueError(
-                f"name {self.name!r} may have letters, digits, '.', '_' and '-' only (100 at most)"
-            )
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(
-                f"timezone {self.timezone!r} is unknown; write an IANA name such as Europe/Berlin"
-            ) from None
-        if self.most_entries < 1_000:
-            raise ValueError(f"most_entries {self.most_entries} is too few; write 1_000 or more")
-        for host, text in self.limits.items():
-            if "/" in host:
-                bare = re.sub(r"^[a-z]+:/*|/.*$", "", host.lower())
-                bare = re.sub(r"/.*$", "", bare.rpartition("@")[2])
-                raise ValueError(
-                    f'limits {host!r} is an address, and a limit is for a host; write "{bare}" = "{text}"'
-                )
-            try:
-                RateLimit.of(text)
-            except ValueError as error:
-                raise ValueError(f"limits {host!r}: {error}") from None
 
     @property
     def zone(self) -> ZoneInfo:
@@ -237,23 +196,20 @@ def read_conference(path: str | Path) -> Conference:
     except tomllib.TOMLDecodeError as error:
         raise ConferenceError(_syntax(path, text, str(error))) from None
     try:
-        if ours := sorted(_OURS & set(table)):
-            raise msgspec.ValidationError(f"Object contains unknown field `{ours[0]}`")
-        conference = msgspec.convert(table, Conference)
-        return msgspec.structs.replace(conference, folder=path.parent)
+        trending = table.pop("trending", {})
+        if not isinstance(trending, dict):
+            raise SettingsError("", "must be a table; write [trending] on a line, and its keys below it")
+        settings = Settings.from_table(trending)
+        lines = msgspec.convert(table, _File)
+        return Conference(**msgspec.structs.asdict(lines), trending=settings, folder=path.parent)
+    except SettingsError as error:
+        line = line_of(text, f"trending.{error.key}")
+        raise ConferenceError(f"{path}:{line or 1}: [trending] {error}") from None
     except msgspec.ValidationError as error:
         key, message = _where(str(error), table)
         line = line_of(text, key)
         raise ConferenceError(f"{path}:{line}: {message}" if line else f"{path}: {message}") from None
 
-
-def own_terms(*lists: list[str]) -> frozenset[str]:
-    """Tags and accounts without their marks, case-folded: how they are compared."""
-    return frozenset(name.lstrip("#@").casefold() for names in lists for name in names if name)
-
-
-_OURS = {"folder"}
-"""Fields of a conference that say where its toml is, and do not stand in it."""
 
 _SINGLE = re.compile(r"(?m)^[ \t]*\[[ \t]*source[ \t]*\]")
 
@@ -345,9 +301,7 @@ def _where(message: str, table: dict[str, Any]) -> tuple[str, str]:
     if unknown and unknown.group(1) == "conference" and not found:
         return "conference", "there is no table [conference]; write its keys at the top, without a heading"
     if unknown:
-        within = found.group(1) if found else ""
-        fields = (Trending if within == "trending" else Conference).__struct_fields__
-        known = sorted(set(fields) - _OURS)
+        known = sorted({*_File.__struct_fields__, "trending"})
         near = difflib.get_close_matches(unknown.group(1), known, 1)
         hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
         return unknown.group(1), f"{unknown.group(1)!r} is not known here; {hint}"

@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -24,10 +23,11 @@ from rtanalytics.archive import ArchiveError, Recording
 from rtanalytics.cli.live import conference_stream
 from rtanalytics.cli.runs import run_name
 from rtanalytics.cli.trender import CHANNEL, conference_settings
-from rtanalytics.conference import Conference, own_terms, read_conference
+from rtanalytics.conference import Conference, read_conference
 from rtanalytics.live import PublishedTrends
 from rtanalytics.resources import recordings_folder
 from rtanalytics.schedule import Schedule
+from rtanalytics.settings import Settings
 from rtanalytics.streams import EventStream, open_stream
 from rtanalytics.streams.server import ensure_server, stop_server
 
@@ -53,9 +53,8 @@ class OpenedConference:
         The archive.
     schedule : Schedule
         The talks; empty if none are known.
-    settings : dict
-        Of :class:`~rtanalytics.topics.Trender`, schedule included: views and
-        :func:`~rtanalytics.topics.trends` take it as it is, ``**settings``.
+    settings : Settings
+        Settings of its trends; views and :func:`~rtanalytics.topics.trends` take it as it is.
     conference : Conference, optional
         Its ``conference.toml``, if there is one.
     """
@@ -65,7 +64,7 @@ class OpenedConference:
     timezone: str
     folder: Path
     schedule: Schedule
-    settings: dict[str, Any]
+    settings: Settings
     conference: Conference | None = field(default=None, repr=False)
 
     @property
@@ -171,7 +170,7 @@ def _configured(conference: Conference, path: Path) -> OpenedConference:
         title=conference.title or conference.name,
         timezone=conference.timezone,
         folder=conference.path(conference.archive) or conference.folder / "archive",
-        schedule=settings["schedule"],
+        schedule=settings.schedule,
         settings=settings,
         conference=conference,
     )
@@ -185,11 +184,7 @@ def _recorded(recording: Recording) -> OpenedConference:
         timezone=meta.timezone,
         folder=recording.folder,
         schedule=recording.schedule,
-        settings={
-            "own": own_terms(meta.hashtags, meta.accounts),
-            "ignore": frozenset(meta.ignore),
-            "schedule": recording.schedule,
-        },
+        settings=Settings.of_recording(recording),
     )
 
 

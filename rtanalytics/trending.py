@@ -34,6 +34,7 @@ from rtanalytics.algorithms.contract import (
     Algorithm,
     Scores,
     State,
+    algorithm_of,
     get,
     register,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "State",
     "StepContext",
     "WindowCount",
+    "algorithm_of",
     "get",
     "register",
 ]

@@ -39,8 +39,14 @@ def read_all(path: Path) -> None:
             'name = "x"\n[trending]\ntop = 5\nbin = "5 parsecs"\n',
             ["conference.toml:4: ", "bin: invalid duration '5 parsecs'"],
         ),
-        ('name = "x"\n[trending]\ntop = 0\n', ["conference.toml:3: ", "at least one"]),
-        ('name = "x"\n[trending]\ntop = "5"\n', ["conference.toml:3: ", "write trending.top = 5"]),
+        (
+            'name = "x"\n[trending]\ntop = 0\n',
+            ["conference.toml:3: ", "top must be a whole number, at least 1"],
+        ),
+        (
+            'name = "x"\n[trending]\ntop = "5"\n',
+            ["conference.toml:3: ", "top must be a whole number, at least 1, not '5'"],
+        ),
         ('name = "x"\n[source]\ntype = "feed"\n', ["conference.toml:2: ", "write [[source]]"]),
         ('name = "x"\n[source]\ntype = "feed"\n' + FEED, ["conference.toml:2: ", "write [[source]]"]),
         ('name = "x"\nhashtags = "#x"\n', ["conference.toml:2: ", "write hashtags = ['#x']"]),

@@ -171,7 +171,9 @@ def test_what_is_told_of_a_recording_is_explained_and_survives_json() -> None:
         event(1800 + 20 * n, text=f"the walrus {'abcdefgh'[n]}", author=Author(handle=f"q{n}"))
         for n in range(8)
     ]
-    trend = list(trends(said, taste=TopicFilter(least=0.01, stay=0.01)))[-1].trends[0]
+    trend = list(trends(said, topic_filter=TopicFilter(min_probability=0.01, keep_probability=0.01)))[
+        -1
+    ].trends[0]
     again = msgspec.json.decode(msgspec.json.encode(trend), type=Trend)
     assert trend.label == "walrus"
     assert "8 people said “walrus”" in str(trend.explain(said))

@@ -12,7 +12,7 @@ from rtanalytics.conference import ConferenceError
 from rtanalytics.notebook import open_conference, published_trends
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.streams.redis import RedisStream
-from rtanalytics.topics import Settings, TrendBin, trends
+from rtanalytics.topics import TrendBin, trends
 from tests.build import BASE, event
 
 HOUR = timedelta(hours=1)
@@ -31,8 +31,8 @@ def test_nothing_named_opens_the_bundled_recording():
     assert conference.title == "JuniperConf 2026"
     assert conference.timezone == str(conference.zone) == "Europe/Lisbon"
     assert (len(conference.recording), len(conference.schedule)) == (6000, 57)
-    assert "juniperconf" in conference.settings["own"]
-    assert conference.settings["schedule"] == conference.recording.schedule
+    assert "juniperconf" in conference.settings.own_tags
+    assert conference.schedule == conference.recording.schedule
     assert not conference.live
 
 
@@ -49,8 +49,8 @@ def test_a_folder_is_opened_as_a_recording(tmp_path):
     conference = open_conference(str(folder))
     assert [e.id for e in conference.recording] == ["test::1", "test::2"]
     assert (conference.name, conference.title, conference.timezone) == ("my-conf", "my conf", "Europe/Berlin")
-    settings = Settings(**conference.settings)
-    assert (settings.own, settings.ignore, settings.schedule.talks) == ({"ours"}, {"lunch"}, [talk])
+    settings = conference.settings
+    assert (settings.own_tags, settings.ignore, settings.schedule.talks) == ({"ours"}, {"lunch"}, [talk])
 
 
 def test_a_conference_toml_gives_its_archive_its_talks_and_its_settings(tmp_path):
@@ -70,9 +70,9 @@ def test_a_conference_toml_gives_its_archive_its_talks_and_its_settings(tmp_path
     assert (conference.name, conference.title) == ("ours", "Our Conf")
     assert len(conference.recording) == 1
     assert [talk.title for talk in conference.schedule] == ["Welcome"]
-    settings = Settings(**conference.settings)
-    assert settings.algorithm.get_params()["half_life"] == 2.0
-    assert (settings.bin, settings.own) == (timedelta(minutes=5), {"ourconf"})
+    settings = conference.settings
+    assert settings.parameters == {"half_life": 2.0}
+    assert (settings.bin, settings.own_tags) == (timedelta(minutes=5), {"ourconf"})
 
 
 def test_what_cannot_be_opened_says_what_to_do(tmp_path):

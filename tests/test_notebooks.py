@@ -147,7 +147,7 @@ def test_the_wall_shows_the_stream_and_the_replay_shows_the_same(execute):
     assert said["counted"] == [len(events)] * 2
     assert said["sources"] == [Counter(e.source for e in events)] * 2
     assert said["newest"] == events[-1].id
-    told = list(trends(events, **conference.settings))
+    told = list(trends(events, conference.settings))
     now, earlier = said["trends"]
     assert now == [trend.label for trend in told[-1].trends]
     assert earlier
@@ -222,9 +222,9 @@ def test_exploring_finds_what_counting_by_hand_finds(execute):
     assert [n for _, n in said["people"]] == sorted((n for _, n in said["people"]), reverse=True)
     pairs = Counter()
     for e in events:
-        pairs.update(combinations(sorted({t.casefold() for t in e.tags} - conference.settings["own"]), 2))
+        pairs.update(combinations(sorted({t.casefold() for t in e.tags} - conference.settings.own_tags), 2))
     assert {(one, other): n for one, other, n in said["pairs"]} == pairs
-    best = max((t for b in trends(events, **conference.settings) for t in b.trends), key=lambda t: t.score)
+    best = max((t for b in trends(events, conference.settings) for t in b.trends), key=lambda t: t.score)
     assert said["topic"] == best.label
     assert said["why"].startswith(f"“{best.label}”")
     assert f"{best.observed} people said “{best.label}”" in said["why"]
@@ -259,8 +259,8 @@ def test_comparing_measures_what_is_known(execute):
         """,
     )
     conference = open_conference(None)
-    settings = {**conference.settings, "algorithm": "poisson", "bin": timedelta(minutes=30)}
-    bins = list(trends(conference.recording, **settings))
+    settings = conference.settings.replace(algorithm="poisson", bin="30min")
+    bins = list(trends(conference.recording, settings))
     assert said["labels"] == [[trend.label for trend in bin.trends] for bin in bins]
     assert sorted(said["recall"]) == sorted(said["names"])
     assert all(0.5 < recall <= 1 for recall in said["recall"].values())

@@ -14,7 +14,6 @@ import msgspec
 import pytest
 
 from rtanalytics.archive import Recording, import_into
-from rtanalytics.conference import own_terms
 from rtanalytics.event import Author, Event
 from rtanalytics.importers import open_events
 from rtanalytics.report import build_markdown, build_report, gather, write_report
@@ -316,7 +315,7 @@ def test_without_a_schedule_known_sessions_stand_in(morning: list[Event]) -> Non
 
 def test_the_method_is_stated(morning: list[Event]) -> None:
     """Algorithm, bins and what may not trend are on the page when the settings are given."""
-    settings = Settings(bin=HALF, own=frozenset({"xconf"}), top=7)
+    settings = Settings(bin=HALF, own_tags=frozenset({"xconf"}), top=7)
     page = build_report(morning, BINS, title="X", settings=settings)
     for words in ("30 minutes, 3 of them counted", "xconf", "7 topics at most"):
         assert words in page
@@ -415,7 +414,7 @@ def test_hostile_text_stays_text(bad: str) -> None:
     truth = [ReferenceTopic(start=at(0), end=at(45), keywords=(bad,), extra={"title": bad, "speaker": bad})]
     bins = [a_bin(at(0), a_trend([bad, "walrus"], at(0)), a_trend(["walrus", bad], at(0)))]
     options = {"title": bad, "schedule": Schedule([talk]), "truth": truth}
-    text = build_report(said, bins, settings=Settings(own=frozenset({bad})), **options)
+    text = build_report(said, bins, settings=Settings(own_tags=frozenset({bad})), **options)
     page = needs_nothing(text)
     read = "".join(page.text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
@@ -546,9 +545,9 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, words: list[str], sta
 def test_the_report_of_the_fixture_tells_of_it(tmp_path: Path) -> None:
     """Small, complete in itself, with every talk, and topics that were planted in the recording."""
     recording = Recording(FIXTURE)
-    own = own_terms(recording.meta.hashtags, recording.meta.accounts)
-    settings = Settings(bin=HALF, own=own, schedule=recording.schedule)
-    bins = list(trends(recording, bin=HALF, own=own, schedule=recording.schedule))
+    own = [*recording.meta.hashtags, *recording.meta.accounts]
+    settings = Settings(bin=HALF, own_tags=own, schedule=recording.schedule)
+    bins = list(trends(recording, bin=HALF, own_tags=own, schedule=recording.schedule))
     options = {
         "title": recording.meta.title or "",
         "schedule": recording.schedule,

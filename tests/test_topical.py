@@ -172,7 +172,7 @@ def test_parameters_are_checked() -> None:
         ("nmf", {"window": 1}),
         ("mini-batch", {"groups": 0}),
     ):
-        with pytest.raises(ValueError, match=f"{[*wrong][-1]} is"):
+        with pytest.raises(ValueError, match=f"parameters.{[*wrong][-1]} must be"):
             get(name, **wrong)
 
 
@@ -203,8 +203,8 @@ def test_a_real_conference_is_told_alike_however_it_is_delivered(name: str) -> N
     assert len(events) > 500
     again = events * 3
     random.Random(1).shuffle(again)
-    told = tell(get(name), events, own=["useR2018"])
-    assert tell(get(name), again, own=["useR2018"]) == told
+    told = tell(get(name), events, own_tags=["useR2018"])
+    assert tell(get(name), again, own_tags=["useR2018"]) == told
     ids = {e.id for e in events}
     assert sum(len(bin.trends) for bin in told) > 20
     assert all(set(trend.examples) <= ids for bin in told for trend in bin.trends)

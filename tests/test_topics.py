@@ -23,10 +23,11 @@ from rtanalytics.counts import TermCounts
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Reset, Watermark, as_feed
 from rtanalytics.schedule import Schedule, Talk
+from rtanalytics.settings import SettingsError
 from rtanalytics.topics import Settings, TopicFilter, TopicModel, Trend, TrendBin, Trender, trends
 from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.name_likeness import NameLikeness
-from rtanalytics.topics.topic_filter import DisplayHistory
+from rtanalytics.topics.selection import DisplayHistory
 from rtanalytics.trending import get
 
 AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
@@ -133,7 +134,7 @@ def test_the_conferences_own_tags_never_trend() -> None:
     burst = [say(1000 + i, "#conf26 starts #other", 61 + i / 4) for i in range(20)]
     said = sorted(chatter() + burst, key=lambda e: e.received_at)
     for own in (frozenset(), frozenset({"conf26"})):
-        terms = {term for bin in batch(said, own=own) for t in bin.trends for term in t.terms}
+        terms = {term for bin in batch(said, own_tags=own) for t in bin.trends for term in t.terms}
         assert "#other" in terms
         assert "#conf26" not in terms
 
@@ -239,7 +240,7 @@ def test_a_handle_that_people_say_with_a_topic_is_among_its_first_terms() -> Non
 
 def test_what_is_in_most_lists_is_no_news() -> None:
     """A term may be told a few times, and then only as often as its share of the lists allows."""
-    taste, shown = TopicFilter(often=0.1, free=2), DisplayHistory()
+    taste, shown = TopicFilter(max_list_share=0.1, free_lists=2), DisplayHistory()
     assert not shown.often("tag", taste)
     for _ in range(5):
         shown.add(["tag", "tag", "other"])
@@ -251,19 +252,19 @@ def test_what_is_in_most_lists_is_no_news() -> None:
 
 def test_settings_travel_to_another_process() -> None:
     """They survive pickling, and a trender made of them tells the same."""
-    trender = Trender("ewma", bin=WIDTH, top=3, own=frozenset({"#Conf26"}))
+    trender = Trender(algorithm="ewma", bin=WIDTH, top=3, own_tags=frozenset({"#Conf26"}))
     copy = pickle.loads(pickle.dumps(trender.settings))
     assert copy == trender.settings
     assert isinstance(copy, Settings)
     items = [*(Delivery(0, e) for e in chatter()), Watermark(FOREVER)]
-    assert Trender.of(copy).push(items) == trender.push(items)
+    assert Trender(copy).push(items) == trender.push(items)
 
 
 def test_settings_that_cannot_be_are_refused() -> None:
     """With one line that says what would be right."""
     with pytest.raises(ValueError, match="no algorithm 'x'"):
-        Trender("x")
-    with pytest.raises(ValueError, match="top is 0"):
+        Trender(algorithm="x")
+    with pytest.raises(ValueError, match="top must be a whole number, at least 1, not 0"):
         Trender(top=0)
     with pytest.raises(ValueError, match="grace"):
         Trender(grace=timedelta(seconds=-1))
@@ -326,7 +327,7 @@ def test_a_probability_says_what_it_rests_on() -> None:
             math.log(trend.probability / (1 - trend.probability)), abs=1e-6
         )
         assert trend.score == pytest.approx(-math.log10(1 - trend.probability))
-        assert trend.probability >= TopicFilter().least
+        assert trend.probability >= TopicFilter().min_probability
     for bin in trends(chatter(), bin=WIDTH):
         assert [t.probability for t in bin.trends] == sorted(
             (t.probability for t in bin.trends), reverse=True
@@ -336,16 +337,16 @@ def test_a_probability_says_what_it_rests_on() -> None:
 def test_copies_convince_less_than_words_of_ones_own() -> None:
     """Twenty who repeat one sentence are less probably a topic than twenty who each say it anew."""
     belief = TopicModel()
-    own = belief.because(evidence=3.0, people=20, voices=20, active=60, like=1.0, known=0.0)
-    copied = belief.because(evidence=3.0, people=20, voices=1, active=60, like=1.0, known=0.0)
+    own = belief.contributions(evidence=3.0, people=20, voices=20, active=60, like=1.0, known=0.0)
+    copied = belief.contributions(evidence=3.0, people=20, voices=1, active=60, like=1.0, known=0.0)
     assert sum(copied.values()) < sum(own.values()) - 3
 
 
-@pytest.mark.parametrize(("least", "stay"), [(0.0, 0.0), (0.5, 0.6), (1.0, 0.5), (0.5, -0.1)])
-def test_probabilities_that_cannot_be_are_refused(least: float, stay: float) -> None:
-    """The message names both."""
-    with pytest.raises(ValueError, match="stay"):
-        TopicFilter(least=least, stay=stay)
+@pytest.mark.parametrize(("least", "keep"), [(0.0, 0.0), (0.5, 0.6), (1.0, 0.5), (0.5, -0.1)])
+def test_invalid_probabilities_are_refused(least: float, keep: float) -> None:
+    """The message names the one that is wrong."""
+    with pytest.raises(SettingsError, match="(min|keep)_probability must be"):
+        TopicFilter(min_probability=least, keep_probability=keep)
 
 
 def test_a_topic_keeps_its_identity_while_it_lasts() -> None:
@@ -375,13 +376,13 @@ def test_splits_and_merges_are_told() -> None:
 
 def test_a_topic_that_was_told_stays_longer_than_a_new_one_takes_to_enter() -> None:
     """Between the two probabilities, only what was told in the bin before is told."""
-    strict = TopicFilter(least=0.9, stay=0.9)
-    lasting = TopicFilter(least=0.9, stay=0.05)
-    names = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, taste=strict)]
-    longer = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, taste=lasting)]
+    strict = TopicFilter(min_probability=0.9, keep_probability=0.9)
+    lasting = TopicFilter(min_probability=0.9, keep_probability=0.05)
+    names = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, topic_filter=strict)]
+    longer = [[t.id for t in bin.trends] for bin in trends(chatter(), bin=WIDTH, topic_filter=lasting)]
     assert sum(map(len, longer)) >= sum(map(len, names))
     before: set[str] = set()
-    for bin in trends(chatter(), bin=WIDTH, taste=lasting):
+    for bin in trends(chatter(), bin=WIDTH, topic_filter=lasting):
         assert all(t.probability >= 0.9 or t.id in before for t in bin.trends)
         before = {t.id for t in bin.trends}
 
@@ -391,15 +392,15 @@ def test_a_trend_carries_its_own_history() -> None:
     said = [say(i, f"hello there {i}", i - 15) for i in range(30)]
     said += [say(100 + i, "the walrus", 31 + i) for i in range(3)]  # nothing was said from 15 to 30
     said += [say(200 + i, f"the walrus {'abcdefgh'[i]}", 46 + i, f"q{i}") for i in range(8)]
-    easy = TopicFilter(least=0.01, stay=0.01)
+    easy = TopicFilter(min_probability=0.01, keep_probability=0.01)
     for channel in ("authors", "messages"):
-        told = batch(said, channel=channel, taste=easy)[-1].trends[0]
+        told = batch(said, channel=channel, topic_filter=easy)[-1].trends[0]
         assert told.label == "walrus"
         assert (told.history, told.observed, told.channel) == ([0, 0, 0, 3], 8, channel)
         assert told.since == AT - WIDTH
     assert told.seen["people"] == 11
     assert told.seen["active"] == 11
-    short = batch(said, algorithm=get("poisson", history=3), taste=easy)[-1].trends[0]
+    short = batch(said, algorithm=get("poisson", history=3), topic_filter=easy)[-1].trends[0]
     assert short.since == AT
 
 

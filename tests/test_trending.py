@@ -81,7 +81,9 @@ def test_the_contract_runs_for_every_algorithm() -> None:
 
 def test_an_unknown_algorithm_is_refused_with_the_names_there_are() -> None:
     """A misspelt name is answered by the list of right ones, a misspelt parameter likewise."""
-    with pytest.raises(ValueError, match=r"no algorithm .poison.; there are .*poisson"):
+    with pytest.raises(
+        ValueError, match=r"no algorithm .poison.; did you mean 'poisson'. there are .*poisson"
+    ):
         get("poison")
     with pytest.raises(ValueError, match=r"no parameter .halflife.; it has history"):
         get("poisson", halflife=3)
@@ -131,7 +133,7 @@ def test_algorithms_that_know_the_future_refuse_to_step() -> None:
         with pytest.raises(ValueError, match=name):
             algorithm.step(algorithm.start(), BinCounts(0, np.array([0]), np.ones(1), 1.0, WIDTH))
         with pytest.raises(ValueError, match="later bins"):
-            Trender(name)
+            Trender(algorithm=name)
 
 
 def test_kleinbergs_path_is_the_cheapest_of_all_paths() -> None:

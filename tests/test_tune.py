@@ -10,21 +10,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from tests.test_together import troubled
 
 from rtanalytics.cli.trender import conference_settings
-from rtanalytics.conference import ConferenceError, Trending, read_conference
+from rtanalytics.conference import ConferenceError, read_conference
 from rtanalytics.evaluate import Tally, Truth, judge
 from rtanalytics.importers import open_events
 from rtanalytics.schedule import ReferenceTopic, read_truth
 from rtanalytics.synthetic import conference, hard_conference
-from rtanalytics.topics import Settings, TopicFilter, trends
-from rtanalytics.topics.configured import configured
-from rtanalytics.trending import ALGORITHMS
-from rtanalytics.tune import OBJECTIVES, candidates, draw, lines, trending, tune, usual
+from rtanalytics.topics import Settings, TopicFilter, TopicModel, trends
+from rtanalytics.trending import ALGORITHMS, algorithm_of
+from rtanalytics.tune import OBJECTIVES, candidates, draw, lines, settings_of, tune, usual
 from rtanalytics.tune.panels import Sample, TrendRunner
+from tests.test_shared_counts import troubled
 
-GRID = {"taste.least": [0.25, 0.5], "together": [0.3, 0.6]}
+GRID = {"topic_filter.min_probability": [0.25, 0.5], "min_overlap": [0.3, 0.6]}
 
 
 class Recorded:
@@ -56,7 +55,7 @@ def three():
 def reached(recording, setting, truth=None):
     """F1 of a setting on a whole recording, worked out from nothing but trends and matching."""
     own = frozenset(tag.lstrip("#").casefold() for tag in recording.meta.hashtags)
-    told = list(trends(recording.events, **configured(trending(setting)), own=own))
+    told = list(trends(recording.events, settings_of(setting), own_tags=own))
     known = Truth(truth or recording.truth)
     tally = judge(told, known)
     on = [bin for bin in told if known.active(bin.start, bin.end)]
@@ -69,43 +68,54 @@ def reached(recording, setting, truth=None):
 
 
 def test_every_line_of_the_table_reaches_the_settings():
-    """All fields of [trending], and all of taste and belief, arrive where the trender reads them."""
-    taste = {f.name: usual(f"taste.{f.name}", "count") for f in fields(TopicFilter) if f.name != "belief"}
-    taste |= {"memory": "2h", "least": 0.6, "stay": 0.5, "people": 4, "belief": {"bias": -3.0}}
-    table = Trending(
-        algorithm="poisson", bin="5min", grace="30s", top=7, parameters={"history": 9}, channel="messages",
-        least=3.5, least_count=4, together=0.7, hold="2h", taste=taste,
+    """All fields of [trending], and all of the topic filter and its model, arrive where the trender reads them."""
+    names = [f.name for f in fields(TopicFilter) if f.name != "topic_model"]
+    table = {name: usual(f"topic_filter.{name}", "count") for name in names}
+    table |= {"evidence_decay": "2h", "min_probability": 0.6, "keep_probability": 0.5, "min_people": 4}
+    table["topic_model"] = {"bias": -3.0}
+    settings = Settings.from_table(
+        {
+            "algorithm": "poisson", "bin": "5min", "grace": "30s", "top": 7, "parameters": {"history": 9},
+            "channel": "messages", "min_score": 3.5, "min_count": 4, "min_overlap": 0.7, "hold": "2h",
+            "topic_filter": table,
+        }
     )  # fmt: skip
-    settings = Settings(**configured(table))
-    assert settings.algorithm.get_params() == {"history": 9}
+    assert Settings.from_table(settings.to_table()) == settings
+    assert algorithm_of(settings).get_params() == {"history": 9}
     assert (settings.bin, settings.grace) == (timedelta(minutes=5), timedelta(seconds=30))
-    assert (settings.top, settings.channel, settings.least) == (7, "messages", 3.5)
-    assert (settings.least_count, settings.together, settings.hold) == (4, 0.7, timedelta(hours=2))
-    assert (settings.taste.memory, settings.taste.people) == (timedelta(hours=2), 4)
-    assert (settings.taste.belief.bias, settings.taste.belief.known) == (-3.0, TopicFilter().belief.known)
+    assert (settings.top, settings.channel, settings.min_score) == (7, "messages", 3.5)
+    assert (settings.min_count, settings.min_overlap, settings.hold) == (4, 0.7, timedelta(hours=2))
+    assert (settings.topic_filter.evidence_decay, settings.topic_filter.min_people) == (timedelta(hours=2), 4)
+    assert (settings.topic_filter.topic_model.bias, settings.topic_filter.topic_model.known) == (
+        -3.0,
+        TopicModel().known,
+    )
 
 
 def test_an_empty_table_is_the_usual_settings():
     """[trending] without a line tells what Settings without arguments tell."""
-    made, plain = Settings(**configured(Trending())), Settings()
-    for field in fields(Settings):
-        if field.name not in ("algorithm", "schedule"):
-            assert getattr(made, field.name) == getattr(plain, field.name), field.name
+    assert Settings.from_table({}) == Settings()
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[trending.taste]\nleest = 0.3", ("taste", "leest", "least")),
-        ("[trending.taste]\nleast = 2.0", ("taste", "probability")),
-        ('[trending.taste]\nmemory = "soon"', ("taste", "soon", "duration")),
-        ("[trending.taste.belief]\nluck = 1.0", ("taste", "luck", "evidence")),
+        (
+            "[trending.topic_filter]\nmin_probabilty = 0.3",
+            ("topic_filter.min_probabilty", "did you mean", "min_probability"),
+        ),
+        (
+            "[trending.topic_filter]\nmin_probability = 2.0",
+            ("topic_filter.min_probability", "at most 1", "2.0"),
+        ),
+        ('[trending.topic_filter]\nevidence_decay = "soon"', ("topic_filter.evidence_decay", "soon")),
+        ("[trending.topic_filter.topic_model]\nluck = 1.0", ("topic_filter.topic_model.luck", "evidence")),
         ('[trending]\nchannel = "voices"', ("channel", "voices")),
-        ("[trending]\ntogether = 3.0", ("together", "share")),
+        ("[trending]\nmin_overlap = 3.0", ("min_overlap", "at most 1")),
         ('[trending]\nhold = "x"', ("hold", "'x'")),
         ('[trending]\nalgorithm = "kleinberg"', ("later bins",)),
         ("[trending.parameters]\nluck = 1", ("algorithm", "luck")),
-        ("[trending]\ntop = 0", ("top", "at least one")),
+        ("[trending]\ntop = 0", ("top", "at least 1")),
     ],
 )
 def test_a_line_that_cannot_be_is_named(tmp_path: Path, text, words):
@@ -123,9 +133,7 @@ def test_what_is_written_down_is_what_was_tried(tmp_path: Path, algorithm):
     file = tmp_path / "conference.toml"
     for setting in candidates([algorithm], most=12, seed=3):
         file.write_text(f'name = "x"\n{lines(setting)}\n', encoding="utf-8")
-        read, tried = configured(read_conference(file).trending), configured(trending(setting))
-        assert read.pop("algorithm").get_params() == tried.pop("algorithm").get_params()
-        assert read == tried
+        assert read_conference(file).trending == settings_of(setting)
 
 
 def test_the_usual_setting_is_tried_first_and_nothing_twice():
@@ -150,11 +158,11 @@ def test_a_small_grid_is_tried_as_a_whole():
 @pytest.mark.parametrize(
     ("grid", "words"),
     [
-        ({"taste.leest": [0.3]}, "taste.leest"),
+        ({"topic_filter.leest": [0.3]}, "topic_filter.leest"),
         ({"nothing": [1]}, "nothing"),
         ({"parameters.luck": [1]}, "parameter of none of poisson"),
         ({"bin": ["soon"]}, "soon"),
-        ({"taste.least": [0.3, 5]}, "probability"),
+        ({"topic_filter.min_probability": [0.3, 5]}, "probability"),
         ({"top": ["many"]}, "top"),
         ({"algorithm": ["count"]}, "apart from the grid"),
     ],
@@ -172,10 +180,10 @@ def test_telling_on_is_telling_at_once():
     """In three steps, with late posts, an edit and a delete, and a setting dismissed on the way."""
     events = troubled(6)
     settings = {
-        i: configured(trending({"algorithm": a, "taste.least": 0.3, "together": t}))
+        i: settings_of({"algorithm": a, "topic_filter.min_probability": 0.3, "min_overlap": t})
         for i, (a, t) in enumerate((("poisson", 0.4), ("seasonal-poisson", 0.2), ("count", 0.4)))
     }
-    teller = TrendRunner(Sample("x", events, [], {}, UTC), settings, 10, 3)
+    teller = TrendRunner(Sample("x", events, [], Settings(), UTC), settings, 10, 3)
     cut = [events[300].received_at, events[450].received_at]
     teller.advance(300, cut[0])
     teller.dismiss([2])
@@ -183,9 +191,9 @@ def test_telling_on_is_telling_at_once():
     teller.advance(450, cut[1])
     teller.advance(len(events), None)
     for i in (0, 1):
-        assert teller._told(i) == list(trends(events, **settings[i]))
+        assert teller._told(i) == list(trends(events, settings[i]))
     assert 0 < short == len(teller._told(2)) < len(teller._told(0))
-    assert teller._told(2) == list(trends(events, **settings[2]))[:short]
+    assert teller._told(2) == list(trends(events, settings[2]))[:short]
 
 
 # --- what is held back -------------------------------------------------------------------------
@@ -211,7 +219,10 @@ def test_the_reported_figure_is_of_what_had_no_part_in_the_choice(three):
 
 def test_what_is_left_out_has_no_say_in_any_round(three):
     """With another truth of one conference, the choice without it is the same; also with halving."""
-    grid = GRID | {"taste.memory": ["5min", "15min", "30min"], "taste.window": ["15min", "30min", "1h"]}
+    grid = GRID | {
+        "topic_filter.evidence_decay": ["5min", "15min", "30min"],
+        "topic_filter.window": ["15min", "30min", "1h"],
+    }
     before = tune(three, grid=grid)
     assert len(before.shares) == 3
     other = [ReferenceTopic(start=t.start, end=t.end, keywords=("coffee",)) for t in three[0].truth]
@@ -223,7 +234,10 @@ def test_what_is_left_out_has_no_say_in_any_round(three):
 
 def test_halving_judges_the_better_ones_as_if_there_were_no_others(three):
     """Fewer settings each round; who comes to the end has the figures of an undivided telling."""
-    grid = GRID | {"taste.memory": ["5min", "15min", "30min"], "taste.window": ["15min", "30min", "1h"]}
+    grid = GRID | {
+        "topic_filter.evidence_decay": ["5min", "15min", "30min"],
+        "topic_filter.window": ["15min", "30min", "1h"],
+    }
     tuning = tune(three, grid=grid)
     alive = [int((~np.isnan(round).any(axis=1)).sum()) for round in tuning.values]
     assert alive[0] == len(tuning.settings) > alive[1] > alive[2] >= len(tuning.order)
@@ -275,7 +289,7 @@ def test_one_conference_is_split_by_days_and_says_so():
 
 def test_one_day_leaves_nothing_to_judge_on():
     """There are settings, but no figure that anybody could believe."""
-    tuning = tune([invented("alone", 7105)], grid={"taste.least": [0.3, 0.5]})
+    tuning = tune([invented("alone", 7105)], grid={"topic_filter.min_probability": [0.3, 0.5]})
     assert tuning.folds == ()
     assert tuning.unseen is None
     assert not tuning.honest
@@ -288,15 +302,17 @@ def test_every_figure_can_be_the_objective():
     some = Tally(10, np.array([[1, 0, 0, 0, 0, 0, 0, 9.0], [0] * 8]), slot_matched=3, slot_told=4)
     assert OBJECTIVES["f1"].of(some) == pytest.approx(2 * 0.75 * 0.5 / 1.25)
     recording = invented("alone", 7106)
-    low = tune([recording], grid={"taste.least": [0.3, 0.9]}, objective="false_alarms_per_hour")
-    assert low.best["taste.least"] == 0.9
+    low = tune(
+        [recording], grid={"topic_filter.min_probability": [0.3, 0.9]}, objective="false_alarms_per_hour"
+    )
+    assert low.best["topic_filter.min_probability"] == 0.9
     assert low.apparent == np.nanmin(low.values[-1])
 
 
 def test_of_equals_the_one_with_fewer_false_alarms_is_chosen():
     """Recall cannot fall where a threshold falls, so that the tie is what decides."""
     recording = invented("alone", 7107)
-    tuning = tune([recording], grid={"taste.least": [0.01, 0.02]}, objective="chance_recall")
+    tuning = tune([recording], grid={"topic_filter.min_probability": [0.01, 0.02]}, objective="chance_recall")
     best = tuning.values[-1] == tuning.values[-1].min()
     equal = np.flatnonzero(best.all(axis=1))
     assert tuning.false[-1, tuning.order[0]].mean() == tuning.false[-1, equal].mean(axis=1).min()
@@ -310,7 +326,7 @@ def test_algorithms_that_tell_topics_or_know_the_future_take_part(three):
     assert not np.isnan(tuning.values[-1, list(tuning.order)]).any()
     alone = tune(three[:2], algorithms=["bngram"], grid={"parameters.history": [4, 8]})
     assert not alone.live
-    assert tune(three[:2], algorithms=["count"], grid={"taste.least": [0.3]}).live
+    assert tune(three[:2], algorithms=["count"], grid={"topic_filter.min_probability": [0.3]}).live
 
 
 @pytest.mark.parametrize(
@@ -345,14 +361,14 @@ def test_the_heat_maps_say_what_was_reached(three):
     assert [t.get_text() for t in left.get_xticklabels()] == ["one", "two", "three", "mean"]
     assert "the usual" in [t.get_text() for t in left.get_yticklabels()]
     assert f"{tuning.apparent:.2f}" in [t.get_text() for t in left.texts]
-    assert {"taste.least", "together"} == {t.get_text() for t in right.get_yticklabels()}
+    assert {"topic_filter.min_probability", "min_overlap"} == {t.get_text() for t in right.get_yticklabels()}
     assert any(t.get_text().startswith("0.25\n") for t in right.texts)
     assert f"{tuning.unseen:.2f}" in figure.get_suptitle()
 
 
 def test_the_heat_maps_of_one_conference_say_that_they_flatter():
     """The title does not promise what cannot be."""
-    tuning = tune([invented("alone", 7108)], grid={"taste.least": [0.3, 0.5]})
+    tuning = tune([invented("alone", 7108)], grid={"topic_filter.min_probability": [0.3, 0.5]})
     assert "too good to be true" in draw(tuning).get_suptitle()
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.counts import BinCounts, Cells, Floats, Ints
+from rtanalytics.settings import SettingsError
 from rtanalytics.trending import (
     Algorithm,
     EwmaZ,
@@ -52,7 +53,7 @@ class Kleinberg(Algorithm):
         self.states = at_least("states", states, 2)
         self.s, self.gamma = positive("s", s), positive("gamma", gamma)
         if s <= 1:
-            raise ValueError(f"s is {s}; each state must expect more than the one below it, so s > 1")
+            raise SettingsError("s", f"s must be above 1, not {s}: each state expects more than the last")
 
     def _score(self, cells: Cells) -> Scores:
         score, expected = np.zeros(len(cells)), np.zeros(len(cells))
@@ -145,7 +146,7 @@ class Cusum(Recursive):
     def __init__(self, s: float = 2.0) -> None:
         self.s = positive("s", s)
         if s <= 1:
-            raise ValueError(f"s is {s}; a burst must expect more than the usual, so s > 1")
+            raise SettingsError("s", f"s must be above 1, not {s}: a burst expects more than the base state")
 
     def _rates(self, said: Floats, at: StepContext) -> tuple[Floats, Floats]:
         usual = np.minimum((said + 0.5) / np.maximum(at.history, 1.0), 0.5 / self.s)
@@ -204,7 +205,7 @@ class ChangePoint(Algorithm):
         rate: float = 1.0,
     ) -> None:
         if not 0 < hazard < 1:
-            raise ValueError(f"hazard is {hazard!r}; it must lie between 0 and 1")
+            raise SettingsError("hazard", f"hazard must be between 0 and 1, not {hazard!r}")
         self.hazard, self.recent = hazard, at_least("recent", recent, 1)
         self.longest = at_least("longest", longest, self.recent + 1)
         self.shape, self.rate = positive("shape", shape), positive("rate", rate)
@@ -269,7 +270,7 @@ class PeaksOverThreshold(Algorithm):
         self.half_life, self.floor_count = half_life, floor_count
         EwmaZ(half_life, floor_count)
         if not 0 < quantile < 1:
-            raise ValueError(f"quantile is {quantile!r}; it must lie between 0 and 1")
+            raise SettingsError("quantile", f"quantile must be between 0 and 1, not {quantile!r}")
         self.quantile, self.calibrate = quantile, at_least("calibrate", calibrate, 10)
 
     def _score(self, cells: Cells) -> Scores:

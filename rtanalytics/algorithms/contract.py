@@ -9,13 +9,15 @@ import inspect
 from abc import ABC, abstractmethod
 from collections import deque
 from copy import deepcopy
+from difflib import get_close_matches
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 
 from rtanalytics.counts import BinCounts, Cells, Channel, Floats, Ints, TermCounts
+from rtanalytics.settings import Settings, SettingsError
 
-__all__ = ["ALGORITHMS", "DEFAULT", "Algorithm", "Scores", "State", "get", "register"]
+__all__ = ["ALGORITHMS", "DEFAULT", "Algorithm", "Scores", "State", "algorithm_of", "get", "register"]
 
 
 class Scores(NamedTuple):
@@ -167,20 +169,43 @@ def register(cls: A) -> A:
 
 
 def get(algorithm: str | Algorithm, **parameters: Any) -> Algorithm:
-    """An algorithm by its name; one that is given already is returned with the parameters set.
+    """Return an algorithm by its name; an instance is returned with the parameters set.
 
     Raises
     ------
-    ValueError
-        If there is none of that name, or it has no such parameter.
+    SettingsError
+        If there is no algorithm of that name, or it has no such parameter or value; its ``key`` is
+        ``algorithm`` or ``parameters.…``.
     """
     if isinstance(algorithm, Algorithm):
         return algorithm.set_params(**parameters)
     if algorithm not in ALGORITHMS:
-        raise ValueError(f"no algorithm {algorithm!r}; there are {', '.join(sorted(ALGORITHMS))}")
+        close = "".join(f"did you mean {name!r}? " for name in get_close_matches(algorithm, ALGORITHMS, 1))
+        known = ", ".join(sorted(ALGORITHMS))
+        raise SettingsError("algorithm", f"no algorithm {algorithm!r}; {close}there are {known}")
     cls = ALGORITHMS[algorithm]
-    unknown = sorted(set(parameters) - set(inspect.signature(cls).parameters))
-    if unknown:
-        known = ", ".join(inspect.signature(cls).parameters)
-        raise ValueError(f"{algorithm} has no parameter {unknown[0]!r}; it has {known}")
-    return cls(**parameters)
+    names = inspect.signature(cls).parameters
+    for name in parameters:
+        if name not in names:
+            has = f"it has {', '.join(names)}" if names else "it has none"
+            raise SettingsError(
+                f"parameters.{name}", f"algorithm {algorithm!r} has no parameter {name!r}; {has}"
+            )
+    try:
+        return cls(**parameters)
+    except SettingsError as error:
+        raise SettingsError(f"parameters.{error.key}", f"parameters.{error}") from None
+
+
+def algorithm_of(settings: Settings) -> Algorithm:
+    """Return the algorithm that settings name, with their parameters.
+
+    Raises
+    ------
+    SettingsError
+        As :func:`get`, or if something else than an algorithm was given.
+    """
+    algorithm = settings.algorithm
+    if not isinstance(algorithm, str | Algorithm):
+        raise SettingsError("algorithm", f"algorithm must be a name or an Algorithm, not {algorithm!r}")
+    return get(algorithm, **settings.parameters)

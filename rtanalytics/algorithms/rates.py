@@ -9,6 +9,7 @@ import numpy as np
 from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.counts import Floats
 from rtanalytics.extras import extra
+from rtanalytics.settings import SettingsError
 from rtanalytics.trending import Contrast, Recursive, Scores, StepContext, register
 
 __all__ = ["Gnip", "Growth", "Macd", "Mastodon", "SigniTrend", "TwitInfo", "ZScore"]
@@ -62,7 +63,7 @@ class Macd(Recursive):
     def __init__(self, fast: float = 1.0, slow: float = 12.0) -> None:
         self.fast, self.slow = positive("fast", fast), positive("slow", slow)
         if fast >= slow:
-            raise ValueError(f"fast is {fast} and slow is {slow}; fast must be the shorter half-life")
+            raise SettingsError("fast", f"fast must be a shorter half-life than slow ({slow}), not {fast}")
 
     def rest(self, past: Past, at: StepContext) -> Past:
         return past[0] * np.exp2(-at.gap / self.fast), past[1] * np.exp2(-at.gap / self.slow)
@@ -163,7 +164,7 @@ class TwitInfo(Recursive):
 
     def __init__(self, alpha: float = 0.125, floor_count: float = 1.0) -> None:
         if not 0 < alpha < 1:
-            raise ValueError(f"alpha is {alpha!r}; it must lie between 0 and 1")
+            raise SettingsError("alpha", f"alpha must be between 0 and 1, not {alpha!r}")
         self.alpha, self.floor_count = alpha, positive("floor_count", floor_count)
 
     def rest(self, past: Past, at: StepContext) -> Past:

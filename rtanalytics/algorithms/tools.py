@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.counts import Cells, Floats, Ints
+from rtanalytics.settings import SettingsError
 
 __all__ = [
     "at_least",
@@ -114,15 +116,15 @@ def rounds(cells: Cells) -> tuple[Ints, list[int], tuple[npt.NDArray[Any], ...]]
     return kept
 
 
-def at_least(name: str, value: int, least: int) -> int:
-    """``value``, if it is a whole number from ``least`` on; a ValueError names it otherwise."""
-    if value != int(value) or value < least:
-        raise ValueError(f"{name} is {value!r}; it must be a whole number from {least}")
+def at_least(name: str, value: float, least: int) -> int:
+    """Return ``value`` if it is a whole number, at least ``least``; a SettingsError names it otherwise."""
+    if not isinstance(value, Real) or value != int(value) or value < least:
+        raise SettingsError(name, f"{name} must be a whole number, at least {least}, not {value!r}")
     return int(value)
 
 
 def positive(name: str, value: float) -> float:
-    """``value``, if it is positive; a ValueError names it otherwise."""
-    if not value > 0:
-        raise ValueError(f"{name} is {value!r}; it must be positive")
+    """Return ``value`` if it is positive; a SettingsError names it otherwise."""
+    if not isinstance(value, Real) or not value > 0:
+        raise SettingsError(name, f"{name} must be a positive number, not {value!r}")
     return value

@@ -16,7 +16,7 @@ import typer
 from rtanalytics.cli.live import answering, origin, split_url
 from rtanalytics.cli.preview import agreed, preview
 from rtanalytics.cli.status import recorded
-from rtanalytics.cli.terminal import FEW, Failed, console, counted, safe, tell_tiny_bins
+from rtanalytics.cli.terminal import Failed, console, counted, safe, tell_tiny_bins
 from rtanalytics.cli.trender import conference_settings, trender_worker
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.ingest.processes import exclusive_lock
@@ -46,7 +46,7 @@ def collect(
     if dry_run:
         conference = read_conference(path)
         specs = read_sources(conference, path)
-        tell_tiny_bins(conference_settings(conference, path).get("bin", FEW))
+        tell_tiny_bins(conference_settings(conference, path).bin)
         asyncio.run(preview(agreed(specs, yes), conference.zone))
         return
     asked = threading.Event()
@@ -89,7 +89,7 @@ def _collect(
     stream = RedisStream(url, name)
     with answering(origin(conference, path)), stream.errors():
         check_server(stream.client)
-    schedule = settings["schedule"] if conference.schedule else None
+    schedule = settings.schedule if conference.schedule else None
     meta = RecordingMeta(
         title=conference.title,
         timezone=conference.timezone,
@@ -120,7 +120,7 @@ def _collect(
     title, sources = safe(conference.title or conference.name), counted(len(specs), "source")
     say.print(f"collecting {title}: {sources} → {stream.key}")
     say.print(f"recording into {safe(str(archive))}; Ctrl-C ends it")
-    tell_tiny_bins(settings.get("bin", FEW))
+    tell_tiny_bins(settings.bin)
     if any(duration < KEEP_EVERY for duration in keep.values()):
         say.print("what is older than its source's keep is dropped at the start, once an hour and at the end")
     say.print(f"how it fares: rtanalytics status {safe(str(path))}")

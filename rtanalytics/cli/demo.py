@@ -23,6 +23,7 @@ from rtanalytics.cli.terminal import Failed, console, event_line, how_many, safe
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
+    from rtanalytics.settings import Settings
     from rtanalytics.topics import Trend, TrendBin
 
 __all__ = ["register"]
@@ -106,7 +107,7 @@ def count_run(tell: Callable[[Any], None], url: str, name: str, folder: str) -> 
     from rtanalytics.streams import open_stream
     from rtanalytics.topics import Trender
 
-    trender = Trender(**demo_settings(Recording(folder)))
+    trender = Trender(demo_settings(Recording(folder)))
     bins = 0
     for batch in open_stream(name, url).follow("start").batches():
         for bin in trender.push(batch):
@@ -117,7 +118,7 @@ def count_run(tell: Callable[[Any], None], url: str, name: str, folder: str) -> 
     return bins
 
 
-def demo_settings(recording: Recording) -> dict[str, Any]:
+def demo_settings(recording: Recording) -> Settings:
     """How the demonstration counts, live and in one batch alike."""
     from rtanalytics.cli.recordings import trend_settings
 
@@ -191,7 +192,7 @@ def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendB
     with ArchiveWriter(archive) as writer:
         writer.describe(schedule=recording.schedule, truth=recording.truth, meta=recording.meta)
     kept = Recording(archive)
-    batch = list(trends(kept, **demo_settings(recording)))
+    batch = list(trends(kept, demo_settings(recording)))
     same = kept.table(["id", "text"]).sort_by("id").equals(recording.table(["id", "text"]).sort_by("id"))
     say = console()
     say.print()

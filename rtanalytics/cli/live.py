@@ -135,14 +135,14 @@ def _first_due(conference: Conference | None) -> str:
     """When the first trends of a stream that has none yet can be expected."""
     if conference is None:
         return "no trends yet; they come when a bin is over and 'rtanalytics collect' runs"
-    from rtanalytics.clock import parse_duration
+    from rtanalytics.settings import duration_text
 
     epoch, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
-    width, grace = parse_duration(conference.trending.bin), parse_duration(conference.trending.grace)
+    width, grace = conference.trending.bin, conference.trending.grace
     bin = (now - grace - epoch) // width
     due = (epoch + (bin + 1) * width + grace).astimezone(conference.zone)
     return (
-        f"no trends yet; first trends at {due:%H:%M %Z}, when a bin of {conference.trending.bin} is over"
+        f"no trends yet; first trends at {due:%H:%M %Z}, when a bin of {duration_text(width)} is over"
         " (if 'rtanalytics collect' runs)"
     )
 

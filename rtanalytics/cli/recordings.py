@@ -13,7 +13,6 @@ import typer
 
 from rtanalytics.cli.importing import EPILOG, import_
 from rtanalytics.cli.terminal import (
-    FEW,
     console,
     counted,
     event_line,
@@ -27,6 +26,7 @@ from rtanalytics.cli.terminal import (
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
     from rtanalytics.event import Event
+    from rtanalytics.settings import Settings
     from rtanalytics.topics import TrendBin
 
 __all__ = ["print_bin", "register", "trend_settings"]
@@ -124,7 +124,7 @@ def trending(
     with progress("counting", len(recording)) as tick:
         told: list[TrendBin] = []
         kept: dict[str, Event] | None = {} if explain else None
-        for bin in trends(_counted(recording, tick, kept), **settings):
+        for bin in trends(_counted(recording, tick, kept), settings):
             told.append(bin)
             if only is not None and bin.start > only:
                 break
@@ -145,43 +145,37 @@ def trend_settings(
     width: str | None,
     top: int | None,
     conference: Path | None = None,
-) -> dict[str, Any]:
-    """Settings of the trends of a recording, checked here because people type them.
+) -> Settings:
+    """Return the settings of the trends of a recording.
 
-    What is given on the command line goes before what a ``conference.toml`` says.
+    The command line overrides what a ``conference.toml`` says.
     """
-    from rtanalytics.clock import parse_duration
-    from rtanalytics.conference import own_terms, read_conference
-    from rtanalytics.schedule import Schedule
+    from rtanalytics.conference import read_conference
+    from rtanalytics.settings import Settings, SettingsError, SettingsOptions
     from rtanalytics.trending import get
 
-    settings: dict[str, Any] = {
-        "top": 10,
-        "own": own_terms(recording.meta.hashtags, recording.meta.accounts),
-        "ignore": frozenset(recording.meta.ignore),
-    }
+    settings = Settings.of_recording(recording)
     if conference is not None:
         from rtanalytics.cli.trender import conference_settings
 
         asked = conference_settings(read_conference(conference), conference)
-        asked["own"] |= settings["own"]
-        asked["ignore"] |= settings["ignore"]
-        settings = asked
-    # what people talk about in a break is not the break
-    settings["schedule"] = Schedule(talk for talk in recording.schedule if talk.kind != "break")
+        settings = asked.replace(
+            own_tags=asked.own_tags | settings.own_tags,
+            ignore=asked.ignore | settings.ignore,
+            schedule=settings.schedule,
+        )
+    given: SettingsOptions = {}
     if top is not None:
-        settings["top"] = top
+        given["top"] = top
     if width is not None:
-        try:
-            settings["bin"] = parse_duration(width)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--bin") from None
-    if algorithm is not None:
-        try:
-            settings["algorithm"] = get(algorithm)
-        except (ValueError, KeyError) as error:
-            raise typer.BadParameter(str(error.args[0]), param_hint="--algorithm") from None
-    tell_tiny_bins(settings.get("bin", FEW))
+        given["bin"] = width
+    try:
+        if algorithm is not None:
+            given["algorithm"] = get(algorithm).name
+        settings = settings.replace(**given)
+    except SettingsError as error:
+        raise typer.BadParameter(str(error), param_hint=f"--{error.key}") from None
+    tell_tiny_bins(settings.bin)
     return settings
 
 

@@ -97,8 +97,7 @@ def report_on(
     from rtanalytics.report import gather, write_report
     from rtanalytics.report.page import page
     from rtanalytics.report.text import markdown
-    from rtanalytics.schedule import Schedule
-    from rtanalytics.topics import Settings, trends
+    from rtanalytics.topics import trends
 
     recording = Recording(archive)
     name = timezone or recording.meta.timezone
@@ -112,7 +111,7 @@ def report_on(
     try:
         known = recording.truth if truth is None else known_topics(truth)
         talks = recording.schedule if schedule is None else read_talks(schedule, zone)
-        settings["schedule"] = Schedule(talk for talk in talks if talk.kind != "break")
+        settings = settings.replace(schedule=[talk for talk in talks if talk.kind != "break"])
         with progress(f"reading {safe(recording.name)}", len(recording)) as tick:
             events = []
             for number, event in enumerate(recording):
@@ -121,12 +120,12 @@ def report_on(
                     tick(number)
         told = gather(
             events,
-            trends(events, **settings),
+            trends(events, settings),
             title=title or recording.meta.title or recording.name,
             schedule=talks,
             timezone=name,
             truth=known,
-            settings=Settings(**settings),
+            settings=settings,
         )
     except ValueError as error:
         raise Failed(str(error)) from None

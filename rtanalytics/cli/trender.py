@@ -7,7 +7,6 @@ published under its time, and a second one of that time is refused.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,9 +16,10 @@ from typing import Any
 import msgspec
 
 from rtanalytics.cli.schedules import read_talks
-from rtanalytics.conference import Conference, line_of, own_terms
+from rtanalytics.conference import Conference, line_of
 from rtanalytics.feed import FOREVER, Item, Watermark
 from rtanalytics.ingest.workers import TELL_EVERY
+from rtanalytics.settings import Settings, SettingsError
 from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
 
 __all__ = ["CHANNEL", "conference_schedule", "conference_settings", "trender_worker"]
@@ -27,38 +27,34 @@ __all__ = ["CHANNEL", "conference_schedule", "conference_settings", "trender_wor
 CHANNEL = "trends"
 
 
-def conference_settings(conference: Conference, path: str | Path | None = None) -> dict[str, Any]:
-    """The settings of :class:`rtanalytics.topics.Trender` that a ``conference.toml`` asks for.
+def conference_settings(conference: Conference, path: str | Path | None = None) -> Settings:
+    """Return the settings of trends that a ``conference.toml`` asks for.
 
     Parameters
     ----------
     conference : Conference
-        As it was read.
+        The parsed file.
     path : str or Path, optional
-        From where: mistakes are told with the line in it.
+        Its path, so that an error names the line.
 
     Raises
     ------
     ConferenceError
-        If one of them cannot be; the message names file, line and key.
+        If a setting is invalid; the message names file, line and key.
     """
     from rtanalytics.conference import ConferenceError
-    from rtanalytics.topics import Settings
-    from rtanalytics.topics.configured import configured
+    from rtanalytics.topics import live_algorithm
 
     try:
-        settings = configured(conference.trending)
-        Settings(**settings)
-    except ValueError as error:
-        about = re.split(r"[:\s]", str(error))[0]
-        raise ConferenceError(f"{_place(path, f'trending.{about}')}[trending] {error}") from None
-    return {
-        **settings,
-        "own": own_terms(conference.hashtags, conference.accounts),
-        "ignore": frozenset(conference.ignore),
-        "mute": frozenset(conference.mute),
-        "schedule": conference_schedule(conference, path),
-    }
+        live_algorithm(conference.trending)
+    except SettingsError as error:
+        raise ConferenceError(f"{_place(path, f'trending.{error.key}')}[trending] {error}") from None
+    return conference.trending.replace(
+        own_tags=[*conference.hashtags, *conference.accounts],
+        ignore=conference.ignore,
+        mute=conference.mute,
+        schedule=conference_schedule(conference, path),
+    )
 
 
 def _place(path: str | Path | None, key: str) -> str:
@@ -91,7 +87,7 @@ def conference_schedule(conference: Conference, path: str | Path | None = None) 
         raise ConferenceError(f"{_place(path, 'schedule')}schedule: {error}{hint}") from None
 
 
-def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) -> None:
+def trender_worker(url: str, name: str, folder: Path, settings: Settings) -> None:
     """Count and publish until SIGTERM.
 
     It may be ended at any moment, also while it compiles what it counts with: a bin is published
@@ -100,7 +96,7 @@ def trender_worker(url: str, name: str, folder: Path, settings: dict[str, Any]) 
     from rtanalytics.topics import Trender
 
     stream = open_stream(name, url)
-    trender = Trender(**settings)
+    trender = Trender(settings)
     told, bins = 0.0, 0
     for items in _everything(stream, folder):
         for bin in trender.push(items):

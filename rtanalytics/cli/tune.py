@@ -41,8 +41,8 @@ def tune(
         list[str] | None,
         typer.Option(
             metavar="NAME=V,V,…",
-            help="Lines of [trending] to vary, such as bin=5min,15min, taste.least=0.3,0.5 or"
-            " parameters.prior=10,20; only these vary then. May be given several times.",
+            help="Lines of [trending] to vary, such as bin=5min,15min, topic_filter.min_probability=0.3,0.5"
+            " or parameters.prior=10,20; only these vary then. May be given several times.",
         ),
     ] = None,
     objective: Annotated[

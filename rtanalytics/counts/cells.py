@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 
+from rtanalytics.settings import Channel
+
 __all__ = ["CHANNELS", "BinCounts", "BinMessages", "Cells", "Channel", "Floats", "Ints", "place_of"]
 
-Channel = Literal["messages", "authors", "deduped"]
-CHANNELS: tuple[Channel, ...] = ("messages", "authors", "deduped")
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

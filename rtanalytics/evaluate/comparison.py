@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from rtanalytics.conference import own_terms
 from rtanalytics.evaluate.alarms import GAP, false_runs
 from rtanalytics.evaluate.matching import Alarm, Truth, alarms_of, assign
 from rtanalytics.evaluate.metrics import METRICS, intervals
@@ -19,6 +17,7 @@ from rtanalytics.evaluate.tally import Tally, judge
 from rtanalytics.event import Event
 from rtanalytics.feed import Recording
 from rtanalytics.schedule import ReferenceTopic
+from rtanalytics.settings import Settings, SettingsOptions
 from rtanalytics.topics import TrendBin
 from rtanalytics.trending import ALGORITHMS, Algorithm, get
 
@@ -237,7 +236,8 @@ def compare_all(
     gap: int = GAP,
     hindsight: bool = False,
     tick: Callable[[int], None] | None = None,
-    **settings: Any,
+    settings: Settings | None = None,
+    **options: Unpack[SettingsOptions],
 ) -> Comparison:
     """Tell the trends of every recording with every algorithm, and judge them.
 
@@ -263,9 +263,11 @@ def compare_all(
         nobody has those bins when it matters.
     tick : callable, optional
         Called before each algorithm is judged on a recording with how many are done.
-    **settings
-        Fields of :class:`~rtanalytics.topics.Settings`. The conference's own terms are taken from
-        the recording where ``own`` and ``ignore`` are not given.
+    settings : Settings, optional
+        Settings of the trends; those that each recording brings unless given. Its algorithm is not
+        used.
+    **options
+        Single settings, which replace those of ``settings``.
 
     Raises
     ------
@@ -293,14 +295,14 @@ def compare_all(
         if not topics:
             raise ValueError(f"nothing is known of what {recording.name!r} talked about; give it a truth")
         truth, events = Truth(topics), list(recording)
-        own = own_words(recording) | settings
+        asked = (settings or Settings.of_recording(recording)).replace(**options)
         fooled = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
-        told, seconds, counting[recording.name] = _tell(events, chosen, own)
+        told, seconds, counting[recording.name] = _tell(events, chosen, asked)
         for row, (name, algorithm) in enumerate(chosen.items()):
             if tick is not None:
                 tick(len(results))
             bins = told[name]
-            tally = judge(bins, truth, decoys=fooled, top=own.get("top", 10), max_terms=max_terms, gap=gap)
+            tally = judge(bins, truth, decoys=fooled, top=asked.top, max_terms=max_terms, gap=gap)
             results[row, column] = Result(
                 name, recording.name, bins, truth, tally, seconds[name], algorithm.causal
             )
@@ -308,17 +310,15 @@ def compare_all(
 
 
 def _tell(
-    events: list[Event], algorithms: Mapping[str, Algorithm], settings: Mapping[str, Any]
+    events: list[Event], algorithms: Mapping[str, Algorithm], settings: Settings
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
     """What each algorithm tells of events, how long it took it, and how long counting took."""
     scoring = {name: a for name, a in algorithms.items() if not _tells_topics(a)}
-    told, seconds, counting = tell_all(events, scoring, **settings)
+    told, seconds, counting = tell_all(events, scoring, settings)
     for name, algorithm in algorithms.items():
         if name not in scoring:
             began = time.perf_counter()
-            topics = algorithm.topics  # type: ignore[attr-defined]
-            taken = inspect.signature(topics).parameters
-            told[name] = list(topics(events, **{k: v for k, v in settings.items() if k in taken}))
+            told[name] = list(algorithm.topics(events, settings))  # type: ignore[attr-defined]
             seconds[name] = time.perf_counter() - began
     return told, seconds, counting
 
@@ -340,11 +340,3 @@ def compare(
 def _name(algorithm: str | Algorithm) -> str:
     made = get(algorithm)
     return made.name if made.get_params() == type(made)().get_params() else repr(made)
-
-
-def own_words(recording: Recording) -> dict[str, Any]:
-    """What the recording says of itself, as settings: its own tags and accounts, and what to ignore."""
-    meta = getattr(recording, "meta", None)
-    if meta is None:
-        return {}
-    return {"own": own_terms(meta.hashtags, meta.accounts), "ignore": frozenset(meta.ignore)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +19,13 @@ from rtanalytics.terms import Vocabulary
 from rtanalytics.topics import Settings, TrendBin, Trender
 from rtanalytics.topics.history import Memory
 from rtanalytics.topics.name_likeness import NameLikeness, Uses
-from rtanalytics.trending import Algorithm, Scores, State
+from rtanalytics.trending import DEFAULT, Algorithm, Scores, State
 
 __all__ = ["Hindsight", "Panel", "tell_all"]
 
 
 def tell_all(
-    events: Iterable[Event], algorithms: Mapping[str, Algorithm], **settings: Any
+    events: Iterable[Event], algorithms: Mapping[str, Algorithm], settings: Settings
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
     """The trends of events, told by several algorithms.
 
@@ -37,8 +36,8 @@ def tell_all(
     algorithms : mapping of str to Algorithm
         By the names under which they are wanted. Those that need later bins are given them, in a
         second pass.
-    **settings
-        Fields of :class:`~rtanalytics.topics.Settings`, but for the algorithm.
+    settings : Settings
+        Its algorithm is not used.
 
     Returns
     -------
@@ -46,16 +45,16 @@ def tell_all(
         What each tells; the seconds of wall-clock time that scoring and telling took it; and the
         seconds that reading and counting took, which they share.
     """
-    events = list(events)
+    events, settings = list(events), settings.replace(algorithm=DEFAULT)
     began = time.perf_counter()
     causal = {name: a for name, a in algorithms.items() if a.causal}
-    panel = Panel(causal, Settings(**settings))
+    panel = Panel(causal, settings)
     panel.run(events)
     told, seconds = panel.told, panel.seconds
     if len(causal) < len(algorithms):
         channel = panel.settings.channel
         late = {name: Hindsight(a, panel.counts, channel) for name, a in algorithms.items() if not a.causal}
-        again = Panel(late, Settings(**settings), panel.counts.vocabulary)
+        again = Panel(late, settings, panel.counts.vocabulary)
         again.run(events)
         told, seconds = told | again.told, seconds | again.seconds
     shared = time.perf_counter() - began - sum(seconds.values())
@@ -199,12 +198,12 @@ class Panel(Trender):
         super()._begin(settings)
         if self._vocabulary is not None:
             # whoever shares numbers of terms must not find that they mean something else one day
-            self._settings = replace(settings, horizon=None)
+            self._settings = settings.replace(horizon=None)
             self.counts = TermCounts(settings.bin, vocabulary=self._vocabulary)
             self.counts.mute(settings.mute)
         self._learns_by(_Written(self._settings, self.algorithm, self.counts))
         for name, given in self._algorithms.items():
-            own = given if isinstance(given, Settings) else replace(settings, algorithm=given)
+            own = given if isinstance(given, Settings) else settings.replace(algorithm=given)
             self._members[name] = _Member(own, self.counts, self._memory.names, sparing=self._sparing)
 
     def run(self, events: Iterable[Event]) -> None:

@@ -11,7 +11,7 @@ from rtanalytics import __version__
 from rtanalytics.report.charts import day_chart, overview, slots, spark
 from rtanalytics.report.facts import Recap
 from rtanalytics.report.words import clean
-from rtanalytics.trending import get
+from rtanalytics.trending import algorithm_of
 
 __all__ = ["day_name", "duration", "how", "page", "plural", "said_by", "span"]
 
@@ -101,10 +101,10 @@ def how(recap: Recap) -> list[tuple[str, str]]:
     settings = recap.settings
     if settings is None:
         return []
-    algorithm = get(settings.algorithm)
+    algorithm = algorithm_of(settings)
     parameters = ", ".join(f"{name} = {value}" for name, value in algorithm.get_params().items())
-    least = algorithm.floor if settings.least is None else settings.least
-    own = ", ".join(sorted(settings.own)) or "tags in more than a fifth of the messages"
+    least = algorithm.floor if settings.min_score is None else settings.min_score
+    own = ", ".join(sorted(settings.own_tags)) or "tags in more than a fifth of the messages"
     counted: str = settings.channel
     if counted == "authors":
         known = recap.people or recap.bots
@@ -115,7 +115,7 @@ def how(recap: Recap) -> list[tuple[str, str]]:
         ("Algorithm", f"{algorithm.name} ({parameters})" if parameters else algorithm.name),
         ("Bins", f"{duration(settings.bin)}, {recap.bins:,} of them counted"),
         ("Counted", counted),
-        ("A trend", f"scores over {least:g} with a count of {settings.least_count} or more"),
+        ("A trend", f"scores over {least:g} with a count of {settings.min_count} or more"),
         ("Per bin", f"{settings.top} topics at most"),
         ("Never a topic", own),
         ("Also ignored", ", ".join(sorted(settings.ignore)) or "nothing"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import regex
+
+from rtanalytics.spelling import fold
 
 __all__ = ["ALONE", "CONTENT", "EDGE", "INNER", "Kind", "Token", "fold", "join", "use_of"]
 
@@ -64,32 +65,6 @@ def use_of(kind: int, key: str, *, shortener: bool = False) -> int:
     if kind == Kind.DOMAIN:
         return 0 if shortener else ALONE
     return ALONE if kind == Kind.HANDLE else ALONE | CONTENT
-
-
-def fold(surface: str) -> str:
-    """The key of a surface: case, accents, apostrophes, the ``#`` and an English ``'s`` are gone.
-
-    Only the accents of Latin, Greek and Cyrillic go (U+0300–U+036F): in other scripts the marks
-    are letters.
-
-    Examples
-    --------
-    >>> fold("#PyCon"), fold("Müller’s"), fold("@Ada"), fold("हिन्दी")
-    ('pycon', 'muller', '@ada', 'हिन्दी')
-    """
-    key = surface.casefold()
-    if not key.isascii():
-        decomposed = unicodedata.normalize("NFD", key)
-        key = "".join(_PLAIN.get(c, c) for c in decomposed if not "\u0300" <= c <= "\u036f")
-        key = unicodedata.normalize("NFC", key)
-    if key[:1] == "#" and len(key) > 1:
-        key = key[1:]
-    if key.endswith("'s") and len(key) > 3:
-        key = key[:-2]
-    return key
-
-
-_PLAIN = {"’": "'", "ʼ": "'", "＇": "'", "‐": "-", "‑": "-", "＠": "@", "＃": "#", "\ufe0f": ""}
 
 
 def join(words: Sequence[str]) -> str:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 
@@ -20,16 +20,48 @@ from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.counts import TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Recording, Watermark, as_feed
+from rtanalytics.settings import Settings, SettingsError, SettingsOptions, TopicFilter, TopicModel
 from rtanalytics.topics.grouping import examples
 from rtanalytics.topics.history import BEGINNING, Memory
 from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.selection import Chooser
-from rtanalytics.topics.settings import Settings
-from rtanalytics.topics.topic_filter import TopicFilter, TopicModel
 from rtanalytics.trend import Trend, TrendBin
-from rtanalytics.trending import DEFAULT, Algorithm, get
+from rtanalytics.trending import Algorithm, algorithm_of
 
-__all__ = ["Settings", "TopicFilter", "TopicModel", "Trend", "TrendBin", "Trender", "trends"]
+__all__ = [
+    "Settings",
+    "TopicFilter",
+    "TopicModel",
+    "Trend",
+    "TrendBin",
+    "Trender",
+    "live_algorithm",
+    "trends",
+]
+
+
+def live_algorithm(settings: Settings) -> Algorithm:
+    """Return the algorithm of settings that are to be used live.
+
+    Raises
+    ------
+    SettingsError
+        If the algorithm or a parameter is unknown or invalid, or it cannot score bins as they come.
+    """
+    algorithm = algorithm_of(settings)
+    if isinstance(algorithm, TopicAlgorithm):
+        raise SettingsError(
+            "algorithm",
+            f"algorithm {algorithm.name!r} finds the topics of a recording, not those of a stream;"
+            " use trends() or its own topics()",
+        )
+    if not algorithm.causal:
+        raise SettingsError(
+            "algorithm",
+            f"algorithm {algorithm.name!r} needs later bins to score one, so it cannot be used live;"
+            " score a whole recording with it instead",
+        )
+    return algorithm
 
 
 class Trender:
@@ -37,8 +69,15 @@ class Trender:
 
     Parameters
     ----------
-    **settings
-        Fields of :class:`Settings`.
+    settings : Settings, optional
+        The defaults unless given.
+    **options
+        Single settings, which replace those of ``settings``.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown or invalid, or the algorithm cannot be used live.
 
     Examples
     --------
@@ -50,24 +89,17 @@ class Trender:
     [[], [], ['@ada']]
     """
 
-    def __init__(self, algorithm: str | Algorithm = DEFAULT, **settings: Any) -> None:
-        self._begin(Settings(algorithm=algorithm, **settings))
-
-    @classmethod
-    def of(cls, settings: Settings) -> Trender:
-        """A trender with these settings."""
-        new = cls.__new__(cls)
-        new._begin(settings)
-        return new
+    def __init__(self, settings: Settings | None = None, **options: Unpack[SettingsOptions]) -> None:
+        self._begin(Settings.of(settings, options))
 
     @property
     def settings(self) -> Settings:
-        """What it was made with."""
+        """Settings of this trender."""
         return self._settings
 
     def _begin(self, settings: Settings) -> None:
         self._settings = settings
-        self.algorithm = get(settings.algorithm)
+        self.algorithm = live_algorithm(settings)
         horizon = settings.horizon
         self.counts = TermCounts(
             settings.bin, horizon=None if horizon is None else 2 * horizon + settings.bin
@@ -162,7 +194,7 @@ class Trender:
         learnt = self._memory.learn(bin)
         said, bin_counts, _, expected = learnt
         rows = said.rows
-        least = self.algorithm.floor if settings.least is None else settings.least
+        least = self.algorithm.floor if settings.min_score is None else settings.min_score
         groups = self._chooser.choose(learnt, least, start, self._topics)
         talks = [talk.title for talk in settings.schedule.between(start, end)]
         authors = counts.authors(rows)
@@ -211,22 +243,36 @@ _BATCH = 1000
 """Deliveries that are taken in at once; nothing is told before a watermark anyway."""
 
 
-def trends(source: Feed | Recording | Iterable[Event], **settings: Any) -> Iterator[TrendBin]:
-    """The trends of a feed, a recording or any events, bin after bin.
+def trends(
+    source: Feed | Recording | Iterable[Event],
+    settings: Settings | None = None,
+    **options: Unpack[SettingsOptions],
+) -> Iterator[TrendBin]:
+    """Yield the trends of a feed, a recording or any events, bin by bin.
 
     Parameters
     ----------
     source : Feed, Recording or iterable of Event
-        What a feed delivers, or all events there are. Where the events are not in the order in
-        which they were received, all of them are read before the first bin is told.
-    **settings
-        Fields of :class:`Settings`; an algorithm that tells topics takes those of its ``topics()``.
+        A feed, or all events. If the events are not in the order in which they were received, all of
+        them are read before the first bin.
+    settings : Settings, optional
+        The defaults unless given.
+    **options
+        Single settings, which replace those of ``settings``.
+
+    Raises
+    ------
+    SettingsError
+        If a setting is unknown or invalid.
     """
-    algorithm = get(settings.get("algorithm", DEFAULT))
+    settings = Settings.of(settings, options)
+    algorithm = algorithm_of(settings)
     if isinstance(algorithm, TopicAlgorithm):
-        yield from algorithm.topics(source, **{k: v for k, v in settings.items() if k != "algorithm"})
-        return
-    trender = Trender(**settings)
+        return algorithm.topics(source, settings)
+    return _pushed(Trender(settings), source)
+
+
+def _pushed(trender: Trender, source: Feed | Recording | Iterable[Event]) -> Iterator[TrendBin]:
     batch: list[Item] = []
     for item in as_feed(source):
         batch.append(item)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.counts import BinCounts, Floats, Ints
-from rtanalytics.topics.topic_filter import TopicFilter
+from rtanalytics.settings import TopicFilter
 
 __all__ = ["Group", "Scored", "examples", "grouped", "strongest"]
 
@@ -80,7 +80,7 @@ class Group:
         self.because: dict[str, float] = {}
         self.seen: dict[str, float] = {}
 
-    def judge(self, least: float, active: int, taste: TopicFilter) -> float:
+    def judge(self, least: float, active: int, topic_filter: TopicFilter) -> float:
         """How probable it is that this is a topic; remembers why.
 
         Parameters
@@ -90,15 +90,19 @@ class Group:
         active : int
             How many people said anything within the window.
         """
-        known = any(s.handy and s.people >= taste.people for s in self.shown[:_FIRST])
+        known = any(s.handy and s.people >= topic_filter.min_people for s in self.shown[:_FIRST])
         self.seen = self._seen(least, active, known=known)
-        self.because = taste.belief.because(**self.seen)
+        self.because = topic_filter.topic_model.contributions(**self.seen)
         self.probability = _probability(self.because)
         return self.probability
 
-    def at_best(self, least: float, active: int, taste: TopicFilter) -> float:
+    def at_best(self, least: float, active: int, topic_filter: TopicFilter) -> float:
         """The same if a handle or tag were found by which people know it."""
-        return _probability(taste.belief.because(**self._seen(least, active, known=taste.belief.known > 0)))
+        return _probability(
+            topic_filter.topic_model.contributions(
+                **self._seen(least, active, known=topic_filter.topic_model.known > 0)
+            )
+        )
 
     def _seen(self, least: float, active: int, *, known: bool) -> dict[str, float]:
         lead = self.lead
@@ -111,7 +115,7 @@ class Group:
             "known": float(known),
         }
 
-    def name(self, handles: dict[int, list[Scored]], told: set[str], taste: TopicFilter) -> None:
+    def name(self, handles: dict[int, list[Scored]], told: set[str], topic_filter: TopicFilter) -> None:
         """Bring a handle or tag by which people know the topic among the first terms.
 
         Parameters
@@ -122,9 +126,9 @@ class Group:
             Keys that name a higher topic already.
         """
         first = self.shown[:_FIRST]
-        if any(s.handy and s.people >= taste.people for s in first):
+        if any(s.handy and s.people >= topic_filter.min_people for s in first):
             return
-        found = [s for s in self.shown if s.handy and s.people >= taste.people and not s.stale]
+        found = [s for s in self.shown if s.handy and s.people >= topic_filter.min_people and not s.stale]
         if not found:
             rows = {row for s in self.shown[:_FIRST] for row in s.rows}
             said: dict[Scored, int] = {}
@@ -134,7 +138,9 @@ class Group:
             found = sorted(
                 (
                     s for s, n in said.items()
-                    if n >= 2 and n >= taste.share * len(rows) and n >= taste.part * len(s.rows)
+                    if n >= 2
+                    and n >= topic_filter.min_topic_share * len(rows)
+                    and n >= topic_filter.min_term_share * len(s.rows)
                 ),
                 key=lambda s: (-said[s], len(s.rows), s.key),
             )  # fmt: skip
@@ -207,7 +213,7 @@ def strongest(terms: Ints, score: Floats, said: BinCounts, keys: Sequence[str], 
     return np.array([found[3] for found in ranked[:most]], np.int64)
 
 
-def grouped(found: Sequence[Scored], together: float) -> list[Group]:
+def grouped(found: Sequence[Scored], min_overlap: float) -> list[Group]:
     """All topics: each term, from the strongest on, joins the first group whose lead it fits."""
     groups: list[Group] = []
     led_by: dict[int, list[int]] = {}
@@ -219,7 +225,7 @@ def grouped(found: Sequence[Scored], together: float) -> list[Group]:
                 shared[number] = shared.get(number, 0) + 1
         for number in sorted(shared):
             group = groups[number]
-            if shared[number] >= together * min(len(group.lead.rows), len(messages)):
+            if shared[number] >= min_overlap * min(len(group.lead.rows), len(messages)):
                 group.add(scored)
                 break
         else:

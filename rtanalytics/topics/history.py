@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from rtanalytics.algorithms.checkpoints import Checkpoints
 from rtanalytics.counts import BinCounts, BinMessages, Floats, Ints, TermCounts
+from rtanalytics.settings import Settings
 from rtanalytics.terms.arrays import grown
 from rtanalytics.topics.name_likeness import NameLikeness, Uses
-from rtanalytics.topics.settings import Settings
 from rtanalytics.trending import Algorithm, State
 
 __all__ = ["BEGINNING", "Learnt", "Memory"]
@@ -120,10 +120,10 @@ class Memory:
         score, expected = self._algorithm.step(self._state, counted)
         size = len(self._counts.vocabulary)
         self._evidence, self._when = grown(self._evidence, size), grown(self._when, size)
-        passed = (bin - self._when[counted.terms]) * (settings.bin / settings.taste.memory)
+        passed = (bin - self._when[counted.terms]) * (settings.bin / settings.topic_filter.evidence_decay)
         evidence = score + self._evidence[counted.terms] * np.exp(-passed)
         self._evidence[counted.terms], self._when[counted.terms] = evidence, bin
-        reach = -(-settings.taste.window // settings.bin)
+        reach = -(-settings.topic_filter.window // settings.bin)
         while self.recent and self.recent[0][0] < bin - reach:
             self.recent.popleft()
         self.recent.append((bin, said))
@@ -178,9 +178,9 @@ class Memory:
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Which terms are no topics: ignored, or the conference's own."""
         settings, keys = self._settings, self._counts.vocabulary.keys
-        given = settings.own | settings.ignore
+        given = settings.own_tags | settings.ignore
         is_excluded = np.array([keys[t].lstrip("@") in given for t in terms.tolist()], np.bool_)
-        if not settings.own:
+        if not settings.own_tags:
             for i in np.flatnonzero(self._said[terms] > _OWN_SHARE * self._messages):
                 is_excluded[i] |= self.names.surface(int(terms[i])).startswith("#")
         return is_excluded

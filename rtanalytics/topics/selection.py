@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import numpy as np
 
 from rtanalytics.counts import TermCounts
+from rtanalytics.settings import Settings, TopicFilter
 from rtanalytics.topics.grouping import Group, Scored, grouped, strongest
 from rtanalytics.topics.history import Learnt, Memory
 from rtanalytics.topics.identity import Topics
-from rtanalytics.topics.settings import Settings
-from rtanalytics.topics.topic_filter import DisplayHistory
 
-__all__ = ["FIRST", "Chooser"]
+__all__ = ["FIRST", "Chooser", "DisplayHistory"]
 
 FIRST = 3
 """Terms by which people recognise a topic."""
@@ -28,6 +28,25 @@ _KNOWN = 0.1
 """Share of a crowd that has been here before, below which it intrudes."""
 _CANDIDATES = 20
 """Terms that are grouped for each topic that may be shown: the strongest ones."""
+
+
+class DisplayHistory:
+    """In how many lists each term stood."""
+
+    def __init__(self) -> None:
+        self.lists = 0
+        self._times: dict[str, int] = {}
+
+    def add(self, terms: Iterable[str]) -> None:
+        """Note the keys of a list's terms."""
+        self.lists += 1
+        for term in set(terms):
+            self._times[term] = self._times.get(term, 0) + 1
+
+    def often(self, term: str, topic_filter: TopicFilter, *, known: bool = False) -> bool:
+        """Has the term been told too often to be news, or, if it is ``known``, to tell topics apart?"""
+        share = topic_filter.max_label_share if known else topic_filter.max_list_share
+        return self._times.get(term, 0) > topic_filter.free_lists + share * self.lists
 
 
 class Chooser:
@@ -61,21 +80,22 @@ class Chooser:
         topics : Topics
             Those that were told until then.
         """
-        settings, taste = self._settings, self._settings.taste
+        settings, rule = self._settings, self._settings.topic_filter
         handles = self._handles()
         active = len(self._memory.authors())
         groups: list[Group] = []
         names: set[str] = set()
-        for group in grouped(self._candidates(learnt, least), settings.together):
-            if group.lead.stale and group.lead.raw < taste.again * least:
+        for group in grouped(self._candidates(learnt, least), settings.min_overlap):
+            if group.lead.stale and group.lead.raw < rule.renewal_factor * least:
                 continue
-            if group.at_best(least, active, taste) < taste.stay:  # which is at most taste.least
+            if group.at_best(least, active, rule) < rule.keep_probability:
                 continue
             if not group.lead.voices or self._intruding(group.lead):
                 continue  # nothing but copies, or nobody but strangers
-            group.name(handles, names, taste)
-            probable = group.judge(least, active, taste)
-            if probable >= taste.least or (probable >= taste.stay and topics.told_at(before, group.keys)):
+            group.name(handles, names, rule)
+            probable = group.judge(least, active, rule)
+            stays = probable >= rule.keep_probability and topics.told_at(before, group.keys)
+            if probable >= rule.min_probability or stays:
                 names |= set(group.keys[:FIRST])
                 groups.append(group)
         groups.sort(key=lambda group: -group.probability)
@@ -86,7 +106,7 @@ class Chooser:
 
     def _candidates(self, learnt: Learnt, least: float) -> list[Scored]:
         """The terms that may trend, the most telling first."""
-        settings, taste, names = self._settings, self._settings.taste, self._memory.names
+        settings, rule, names = self._settings, self._settings.topic_filter, self._memory.names
         said, counted, evidence, _ = learnt
         keys = self._counts.vocabulary.keys
         good = evidence > least
@@ -97,7 +117,8 @@ class Chooser:
             return []
         rows, people, voices = self._memory.said_by(terms)
         like, tagged = names.likeness(terms), names.tagged(terms)
-        score = (taste.plain + (1 - taste.plain) * like) * evidence[best]
+        weight = rule.common_word_weight + (1 - rule.common_word_weight) * like
+        score = weight * evidence[best]
         here = np.searchsorted(said.terms, terms)
         found = [
             Scored(
@@ -112,17 +133,18 @@ class Chooser:
                 voices=int(voices[i]),
                 like=float(like[i]),
                 handy=bool(tagged[i] > _MOSTLY),
-                stale=self._shown.often(keys[term], taste),
+                stale=self._shown.often(keys[term], rule),
             )
             for i, term in enumerate(terms.tolist())
-            if people[i] >= settings.least_count
+            if people[i] >= settings.min_count
         ]
         found.sort(key=lambda s: (-s.score, -s.people, s.key))
         return found
 
     def _handles(self) -> dict[int, list[Scored]]:
         """Handles and tags that enough people say within the window, by the rows that say them."""
-        names, taste, keys = self._memory.names, self._settings.taste, self._counts.vocabulary.keys
+        names, rule = self._memory.names, self._settings.topic_filter
+        keys = self._counts.vocabulary.keys
         marked = [past.terms[names.marked(past.terms)] for _, past in self._memory.recent]
         terms = np.unique(np.concatenate(marked))
         terms = terms[names.tagged(terms) > _MOSTLY]
@@ -131,9 +153,9 @@ class Chooser:
             return {}
         rows, people, _ = self._memory.said_by(terms)
         by_row: dict[int, list[Scored]] = {}
-        for i in np.flatnonzero(people >= taste.people).tolist():
+        for i in np.flatnonzero(people >= rule.min_people).tolist():
             term = int(terms[i])
-            if self._shown.often(keys[term], taste, known=True):
+            if self._shown.often(keys[term], rule, known=True):
                 continue
             handle = Scored(
                 term=term,

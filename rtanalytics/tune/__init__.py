@@ -6,7 +6,7 @@ where it was chosen.
 """
 
 from rtanalytics.tune.figure import draw
-from rtanalytics.tune.grid import candidates, lines, trending, usual, value
+from rtanalytics.tune.grid import candidates, lines, settings_of, usual, value
 from rtanalytics.tune.objectives import OBJECTIVES, Objective
 from rtanalytics.tune.result import Fold, Tuning
 from rtanalytics.tune.search import tune
@@ -19,7 +19,7 @@ __all__ = [
     "candidates",
     "draw",
     "lines",
-    "trending",
+    "settings_of",
     "tune",
     "usual",
     "value",

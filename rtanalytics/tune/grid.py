@@ -1,36 +1,33 @@
 """What is tried: settings as ``[trending]`` of a ``conference.toml`` would have them.
 
 A setting is a dict from names to values. A name is the way to a line under ``[trending]``:
-``bin``, ``together``, ``taste.memory``, ``parameters.prior``. What is tried is thereby what can be
-written down.
+``bin``, ``min_overlap``, ``topic_filter.evidence_decay``, ``parameters.prior``. What is tried is
+thereby what can be written down.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from rtanalytics.conference import Trending
 from rtanalytics.extras import extra
-from rtanalytics.topics import Settings, TopicFilter
-from rtanalytics.topics.configured import configured
-from rtanalytics.trending import ALGORITHMS, get
+from rtanalytics.settings import Settings, TopicFilter, TopicModel, duration_text
+from rtanalytics.trending import ALGORITHMS, algorithm_of, get
 
-__all__ = ["BINS", "Setting", "candidates", "lines", "trending", "usual", "value"]
+__all__ = ["BINS", "Setting", "candidates", "lines", "settings_of", "usual", "value"]
 
 Setting = dict[str, Any]
 
 BINS = ("15min", "30min")
-_TASTE: dict[str, tuple[Any, ...]] = {
-    "taste.least": (0.25, 0.33, 0.5),
-    "taste.memory": ("5min", "15min", "30min"),
-    "taste.window": ("15min", "30min", "1h"),
-    "together": (0.25, 0.4, 0.6),
+_FILTER: dict[str, tuple[Any, ...]] = {
+    "topic_filter.min_probability": (0.25, 0.33, 0.5),
+    "topic_filter.evidence_decay": ("5min", "15min", "30min"),
+    "topic_filter.window": ("15min", "30min", "1h"),
+    "min_overlap": (0.25, 0.4, 0.6),
 }
 """What is tried beside the algorithm's own parameters, unless a grid is given."""
 
@@ -38,18 +35,18 @@ _FIXED = {"period_hours", "seed"}
 """A day is a day, and the luck of a seed does not last."""
 
 
-def trending(setting: Mapping[str, Any]) -> Trending:
-    """A setting as the table that ``conference.toml`` would have.
+def settings_of(setting: Mapping[str, Any]) -> Settings:
+    """Return the settings that the lines of ``conference.toml`` would give.
 
     Raises
     ------
-    ValueError
-        If a name or a value cannot be.
+    SettingsError
+        If a name or a value is invalid.
 
     Examples
     --------
-    >>> trending({"bin": "5min", "taste.least": 0.5}).taste
-    {'least': 0.5}
+    >>> settings_of({"bin": "5min", "topic_filter.min_probability": 0.5}).topic_filter
+    TopicFilter(min_probability=0.5)
     """
     table: dict[str, Any] = {}
     for name, value in setting.items():
@@ -59,10 +56,9 @@ def trending(setting: Mapping[str, Any]) -> Trending:
             at = at.setdefault(part, {})
         if value is not None:
             at[last] = value
-    try:
-        return msgspec.convert(table, Trending)
-    except msgspec.ValidationError as error:
-        raise ValueError(str(error).replace("Object contains", "[trending] has").replace("$.", "")) from None
+    settings = Settings.from_table(table)
+    algorithm_of(settings)
+    return settings
 
 
 def value(text: str) -> Any:
@@ -90,27 +86,18 @@ def usual(name: str, algorithm: str) -> Any:
         If there is no such line.
     """
     *way, last = name.split(".")
-    of: dict[str, Any]
     if way == ["parameters"]:
         of = get(algorithm).get_params()
-    elif way in (["taste"], ["taste", "belief"]):
-        taste = TopicFilter()
-        owner = taste if way == ["taste"] else taste.belief
-        of = {f.name: getattr(owner, f.name) for f in fields(owner) if f.name != "belief"}
     else:
-        at = Trending()
-        of = (
-            {n: getattr(at, n) for n in at.__struct_fields__ if n not in ("taste", "parameters")}
-            if not way
-            else {}
-        )
-        of |= {f.name: f.default for f in fields(Settings) if of.get(f.name, 0) is None}
-        of["algorithm"] = algorithm
-    if last not in of:
+        owner: object = Settings(algorithm=algorithm)
+        for part in way:
+            owner = getattr(owner, part, None)
+        of = vars(owner) if isinstance(owner, Settings | TopicFilter | TopicModel) else {}
+    if last not in of or isinstance(of[last], TopicFilter | TopicModel):
         known = f"; there are {', '.join(of)}" if of else ""
         raise ValueError(f"nothing in [trending] is called {name!r}{known}")
     found = of[last]
-    return _duration(found) if isinstance(found, timedelta) else found
+    return duration_text(found) if isinstance(found, timedelta) else found
 
 
 def candidates(
@@ -128,7 +115,7 @@ def candidates(
         Names from the registry.
     grid : mapping, optional
         Values by name. ``parameters.…`` may be those of some of the algorithms only. Unless given,
-        bins, the taste and each algorithm's own parameters vary: numbers to half and twice.
+        bins, the topic filter and each algorithm's own parameters vary: numbers to half and twice.
     most : int
         If there are more, so many are drawn.
     seed : int
@@ -166,7 +153,7 @@ def candidates(
             start["bin"] = one["bin"][0]
     found: list[Setting] = []
     for setting in (*first, *drawn):
-        configured(trending(setting))
+        settings_of(setting)
         if setting not in found:
             found.append({name: setting[name] for name in first[[*algorithms].index(setting["algorithm"])]})
     return found
@@ -182,7 +169,7 @@ def _given(grid: Mapping[str, Sequence[Any]], algorithm: str) -> dict[str, list[
             continue
         usual(name, algorithm)
         for one in values:
-            configured(trending({"algorithm": algorithm, name: one}))
+            settings_of({"algorithm": algorithm, name: one})
         found[name] = list(dict.fromkeys(values))
     return found
 
@@ -191,7 +178,7 @@ def _usual_grid(algorithm: str) -> dict[str, list[Any]]:
     tells_topics = hasattr(ALGORITHMS[algorithm], "topics")
     grid: dict[str, list[Any]] = {"algorithm": [algorithm], "bin": list(BINS)}
     values: Sequence[Any]
-    for name, values in () if tells_topics else _TASTE.items():
+    for name, values in () if tells_topics else _FILTER.items():
         at = usual(name, algorithm)
         grid[name] = list(values) if at in values else [at, *values]
     for name in inspect.signature(ALGORITHMS[algorithm]).parameters:
@@ -217,15 +204,10 @@ def _around(at: Any) -> list[Any]:
 
 def _can_be(algorithm: str, name: str, value: Any) -> bool:
     try:
-        configured(trending({"algorithm": algorithm, name: value}))
+        settings_of({"algorithm": algorithm, name: value})
     except ValueError:
         return False
     return True
-
-
-def _duration(at: timedelta) -> str:
-    minutes = at / timedelta(minutes=1)
-    return f"{minutes:g}min" if minutes % 60 else f"{minutes / 60:g}h"
 
 
 def lines(setting: Mapping[str, Any]) -> str:
@@ -233,13 +215,13 @@ def lines(setting: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> print(lines({"algorithm": "poisson", "bin": "15min", "taste.least": 0.5}))
+    >>> print(lines({"algorithm": "poisson", "bin": "15min", "topic_filter.min_probability": 0.5}))
     [trending]
     algorithm = "poisson"
     bin = "15min"
     <BLANKLINE>
-    [trending.taste]
-    least = 0.5
+    [trending.topic_filter]
+    min_probability = 0.5
     """
     tables: dict[str, list[str]] = {"[trending]": []}
     for name, at in setting.items():

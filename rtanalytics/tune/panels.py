@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from multiprocessing import get_context
 from types import TracebackType
@@ -21,7 +21,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Watermark
 from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import Settings, TrendBin
-from rtanalytics.trending import get
+from rtanalytics.trending import algorithm_of
 
 __all__ = ["PARTS", "Sample", "TrendRunner", "Workers"]
 
@@ -41,8 +41,8 @@ class Sample:
         In the order in which they were received.
     truth : list of ReferenceTopic
         What it talked about, by start.
-    own : dict
-        Settings that the recording itself gives: ``own`` and ``ignore``.
+    own : Settings
+        Settings that the recording brings: own tags, ignored terms and talks.
     zone : tzinfo
         Of the venue.
     days : list of str
@@ -52,7 +52,7 @@ class Sample:
     name: str
     events: list[Event]
     truth: list[ReferenceTopic]
-    own: dict[str, Any]
+    own: Settings
     zone: tzinfo
     days: tuple[str, ...] = ()
 
@@ -68,23 +68,20 @@ class TrendRunner:
     ----------
     sample : Sample
         What was said.
-    settings : mapping of int to dict
-        By number, fields of :class:`~rtanalytics.topics.Settings`.
+    settings : mapping of int to Settings
+        By number.
     top, max_terms : int
         As of :func:`~rtanalytics.evaluate.judge`.
     """
 
-    def __init__(
-        self, sample: Sample, settings: Mapping[int, dict[str, Any]], top: int, max_terms: int
-    ) -> None:
+    def __init__(self, sample: Sample, settings: Mapping[int, Settings], top: int, max_terms: int) -> None:
         self._sample, self._top, self._max_terms = sample, top, max_terms
-        self._all = {number: {**sample.own, **given} for number, given in settings.items()}
+        self._all = {n: _with(sample.own, given) for n, given in settings.items()}
         live = {n: s for n, s in self._all.items() if _live(s)}
         self._panel: Panel | None = None
         if live:
-            members = {str(n): Settings(**s) for n, s in live.items()}
-            shared = replace(next(iter(members.values())))
-            self._panel = Panel(members, shared, sparing=True)
+            members = {str(n): s for n, s in live.items()}
+            self._panel = Panel(members, next(iter(members.values())), sparing=True)
         self._alive = set(live)
         self._whole: dict[int, list[TrendBin]] = {}
         self._at = 0
@@ -113,13 +110,12 @@ class TrendRunner:
             return self._panel.told[str(number)]
         if number not in self._whole:
             # it tells topics of a whole recording, or knows the future: there is no going on
-            settings = dict(self._all[number])
-            algorithm = get(settings.pop("algorithm"))
+            settings = self._all[number]
+            algorithm = algorithm_of(settings)
             if hasattr(algorithm, "topics"):
-                taken = {n: v for n, v in settings.items() if n in _TAKEN}
-                self._whole[number] = list(algorithm.topics(self._sample.events, **taken))
+                self._whole[number] = list(algorithm.topics(self._sample.events, settings))
             else:
-                self._whole[number] = tell_all(self._sample.events, {"it": algorithm}, **settings)[0]["it"]
+                self._whole[number] = tell_all(self._sample.events, {"it": algorithm}, settings)[0]["it"]
         return self._whole[number]
 
     def _tallies(self, bins: Sequence[TrendBin], until: datetime | None) -> Iterator[Tally]:
@@ -133,12 +129,14 @@ class TrendRunner:
             yield judge(here, Truth(known), top=self._top, max_terms=self._max_terms)
 
 
-_TAKEN = ("bin", "top", "channel", "grace", "own", "ignore", "least_count")
+def _with(own: Settings, given: Settings) -> Settings:
+    """Return settings with what the recording brings."""
+    return given.replace(own_tags=own.own_tags, ignore=own.ignore, schedule=own.schedule)
 
 
-def _live(settings: Mapping[str, Any]) -> bool:
+def _live(settings: Settings) -> bool:
     """Can it tell trends as they come?"""
-    algorithm = get(settings["algorithm"])
+    algorithm = algorithm_of(settings)
     return algorithm.causal and not hasattr(algorithm, "topics")
 
 
@@ -198,7 +196,7 @@ class Workers:
         for number in self._opened:
             _here.pop(number, None)
 
-    def open(self, tellers: Sequence[tuple[Sample, Mapping[int, dict[str, Any]], int, int]]) -> None:
+    def open(self, tellers: Sequence[tuple[Sample, Mapping[int, Settings], int, int]]) -> None:
         """Make tellers, numbered from 0; each process is given as much to do as the others."""
         load = [0.0] * max(self.jobs, 1)
         work = [len(t[0].events) * len(t[1]) / _width(t[1]) ** 0.5 for t in tellers]
@@ -242,6 +240,6 @@ def _result(future: Any) -> Any:
     return future.result() if isinstance(future, Future) else future
 
 
-def _width(settings: Mapping[int, dict[str, Any]]) -> float:
-    seconds: float = next(iter(settings.values()))["bin"].total_seconds()
+def _width(settings: Mapping[int, Settings]) -> float:
+    seconds: float = next(iter(settings.values())).bin.total_seconds()
     return seconds

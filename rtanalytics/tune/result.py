@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.topics import Settings
-from rtanalytics.topics.configured import configured
-from rtanalytics.tune.grid import Setting, lines, trending
+from rtanalytics.topics import live_algorithm
+from rtanalytics.tune.grid import Setting, lines, settings_of
 from rtanalytics.tune.objectives import Objective
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class Tuning:
     def live(self) -> bool:
         """True if the best setting can tell trends as they come."""
         try:
-            Settings(**configured(trending(self.best)))
+            live_algorithm(settings_of(self.best))
         except ValueError:
             return False
         return True
@@ -145,7 +144,7 @@ class Tuning:
         usual, setting = self.settings[0], self.settings[place]
         return (
             ", ".join(
-                f"{name.removeprefix('taste.').removeprefix('parameters.')} {at}"
+                f"{name.removeprefix('topic_filter.').removeprefix('parameters.')} {at}"
                 for name, at in setting.items()
                 if at is not None and usual.get(name) != at
             )

@@ -5,20 +5,19 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from rtanalytics.evaluate import SLACK
-from rtanalytics.evaluate.comparison import own_words
 from rtanalytics.extras import extra
 from rtanalytics.feed import Recording
 from rtanalytics.schedule import ReferenceTopic
-from rtanalytics.topics.configured import configured
+from rtanalytics.settings import Settings
 from rtanalytics.trending import DEFAULT
-from rtanalytics.tune.grid import Setting, candidates, trending
+from rtanalytics.tune.grid import Setting, candidates, settings_of
 from rtanalytics.tune.objectives import OBJECTIVES
 from rtanalytics.tune.panels import PARTS, Sample, Workers
 from rtanalytics.tune.result import Floats, Fold, Ints, Tuning, pooled
@@ -121,7 +120,7 @@ def _samples(
         zone = ZoneInfo(getattr(meta, "timezone", None) or "UTC")
         events = sorted(recording, key=lambda e: (e.received_at, e.id))
         topics.sort(key=lambda topic: topic.start)
-        samples.append(Sample(recording.name, events, topics, own_words(recording), zone))
+        samples.append(Sample(recording.name, events, topics, Settings.of_recording(recording), zone))
         titles.append(getattr(meta, "title", None) or recording.name)
     if len(set(titles)) > 1:
         return samples, titles
@@ -203,16 +202,16 @@ class _Search:
         return [self._until(sample, share) for sample in self.samples]
 
     def _open(self, workers: Workers) -> None:
-        resolved = [configured(trending({**s, "top": self.top})) for s in self.settings]
+        resolved = [settings_of({**s, "top": self.top}) for s in self.settings]
         keys: dict[Any, set[int]] = {}
         for i, given in enumerate(resolved):
-            keys.setdefault((given["bin"], given.get("grace")), set()).add(i)
+            keys.setdefault((given.bin, given.grace), set()).add(i)
         # where there are fewer tellers than processes, they share the settings: that counts twice
         times = math.ceil(workers.jobs / (len(keys) * len(self.samples)))
         parts = [set(sorted(mine)[i::times]) for mine in keys.values() for i in range(times)]
         parts = [mine for mine in parts if mine]
         self._tellers = [(place, mine) for place in range(len(self.samples)) for mine in parts]
-        self._grace = [resolved[min(mine)].get("grace", timedelta(minutes=1)) for _, mine in self._tellers]
+        self._grace = [resolved[min(mine)].grace for _, mine in self._tellers]
         workers.open(
             [
                 (self.samples[place], {i: resolved[i] for i in sorted(mine)}, self.top, self.max_terms)

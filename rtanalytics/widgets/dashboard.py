@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed
 from rtanalytics.schedule import Schedule
+from rtanalytics.settings import Settings, TrendOptions
 from rtanalytics.widgets.base import View, Wire, checked_mute
 from rtanalytics.widgets.panels import FeedPart, Part, QuotePart, TalkPart, TrendPart
 from rtanalytics.widgets.reader import as_source
-from rtanalytics.widgets.trending_view import WARM, trender_settings
+from rtanalytics.widgets.trending_view import WARM
 
 __all__ = ["Dashboard"]
 
@@ -38,8 +39,10 @@ class Dashboard(View):
         See :class:`~rtanalytics.widgets.base.View`.
     key : str
         Names the feed if it is a plain iterable; two of one key replace one another.
-    **settings
-        Of :class:`~rtanalytics.topics.Trender`: ``algorithm``, ``bin``, ``top``, ``own``, ….
+    settings : Settings, optional
+        Settings of the trends; its ``schedule`` and ``mute`` are used unless given.
+    **options
+        Single settings, which replace those of ``settings``.
 
     Raises
     ------
@@ -62,10 +65,16 @@ class Dashboard(View):
         height: int = 720,
         timezone: str | None = None,
         key: str = "events",
-        **settings: Any,
+        settings: Settings | None = None,
+        **options: Unpack[TrendOptions],
     ) -> None:
-        muted = checked_mute(mute)
-        trend_part = TrendPart(trender_settings(settings, schedule, muted))
+        base = Settings.of(settings, options)
+        muted = [*checked_mute(mute), *base.mute]
+        if schedule is None:
+            schedule = base.schedule
+        trend_part = TrendPart(
+            base.replace(schedule=base.schedule if len(base.schedule) else schedule, mute=muted)
+        )
         parts: list[Part] = [FeedPart(cap, muted)]
         draws = ["feed", "trends"]
         if schedule is not None and len(schedule):

@@ -17,6 +17,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import Delivery, Item, Reset, Watermark
 from rtanalytics.live import FeedState, TalkState, TrendState
 from rtanalytics.schedule import Schedule
+from rtanalytics.settings import Settings
 from rtanalytics.widgets import fallback
 from rtanalytics.widgets.reader import Sink
 
@@ -132,8 +133,8 @@ class TrendPart(Part):
 
     Parameters
     ----------
-    settings : mapping
-        Of :class:`rtanalytics.topics.Trender`.
+    settings : Settings
+        Settings of the trends.
 
     Raises
     ------
@@ -143,15 +144,15 @@ class TrendPart(Part):
 
     name = "trends"
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Settings) -> None:
         super().__init__()
         # imported and made here, not in the thread: a wrong setting is then reported in the cell,
         # and the import does not stall a feed that is already shown
         from rtanalytics.topics import TrendBin, Trender
 
         self._bin = TrendBin
-        self._settings = dict(settings)
-        self._trender = Trender(**settings)
+        self._settings = settings
+        self._trender = Trender(settings)
         self._waiting: list[Item] = []
         self._events: dict[str, Event] = {}
         self._ids: deque[str] = deque()

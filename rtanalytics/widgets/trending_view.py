@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed
 from rtanalytics.schedule import Schedule
+from rtanalytics.settings import Settings, TrendOptions
 from rtanalytics.widgets.base import View, Wire
 from rtanalytics.widgets.panels import TrendPart
 from rtanalytics.widgets.reader import as_source
 
-__all__ = ["WARM", "TrendingView", "trender_settings"]
+__all__ = ["WARM", "TrendingView"]
 
 WARM = 5_000
 """Earlier events that trends are warmed with where a view works them out itself."""
@@ -35,8 +36,10 @@ class TrendingView(View):
         See :class:`~rtanalytics.widgets.base.View`.
     key : str
         Names the feed if it is a plain iterable; two of one key replace one another.
-    **settings
-        Of :class:`~rtanalytics.topics.Trender`: ``algorithm``, ``bin``, ``top``, ``own``, ….
+    settings : Settings, optional
+        Settings of the trends that are worked out here.
+    **options
+        Single settings, which replace those of ``settings``.
 
     Raises
     ------
@@ -56,22 +59,12 @@ class TrendingView(View):
         height: int = 560,
         timezone: str | None = None,
         key: str = "trends",
-        **settings: Any,
+        settings: Settings | None = None,
+        **options: Unpack[TrendOptions],
     ) -> None:
-        part = TrendPart(trender_settings(settings, schedule))
+        base = Settings.of(settings, options)
+        part = TrendPart(base if schedule is None else base.replace(schedule=schedule))
         wire = Wire(as_source(feed, key), (part,), recent)
         super().__init__(
             [wire], draws=["trends"], title=title, height=height, timezone=timezone, schedule=schedule
         )
-
-
-def trender_settings(
-    settings: dict[str, Any], schedule: Schedule | None, mute: Iterable[str] = ()
-) -> dict[str, Any]:
-    """The settings with what the view knows besides."""
-    known: dict[str, Any] = {}
-    if schedule is not None:
-        known["schedule"] = schedule
-    if muted := frozenset(mute):
-        known["mute"] = muted
-    return known | settings

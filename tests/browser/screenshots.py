@@ -17,7 +17,8 @@ from rtanalytics.widgets import Dashboard
 
 conference = open_conference()""",
     """wall = Dashboard(replay(conference.recording, speed=60),
-                 title=conference.title, timezone=conference.timezone, **conference.settings)
+                 title=conference.title, timezone=conference.timezone,
+                 schedule=conference.schedule, settings=conference.settings)
 wall""",
 ]
 

@@ -14,7 +14,7 @@ import pytest
 
 from rtanalytics.archive import Recording, write_recording
 from rtanalytics.cli.trender import conference_settings
-from rtanalytics.conference import own_terms, read_conference
+from rtanalytics.conference import read_conference
 from rtanalytics.notebook import open_conference
 from rtanalytics.schedule import write_truth
 from rtanalytics.synthetic import conference
@@ -41,9 +41,9 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 GRID = (
     "--grid",
-    "taste.least=0.3,0.9",
+    "topic_filter.min_probability=0.3,0.9",
     "--grid",
-    "taste.memory=5min,30min",
+    "topic_filter.evidence_decay=5min,30min",
     "--grid",
     "parameters.prior=5,80",
 )
@@ -60,16 +60,21 @@ def test_what_tune_prints_can_be_pasted_and_reaches_every_reader(archives, tmp_p
     file = tmp_path / "conference.toml"
     file.write_text(f'name = "x"\n\n{run.stdout}', encoding="utf-8")
     settings = conference_settings(read_conference(file))
-    assert settings["taste"].least == table["taste"]["least"]
-    assert settings["algorithm"].prior == table["parameters"]["prior"]
-    assert open_conference(file).settings["taste"] == settings["taste"]
+    assert settings.topic_filter.min_probability == table["topic_filter"]["min_probability"]
+    assert settings.parameters["prior"] == table["parameters"]["prior"]
+    assert open_conference(file).settings == settings
     recording = Recording(archives[0])
-    settings["own"] = own_terms(recording.meta.hashtags, recording.meta.accounts)
-    told = [trend for bin in trends(recording, **settings) for trend in bin.trends]
+    settings = settings.replace(own_tags=[*recording.meta.hashtags, *recording.meta.accounts])
+    told = [trend for bin in trends(recording, settings) for trend in bin.trends]
     assert told
     shown = rta("trending", archives[0], "--conference", file, "--json")
     assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == [trend.id for trend in told]
-    strict = re.sub(r"^least = .*$", "least = 0.97", file.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    strict = re.sub(
+        r"^min_probability = .*$",
+        "min_probability = 0.97",
+        file.read_text(encoding="utf-8"),
+        flags=re.MULTILINE,
+    )
     file.with_name("strict.toml").write_text(strict, encoding="utf-8")
     sure = rta("trending", archives[0], "--conference", file.with_name("strict.toml"), "--json")
     assert 0 < sure.stdout.count("\n") < shown.stdout.count("\n")
@@ -94,15 +99,25 @@ def test_tune_json_is_one_object(archives):
     assert len(found["settings"]) == 9
     best = found["settings"][0]
     assert best["mean"] == pytest.approx(found["apparent"]) == pytest.approx((best["one"] + best["two"]) / 2)
-    assert tomllib.loads(found["toml"])["trending"]["taste"]["least"] == found["chosen"]["taste.least"]
-    assert best["taste.least"] == found["chosen"]["taste.least"]
+    assert (
+        tomllib.loads(found["toml"])["trending"]["topic_filter"]["min_probability"]
+        == found["chosen"]["topic_filter.min_probability"]
+    )
+    assert best["topic_filter.min_probability"] == found["chosen"]["topic_filter.min_probability"]
 
 
 def test_tune_says_when_its_figure_is_not_honest(archives, tmp_path):
     """One conference: the truth may be given beside it, and the words are plain."""
     write_truth(tmp_path / "known.csv", Recording(archives[0]).truth)
     run = rta(
-        "tune", archives[0], "--truth", tmp_path / "known.csv", "--grid", "taste.least=0.3,0.9", "--jobs", "1"
+        "tune",
+        archives[0],
+        "--truth",
+        tmp_path / "known.csv",
+        "--grid",
+        "topic_filter.min_probability=0.3,0.9",
+        "--jobs",
+        "1",
     )
     assert run.returncode == 0, run.stderr
     assert "this figure is not honest" in run.stdout
@@ -118,9 +133,9 @@ def test_tune_says_that_lines_of_hindsight_are_for_comparison_only(archives):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--grid", "taste.leest=1"), "nothing in [trending] is called 'taste.leest'"),
-        (("--grid", "taste.least"), "is not NAME=VALUE,VALUE"),
-        (("--grid", "taste.least=2"), "probability"),
+        (("--grid", "topic_filter.leest=1"), "nothing in [trending] is called 'topic_filter.leest'"),
+        (("--grid", "topic_filter.min_probability"), "is not NAME=VALUE,VALUE"),
+        (("--grid", "topic_filter.min_probability=2"), "probability"),
         (("--objective", "luck"), "no figure 'luck'"),
         (("--algorithm", "luck"), "no algorithm 'luck'"),
         (("--figure", "tune.doc"), "neither .png nor .svg"),
@@ -138,7 +153,7 @@ def test_wrong_usage_of_tune_is_named(archives, arguments, words):
 def test_tune_needs_a_truth(archives, tmp_path):
     """One line says which recording has none."""
     write_recording(tmp_path / "bare", list(Recording(archives[0])))
-    run = rta("tune", tmp_path / "bare", "--grid", "taste.least=0.3,0.9")
+    run = rta("tune", tmp_path / "bare", "--grid", "topic_filter.min_probability=0.3,0.9")
     assert run.returncode == 1
     assert run.stderr.count("\n") == 1, run.stderr
     assert "bare" in run.stderr

@@ -17,7 +17,7 @@ from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Snapshot, Status, Watermark
 from rtanalytics.terms import fold, text_of
-from rtanalytics.topics import Settings, trends
+from rtanalytics.topics import Trender, trends
 from rtanalytics.trend import TrendBin
 from rtanalytics.trending import ALGORITHMS
 from tests.naive import tokens
@@ -56,7 +56,7 @@ def chatter(seed: int = 2, hours: int = 4) -> list[Event]:
 
 
 def tell(algorithm: TopicAlgorithm, events: Any, **settings: Any) -> list[TrendBin]:
-    return list(algorithm.topics(events, **({"bin": WIDTH, "grace": GRACE, "own": OWN} | settings)))
+    return list(algorithm.topics(events, **({"bin": WIDTH, "grace": GRACE, "own_tags": OWN} | settings)))
 
 
 class Marked:
@@ -212,8 +212,8 @@ class TopicContract:
 
     def test_no_more_than_k_topics_are_told(self) -> None:
         """The first K are the first K of a longer list, ranked from 1 by falling score."""
-        full = tell(self.make(), chatter(), top=50, least=0.0)
-        short = tell(self.make(), chatter(), top=1, least=0.0)
+        full = tell(self.make(), chatter(), top=50, min_score=0.0)
+        short = tell(self.make(), chatter(), top=1, min_score=0.0)
         assert max(len(bin.trends) for bin in full) > 1
         assert [bin.trends[:1] for bin in full] == [bin.trends for bin in short]
         for bin in full:
@@ -239,7 +239,7 @@ class TopicContract:
     def test_own_ignored_and_muted_never_trend(self) -> None:
         """The conference's own tags, given or guessed, ignored words and muted people are no topics."""
         for own in (OWN, frozenset[str]()):
-            for bin in tell(self.make(), chatter(), own=own, ignore=["Keynote"], mute=["p3"]):
+            for bin in tell(self.make(), chatter(), own_tags=own, ignore=["Keynote"], mute=["p3"]):
                 terms = {fold(term) for trend in bin.trends for term in trend.terms}
                 assert not terms & {"conf26", "keynote"}
                 assert bin.authors <= 12
@@ -250,10 +250,10 @@ class TopicContract:
 
         name = self.make.name
         assert ALGORITHMS[name] is self.make
-        settings: dict[str, Any] = {"bin": WIDTH, "grace": GRACE, "own": OWN, "top": 3}
+        settings: dict[str, Any] = {"bin": WIDTH, "grace": GRACE, "own_tags": OWN, "top": 3}
         assert list(trends(chatter(), algorithm=name, **settings)) == tell(self.make(), chatter(), top=3)
-        with pytest.raises(ValueError, match=f"{name} tells the topics of a recording"):
-            Settings(algorithm=name)
+        with pytest.raises(ValueError, match=f"'{name}' finds the topics of a recording"):
+            Trender(algorithm=name)
         with pytest.raises(ValueError, match="not scores of terms"):
             self.make().start()
         for parameters in self.settings:
@@ -264,10 +264,10 @@ class TopicContract:
     def test_wrong_settings_are_refused(self) -> None:
         """A message names what cannot be."""
         for wrong, message in (
-            ({"top": 0}, "top is 0"),
-            ({"least_count": 0}, "least_count is 0"),
-            ({"grace": timedelta(-1)}, "grace is"),
-            ({"channel": "loud"}, "unknown channel 'loud'"),
+            ({"top": 0}, "top must be"),
+            ({"min_count": 0}, "min_count must be"),
+            ({"grace": timedelta(-1)}, "grace must be"),
+            ({"channel": "loud"}, "channel must be one of .*, not 'loud'"),
         ):
             with pytest.raises(ValueError, match=message):
                 tell(self.make(), chatter(), **wrong)

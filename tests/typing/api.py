@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import assert_type
 
 import rtanalytics as rta
-from rtanalytics.conference import own_terms
 from rtanalytics.event import decode, encode
 from rtanalytics.feed import Item
 from rtanalytics.resources import notebooks_folder, recordings_folder
@@ -57,7 +56,6 @@ def clocks(start: datetime) -> list[rta.Clock]:
 def conferences(path: Path) -> rta.Schedule:
     conference = rta.read_conference(path)
     assert_type(conference, rta.Conference)
-    assert_type(own_terms(conference.hashtags, conference.accounts), frozenset[str])
     assert_type(rta.read_truth(path), list[rta.ReferenceTopic])
     talk = rta.Talk(id="1", title="Welcome", start=datetime.now(UTC), end=datetime.now(UTC))
     schedule = rta.Schedule([talk])

@@ -6,20 +6,19 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.algorithms.contract import Algorithm, Scores, State
-from rtanalytics.algorithms.tools import at_least
 from rtanalytics.algorithms.topical.documents import Documents
 from rtanalytics.algorithms.topical.tools import as_shown
-from rtanalytics.counts import CHANNELS, Cells, Channel, Ints
+from rtanalytics.counts import Cells, Channel, Ints
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Recording, Reset, Watermark, as_feed
 from rtanalytics.schedule import Schedule
-from rtanalytics.terms import fold
+from rtanalytics.settings import Settings, SettingsOptions
 from rtanalytics.trend import Trend, TrendBin
 
 __all__ = ["Found", "TopicAlgorithm", "View"]
@@ -65,7 +64,7 @@ class View:
         What is counted.
     top : int
         Topics a bin at most.
-    least_count : int
+    min_count : int
         Count that a topic's first term must reach.
     given : frozenset of str
         Terms that are no topics, folded, without ``@`` and ``#``.
@@ -74,7 +73,7 @@ class View:
     documents: Documents
     channel: Channel
     top: int
-    least_count: int
+    min_count: int
     given: frozenset[str]
     guess_own: bool
 
@@ -104,78 +103,53 @@ class TopicAlgorithm(Algorithm):
 
     def topics(
         self,
-        recording: Feed | Recording | Iterable[Event],
-        *,
-        bin: timedelta = timedelta(minutes=15),
-        top: int = 10,
-        channel: Channel = "authors",
-        grace: timedelta = timedelta(minutes=1),
-        own: Iterable[str] = (),
-        ignore: Iterable[str] = (),
-        mute: Iterable[str] = (),
-        schedule: Schedule | None = None,
-        least: float | None = None,
-        least_count: int = 2,
+        source: Feed | Recording | Iterable[Event],
+        settings: Settings | None = None,
+        **options: Unpack[SettingsOptions],
     ) -> Iterator[TrendBin]:
-        """The topics of a recording, bin after bin.
+        """Return the topics of a recording, bin by bin.
 
-        A causal algorithm is asked when a bin closes, and sees what was known by then: what is
+        A causal algorithm is asked when a bin closes and sees what was known by then: what is
         received later than the grace allows is history to the bins that close after it. One
         that is not causal is asked after everything was read.
 
         Parameters
         ----------
-        recording : Recording, Feed or iterable of Event
-            What was said.
-        bin : timedelta
-            Width of a bin.
-        top : int
-            Topics a bin at most.
-        channel : {'authors', 'messages', 'deduped'}
-            What is counted.
-        grace : timedelta
-            How long after its end a bin waits for what was said in it.
-        own, ignore : iterable of str
-            The conference's own tags and accounts, and other terms that are no topics.
-        mute : iterable of str
-            Handles of authors who do not count.
-        schedule : Schedule, optional
-            To say which talks were on.
-        least : float, optional
-            Score that a topic must exceed; the algorithm's floor unless given.
-        least_count : int
-            Count that a topic's first term must reach.
+        source : Recording, Feed or iterable of Event
+            The messages.
+        settings : Settings, optional
+            The defaults unless given. Of no use here: ``algorithm``, ``min_overlap``, ``hold``,
+            ``topic_filter`` and ``horizon``.
+        **options
+            Single settings, which replace those of ``settings``.
 
-        Yields
-        ------
-        TrendBin
-            In order of time; bins in which nobody said anything are left out.
+        Returns
+        -------
+        iterator of TrendBin
+            In order of time, without bins in which nothing was posted.
 
         Raises
         ------
-        ValueError
-            If ``top``, ``least_count``, ``grace`` or ``channel`` cannot be.
+        SettingsError
+            If a setting is unknown or invalid.
         """
-        if grace < timedelta(0):
-            raise ValueError(f"grace is {grace}; a bin cannot close before its end")
-        if channel not in CHANNELS:
-            raise ValueError(f"no channel {channel!r}; there are {', '.join(CHANNELS)}")
-        own = _folded(own)
-        documents = Documents(bin)
+        return self._topics(source, Settings.of(settings, options))
+
+    def _topics(self, source: Feed | Recording | Iterable[Event], settings: Settings) -> Iterator[TrendBin]:
+        documents = Documents(settings.bin)
         view = View(
             documents,
-            channel,
-            at_least("top", top, 1),
-            at_least("least_count", least_count, 1),
-            own | _folded(ignore),
-            not own,
+            settings.channel,
+            settings.top,
+            settings.min_count,
+            settings.own_tags | settings.ignore,
+            not settings.own_tags,
         )
-        documents.mute(mute)
-        least = self.floor if least is None else least
-        schedule = schedule or Schedule()
-        for state, number, late in self._closing(recording, view, grace):
+        documents.mute(settings.mute)
+        least = self.floor if settings.min_score is None else settings.min_score
+        for state, number, late in self._closing(source, view, settings.grace):
             found = [f for f in self.find(state, view, number) if f.score > least]
-            yield _told(view, number, found[: view.top], schedule, late)
+            yield _told(view, number, found[: view.top], settings.schedule, late)
 
     def _closing(
         self, recording: Feed | Recording | Iterable[Event], view: View, grace: timedelta
@@ -243,10 +217,6 @@ class TopicAlgorithm(Algorithm):
 def _complete(documents: Documents, mark: Watermark, grace: timedelta) -> int:
     """The last bin that closes at a watermark."""
     return documents.bin_of(max(mark.time - grace, _FIRST)) - 1
-
-
-def _folded(words: Iterable[str]) -> frozenset[str]:
-    return frozenset(fold(word).lstrip("@#") for word in words)
 
 
 def _told(view: View, bin: int, found: Sequence[Found], schedule: Schedule, late: int) -> TrendBin:

@@ -87,7 +87,7 @@ class BNgram(TopicAlgorithm):
     def find(self, state: None, view: View, bin: int) -> Sequence[Found]:
         documents = view.documents
         counted = documents.bin(bin, view.channel)
-        terms = counted.terms[counted.counts >= view.least_count]
+        terms = counted.terms[counted.counts >= view.min_count]
         terms = terms[self._phrases(documents, terms)]
         terms = terms[~view.is_excluded(terms)]
         df = counts_of(counted, terms)

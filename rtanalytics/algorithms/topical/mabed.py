@@ -210,7 +210,7 @@ class Mabed(TopicAlgorithm):
                 continue
             words = [event.word, *(e.word for e in event.also if e.first <= i <= e.last)]
             messages = [here.indices[here.indptr[w] : here.indptr[w + 1]] for w in words]
-            if table.counts[event.word, i] < view.least_count:
+            if table.counts[event.word, i] < view.min_count:
                 continue
             related = sorted(event.related, key=lambda w: (-event.related[w], w))
             shown = list(dict.fromkeys([*words, *related]))

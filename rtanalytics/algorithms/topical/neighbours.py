@@ -156,7 +156,7 @@ class Neighbours(TopicAlgorithm):
     def find(self, state: _Library, view: View, bin: int) -> Sequence[Found]:
         documents, keys = view.documents, view.documents.vocabulary.keys
         counted = documents.bin(bin, view.channel)
-        terms = counted.terms[counted.counts >= view.least_count]
+        terms = counted.terms[counted.counts >= view.min_count]
         terms = terms[~view.is_excluded(terms)]
         terms = terms[ranked(terms, keys)]
         length = self.reference + self.smooth

@@ -193,7 +193,7 @@ class Pivot(TopicAlgorithm):
         corpus, keys = table.corpus, view.documents.vocabulary.keys
         here = np.flatnonzero(corpus.bins == bin)
         found = []
-        for number in np.flatnonzero((score > 0) & (count >= view.least_count)).tolist():
+        for number in np.flatnonzero((score > 0) & (count >= view.min_count)).tolist():
             weights = table.grouped.weights[number]
             telling = ranked(corpus.terms, keys, np.round(weights, 9))[:_SHOWN]
             telling = telling[weights[telling] > _NOTHING]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.counts import BinCounts, Floats, Ints
+from rtanalytics.settings import SettingsError
 
 __all__ = ["as_shown", "counts_of", "ranked", "share", "telling"]
 
@@ -82,5 +83,5 @@ def _within(part: str, whole: str) -> bool:
 def share(name: str, value: float) -> float:
     """``value``, if it is above 0 and at most 1; a ValueError names it otherwise."""
     if not 0 < value <= 1:
-        raise ValueError(f"{name} is {value!r}; it must be above 0 and at most 1")
+        raise SettingsError(name, f"{name} must be above 0 and at most 1, not {value!r}")
     return value

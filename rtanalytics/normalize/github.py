@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from rtanalytics.normalize.values import as_dict
+
 __all__ = ["KINDS", "About", "about"]
 
 KINDS = {
@@ -95,7 +97,7 @@ def about(told: object) -> About:
     """
     if not isinstance(told, dict) or not isinstance(told.get("type"), str):
         raise ValueError(f"{ascii(told)[:60]} is no event of GitHub's")  # noqa: TRY004  # a wrong document
-    kind, payload = told["type"], _dict(told.get("payload"))
+    kind, payload = told["type"], as_dict(told.get("payload"))
     repo, thing = _repo(told), _thing(told["type"], payload)
     login, actor = _actor(told)
     return About(
@@ -114,7 +116,7 @@ def about(told: object) -> About:
 
 
 def _repo(told: dict[str, Any]) -> str:
-    repo = _dict(told.get("repo") or told.get("repository"))
+    repo = as_dict(told.get("repo") or told.get("repository"))
     name = _word(repo.get("name"))
     if "/" not in name and isinstance(repo.get("owner"), str):
         return f"{_word(repo['owner'])}/{name}"
@@ -126,7 +128,7 @@ def _actor(told: dict[str, Any]) -> tuple[str, int | None]:
     if isinstance(actor, dict):
         native = actor.get("id")
         return _word(actor.get("login")), native if isinstance(native, int) else None
-    return _word(actor or _dict(told.get("actor_attributes")).get("login")), None
+    return _word(actor or as_dict(told.get("actor_attributes")).get("login")), None
 
 
 def _thing(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +180,7 @@ def _title(kind: str, payload: dict[str, Any], thing: dict[str, Any]) -> str | N
 
 
 def _url(told: dict[str, Any], thing: dict[str, Any], payload: dict[str, Any], repo: str) -> str | None:
-    above = _dict(payload.get("issue") or payload.get("pull_request"))
+    above = as_dict(payload.get("issue") or payload.get("pull_request"))
     for url in (thing.get("html_url"), told.get("url"), above.get("html_url")):
         if isinstance(url, str) and "api.github.com" not in url:
             return url
@@ -191,10 +193,6 @@ def _url(told: dict[str, Any], thing: dict[str, Any], payload: dict[str, Any], r
     if isinstance(head, str) and re.fullmatch(r"[0-9a-f]{7,64}", head):
         return f"https://github.com/{repo}/commit/{head}"
     return f"https://github.com/{repo}"
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _word(value: object) -> str:

@@ -66,7 +66,7 @@ def test_commits_and_pull_requests_become_events():
     assert (parsed.next, parsed.counts["unknown_record_repository"], [r.reason for r in parsed.rejects]) == (
         "https://x.example/2",
         1,
-        ["it is of the type 'repository': nothing that people said", "it is no object but int"],
+        ["it is of the type 'repository': nothing that people said", "not a JSON object but int"],
     )
 
 

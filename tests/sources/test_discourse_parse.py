@@ -117,7 +117,7 @@ def test_one_bad_post_is_a_reject_and_posts_and_topics_can_be_read_alone():
     parsed = read({"latest_posts": [{**FIRST, "id": None}, 3, ANSWER]})
     assert [(r.where, r.reason) for r in parsed.rejects] == [
         ("item 1", "its id is no number: nothing to know it by"),
-        ("item 2", "it is no object but int"),
+        ("item 2", "not a JSON object but int"),
     ]
     assert [e.id for e in parsed.events] == [read(ANSWER).events[0].id]
     assert read(TOPIC).events[0].id == "discourse:forum.example:topic/7"

@@ -280,7 +280,7 @@ def test_what_is_refused_has_nothing_to_be_known_by(cases):
     reasons = Counter(reject.reason for case in cases for reject in case.ours.rejects)
     assert set(reasons) <= {
         "it has neither id, link, title nor text: nothing to know it by",
-        "its id is that of an entry before it, its content is not",
+        "it has the id of an earlier item, but other content",
     }
     assert sum(reasons.values()) <= 638
     for case in cases:

@@ -97,7 +97,7 @@ def test_one_bad_hit_is_a_reject_and_the_others_are_read():
     assert [e.id for e in parsed.events] == ["hackernews::4001"]
     assert [(r.where, r.reason) for r in parsed.rejects] == [
         ("item 1", "it has no number: nothing to know it by"),
-        ("item 2", "it is no object but str"),
+        ("item 2", "not a JSON object but str"),
     ]
     assert b"ada@snakes.example" not in parsed.rejects[0].raw
     again = parse(json.dumps({**json.loads(parsed.rejects[0].raw), "objectID": "5"}).encode(), META)

@@ -214,7 +214,11 @@ def test_what_is_neither_post_nor_comment_says_what_it_is(thing, what):
 
 @pytest.mark.parametrize(
     ("raw", "said"),
-    [(b"", "no JSON"), (b"<html>", "no JSON"), (b'{"message": "Forbidden", "error": 403}', "Forbidden")],
+    [
+        (b"", "broken JSON"),
+        (b"<html>", "broken JSON"),
+        (b'{"message": "Forbidden", "error": 403}', "Forbidden"),
+    ],
 )
 def test_what_is_no_listing_is_said_to_be_none(raw, said):
     """One dead letter for the whole."""

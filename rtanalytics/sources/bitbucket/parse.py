@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Event
+from rtanalytics.normalize.text import author_of, find_links, word
+from rtanalytics.normalize.values import as_dict, as_list, as_text, parse_time, require_dict
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain
-from rtanalytics.sources.native import Reading, author_of, build, find_links, load, moment, word
+from rtanalytics.sources.json_items import Reading, build, load
 
 __all__ = ["parse"]
 
@@ -68,7 +70,7 @@ def _items(told: dict[str, Any], raw: bytes) -> list[Any]:
         return list(told["values"])
     if "push" in told:
         return [
-            item for change in _list(_dict(told["push"]).get("changes")) for item in _pushed(change, told)
+            item for change in as_list(as_dict(told["push"]).get("changes")) for item in _pushed(change, told)
         ]
     about = next((key for key in _ABOUT if isinstance(told.get(key), dict)), None)
     if isinstance(told.get("comment"), dict) and about and "type" not in told:
@@ -89,25 +91,24 @@ _ABOUT = ("pullrequest", "issue", "commit")
 
 def _pushed(change: Any, told: dict[str, Any]) -> list[Any]:
     """The commits of a change; of one without, the branch or tag that it made or took away."""
-    commits = _list(_dict(change).get("commits"))
+    commits = as_list(as_dict(change).get("commits"))
     if commits:
         return commits
-    made, gone = _dict(_dict(change).get("new")), _dict(_dict(change).get("old"))
+    made, gone = as_dict(as_dict(change).get("new")), as_dict(as_dict(change).get("old"))
     if bool(made) == bool(gone):  # it was moved only
-        return [made["target"]] if _dict(made.get("target")).get("type") == "commit" else [change]
+        return [made["target"]] if as_dict(made.get("target")).get("type") == "commit" else [change]
     return [
         {**(made or gone), "gone": not made, "actor": told.get("actor"), "repository": told.get("repository")}
     ]
 
 
 def _events(item: Any, repo: str, reading: Reading) -> Iterator[Event]:
-    if not isinstance(item, dict):
-        raise ValueError(f"it is no object but {type(item).__name__}")  # noqa: TRY004  # a dead letter's reason
+    item = require_dict(item)
     if isinstance(item.get("comment"), dict) and "pull_request" in item:  # of what happened to a pull request
         item = item["comment"] | {"pullrequest": item["pull_request"]}
     kind, repo = (
         item.get("type"),
-        _repo(item) or _repo(_dict(item.get("destination"))) or _linked(item) or repo,
+        _repo(item) or _repo(as_dict(item.get("destination"))) or _linked(item) or repo,
     )
     if kind == "commit":
         yield _commit(item, repo, reading.meta)
@@ -126,18 +127,18 @@ def _commit(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     number = word(item.get("hash"), 64)
     if not re.fullmatch(r"[0-9a-f]{4,64}", number) or not repo:
         raise ValueError("it has no hash, or no repository: nothing to know it by")
-    message = _text(item.get("message"))
+    message = as_text(item.get("message"))
     title, _, rest = message.strip().partition("\n")
-    said = _dict(item.get("author"))
-    writer = _author(_dict(said.get("user"))) or author_of(
-        _MAIL.sub("", _text(said.get("raw"))).strip(), None
+    said = as_dict(item.get("author"))
+    writer = _author(as_dict(said.get("user"))) or author_of(
+        _MAIL.sub("", as_text(said.get("raw"))).strip(), None
     )
-    kept = {**item, "author": {**said, "raw": _MAIL.sub("", _text(said.get("raw")))}}
+    kept = {**item, "author": {**said, "raw": _MAIL.sub("", as_text(said.get("raw")))}}
     return build(
         meta,
         id=f"bitbucket::{repo}/commits/{number}",
         type="commit",
-        created_at=moment(item["date"]) if item.get("date") is not None else None,
+        created_at=parse_time(item["date"]) if item.get("date") is not None else None,
         author=writer,
         title=title,
         text=rest.strip() or title,
@@ -154,8 +155,8 @@ def _thing(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     if not isinstance(number, int) or isinstance(number, bool) or not repo:
         raise ValueError("it has no id, or no repository: nothing to know it by")
     created, edited = _times(item)
-    rendered = _dict(_dict(item.get("rendered")).get("description"))
-    text, html, found = _said(_dict(item.get("content")) or _dict(item.get("summary")) or rendered)
+    rendered = as_dict(as_dict(item.get("rendered")).get("description"))
+    text, html, found = _said(as_dict(item.get("content")) or as_dict(item.get("summary")) or rendered)
     if not text and isinstance(item.get("description"), str):
         text, found = item["description"], find_links(item["description"])
     return build(
@@ -164,8 +165,8 @@ def _thing(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         type="pull_request" if pull else "issue",
         created_at=created,
         edited_at=edited,
-        author=_author(_dict(item.get("author" if pull else "reporter"))),
-        title=_text(item.get("title")),
+        author=_author(as_dict(item.get("author" if pull else "reporter"))),
+        title=as_text(item.get("title")),
         text=text,
         html=html,
         url=_url(item),
@@ -183,10 +184,10 @@ def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         raise ValueError("it has no id, or is about nothing: nothing to know it by")
     gone = item.get("deleted") is True
     created, edited = _times(item)
-    text, html, found = ("", None, []) if gone else _said(_dict(item.get("content")))
+    text, html, found = ("", None, []) if gone else _said(as_dict(item.get("content")))
     path = {"pullrequest": "pull-requests", "issue": "issues", "commit": "commits"}[kind]
     thread = f"bitbucket::{repo}/{path}/{word(about, 64)}"
-    parent = _dict(item.get("parent")).get("id")
+    parent = as_dict(item.get("parent")).get("id")
     return build(
         meta,
         id=f"{thread}/comments/{number}",
@@ -194,8 +195,8 @@ def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         type="reply",
         created_at=created,
         edited_at=edited,
-        author=_author(_dict(item.get("user"))),
-        title=None if gone else _text(item[kind].get("title")),
+        author=_author(as_dict(item.get("user"))),
+        title=None if gone else as_text(item[kind].get("title")),
         text=None if gone else text,
         html=html,
         url=_url(item),
@@ -213,15 +214,15 @@ def _ref(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     kind = "tag" if item["type"] == "tag" else "branch"
     if not name or not repo:
         raise ValueError("it has no name, or no repository: nothing to know it by")
-    target, message = _dict(item.get("target")), _text(item.get("message")).strip()
+    target, message = as_dict(item.get("target")), as_text(item.get("message")).strip()
     at = item.get("date") or target.get("date")
     deed = "deleted" if gone else "created"
-    who = _dict(item.get("actor")) or _dict(_dict(item.get("tagger")).get("user"))
+    who = as_dict(item.get("actor")) or as_dict(as_dict(item.get("tagger")).get("user"))
     return build(
         meta,
         id=f"bitbucket::{repo}/{deed}/{kind}/{name}" + (f"/{word(target.get('hash'), 64)}" if target else ""),
         type="remove" if gone else "create",
-        created_at=moment(at) if at is not None and not gone else None,
+        created_at=parse_time(at) if at is not None and not gone else None,
         author=_author(who),
         title=f"{deed} {kind} {name}",
         text=message,
@@ -234,9 +235,9 @@ def _ref(item: dict[str, Any], repo: str, meta: Meta) -> Event:
 
 def _said(content: dict[str, Any]) -> tuple[str, str | None, list[str]]:
     """Text, markup and links: as people read it where that is told, else as it was written."""
-    markup = _text(content.get("html"))
+    markup = as_text(content.get("html"))
     if not markup:
-        text = _text(content.get("raw"))
+        text = as_text(content.get("raw"))
         return text, None, find_links(text)
     cleaned = clean_html(markup, "https://bitbucket.org/")
     return plain(markup), cleaned or None, links(cleaned)
@@ -245,7 +246,7 @@ def _said(content: dict[str, Any]) -> tuple[str, str | None, list[str]]:
 def _times(item: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
     """When it was said and when edited; making a thing takes Bitbucket a moment, which is no edit."""
     created, updated = (
-        moment(item[key]) if item.get(key) is not None else None for key in ("created_on", "updated_on")
+        parse_time(item[key]) if item.get(key) is not None else None for key in ("created_on", "updated_on")
     )
     least = _EDITED if item.get("deleted") is not True else timedelta(microseconds=1)
     later = created is not None and updated is not None and updated - created >= least
@@ -253,40 +254,28 @@ def _times(item: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
 
 
 def _author(user: dict[str, Any]) -> Author | None:
-    name = _text(user.get("display_name"))
-    handle = _text(user.get("nickname")) or _text(user.get("username")) or name
+    name = as_text(user.get("display_name"))
+    handle = as_text(user.get("nickname")) or as_text(user.get("username")) or name
     if not handle:
         return None
     return author_of(
-        handle, _text(user.get("account_id")) or _text(user.get("uuid")), name=name, url=_url(user)
+        handle, as_text(user.get("account_id")) or as_text(user.get("uuid")), name=name, url=_url(user)
     )
 
 
 def _repo(told: dict[str, Any]) -> str:
-    name = _text(_dict(told.get("repository")).get("full_name"))
+    name = as_text(as_dict(told.get("repository")).get("full_name"))
     return name.lower() if re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", name, re.ASCII) else ""
 
 
 def _linked(item: dict[str, Any]) -> str:
     """The repository in a thing's own addresses: comments do not name it otherwise."""
     for name in ("self", "html"):
-        if found := _ADDRESS.match(_text(_dict(_dict(item.get("links")).get(name)).get("href"))):
+        if found := _ADDRESS.match(as_text(as_dict(as_dict(item.get("links")).get(name)).get("href"))):
             return found[1].lower()
     return ""
 
 
 def _url(item: dict[str, Any]) -> str | None:
-    href = _dict(_dict(item.get("links")).get("html")).get("href")
+    href = as_dict(as_dict(item.get("links")).get("html")).get("href")
     return href if isinstance(href, str) else None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -7,18 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
+from rtanalytics.normalize.text import author_of, find_tags, language, word
+from rtanalytics.normalize.values import EARLIEST, as_dict, as_list, parse_time
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.native import (
-    EARLIEST,
-    Reading,
-    author_of,
-    build,
-    find_tags,
-    language,
-    load,
-    moment,
-    word,
-)
+from rtanalytics.sources.json_items import Reading, build, load
 
 __all__ = ["POST", "REPOST", "Frame", "event_id", "frame_of", "parse", "tid_time"]
 
@@ -86,7 +78,7 @@ def frame_of(told: Any) -> Frame | None:
         return None
     kind, seq = name.partition("#")[2], payload.get("seq")
     time = payload.get("time")
-    at = 0 if time is None else round(moment(time).timestamp() * 1e6)
+    at = 0 if time is None else round(parse_time(time).timestamp() * 1e6)
     body = payload.get(kind) if kind in {"account", "identity", "sync"} else payload
     return Frame(
         kind,
@@ -298,7 +290,7 @@ def _post(
     if created is None or created < EARLIEST:
         created = tid_time(rkey) or seen
     if collection == REPOST:
-        shared = _uri(_dict(record.get("subject")).get("uri"))
+        shared = _uri(as_dict(record.get("subject")).get("uri"))
         if shared is None:
             raise ValueError("it shares nothing that can be named")
         return build(
@@ -311,12 +303,12 @@ def _post(
             item=item,
         )
     text = record["text"] if isinstance(record.get("text"), str) else ""
-    reply = _dict(record.get("reply"))
-    parent, root = (_uri(_dict(reply.get(name)).get("uri")) for name in ("parent", "root"))
+    reply = as_dict(record.get("reply"))
+    parent, root = (_uri(as_dict(reply.get(name)).get("uri")) for name in ("parent", "root"))
     tags, mentions, links = _facets(record, text)
-    embed = _dict(record.get("embed"))
+    embed = as_dict(record.get("embed"))
     quoted = _quoted(embed)
-    external = _dict(_media_of(embed).get("external")).get("uri")
+    external = as_dict(_media_of(embed).get("external")).get("uri")
     langs = record.get("langs")
     return build(
         reading.meta,
@@ -329,7 +321,7 @@ def _post(
         url=f"https://bsky.app/profile/{did}/post/{rkey}",
         lang=language(langs[0]) if isinstance(langs, list) and langs else None,
         author=author,
-        tags=[*tags, *(word(t, 100) for t in _list(record.get("tags"))), *find_tags(text)],
+        tags=[*tags, *(word(t, 100) for t in as_list(record.get("tags"))), *find_tags(text)],
         mentions=mentions,
         links=[
             *links,
@@ -357,12 +349,12 @@ def _facets(record: dict[str, Any], text: str) -> tuple[list[str], list[str], li
     """Tags, handles and links; their places are counted in bytes of UTF-8."""
     tags, mentions, links = [], [], []
     said = text.encode("utf-8", "surrogatepass")
-    for facet in _list(record.get("facets")):
-        index = _dict(_dict(facet).get("index"))
+    for facet in as_list(record.get("facets")):
+        index = as_dict(as_dict(facet).get("index"))
         first, last = index.get("byteStart"), index.get("byteEnd")
         sound = isinstance(first, int) and isinstance(last, int) and 0 <= first <= last <= len(said)
         part = said[first:last].decode("utf-8", "replace") if sound else ""
-        for feature in map(_dict, _list(_dict(facet).get("features"))):
+        for feature in map(as_dict, as_list(as_dict(facet).get("features"))):
             if isinstance(feature.get("tag"), str):
                 tags.append(word(feature["tag"], 100))
             elif isinstance(feature.get("uri"), str):
@@ -375,26 +367,26 @@ def _facets(record: dict[str, Any], text: str) -> tuple[list[str], list[str], li
 def _quoted(embed: dict[str, Any]) -> str | None:
     if embed.get("$type") not in _WITH_RECORD:
         return None
-    record = _dict(embed.get("record"))
-    uri = _uri(_dict(record.get("record")).get("uri") or record.get("uri"))
+    record = as_dict(embed.get("record"))
+    uri = _uri(as_dict(record.get("record")).get("uri") or record.get("uri"))
     return uri if uri and f"/{POST}/" in uri else None
 
 
 def _media_of(embed: dict[str, Any]) -> dict[str, Any]:
-    return _dict(embed.get("media")) if isinstance(embed.get("media"), dict) else embed
+    return as_dict(embed.get("media")) if isinstance(embed.get("media"), dict) else embed
 
 
 def _labelled(record: dict[str, Any]) -> bool:
     """True if its writer says that what is attached is not for everybody."""
-    values = _list(_dict(record.get("labels")).get("values"))
-    return any(_dict(value).get("val") in _SENSITIVE for value in values)
+    values = as_list(as_dict(record.get("labels")).get("values"))
+    return any(as_dict(value).get("val") in _SENSITIVE for value in values)
 
 
 def _media(embed: dict[str, Any], did: str, *, sensitive: bool) -> Iterator[Media]:
     part = _media_of(embed)
-    for image in map(_dict, _list(part.get("images")) + _list(part.get("items"))):
+    for image in map(as_dict, as_list(part.get("images")) + as_list(part.get("items"))):
         if cid := _cid(image.get("image")):
-            ratio = _dict(image.get("aspectRatio"))
+            ratio = as_dict(image.get("aspectRatio"))
             yield Media(
                 url=f"https://cdn.bsky.app/img/feed_fullsize/plain/{did}/{cid}@jpeg",
                 alt=word(image.get("alt"), 2_000) or None,
@@ -408,16 +400,16 @@ def _media(embed: dict[str, Any], did: str, *, sensitive: bool) -> Iterator[Medi
             url=url,
             kind="video",
             alt=word(part.get("alt"), 2_000) or None,
-            width=_size(_dict(part.get("aspectRatio")).get("width")),
-            height=_size(_dict(part.get("aspectRatio")).get("height")),
+            width=_size(as_dict(part.get("aspectRatio")).get("width")),
+            height=_size(as_dict(part.get("aspectRatio")).get("height")),
             sensitive=sensitive,
         )
 
 
 def _cid(blob: object) -> str:
     """The name of what is attached; in posts of 2022 and early 2023 it stands there by itself."""
-    held = _dict(blob)
-    found = word(_dict(held.get("ref")).get("$link") or held.get("cid"))
+    held = as_dict(blob)
+    found = word(as_dict(held.get("ref")).get("$link") or held.get("cid"))
     return found if found.isalnum() else ""
 
 
@@ -437,7 +429,7 @@ def _views(told: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
             yield from _views(item, depth + 1)
     elif isinstance(told, dict):
         named = isinstance(told.get("uri"), str)
-        value = _dict(told.get("value"))
+        value = as_dict(told.get("value"))
         if named and (isinstance(told.get("record"), dict) or _unavailable(told)):
             yield told
         elif named and isinstance(value.get("post"), dict):
@@ -445,12 +437,12 @@ def _views(told: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
         elif named and value:
             yield told if _unavailable(value) else {**told, "record": value}
         elif isinstance(told.get("post"), dict):
-            reason = _dict(told.get("reason"))
+            reason = as_dict(told.get("reason"))
             shared = word(reason.get("$type")).endswith("#reasonRepost")
             yield {**told["post"], "reason": reason} if shared else told["post"]
             if isinstance(told.get("parent"), dict):
                 yield from _views(told["parent"], depth + 1)
-            yield from _views(_list(told.get("replies")), depth + 1)
+            yield from _views(as_list(told.get("replies")), depth + 1)
         elif isinstance(told.get("item"), dict):
             yield from _views(told["item"], depth + 1)
         else:
@@ -474,7 +466,7 @@ def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
     if "record" not in view:
         reading.counts["unavailable"] += 1
         return
-    by = _dict(view.get("author"))
+    by = as_dict(view.get("author"))
     uri = _uri(view.get("uri")) or _named_by_handle(view.get("uri"), by)
     if uri is None:
         raise ValueError("it has no uri with a did in it: nothing to know it by")
@@ -483,10 +475,10 @@ def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
         reading.counts["other_records"] += 1
         return
     indexed = _created(view.get("indexedAt")) or reading.meta.received_at
-    author, record = _person(by, did), _dict(view["record"])
+    author, record = _person(by, did), as_dict(view["record"])
     yield _post(reading, did, rkey, collection, record, author=author, seen=indexed, item=view)
-    reason = _dict(view.get("reason"))
-    sharer = _dict(reason.get("by"))
+    reason = as_dict(view.get("reason"))
+    sharer = as_dict(reason.get("by"))
     if word(sharer.get("did")).startswith("did:"):
         said = _uri(reason.get("uri"))
         yield build(
@@ -541,11 +533,3 @@ def _address(uri: str) -> str:
     did, _, rkey = uri.removeprefix("at://").split("/")
     url = f"https://bsky.app/profile/{did}/post/{rkey}"
     return url if is_web_url(url) else ""
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []

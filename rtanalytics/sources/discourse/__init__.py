@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import msgspec
 
 from rtanalytics.event import Event, Ingest
+from rtanalytics.normalize.values import whole_number
 from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, Source, SourceError, printable
-from rtanalytics.sources.jsonitems import whole
 from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, short
 from rtanalytics.sources.secrets import check_secret
 
@@ -277,5 +277,5 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
 
 def _number(event: Event) -> int:
     """A post's number; -1 for what is none."""
-    number = whole(event.id.rpartition(":")[2])
+    number = whole_number(event.id.rpartition(":")[2])
     return -1 if number is None else number

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import html as entities
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from rtanalytics.event import Author, Event, Ingest, Media, is_web_url
+from rtanalytics.event import Author, Event, Media, is_web_url
+from rtanalytics.normalize.values import as_list, as_text, optional_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain, plain_title
-from rtanalytics.sources.jsonitems import document, edit_time, events_of, iso_time, items_of, text_of, whole
+from rtanalytics.sources.json_items import Reading, build, edit_time, load
 
 __all__ = ["parse"]
 
@@ -56,79 +57,75 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.type, event.text, event.url
     ('discourse:forum.example:7', 'reply', 'Hi', 'https://forum.example/t/3/2')
     """
-    told = document(raw, "answer of Discourse")
+    told = load(raw, "answer of Discourse")
     if not isinstance(told, dict):
         raise Malformed("no answer of Discourse: no object", raw)
-    counts: dict[str, int] = {}
+    reading = Reading(meta, unique=True)
     following: str | None = None
-    build: Callable[[dict[str, Any]], Event | None]
+    make: Callable[[Any], Iterator[Event]]
     stream, listed = told.get("post_stream"), told.get("topic_list")
     for name in ("post", "topic"):  # of a webhook
         if isinstance(told.get(name), dict) and "id" not in told:
             told = told[name]
     if isinstance(told.get("latest_posts"), list):
         items = told["latest_posts"]
-        build = partial(_post, meta=meta, counts=counts, topic={}, numbers=_numbers(items))
+        make = partial(_post, reading=reading, topic={}, numbers=_numbers(items))
     elif isinstance(stream, dict) and isinstance(stream.get("posts"), list):
         items = stream["posts"]
-        build = partial(_post, meta=meta, counts=counts, topic=told, numbers=_numbers(items))
+        make = partial(_post, reading=reading, topic=told, numbers=_numbers(items))
     elif isinstance(told.get("posts"), list) and "grouped_search_result" in told:
-        topics = {whole(t.get("id")): t for t in items_of(told.get("topics")) if isinstance(t, dict)}
+        topics = {whole_number(t.get("id")): t for t in as_list(told.get("topics")) if isinstance(t, dict)}
         items = [_found(post, topics) for post in told["posts"]]
-        build = partial(_post, meta=meta, counts=counts, topic={}, numbers={})
+        make = partial(_post, reading=reading, topic={}, numbers={})
     elif isinstance(listed, dict) and isinstance(listed.get("topics"), list):
-        items, build = listed["topics"], partial(_topic, meta=meta, counts=counts, users=_users(told))
-        following = text_of(listed.get("more_topics_url")) or None
+        items, make = listed["topics"], partial(_topic, reading=reading, users=_users(told))
+        following = as_text(listed.get("more_topics_url")) or None
     elif "post_number" in told:
-        items, build = [told], partial(_post, meta=meta, counts=counts, topic={}, numbers={})
+        items, make = [told], partial(_post, reading=reading, topic={}, numbers={})
     elif "posts_count" in told or "posters" in told:
-        items, build = [told], partial(_topic, meta=meta, counts=counts, users={})
+        items, make = [told], partial(_topic, reading=reading, users={})
     else:
-        said = " ".join(text for text in items_of(told.get("errors")) if isinstance(text, str))
+        said = " ".join(text for text in as_list(told.get("errors")) if isinstance(text, str))
         raise Malformed(f"no answer of Discourse: {printable(said, 200) or 'neither posts nor topics'}", raw)
-    named = ((f"item {number}", item) for number, item in enumerate(items, start=1))
-    events, rejects, repeated = events_of(named, build)
-    counts |= {"items": len(items), "repeated": repeated}
-    return Parsed(events=events, rejects=rejects, next=following, counts=counts)
+    reading.counts.update(items=len(items), repeated=0)
+    for number, item in enumerate(items, start=1):
+        reading.item(item, f"item {number}", partial(make, item))
+    return reading.parsed(next=following)
 
 
 def _post(
-    item: dict[str, Any],
-    meta: Meta,
-    counts: dict[str, int],
-    topic: dict[str, Any],
-    numbers: dict[tuple[int, int], int],
-) -> Event | None:
-    number, in_topic = whole(item.get("id")), whole(item.get("topic_id"))
+    item: Any, reading: Reading, topic: dict[str, Any], numbers: dict[tuple[int, int], int]
+) -> Iterator[Event]:
+    item, meta, counts = require_dict(item), reading.meta, reading.counts
+    number, in_topic = whole_number(item.get("id")), whole_number(item.get("topic_id"))
     if number is None:
         raise ValueError("its id is no number: nothing to know it by")
     kind = item.get("post_type")
     if kind == _WHISPER or _PRIVATE in (topic.get("archetype"), item.get("topic_archetype")):
-        counts["not_public"] = counts.get("not_public", 0) + 1
-        return None
-    place = whole(item.get("post_number"))
+        counts["not_public"] += 1
+        return
+    place = whole_number(item.get("post_number"))
     type_ = "action" if kind == _ACTION else "post" if place == 1 else "reply"
     if kind not in {None, 1, 2, _ACTION}:
-        counts["unknown_post_type"] = counts.get("unknown_post_type", 0) + 1
+        counts["unknown_post_type"] += 1
         type_ = f"x:post_type {printable(kind, 20)}"
     title = _title(item.get("topic_title"), topic.get("title")) if place == 1 else None
-    markup = _CAPTION.sub("", text_of(item.get("cooked")))
+    markup = _CAPTION.sub("", as_text(item.get("cooked")))
     cleaned = clean_html(markup, _base(meta)) if markup else ""
-    text = plain(markup) if markup else text_of(item.get("raw"))
+    text = plain(markup) if markup else as_text(item.get("raw"))
     gone = item.get("hidden") is True or bool(item.get("deleted_at")) or item.get("user_deleted") is True
-    created = iso_time(item.get("created_at"))
-    version = whole(item.get("version")) or 1
-    updated = iso_time(item.get("updated_at")) if version > 1 or gone else None
-    answered = whole(item.get("reply_to_post_number"))
+    created = optional_time(item.get("created_at"))
+    version = whole_number(item.get("version")) or 1
+    updated = optional_time(item.get("updated_at")) if version > 1 or gone else None
+    answered = whole_number(item.get("reply_to_post_number"))
     above = numbers.get((in_topic, answered)) if in_topic is not None and answered is not None else None
-    return Event(
+    yield build(
+        meta,
         id=_id(meta, str(number)),
-        source=meta.source,
         type=type_,
         op="delete" if gone else "create",
-        created_at=created or meta.received_at,
-        received_at=meta.received_at,
-        edited_at=edit_time(updated, created, meta.received_at) if created else None,
+        created_at=created,
+        edited_at=edit_time(updated, created, meta.received_at),
         rev=_rev("delete") if gone else f"{version}.{_rev(title, text)}",
         author=_author(item.get("username"), item.get("name"), item.get("user_id"), meta),
         title=None if gone else title,
@@ -140,7 +137,7 @@ def _post(
         media=[] if gone else _pictures(markup, meta),
         reply_to=None if above is None else _id(meta, str(above)),
         thread=None if in_topic is None else _id(meta, f"topic/{in_topic}"),
-        ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
+        item=item,
     )
 
 
@@ -148,7 +145,7 @@ def _found(post: Any, topics: dict[int | None, dict[str, Any]]) -> Any:
     """A post as a search tells it, with what it says of the topic."""
     if not isinstance(post, dict):
         return post
-    topic = topics.get(whole(post.get("topic_id")), {})
+    topic = topics.get(whole_number(post.get("topic_id")), {})
     return {
         "cooked": post.get("blurb"), "topic_title": topic.get("title"), "topic_slug": topic.get("slug"),
         "topic_archetype": topic.get("archetype"), **post,
@@ -175,33 +172,35 @@ def _absolute(url: str, meta: Meta) -> str:
         return ""
 
 
-def _topic(item: dict[str, Any], meta: Meta, counts: dict[str, int], users: dict[int, str]) -> Event | None:
-    number = whole(item.get("id"))
+def _topic(item: Any, reading: Reading, users: dict[int, str]) -> Iterator[Event]:
+    item, meta = require_dict(item), reading.meta
+    number = whole_number(item.get("id"))
     if number is None:
         raise ValueError("its id is no number: nothing to know it by")
     if item.get("archetype") == _PRIVATE:
-        counts["not_public"] = counts.get("not_public", 0) + 1
-        return None
+        reading.counts["not_public"] += 1
+        return
     title = _title(item.get("title"), item.get("fancy_title"))
-    text = plain(text_of(item.get("excerpt")))
-    created = iso_time(item.get("created_at"))
-    picture = _absolute(text_of(item.get("image_url")), meta)
+    text = plain(as_text(item.get("excerpt")))
+    created = optional_time(item.get("created_at"))
+    picture = _absolute(as_text(item.get("image_url")), meta)
     thread = _id(meta, f"topic/{number}")
-    return Event(
+    yield build(
+        meta,
         id=thread,
-        source=meta.source,
         type="post",
-        created_at=created or meta.received_at,
-        received_at=meta.received_at,
+        created_at=created,
         rev=_rev(title, text),
         author=_author(users.get(_starter(item), ""), None, _starter(item), meta),
         title=title,
         text=text or None,
         url=_address(meta, item.get("slug"), number, None),
-        tags=_tags(item.get("tags")),
+        tags=[
+            as_text(tag.get("name") if isinstance(tag, dict) else tag) for tag in as_list(item.get("tags"))
+        ],
         media=[Media(url=picture)] if is_web_url(picture) else [],
         thread=thread,
-        ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
+        item=item,
     )
 
 
@@ -210,53 +209,49 @@ def _numbers(items: list[Any]) -> dict[tuple[int, int], int]:
     found = {}
     for item in items:
         if isinstance(item, dict):
-            topic, place, number = (whole(item.get(key)) for key in ("topic_id", "post_number", "id"))
+            topic, place, number = (whole_number(item.get(key)) for key in ("topic_id", "post_number", "id"))
             if topic is not None and place is not None and number is not None:
                 found[topic, place] = number
     return found
 
 
 def _users(told: dict[str, Any]) -> dict[int, str]:
-    people = (user for user in items_of(told.get("users")) if isinstance(user, dict))
-    return {n: text_of(user.get("username")) for user in people if (n := whole(user.get("id"))) is not None}
+    people = (user for user in as_list(told.get("users")) if isinstance(user, dict))
+    return {
+        n: as_text(user.get("username")) for user in people if (n := whole_number(user.get("id"))) is not None
+    }
 
 
 def _starter(item: dict[str, Any]) -> int:
     """Who began a topic; -1 if it does not say so. What they are called depends on the forum's language."""
-    posters = [poster for poster in items_of(item.get("posters")) if isinstance(poster, dict)]
-    named = [poster for poster in posters if "Original Poster" in text_of(poster.get("description"))]
-    number = whole((named or posters)[0].get("user_id")) if posters else None
+    posters = [poster for poster in as_list(item.get("posters")) if isinstance(poster, dict)]
+    named = [poster for poster in posters if "Original Poster" in as_text(poster.get("description"))]
+    number = whole_number((named or posters)[0].get("user_id")) if posters else None
     return -1 if number is None else number
 
 
 def _author(username: object, name: object, number: object, meta: Meta) -> Author | None:
-    handle = printable(text_of(username), 100)
+    handle = printable(as_text(username), 100)
     if not handle:
         return None
-    user = whole(number)
+    user = whole_number(number)
     return Author(
         handle=handle,
         id=None if user is None else str(user),
-        name=printable(text_of(name), 200) or None,
+        name=printable(as_text(name), 200) or None,
         url=f"{_base(meta)}u/{quote(handle, safe='')}" if _base(meta) else None,
         bot=user is None and handle == "system",
     )
 
 
 def _title(*claims: object) -> str | None:
-    return next((title for claim in claims if (title := plain_title(text_of(claim)))), None)
-
-
-def _tags(found: object) -> list[str]:
-    names = (tag.get("name") if isinstance(tag, dict) else tag for tag in items_of(found))
-    tags = (printable(name, 100) for name in names if isinstance(name, str))
-    return list(dict.fromkeys(tag for tag in tags if tag))[:50]
+    return next((title for claim in claims if (title := plain_title(as_text(claim)))), None)
 
 
 def _address(meta: Meta, slug: object, topic: int | None, place: int | None) -> str | None:
     if topic is None or not _base(meta):
         return None
-    named = f"{quote(text_of(slug)[:300], safe='')}/" if text_of(slug) else ""
+    named = f"{quote(as_text(slug)[:300], safe='')}/" if as_text(slug) else ""
     return f"{_base(meta)}t/{named}{topic}" + (f"/{place}" if place is not None else "")
 
 

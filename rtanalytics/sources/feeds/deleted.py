@@ -7,9 +7,9 @@ import re
 from datetime import datetime
 
 from rtanalytics.event import Event, Ingest
+from rtanalytics.normalize.values import EARLIEST, optional_time
 from rtanalytics.sources.base import Meta
 from rtanalytics.sources.feeds.items import identity
-from rtanalytics.sources.jsonitems import iso_time
 
 __all__ = ["deletion", "deletions"]
 
@@ -43,7 +43,9 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
         ref = html.unescape(told.get("ref", "")[1:-1]).strip()
         if not ref:
             continue
-        when = min(iso_time(told.get("when", "")[1:-1]) or meta.received_at, meta.received_at)
+        when = optional_time(told.get("when", "")[1:-1])
+        if when is None or not EARLIEST <= when <= meta.received_at:
+            when = meta.received_at
         event = deletion(ref, when, meta)
         found[event.id] = event
     return list(found.values())

@@ -6,7 +6,6 @@ when it was said and what of it may be shown is decided here, once for all of th
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,11 +15,12 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, is_web_url
-from rtanalytics.sources.base import MAX_RAW, Meta, Reject, printable
+from rtanalytics.normalize.text import find_links
+from rtanalytics.normalize.values import EARLIEST
+from rtanalytics.sources.base import Meta, Parsed, printable
 from rtanalytics.sources.clean import MAX_LINKS, clean_html, links, plain
 from rtanalytics.sources.feeds.flavours import FLAVOURS
-from rtanalytics.sources.jsonitems import EARLIEST, fitting
-from rtanalytics.sources.native import find_links
+from rtanalytics.sources.json_items import Reading, fit_event
 
 __all__ = ["Item", "event_id", "events_of", "identity", "language", "person"]
 
@@ -86,36 +86,16 @@ class Item:
     type: str = "post"
 
 
-def events_of(items: Iterable[Item], meta: Meta) -> tuple[list[Event], list[Reject], int]:
-    """The events of a document: the first of an id wins.
+def events_of(items: Iterable[Item], meta: Meta) -> Parsed:
+    """Return the events of a document.
 
-    Returns
-    -------
-    events : list of Event
-        In the document's order.
-    rejects : list of Reject
-        Entries that have nothing to be known by, are too large, or say something else under an
-        id that was there before.
-    repeated : int
-        Entries that were in the document twice, word for word.
+    An entry is a dead letter if it has nothing to identify it, is too large, or has the id of an
+    earlier entry but other content. Exact repetitions are counted.
     """
-    events: dict[str, Event] = {}
-    rejects: list[Reject] = []
-    repeated = 0
+    reading = Reading(meta, unique=True)
     for item in items:
-        try:
-            event = _event(item, meta)
-        except (ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
-            rejects.append(_reject(item, printable(error)))
-            continue
-        first = events.setdefault(event.id, event)
-        if first is event:
-            continue
-        if first.rev == event.rev:
-            repeated += 1
-        else:
-            rejects.append(_reject(item, "its id is that of an entry before it, its content is not"))
-    return list(events.values()), rejects, repeated
+        reading.item(item.source, f"entry {item.place}", lambda item=item: [_event(item, meta)])  # type: ignore[misc]
+    return reading.parsed()
 
 
 def event_id(bucket: str, scope: str, native: str) -> str:
@@ -194,7 +174,7 @@ def _event(item: Item, meta: Meta) -> Event:
             via="poll", connector=meta.connector, id_kind=id_kind, time_kind=time_kind, claimed_at=claimed
         ),
     ).settled()
-    return fitting(event)
+    return fit_event(event)
 
 
 def _joined(base: str, address: str) -> str | None:
@@ -262,8 +242,3 @@ def _tags(found: list[str]) -> list[str]:
         if name and not is_web_url(name):
             tags.setdefault(name.casefold(), name)
     return list(tags.values())[:MAX_TAGS]
-
-
-def _reject(item: Item, reason: str) -> Reject:
-    raw = json.dumps(item.source, default=str).encode()[:MAX_RAW]
-    return Reject(reason=reason, raw=raw, where=f"entry {item.place}")

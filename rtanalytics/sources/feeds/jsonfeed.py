@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
+from rtanalytics.normalize.values import as_list, as_text
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import one_line
 from rtanalytics.sources.feeds.dates import spoken
@@ -47,7 +48,7 @@ def read_json(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
         _item(number, entry if isinstance(entry, dict) else {"entry": entry}, author, lang)
         for number, entry in enumerate(entries, start=1)
     )
-    return items, {"title": printable(_text(feed.get("title"))) or None, "wait": None, "complete": True}
+    return items, {"title": printable(as_text(feed.get("title"))) or None, "wait": None, "complete": True}
 
 
 def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str | None) -> Item:
@@ -61,24 +62,24 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
         place=number,
         source=entry,
         id=identity or None,
-        link=_text(entry.get("url")).strip() or _text(entry.get("external_url")).strip() or None,
-        title=one_line(_text(entry.get("title"))) or None,
-        html=_text(entry.get("content_html")) or None,
-        text=_text(entry.get("content_text")) or _text(entry.get("summary")) or None,
+        link=as_text(entry.get("url")).strip() or as_text(entry.get("external_url")).strip() or None,
+        title=one_line(as_text(entry.get("title"))) or None,
+        html=as_text(entry.get("content_html")) or None,
+        text=as_text(entry.get("content_text")) or as_text(entry.get("summary")) or None,
         published=_moment(published),
         updated=_moment(updated),
         date=published or updated,
         author=_author(entry) or author,
-        tags=[tag for tag in _list(entry.get("tags")) if isinstance(tag, str)],
+        tags=[tag for tag in as_list(entry.get("tags")) if isinstance(tag, str)],
         media=_media(entry),
         lang=language(entry.get("language"), lang),
     )
 
 
 def _author(context: dict[str, Any]) -> Author | None:
-    for found in [*_list(context.get("authors")), context.get("author")]:
+    for found in [*as_list(context.get("authors")), context.get("author")]:
         if isinstance(found, dict):
-            who = person(_text(found.get("name")), _text(found.get("url")))
+            who = person(as_text(found.get("name")), as_text(found.get("url")))
             if who is not None:
                 return who
     return None
@@ -87,11 +88,11 @@ def _author(context: dict[str, Any]) -> Author | None:
 def _media(entry: dict[str, Any]) -> list[Media]:
     found: dict[str, Media] = {}
     for name in ("image", "banner_image"):
-        if is_web_url(url := _text(entry.get(name))):
+        if is_web_url(url := as_text(entry.get(name))):
             found.setdefault(url, Media(url=url))
-    for thing in _list(entry.get("attachments")):
-        if isinstance(thing, dict) and is_web_url(url := _text(thing.get("url"))):
-            mime = printable(_text(thing.get("mime_type")).lower(), 100)
+    for thing in as_list(entry.get("attachments")):
+        if isinstance(thing, dict) and is_web_url(url := as_text(thing.get("url"))):
+            mime = printable(as_text(thing.get("mime_type")).lower(), 100)
             kind = mime.partition("/")[0]
             kind = kind if kind in {"image", "video", "audio"} else "file"
             found.setdefault(url, Media(url=url, kind=kind, mime=mime or None))
@@ -100,7 +101,7 @@ def _media(entry: dict[str, Any]) -> list[Media]:
 
 def _date(told: object) -> str:
     """A date as written; a number of seconds is against the specification, too."""
-    return str(told) if isinstance(told, int) and not isinstance(told, bool) else _text(told)
+    return str(told) if isinstance(told, int) and not isinstance(told, bool) else as_text(told)
 
 
 def _moment(text: str) -> datetime | None:
@@ -109,11 +110,3 @@ def _moment(text: str) -> datetime | None:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return spoken(text)  # many write the dates of RSS into it
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from rtanalytics.event import Author
+from rtanalytics.normalize.values import as_list, as_text, optional_time
 from rtanalytics.sources.base import printable
 from rtanalytics.sources.clean import one_line
 from rtanalytics.sources.feeds.items import Item
-from rtanalytics.sources.jsonitems import document, iso_time, items_of, text_of
+from rtanalytics.sources.json_items import load
 
 __all__ = ["is_lobsters", "read_lobsters"]
 
@@ -34,7 +35,7 @@ def read_lobsters(raw: bytes) -> tuple[list[Item], list[str], dict[str, Any]]:
     Malformed
         If it is no JSON.
     """
-    told = document(raw, "feed")
+    told = load(raw, "feed")
     items: list[Item] = []
     gone: list[str] = []
     for place, entry in enumerate(_unfolded(told if isinstance(told, list) else [told]), start=1):
@@ -52,7 +53,7 @@ def _unfolded(stories: list[Any]) -> Iterator[dict[str, Any]]:
             yield {"entry": story}
             continue
         yield {key: value for key, value in story.items() if key != "comments"}
-        for comment in items_of(story.get("comments")):
+        for comment in as_list(story.get("comments")):
             if isinstance(comment, dict):
                 yield {**comment, "story": story.get("short_id")}
 
@@ -60,17 +61,17 @@ def _unfolded(stories: list[Any]) -> Iterator[dict[str, Any]]:
 def _item(place: int, entry: dict[str, Any]) -> Item:
     if "comment" in entry:
         site = _site(entry)
-        above, about = text_of(entry.get("parent_comment")), text_of(entry.get("story"))
-        created, edited = iso_time(entry.get("created_at")), iso_time(entry.get("last_edited_at"))
+        above, about = as_text(entry.get("parent_comment")), as_text(entry.get("story"))
+        created, edited = optional_time(entry.get("created_at")), optional_time(entry.get("last_edited_at"))
         return Item(
             place=place,
             source=entry,
             id=_page("c", entry) or None,
-            link=text_of(entry.get("url")) or text_of(entry.get("short_id_url")) or None,
-            html=text_of(entry.get("comment")) or None,
-            text=text_of(entry.get("comment_plain")) or None,
+            link=as_text(entry.get("url")) or as_text(entry.get("short_id_url")) or None,
+            html=as_text(entry.get("comment")) or None,
+            text=as_text(entry.get("comment_plain")) or None,
             published=created,
-            updated=edited or iso_time(entry.get("updated_at")),
+            updated=edited or optional_time(entry.get("updated_at")),
             author=_author(entry.get("commenting_user"), site),
             reply_to=f"{site}/c/{above}" if above else f"{site}/s/{about}" if about else None,
             thread=f"{site}/s/{about}" if about else None,
@@ -79,27 +80,27 @@ def _item(place: int, entry: dict[str, Any]) -> Item:
         place=place,
         source=entry,
         id=_page("s", entry) or None,
-        link=text_of(entry.get("url")) or text_of(entry.get("comments_url")) or None,
-        title=one_line(text_of(entry.get("title"))) or None,
-        html=text_of(entry.get("description")) or None,
-        published=iso_time(entry.get("created_at")),
+        link=as_text(entry.get("url")) or as_text(entry.get("comments_url")) or None,
+        title=one_line(as_text(entry.get("title"))) or None,
+        html=as_text(entry.get("description")) or None,
+        published=optional_time(entry.get("created_at")),
         author=_author(entry.get("submitter_user"), _site(entry)),
-        tags=[tag for tag in items_of(entry.get("tags")) if isinstance(tag, str)],
-        comments=text_of(entry.get("comments_url")) or None,
+        tags=[tag for tag in as_list(entry.get("tags")) if isinstance(tag, str)],
+        comments=as_text(entry.get("comments_url")) or None,
     )
 
 
 def _page(kind: str, entry: dict[str, Any]) -> str:
-    number = text_of(entry.get("short_id"))
+    number = as_text(entry.get("short_id"))
     return f"{_site(entry)}/{kind}/{number}" if number else ""
 
 
 def _site(entry: dict[str, Any]) -> str:
-    found = _SITE.match(text_of(entry.get("short_id_url")))
+    found = _SITE.match(as_text(entry.get("short_id_url")))
     return found[1] if found else SITE
 
 
 def _author(told: object, site: str) -> Author | None:
     """A name; until 2024 an object with it."""
-    name = printable(text_of(told.get("username") if isinstance(told, dict) else told), 100)
+    name = printable(as_text(told.get("username") if isinstance(told, dict) else told), 100)
     return Author(handle=name, url=f"{site}/~{name}") if name else None

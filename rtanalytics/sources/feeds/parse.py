@@ -50,13 +50,14 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     else:
         items, about = read_xml(raw, meta)
         gone = deletions(raw, meta)
-    events, rejects, repeated = events_of(items, meta)
-    told = {event.id for event in gone}
+    read = events_of(items, meta)
+    deleted = {event.id for event in gone}
+    repeated = read.counts.get("repeated", 0)
     return Parsed(
-        events=[*(event for event in events if event.id not in told), *gone],
-        rejects=rejects,
+        events=[*(event for event in read.events if event.id not in deleted), *gone],
+        rejects=read.rejects,
         complete=about["complete"],
         wait=about["wait"],
         title=about["title"],
-        counts={"entries": len(events) + len(rejects) + repeated, "repeated": repeated},
+        counts={"entries": len(read.events) + len(read.rejects) + repeated, "repeated": repeated},
     )

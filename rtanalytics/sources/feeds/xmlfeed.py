@@ -18,6 +18,7 @@ import feedparser
 import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
+from rtanalytics.normalize.values import as_text, whole_number
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import one_line, plain_title
 from rtanalytics.sources.feeds.dates import spoken
@@ -26,6 +27,7 @@ from rtanalytics.sources.feeds.items import Item, language, person
 __all__ = ["read_xml"]
 
 _ENDS = (b"</rss>", b"</feed>", b"</rdf:rdf>", b"</rdf>", b"</atom:feed>", b"</channel>")
+_LARGEST = 999_999
 _PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 
 
@@ -52,13 +54,13 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
     feed = dict(found.feed)  # plain, because feedparser's own makes up what is missing
     author = _person(feed)
     atom = str(found.get("version", "")).startswith("atom")
-    lang = _text(feed.get("language")) or meta.language
+    lang = as_text(feed.get("language")) or meta.language
     items = (
         _item(number, entry, atom=atom, author=author, lang=lang)
         for number, entry in enumerate(_consumed(found.entries), start=1)
     )
     about = {
-        "title": plain_title(_text(feed.get("title"))) or None,
+        "title": plain_title(as_text(feed.get("title"))) or None,
         "wait": _wait(feed),
         # Cut off in the middle by whoever wrote it: the next reading may bring the rest.
         "complete": broken is None or raw.rstrip()[-20:].lower().endswith(_ENDS),
@@ -126,29 +128,29 @@ def _headers(meta: Meta) -> dict[str, str]:
 def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | None, lang: str) -> Item:
     content = _content(entry)
     title = entry.get("title_detail") or {}
-    html, text = _text(content.get("value")) or None, None
-    video = _text(entry.get("yt_videoid"))
+    html, text = as_text(content.get("value")) or None, None
+    video = as_text(entry.get("yt_videoid"))
     if (atom and content.get("type") == "text/plain") or video:
         html, text = None, html  # what feedparser calls HTML of YouTube's is text: there is no type at it
     reply = next((value for name, value in entry.items() if name.endswith("in-reply-to")), None)
     return Item(
         place=number,
         source=entry,
-        id=_text(entry.get("id")) or (f"yt:video:{video}" if video else None),
+        id=as_text(entry.get("id")) or (f"yt:video:{video}" if video else None),
         link=_link(entry),
-        title=_title(_text(entry.get("title")), literal=atom and title.get("type") == "text/plain"),
+        title=_title(as_text(entry.get("title")), literal=atom and title.get("type") == "text/plain"),
         html=html,
         text=text,
         published=_moment(entry, "published") or _moment(entry, "created"),
         updated=_moment(entry, "updated"),
-        date=_text(entry.get("published")) or _text(entry.get("updated")),
+        date=as_text(entry.get("published")) or as_text(entry.get("updated")),
         author=_known(_person(entry) or author, entry.get("yt_channelid")),
         tags=[_tag(tag) for tag in entry.get("tags", ())],
         media=_media(entry),
-        reply_to=_text(reply.get("ref")) or None if isinstance(reply, dict) else None,
-        comments=_text(entry.get("comments")) or None,
+        reply_to=as_text(reply.get("ref")) or None if isinstance(reply, dict) else None,
+        comments=as_text(entry.get("comments")) or None,
         lang=language(content.get("language"), title.get("language"), lang),
-        base=_text(content.get("base")) or _text(title.get("base")),
+        base=as_text(content.get("base")) or as_text(title.get("base")),
         type="video" if video else "post",
     )
 
@@ -170,10 +172,10 @@ def _title(title: str, *, literal: bool) -> str:
 
 def _link(entry: dict[str, Any]) -> str | None:
     links = entry.get("links", ())
-    link = _text(entry.get("link"))
+    link = as_text(entry.get("link"))
     # An enclosure that is written as an element's text is taken for the entry's own page.
     if not link or any(x.get("rel") == "enclosure" and x.get("href") == link for x in links):
-        pages = (_text(x.get("href")) for x in links if x.get("rel") in {None, "alternate"})
+        pages = (as_text(x.get("href")) for x in links if x.get("rel") in {None, "alternate"})
         link = next(pages, link)
     if entry.get("guidislink") and not re.match(r"(?i)\s*(https?:|/)", link):
         return None  # feedparser takes any id for a page; a number is none
@@ -181,7 +183,7 @@ def _link(entry: dict[str, Any]) -> str | None:
 
 
 def _moment(entry: dict[str, Any], name: str) -> datetime | None:
-    if told := spoken(_text(entry.get(name))):
+    if told := spoken(as_text(entry.get(name))):
         return told
     parsed = entry.get(f"{name}_parsed")
     if parsed is None:
@@ -193,12 +195,14 @@ def _moment(entry: dict[str, Any], name: str) -> datetime | None:
 
 
 def _person(context: dict[str, Any]) -> Author | None:
-    several = [a for a in context.get("authors", ()) if isinstance(a, dict) and _text(a.get("name"))]
+    several = [a for a in context.get("authors", ()) if isinstance(a, dict) and as_text(a.get("name"))]
     if len(several) > 1:  # the first is who is named first; feedparser keeps the last
-        return person(_text(several[0].get("name")), _text(several[0].get("href")))
+        return person(as_text(several[0].get("name")), as_text(several[0].get("href")))
     # The whole as it was written: feedparser's own parting of it knows no domain like .photography.
     detail = context.get("author_detail")
-    return person(_text(context.get("author")), _text(detail.get("href")) if isinstance(detail, dict) else "")
+    return person(
+        as_text(context.get("author")), as_text(detail.get("href")) if isinstance(detail, dict) else ""
+    )
 
 
 def _known(author: Author | None, channel: object) -> Author | None:
@@ -209,7 +213,7 @@ def _known(author: Author | None, channel: object) -> Author | None:
 
 
 def _tag(tag: Any) -> str:
-    term, label = _text(tag.get("term")), _text(tag.get("label"))
+    term, label = as_text(tag.get("term")), as_text(tag.get("label"))
     return label if label and (not term or is_web_url(term)) else term
 
 
@@ -218,11 +222,11 @@ def _media(entry: dict[str, Any]) -> list[Media]:
     found: dict[str, Media] = {}
     enclosures = [x for x in entry.get("links", ()) if x.get("rel") == "enclosure"]
     for thing in [*enclosures, *entry.get("media_content", ()), *entry.get("media_thumbnail", ())]:
-        url = _text(thing.get("href")) or _text(thing.get("url"))
+        url = as_text(thing.get("href")) or as_text(thing.get("url"))
         if not is_web_url(url) or url in found:
             continue
-        mime = _text(thing.get("type")).lower() or None
-        kind = _text(thing.get("medium")) or (mime or "").partition("/")[0]
+        mime = as_text(thing.get("type")).lower() or None
+        kind = as_text(thing.get("medium")) or (mime or "").partition("/")[0]
         if not kind and thing in entry.get("media_thumbnail", ()):
             kind = "image"
         if mime == "application/x-shockwave-flash" and entry.get("yt_videoid"):
@@ -231,8 +235,8 @@ def _media(entry: dict[str, Any]) -> list[Media]:
             url=url,
             kind=kind if kind in {"image", "video", "audio"} else "file",
             mime=printable(mime, 100) if mime else None,
-            width=_number(thing.get("width")),
-            height=_number(thing.get("height")),
+            width=whole_number(thing.get("width"), _LARGEST),
+            height=whole_number(thing.get("height"), _LARGEST),
         )
     return list(found.values())
 
@@ -240,10 +244,12 @@ def _media(entry: dict[str, Any]) -> list[Media]:
 def _wait(feed: dict[str, Any]) -> timedelta | None:
     """What ``ttl`` (minutes) or the syndication module asks for; the longer of the two."""
     waits = []
-    if minutes := _number(feed.get("ttl")):
+    if minutes := whole_number(feed.get("ttl"), _LARGEST):
         waits.append(timedelta(minutes=minutes))
-    if hours := _PERIODS.get(_text(feed.get("sy_updateperiod")).lower()):
-        waits.append(timedelta(hours=hours) / max(1, _number(feed.get("sy_updatefrequency")) or 1))
+    if hours := _PERIODS.get(as_text(feed.get("sy_updateperiod")).lower()):
+        waits.append(
+            timedelta(hours=hours) / max(1, whole_number(feed.get("sy_updatefrequency"), _LARGEST) or 1)
+        )
     return max(waits, default=None)
 
 
@@ -261,11 +267,3 @@ def _what_it_is(raw: bytes, broken: Exception | None) -> str:
         at = f"line {broken.getLineNumber()}, column {(broken.getColumnNumber() or 0) + 1}"
         return f"no feed: broken XML ({at}): {printable(broken.getMessage())}"
     return f"no feed: {printable(broken) if broken else 'no element of RSS, RDF or Atom in it'}"
-
-
-def _number(value: object) -> int | None:
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,6}", value) else None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

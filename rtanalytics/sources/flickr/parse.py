@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Event, Media
+from rtanalytics.normalize.text import author_of, word
+from rtanalytics.normalize.values import as_dict, parse_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain
-from rtanalytics.sources.native import Reading, author_of, build, load, moment, word
+from rtanalytics.sources.json_items import Reading, build, load
 
 __all__ = ["parse"]
 
-MAX_PAGES = 4_000
+_LARGEST = 999_999
 _LINK = re.compile(r"https?://(?:www\.)?flickr\.com/photos/([^/?#\s]{1,100})/(\d{1,20})", re.ASCII)
 _WHO = re.compile(r'[^\s"]{0,100}\s*\("(.*)"\)', re.DOTALL)
 _UNIT = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
@@ -67,7 +69,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     if isinstance(photos.get("photo"), list):
         shared = {key: photos[key] for key in ("owner", "ownername") if key in photos}
         found = [shared | item if isinstance(item, dict) else item for item in photos["photo"]]
-        page, pages = _number(photos.get("page")), _number(photos.get("pages"))
+        page, pages = whole_number(photos.get("page")), whole_number(photos.get("pages"))
         following = str(page + 1) if page is not None and pages is not None and page < pages else None
     elif isinstance(items, list):
         found = items
@@ -93,14 +95,14 @@ def _mended(raw: bytes) -> bytes:
 
 def _shown(photo: dict[str, Any]) -> dict[str, Any]:
     """What is told of one photo, as a search tells it."""
-    owner, dates, tags = (_dict(photo.get(key)) for key in ("owner", "dates", "tags"))
+    owner, dates, tags = (as_dict(photo.get(key)) for key in ("owner", "dates", "tags"))
     named = tags.get("tag")
     words = (
         [_text(tag, "_content") or _text(tag, "raw") for tag in named if isinstance(tag, dict)]
         if isinstance(named, list)
         else []
     )
-    seen = _dict(photo.get("visibility"))
+    seen = as_dict(photo.get("visibility"))
     return {
         **photo, "owner": owner.get("nsid"), "ownername": owner.get("username"),
         "dateupload": dates.get("posted"),
@@ -108,13 +110,8 @@ def _shown(photo: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _photo(item: Any, meta: Meta) -> Iterator[Event]:
-    if not isinstance(item, dict):
-        raise ValueError(f"it is no object but {type(item).__name__}")  # noqa: TRY004  # a dead letter's reason
+    item = require_dict(item)
     yield _listed(item, meta) if "link" in item else _searched(item, meta)
 
 
@@ -142,7 +139,12 @@ def _searched(item: dict[str, Any], meta: Meta) -> Event:
         author=author_of(item.get("ownername") or owner, owner, url=url and url.rsplit("/", 2)[0] + "/"),
         tags=_words(item.get("tags")),
         media=[
-            Media(url=source, kind="image", width=_number(width), height=_number(height))
+            Media(
+                url=source,
+                kind="image",
+                width=whole_number(width, _LARGEST),
+                height=whole_number(height, _LARGEST),
+            )
             for source, width, height in sizes
             if isinstance(source, str)
         ][:1],
@@ -164,7 +166,7 @@ def _listed(item: dict[str, Any], meta: Meta) -> Event:
     )
     return _event(
         meta, item, found[2], item.get("title"), described, found[0] + "/",
-        created_at=moment(item["published"]) if item.get("published") is not None else None,
+        created_at=parse_time(item["published"]) if item.get("published") is not None else None,
         author=author_of(
             named[1] if named else said or found[1], item.get("author_id"),
             url=f"https://www.flickr.com/photos/{found[1]}/",
@@ -194,14 +196,8 @@ def _event(
 
 
 def _unix(value: object) -> datetime | None:
-    seconds = _number(value)
-    return None if seconds is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)
-
-
-def _number(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value if 0 <= value < 10**11 else None
-    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,11}", value, re.ASCII) else None
+    seconds = whole_number(value, 10**11)
+    return None if seconds is None else parse_time(seconds)
 
 
 def _words(value: object) -> list[str]:

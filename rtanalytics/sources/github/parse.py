@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from rtanalytics.event import Author, Event, Ingest, is_web_url
+from rtanalytics.event import Author, Event
 from rtanalytics.normalize.github import KINDS, about
+from rtanalytics.normalize.text import author_of, find_links, find_tags, plain_text
+from rtanalytics.normalize.values import numeric_id, optional_time
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.github.things import Thing, event_of, things_of
-from rtanalytics.sources.native import Reading, find_links, find_tags, lines_of, packed
+from rtanalytics.sources.json_items import Reading, build, lines_of
 
 __all__ = ["parse"]
 
-EARLIEST = datetime(2008, 1, 1, tzinfo=UTC)
 MAX_TEXT = 200_000
 MAX_EVENTS = 1_000
-MAX_LINKS, MAX_TAGS = 100, 50
-
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
@@ -118,62 +114,25 @@ def _event(item: Any, meta: Meta, counts: Counter[str]) -> Event | None:
         return None
     if found.kind not in KINDS:
         counts[f"unknown_type_{printable(found.kind, 40)}"] += 1
-    created, time_kind, claimed = _time(item.get("created_at"), meta.received_at)
-    text = _CONTROLS.sub("", found.text.replace("\r\n", "\n").replace("\r", "\n"))
+    text = plain_text(found.text)
     if len(text) > MAX_TEXT:
         raise ValueError(f"its text has {len(text):,} characters; the limit is {MAX_TEXT:,}")
-    said = found.kind != "PushEvent"  # what begins with # in a commit's message is a number of an issue
-    return Event(
-        id=f"github:{meta.options.get('host', '')}:{_number(item.get('id'))}",
-        source=meta.source,
+    is_commit = found.kind == "PushEvent"  # in commit messages # begins the number of an issue
+    return build(
+        meta,
+        id=f"github:{meta.options.get('host', '')}:{numeric_id(item.get('id'))}",
         type=found.type,
-        created_at=created,
-        received_at=meta.received_at,
+        created_at=optional_time(item.get("created_at")),
         author=_author(found.login, found.actor),
-        channel=_line(found.repo, 200) or None,
-        title=(_line(found.title, 1_000) or None) if found.title else None,
+        channel=found.repo,
+        title=found.title,
         text=text,
         url=found.url,
-        tags=_unlike(find_tags(text))[:MAX_TAGS] if said else [],
-        links=list(dict.fromkeys(link for link in find_links(text) if is_web_url(link)))[:MAX_LINKS],
-        ingest=Ingest(via="poll", connector=meta.connector, time_kind=time_kind, claimed_at=claimed),
-        raw=packed(item),
-    ).settled()
-
-
-def _author(login: str, actor: int | None) -> Author | None:
-    login = _line(login, 200).lstrip("@")
-    if not login:
-        return None
-    return Author(
-        handle=login,
-        id=None if actor is None else str(actor),
-        url=f"https://github.com/{login}",
-        bot=login.endswith("[bot]"),
+        tags=() if is_commit else find_tags(text),
+        links=find_links(text),
+        item=item,
     )
 
 
-def _number(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return str(value)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,30}", value):
-        return value
-    raise ValueError("it has no id" if value is None else f"its id {ascii(value)[:60]} is no number")
-
-
-def _time(value: Any, received: datetime) -> tuple[datetime, str, datetime | None]:
-    """When it happened, how far to trust that, and the claim that was not believed."""
-    try:
-        claimed = datetime.fromisoformat(value)
-        claimed = claimed.replace(tzinfo=UTC) if claimed.tzinfo is None else claimed.astimezone(UTC)
-    except (ValueError, TypeError, OverflowError):
-        return received, "observed", None
-    return (claimed, "source", None) if claimed >= EARLIEST else (received, "observed", claimed)
-
-
-def _line(text: str, length: int) -> str:
-    return " ".join(_CONTROLS.sub(" ", text).split())[:length]
-
-
-def _unlike(names: list[str]) -> list[str]:
-    return list({name.casefold(): name for name in reversed(names)}.values())[::-1]
+def _author(login: str, actor: int | None) -> Author | None:
+    return author_of(login, actor, url=f"https://github.com/{login}", bot=login.endswith("[bot]"))

@@ -14,8 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from rtanalytics.event import Author, Event
+from rtanalytics.normalize.text import author_of, find_links, find_tags, word
+from rtanalytics.normalize.values import as_dict, as_text, parse_time, require_dict
 from rtanalytics.sources.base import Meta, printable
-from rtanalytics.sources.native import author_of, build, find_links, find_tags, moment, word
+from rtanalytics.sources.json_items import build
 
 __all__ = ["Thing", "event_of", "things_of"]
 
@@ -55,9 +57,9 @@ def things_of(told: dict[str, Any]) -> Iterator[Thing]:
     ValueError
         If there is none in it; the message says what it is instead.
     """
-    if _dict(told.get("repository")).get("private") is True:
+    if as_dict(told.get("repository")).get("private") is True:
         raise ValueError("its repository is private")
-    if _dict(told.get("sender")) or _dict(told.get("pusher")):
+    if as_dict(told.get("sender")) or as_dict(told.get("pusher")):
         yield from _told(told)
     else:
         yield Thing(_name(told), told, {})
@@ -80,7 +82,7 @@ def event_of(thing: Thing, meta: Meta) -> Event:
     if name in {"create", "remove", "public", "join", "fork", "star", "page"} and around:
         created, updated = _when(name, item, around), None
     gone = deed in _GONE and (name in {"comment", "release", "star"} or item is around.get(name))
-    above = next((_dict(at[key]) for at in (around, item) for key in _TALK if _dict(at.get(key))), {})
+    above = next((as_dict(at[key]) for at in (around, item) for key in _TALK if as_dict(at.get(key))), {})
     thread = (
         (_numbered(repo, above) or _under(repo, item)) if name in {"comment", "review", "action"} else None
     )
@@ -115,21 +117,21 @@ def _told(hook: dict[str, Any]) -> Iterator[Thing]:
     deed = hook.get("action")
     if isinstance(hook.get("commits"), list) and "ref" in hook:
         for commit in hook["commits"]:
-            yield Thing("commit", _object(commit), hook)
+            yield Thing("commit", require_dict(commit), hook)
         if not hook["commits"]:
             yield Thing("remove" if hook.get("deleted") is True else "create", hook, hook)
         return
     for key, name in (("comment", "comment"), ("answer", "comment"), ("review", "review"), ("forkee", "fork"),
                       *((key, key) for key in _TALK)):  # fmt: skip
-        if _dict(hook.get(key)):
+        if as_dict(hook.get(key)):
             yield Thing(name, hook[key], hook)
             return
     if isinstance(hook.get("pages"), list):
         for page in hook["pages"]:
-            yield Thing("page", _object(page), hook)
+            yield Thing("page", require_dict(page), hook)
     elif "starred_at" in hook or (deed == "started" and "repository" in hook):
         yield Thing("star", hook, hook)
-    elif _dict(hook.get("member")) and deed == "added" and "repository" in hook:
+    elif as_dict(hook.get("member")) and deed == "added" and "repository" in hook:
         yield Thing("join", hook, hook)
     elif isinstance(hook.get("ref_type"), str):
         yield Thing("create" if "master_branch" in hook else "remove", hook, hook)
@@ -146,7 +148,7 @@ def _told(hook: dict[str, Any]) -> Iterator[Thing]:
 def _name(item: dict[str, Any]) -> str:
     """What an answer's item is."""
     page = word(item.get("html_url"))
-    if _dict(item.get("commit")) and "sha" in item:
+    if as_dict(item.get("commit")) and "sha" in item:
         return "commit"
     if "starred_at" in item:
         return "star"
@@ -160,7 +162,7 @@ def _name(item: dict[str, Any]) -> str:
         if "/discussions/" in page or "answer_chosen_at" in item:
             return "discussion"
         is_pull = (
-            any(_dict(item.get("pull_request")).values()) or "/pull/" in page or "merge_commit_sha" in item
+            any(as_dict(item.get("pull_request")).values()) or "/pull/" in page or "merge_commit_sha" in item
         )
         return "pull_request" if is_pull else "issue"
     if (
@@ -199,7 +201,7 @@ def _native(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) 
     elif name == "fork" and word(item.get("full_name")):
         return f"fork/{word(item['full_name']).lower()}"
     elif name == "star" and repo:
-        who = _dict(around.get("sender")) or _dict(item.get("user"))
+        who = as_dict(around.get("sender")) or as_dict(item.get("user"))
         return f"star/{repo.lower()}/{word(who.get('login')).lower() or word(item.get('starred_at'))}"
     elif name == "page" and repo:
         return f"page/{repo.lower()}/{word(item.get('page_name'), 150)}/{word(item.get('sha'), 64)}"
@@ -208,7 +210,7 @@ def _native(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) 
         at = _when(name, item, around)
         return f"{name}/{repo.lower()}/{ref}" + (f"/{at:%FT%TZ}" if at else "")
     elif name in {"join", "public"} and repo:
-        return f"{name}/{repo.lower()}/{word(_dict(item.get('member')).get('login')).lower()}".rstrip("/")
+        return f"{name}/{repo.lower()}/{word(as_dict(item.get('member')).get('login')).lower()}".rstrip("/")
     raise ValueError("it has no number, or no repository: nothing to know it by")
 
 
@@ -256,7 +258,7 @@ def _answered(item: dict[str, Any], thread: str | None, host: str) -> str | None
 def _said(name: str, item: dict[str, Any], above: dict[str, Any]) -> tuple[str | None, str]:
     """Title and text."""
     if name == "commit":
-        message = _text(_dict(item.get("commit")).get("message") or item.get("message"))
+        message = as_text(as_dict(item.get("commit")).get("message") or item.get("message"))
         title, _, rest = message.strip().partition("\n")
         return title, rest.strip() or title
     if name in {"create", "remove"}:
@@ -265,29 +267,24 @@ def _said(name: str, item: dict[str, Any], above: dict[str, Any]) -> tuple[str |
         ref = ref.removeprefix("refs/heads/").removeprefix("refs/tags/")
         return f"{'created' if name == 'create' else 'deleted'} {kind} {ref}", ""
     if name == "page":
-        return word(item.get("title")) or word(item.get("page_name")), _text(item.get("summary"))
+        return word(item.get("title")) or word(item.get("page_name")), as_text(item.get("summary"))
     if name == "join":
-        return f"added {word(_dict(item.get('member')).get('login'))}", ""
+        return f"added {word(as_dict(item.get('member')).get('login'))}", ""
     if name == "action":
         return word(above.get("title"), 1_000) or None, word(item.get("event")).replace("_", " ")
     heading = (
         item.get("title") or item.get("name") or item.get("tag_name") if name in _TALK else above.get("title")
     )
-    return word(heading, 1_000) or None, "" if name == "fork" else _text(item.get("body"))
-
-
-def _text(value: object) -> str:
-    """A text, or an empty one."""
-    return value if isinstance(value, str) else ""
+    return word(heading, 1_000) or None, "" if name == "fork" else as_text(item.get("body"))
 
 
 def _author(name: str, item: dict[str, Any], around: dict[str, Any]) -> Author | None:
     """Whose words they are; of a deed, who did it."""
-    said = next((_dict(item[key]) for key in ("user", "author", "actor") if _dict(item.get(key))), {})
+    said = next((as_dict(item[key]) for key in ("user", "author", "actor") if as_dict(item.get(key))), {})
     if name in {"create", "remove", "public", "join", "fork", "star", "page"}:
-        said = _dict(around.get("sender")) or (said if name == "star" else {})
+        said = as_dict(around.get("sender")) or (said if name == "star" else {})
     login = word(said.get("login") or said.get("username"))
-    git = _dict(_dict(item.get("commit")).get("author"))
+    git = as_dict(as_dict(item.get("commit")).get("author"))
     if not login:
         # Who has no account is called as git does; the address beside it is not kept.
         return author_of(said.get("name") or git.get("name")) if name == "commit" else None
@@ -302,9 +299,9 @@ def _author(name: str, item: dict[str, Any], around: dict[str, Any]) -> Author |
 def _repo(item: dict[str, Any], around: dict[str, Any]) -> str:
     for at in (around, item):
         for key in ("repository", "repo"):
-            if name := word(_dict(at.get(key)).get("full_name")):
+            if name := word(as_dict(at.get(key)).get("full_name")):
                 return name
-    for at in (item, _dict(item.get("issue"))):
+    for at in (item, as_dict(item.get("issue"))):
         for key in ("repository_url", "html_url", "url", "issue_url", "pull_request_url"):
             if found := _REPO.match(word(at.get(key), 500)):
                 return found[1]
@@ -316,11 +313,13 @@ def _when(name: str, item: dict[str, Any], around: dict[str, Any]) -> datetime |
         return _moment(item.get("created_at"))
     if name == "star":
         return _moment(item.get("starred_at"))
-    return _moment(_dict(around.get("repository")).get("pushed_at")) if name in {"create", "remove"} else None
+    return (
+        _moment(as_dict(around.get("repository")).get("pushed_at")) if name in {"create", "remove"} else None
+    )
 
 
 def _first(item: dict[str, Any], names: Iterable[str]) -> datetime | None:
-    git = _dict(_dict(item.get("commit")).get("committer"))
+    git = as_dict(as_dict(item.get("commit")).get("committer"))
     claims = (*(item.get(name) for name in names), git.get("date") if names is _CREATED else None)
     return next((at for claim in claims if (at := _moment(claim))), None)
 
@@ -331,7 +330,7 @@ def _moment(value: object) -> datetime | None:
         return None
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", value):
         return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return moment(value)
+    return parse_time(value)
 
 
 def _url(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) -> str | None:
@@ -339,7 +338,7 @@ def _url(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) -> 
     page = page or (item.get("url") if name == "commit" and around else None)
     if isinstance(page, str) and "://api." not in page:
         return page
-    above = next((_dict(item[key]) for key in _TALK if _dict(item.get(key))), {}).get("html_url")
+    above = next((as_dict(item[key]) for key in _TALK if as_dict(item.get(key))), {}).get("html_url")
     if isinstance(above, str):
         return above
     return f"https://github.com/{repo}" if repo else None
@@ -348,16 +347,6 @@ def _url(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) -> 
 def _slim(item: dict[str, Any]) -> dict[str, Any]:
     """An item without the repository around it, which is most of a webhook's bytes."""
     return {key: value for key, value in item.items() if key not in {"repository", "organization", "sender"}}
-
-
-def _object(value: object) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"it is no object but {type(value).__name__}")  # noqa: TRY004  # a dead letter's reason
-    return value
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _is_number(value: object) -> bool:

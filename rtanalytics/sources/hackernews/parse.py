@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from functools import partial
 from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
-from rtanalytics.event import Author, Event, Ingest, is_web_url
+from rtanalytics.event import Author, Event, is_web_url
+from rtanalytics.normalize.values import as_list, as_text, optional_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain, plain_title
 from rtanalytics.sources.hackernews import PREFIX
-from rtanalytics.sources.jsonitems import (
-    document,
-    edit_time,
-    events_of,
-    iso_time,
-    items_of,
-    text_of,
-    unix_time,
-    whole,
-)
+from rtanalytics.sources.json_items import Reading, build, edit_time, load
 
 __all__ = ["parse"]
 
@@ -58,7 +50,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.text, event.reply_to
     ('hackernews::7', "I'm in", 'hackernews::6')
     """
-    told = document(raw, "answer of Hacker News")
+    told = load(raw, "answer of Hacker News")
     if told is None:
         return Parsed(counts={"absent": 1})
     if isinstance(told, dict) and isinstance(told.get("hits"), list):
@@ -73,10 +65,11 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
             )
     else:
         raise Malformed("no answer of Hacker News: neither hits nor an item", raw)
-    counts: dict[str, int] = {"hits": len(items)}
-    named = ((f"item {number}", item) for number, item in enumerate(items, start=1))
-    events, rejects, repeated = events_of(named, partial(_event, meta=meta, counts=counts))
-    return Parsed(events=events, rejects=rejects, counts={**counts, "repeated": repeated})
+    reading = Reading(meta, unique=True)
+    reading.counts.update(hits=len(items), repeated=0)
+    for number, item in enumerate(items, start=1):
+        reading.item(item, f"item {number}", partial(_events, item, reading))
+    return reading.parsed()
 
 
 def _tree(item: dict[str, Any]) -> Iterator[Any]:
@@ -84,7 +77,7 @@ def _tree(item: dict[str, Any]) -> Iterator[Any]:
     waiting: deque[Any] = deque([item])
     while waiting:
         found = waiting.popleft()
-        if isinstance(found, dict) and (below := items_of(found.get("children"))):
+        if isinstance(found, dict) and (below := as_list(found.get("children"))):
             below = [
                 item for item in below if not isinstance(item, int)
             ]  # numbers of those that are not here
@@ -93,41 +86,39 @@ def _tree(item: dict[str, Any]) -> Iterator[Any]:
         yield found
 
 
-def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
+def _events(item: Any, reading: Reading) -> Iterator[Event]:
+    item, meta, counts = require_dict(item), reading.meta, reading.counts
     found = "objectID" in item
-    number = whole(item.get("objectID") if found else item.get("id"))
+    number = whole_number(item.get("objectID") if found else item.get("id"))
     if "karma" in item:
         raise ValueError("it is an account, nothing that anybody said")
     if number is None:
         raise ValueError("it has no number: nothing to know it by")
-    kind = _kind(item, counts) if found else text_of(item.get("type"))
+    kind = _kind(item, counts) if found else as_text(item.get("type"))
     type_ = _TYPES.get(kind)
     if type_ is None:
         type_ = f"x:{printable(kind, 40) or 'item'}"
-        counts["unknown_type"] = counts.get("unknown_type", 0) + 1
-    told = unix_time(item.get("time")) or unix_time(item.get("created_at_i"))
-    created = told or iso_time(item.get("created_at"))
+        counts["unknown_type"] += 1
+    told = optional_time(item.get("time")) or optional_time(item.get("created_at_i"))
+    created = told or optional_time(item.get("created_at"))
     gone = item.get("deleted") is True or item.get("dead") is True
-    parent = whole(item.get("parent_id") if "parent_id" in item else item.get("parent"))
-    story = whole(item.get("story_id"))
+    parent = whole_number(item.get("parent_id") if "parent_id" in item else item.get("parent"))
+    story = whole_number(item.get("story_id"))
     if type_ == "option":
-        parent = story = whole(item.get("poll")) or story
+        parent = story = whole_number(item.get("poll")) or story
     html, target = _content(item)
     text = plain(html) if html else None
-    title = plain_title(text_of(item.get("title"))) or None
+    title = plain_title(as_text(item.get("title"))) or None
     cleaned = clean_html(html, SITE) if html else None
     pointed = [target] if target else []
-    return Event(
+    yield build(
+        meta,
         id=f"{PREFIX}{number}",
-        source=meta.source,
         type=type_,
         op="delete" if gone else "create",
-        created_at=created or meta.received_at,
-        received_at=meta.received_at,
+        created_at=created,
         # neither API says when something was edited; of a deletion, when it was seen is told
-        edited_at=edit_time(meta.received_at, created or meta.received_at, meta.received_at)
-        if gone
-        else None,
+        edited_at=edit_time(meta.received_at, created, meta.received_at) if gone else None,
         rev=_rev("delete") if gone else _rev(title, text, target),
         author=_author(item.get("author") or item.get("by")),
         title=None if gone else title,
@@ -137,29 +128,29 @@ def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event:
         links=[] if gone else list(dict.fromkeys(pointed + (links(cleaned) if cleaned else []))),
         reply_to=f"{PREFIX}{parent}" if parent is not None and type_ in {"reply", "option"} else None,
         thread=f"{PREFIX}{story}" if story is not None and type_ in {"reply", "option"} else None,
-        ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
+        item=item,
     )
 
 
-def _kind(item: dict[str, Any], counts: dict[str, int]) -> str:
+def _kind(item: dict[str, Any], counts: Counter[str]) -> str:
     """What a hit is: the search says so among its tags."""
-    tags = items_of(item.get("_tags"))
+    tags = as_list(item.get("_tags"))
     for kind in ("comment", "pollopt", "story", "job", "poll"):
         if kind in tags:
             return kind
-    counts["unknown_tags"] = counts.get("unknown_tags", 0) + 1
-    return "comment" if text_of(item.get("comment_text")) else "story"
+    counts["unknown_tags"] += 1
+    return "comment" if as_text(item.get("comment_text")) else "story"
 
 
 def _content(item: dict[str, Any]) -> tuple[str, str | None]:
     """The HTML that was written, and the address that a story points to."""
-    html = next((t for k in ("comment_text", "story_text", "text") if (t := text_of(item.get(k)))), "")
-    target = text_of(item.get("url")).strip()
+    html = next((t for k in ("comment_text", "story_text", "text") if (t := as_text(item.get(k)))), "")
+    target = as_text(item.get("url")).strip()
     return html, target if is_web_url(target) else None
 
 
 def _author(name: object) -> Author | None:
-    handle = printable(text_of(name), 100)
+    handle = printable(as_text(name), 100)
     return Author(handle=handle, id=handle, url=f"{SITE}user?id={quote(handle)}") if handle else None
 
 

@@ -15,8 +15,8 @@ from hashlib import sha256
 from irctokens.line import Line, tokenise
 
 from rtanalytics.event import Author, Event, Ingest
+from rtanalytics.normalize.text import find_links
 from rtanalytics.sources.base import MAX_RAW, Meta, Parsed, Reject, printable
-from rtanalytics.sources.native import find_links
 
 __all__ = ["ARRIVED", "Reader", "folded", "parse", "plain", "stamped"]
 

@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rtanalytics.event import Event, Media, is_web_url
+from rtanalytics.normalize.text import author_of, language, word
+from rtanalytics.normalize.values import as_dicts, parse_time
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain
-from rtanalytics.sources.native import Reading, author_of, build, language, load, moment, word
+from rtanalytics.sources.json_items import Reading, build, load
 
 __all__ = ["parse"]
 
@@ -189,7 +191,7 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
         url=_web(account.get("url")),
         bot=account.get("bot") is True,
     )
-    created = moment(item["created_at"]) if item.get("created_at") is not None else None
+    created = parse_time(item["created_at"]) if item.get("created_at") is not None else None
     if "content" not in item and isinstance(item.get("text"), str):
         # only the answer to a delete gives what was typed instead of what was shown
         yield build(meta, id=f"mastodon::{uri}", op="delete", created_at=created, author=author, item=item)
@@ -205,10 +207,10 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
         pointed.append(quoted)
     cleaned = clean_html(markup) if markup else ""
     answered = near.get(word(item.get("in_reply_to_id")), "")
-    tags, mentions = _dicts(item.get("tags")), _dicts(item.get("mentions"))
+    tags, mentions = as_dicts(item.get("tags")), as_dicts(item.get("mentions"))
     people = {m["url"] for m in mentions if isinstance(m.get("url"), str)}
     names = [word(t.get("name")) for t in tags]
-    edited = moment(item["edited_at"]) if item.get("edited_at") is not None else None
+    edited = parse_time(item["edited_at"]) if item.get("edited_at") is not None else None
     yield build(
         meta,
         id=f"mastodon::{uri}",
@@ -263,11 +265,11 @@ def _quoted(item: dict[str, Any]) -> str | None:
 def _choices(item: dict[str, Any]) -> list[str]:
     """What a poll lets people choose from."""
     poll = item.get("poll")
-    return [word(o.get("title")) for o in _dicts(poll.get("options"))] if isinstance(poll, dict) else []
+    return [word(o.get("title")) for o in as_dicts(poll.get("options"))] if isinstance(poll, dict) else []
 
 
 def _media(item: dict[str, Any]) -> Iterator[Media]:
-    for part in _dicts(item.get("media_attachments")):
+    for part in as_dicts(item.get("media_attachments")):
         # where the server has no copy of its own, remote_url is all there is
         url = _web(part.get("url")) or _web(part.get("remote_url"))
         size = part.get("meta")
@@ -318,7 +320,3 @@ def _of_tag(link: str, names: list[str]) -> bool:
 
 def _web(value: object) -> str | None:
     return value if isinstance(value, str) and is_web_url(value) else None
-
-
-def _dicts(value: object) -> list[dict[str, Any]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []

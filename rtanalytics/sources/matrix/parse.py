@@ -12,19 +12,11 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from rtanalytics.event import Author, Event
+from rtanalytics.normalize.text import author_of, find_links, find_tags, plain_text, word
+from rtanalytics.normalize.values import as_dict, as_list, parse_time
 from rtanalytics.sources.base import Meta, Parsed
 from rtanalytics.sources.clean import clean_html, links
-from rtanalytics.sources.native import (
-    Reading,
-    author_of,
-    build,
-    find_links,
-    find_tags,
-    load,
-    moment,
-    plain_text,
-    word,
-)
+from rtanalytics.sources.json_items import Reading, build, load
 
 __all__ = ["Told", "parse"]
 
@@ -138,39 +130,39 @@ class _Page(Reading):
 
 
 def _sync(value: dict[str, Any], reading: _Page, told: Told) -> None:
-    rooms = _dict(value.get("rooms"))
+    rooms = as_dict(value.get("rooms"))
     for room, about in rooms.items():  # of a sliding sync
         if str(room).startswith("!") and isinstance(about, dict):
-            for number, item in enumerate(_list(about.get("timeline")), start=1):
+            for number, item in enumerate(as_list(about.get("timeline")), start=1):
                 _take(item, str(room), f"{word(room, 100)} {number}", reading)
     for part in ("join", "leave"):
-        for room, about in _dict(rooms.get(part)).items():
-            timeline = _dict(_dict(about).get("timeline"))
+        for room, about in as_dict(rooms.get(part)).items():
+            timeline = as_dict(as_dict(about).get("timeline"))
             before = _token(timeline.get("prev_batch"))
             if timeline.get("limited") is True and before is not None:
                 told.limited[str(room)] = before
-            for number, item in enumerate(_list(timeline.get("events")), start=1):
+            for number, item in enumerate(as_list(timeline.get("events")), start=1):
                 _take(item, str(room), f"{word(room, 100)} {number}", reading)
 
 
 def _items(value: dict[str, Any]) -> list[tuple[str, Any]] | None:
     """The events of an answer, in their order, each with its room where only the answer says it."""
-    found = _dict(_dict(value.get("search_categories")).get("room_events"))
+    found = as_dict(as_dict(value.get("search_categories")).get("room_events"))
     if found:
-        return [("", _dict(hit).get("result")) for hit in _list(found.get("results"))]
+        return [("", as_dict(hit).get("result")) for hit in as_list(found.get("results"))]
     room = value["room_id"] if isinstance(value.get("room_id"), str) else ""
     if isinstance(value.get("notifications"), list):
-        told = [_dict(one) for one in value["notifications"]]
+        told = [as_dict(one) for one in value["notifications"]]
         return [(str(one.get("room_id") or ""), one.get("event")) for one in told]
     messages = value.get(
         "messages"
     )  # an export of Element has them as a list, the first sync of a room had a chunk
-    lists = (value.get("chunk"), value.get("events"), messages, _dict(messages).get("chunk"))
+    lists = (value.get("chunk"), value.get("events"), messages, as_dict(messages).get("chunk"))
     if not any(isinstance(one, list) for one in lists) and not {"events_before", "events_after"} & set(value):
         return None
-    before, after = _list(value.get("events_before")), _list(value.get("events_after"))
+    before, after = as_list(value.get("events_before")), as_list(value.get("events_after"))
     middle = [value["event"]] if "event" in value else []
-    items = [*(item for one in lists for item in _list(one)), *before[::-1], *middle, *after]
+    items = [*(item for one in lists for item in as_list(one)), *before[::-1], *middle, *after]
     return [(room, item) for item in items]
 
 
@@ -182,7 +174,7 @@ def _take(item: Any, room: str, where: str, reading: _Page) -> None:
 def _events(item: Any, reading: _Page) -> Iterator[Event]:
     if not isinstance(item, dict) or not isinstance(item.get("type"), str):
         raise ValueError("it is no event: it has no type")  # noqa: TRY004  # it is data's fault
-    kind, content, meta = item["type"], _dict(item.get("content")), reading.meta
+    kind, content, meta = item["type"], as_dict(item.get("content")), reading.meta
     native = item.get("event_id")
     if not isinstance(native, str) or not native.startswith("$") or len(native) > 300:
         if native is None:
@@ -203,7 +195,7 @@ def _events(item: Any, reading: _Page) -> Iterator[Event]:
     elif kind in {"m.room.message", "m.sticker"}:
         yield from _message(item, native, content, at, reading)
     elif kind == "m.reaction":
-        relation = _dict(content.get("m.relates_to"))
+        relation = as_dict(content.get("m.relates_to"))
         yield _event(item, native, at, meta, type="reaction", text=_text(relation.get("key")),
                      reply_to=_id(relation.get("event_id")))  # fmt: skip
     elif kind == "m.room.topic":
@@ -218,7 +210,7 @@ def _events(item: Any, reading: _Page) -> Iterator[Event]:
 
 def _gone(item: dict[str, Any], at: datetime) -> datetime | None:
     """Since when an event without content is deleted; some servers do not say of a message by what."""
-    because = _dict(item.get("unsigned")).get("redacted_because")
+    because = as_dict(item.get("unsigned")).get("redacted_because")
     if isinstance(because, dict):
         return _time(because)
     return at if item["type"] in {"m.room.message", "m.sticker"} else None
@@ -241,7 +233,7 @@ def _other(
 def _message(
     item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: _Page
 ) -> Iterator[Event]:
-    relation = _dict(content.get("m.relates_to"))
+    relation = as_dict(content.get("m.relates_to"))
     edited, starred = None, False
     if relation.get("rel_type") == "m.replace":
         original = relation.get("event_id")
@@ -252,7 +244,7 @@ def _message(
             return
         native, edited = original, at
         starred = not isinstance(content.get("m.new_content"), dict)
-        content = _dict(content.get("m.new_content")) or content
+        content = as_dict(content.get("m.new_content")) or content
     text = _text(content.get("body")) if "body" in content else _extensible(content)
     if text is not None and edited and starred:
         text = text.lstrip().removeprefix("* ")
@@ -262,12 +254,12 @@ def _message(
     kind = _MESSAGES.get(msgtype) or ("message" if msgtype in _FILES else f"x:{msgtype}")
     if kind.startswith("x:"):
         reading.unknown("msgtype", msgtype)
-    answered = _dict(relation.get("m.in_reply_to")).get("event_id")
+    answered = as_dict(relation.get("m.in_reply_to")).get("event_id")
     markup = content.get("formatted_body") if content.get("format") == "org.matrix.custom.html" else None
     if (answered or edited) and _QUOTATION.match(text):
         text = _unquoted(text)
     html = clean_html(_REPLY.sub("", markup)) if isinstance(markup, str) and markup else None
-    people = [p for p in _list(_dict(content.get("m.mentions")).get("user_ids")) if isinstance(p, str)]
+    people = [p for p in as_list(as_dict(content.get("m.mentions")).get("user_ids")) if isinstance(p, str)]
     pointed = [*find_links(text), *(links(html) if html else ())]
     people += [unquote(found[1]) for link in pointed if (found := _PERSON.match(link))]
     thread = relation.get("event_id") if relation.get("rel_type") == "m.thread" else None
@@ -290,11 +282,11 @@ def _message(
         bot=msgtype == "m.notice",
     )
     # a page may have the last version of what it tells inside of it
-    latest = _dict(_dict(_dict(item.get("unsigned")).get("m.relations")).get("m.replace"))
-    of = _dict(_dict(latest.get("content")).get("m.relates_to"))
+    latest = as_dict(as_dict(as_dict(item.get("unsigned")).get("m.relations")).get("m.replace"))
+    of = as_dict(as_dict(latest.get("content")).get("m.relates_to"))
     if edited is None and (of.get("rel_type"), of.get("event_id")) == ("m.replace", native):
         latest = {**latest, "room_id": item.get("room_id"), "unsigned": {}}
-        yield from _message(latest, native, _dict(latest["content"]), _time(latest), reading)
+        yield from _message(latest, native, as_dict(latest["content"]), _time(latest), reading)
 
 
 def _extensible(content: dict[str, Any]) -> str | None:
@@ -304,11 +296,11 @@ def _extensible(content: dict[str, Any]) -> str | None:
         if isinstance(told, str):
             return _text(told)
         plain = [
-            part for part in map(_dict, _list(told)) if part.get("mimetype", "text/plain") == "text/plain"
+            part for part in map(as_dict, as_list(told)) if part.get("mimetype", "text/plain") == "text/plain"
         ]
         if plain:
             return _text(plain[0].get("body"))
-    for part in map(_dict, _list(content.get("org.matrix.msc1767.message"))):
+    for part in map(as_dict, as_list(content.get("org.matrix.msc1767.message"))):
         if part.get("mimetype", "text/plain") == "text/plain":
             return _text(part.get("body"))
     return None
@@ -317,7 +309,7 @@ def _extensible(content: dict[str, Any]) -> str | None:
 def _poll(content: dict[str, Any]) -> str | None:
     """What a poll asks and the answers there are, each on a line of its own."""
     poll: dict[str, Any] = next((content[name] for name in _POLLS if isinstance(content.get(name), dict)), {})
-    parts = [_dict(poll.get("question")), *map(_dict, _list(poll.get("answers")))]
+    parts = [as_dict(poll.get("question")), *map(as_dict, as_list(poll.get("answers")))]
     lines = [_extensible(part) or _text(part.get("body")) for part in parts]
     return "\n".join(filter(None, lines)) if lines[0] else None
 
@@ -326,7 +318,7 @@ def _member(
     item: dict[str, Any], native: str, content: dict[str, Any], at: datetime, reading: _Page
 ) -> Iterator[Event]:
     now = content.get("membership")
-    before = _dict(item.get("prev_content") or _dict(item.get("unsigned")).get("prev_content"))
+    before = as_dict(item.get("prev_content") or as_dict(item.get("unsigned")).get("prev_content"))
     kinds = {"join": "join", "leave": "part", "ban": "part"}
     if isinstance(now, str) and now in kinds and now != before.get("membership"):
         who = item.get("state_key") if isinstance(item.get("state_key"), str) else item.get("sender")
@@ -386,7 +378,7 @@ def _time(item: dict[str, Any]) -> datetime:
     at = item.get("origin_server_ts")
     if isinstance(at, bool) or not isinstance(at, int | float):
         raise ValueError("it has no time")  # noqa: TRY004  # it is data's fault
-    return moment(at / 1000)
+    return parse_time(at / 1000)
 
 
 def _unquoted(text: str) -> str:
@@ -406,11 +398,3 @@ def _text(value: object) -> str | None:
 
 def _token(value: object) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 2_000 else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -13,19 +13,11 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Event, Media, is_web_url
+from rtanalytics.normalize.text import author_of, find_links, plain_text, word
+from rtanalytics.normalize.values import as_dict, parse_time
 from rtanalytics.sources.base import Malformed, Meta, Parsed
 from rtanalytics.sources.clean import clean_html, links, plain
-from rtanalytics.sources.native import (
-    Reading,
-    author_of,
-    build,
-    find_links,
-    lines_of,
-    load,
-    moment,
-    plain_text,
-    word,
-)
+from rtanalytics.sources.json_items import Reading, build, lines_of, load
 
 __all__ = ["parse"]
 
@@ -100,8 +92,8 @@ def _lines(raw: bytes, reading: Reading) -> list[Any]:
 
 def _kinded(value: dict[str, Any], raw: bytes) -> Any:
     """The things in an answer that is no listing: of more comments, or of an archive."""
-    said = _dict(value.get("json")).get("data")
-    if isinstance(things := _dict(said).get("things"), list):
+    said = as_dict(value.get("json")).get("data")
+    if isinstance(things := as_dict(said).get("things"), list):
         return things
     if (kind := _kind(value)) is not None:
         return {"kind": kind, "data": value}
@@ -129,7 +121,7 @@ def _unescaped(value: Any) -> Any:
 
 def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
     kind = thing.get("kind") if isinstance(thing, dict) else None
-    data = _dict(thing.get("data")) if isinstance(thing, dict) else {}
+    data = as_dict(thing.get("data")) if isinstance(thing, dict) else {}
     if isinstance(thing, dict) and kind is None and (kind := _kind(thing)) is not None:
         thing = {"kind": kind, "data": (data := thing)}
     if not depth:
@@ -163,7 +155,7 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
     meta, name = reading.meta, data.get("name") or f"{kind}_{data.get('id')}"
     if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.startswith(kind):
         raise ValueError(f"its name {ascii(name)[:60]} is none of a {kind}")
-    created = moment(float(at) if isinstance(at := data.get("created_utc"), str) else at)
+    created = parse_time(float(at) if isinstance(at := data.get("created_utc"), str) else at)
     text = data.get("body" if kind == "t1" else "selftext")
     if kind == "t1" and not isinstance(text, str):
         raise ValueError("a comment without a body")
@@ -194,7 +186,7 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
         links=found,
         media=_media(data, target),
         tags=[flair] if isinstance(flair := data.get("link_flair_text"), str) and kind == "t3" else (),
-        edited_at=moment(edited)
+        edited_at=parse_time(edited)
         if isinstance(edited, int | float) and edited is not True and edited
         else None,
         reply_to=_id(parent),
@@ -205,8 +197,8 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
 
 def _poll(data: dict[str, Any]) -> list[str]:
     """What a poll asks to choose from."""
-    options = _dict(data.get("poll_data")).get("options")
-    found = (word(_dict(option).get("text")) for option in options) if isinstance(options, list) else ()
+    options = as_dict(data.get("poll_data")).get("options")
+    found = (word(as_dict(option).get("text")) for option in options) if isinstance(options, list) else ()
     return [text for text in found if text]
 
 
@@ -215,18 +207,18 @@ def _media(data: dict[str, Any], target: str | None) -> list[Media]:
     sensitive = data.get("over_18") is True
     if target and _PICTURE.fullmatch(target):
         return [Media(url=target, sensitive=sensitive)]
-    video = _dict(_dict(data.get("media")).get("reddit_video")).get("fallback_url")
+    video = as_dict(as_dict(data.get("media")).get("reddit_video")).get("fallback_url")
     if isinstance(video, str):
         return [Media(url=video, kind="video", sensitive=sensitive)]
-    listed = _dict(data.get("gallery_data")).get("items")
-    known = _dict(data.get("media_metadata"))
+    listed = as_dict(data.get("gallery_data")).get("items")
+    known = as_dict(data.get("media_metadata"))
     found = []
     for entry in listed if isinstance(listed, list) else ():
-        about = _dict(known.get(word(_dict(entry).get("media_id"))))
-        source = _dict(about.get("s"))
+        about = as_dict(known.get(word(as_dict(entry).get("media_id"))))
+        source = as_dict(about.get("s"))
         url = source.get("u") or source.get("gif")
         if isinstance(url, str):
-            caption = word(_dict(entry).get("caption"), 1_000) or None
+            caption = word(as_dict(entry).get("caption"), 1_000) or None
             found.append(Media(url=entities.unescape(url), alt=caption, sensitive=sensitive))
     return found
 
@@ -252,7 +244,3 @@ def _event(name: str, kind: str, data: dict[str, Any], created: datetime, meta: 
 
 def _id(name: object) -> str | None:
     return f"reddit::{name}" if isinstance(name, str) and _NAME.fullmatch(name) else None
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

@@ -8,17 +8,17 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from rtanalytics.event import Author, Event, Ingest, is_web_url
+from rtanalytics.event import Author, Event, is_web_url
+from rtanalytics.normalize.values import as_dict, as_list, as_text, optional_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.clean import clean_html, links, plain, plain_title
-from rtanalytics.sources.jsonitems import document, edit_time, events_of, items_of, text_of, unix_time, whole
+from rtanalytics.sources.json_items import Reading, build, edit_time, load
 
 __all__ = ["parse"]
 
 EMPTY = timedelta(hours=1)
 """How often to ask whether there is a new quota."""
 
-_BESIDE = "came with another"
 _NOT_SAID = ("timeline_type", "revision_guid", "badge_id", "notification_type")
 _KINDS = (("comment_id", "comment"), ("answer_id", "answer"), ("question_id", "question"))
 
@@ -55,7 +55,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.title, event.tags
     ('stackexchange:stackoverflow:7', 'Why <b>?', ['html'])
     """
-    told = document(raw, "answer of Stack Exchange")
+    told = load(raw, "answer of Stack Exchange")
     if not isinstance(told, dict):
         raise Malformed("no answer of Stack Exchange: no object", raw)
     if isinstance(told.get("items"), list):
@@ -63,83 +63,70 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     elif any(key in told for key, _ in _KINDS) or "post_type" in told:
         items = [told]
     else:
-        if said := printable(text_of(told.get("error_message")) or text_of(told.get("error_name")), 200):
+        if said := printable(as_text(told.get("error_message")) or as_text(told.get("error_name")), 200):
             raise Malformed(f"no answer of Stack Exchange but an error: {said}", raw)
         raise Malformed("no answer of Stack Exchange: it has no items", raw)
-    counts: dict[str, int] = {"items": len(items)}
-    events, rejects, repeated = events_of(_unfolded(items), partial(_event, meta=meta, counts=counts))
-    backoff, left = whole(told.get("backoff")), whole(told.get("quota_remaining"))
+    reading = Reading(meta, unique=True)
+    reading.counts.update(items=len(items), repeated=0)
+    for where, item, inside in _flatten(items):
+        reading.item(item, where, partial(_events, item, reading, inside=inside))
+    backoff, left = whole_number(told.get("backoff")), whole_number(told.get("quota_remaining"))
     wait = timedelta(seconds=min(backoff or 0, 86_400))
     if left == 0:
         wait = max(wait, EMPTY)
-    return Parsed(
-        events=events,
-        rejects=rejects,
-        wait=wait or None,
-        next="more" if told.get("has_more") is True else None,
-        counts={**counts, "repeated": repeated},
-    )
+    return reading.parsed(wait=wait or None, next="more" if told.get("has_more") is True else None)
 
 
-def _unfolded(items: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Each item, and after it what it has with it."""
+def _flatten(items: list[Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Yield each item and the comments and answers inside it: where it is, itself, and if it was inside."""
     for number, item in enumerate(items, start=1):
-        yield f"item {number}", item
-        if not isinstance(item, dict):
-            continue
-        for comment in items_of(item.get("comments")):
-            yield f"item {number}, comment", _beside(comment)
-        for answer in items_of(item.get("answers")):
-            yield f"item {number}, answer", _beside(answer)
-            if isinstance(answer, dict):
-                for comment in items_of(answer.get("comments")):
-                    yield f"item {number}, comment on an answer", _beside(comment)
+        where = f"item {number}"
+        yield where, item, False
+        for comment in as_list(as_dict(item).get("comments")):
+            yield f"{where}, comment", comment, True
+        for answer in as_list(as_dict(item).get("answers")):
+            yield f"{where}, answer", answer, True
+            for comment in as_list(as_dict(answer).get("comments")):
+                yield f"{where}, comment on an answer", comment, True
 
 
-def _beside(item: Any) -> Any:
-    return {**item, _BESIDE: True} if isinstance(item, dict) else item
-
-
-def _event(item: dict[str, Any], meta: Meta, counts: dict[str, int]) -> Event | None:
-    beside = item.pop(_BESIDE, False)
+def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
+    item, meta = require_dict(item), reading.meta
     kind, key = next(((kind, key) for key, kind in _KINDS if key in item), (None, ""))
     if kind is None and item.get("post_type") in ("question", "answer"):
         kind, key = item["post_type"], "post_id"
     if kind is None or any(name in item for name in _NOT_SAID):
         raise ValueError("it is neither question nor answer nor comment: it has the number of none")
-    number = whole(item.get(key))
+    number = whole_number(item.get(key))
     if number is None:
         raise ValueError(f"its {key} is no number: nothing to know it by")
-    markup, markdown = text_of(item.get("body")), text_of(item.get("body_markdown"))
+    markup, markdown = as_text(item.get("body")), as_text(item.get("body_markdown"))
     text = plain(markup) if markup else entities.unescape(markdown)
-    if not text and beside:
-        counts["without_text"] = counts.get("without_text", 0) + 1
-        return None
-    url = text_of(item.get("link")).strip()
+    if not text and inside:
+        reading.counts["without_text"] += 1
+        return
+    url = as_text(item.get("link")).strip()
     cleaned = clean_html(markup, url) if markup else ""
-    created = unix_time(item.get("creation_date"))
-    asked = whole(item.get("post_id" if kind == "comment" else "question_id"))
+    created = optional_time(item.get("creation_date"))
+    asked = whole_number(item.get("post_id" if kind == "comment" else "question_id"))
     above = _id(meta, str(asked)) if kind != "question" and asked is not None else None
-    title = plain_title(text_of(item.get("title"))) if kind == "question" else ""
-    return Event(
+    title = plain_title(as_text(item.get("title"))) if kind == "question" else ""
+    yield build(
+        meta,
         id=_id(meta, f"comment/{number}" if kind == "comment" else str(number)),
-        source=meta.source,
         type=kind,
-        created_at=created or meta.received_at,
-        received_at=meta.received_at,
-        edited_at=edit_time(unix_time(item.get("last_edit_date")), created, meta.received_at)
-        if created
-        else None,
+        created_at=created,
+        edited_at=edit_time(optional_time(item.get("last_edit_date")), created, meta.received_at),
         author=_author(item.get("owner")),
         title=title or None,
         text=text or None,
         html=cleaned or None,
         url=url if is_web_url(url) else None,
-        tags=_tags(item.get("tags")) if kind == "question" else [],
+        tags=filter(None, map(as_text, as_list(item.get("tags")))) if kind == "question" else (),
         links=links(cleaned) if cleaned else [],
         reply_to=above,
         thread=above if kind == "answer" or item.get("post_type") == "question" else None,
-        ingest=Ingest(connector=meta.connector, time_kind="source" if created else "observed"),
+        item=item,
     )
 
 
@@ -150,18 +137,13 @@ def _id(meta: Meta, native: str) -> str:
 def _author(owner: object) -> Author | None:
     if not isinstance(owner, dict):
         return None
-    handle = printable(plain_title(text_of(owner.get("display_name"))), 200)
+    handle = printable(plain_title(as_text(owner.get("display_name"))), 200)
     if not handle:
         return None
-    user, url = whole(owner.get("user_id")), text_of(owner.get("link"))
+    user, url = whole_number(owner.get("user_id")), as_text(owner.get("link"))
     return Author(
         handle=handle,
         id=None if user is None else str(user),
         name=handle,
         url=url if is_web_url(url) else None,
     )
-
-
-def _tags(found: object) -> list[str]:
-    tags = (printable(tag, 100) for tag in items_of(found) if isinstance(tag, str))
-    return list(dict.fromkeys(tag for tag in tags if tag))[:50]

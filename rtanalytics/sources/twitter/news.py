@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from rtanalytics.sources.base import MAX_RAW, Malformed, Reject, printable
-from rtanalytics.sources.native import load
+from rtanalytics.sources.json_items import load
 from rtanalytics.sources.twitter import XSpec
 from rtanalytics.sources.twitter.rules import said
 

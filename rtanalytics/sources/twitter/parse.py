@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Event, Media
+from rtanalytics.normalize.text import author_of, language
+from rtanalytics.normalize.values import as_dict, as_dicts, numeric_id, parse_time, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.native import Reading, author_of, build, language, load, moment
+from rtanalytics.sources.json_items import Reading, build, load
 
 __all__ = ["native_id", "parse", "snowflake_time"]
 
@@ -118,7 +120,7 @@ def _value(value: Any, reading: Reading, where: str) -> str | None:
     if not ({"data", "errors", "meta", "includes", "__twarc"} & set(value)) or "text" in value:
         reading.item(value, where, lambda: [_single(value, reading)])
         return None
-    token = _dict(value.get("meta")).get("next_token")
+    token = as_dict(value.get("meta")).get("next_token")
     token = token if isinstance(token, str) and 0 < len(token) <= 400 else None
     data, errors = value.get("data"), value.get("errors")
     if errors and data is None:
@@ -163,8 +165,8 @@ def _datum(datum: Any, include: Included, reading: Reading) -> Event:
         for kind in ("delete", "drop"):  # the compliance stream; dropped is gone until undropped
             if isinstance(told := datum.get(kind), dict):
                 of = told.get("tweet") or {}
-                native = _number(of.get("id"))
-                gone = moment(told.get("event_at")) if told.get("event_at") else None
+                native = numeric_id(of.get("id"))
+                gone = parse_time(told.get("event_at")) if told.get("event_at") else None
                 return _deletion(native, gone, None, reading.meta, datum)
         if "username" in datum:
             raise ValueError("a user, not a tweet")
@@ -176,28 +178,28 @@ def _datum(datum: Any, include: Included, reading: Reading) -> Event:
 
 
 def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
-    native, first = _number(tweet.get("id")), _first(tweet)
+    native, first = numeric_id(tweet.get("id")), _first(tweet)
     written = tweet.get("created_at")
-    created = moment(written) if written else None
+    created = parse_time(written) if written else None
     edited_at = created if first != native else None
     if created is None or edited_at is not None:
         created = snowflake_time(first) or created
     if created is None:
         raise ValueError("it has no time")
-    note = _dict(tweet.get("note_tweet"))
+    note = as_dict(tweet.get("note_tweet"))
     text = note.get("text") or tweet["text"]
-    said = [_dict(note.get("entities")) or _dict(tweet.get("entities"))]
+    said = [as_dict(note.get("entities")) or as_dict(tweet.get("entities"))]
     author = _author(tweet, include)
     refers: dict[str, dict[str, Any]] = {}
-    for reference in _dicts(tweet.get("referenced_tweets")):
+    for reference in as_dicts(tweet.get("referenced_tweets")):
         kind = str(reference.get("type"))
         if kind not in _KINDS:
             reading.unknown("reference", kind)
         refers[kind] = {**reference, **include.get("tweets", {}).get(str(reference.get("id")), {})}
     original = refers.get("retweeted")
     if original is not None and original.get("text"):
-        inner = _dict(original.get("note_tweet"))
-        said.append(_dict(inner.get("entities")) or _dict(original.get("entities")))
+        inner = as_dict(original.get("note_tweet"))
+        said.append(as_dict(inner.get("entities")) or as_dict(original.get("entities")))
         if text.rstrip().endswith("…") and (by := _author(original, include)) is not None:
             text = f"RT @{by.handle}: {inner.get('text') or original['text']}"
     parts = {kind: f"twitter::{_first(r)}" for kind, r in refers.items()}
@@ -214,30 +216,30 @@ def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
         text="\n".join([_unquoted(text), *_choices(tweet, include)]),
         url=f"https://twitter.com/{handle}/status/{native}",
         lang=_tongue(tweet.get("lang")),
-        tags=[str(t.get("tag", "")) for e in said for t in _dicts(e.get("hashtags"))],
-        mentions=[str(m.get("username", "")) for e in said for m in _dicts(e.get("mentions"))],
+        tags=[str(t.get("tag", "")) for e in said for t in as_dicts(e.get("hashtags"))],
+        mentions=[str(m.get("username", "")) for e in said for m in as_dicts(e.get("mentions"))],
         links=[
             str(u.get("expanded_url") or u.get("url") or "")
             for e in said
-            for u in _dicts(e.get("urls"))
+            for u in as_dicts(e.get("urls"))
             if not u.get("media_key")
         ],
         media=_media(tweet, include) or _media(original or {}, include),
         reply_to=parts.get("replied_to"),
         repost_of=parts.get("retweeted"),
-        thread=f"twitter::{_number(conversation)}" if apart else None,
+        thread=f"twitter::{numeric_id(conversation)}" if apart else None,
         item=_alone(tweet, include),
     )
 
 
 def _compliance(line: dict[str, Any], meta: Meta) -> Event:
     """A line of a compliance job says that a tweet is gone; one of a user is told by its time."""
-    native, created = _number(line.get("id")), moment(line.get("created_at"))
+    native, created = numeric_id(line.get("id")), parse_time(line.get("created_at"))
     known = snowflake_time(native)
     if known is None or abs(known - created) > timedelta(seconds=2):
         raise ValueError(f"{native} is the number of a user, or of a tweet before November 2010")
     gone = line.get("redacted_at")
-    return _deletion(native, moment(gone) if gone else None, created, meta, line)
+    return _deletion(native, parse_time(gone) if gone else None, created, meta, line)
 
 
 def _deletion(
@@ -248,7 +250,7 @@ def _deletion(
 
 
 def _media(tweet: dict[str, Any], include: Included) -> list[Media]:
-    attached = _dict(tweet.get("attachments"))
+    attached = as_dict(tweet.get("attachments"))
     keys = attached.get("media_keys")
     keyed = [include.get("media", {}).get(str(k), {}) for k in (keys if isinstance(keys, list) else ())]
     return [
@@ -256,26 +258,26 @@ def _media(tweet: dict[str, Any], include: Included) -> list[Media]:
             url=str(one.get("url") or one.get("preview_image_url") or ""),
             kind="image" if one.get("type") == "photo" else "video",
             alt=alt[:2_000] if isinstance(alt := one.get("alt_text"), str) else None,
-            width=_size(one.get("width")),
-            height=_size(one.get("height")),
+            width=whole_number(one.get("width"), 2**31 - 1),
+            height=whole_number(one.get("height"), 2**31 - 1),
             sensitive=tweet.get("possibly_sensitive") is True,
         )
-        for one in _dicts(attached.get("media")) or keyed
+        for one in as_dicts(attached.get("media")) or keyed
     ]
 
 
 def _choices(tweet: dict[str, Any], include: Included) -> list[str]:
     """What a poll lets people choose from."""
-    attached = _dict(tweet.get("attachments"))
+    attached = as_dict(tweet.get("attachments"))
     ids = attached.get("poll_ids")
     polls = [include.get("polls", {}).get(str(n), {}) for n in (ids if isinstance(ids, list) else ())]
-    found = _dict(attached.get("poll")) or next(filter(None, polls), {})
-    return [str(option["label"]) for option in _dicts(found.get("options")) if option.get("label")]
+    found = as_dict(attached.get("poll")) or next(filter(None, polls), {})
+    return [str(option["label"]) for option in as_dicts(found.get("options")) if option.get("label")]
 
 
 def _author(tweet: dict[str, Any], include: Included) -> Any:
     native = tweet.get("author_id")
-    user = _dict(tweet.get("author")) or include.get("users", {}).get(str(native)) or {}
+    user = as_dict(tweet.get("author")) or include.get("users", {}).get(str(native)) or {}
     handle = user.get("username")
     url = f"https://twitter.com/{handle}" if isinstance(handle, str) and handle.isascii() else None
     return author_of(handle or native, user.get("id") or native, user.get("name"), url=url)
@@ -285,12 +287,12 @@ def _alone(tweet: Any, include: Included) -> dict[str, Any]:
     """A tweet with what it needs of the page's includes: an answer of its own."""
     if not isinstance(tweet, dict):
         return {"data": tweet}
-    wanted = {"tweets": [r.get("id") for r in _dicts(tweet.get("referenced_tweets"))]}
+    wanted = {"tweets": [r.get("id") for r in as_dicts(tweet.get("referenced_tweets"))]}
     tables = include.get("tweets", {})
     people = [tweet, *(tables.get(str(n), {}) for n in wanted["tweets"])]
-    keys = [_dict(p.get("attachments")).get("media_keys") for p in people]
+    keys = [as_dict(p.get("attachments")).get("media_keys") for p in people]
     wanted["media"] = [key for some in keys if isinstance(some, list) for key in some]
-    polls = _dict(tweet.get("attachments")).get("poll_ids")
+    polls = as_dict(tweet.get("attachments")).get("poll_ids")
     wanted["polls"] = polls if isinstance(polls, list) else []
     wanted["users"] = [p.get("author_id") for p in people]
     found = {
@@ -303,15 +305,7 @@ def _alone(tweet: Any, include: Included) -> dict[str, Any]:
 
 def _first(tweet: dict[str, Any]) -> str:
     history = tweet.get("edit_history_tweet_ids")
-    return _number(history[0] if isinstance(history, list) and history else tweet.get("id"))
-
-
-def _number(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**30:
-        return str(value)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 30:
-        return value
-    raise ValueError(f"id {ascii(value)[:60]} is no number" if value is not None else "it has no id")
+    return numeric_id(history[0] if isinstance(history, list) and history else tweet.get("id"))
 
 
 def _unquoted(text: str) -> str:
@@ -322,23 +316,11 @@ def _tongue(claim: object) -> str | None:
     return None if str(claim) in _NO_LANGUAGES else language(_LANGUAGES.get(str(claim), claim))
 
 
-def _size(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
-
-
 def _by_id(includes: Any) -> Included:
     found: Included = {}
-    for kind, things in _dict(includes).items():
-        found[str(kind)] = {str(t.get("media_key") or t.get("id")): t for t in _dicts(things)}
+    for kind, things in as_dict(includes).items():
+        found[str(kind)] = {str(t.get("media_key") or t.get("id")): t for t in as_dicts(things)}
     return found
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
 def _first_error(errors: Any) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from rtanalytics.normalize.values import as_dicts
 from rtanalytics.sources.base import Blocked, Malformed, Transient, printable
-from rtanalytics.sources.native import load
+from rtanalytics.sources.json_items import load
 
 __all__ = ["agree", "said"]
 
@@ -60,7 +61,7 @@ async def agree(fetch: Fetch, url: str, tag: str, value: str) -> frozenset[str]:
         raise _refused(_value(error.body)) from None
     if added := _rules(answer):
         return frozenset(str(rule["id"]) for rule in added)
-    same = [e for e in _dicts(answer.get("errors")) if e.get("title") == "DuplicateRule" and e.get("id")]
+    same = [e for e in as_dicts(answer.get("errors")) if e.get("title") == "DuplicateRule" and e.get("id")]
     if not same:
         raise _refused(answer)
     return frozenset(str(error["id"]) for error in same)
@@ -98,7 +99,7 @@ def _refused(answer: dict[str, Any]) -> Blocked:
 
 
 def _rules(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    return [rule for rule in _dicts(answer.get("data")) if rule.get("id")]
+    return [rule for rule in as_dicts(answer.get("data")) if rule.get("id")]
 
 
 def _value(body: bytes) -> dict[str, Any]:
@@ -107,7 +108,3 @@ def _value(body: bytes) -> dict[str, Any]:
     except Malformed as error:
         raise Transient(str(error)) from None
     return value if isinstance(value, dict) else {}
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []

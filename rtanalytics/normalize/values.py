@@ -1,0 +1,211 @@
+"""Typed values from decoded JSON, of which any member may be missing or have another type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
+
+from rtanalytics.event import Event, Media, encode, is_web_url
+from rtanalytics.normalize.text import abbreviate, plain_text, unlike, word
+
+__all__ = [
+    "EARLIEST",
+    "MAX_PACKET",
+    "InvalidValue",
+    "as_dict",
+    "as_dicts",
+    "as_list",
+    "as_text",
+    "check_size",
+    "new_event",
+    "numeric_id",
+    "optional_time",
+    "parse_time",
+    "require_dict",
+    "whole_number",
+]
+
+MAX_LINKS, MAX_MEDIA, MAX_ID, MAX_TITLE = 100, 20, 400, 1_000
+
+EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
+"""Times before it are errors of the service."""
+
+MAX_PACKET = 900_000
+"""Bytes of an encoded event. A stream takes 1 MB, and may add a little to what it stores."""
+
+
+class InvalidValue(ValueError):
+    """A value that makes an item unusable; the message names the value and the reason."""
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    """Return the value if it is a dict, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    """Return the value if it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def as_dicts(value: object) -> list[dict[str, Any]]:
+    """Return the dicts of a list; an empty list for any other value."""
+    return [member for member in as_list(value) if isinstance(member, dict)]
+
+
+def as_text(value: object) -> str:
+    """Return the value if it is a string, else an empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def require_dict(value: object) -> dict[str, Any]:
+    """Return the value if it is a dict.
+
+    Raises
+    ------
+    InvalidValue
+        If it is not.
+    """
+    if not isinstance(value, dict):
+        raise InvalidValue(f"not a JSON object but {type(value).__name__}")
+    return value
+
+
+def whole_number(value: object, most: int = 10**18 - 1) -> int | None:
+    """Return a whole number from 0 to ``most``, also if it is written as text; None for other values."""
+    if isinstance(value, str):
+        value = int(value) if re.fullmatch(r"[0-9]{1,18}", value) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most else None
+
+
+def numeric_id(value: object, what: str = "id") -> str:
+    """Return a service's numeric id as text.
+
+    Raises
+    ------
+    InvalidValue
+        If it is not a whole number; floats are refused, because they have lost digits.
+    """
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 10**30:
+        return str(value)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,30}", value):
+        return value
+    raise InvalidValue(
+        f"it has no {what}" if value is None else f"{what} {abbreviate(value)} is not a number"
+    )
+
+
+def parse_time(
+    value: object, zone: tzinfo | None = None, *, what: str = "its time", advice: str = ""
+) -> datetime:
+    """Parse a time in ISO 8601 or in seconds since 1970.
+
+    Parameters
+    ----------
+    value : object
+        From JSON.
+    zone : tzinfo, optional
+        Time zone for a time without an offset.
+    what, advice : str
+        Name of the value in an error, and what to do if there is no time zone.
+
+    Returns
+    -------
+    datetime
+        Aware, in UTC.
+
+    Raises
+    ------
+    InvalidValue
+        If it is not a time, or has no offset and no ``zone`` is given.
+    """
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
+        if isinstance(value, str):
+            time = datetime.fromisoformat(value.strip())
+            if time.tzinfo is None:
+                if zone is None:
+                    raise InvalidValue(f"{what} {abbreviate(value)} has no time zone{advice}")
+                time = time.replace(tzinfo=zone)
+            return time.astimezone(UTC)
+    except InvalidValue:
+        raise
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidValue(
+        f"it has no {what.removeprefix('its ')}"
+        if value is None
+        else f"{what} {abbreviate(value)} is not a time"
+    )
+
+
+def optional_time(value: object) -> datetime | None:
+    """Return a time as :func:`parse_time` does; None if it is missing or invalid.
+
+    Times without an offset are in UTC; seconds since 1970 may also be written as text.
+    """
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{9,18}", value):
+        value = int(value)
+    try:
+        return parse_time(value, UTC)
+    except InvalidValue:
+        return None
+
+
+def new_event(
+    *,
+    id: str,
+    text: str | None,
+    title: str | None,
+    tags: Iterable[str],
+    mentions: Iterable[str],
+    links: Iterable[str],
+    media: Iterable[Media],
+    **fields: Any,
+) -> Event:
+    """Return an event within the limits of streams and archives.
+
+    Control characters are removed from texts, and line breaks from names; lists lose duplicates and
+    are cut at their limit.
+
+    Raises
+    ------
+    InvalidValue
+        If the id is too long or not printable.
+    """
+    if len(id) > MAX_ID:
+        raise InvalidValue(f"its id has {len(id):,} characters; the limit is {MAX_ID}")
+    if not id.isprintable():
+        raise InvalidValue(f"its id {abbreviate(id)} has unprintable characters")
+    for name, value in fields.items():
+        if isinstance(value, str) and name not in {"op", "url", "html"}:
+            fields[name] = word(value, MAX_ID) or None
+    return Event(
+        id=id,
+        text=None if text is None else plain_text(text),
+        title=word(title, MAX_TITLE) or None,
+        tags=unlike(tag.lstrip("#") for tag in tags),
+        mentions=unlike(name.lstrip("@") for name in mentions),
+        links=list(dict.fromkeys(link for link in links if is_web_url(link)))[:MAX_LINKS],
+        media=list({one.url: one for one in media if is_web_url(one.url)}.values())[:MAX_MEDIA],
+        **fields,
+    )
+
+
+def check_size(event: Event) -> Event:
+    """Return the event if it is small enough for a stream.
+
+    Raises
+    ------
+    InvalidValue
+        If it is too large.
+    """
+    if (
+        len(event.text or "") + len(event.html or "") >= MAX_PACKET // 10
+        and (size := len(encode(event))) > MAX_PACKET
+    ):
+        raise InvalidValue(f"the event has {size:,} bytes; the limit is {MAX_PACKET:,}")
+    return event

@@ -1,9 +1,9 @@
-"""IRC logs as web pages, a day and channel each: those of W3C and WHATWG, and those that irclog2html makes.
+"""IRC logs as web pages, one per day and channel: those of W3C and WHATWG, and those of irclog2html.
 
-Of the kind that lists lines (``<li id="l-5">``) a line is ``irc::html-wg/20101104#l-5``, as tables made
-of these logs have it; times are the logger's and need a zone. Of the kind that W3C's own bot writes (``<dt
-id="T09-30-00">``) times are UTC. Of irclog2html's tables and paragraphs (``id="t2026-05-15T09:30:00"``) they
-are the logger's too.
+In pages with a list (``<li id="l-5">``) the id of a line is ``irc::html-wg/20101104#l-5``, the same as in
+tables made of these logs; times are local and need a zone. In pages of W3C's own bot
+(``<dt id="T09-30-00">``) times are UTC. In irclog2html's tables and paragraphs
+(``id="t2026-05-15T09:30:00"``) they are local too.
 """
 
 from __future__ import annotations
@@ -17,21 +17,19 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError
+from rtanalytics.importers.base import ImporterError, Options, RowError
 from rtanalytics.importers.common import (
-    BAD_ROW,
     LocalClock,
     author_of,
     build,
+    events_of_lines,
     find_links,
     find_tags,
-    reason_of,
     word,
     zone_of,
 )
-from rtanalytics.importers.irclines import Said, classify, said_text, uncoloured
+from rtanalytics.importers.irclines import IrcLine, classify, parse_line, uncoloured
 from rtanalytics.importers.irclog import PRESENCE, day_in
-from rtanalytics.importers.reading import lines
 
 __all__ = ["HTML"]
 
@@ -40,13 +38,13 @@ _TITLE = re.compile(r"<(?:title|h1)[^>]*>\s*IRC logs?\b(?: of|:)?(?P<about>[^<]*
 _LINE = re.compile(r'\s*<li id="(?P<key>l-\d+)"[^>]*>(?:<a [^>]*>[^<]*</a>)?\s?(?P<rest>.*?)(?:</li>)?\s*$')
 _CLOCK = re.compile(r"\[(\d\d):(\d\d)(?::(\d\d))?\] (.*)$")
 _TERM = re.compile(r'\s*<dt id="?(?P<key>T[\d-]+)"?>\s*(?P<time>\d\d:\d\d:\d\d)(?:\s*\[(?P<nick>[^\]]*)\])?')
-_TOLD = re.compile(r"\s*(?:<dt.*?</dt>\s*)?<dd>(?P<rest>.*)$")
+_TERM_TEXT = re.compile(r"\s*(?:<dt.*?</dt>\s*)?<dd>(?P<rest>.*)$")
 _ROW = re.compile(
     r'\s*<(?:tr|p) id="(?P<key>t(?:(?P<day>\d{4}-\d\d-\d\d)T)?(?P<time>\d\d:\d\d(?::\d\d)?)[\d-]*)"'
 )
 _NICK = re.compile(r'<(?:th|span) class="nick"[^>]*>(?:&lt;)?(.*?)(?:&gt;)?</(?:th|span)>')
 _TEXT = re.compile(r'<(?:td|span) class="text"[^>]*>(.*?)</(?:td|span)>')
-_DEED = re.compile(
+_NOTICE = re.compile(
     r'class="(?:action|join|part|nickchange|servermsg|other)"[^>]*>'
     r"(?:<a [^>]*>[^<]*</a>)?(.*?)</(?:td|p)>"
 )
@@ -54,13 +52,12 @@ _MARKUP = re.compile(r"</?[A-Za-z][^<>]*>")
 
 
 class _Html:
-    """Importer of such pages."""
+    """Importer for IRC logs as web pages."""
 
-    what = "IRC log as HTML (W3C, WHATWG, irclog2html)"
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by the title of the page, or who made it, and the ids of its lines."""
+        """Return True by the title or the generator of the page, and the ids of its lines."""
         text = head.decode("utf-8", "replace")
         return ('content="irclog2html' in text and re.search(r'<(?:tr|p) id="t\d', text) is not None) or (
             _TITLE.search(text) is not None
@@ -68,29 +65,16 @@ class _Html:
         )
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of a page."""
         page = _Page(path, options)
-        for entry in lines(path):
-            if isinstance(entry, Rejected):
-                yield entry
-                continue
-            number, data = entry
-            line = uncoloured(data.decode("utf-8", "replace"))
-            try:
-                event = page.event(line)
-            except ImporterError as error:
-                raise ImporterError(f"{path}, line {number}: {error}") from None
-            except BAD_ROW as error:
-                yield Rejected(path, f"line {number}", reason_of(error), line)
-                continue
-            if event is not None:
-                yield event
+        return events_of_lines(path, page.event, lambda line: uncoloured(line.decode("utf-8", "replace")))
 
 
 HTML = _Html()
 
 
 class _Page:
-    """A page, whose lines become events."""
+    """Page that turns its lines into events."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
@@ -103,7 +87,7 @@ class _Page:
         self._term: tuple[str, time, str] | None = None
 
     def event(self, line: str) -> Event | None:
-        """The event of a line of the page; None if it tells nothing."""
+        """Return the event of a line of the page; None if it has none."""
         if self._day is None and line.strip().startswith("<title>"):
             self._day = day_in(line)
         if (title := _TITLE.search(line)) is not None:
@@ -117,75 +101,73 @@ class _Page:
             return self._row(row, line)
         if (term := _TERM.match(line)) is not None:
             self._term = (term["key"], time.fromisoformat(term["time"]), term["nick"] or "")
-        if (told := _TOLD.match(line)) is not None and self._term is not None:
+        if (term_text := _TERM_TEXT.match(line)) is not None and self._term is not None:
             key, at, nick = self._term
             self._term = None
-            text = unescape(_MARKUP.sub("", told["rest"])).rstrip()
-            said = (
+            text = unescape(_MARKUP.sub("", term_text["rest"])).rstrip()
+            notice = (
                 classify(text)
                 if not nick or re.match(rf"{re.escape(nick)} has (?:joined|left|quit)", text)
                 else None
             )
-            return self._built(key, at, said or Said("message", nick, text), self._utc)
+            return self._built(key, at, notice or IrcLine("message", nick, text), self._utc)
         return None
 
     def _item(self, key: str, rest: str) -> Event | None:
         text = unescape(_MARKUP.sub("", rest))
         if (found := _CLOCK.match(text)) is None:
             return None
-        said = said_text(found[4])
-        if said is None:
-            raise RowError("neither said nor done by anybody")
+        parsed = parse_line(found[4])
+        if parsed is None:
+            raise RowError("neither a message nor an action")
         at = time(int(found[1]), int(found[2]), int(found[3] or 0))
-        return self._built(key, at, said, self._clock)
+        return self._built(key, at, parsed, self._clock)
 
     def _row(self, row: re.Match[str], line: str) -> Event | None:
-        nick, text, deed = (pattern.search(line, row.end()) for pattern in (_NICK, _TEXT, _DEED))
+        nick, text, notice = (pattern.search(line, row.end()) for pattern in (_NICK, _TEXT, _NOTICE))
         if nick is not None and text is not None:
-            said: Said | None = Said("message", _shown(nick[1]).lstrip("@+%&~"), _shown(text[1]))
+            parsed: IrcLine | None = IrcLine("message", _visible(nick[1]).lstrip("@+%&~"), _visible(text[1]))
         else:
-            said = said_text(_shown(deed[1]).strip()) if deed is not None else None
-        if said is None:
-            raise RowError("neither said nor done by anybody")
+            parsed = parse_line(_visible(notice[1]).strip()) if notice is not None else None
+        if parsed is None:
+            raise RowError("neither a message nor an action")
         if row["day"]:
             self._day = date.fromisoformat(row["day"])
-        return self._built(row["key"], time.fromisoformat(row["time"]), said, self._clock)
+        return self._built(row["key"], time.fromisoformat(row["time"]), parsed, self._clock)
 
-    def _built(self, key: str, at: time, said: Said, clock: LocalClock | None) -> Event | None:
+    def _built(self, key: str, at: time, parsed: IrcLine, clock: LocalClock | None) -> Event | None:
         if clock is None:
             raise ImporterError(
-                "its times have no zone; name the logger's with --zone, such as Europe/Amsterdam"
+                "its times have no zone; give that of the logger with --zone, such as Europe/Amsterdam"
             )
         day, channel = self._day, self._channel
         if day is None or channel is None:
-            raise ImporterError(
-                "the page does not say its day and channel; name them with --day and --channel"
-            )
-        when = clock.utc(datetime.combine(day, at))
+            raise ImporterError("the page has no day and channel; give them with --day and --channel")
+        created = clock.utc(datetime.combine(day, at))
         self._seen[key] += 1
-        if said.kind in PRESENCE and not self._options.presence:
+        if parsed.kind in PRESENCE and not self._options.presence:
             return None
-        return self._told(_key(key, self._seen[key], day, channel), when, said, channel)
+        return self._event(_key(key, self._seen[key], day, channel), created, parsed, channel)
 
-    def _told(self, key: str, when: datetime, said: Said, channel: str) -> Event:
+    def _event(self, key: str, created: datetime, parsed: IrcLine, channel: str) -> Event:
         channel = channel if channel.startswith("#") else f"#{channel}"
-        spoken = said.kind not in PRESENCE
+        has_text = parsed.kind not in PRESENCE
         return build(
             id=f"irc::{key}",
             source=f"irc:{channel}",
-            type=said.kind,
-            created_at=when,
+            type=parsed.kind,
+            created_at=created,
             connector=CONNECTOR,
-            author=author_of(said.nick),
+            author=author_of(parsed.nick),
             channel=channel,
-            text=said.text if spoken else None,
-            tags=find_tags(said.text) if spoken else (),
-            links=find_links(said.text),
+            text=parsed.text if has_text else None,
+            tags=find_tags(parsed.text) if has_text else (),
+            links=find_links(parsed.text),
         )
 
 
-def _shown(markup: str) -> str:
-    """What is seen of a piece of a page, in which blanks are kept apart."""
+def _visible(markup: str) -> str:
+    """Return the visible text of a piece of a page, with ordinary blanks."""
     return unescape(_MARKUP.sub("", markup)).replace("\xa0", " ")
 
 

@@ -1,11 +1,11 @@
-"""What a line of an IRC log says after its time: somebody's words or deeds, or news of the client."""
+"""Lines of IRC logs after their time: messages, actions, and notices of the client."""
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
 
-__all__ = ["Said", "classify", "eggdrop", "said_text", "uncoloured"]
+__all__ = ["IrcLine", "classify", "eggdrop", "parse_line", "uncoloured"]
 
 _FORMATTING = re.compile(r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x04[0-9A-Fa-f]{0,6}|[\x02\x0f\x11\x16\x1d\x1e\x1f]")
 _NICK = r"(?P<nick>[^\s<>]{1,64})"
@@ -14,7 +14,7 @@ _TOPIC = (
     r"(?:changes topic to|changed the topic(?: of \S+)? to:?|"
     r"has changed (?:the )?topic(?: for \S+)?(?: from .*?)? to:?)"
 )
-_TOLD = [
+_NOTICES = [
     (kind, re.compile(pattern))
     for kind, pattern in (
         ("join", rf"Joins: {_NICK}"),
@@ -54,12 +54,12 @@ _EGGDROP = [
         ("mode", r"Last message repeated \d+ time"),
     )
 ]
-_DEED = re.compile(r"\S+ has (?:joined|left|quit) (?![#&(\[]|IRC\b)")
-"""Something that somebody did, which begins as what the client tells: ``* bob has left the building``."""
+_ACTION = re.compile(r"\S+ has (?:joined|left|quit) (?![#&(\[]|IRC\b)")
+"""An action that begins like a notice of the client: ``* bob has left the building``."""
 
 
-class Said(NamedTuple):
-    """A line that is understood: what kind of thing somebody said or did."""
+class IrcLine(NamedTuple):
+    """Parsed line: kind of event, nick and text."""
 
     kind: str
     nick: str
@@ -67,38 +67,38 @@ class Said(NamedTuple):
 
 
 def uncoloured(text: str) -> str:
-    """A line without the bytes that make it bold or red."""
+    """Remove the control bytes for colours and bold text."""
     return _FORMATTING.sub("", text) if not text.isprintable() else text
 
 
-def classify(told: str) -> Said | None:
-    """What a line of the client itself tells: who came, went, or changed the topic."""
-    for kind, pattern in _TOLD:
-        if found := pattern.match(told):
+def classify(notice: str) -> IrcLine | None:
+    """Parse a notice of the client: a join, part, change of topic and so on; None if it is not one."""
+    for kind, pattern in _NOTICES:
+        if found := pattern.match(notice):
             groups = found.groupdict()
-            return Said(kind, groups.get("nick") or "", (groups.get("topic") or "").strip("'\""))
+            return IrcLine(kind, groups.get("nick") or "", (groups.get("topic") or "").strip("'\""))
     return None
 
 
-def said_text(rest: str) -> Said | None:
-    """``<nick> text``, ``* nick text``, ``-nick- text`` and the ``***`` of most loggers; None for others."""
+def parse_line(rest: str) -> IrcLine | None:
+    """Parse ``<nick> text``, ``* nick text``, ``-nick- text`` and notices after ``***``; None for others."""
     if found := re.match(r"<[ @+%&~!]{0,5}([^>\s]{1,64}) ?>(?:[ \t](.*))?$", rest, re.DOTALL):
-        return Said("message", found[1], found[2] or "")
+        return IrcLine("message", found[1], found[2] or "")
     if found := re.match(r"(?:\*\*\*|===|-!-|--|-->|<--|---)[ \t]+(.*)$", rest):
-        return classify(found[1]) or Said("mode", "", found[1])
+        return classify(found[1]) or IrcLine("mode", "", found[1])
     if found := re.match(r" ?\*[ \t]+(\S{1,64})(?:[ \t](.*))?$", rest):
-        deed = Said("action", found[1].lstrip("@+%&~"), found[2] or "")
-        told = rest.lstrip("* \t")
-        return deed if _DEED.match(told) else classify(told) or deed
+        action = IrcLine("action", found[1].lstrip("@+%&~"), found[2] or "")
+        text = rest.lstrip("* \t")
+        return action if _ACTION.match(text) else classify(text) or action
     if found := re.match(r"-([^\s:(-][^\s:(]{0,63}?)(?:[:(]\S*)?-(?:[ \t](.*))?$", rest):
-        return Said("notice", found[1], found[2] or "")
+        return IrcLine("notice", found[1], found[2] or "")
     return None
 
 
-def eggdrop(told: str) -> Said | None:
-    """What Eggdrop tells in words of its own."""
+def eggdrop(notice: str) -> IrcLine | None:
+    """Parse a notice in the wording of Eggdrop; None if it is not one."""
     for kind, pattern in _EGGDROP:
-        if found := pattern.match(told):
+        if found := pattern.match(notice):
             groups = found.groupdict()
-            return Said(kind, groups.get("nick") or "", groups.get("text") or "")
+            return IrcLine(kind, groups.get("nick") or "", groups.get("text") or "")
     return None

@@ -1,8 +1,8 @@
 """IRC logs as text: of irssi, WeeChat, HexChat, ZNC (with energymech, mIRC and Eggdrop) and Supybot.
 
-Times are those of the logger's wall, so they need a zone unless they say their offset. A line has no id
-of its own: it is known by its channel, time, nick and text, and by its number among equal ones, so that the
-same log, also a longer one, gives the same ids. Who comes and goes is left out unless it is asked for.
+Times are local to the logger, so they need a zone unless they have an offset. A line has no id of its
+own. Its id is derived from channel, time, nick and text, and its number among equal lines, so the same
+log, or a longer copy of it, gives the same ids. Joins and parts are left out unless requested.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected
+from rtanalytics.importers.base import ImporterError, Options, RowError
 from rtanalytics.importers.common import (
-    BAD_ROW,
     MONTHS,
     LocalClock,
     author_of,
     build,
     digest,
+    events_of_lines,
     find_links,
     find_tags,
     moment,
-    reason_of,
     word,
     zone_of,
 )
-from rtanalytics.importers.irclines import Said, classify, eggdrop, said_text, uncoloured
-from rtanalytics.importers.reading import lines
+from rtanalytics.importers.irclines import IrcLine, classify, eggdrop, parse_line, uncoloured
 
 __all__ = [
     "HEXCHAT",
@@ -53,7 +51,7 @@ _LONG_DATE = re.compile(r"\w{3} (\w{3}) +(\d{1,2}) (?:\d\d:\d\d:\d\d )?(\d{4})\s
 
 
 def day_in(text: str) -> date | None:
-    """The first date in a name, written 2026-05-15 or 20260515."""
+    """Return the first date in a name, written 2026-05-15 or 20260515."""
     for found in _DAY.finditer(text):
         try:
             return date(*map(int, found.groups()))
@@ -64,138 +62,120 @@ def day_in(text: str) -> date | None:
 
 @dataclass(slots=True)
 class Log:
-    """Where a log has come to: which day it is, and what has been said in this minute."""
+    """State while a log is read: the day, the nicks, and the lines of the current minute."""
 
     day: date | None
     clock: LocalClock | None
     last: time | None = None
     nicks: dict[str, None] = field(default_factory=dict)
     now: datetime | None = None
-    equal: Counter[Said] = field(default_factory=Counter)
+    equal: Counter[IrcLine] = field(default_factory=Counter)
 
-    def at(self, said: time) -> datetime:
-        """The moment of a line that has only a time; past midnight if the clock jumps back by half a day."""
+    def at(self, clock: time) -> datetime:
+        """Return the time of a line without a date; a jump back by half a day means the next day."""
         if self.day is None:
-            raise ImporterError("the log has times but no dates; name its first day with --day")
-        if self.last is not None and (said.hour - self.last.hour) <= -12:
+            raise ImporterError("the log has times but no dates; give its first day with --day")
+        if self.last is not None and (clock.hour - self.last.hour) <= -12:
             self.day += timedelta(days=1)
-        self.last = said
-        return self.zoned(datetime.combine(self.day, said))
+        self.last = clock
+        return self.zoned(datetime.combine(self.day, clock))
 
     def zoned(self, naive: datetime) -> datetime:
-        """A time on the logger's wall as UTC."""
+        """Convert a local time of the logger to UTC."""
         if self.clock is None:
             raise ImporterError(
-                "its times have no zone; name the logger's with --zone, such as Europe/Berlin"
+                "its times have no zone; give that of the logger with --zone, such as Europe/Berlin"
             )
         return self.clock.utc(naive)
 
     def turn(self, day: date) -> None:
-        """A line says which day it is from here on."""
+        """Start a new day."""
         self.day, self.last = day, None
 
 
-Reader = Callable[[Log, str], tuple[datetime, Said] | str | None]
-"""Reads a line: what was said and when, or None if it says nothing, or what is wrong with it."""
+Reader = Callable[[Log, str], tuple[datetime, IrcLine] | None]
+"""Parses a line of a log; None for a header. Raises :class:`RowError` for a line of another format."""
 
 
 @dataclass(frozen=True, slots=True)
 class IrcLog:
-    """Importer of the logs of one client.
+    """Importer for the logs of one client.
 
     Parameters
     ----------
-    what : str
-        The format in a few words.
     line : re.Pattern
-        How its lines begin, the headers among them.
-    reads : callable
-        Reads a line.
+        Beginning of all lines, including headers.
+    parse : callable
+        Parses a line.
     """
 
-    what: str
     line: re.Pattern[str]
-    reads: Reader
+    parse: Reader
     edits: bool = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True if most of the first lines look so."""
+        """Return True if most of the first lines match."""
         if b"\0" in head[:1000]:
             return False
-        first = [line for line in head.decode("utf-8", "replace").splitlines()[:-1] or [""] if line.strip()][
-            :50
-        ]
-        first = first or [head.decode("utf-8", "replace").strip()]
+        text = head.decode("utf-8", "replace")
+        first = [line for line in text.splitlines()[:-1] if line.strip()][:50] or [text.strip()]
         return sum(self.line.match(line) is not None for line in first) > len(first) // 2
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of a log."""
         zone = zone_of(options.zone)
         log = Log(options.day or day_in(path.name), LocalClock(zone) if zone else None)
         channel = options.channel or _channel_in(path.name)
-        for entry in lines(path):
-            if isinstance(entry, Rejected):
-                yield entry
-                continue
-            number, data = entry
-            line = uncoloured(_decoded(data))
-            where = f"line {number}"
+
+        def build(line: str) -> Event | None:
+            nonlocal channel
             if channel is None and line.startswith("Session Ident: "):
                 channel = word(line.removeprefix("Session Ident: "))
-            try:
-                found = self.reads(log, line)
-                if found is None:
-                    continue
-                if isinstance(found, str):
-                    yield Rejected(path, where, found, line)
-                    continue
-                when, said = found
-                if channel is None:
-                    raise ImporterError("which channel is it? name it with --channel")
-                event = _event(log, when, said, channel, options)
-            except ImporterError as error:
-                raise ImporterError(f"{path}, {where}: {error}") from None
-            except BAD_ROW as error:
-                yield Rejected(path, where, reason_of(error), line)
-                continue
-            if event is not None:
-                yield event
+            parsed = self.parse(log, line)
+            if parsed is None:
+                return None
+            if channel is None:
+                raise ImporterError("the channel is not known; give it with --channel")
+            return _event(log, *parsed, channel, options)
+
+        return events_of_lines(path, build, lambda data: uncoloured(_decode(data)))
 
 
-def _event(log: Log, when: datetime, said: Said, channel: str, options: Options) -> Event | None:
-    if said.kind in PRESENCE and not options.presence:
+def _event(log: Log, when: datetime, parsed: IrcLine, channel: str, options: Options) -> Event | None:
+    if parsed.kind in PRESENCE and not options.presence:
         return None
     if log.now != when:
         log.now = when
         log.equal.clear()
-    log.equal[said] += 1
+    log.equal[parsed] += 1
     channel = channel if channel.startswith(("#", "&")) else f"#{channel}"
     place = f"{options.network}/{channel}" if options.network else channel
-    key = digest(when.isoformat(), said.kind, said.nick, said.text, str(log.equal[said]))
-    spoken = said.kind not in PRESENCE
+    key = digest(when.isoformat(), parsed.kind, parsed.nick, parsed.text, str(log.equal[parsed]))
+    has_text = parsed.kind not in PRESENCE
     mentions = []
-    if spoken:
+    if has_text:
         if len(log.nicks) < 100_000:
-            log.nicks.setdefault(said.nick)
-        addressed = re.match(r"([^\s:,<>]{1,64})[:,](?: |$)", said.text)
+            log.nicks.setdefault(parsed.nick)
+        addressed = re.match(r"([^\s:,<>]{1,64})[:,](?: |$)", parsed.text)
         mentions = [addressed[1]] if addressed and addressed[1] in log.nicks else []
     return build(
         id=f"irc:{word(place)}:{key}",
         source=f"irc:{channel}",
-        type=said.kind,
+        type=parsed.kind,
         created_at=when,
         connector=CONNECTOR,
         id_kind="derived",
-        author=author_of(said.nick),
+        author=author_of(parsed.nick),
         channel=channel,
-        text=said.text if spoken else None,
-        tags=find_tags(said.text) if spoken else (),
+        text=parsed.text if has_text else None,
+        tags=find_tags(parsed.text) if has_text else (),
         mentions=mentions,
-        links=find_links(said.text),
+        links=find_links(parsed.text),
     )
 
 
-def _decoded(data: bytes) -> str:
-    """As people typed it: UTF-8, or what was usual before."""
+def _decode(data: bytes) -> str:
+    """Decode UTF-8, or the Windows encoding that was common before it."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -208,7 +188,7 @@ def _channel_in(name: str) -> str | None:
 
 
 def _long_date(text: str) -> date | None:
-    """``Fri May 15 09:30:00 2026``, in English whatever the system speaks."""
+    """Parse ``Fri May 15 09:30:00 2026``, in English in any locale."""
     if (found := _LONG_DATE.search(text)) is None or found[1] not in MONTHS:
         return None
     month, day, year = found.groups()
@@ -218,36 +198,42 @@ def _long_date(text: str) -> date | None:
         return None
 
 
-_STRANGE = "no line of this format; if another client wrote it, name that with --format"
+_UNKNOWN = "not a line of this format; if another client wrote the log, give its name with --format"
 
 
-def _irssi(log: Log, line: str) -> tuple[datetime, Said] | str | None:
+def _known(line: IrcLine | None) -> IrcLine:
+    if line is None:
+        raise RowError(_UNKNOWN)
+    return line
+
+
+def _irssi(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if line.startswith("--- "):
         if (at := _long_date(line)) is not None and not line.startswith("--- Log closed"):
             log.turn(at)
         return None
     if (found := _IRSSI.match(line)) is None or found["hour"] is None:
-        return _STRANGE
-    said = said_text(found["rest"])
-    return _STRANGE if said is None else (_when(log, found), said)
+        raise RowError(_UNKNOWN)
+    parsed = _known(parse_line(found["rest"]))
+    return _when(log, found), parsed
 
 
-def _znc(log: Log, line: str) -> tuple[datetime, Said] | str | None:
+def _znc(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if line.startswith(("Session ", "===", "---")):
         if (at := _long_date(line)) is not None and not line.startswith("Session Close"):
             log.turn(at)
         return None
     if (found := _ZNC.match(line)) is None or found["hour"] is None:
-        return _STRANGE
+        raise RowError(_UNKNOWN)
     if found["rest"].startswith("--- ") and (at := _long_date(found["rest"])) is not None:
         log.turn(at)
         return None
-    said = said_text(found["rest"]) or eggdrop(found["rest"])
-    return _STRANGE if said is None else (_when(log, found), said)
+    parsed = _known(parse_line(found["rest"]) or eggdrop(found["rest"]))
+    return _when(log, found), parsed
 
 
 def _when(log: Log, found: re.Match[str]) -> datetime:
-    """The moment of a line, which may say its day, and even its offset."""
+    """Return the time of a line, which may have a date and an offset."""
     if found["day"] is None:
         return log.at(_clock(found))
     day = date.fromisoformat(found["day"])
@@ -261,48 +247,46 @@ def _clock(found: re.Match[str]) -> time:
     return time(int(found["hour"]), int(found["minute"]), int(found["second"] or 0))
 
 
-def _hexchat(log: Log, line: str) -> tuple[datetime, Said] | str | None:
+def _hexchat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if line.startswith("****"):
         if (at := _long_date(line)) is not None and "BEGIN" in line:
             log.turn(at)
         return None
     if (found := _HEXCHAT.match(line)) is None or (found["month"] or "").title() not in MONTHS:
-        return _STRANGE
+        raise RowError(_UNKNOWN)
     if log.day is None:
-        raise ImporterError("the log does not say of which year it is; name its first day with --day")
+        raise ImporterError("the log does not contain the year; give its first day with --day")
     month, day = MONTHS[found["month"].title()], int(found["day"])
-    # a year has gone by where the months begin again
+    # a new year begins where the months start again
     year = log.day.year + (month < log.day.month - 6)
     log.day = date(year, month, day)
-    said = said_text(found["rest"])
-    return _STRANGE if said is None else (log.zoned(datetime.combine(log.day, _clock(found))), said)
+    parsed = _known(parse_line(found["rest"]))
+    return log.zoned(datetime.combine(log.day, _clock(found))), parsed
 
 
-def _weechat(log: Log, line: str) -> tuple[datetime, Said] | str | None:
+def _weechat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if (found := _WEECHAT.match(line)) is None:
-        return _STRANGE
+        raise RowError(_UNKNOWN)
     naive = datetime.fromisoformat(found["when"])
     at = moment(f"{naive.isoformat()}{found['offset']}") if found["offset"] else log.zoned(naive)
     prefix, text = found["prefix"].strip(), found["rest"]
     if prefix in ("-->", "<--", "--", "=!=", "⚡", ""):
         if notice := re.match(r"Notice\(([^)\s]+)\)(?: -> \S+)?: (.*)$", text):
-            return at, Said("notice", notice[1], notice[2])
-        return at, classify(text) or Said("mode", "", text)
+            return at, IrcLine("notice", notice[1], notice[2])
+        return at, classify(text) or IrcLine("mode", "", text)
     if prefix == "*":
         nick, _, rest = text.partition(" ")
-        return at, Said("action", nick, rest)
-    return at, Said("message", prefix.lstrip("@+%&~ "), text)
+        return at, IrcLine("action", nick, rest)
+    return at, IrcLine("message", prefix.lstrip("@+%&~ "), text)
 
 
-def _supybot(log: Log, line: str) -> tuple[datetime, Said] | str | None:
+def _supybot(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if (found := _SUPYBOT.match(line)) is None:
-        return _STRANGE
-    said = said_text(found["rest"])
-    if said is None:
-        return _STRANGE
+        raise RowError(_UNKNOWN)
+    parsed = _known(parse_line(found["rest"]))
     if found["offset"]:
-        return moment(found["when"] + found["offset"]), said
-    return log.zoned(datetime.fromisoformat(found["when"])), said
+        return moment(found["when"] + found["offset"]), parsed
+    return log.zoned(datetime.fromisoformat(found["when"])), parsed
 
 
 _TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
@@ -310,7 +294,7 @@ _DATED = rf"(?:(?P<day>\d{{4}}-\d\d-\d\d)[ T])?{_TIME}"
 _OFFSET = r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
 _IRSSI = re.compile(rf"(?:{_DATED} (?=[<*-]| \*)(?P<rest>.*)|--- (?:Log (?:opened|closed)|Day changed) )")
 _ZNC = re.compile(
-    # mIRC writes the number of a colour before the time; it is bare where the byte before it got lost
+    # mIRC writes a colour before the time; only its number is left where the control byte was removed
     rf"(?:(?:0\d|1[0-5])?\[{_DATED}(?:\.\d{{1,9}})?{_OFFSET}\] (?P<rest>.*)|"
     r"=== |Session (?:Start|Ident|Close|Time)(?: \([^)]*\))?: )"
 )
@@ -324,8 +308,8 @@ _WEECHAT = re.compile(
 )
 _SUPYBOT = re.compile(rf"(?P<when>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d){_OFFSET} {{1,2}}(?P<rest>.*)")
 
-IRSSI = IrcLog("irssi log", _IRSSI, _irssi)
-ZNC = IrcLog("ZNC, energymech, mIRC or Eggdrop log", _ZNC, _znc)
-HEXCHAT = IrcLog("HexChat or XChat log", _HEXCHAT, _hexchat)
-WEECHAT = IrcLog("WeeChat log", _WEECHAT, _weechat)
-SUPYBOT = IrcLog("Supybot or Limnoria log", _SUPYBOT, _supybot)
+IRSSI = IrcLog(_IRSSI, _irssi)
+ZNC = IrcLog(_ZNC, _znc)
+HEXCHAT = IrcLog(_HEXCHAT, _hexchat)
+WEECHAT = IrcLog(_WEECHAT, _weechat)
+SUPYBOT = IrcLog(_SUPYBOT, _supybot)

@@ -1,7 +1,8 @@
-"""CSV of any tool: the command line says which column is what.
+"""CSV of any tool, with a mapping from columns to fields on the command line.
 
-``--columns created_at=Timestamp,text=Message,author=User`` is the least; ``id`` is made from the row if no
-column has it. Ids are those of tables: ``<source up to the first colon>::<id>``.
+``--columns created_at=Timestamp,text=Message,author=User`` gives the required ``created_at`` and ``text``
+and an author; ``id`` is derived from the row if no column fields it. Ids are the same as in tables:
+``<source up to the first colon>::<id>``.
 """
 
 from __future__ import annotations
@@ -12,26 +13,26 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rtanalytics.event import Event
 from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, shortened
 from rtanalytics.importers.common import (
-    BAD_ROW,
     author_of,
     build,
     digest,
+    event_or_rejected,
     find_links,
     find_tags,
+    in_zone,
     language,
     moment,
-    reason_of,
     word,
     zone_of,
 )
-from rtanalytics.importers.reading import open_bytes
+from rtanalytics.importers.reading import is_utf16, open_bytes
 from rtanalytics.importers.unpack import BROKEN
 
 __all__ = ["COLUMNS"]
@@ -48,36 +49,31 @@ _NAMED_UTC = re.compile(r"(?<!\s)\s*(?:(?:UTC|GMT|Z)$|(?<=\s)(?=[+-]\d\d:?\d\d$)
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
-    """Bytes that are no UTF-8, as Excel in western Europe writes them."""
+    """Decode bytes that are not UTF-8 as Excel in western Europe writes them."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
 
 
-codecs.register_error("rtanalytics.windows", _as_windows)
+_WINDOWS = "rtanalytics.windows"
+codecs.register_error(_WINDOWS, _as_windows)
 
 
 class _Columns:
-    """Importer of CSV with a mapping."""
+    """Importer for CSV with a mapping."""
 
-    what = "CSV whose columns --columns names"
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """False: only who gives the mapping knows."""
+        """Return False, because a mapping is required."""
         return False
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of a file."""
         _check(path, options)
-        row_of = _Rows(options)
+        rows = _Rows(options)
         for line, cells in _rows(path, options.columns):
-            if isinstance(cells, Rejected):
-                yield cells
-                continue
-            try:
-                yield row_of.event(cells)
-            except BAD_ROW as error:
-                yield Rejected(path, f"line {line}", reason_of(error), repr(cells))
+            yield from event_or_rejected(rows.event, cells, path, f"line {line}")
 
 
 COLUMNS = _Columns()
@@ -86,40 +82,37 @@ COLUMNS = _Columns()
 def _check(path: Path, options: Options) -> None:
     unknown = [name for name in options.columns if name not in _FIELDS]
     if unknown:
-        raise ImporterError(
-            f"{shortened(unknown[0])} is no field of an event; known are {', '.join(_FIELDS)}"
-        )
+        raise ImporterError(f"unknown field {shortened(unknown[0])}; use one of {', '.join(_FIELDS)}")
     missing = [name for name in ("created_at", "text") if name not in options.columns]
     if missing:
         raise ImporterError(
-            f"{path}: which column is {missing[0]}? write --columns created_at=COLUMN,text=COLUMN and so on"
+            f"{path}: no column for {missing[0]}; write --columns created_at=COLUMN,text=COLUMN and so on"
         )
     if "source" not in options.columns and not options.source:
         raise ImporterError(
-            f"{path}: of which source is it? name a column, or write --source such as slack:#general"
+            f"{path}: no source; give a column for it, or write --source such as slack:#general"
         )
 
 
 def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str] | Rejected]]:
-    """Line and cells of each row."""
+    """Yield line and cells of each row."""
     if csv.field_size_limit() < _LONGEST_FIELD:
         csv.field_size_limit(_LONGEST_FIELD)
     with open_bytes(path) as file:
         try:
-            wide = file.peek(2)[:2] in (b"\xff\xfe", b"\xfe\xff")
-            encoding = "utf-16" if wide else "utf-8-sig"
-            text = io.TextIOWrapper(file, encoding=encoding, errors=_BROKEN_TEXT[wide], newline="")
+            encoding, errors = ("utf-16", "replace") if is_utf16(file.peek(2)) else ("utf-8-sig", _WINDOWS)
+            text = io.TextIOWrapper(file, encoding=encoding, errors=errors, newline="")
             first, line = text.readline(1_000_000), 2
-            if (told := _SEP_LINE.match(first)) is not None:  # Excel says how its columns are parted
+            if (declared := _SEP_LINE.match(first)) is not None:  # Excel declares the separator
                 first, line = text.readline(1_000_000), 3
         except BROKEN as error:
             raise ImporterError(f"{path} is damaged or cut off ({error}); fetch it again") from None
-        separator = _separator(first) if told is None else told[1]
+        separator = max(_SEPARATORS, key=first.count) if declared is None else declared[1]
         names = [name.strip() for name in next(csv.reader([first], delimiter=separator), [])]
         if (lost := [column for column in columns.values() if column not in names]) or not names:
             found = ", ".join(ascii(name)[1:-1] for name in names[:20]) or "none"
             raise ImporterError(
-                f"{path} has no column {shortened((lost or ['any'])[0])}; its columns are {found}"
+                f"{path} fields no column {shortened((lost or ['any'])[0])}; its columns are {found}"
             )
         reader = csv.reader(text, delimiter=separator)
         start = line
@@ -127,7 +120,7 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
             try:
                 values = next(reader, None)
             except csv.Error as error:
-                yield line, Rejected(path, f"line {line}", f"not CSV as it should be: {error}")
+                yield line, Rejected(path, f"line {line}", f"invalid CSV: {error}")
                 line = reader.line_num + start
                 continue
             except BROKEN as error:
@@ -144,71 +137,63 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
             line = reader.line_num + start
 
 
-_BROKEN_TEXT = {False: "rtanalytics.windows", True: "replace"}
-
-
-def _separator(first: str) -> str:
-    """What stands most often between the names of the columns."""
-    return max(_SEPARATORS, key=first.count)
-
-
 class _Rows:
-    """Makes events of rows."""
+    """Turns rows into events."""
 
     def __init__(self, options: Options) -> None:
         self._options, self._zone = options, zone_of(options.zone)
         self._equal: Counter[str] = Counter()
 
     def event(self, cells: dict[str, str]) -> Event:
-        """The event of a row."""
-        has = {name: cells[column] for name, column in self._options.columns.items()}
-        source = word(has.get("source")) or word(self._options.source)
+        """Return the event of a row."""
+        fields = {name: cells[column] for name, column in self._options.columns.items()}
+        source = word(fields.get("source")) or word(self._options.source)
         bucket, _, rest = source.partition(":")
         if not bucket:
             raise RowError(
                 f"source {shortened(source)} begins with a colon; write a name such as slack before it"
             )
-        created, text = self._time(has["created_at"], "created_at"), has["text"]
-        native, id_kind = word(has.get("id"), 300), "native"
+        created, text = self._time(fields["created_at"], "created_at"), fields["text"]
+        native, id_kind = word(fields.get("id"), 300), "native"
         if not native:
-            if "id" in has:
+            if "id" in fields:
                 raise RowError("id is empty; every row needs one")
-            key = digest(created.isoformat(), has.get("author", ""), has.get("channel", ""), text)
+            key = digest(created.isoformat(), fields.get("author", ""), fields.get("channel", ""), text)
             if len(self._equal) < 1_000_000:
                 self._equal[key] += 1
             native, id_kind = f"{key}{f'.{n}' if (n := self._equal[key]) > 1 else ''}", "derived"
-        channel = word(has.get("channel")) or self._options.channel or rest or None
-        answers = word(has.get("reply_to"), 300)
+        channel = word(fields.get("channel")) or self._options.channel or rest or None
+        parent = word(fields.get("reply_to"), 300)
         return build(
             id=f"{bucket}::{native}",
             source=source,
-            type=word(has.get("type"), 40) or ("reply" if answers else "post"),
+            type=word(fields.get("type"), 40) or ("reply" if parent else "post"),
             created_at=created,
-            edited_at=self._time(has["edited_at"], "edited_at") if has.get("edited_at") else None,
+            edited_at=self._time(fields["edited_at"], "edited_at") if fields.get("edited_at") else None,
             connector=CONNECTOR,
             id_kind=id_kind,
-            author=author_of(has.get("author"), name=has.get("name")),
+            author=author_of(fields.get("author"), name=fields.get("name")),
             channel=channel,
-            to=has.get("to") or None,
-            title=has.get("title"),
+            to=fields.get("to") or None,
+            title=fields.get("title"),
             text=text,
-            url=has.get("url") or None,
-            lang=language(has.get("lang")),
-            tags=[*has.get("tags", "").replace(",", " ").split(), *find_tags(text)],
-            mentions=has.get("mentions", "").replace(",", " ").split(),
-            links=[*has.get("links", "").split(), *find_links(text)],
-            reply_to=f"{bucket}::{answers}" if answers else None,
+            url=fields.get("url") or None,
+            lang=language(fields.get("lang")),
+            tags=[*fields.get("tags", "").replace(",", " ").split(), *find_tags(text)],
+            mentions=fields.get("mentions", "").replace(",", " ").split(),
+            links=[*fields.get("links", "").split(), *find_links(text)],
+            reply_to=f"{bucket}::{parent}" if parent else None,
         )
 
     def _time(self, value: str, name: str) -> datetime:
         value = value.strip()
         if self._options.time_format:
             try:
-                said = datetime.strptime(value, self._options.time_format)  # noqa: DTZ007 - the zone follows
+                time = datetime.strptime(value, self._options.time_format)  # noqa: DTZ007 - the zone follows
             except ValueError:
                 shape = self._options.time_format
-                raise RowError(f"{name} {shortened(value)} is not written as {shape}") from None
-            return self._zoned(said, value, name)
+                raise RowError(f"{name} {shortened(value)} does not have the format {shape}") from None
+            return in_zone(time, self._zone, value, name)
         if value.replace(".", "", 1).isdigit() and len(value.partition(".")[0]) >= 9:
             seconds = float(value)
             return moment(seconds / 1000 if seconds > 1e11 else seconds)
@@ -218,21 +203,14 @@ class _Rows:
             if "no time zone" in str(error):
                 raise
         try:
-            said = parsedate_to_datetime(value)  # of mails, and what Twitter writes
+            time = parsedate_to_datetime(value)  # the formats of mails and of Twitter
         except (ValueError, TypeError, IndexError):
             raise RowError(
-                f"{name} {shortened(value)} is no time; say how it is written with --time-format"
+                f"{name} {shortened(value)} is not a time; give its format with --time-format"
             ) from None
-        return self._zoned(said, value, name)
-
-    def _zoned(self, said: datetime, value: str, name: str) -> datetime:
-        if said.tzinfo is None:
-            if self._zone is None:
-                raise RowError(f"{name} {shortened(value)} has no time zone; name it with --zone")
-            said = said.replace(tzinfo=self._zone)
-        return said.astimezone(UTC)
+        return in_zone(time, self._zone, value, name)
 
 
 def _offset(found: re.Match[str]) -> str:
-    """``UTC`` as an offset, and nothing before an offset."""
+    """Replace ``UTC`` by an offset, and remove it before an offset."""
     return "+00:00" if found.group().strip() else ""

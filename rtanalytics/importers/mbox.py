@@ -1,7 +1,8 @@
-"""A mailing list as mbox, one message at a time, or a mail alone.
+"""Mailing lists as mbox, read one message at a time, or a single mail.
 
-A message is ``mail::<its Message-ID>``. What answers it points there, and the first that it refers to is
-its thread. Addresses are not kept: whoever has no name is what stands before the ``@``.
+The id of a message is ``mail::<its Message-ID>``. A reply points to the message it answers, and the
+first message it refers to is its thread. E-mail addresses are not kept: an author without a name is
+called by the part before the ``@``.
 """
 
 from __future__ import annotations
@@ -20,15 +21,14 @@ from zoneinfo import ZoneInfo
 from rtanalytics.event import Author, Event
 from rtanalytics.importers.base import Options, Rejected, RowError, shortened
 from rtanalytics.importers.common import (
-    BAD_ROW,
     MONTHS,
     author_of,
     build,
     digest,
+    event_or_rejected,
     find_links,
     find_tags,
     html_text,
-    reason_of,
     word,
     zone_of,
 )
@@ -39,7 +39,7 @@ __all__ = ["MBOX"]
 
 CONNECTOR = "mbox@2"
 MAX_MESSAGE = 16_000_000
-_FROM = re.compile(  # an address and a time, or a day and a time: sentences begin with the word, too
+_FROM = re.compile(  # with an address or a date, and a time, because sentences begin with "From", too
     rb"From (?:\S{0,200}@.{0,200}?"
     rb"|\S.{0,200}?(?:\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\d{4}-\d\d-\d\d).{0,20}?)\d\d:\d\d"
 )
@@ -64,7 +64,7 @@ _SIGNED = re.compile(
 )
 _QUOTED = re.compile(r"[ \t]{0,3}((?:>[ \t]?){1,50})")
 _PROMPT = 3
-"""``>>>`` of what Python is told looks like a quote of a quote of a quote."""
+"""Depth of ``>>>``: Python's prompt looks like a quote of a quote of a quote."""
 
 _WROTE = re.compile(
     r"\b(?:wrote|writes|said|schrieb|écrit|escribió|scritto|scrive|schreef|skrev|escreveu|napisał|пишет|написал)\b"
@@ -73,20 +73,20 @@ _WROTE = re.compile(
 )
 _ON = re.compile(r"(?:On|Am|Le|El|Il|Op|Den|Em|W dniu)\s.{0,120}\d")
 _UNMARKED_SIGNATURE = 8
-"""Lines that may follow a ``--`` whose blank was lost on the way; more of them are no signature."""
+"""Highest number of lines after a ``--`` without its blank that count as a signature."""
 
 _ZONES = {
     "WEST": 1, "BST": 1, "CET": 1, "MET": 1, "CEST": 2, "MEST": 2, "EET": 2, "SAST": 2, "EEST": 3, "MSK": 3,
     "HKT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "WET": 0,
 }  # fmt: skip
-"""Names of zones that mean one thing and that Python does not know."""
+"""Unambiguous names of zones that Python does not know → offset in hours."""
 
 _CHARSETS = {
     "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "iso-8859-9": "cp1254",
     "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
     "iso-8859-8-i": "iso-8859-8", "unicode-1-1-utf-7": "utf-7", "us-ascii": "utf-8", "ascii": "utf-8",
 }  # fmt: skip
-"""What is meant by what mails say, as browsers read it."""
+"""Charset in a mail → the charset to decode it with, as in browsers."""
 
 _WESTERN = {"cp1252", "windows-1252", "iso-8859-15"}
 
@@ -94,13 +94,12 @@ _POSTMARK = re.compile(r"(\w{3}) +(\d{1,2}) (\d\d):(\d\d)(?::(\d\d))?(?: \S+)* (
 
 
 class _Mbox:
-    """Importer of mailing lists."""
+    """Importer for mailing lists."""
 
-    what = "mailing list as mbox"
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by the line before the first message, and its first header; of a mail alone by its headers."""
+        """Return True for a From line and a header after it, or for the headers of a single mail."""
         begin = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
         first, _, rest = begin.partition(b"\n")
         if _FROM.match(first):
@@ -108,22 +107,20 @@ class _Mbox:
         return bool(_FIRST.match(first)) and all(header.search(begin) for header in _NEEDED)
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of a file."""
         zone = zone_of(options.zone)
         for line, data in _messages(path):
-            if isinstance(data, Rejected):
-                yield data
-                continue
-            try:
-                yield _event(data, options, zone)
-            except BAD_ROW as error:
-                yield Rejected(path, f"line {line}", reason_of(error), data)
+            raw = None if isinstance(data, Rejected) else data
+            yield from event_or_rejected(
+                lambda mail: _event(mail, options, zone), data, path, f"line {line}", raw
+            )
 
 
 MBOX = _Mbox()
 
 
 def _messages(path: Path) -> Iterator[tuple[int, bytes | Rejected]]:
-    """Where a message begins, and its bytes; of one that is too large, the beginning."""
+    """Yield first line and bytes of each message; only the beginning of a message that is too large."""
     number, began, size, blank = 0, 1, 0, True
     parts: list[bytes] = []
     try:
@@ -149,7 +146,7 @@ def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
     first, _, rest = data.partition(b"\n")
     alone = not first.startswith(b"From ")
     if alone and not _FIRST.match(first):
-        raise RowError("no 'From ' line before it: not an mbox, or not from its beginning")
+        raise RowError("no 'From ' line before it: not an mbox, or not the beginning of one")
     mail = message_from_bytes(data if alone else first + b"\n" + _ESCAPED.sub(rb"\1", rest))
     postmark = "" if alone else first.decode("utf-8", "replace")
     if not mail.keys():
@@ -183,37 +180,37 @@ def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
 
 
 def _native(id: str) -> str:
-    """A Message-ID; a hostile one by its digest."""
+    """Return a Message-ID, or its digest if it is too long or unprintable."""
     return id if len(id) <= 250 and id.isprintable() and id.isascii() else digest(id)
 
 
 def _header(mail: Message, name: str) -> str:
-    """A header as people read it, whatever it claims to be encoded in."""
+    """Return a header as readable text."""
     value = mail.get(name)
     return "" if value is None else word(_readable(_raw_header(mail, value)), 1000)
 
 
 def _raw_header(mail: Message, value: object) -> str:
-    """A header as it was sent; bytes that no header may have are read as the text below is."""
+    """Return a header as it was sent; invalid bytes are decoded like the body."""
     chunks = decode_header(value) if isinstance(value, Header) else [(str(value), None)]
     kind = mail.get_content_charset()
-    return "".join(piece if isinstance(piece, str) else _decoded(piece, kind) for piece, _ in chunks)
+    return "".join(piece if isinstance(piece, str) else _decode(piece, kind) for piece, _ in chunks)
 
 
 def _readable(value: str) -> str:
-    """What stands in encoded words of a header."""
+    """Decode the encoded words of a header."""
     try:
         pieces = decode_header(value)
     except (ValueError, LookupError, HeaderParseError):
         return value
-    return "".join(piece if isinstance(piece, str) else _decoded(piece, charset) for piece, charset in pieces)
+    return "".join(piece if isinstance(piece, str) else _decode(piece, charset) for piece, charset in pieces)
 
 
-def _decoded(data: bytes, charset: object) -> str:
-    told = str(charset or "utf-8").lower()
-    meant = _CHARSETS.get(told, told)
-    # what claims to be Western and is UTF-8 all the same is that: hardly any other text is
-    for name in (*(("utf-8",) if meant in _WESTERN else ()), meant, told, "utf-8", "cp1252"):
+def _decode(data: bytes, charset: object) -> str:
+    claimed = str(charset or "utf-8").lower()
+    actual = _CHARSETS.get(claimed, claimed)
+    # a text with a Western charset that is valid UTF-8 is UTF-8: hardly any other text is valid
+    for name in (*(("utf-8",) if actual in _WESTERN else ()), actual, claimed, "utf-8", "cp1252"):
         try:
             return data.decode(name)
         except (LookupError, UnicodeError):
@@ -222,64 +219,66 @@ def _decoded(data: bytes, charset: object) -> str:
 
 
 def _sender(mail: Message) -> tuple[Author | None, str]:
-    """Who wrote it, also where ``@`` is written out, and the address that tells equal names apart."""
-    told = word(_raw_header(mail, mail.get("From", "")), 1000)
-    if obfuscated := _OBFUSCATED.match(told):
+    """Return the author, also where ``@`` is written out, and the address, which distinguishes names."""
+    header = word(_raw_header(mail, mail.get("From", "")), 1000)
+    if obfuscated := _OBFUSCATED.match(header):
         name, address = obfuscated[2] or "", obfuscated[1]
     else:
-        name, address = parseaddr(told)  # before it is decoded: a name may have a comma
-        if not address and "@" not in told:
-            name = told
+        name, address = parseaddr(header)  # before decoding, because a name may have a comma
+        if not address and "@" not in header:
+            name = header
     name = word(_readable(name)).strip("\"' ")
     if mail.get("List-Id") or mail.get("List-Post"):
-        name = re.sub(r"(?<=\S) via [^@]+$", "", name)  # as lists put it whose mail would be refused else
+        name = re.sub(r"(?<=\S) via [^@]+$", "", name)  # lists add it so that their mail is not refused
     if "@" in name:
         name = name.partition("@")[0]
     return author_of(name or address.partition("@")[0]), address
 
 
 def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime, str]:
-    """When it was sent, and whether the mail or only who received it says so."""
+    """Return the time, and its kind: ``source`` from the sender, or ``observed`` from a receiver."""
     date = mail.get("Date")
     if date is not None:
-        try:
-            said = parsedate_to_datetime(str(date))
-        except (ValueError, TypeError, IndexError, OverflowError):
-            said = None
-        if said is not None:
-            if said.tzinfo is not None:
-                return said.astimezone(UTC), "source"
-            if (known := _ZONES.get(str(date).split()[-1].strip("()").upper())) is not None:
-                return said.replace(tzinfo=timezone(timedelta(hours=known))).astimezone(UTC), "source"
+        sent = _parse_date(str(date))
+        if sent is not None:
+            if sent.tzinfo is not None:
+                return sent.astimezone(UTC), "source"
+            if (hours := _ZONES.get(str(date).split()[-1].strip("()").upper())) is not None:
+                return sent.replace(tzinfo=timezone(timedelta(hours=hours))).astimezone(UTC), "source"
             if zone is not None or str(date).rstrip().endswith("-0000"):
-                return said.replace(tzinfo=zone or UTC).astimezone(UTC), "source"
-            raise RowError(f"its time {shortened(str(date))} has no zone; name one with --zone")
+                return sent.replace(tzinfo=zone or UTC).astimezone(UTC), "source"
+            raise RowError(f"its time {shortened(str(date))} has no zone; give one with --zone")
     if (found := _POSTMARK.search(postmark)) and found[1] in MONTHS:
         month, day, hour, minute, second, year = found.groups()
         at = datetime(
             int(year), MONTHS[month], int(day), int(hour), int(minute), int(second or 0), tzinfo=zone or UTC
         )
         return at.astimezone(UTC), "observed"
-    for told in mail.get_all("Received", []):
-        try:
-            at = parsedate_to_datetime(str(told).rpartition(";")[2].strip())
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-        return at.replace(tzinfo=at.tzinfo or UTC).astimezone(UTC), "observed"
-    raise RowError("it has no time" if date is None else f"Date {shortened(str(date))} is no time")
+    for received in mail.get_all("Received", []):
+        if (seen := _parse_date(str(received).rpartition(";")[2].strip())) is not None:
+            return seen.replace(tzinfo=seen.tzinfo or UTC).astimezone(UTC), "observed"
+    raise RowError("it has no time" if date is None else f"Date {shortened(str(date))} is not a time")
+
+
+def _parse_date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
 
 
 def _text(mail: Message) -> tuple[str, str]:
-    """The text of a mail without what the list puts below, and what of it whoever sent it has written.
+    """Return the text of a mail without the list's footer, and the part that its sender wrote.
 
-    It is its plain parts, or what its HTML shows. A mail that is nothing but quotes keeps them.
+    It is the text of the plain parts, or the visible text of the HTML. A mail of nothing but quotes
+    keeps them.
     """
     parts = {
         " ".join(part.split()): part.strip("\n") for part in reversed(_texts(mail))
-    }  # of two equals the first
-    said = [part for said, part in reversed(parts.items()) if said and not _FOOTER.match(part)]
-    whole = _without_list("\n\n".join(said))
-    own = "\n\n".join(part for part in map(_own_words, map(_without_list, said)) if part)
+    }  # the first of two equal parts
+    texts = [part for key, part in reversed(parts.items()) if key and not _FOOTER.match(part)]
+    whole = _without_list("\n\n".join(texts))
+    own = "\n\n".join(part for part in map(_own_words, map(_without_list, texts)) if part)
     return whole, own or whole
 
 
@@ -288,7 +287,7 @@ def _without_list(text: str) -> str:
 
 
 def _own_words(text: str) -> str:
-    """A text without the lines that are quoted, what introduces them, and the signature."""
+    """Remove quoted lines, the lines that introduce them, and the signature."""
     lines = text.split("\n")
     for number, line in enumerate(lines):
         left = len(lines) - number - 1
@@ -311,7 +310,7 @@ def _own_words(text: str) -> str:
 
 
 def _drop_introduction(lines: list[str]) -> None:
-    """Take away, from the end, who wrote what is quoted next: one line, or two if it was wrapped."""
+    """Remove ``… wrote:`` from the end: one line, or two if it was wrapped."""
     end = len(lines)
     while end and not lines[end - 1].strip():
         end -= 1
@@ -323,15 +322,15 @@ def _drop_introduction(lines: list[str]) -> None:
 def _texts(part: Message) -> list[str]:
     kind = part.get_content_type()
     if kind.startswith("message/"):
-        return []  # a mail that came with it, by somebody else
+        return []  # an attached mail by somebody else
     if part.is_multipart():
         below = [
             (sub.get_content_type(), _texts(sub)) for sub in part.get_payload() if isinstance(sub, Message)
         ]
-        told = [(type_, found) for type_, found in below if any(text.strip() for text in found)]
+        with_text = [(type_, found) for type_, found in below if any(text.strip() for text in found)]
         if kind == "multipart/alternative":
-            told = sorted(told, key=lambda each: each[0] != "text/plain")[:1]
-        return [text for _, found in told for text in found]
+            with_text = sorted(with_text, key=lambda each: each[0] != "text/plain")[:1]
+        return [text for _, found in with_text for text in found]
     if kind not in ("text/plain", "text/html") or part.get_filename():
         return []
     if "attachment" in str(part.get("Content-Disposition", "")).lower():
@@ -339,7 +338,7 @@ def _texts(part: Message) -> list[str]:
     payload = part.get_payload(decode=True)
     if not isinstance(payload, bytes):
         return []
-    text = _decoded(payload, part.get_content_charset()).replace("\r\n", "\n")
+    text = _decode(payload, part.get_content_charset()).replace("\r\n", "\n")
     if kind == "text/html":
         return [html_text(text)]
     if str(part.get_param("format", "")).lower() == "flowed":
@@ -348,7 +347,7 @@ def _texts(part: Message) -> list[str]:
 
 
 def _flowed(text: str, joined: bool) -> str:  # noqa: FBT001
-    """Paragraphs in one line each, which the mail has in many (RFC 3676)."""
+    """Join the lines of each paragraph (RFC 3676)."""
     paragraphs: list[list[str]] = []
     open_, level = False, ""
     for line in text.split("\n"):
@@ -370,7 +369,7 @@ def _ids(mail: Message, name: str) -> list[str]:
 
 
 def _list(mail: Message) -> str | None:
-    """The list's short name: of ``Users <users.list.example>`` it is ``users``."""
+    """Return the short name of the list: ``users`` for ``Users <users.list.example>``."""
     found = re.search(r"<([^<>\s.]+)[^<>\s]*>", _header(mail, "List-Id"))
     return found[1] if found else None
 

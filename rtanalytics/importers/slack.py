@@ -1,11 +1,11 @@
-"""A Slack export (``channels.json``, ``users.json``, a folder a channel with a file a day), or one file.
+"""A Slack export (``channels.json``, ``users.json``, a folder per channel with a file per day), or one file.
 
-One file is a day of an export, what ``slackdump`` makes of a channel, or a page of Slack's API
-(``conversations.history``, ``conversations.replies``, ``search.messages``). Where neither the file nor the
-export around it says of which channel it is, ``--channel`` must.
+One file is a day of an export, a channel from ``slackdump``, or a page of Slack's API
+(``conversations.history``, ``conversations.replies``, ``search.messages``). If neither the file nor the
+export around it names the channel, ``--channel`` must.
 
-A message is ``slack:<channel's id>:<ts>``, a time stamp that Slack never gives twice in a channel. What was
-said in private (``groups.json``, ``dms.json``, ``mpims.json``) is left alone unless it is asked for.
+The id of a message is ``slack:<channel's id>:<ts>``, a time stamp that is unique within a channel.
+Private conversations (``groups.json``, ``dms.json``, ``mpims.json``) are left out unless requested.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from typing import Any, BinaryIO, Protocol
 from rtanalytics.event import Event
 from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of, shortened
 from rtanalytics.importers.bundle import FolderBundle, TarBundle, bundle
-from rtanalytics.importers.common import BAD_ROW, reason_of, word
-from rtanalytics.importers.json_stream import Broken, NotJson, walk
+from rtanalytics.importers.common import event_or_rejected, word
+from rtanalytics.importers.json_stream import members
 from rtanalytics.importers.reading import begins, open_bytes
-from rtanalytics.importers.slack_message import Room, Team, person
-from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.importers.slack_message import Room, Team, author_of_user
 
 __all__ = ["SLACK"]
 
 _DAY = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<day>\d{4}-\d\d-\d\d)\.json$")
-_PEOPLE = ("users", "org_users")
+_USERS = ("users", "org_users")
 _LISTS = {"channels": False, "groups": True, "mpims": True, "dms": True}
 _MESSAGE = re.compile(rb'"ts"\s*:\s*"\d{9,11}\.\d{1,6}"')
 _ANSWER = re.compile(
@@ -38,7 +37,7 @@ _ANSWER = re.compile(
     re.DOTALL,
 )
 _PERSON = re.compile(rb'"id"\s*:\s*"[UWCG][A-Z0-9]{4,}"')
-_NO_MESSAGES = "Slack's list of {what}, without messages; give the whole export, a zip or a folder"
+_PRIVATE = "a private conversation, left out; --private imports it too"
 
 
 class _Files(Protocol):
@@ -48,15 +47,14 @@ class _Files(Protocol):
 
 
 class _Slack:
-    """Importer of Slack's exports and answers."""
+    """Importer for Slack's exports and pages of its API."""
 
-    what = "Slack export (zip, folder or one file) or pages of its API"
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by its lists and its days; one file by what only Slack writes."""
+        """Return True if an export has lists and days, or one file has members that only Slack writes."""
         if not path.is_dir() and not head.startswith(b"PK\x03\x04"):
-            return begins(head) in (b"[", b"{") and _is_slacks(head)
+            return begins(head) in (b"[", b"{") and _is_from_slack(head)
         files = bundle(path)
         if files is None:
             return False
@@ -65,6 +63,7 @@ class _Slack:
         return lists and any(_DAY.search(name) for name in names)
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of an export or a file."""
         files = bundle(path)
         if files is None:
             yield from _File(path, options).read()
@@ -79,22 +78,21 @@ class _Slack:
             if (found := _DAY.search(name)) is None:
                 continue
             folder = found["folder"]
-            native, called, private = _channel(team, folder, name.rpartition("/")[0])
+            native, channel_name, private = _channel(team, folder, name.rpartition("/")[0])
             if private and not options.private:
                 if folder not in left_out:
                     left_out.add(folder)
                     yield Rejected(path, f"folder {shortened(folder)}", _PRIVATE)
                 continue
-            room = Room(native, called, team, options)
+            room = Room(native, channel_name, team, options)
             for where, value in _elements(files, name):
-                yield from _told(member_of(path, name), where, value, room)
+                yield from _messages(member_of(path, name), where, value, room)
 
 
 SLACK = _Slack()
-_PRIVATE = "a private conversation, left out; --private imports it too"
 
 
-def _is_slacks(head: bytes) -> bool:
+def _is_from_slack(head: bytes) -> bool:
     if _MESSAGE.search(head) is not None and b'"text"' in head:
         return True
     if begins(head) == b"{":
@@ -104,58 +102,40 @@ def _is_slacks(head: bytes) -> bool:
     )
 
 
-def _told(file: str | Path, where: str, value: Any, room: Room) -> Iterator[Event | Rejected]:
-    """A message, and the answers that ``slackdump`` puts into it."""
-    if isinstance(value, Rejected):
-        yield value
-        return
+def _messages(file: str | Path, where: str, value: Any, room: Room) -> Iterator[Event | Rejected]:
+    """Yield a message, and the replies that ``slackdump`` puts into it."""
     replies = value.pop("slackdump_thread_replies", None) if isinstance(value, dict) else None
-    for said in (value, *(replies if isinstance(replies, list) else ())):
-        try:
-            event = room.event(said)
-        except BAD_ROW as error:
-            yield Rejected(file, where, reason_of(error), repr(said))
-            continue
-        if event is not None:
-            yield event
+    for message in (value, *(replies if isinstance(replies, list) else ())):
+        yield from event_or_rejected(room.event, message, file, where)
 
 
 def _channel(team: Team, folder: str, place: str = "") -> tuple[str, str, bool]:
-    """Id and name of the channel of a folder at a place, and whether it is private."""
+    """Return id and name of the channel of a folder, and whether it is private."""
     private = folder.startswith("mpdm-") or re.fullmatch(r"[DG][A-Z0-9]{6,}", folder) is not None
     return team.channels.get(place) or team.channels.get(folder, (folder, folder, private))
 
 
-def _says_private(said: Any) -> bool:
-    """True for a message that says so itself: in a search at its channel, in an event by its kind."""
-    if not isinstance(said, dict):
+def _is_private(message: Any) -> bool:
+    """Return True for a message that is marked as private: by its channel (search) or its kind (events)."""
+    if not isinstance(message, dict):
         return False
-    room = said.get("channel")
+    channel = message.get("channel")
     kinds = ("is_private", "is_im", "is_mpim", "is_group")
-    told = isinstance(room, dict) and any(room.get(kind) is True for kind in kinds)
-    return told or said.get("channel_type") in ("im", "mpim", "group")
+    if isinstance(channel, dict) and any(channel.get(kind) is True for kind in kinds):
+        return True
+    return message.get("channel_type") in ("im", "mpim", "group")
 
 
 def _elements(files: _Files, name: str) -> Iterator[tuple[str, Any]]:
-    """The objects of a list; what is none is told."""
-    file = member_of(files.path, name)
+    """Yield place and value of each element of a list; broken elements are :class:`Rejected`."""
     with files.open(name) as stream:
-        try:
-            for _, value, line in walk(stream.read, ()):
-                where = f"line {line}"
-                yield (
-                    where,
-                    Rejected(file, where, value.reason, value.raw) if isinstance(value, Broken) else value,
-                )
-        except NotJson as error:
-            yield "", Rejected(file, "document", str(error))
-        except BROKEN as error:
-            yield "", Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+        for _, where, value in members(member_of(files.path, name), stream.read):
+            yield where, value
 
 
 def _learn(files: _Files, names: list[str], team: Team) -> Iterator[Rejected]:
-    """Read the lists of people and channels."""
-    kinds = {**dict.fromkeys(_PEOPLE, False), **_LISTS}
+    """Read the lists of users and channels into ``team``."""
+    kinds = {**dict.fromkeys(_USERS, False), **_LISTS}
     # an export of several workspaces has a folder with its own lists for each
     tops = [
         (name, *name.removesuffix(".json").rpartition("/")[::2]) for name in names if name.endswith(".json")
@@ -168,23 +148,23 @@ def _learn(files: _Files, names: list[str], team: Team) -> Iterator[Rejected]:
             if isinstance(value, Rejected):
                 yield value
             elif not isinstance(value, dict) or not isinstance(value.get("id"), str):
-                reason = f"neither a person nor a channel: {shortened(value)}"
+                reason = f"neither a user nor a channel: {shortened(value)}"
                 yield Rejected(member_of(files.path, top), where, reason)
-            elif list_name in _PEOPLE:
-                if (known := person(value)) is not None:
-                    team.people[value["id"]] = known
+            elif list_name in _USERS:
+                if (author := author_of_user(value)) is not None:
+                    team.people[value["id"]] = author
             else:
                 native, name = word(value["id"]), word(value.get("name")) or word(value["id"])
                 hidden = private or value.get("is_private") is True
-                told = (native, name, hidden)
+                channel = (native, name, hidden)
                 for folder in (str(value.get("name") or native), native):
-                    team.channels.setdefault(folder, told)
-                    team.channels[f"{place}/{folder}" if place else folder] = told
+                    team.channels.setdefault(folder, channel)
+                    team.channels[f"{place}/{folder}" if place else folder] = channel
                 team.names[native] = name
 
 
 class _File:
-    """One file with messages: a day, a channel, or an answer of the API."""
+    """One file with messages: a day, a channel, or a page of the API."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self._path, self._options = path, options
@@ -193,30 +173,22 @@ class _File:
         self._rooms: dict[str, Room | None] = {}  # None: private
 
     def read(self) -> Iterator[Event | ValueError]:
-        yield from self._around()
+        """Yield the events of the file."""
+        yield from self._read_lists()
+        lists = {"messages", "members", "users", "channels"}
         with open_bytes(self._path) as file:
-            try:
-                for name, value, line in walk(file.read, {"messages", "members", "users", "channels"}):
-                    yield from self._take(name, value, f"line {line}")
-            except NotJson as error:
-                yield Rejected(self._path, "document", str(error))
-            except BROKEN as error:
-                yield Rejected(self._path, "document", f"damaged or cut off ({error}); fetch it again")
-        if self._about.get("ok") is not True and not self._rooms:
-            self._refuse()
-
-    def _refuse(self) -> None:
-        """Say why there are no messages, unless something else has been said."""
-        if self._about.get("ok") is False:
+            for name, where, value in members(self._path, file.read, lists):
+                yield from self._take(name, value, where)
+        if self._about.get("ok") is False and not self._rooms:
             raise ImporterError(
                 f"{self._path}: Slack answered with the error {shortened(self._about.get('error'))} "
-                f"instead of messages; ask again"
+                f"instead of messages; request it again"
             )
 
-    def _around(self) -> Iterator[Rejected]:
-        """Who and what the export around it talks about, if there is one."""
+    def _read_lists(self) -> Iterator[Rejected]:
+        """Read the lists of the export around the file, if there is one."""
         for folder in (self._path.parent, self._path.parent.parent):
-            names = [f"{name}.json" for name in (*_PEOPLE, *_LISTS) if self._is_list(folder / f"{name}.json")]
+            names = [f"{name}.json" for name in (*_USERS, *_LISTS) if self._is_list(folder / f"{name}.json")]
             if names:
                 yield from _learn(FolderBundle(folder), names, self._team)
                 return
@@ -225,43 +197,47 @@ class _File:
         return path != self._path and path.is_file() and not path.is_symlink()
 
     def _take(self, name: str, value: Any, where: str) -> Iterator[Event | ValueError]:
-        if isinstance(value, Broken):
-            yield Rejected(self._path, where, value.reason, value.raw)
+        if isinstance(value, Rejected):
+            yield value
         elif name == "messages" and isinstance(value, dict) and isinstance(value.get("matches"), list):
             for found in value["matches"]:  # of search.messages
-                yield from self._said(found, where)
+                yield from self._message(found, where)
         elif name in ("", "messages", "message", "event"):
-            yield from self._said(value, where)
+            yield from self._message(value, where)
         elif name in ("members", "users", "user", "channels"):
-            people = "channels" if name == "channels" else "people"
-            raise ImporterError(f"{self._path} is {_NO_MESSAGES.format(what=people)}")
+            raise self._no_messages("channels" if name == "channels" else "users")
         else:
             self._about[name] = value
 
-    def _said(self, said: Any, where: str) -> Iterator[Event | ValueError]:
-        if not self._rooms and isinstance(said, dict) and "ts" not in said and "id" in said:
-            what = "channels" if str(said["id"])[:1] in "CGD" else "people"
-            raise ImporterError(f"{self._path} is {_NO_MESSAGES.format(what=what)}")
-        native, name = self._channel_of(said)
+    def _message(self, message: Any, where: str) -> Iterator[Event | ValueError]:
+        if not self._rooms and isinstance(message, dict) and "ts" not in message and "id" in message:
+            raise self._no_messages("channels" if str(message["id"])[:1] in "CGD" else "users")
+        native, name = self._channel_of(message)
         if native not in self._rooms:
-            known, called, private = _channel(self._team, native)
-            private |= name.startswith("mpdm-") or _says_private(said)
+            id, channel_name, private = _channel(self._team, native)
+            private |= name.startswith("mpdm-") or _is_private(message)
             hidden = private and not self._options.private
             if hidden:
                 yield Rejected(self._path, f"channel {shortened(native)}", _PRIVATE)
             options = replace(self._options, channel=None)
-            self._rooms[native] = None if hidden else Room(known, name or called, self._team, options)
+            self._rooms[native] = None if hidden else Room(id, name or channel_name, self._team, options)
         if (room := self._rooms[native]) is not None:
-            yield from _told(self._path, where, said, room)
+            yield from _messages(self._path, where, message, room)
 
-    def _channel_of(self, said: Any) -> tuple[str, str]:
-        """Id and name of a message's channel: it says so, or the file, its folder or the command line."""
-        told = said.get("channel") if isinstance(said, dict) else None
-        if isinstance(told, dict):  # of search.messages
-            found = [(told.get("id"), told.get("name"))]
+    def _no_messages(self, what: str) -> ImporterError:
+        return ImporterError(
+            f"{self._path} is Slack's list of {what}, without messages; "
+            "give the whole export, a zip or a folder"
+        )
+
+    def _channel_of(self, message: Any) -> tuple[str, str]:
+        """Return id and name of a message's channel, from the message, file, folder or command line."""
+        channel = message.get("channel") if isinstance(message, dict) else None
+        if isinstance(channel, dict):  # of search.messages
+            found = [(channel.get("id"), channel.get("name"))]
         else:
             found = [
-                (told, None),
+                (channel, None),
                 *((self._about.get(at), self._about.get("name")) for at in ("channel_id", "channel")),
             ]
         for native, name in found:
@@ -271,7 +247,7 @@ class _File:
         known = self._options.channel or (folder if folder in self._team.channels else None)
         if known is None:
             raise ImporterError(
-                f"{self._path} does not say of which channel it is; name it with --channel, "
+                f"{self._path} does not name its channel; name it with --channel, "
                 f"by its id (C024BE91L) if you know it"
             )
         return word(known).lstrip("#"), ""

@@ -1,10 +1,9 @@
 """Tables: Parquet, CSV and JSON lines with the columns ``created_at, source, author, text, id, url``.
 
-A row becomes an event with the id ``<source up to the first colon>::<id>``; what follows that
-colon is its channel. Texts are kept character for character: nothing here takes ``NA`` for a
-missing value, strips a blank or turns line ends. ``author`` and ``url`` may be missing, and
-columns named ``type``, ``channel``, ``to``, ``title``, ``lang``, ``tags``, ``mentions`` or
-``links`` are taken along; any other is passed over.
+The id of a row's event is ``<source up to the first colon>::<id>``; the part of the source after that
+colon is the channel. Texts are kept character by character: ``NA`` is not a missing value, and blanks
+and line ends stay. ``author`` and ``url`` are optional, and columns named ``type``, ``channel``, ``to``,
+``title``, ``lang``, ``tags``, ``mentions`` or ``links`` are read too; all others are ignored.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ import pyarrow.parquet as pq
 
 from rtanalytics.clock import parse_time
 from rtanalytics.event import Author, Event, Ingest
-from rtanalytics.importers.base import ImporterError, Options
+from rtanalytics.importers.base import ImporterError, Options, RowError, shortened
 from rtanalytics.importers.reading import begins, head_of, open_bytes, suffixed
-from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.importers.unpack import BROKEN, unreadable
 
 __all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_row", "read_table"]
 
@@ -43,36 +42,29 @@ _FROM_FILE = Ingest(via="file", connector="tables@1")
 _LONGEST_FIELD = 2**26
 
 Row = tuple[int, dict[str, Any]]
-"""Where a row stands in its file, counted from 1, and its cells."""
+"""Line or row number, counted from 1, and cells."""
 
 
 class TableError(ImporterError):
-    """A table cannot be imported; the message names file, line or row, and what can be done."""
-
-
-class _RowError(ValueError):
-    """What is wrong with a row; whoever reads the file adds where it stands."""
+    """A table that cannot be imported; the message names file, line or row, and a way out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Importer of one kind of table.
+    """Importer for one kind of table.
 
     Parameters
     ----------
-    what : str
-        Its name for people.
     suffixes : tuple of str
-        How its files' names end.
+        Suffixes of the files' names.
     starts : callable
-        True for the first bytes of such a file.
+        Returns True for the first bytes of such a file.
     rows : callable
         Reads the rows of a file.
     place : str
-        What a row's number is called: ``line`` or ``row``.
+        Name of a row's number: ``line`` or ``row``.
     """
 
-    what: str
     suffixes: tuple[str, ...]
     starts: Callable[[bytes], bool]
     rows: Callable[[Path], Iterator[Row]]
@@ -80,16 +72,16 @@ class Table:
     edits: bool = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by the file's name or by how it begins."""
+        """Return True by the file's name or its beginning."""
         return suffixed(path, *self.suffixes) or self.starts(head)
 
     def read(self, path: Path, options: Options | None = None) -> Iterator[Event]:
-        """The events of a table, a row each, in the file's order.
+        """Yield the events of a table, one per row, in order.
 
         Raises
         ------
         TableError
-            If a column is missing, or a row holds no event.
+            If a column is missing, or a row is invalid.
         """
         try:
             for number, cells in self.rows(path):
@@ -100,28 +92,28 @@ class Table:
         except BROKEN as error:
             raise TableError(f"{path} is damaged or cut off: {error}; fetch it again") from None
         except OSError as error:
-            raise TableError(f"{path}: cannot be read: {error.strerror or error}") from None
+            raise TableError(str(unreadable(path, error))) from None
 
 
 def read_table(path: str | Path) -> Iterator[Event]:
-    """The events of a table, in its order.
+    """Read the events of a table, in its order.
 
     Parameters
     ----------
     path : str or Path
-        Parquet, CSV or JSON lines; found out by name and content.
+        Parquet, CSV or JSON lines; detected by name and content.
 
     Raises
     ------
     TableError
-        At once if it is none of them, and while it is read if it is bad.
+        At once if it is none of them, and while reading if the file is bad.
     """
     path = Path(path)
     head = head_of(path, 4096)
     for kind in (PARQUET, CSV, JSONL):
         if kind.recognises(path, head):
             return kind.read(path)
-    raise TableError(f"{path} is no table that is known here; give Parquet, CSV or JSON lines")
+    raise TableError(f"{path} is not a known kind of table; give Parquet, CSV or JSON lines")
 
 
 def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event:
@@ -142,14 +134,14 @@ def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event
     source, text = _needed(cells, "source"), cells.get("text")
     namespace, _, channel = source.partition(":")
     if not namespace:
-        raise _RowError(
-            f"source {_shown(source)} begins with a colon; write a name such as twitter before it"
+        raise RowError(
+            f"source {shortened(source)} begins with a colon; write a name such as twitter before it"
         )
     if text is not None and not isinstance(text, str):
-        raise _RowError(f"text {_shown(text)} is no text")
+        raise RowError(f"text {shortened(text)} is not text")
     author = cells.get("author")
     if author and not isinstance(author, str):
-        raise _RowError(f"author {_shown(author)} is no text")
+        raise RowError(f"author {shortened(author)} is not text")
     url = cells.get("url")
     extra: dict[str, Any] = {"type": _TYPES.get(namespace, "post"), "channel": channel or None}
     extra |= {name: value for name in _TEXTS if isinstance(value := cells.get(name), str) and value}
@@ -173,12 +165,12 @@ def _needed(cells: Mapping[str, Any], name: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, float):
-        # 1016809294082203648 comes back from a float as …650: another message, or none.
-        raise _RowError(f"{name} {value} is a fraction, which has lost digits; write ids as text")
+        # 1016809294082203648 comes back from a float as …650, the id of another message.
+        raise RowError(f"{name} {value} is a float, which has lost digits; write ids as text")
     if not isinstance(value, str):
-        raise _RowError(f"{name} {_shown(value)} is no text" if value is not None else f"no {name}")
+        raise RowError(f"{name} {shortened(value)} is not text" if value is not None else f"no {name}")
     if not value:
-        raise _RowError(f"{name} is empty; every row needs one")
+        raise RowError(f"{name} is empty; every row needs one")
     return value
 
 
@@ -186,27 +178,21 @@ def _moment(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     if value is None or value == "":
-        raise _RowError("created_at is empty; every row needs one")
+        raise RowError("created_at is empty; every row needs one")
     if not isinstance(value, str):
-        raise _RowError(f"created_at {_shown(value)} is no time; write 2026-05-15T09:30:00Z")
+        raise RowError(f"created_at {shortened(value)} is not a time; write 2026-05-15T09:30:00Z")
     try:
         return parse_time(value)
     except (ValueError, OverflowError):
-        raise _RowError(f"created_at {_shown(value)} is no time; write 2026-05-15T09:30:00Z") from None
+        raise RowError(f"created_at {shortened(value)} is not a time; write 2026-05-15T09:30:00Z") from None
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
-
-
-_NAMED = "name its columns: --columns created_at=COLUMN,text=COLUMN --source NAME"
+_RENAMED = "map its columns: --columns created_at=COLUMN,text=COLUMN --source NAME"
 
 
 def _columns(path: Path, names: list[str], hint: str = "") -> None:
-    missing = [name for name in _NEEDED if name not in names]
-    if missing:
-        found = ", ".join(_shown(name)[1:-1] for name in names[:12]) or "nothing"
+    if missing := [name for name in _NEEDED if name not in names]:
+        found = ", ".join(shortened(name)[1:-1] for name in names[:12]) or "nothing"
         raise TableError(
             f"{path}: no column {', '.join(missing)}; a table needs {', '.join(_NEEDED)}, "
             f"and this one has {found}{hint}"
@@ -228,7 +214,7 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         raise
     except (pa.ArrowException, OSError) as error:
         first = (str(error).splitlines() or [""])[0]
-        raise TableError(f"{path} is no Parquet file, or not all of it: {first}; fetch it again") from None
+        raise TableError(f"{path} is not a complete Parquet file: {first}; fetch it again") from None
 
 
 def _cells(path: Path, name: str, column: pa.Array) -> list[Any]:
@@ -237,7 +223,7 @@ def _cells(path: Path, name: str, column: pa.Array) -> list[Any]:
         column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_timestamp(kind):
         try:
-            # Arrow hands out microseconds only, and its own zone objects at ten times the price.
+            # Arrow converts to microseconds only, and is ten times slower with a time zone.
             naive = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us"))
             return naive.to_pylist()  # type: ignore[no-any-return]
         except (pa.ArrowException, ValueError, OverflowError) as error:
@@ -255,21 +241,21 @@ def _csv_rows(path: Path) -> Iterator[Row]:
         with open_bytes(path) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             names = next(reader, [])
-            _columns(path, names, f"; if they are called otherwise, {_NAMED}")
+            _columns(path, names, f"; if they have other names, {_RENAMED}")
             line = reader.line_num + 1
             for values in reader:
                 if values and len(values) != len(names):
                     raise TableError(
                         f"{path}, line {line}: {len(values)} fields, but the table has {len(names)} columns; "
-                        f"texts with commas, quotes or line breaks belong between quotes"
+                        f"put texts with commas, quotes or line breaks between quotes"
                     )
                 if values:
                     yield line, dict(zip(names, values, strict=True))
                 line = reader.line_num + 1
     except UnicodeDecodeError:
-        raise _undecodable(path, f", or {_NAMED}") from None
+        raise _undecodable(path, f", or {_RENAMED}") from None
     except csv.Error as error:
-        raise TableError(f"{path}, line {line}: not CSV as it should be: {error}") from None
+        raise TableError(f"{path}, line {line}: invalid CSV: {error}") from None
 
 
 def _jsonl_rows(path: Path) -> Iterator[Row]:
@@ -285,7 +271,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 cells = _lenient(path, number, data)
             if not isinstance(cells, dict):
                 raise TableError(
-                    f"{path}, line {number}: {_shown(cells)} is no JSON object; write one a line"
+                    f"{path}, line {number}: {shortened(cells)} is not a JSON object; write one per line"
                 )
             missing = [name for name in _NEEDED if name not in cells]
             if missing:
@@ -296,7 +282,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
 
 
 def _lenient(path: Path, number: int, data: bytes) -> Any:
-    """Python's own parser takes lone surrogates, which old exports have; the packet replaces them."""
+    """Parse with Python's parser, which accepts lone surrogates; old exports have them."""
     try:
         return json.loads(data.decode())
     except UnicodeDecodeError:
@@ -323,12 +309,10 @@ def _is_csv(head: bytes) -> bool:
 
 
 def _is_jsonl(head: bytes) -> bool:
-    """An object a line; a document that is written over many lines is none of these."""
+    """Return True for one object per line, not for a document over many lines."""
     return begins(head) == b"{" and head.lstrip(b"\xef\xbb\xbf \t\r\n").split(b"\n", 1)[0].strip() != b"{"
 
 
-PARQUET = Table(
-    "Parquet table", (".parquet", ".pq"), lambda head: head.startswith(b"PAR1"), _parquet_rows, "row"
-)
-CSV = Table("CSV table", (".csv",), _is_csv, _csv_rows, "line")
-JSONL = Table("JSON lines", (".jsonl", ".ndjson"), _is_jsonl, _jsonl_rows, "line")
+PARQUET = Table((".parquet", ".pq"), lambda head: head.startswith(b"PAR1"), _parquet_rows, "row")
+CSV = Table((".csv",), _is_csv, _csv_rows, "line")
+JSONL = Table((".jsonl", ".ndjson"), _is_jsonl, _jsonl_rows, "line")

@@ -1,8 +1,8 @@
 """An export of a Zulip organisation (``realm.json``, ``messages-000001.json`` ...), or a page of its API.
 
-A message is ``zulip:<host or name of the organisation>:<its number>``. Only what was said in channels that
-everybody may read is imported, unless private conversations are asked for. A topic is a thread, under the
-first message that it has in the export.
+The id of a message is ``zulip:<host or name of the organisation>:<its id>``. Only public channels are
+imported unless private conversations are requested. A topic is a thread, with the id of the first
+message of it in the export.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from rtanalytics.importers.common import (
     BAD_ROW,
     author_of,
     build,
+    event_or_rejected,
     find_links,
     find_tags,
     html_text,
@@ -30,7 +31,7 @@ from rtanalytics.importers.common import (
     reason_of,
     word,
 )
-from rtanalytics.importers.json_stream import Broken, NotJson, walk
+from rtanalytics.importers.json_stream import NotJson, members, walk
 from rtanalytics.importers.reading import begins, open_bytes, suffixed
 from rtanalytics.importers.unpack import BROKEN
 
@@ -49,27 +50,26 @@ _TABLES = {
 }  # fmt: skip
 _STREAM = 2
 _SYSTEM = "zulipinternal"
-"""Where a server keeps its own bots; what they say is said in the organisation that they speak to."""
+"""Organisation of the server's own bots; their messages belong to the organisation that they write to."""
 
 
 @dataclass(slots=True)
 class _Realm:
-    """Who and what an export talks about."""
+    """People and channels of an export."""
 
     scope: str = ""
     people: dict[int, Author] = field(default_factory=dict)
     streams: dict[int, tuple[str, bool]] = field(default_factory=dict)  # id → name, private
-    recipients: dict[int, int | None] = field(default_factory=dict)  # id → stream, None if it is none
+    recipients: dict[int, int | None] = field(default_factory=dict)  # id → stream, None if it is not one
 
 
 class _Zulip:
-    """Importer of Zulip exports."""
+    """Importer for Zulip exports."""
 
-    what = "Zulip export (tar.gz, zip or folder) or pages of its API"
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """True by its two kinds of file; a page by what a message of the API has."""
+        """Return True if both kinds of files are there, or the members of messages of the API."""
         if begins(head) == b"{" and all(mark in head for mark in _PAGE):
             return True
         packed = head.startswith(b"PK\x03\x04") or head[257:262] == b"ustar"
@@ -80,6 +80,7 @@ class _Zulip:
         return any(map(_REALM.search, names)) and any(map(_MESSAGES.search, names))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of an export or a page."""
         files = bundle(path)
         if files is None and suffixed(path, ".json"):
             yield from _page(path, options)
@@ -93,15 +94,15 @@ class _Zulip:
         if options.network:
             realm.scope = options.network
         if not realm.scope:
-            raise ImporterError(
-                f"{path} does not say of which organisation it is; name its host with --network"
-            )
+            raise ImporterError(f"{path} does not name its organisation; name its host with --network")
         rooms = _Rooms(realm, options)
         for name, file in files.each():
             if _MESSAGES.search(name):
-                yield from _messages(member_of(path, name), file, rooms)
+                label = member_of(path, name)
+                for _, where, row in _rows(label, file, {"zerver_message"}):
+                    yield from event_or_rejected(rooms.event, row, label, where)
         if rooms.private:
-            reason = f"{rooms.private:,} messages said in private, left out; --private imports them too"
+            reason = f"{rooms.private:,} private messages, left out; --private imports them too"
             yield Rejected(path, "export", reason)
 
 
@@ -109,31 +110,25 @@ ZULIP = _Zulip()
 
 
 def _rows(file: str, stream: BinaryIO, tables: set[str]) -> Iterator[tuple[str, str, Any]]:
-    """Table, place and row; what is no row is told."""
-    try:
-        for table, value, line in walk(stream.read, {*tables, "zerver_usermessage"}):
-            if table in tables:
-                where = f"line {line}"
-                broken = isinstance(value, Broken)
-                yield table, where, Rejected(file, where, value.reason, value.raw) if broken else value
-    except NotJson as error:
-        yield "", "", Rejected(file, "document", str(error))
-    except BROKEN as error:
-        yield "", "", Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+    """Yield table, place and row; the row is a :class:`Rejected` if it is broken."""
+    for table, where, value in members(file, stream.read, {*tables, "zerver_usermessage"}):
+        if table in tables or where == "document":
+            yield table, where, value
 
 
 def _learn(files: Bundle, realm: _Realm) -> Iterator[Rejected]:
     for name, file in files.each():
         if not _REALM.search(name):
             continue
-        for table, where, row in _rows(member_of(files.path, name), file, _TABLES):
+        label = member_of(files.path, name)
+        for table, where, row in _rows(label, file, _TABLES):
             if isinstance(row, Rejected):
                 yield row
                 continue
             try:
                 _take(realm, table, row)
             except BAD_ROW as error:
-                yield Rejected(member_of(files.path, name), where, reason_of(error), repr(row))
+                yield Rejected(label, where, reason_of(error), repr(row))
         return
     raise ImporterError(f"{files.path} has no realm.json; give the whole export")
 
@@ -146,98 +141,74 @@ def _take(realm: _Realm, table: str, row: dict[str, Any]) -> None:
         realm.streams[int(row["id"])] = (word(row.get("name")) or str(row["id"]), private)
     elif table == "zerver_recipient":
         realm.recipients[int(row["id"])] = int(row["type_id"]) if row.get("type") == _STREAM else None
-    elif (who := author_of(row.get("full_name"), row["id"], bot=row.get("is_bot") is True)) is not None:
-        realm.people[int(row["id"])] = who
-
-
-def _messages(file: str, stream: BinaryIO, rooms: _Rooms) -> Iterator[Event | ValueError]:
-    for _, where, row in _rows(file, stream, {"zerver_message"}):
-        if isinstance(row, Rejected):
-            yield row
-            continue
-        try:
-            event = rooms.event(row)
-        except BAD_ROW as error:
-            yield Rejected(file, where, reason_of(error), repr(row))
-            continue
-        if event is not None:
-            yield event
+    elif (author := author_of(row.get("full_name"), row["id"], bot=row.get("is_bot") is True)) is not None:
+        realm.people[int(row["id"])] = author
 
 
 def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
-    """The messages of an answer of the API; those between people are counted only."""
+    """Yield the messages of a page of the API; private ones are only counted."""
     topics: dict[tuple[str, str], str] = {}
     private, home = 0, _home(path)
+
+    def build(message: Any) -> Event | None:
+        nonlocal private
+        if message["type"] in ("private", "direct") and not options.private:
+            private += 1
+            return None
+        return _message_of_page(message, options, home, topics)
+
     with open_bytes(path) as file:
-        try:
-            for name, said, line in walk(file.read, {"messages"}):
-                where = f"line {line}"
-                if name != "messages":
-                    continue
-                if isinstance(said, Broken):
-                    yield Rejected(path, where, said.reason, said.raw)
-                    continue
-                try:
-                    if said["type"] in ("private", "direct") and not options.private:
-                        private += 1
-                        continue
-                    yield _answered(said, options, home, topics)
-                except BAD_ROW as error:
-                    yield Rejected(path, where, reason_of(error), repr(said))
-        except NotJson as error:
-            yield Rejected(path, "document", str(error))
-        except BROKEN as error:
-            yield Rejected(path, "document", f"damaged or cut off ({error}); fetch it again")
+        for name, where, message in members(path, file.read, {"messages"}):
+            if name == "messages" or where == "document":
+                yield from event_or_rejected(build, message, path, where)
     if private:
-        reason = f"{private:,} messages said in private, left out; --private imports them too"
+        reason = f"{private:,} private messages, left out; --private imports them too"
         yield Rejected(path, "page", reason)
 
 
 def _home(path: Path) -> str:
-    """The organisation of a page, as the first that is no bot of the server says it; empty if nobody does."""
-    with (
-        open_bytes(path) as file,
-        suppress(NotJson, *BROKEN),
-    ):  # who reads the page tells what is wrong with it
-        for name, said, _ in walk(file.read, {"messages"}):
-            realm = (
-                word(said.get("sender_realm_str")) if name == "messages" and isinstance(said, dict) else ""
-            )
-            if realm not in ("", _SYSTEM):
-                return realm
+    """Return the organisation of a page, from the first message that is not by a bot of the server."""
+    with open_bytes(path) as file, suppress(NotJson, *BROKEN):  # the reader of the page reports the error
+        for name, message, _ in walk(file.read, {"messages"}):
+            if name == "messages" and isinstance(message, dict):
+                realm = word(message.get("sender_realm_str"))
+                if realm not in ("", _SYSTEM):
+                    return realm
     return ""
 
 
-def _answered(said: dict[str, Any], options: Options, home: str, topics: dict[tuple[str, str], str]) -> Event:
-    """The event of a message as the API gives it: with names, and mostly as HTML."""
-    realm = word(said.get("sender_realm_str"))
+def _message_of_page(
+    message: dict[str, Any], options: Options, home: str, topics: dict[tuple[str, str], str]
+) -> Event:
+    """Return the event of a message of the API, which has names, and usually HTML."""
+    realm = word(message.get("sender_realm_str"))
     scope = options.network or (home if realm == _SYSTEM else realm)
     if not scope:
-        raise RowError("it does not say of which organisation it is; name its host with --network")
-    room = said.get("display_recipient")
+        raise RowError("it does not name its organisation; name its host with --network")
+    room = message.get("display_recipient")
     channel = f"#{word(room)}" if isinstance(room, str) else "#private"
-    topic = word(said.get("subject")) or word(said.get("topic"))
-    id = f"zulip:{scope}:{number(said.get('id'))}"
+    topic = word(message.get("subject")) or word(message.get("topic"))
+    id = f"zulip:{scope}:{number(message.get('id'))}"
     root = topics.setdefault((channel, topic.casefold()), id)
-    content, edited = said.get("content"), said.get("last_edit_timestamp")
+    content, edited = message.get("content"), message.get("last_edit_timestamp")
     if not isinstance(content, str):
         raise RowError("it has no content")
-    shown = said.get("content_type") == "text/html" or content.startswith("<p>")
-    text = html_text(content) if shown else content
+    is_html = message.get("content_type") == "text/html" or content.startswith("<p>")
+    text = html_text(content) if is_html else content
     mentions = (
-        [unescape(name) for name in _SHOWN_MENTION.findall(content)] if shown else _MENTION.findall(text)
+        [unescape(name) for name in _SHOWN_MENTION.findall(content)] if is_html else _MENTION.findall(text)
     )
     return build(
         id=id,
         source=f"zulip:{channel}",
-        type="action" if said.get("is_me_message") is True else "message",
-        created_at=moment(said.get("timestamp")),
+        type="action" if message.get("is_me_message") is True else "message",
+        created_at=moment(message.get("timestamp")),
         edited_at=moment(edited) if edited else None,
         connector=CONNECTOR,
-        author=author_of(said.get("sender_full_name"), said.get("sender_id")),
+        author=author_of(message.get("sender_full_name"), message.get("sender_id")),
         channel=channel,
         to=f"{channel} > {topic}" if topic else channel,
-        text=text.removeprefix("/me ") if said.get("is_me_message") is True else text,
+        text=text.removeprefix("/me ") if message.get("is_me_message") is True else text,
         tags=find_tags(text),
         mentions=mentions,
         links=[*(unescape(link) for link in _ADDRESS.findall(content)), *find_links(text)],
@@ -246,19 +217,19 @@ def _answered(said: dict[str, Any], options: Options, home: str, topics: dict[tu
 
 
 class _Rooms:
-    """The channels of an organisation, whose messages become events."""
+    """Channels of an organisation that turn their messages into events."""
 
     def __init__(self, realm: _Realm, options: Options) -> None:
         self._realm, self._options = realm, options
         self._topics: dict[tuple[int | None, str], str] = {}
         self.private = 0
 
-    def event(self, said: Any) -> Event | None:
-        """The event of a message; None of a private one."""
-        if not isinstance(said, dict):
-            raise RowError(f"{shortened(said)} is no message")
-        realm, native = self._realm, number(said.get("id"))
-        recipient = said.get("recipient")
+    def event(self, message: Any) -> Event | None:
+        """Return the event of a message; None for a private one."""
+        if not isinstance(message, dict):
+            raise RowError(f"{shortened(message)} is not a message")
+        realm, native = self._realm, number(message.get("id"))
+        recipient = message.get("recipient")
         if recipient not in realm.recipients:
             raise RowError(f"recipient {shortened(recipient)} is not in realm.json")
         stream = realm.recipients[recipient]
@@ -268,25 +239,25 @@ class _Rooms:
         if private and not self._options.private:
             self.private += 1
             return None
-        channel, topic = f"#{name}", word(said.get("subject"))
+        channel, topic = f"#{name}", word(message.get("subject"))
         id = f"zulip:{realm.scope}:{native}"
         root = self._topics.setdefault((recipient, topic.casefold()), id)
-        text = said.get("content")
+        text = message.get("content")
         if not isinstance(text, str):
-            rendered = said.get("rendered_content")
+            rendered = message.get("rendered_content")
             if not isinstance(rendered, str):
                 raise RowError("it has no content")
             text = html_text(rendered)
-        edited, deed = said.get("last_edit_time"), text.startswith("/me ")
-        text = text.removeprefix("/me ") if deed else text
+        edited, is_action = message.get("last_edit_time"), text.startswith("/me ")
+        text = text.removeprefix("/me ") if is_action else text
         return build(
             id=id,
             source=f"zulip:{channel}",
-            type="action" if deed else "message",
-            created_at=moment(said.get("date_sent")),
+            type="action" if is_action else "message",
+            created_at=moment(message.get("date_sent")),
             edited_at=moment(edited) if edited else None,
             connector=CONNECTOR,
-            author=realm.people.get(said.get("sender", -1)) or author_of(said.get("sender")),
+            author=realm.people.get(message.get("sender", -1)) or author_of(message.get("sender")),
             channel=channel,
             to=f"{channel} > {topic}" if topic else channel,
             text=text,

@@ -222,7 +222,7 @@ def test_a_page_of_slacks_api_is_imported_for_the_channel_that_is_named(tmp_path
     """By its id, so that the messages are those of an export, or by its name."""
     page = {"ok": True, "messages": [slack_message(line) for line in TALK], "has_more": False}
     path = said_by(tmp_path, "history.json", page)
-    with pytest.raises(ImporterError, match=r"history\.json does not say of which channel .* --channel"):
+    with pytest.raises(ImporterError, match=r"history\.json does not name its channel; .* --channel"):
         list(open_events(path))
     told = events(path, channel=channel)
     name = channel.lstrip("#")
@@ -278,7 +278,8 @@ def test_a_page_of_several_channels_leaves_out_the_private_ones_and_what_is_odd(
     read = list(open_events(said_by(tmp_path, "found.json", page), options=Options(channel="#x")))
     assert [e.text for e in read if isinstance(e, Event)] == [FIRST.text, SECOND.text]
     assert [item.reason.partition(",")[0] for item in read if isinstance(item, Rejected)] == [
-        "a private conversation", "ts None is no time of Slack's", "its id 'slack:C\\u202e1:1778837400.000000' has unprintable characters",
+        "a private conversation", "ts None is not a time stamp of Slack such as '1736478514.897649'",
+        "its id 'slack:C\\u202e1:1778837400.000000' has unprintable characters",
     ]  # fmt: skip
 
 
@@ -347,9 +348,9 @@ def test_whatever_a_chats_file_is_like_it_is_events_or_reasons(tmp_path: Path, d
     ("content", "message"),
     [
         ({"ok": False, "error": "channel_not_found"}, "the error 'channel_not_found' instead of messages"),
-        ({"members": ["U024BE7LH"], "ok": True}, "list of people, without messages; give the whole export"),
-        ({"ok": True, "user": {"id": "U024BE7LH"}}, "list of people, without messages"),
-        ([{"id": "U024BE7LH", "profile": {}}], "list of people, without messages"),
+        ({"members": ["U024BE7LH"], "ok": True}, "list of users, without messages; give the whole export"),
+        ({"ok": True, "user": {"id": "U024BE7LH"}}, "list of users, without messages"),
+        ([{"id": "U024BE7LH", "profile": {}}], "list of users, without messages"),
         ([{"id": "C024BE91L", "is_archived": False}], "list of channels, without messages"),
     ],
 )
@@ -538,8 +539,8 @@ def test_a_page_of_zulips_api_gives_the_messages_that_an_export_gives(tmp_path: 
     assert (told[4].links, told[4].edited_at is not None) == (["https://x.example/?a&b"], True)
     assert (told[5].type, told[5].text) == ("action", "waves")
     assert [item.reason for item in read if isinstance(item, Rejected)] == [
-        "it does not say of which organisation it is; name its host with --network",
-        "1 messages said in private, left out; --private imports them too",
+        "it does not name its organisation; name its host with --network",
+        "1 private messages, left out; --private imports them too",
     ]
 
 
@@ -560,7 +561,7 @@ def test_private_messages_of_zulip_are_left_out_and_counted(tmp_path: Path) -> N
     path = zulip(tmp_path, *hidden)
     read = list(open_events(path))
     (left,) = [item for item in read if isinstance(item, Rejected)]
-    assert left.reason.startswith("2 messages said in private")
+    assert left.reason.startswith("2 private messages")
     assert "psst" not in {e.text for e in read if isinstance(e, Event)}
     assert sum(e.text == "psst" for e in events(path, private=True)) == 2
 

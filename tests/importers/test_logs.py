@@ -357,13 +357,13 @@ MAPPING = {"created_at": "When", "author": "Who", "text": "Said"}
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"columns": {**MAPPING, "mood": "Mood"}}, "'mood' is no field of an event; known are created_at"),
-        ({"columns": {"text": "Said"}}, "which column is created_at"),
+        ({"columns": {**MAPPING, "mood": "Mood"}}, "unknown field 'mood'; use one of created_at"),
+        ({"columns": {"text": "Said"}}, "no column for created_at"),
         (
             {"columns": {**MAPPING, "id": "Nr"}, "source": "slack"},
             "no column 'Nr'; its columns are When, Who, Said",
         ),
-        ({"columns": MAPPING}, "of which source is it"),
+        ({"columns": MAPPING}, "no source; give a column"),
     ],
 )
 def test_a_mapping_that_cannot_be_is_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:

@@ -227,9 +227,9 @@ def cells(**changes: Any) -> dict[str, Any]:
 
 BAD = {
     "empty id": (cells(id=""), "id is empty"),
-    "no date": (cells(created_at="soon"), "created_at 'soon' is no time; write 2026"),
+    "no date": (cells(created_at="soon"), "created_at 'soon' is not a time; write 2026"),
     "empty date": (cells(created_at=""), "created_at is empty"),
-    "out of range": (cells(created_at="0001-01-01T00:00:00+10:00"), "is no time"),
+    "out of range": (cells(created_at="0001-01-01T00:00:00+10:00"), "is not a time"),
     "empty source": (cells(source=""), "source is empty"),
     "no namespace": (cells(source=":x"), "begins with a colon"),
 }
@@ -264,7 +264,7 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for data in (b"", whole[:3], whole[:100], whole[:-1], whole[: len(whole) // 2], b"PAR1" + whole[40:]):
         path.write_bytes(data)
-        with pytest.raises(TableError, match=r"t.parquet is no Parquet file, or not all of it"):
+        with pytest.raises(TableError, match=r"t.parquet is not a complete Parquet file"):
             import_into(tmp_path / "a", open_events(path))
         assert not (tmp_path / "a").exists()
 
@@ -277,22 +277,30 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
         (
             "t.csv",
             b"Datum;Wer;Was\n",
-            r"called otherwise, name its columns: --columns created_at=COLUMN,text=",
+            r"other names, map its columns: --columns created_at=COLUMN,text=",
         ),
-        ("t.csv", b"Datum;Gru\xdf\n", r"save it as UTF-8, or name its columns: --columns created_at="),
+        ("t.csv", b"Datum;Gru\xdf\n", r"save it as UTF-8, or map its columns: --columns created_at="),
         ("t.csv", b"created_at,source,text,id\n2026-05-15,irc,a,b,c\n", r"line 2: 5 fields.*4 columns"),
         ("t.csv", b"created_at,source,text,id\n2026-05-15,irc,a\n", r"line 2: 3 fields"),
-        ("t.csv", b'created_at,source,text,id\n2026-05-15,irc,"a\nb,1\n', r"line 2: not CSV"),
+        ("t.csv", b'created_at,source,text,id\n2026-05-15,irc,"a\nb,1\n', r"line 2: invalid CSV"),
         ("t.csv", b"created_at,source,text,id\n2026-05-15,irc,caf\xe9,1\n", r"line 2: b'\\xe9' is not UTF-8"),
         ("t.csv", "created_at,source".encode("utf-16"), r"is UTF-16; save it as UTF-8"),
         ("t.jsonl", b'{"id": 1\n', r"line 1: not JSON"),
         ("t.jsonl", b'{"id": "caf\xe9"}\n', r"line 1: b'\\xe9' is not UTF-8"),
-        ("t.jsonl", b"[1, 2]\n", r"line 1: \[1, 2\] is no JSON object"),
+        ("t.jsonl", b"[1, 2]\n", r"line 1: \[1, 2\] is not a JSON object"),
         ("t.jsonl", b"[" * 100_000, r"line 1: not JSON"),
-        ("t.jsonl", b'{"created_at":1526376600,"source":"a","text":"","id":"1"}', r"1526376600 is no time"),
+        (
+            "t.jsonl",
+            b'{"created_at":1526376600,"source":"a","text":"","id":"1"}',
+            r"1526376600 is not a time",
+        ),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":1.5e18}', r"lost digits"),
-        ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":["x"],"id":"1"}', r"text .* is no text"),
-        ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":true}', r"id True is no text"),
+        (
+            "t.jsonl",
+            b'{"created_at":"2026-05-15","source":"a","text":["x"],"id":"1"}',
+            r"text .* is not text",
+        ),
+        ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":true}', r"id True is not text"),
         ("t.json", b'{\n "id": 1\n}\n', r"format is not known"),
         ("t.txt", b"hello", r"format is not known; name it, one of .*parquet, csv, jsonl"),
     ],

@@ -17,8 +17,9 @@ out bin by bin and all at once, so that they only say what is their own: a :clas
 compares a bin with the sums of its history, a :class:`Recursive` carries a few numbers a term from
 bin to bin.
 
-To add an algorithm: write the class, decorate it with :func:`register`, and let it pass the
-contract in ``tests/contracts/scorer.py``.
+To add an algorithm: write the class, add a line to ``ALGORITHMS`` in
+:mod:`rtanalytics.algorithms.contract`, and let it pass the contract in
+``tests/contracts/scorer.py``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ from rtanalytics.algorithms.contract import (
     State,
     algorithm_of,
     get,
-    register,
 )
 from rtanalytics.algorithms.running import Contrast, Recursive, StepContext, forget, remember
 from rtanalytics.algorithms.tools import (
@@ -64,11 +64,9 @@ __all__ = [
     "WindowCount",
     "algorithm_of",
     "get",
-    "register",
 ]
 
 
-@register
 class WindowCount(Algorithm):
     """How often a term was said in the last bins: the baseline of all baselines.
 
@@ -99,7 +97,6 @@ class WindowCount(Algorithm):
         return Scores(state.window[bin.terms], np.zeros(len(bin.terms)))
 
 
-@register
 class DecayedCount(Recursive):
     """How often a term was said, what was said long ago counting less.
 
@@ -129,7 +126,6 @@ class DecayedCount(Recursive):
         return (past[0] + k,)
 
 
-@register
 class EwmaZ(Recursive):
     """Distance of a count from its moving mean, in moving standard deviations.
 
@@ -170,7 +166,6 @@ class EwmaZ(Recursive):
         return mean + alpha * difference, (1 - alpha) * (variance + alpha * difference**2)
 
 
-@register
 class Poisson(Contrast):
     """How improbable so many are, if the term is said at the rate of its history.
 
@@ -194,7 +189,6 @@ class Poisson(Contrast):
         return Scores(poisson_surprise(k, expected), np.where(np.isfinite(expected), expected, 0.0))
 
 
-@register
 class SeasonalPoisson(Poisson):
     """The Poisson tail against the larger of two rates: of late, and at this time of day.
 
@@ -268,7 +262,3 @@ def _rate(before: Floats, d: Any, history: Any) -> Floats:
     with np.errstate(divide="ignore"):
         rate: Floats = (before + 0.5) * d / np.asarray(history, np.float64)
     return rate
-
-
-# The others enter themselves into the registry.
-from rtanalytics.algorithms import bursts, rates, shares, topical  # noqa: E402, F401

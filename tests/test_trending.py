@@ -87,7 +87,7 @@ def test_an_unknown_algorithm_is_refused_with_the_names_there_are() -> None:
         get("poison")
     with pytest.raises(ValueError, match=r"no parameter .halflife.; it has history"):
         get("poisson", halflife=3)
-    with pytest.raises(ValueError, match="bins is 0"):
+    with pytest.raises(ValueError, match="bins must be a whole number, at least 1, not 0"):
         get("count", bins=0)
 
 

@@ -6,25 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from rtanalytics.algorithms.contract import Algorithm, Scores, State
+from rtanalytics.algorithms.running import Recursive, StepContext
 from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.counts import BinCounts, Cells, Floats, Ints
 from rtanalytics.settings import SettingsError
-from rtanalytics.trending import (
-    Algorithm,
-    EwmaZ,
-    Recursive,
-    Scores,
-    State,
-    StepContext,
-    register,
-)
+from rtanalytics.trending import EwmaZ
 
 __all__ = ["ChangePoint", "Cusum", "Kleinberg", "PeaksOverThreshold", "viterbi"]
 
 Past = tuple[Floats, ...]
 
 
-@register
 class Kleinberg(Algorithm):
     """Bursts as the cheapest path through states of ever higher rates: exact, over all terms at once.
 
@@ -124,7 +117,6 @@ def viterbi(counts: Floats, d: Floats, states: int, s: float, gamma: float) -> t
     return path, costs
 
 
-@register
 class Cusum(Recursive):
     """Kleinberg's two states as they come: how much better the burst explains the recent bins.
 
@@ -170,7 +162,6 @@ class Cusum(Recursive):
         return total, said + k
 
 
-@register
 class ChangePoint(Algorithm):
     """Bayesian online change point detection: how sure is it that a new run has begun?
 
@@ -237,7 +228,6 @@ class ChangePoint(Algorithm):
         return Scores(*change_points(rows, gaps, counts, *runs, *settings))
 
 
-@register
 class PeaksOverThreshold(Algorithm):
     """Extreme values: how rare is such a deviation among all deviations so far?
 

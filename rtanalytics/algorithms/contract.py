@@ -8,16 +8,18 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections import deque
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from difflib import get_close_matches
-from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+from importlib import import_module
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
 from rtanalytics.counts import BinCounts, Cells, Channel, Floats, Ints, TermCounts
 from rtanalytics.settings import Settings, SettingsError
 
-__all__ = ["ALGORITHMS", "DEFAULT", "Algorithm", "Scores", "State", "algorithm_of", "get", "register"]
+__all__ = ["ALGORITHMS", "DEFAULT", "Algorithm", "Scores", "State", "algorithm_of", "get"]
 
 
 class Scores(NamedTuple):
@@ -153,19 +155,64 @@ class Algorithm(ABC):
         return f"{type(self).__name__}({given})"
 
 
-ALGORITHMS: dict[str, type[Algorithm]] = {}
-"""The registry: name → class."""
+class _Registry(Mapping[str, type[Algorithm]]):
+    """Algorithm classes by name, imported when one is looked up."""
 
-DEFAULT = "seasonal-poisson"
-"""The algorithm that is used unless another is named."""
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self._places = places
 
-A = TypeVar("A", bound=type[Algorithm])
+    def __getitem__(self, name: str) -> type[Algorithm]:
+        module, _, cls = self._places[name].partition(":")
+        algorithm: type[Algorithm] = getattr(import_module(f"rtanalytics.{module}"), cls)
+        return algorithm
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
-def register(cls: A) -> A:
-    """Enter a class into the registry, under its ``name``."""
-    ALGORITHMS[cls.name] = cls
-    return cls
+ALGORITHMS: Mapping[str, type[Algorithm]] = _Registry(
+    {
+        "count": "trending:WindowCount",
+        "decay": "trending:DecayedCount",
+        "ewma": "trending:EwmaZ",
+        "poisson": "trending:Poisson",
+        "seasonal-poisson": "trending:SeasonalPoisson",
+        "kleinberg": "algorithms.bursts:Kleinberg",
+        "cusum": "algorithms.bursts:Cusum",
+        "change-point": "algorithms.bursts:ChangePoint",
+        "peaks-over-threshold": "algorithms.bursts:PeaksOverThreshold",
+        "growth": "algorithms.rates:Growth",
+        "macd": "algorithms.rates:Macd",
+        "zscore": "algorithms.rates:ZScore",
+        "signitrend": "algorithms.rates:SigniTrend",
+        "twitinfo": "algorithms.rates:TwitInfo",
+        "gnip": "algorithms.rates:Gnip",
+        "mastodon": "algorithms.rates:Mastodon",
+        "negative-binomial": "algorithms.shares:NegativeBinomial",
+        "seasonal-negative-binomial": "algorithms.shares:SeasonalNegativeBinomial",
+        "chi2": "algorithms.shares:ChiSquare",
+        "g2": "algorithms.shares:G2",
+        "jlh": "algorithms.shares:Jlh",
+        "df-idf": "algorithms.shares:DfIdf",
+        "benhardus": "algorithms.shares:Benhardus",
+        "bngram": "algorithms.topical.bngram:BNgram",
+        "mabed": "algorithms.topical.mabed:Mabed",
+        "neighbours": "algorithms.topical.neighbours:Neighbours",
+        "nmf": "algorithms.topical.pivots:Nmf",
+        "mini-batch": "algorithms.topical.pivots:MiniBatch",
+        "nmf-batch": "algorithms.topical.pivots:NmfBatch",
+    }
+)
+"""All algorithms by name. The registry is text, so that no module has to import the others."""
+
+DEFAULT = str(Settings().algorithm)
+"""Name of the algorithm that is used by default."""
 
 
 def get(algorithm: str | Algorithm, **parameters: Any) -> Algorithm:

@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
+from rtanalytics.algorithms.contract import Scores
+from rtanalytics.algorithms.running import Contrast, Recursive, StepContext
 from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.counts import Floats
 from rtanalytics.extras import extra
 from rtanalytics.settings import SettingsError
-from rtanalytics.trending import Contrast, Recursive, Scores, StepContext, register
 
 __all__ = ["Gnip", "Growth", "Macd", "Mastodon", "SigniTrend", "TwitInfo", "ZScore"]
 
 Past = tuple[Floats, ...]
 
 
-@register
 class Growth(Contrast):
     """How many times the usual count.
 
@@ -42,7 +42,6 @@ class Growth(Contrast):
         return Scores((k + 1) / (usual + 1), usual)
 
 
-@register
 class Macd(Recursive):
     """Convergence and divergence of a fast and a slow moving average of a term's counts.
 
@@ -77,7 +76,6 @@ class Macd(Recursive):
         return past[0] + fast * (k - past[0]), past[1] + slow * (k - past[1])
 
 
-@register
 class ZScore(Recursive):
     """Distance from the mean of all bins so far, in standard deviations.
 
@@ -100,7 +98,6 @@ class ZScore(Recursive):
         return past[0] + k, past[1] + k**2
 
 
-@register
 class SigniTrend(Recursive):
     """Significance of a term's share against its moving mean and deviation.
 
@@ -140,7 +137,6 @@ class SigniTrend(Recursive):
         return mean + alpha * difference, (1 - alpha) * (variance + alpha * difference**2)
 
 
-@register
 class TwitInfo(Recursive):
     """Peaks: counts that rise, and lie more than a few mean deviations above the moving mean.
 
@@ -188,7 +184,6 @@ class TwitInfo(Recursive):
         )
 
 
-@register
 class Gnip(Recursive):
     """Rise over the bin before, measured by how uncertain that count was.
 
@@ -217,7 +212,6 @@ class Gnip(Recursive):
         return (k,)
 
 
-@register
 class Mastodon(Recursive):
     """The trending tags of Mastodon: today against yesterday, fading in hours.
 

@@ -9,17 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from rtanalytics.algorithms.contract import Algorithm, Scores, State
+from rtanalytics.algorithms.running import Contrast
 from rtanalytics.algorithms.tools import negative_binomial_surprise, positive
 from rtanalytics.counts import Cells, Floats
-from rtanalytics.trending import (
-    Algorithm,
-    Contrast,
-    Poisson,
-    Scores,
-    SeasonalPoisson,
-    State,
-    register,
-)
+from rtanalytics.trending import Poisson, SeasonalPoisson
 
 __all__ = [
     "G2",
@@ -32,7 +26,6 @@ __all__ = [
 ]
 
 
-@register
 class NegativeBinomial(Poisson):
     """How improbable so many are, if the term's rate itself varies.
 
@@ -61,7 +54,6 @@ class NegativeBinomial(Poisson):
         return Scores(score, np.where(np.isfinite(expected), expected, 0.0))
 
 
-@register
 class SeasonalNegativeBinomial(SeasonalPoisson):
     """The negative binomial tail against the larger of two rates: of late, and at this time of day.
 
@@ -93,7 +85,6 @@ class SeasonalNegativeBinomial(SeasonalPoisson):
         return Scores(score, np.where(np.isfinite(expected), expected, 0.0))
 
 
-@register
 class ChiSquare(Contrast):
     """Pearson's χ² of the table {said, not said} × {bin, history}.
 
@@ -114,7 +105,6 @@ class ChiSquare(Contrast):
         return Scores(np.where(rose, score, 0.0), expected)
 
 
-@register
 class G2(Contrast):
     """The log-likelihood ratio of the table {said, not said} × {bin, history}.
 
@@ -150,7 +140,6 @@ def _log_ratio(observed: Floats, product: Floats, n: Any) -> Floats:
     return found
 
 
-@register
 class Jlh(Contrast):
     """Rise of a term's share, absolute times relative.
 
@@ -168,7 +157,6 @@ class Jlh(Contrast):
         return Scores(np.maximum(share - background, 0.0) * share / background, expected)
 
 
-@register
 class DfIdf(Contrast):
     """df-idf_t: frequency now, over the logarithm of the mean frequency before.
 
@@ -194,7 +182,6 @@ class DfIdf(Contrast):
         return Scores((k + 1) / (np.log(mean + 1) + 1), mean)
 
 
-@register
 class Benhardus(Algorithm):
     """A term's share now, over its mean share in all other bins, later ones included.
 

@@ -266,7 +266,7 @@ class TopicContract:
         for wrong, message in (
             ({"top": 0}, "top must be"),
             ({"min_count": 0}, "min_count must be"),
-            ({"grace": timedelta(-1)}, "grace must be"),
+            ({"grace": timedelta(-1)}, "grace: invalid duration"),
             ({"channel": "loud"}, "channel must be one of .*, not 'loud'"),
         ):
             with pytest.raises(ValueError, match=message):

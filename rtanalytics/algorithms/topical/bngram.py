@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.algorithms.contract import register
 from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.documents import Documents
@@ -39,7 +38,6 @@ def df_idf(df: Floats, mean: Floats, boost: Floats | float = 1.0) -> Floats:
     return score
 
 
-@register
 class BNgram(TopicAlgorithm):
     """Phrases of two or three words that are said now and were not before, in clusters.
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from rtanalytics.algorithms.contract import register
 from rtanalytics.algorithms.tools import at_least
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.tools import ranked, share, telling
@@ -124,7 +123,6 @@ class _Table:
     bounds: Ints
 
 
-@register
 class Mabed(TopicAlgorithm):
     """Mention-anomaly-based event detection, over a whole recording.
 

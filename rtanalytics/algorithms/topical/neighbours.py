@@ -9,7 +9,6 @@ from zlib import crc32
 
 import numpy as np
 
-from rtanalytics.algorithms.contract import register
 from rtanalytics.algorithms.tools import at_least, poisson_surprise, positive
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.linking import average_link, shared_by
@@ -83,7 +82,6 @@ class _Library:
     last: dict[int, int] = field(default_factory=dict)
 
 
-@register
 class Neighbours(TopicAlgorithm):
     """A vote of labelled courses on whether a term's course is that of a trend.
 

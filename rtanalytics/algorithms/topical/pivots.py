@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from rtanalytics.algorithms.contract import register
 from rtanalytics.algorithms.tools import at_least, poisson_surprise
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.tools import ranked, share
@@ -237,7 +236,6 @@ def _factors(matrix: Any, groups: int, seed: int, rounds: int) -> _Grouped:
     return _Grouped(np.where(own.max(axis=1) > 0, own.argmax(axis=1), -1), model.components_)
 
 
-@register
 class Nmf(Pivot):
     """Non-negative matrix factorisation of the last bins: a baseline that knows no time.
 
@@ -296,7 +294,6 @@ class Nmf(Pivot):
         return self._bursting(view, bin, self._table(view, _window(view, bin, self.window)))
 
 
-@register
 class MiniBatch(Pivot):
     """Mini-batch k-means over the messages of the last bins: clusters that grow are topics.
 
@@ -349,7 +346,6 @@ class MiniBatch(Pivot):
         return self._bursting(view, bin, self._table(view, _window(view, bin, self.window)))
 
 
-@register
 class NmfBatch(Pivot):
     """Non-negative matrix factorisation of a whole recording.
 

@@ -1,53 +1,56 @@
 """Record, replay and explore what a conference says online, and compare trending-topic algorithms.
 
-The names below are the public ones that most programs need; each is imported when it is first
-used, so that ``import rtanalytics`` costs next to nothing. Everything else is one module away:
-``from rtanalytics.replay import …``.
+>>> import rtanalytics as rta
+>>> recording = rta.open_recording("juniperconf-2026")
+>>> rta.trends(recording, bin="1h", top=3)[0].label
+'#firstcoffee'
+
+Each name is imported when it is first used, so that ``import rtanalytics`` takes a few milliseconds.
+Everything else is one module away: ``from rtanalytics.plot import volume``.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rtanalytics.clock import Clock, PacedClock, WallClock
-    from rtanalytics.conference import Conference, ConferenceError, read_conference
-    from rtanalytics.event import Author, Event, Ingest, Media
-    from rtanalytics.feed import Delivery, Feed, Recording, Reset, Snapshot, Status, Watermark, as_feed
-    from rtanalytics.schedule import ReferenceTopic, Schedule, Talk, read_truth
+    from rtanalytics.api import compare, open_recording, open_stream, play, trends, write_report
+    from rtanalytics.archive import Recording
+    from rtanalytics.event import Event
+    from rtanalytics.results import Trends
+    from rtanalytics.schedule import Schedule, Talk
+    from rtanalytics.settings import Settings, TopicFilter
+    from rtanalytics.trend import Trend
+    from rtanalytics.widgets import Dashboard
 
 __all__ = [
-    "Author",
-    "Clock",
-    "Conference",
-    "ConferenceError",
-    "Delivery",
+    "Dashboard",
     "Event",
-    "Feed",
-    "Ingest",
-    "Media",
-    "PacedClock",
     "Recording",
-    "ReferenceTopic",
-    "Reset",
     "Schedule",
-    "Snapshot",
-    "Status",
+    "Settings",
     "Talk",
-    "WallClock",
-    "Watermark",
-    "as_feed",
-    "read_conference",
-    "read_truth",
+    "TopicFilter",
+    "Trend",
+    "Trends",
+    "compare",
+    "open_recording",
+    "open_stream",
+    "play",
+    "trends",
+    "write_report",
 ]
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 _HOMES = {
-    "clock": ("Clock", "PacedClock", "WallClock"),
-    "conference": ("Conference", "ConferenceError", "read_conference"),
-    "event": ("Author", "Event", "Ingest", "Media"),
-    "feed": ("Delivery", "Feed", "Recording", "Reset", "Snapshot", "Status", "Watermark", "as_feed"),
-    "schedule": ("ReferenceTopic", "Schedule", "Talk", "read_truth"),
+    "api": ("compare", "open_recording", "open_stream", "play", "trends", "write_report"),
+    "archive": ("Recording",),
+    "event": ("Event",),
+    "results": ("Trends",),
+    "schedule": ("Schedule", "Talk"),
+    "settings": ("Settings", "TopicFilter"),
+    "trend": ("Trend",),
+    "widgets": ("Dashboard",),
 }
 
 
@@ -57,9 +60,17 @@ if not TYPE_CHECKING:  # a type checker knows the names from above, and so finds
         for home, names in _HOMES.items():
             if name in names:
                 value = getattr(import_module(f"{__name__}.{home}"), name)
-                globals()[name] = value  # asked once
+                globals()[name] = value
                 return value
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise AttributeError(_unknown(name))
+
+    def _unknown(name: str) -> str:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, __all__, 1)
+        return f"module {__name__!r} has no attribute {name!r}" + (
+            f"; did you mean {close[0]!r}?" if close else ""
+        )
 
 
 def __dir__() -> list[str]:

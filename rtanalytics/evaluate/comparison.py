@@ -23,6 +23,7 @@ from rtanalytics.trending import ALGORITHMS, Algorithm, get
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 __all__ = [
     "POOLED",
@@ -98,7 +99,11 @@ class Result:
     causal: bool = True
 
 
-@dataclass(frozen=True, eq=False)
+_SHORT = ("recall", "precision", "false_alarms_per_hour", "latency_median_min", "churn", "seconds")
+"""Figures of the short table."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
     """Every algorithm on every recording.
 
@@ -193,6 +198,33 @@ class Comparison:
         rows = [{"algorithm": a, "recording": r, **figures(t), "seconds": s} for a, r, t, s in self._rows()]
         frame = pd.DataFrame(rows).set_index(["algorithm", "recording"])
         return frame.drop(columns="kinds_at_90_recall").astype(float)
+
+    def plot(self) -> Figure:
+        """Draw recall, false alarms and delay of the algorithms.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from rtanalytics.evaluate.figure import draw
+
+        return draw(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"Comparison of {', '.join(self.algorithms)} on {', '.join(self.recordings)}\n"
+            f"{self._short().to_string()}"
+        )
+
+    def _repr_html_(self) -> str:
+        table: str = self._short().to_html()
+        return table
+
+    def _short(self) -> pd.DataFrame:
+        """Return the most important figures, rounded, one row per algorithm."""
+        frame = self.to_frame()
+        last = frame.groupby(level="algorithm", sort=False).tail(1).droplevel("recording")
+        return last[list(_SHORT)].round(2)
 
     def _rows(self) -> Iterator[tuple[str, str, Tally, float]]:
         for name in self.algorithms:

@@ -1,0 +1,332 @@
+"""The functions that most programs begin with; ``import rtanalytics as rta`` has them all.
+
+>>> import rtanalytics as rta
+>>> recording = rta.open_recording("juniperconf-2026")
+>>> len(recording)
+6000
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
+from typing import TYPE_CHECKING, Literal, Unpack, cast
+from weakref import finalize
+
+from rtanalytics.clock import parse_time
+from rtanalytics.settings import Settings, SettingsOptions
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from rtanalytics.archive import Recording
+    from rtanalytics.evaluate import Comparison
+    from rtanalytics.event import Event
+    from rtanalytics.replay import Replay
+    from rtanalytics.results import Trends
+    from rtanalytics.schedule import ReferenceTopic
+    from rtanalytics.streams import EventStream
+    from rtanalytics.trending import Algorithm
+
+__all__ = ["compare", "open_recording", "open_stream", "play", "trends", "write_report"]
+
+
+def open_recording(source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event]) -> Recording:
+    """Open a recording, or make one from a DataFrame or from events.
+
+    Parameters
+    ----------
+    source : str, path, pandas.DataFrame or iterable of Event
+        One of
+
+        - a folder that ``rtanalytics import`` or ``rtanalytics collect`` wrote,
+        - a ``conference.toml``, for the archive that it names,
+        - ``"juniperconf-2026"``, the bundled recording,
+        - a DataFrame with the columns ``created_at`` and ``text`` and, if known, ``author``,
+          ``source``, ``id``, ``title`` and ``url``,
+        - events.
+
+    Returns
+    -------
+    Recording
+        An iterable of events in order of reception, with ``to_pandas()``. A recording made from a
+        DataFrame or from events is kept in a temporary folder, which is removed with it.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no recording; the message says how to make one.
+    TableError
+        If the DataFrame has no column ``created_at`` or ``text``, or a row is invalid.
+    ConferenceError
+        If the ``conference.toml`` is invalid; the message names file and line.
+
+    Warns
+    -----
+    UserWarning
+        If rows repeat the id of an earlier row, which are left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"created_at": ["2026-05-15 09:00"], "text": ["hello"]})
+    >>> open_recording(table).to_pandas()["text"].tolist()
+    ['hello']
+    """
+    from rtanalytics.archive import Recording
+
+    if isinstance(source, Recording):
+        return source
+    if isinstance(source, (str, os.PathLike)):
+        return _opened(source)[0]
+    return _temporary(source)
+
+
+def trends(
+    source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event],
+    *,
+    settings: Settings | None = None,
+    **options: Unpack[SettingsOptions],
+) -> Trends:
+    """Find the trends of a recording, a table or events, bin by bin.
+
+    The conference's own tags, its ignored terms and its talks are taken from the recording; for a
+    ``conference.toml``, all settings that it has. ``rtanalytics trending`` lists the same.
+
+    Parameters
+    ----------
+    source
+        What :func:`open_recording` takes, or a :class:`Recording`.
+    settings : Settings, optional
+        Replaces what the recording brings.
+    **options
+        Fields of :class:`Settings`: ``bin="30min"``, ``algorithm="ewma"``, ``top=5``, …
+
+    Returns
+    -------
+    Trends
+        One item per topic and bin, with ``to_frame()``, ``plot()`` and, for each item, ``explain()``.
+
+    Raises
+    ------
+    SettingsError
+        If an option is unknown or its value invalid; the message names the nearest right one.
+
+    Examples
+    --------
+    >>> found = trends("juniperconf-2026", bin="1h", top=3)
+    >>> found[0].label
+    '#firstcoffee'
+    """
+    from rtanalytics.results import Trends
+    from rtanalytics.topics import trends as bins_of
+
+    recording, brought = _opened(source)
+    chosen = Settings.of(settings or brought, options)
+    return Trends(bins_of(recording, chosen), recording, name=recording.name, zone=recording.meta.zone)
+
+
+def compare(
+    recordings: Iterable[str | os.PathLike[str] | Recording],
+    algorithms: Iterable[str | Algorithm] | None = None,
+    *,
+    truths: Iterable[Sequence[ReferenceTopic]] | None = None,
+    settings: Settings | None = None,
+    **options: Unpack[SettingsOptions],
+) -> Comparison:
+    """Compare algorithms on recordings whose topics are known.
+
+    Parameters
+    ----------
+    recordings : iterable of str, path or Recording
+        Recordings with different names.
+    algorithms : iterable of str or Algorithm, optional
+        Names such as ``"poisson"``; all that work live by default.
+    truths : iterable of sequence of ReferenceTopic, optional
+        The ground truth of each recording; by default its ``_truth.csv``.
+    settings, **options
+        As in :func:`trends`.
+
+    Returns
+    -------
+    Comparison
+        With ``to_frame()`` and ``plot()``.
+
+    Raises
+    ------
+    ValueError
+        If a recording has no ground truth, or an algorithm is unknown.
+    """
+    from rtanalytics.evaluate import compare_all
+
+    opened = [open_recording(recording) for recording in recordings]
+    return compare_all(opened, truths, algorithms, settings=settings, **options)
+
+
+def play(
+    recording: str | os.PathLike[str] | pd.DataFrame | Iterable[Event],
+    speed: float | Literal["max"] = 1.0,
+    *,
+    start: datetime | str | None = None,
+    end: datetime | str | None = None,
+) -> Replay:
+    """Play a recording, as if it happened now.
+
+    Parameters
+    ----------
+    recording
+        What :func:`open_recording` takes, or a :class:`Recording`.
+    speed : float or 'max'
+        Recorded seconds per second; ``"max"`` does not wait.
+    start, end : datetime or str, optional
+        Play only events received from ``start`` on and before ``end``. A time without a zone is UTC.
+
+    Returns
+    -------
+    Replay
+        A feed for :class:`Dashboard` and the other views, with ``pause()``, ``resume()`` and ``seek()``.
+    """
+    from rtanalytics.replay import replay
+
+    return replay(open_recording(recording), speed, start=_moment(start), end=_moment(end))
+
+
+def open_stream(conference: str | os.PathLike[str]) -> EventStream:
+    """Open the running stream of a conference.
+
+    Parameters
+    ----------
+    conference : str or path
+        A ``conference.toml``. ``rtanalytics collect`` fills its stream.
+
+    Returns
+    -------
+    EventStream
+        ``follow()`` gives a feed for :class:`Dashboard` and the other views.
+
+    Raises
+    ------
+    ConferenceError
+        If the file is invalid; the message names file and line.
+    StreamUnavailable
+        If no server answers.
+    """
+    from rtanalytics.notebook import open_conference
+
+    return open_conference(Path(conference)).stream()
+
+
+def write_report(
+    source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event],
+    path: str | os.PathLike[str],
+    *,
+    title: str | None = None,
+    timezone: str | None = None,
+    truth: Sequence[ReferenceTopic] | None = None,
+    settings: Settings | None = None,
+    **options: Unpack[SettingsOptions],
+) -> Path:
+    """Write a report of a recording: one file for people who were not there.
+
+    Parameters
+    ----------
+    source
+        What :func:`open_recording` takes, or a :class:`Recording`.
+    path : str or path
+        A file that ends in ``.html`` or, for Markdown, in ``.md``.
+    title : str, optional
+        Name of the conference; the recording's own by default.
+    timezone : str, optional
+        IANA name of the venue's time zone; the recording's own by default.
+    truth : sequence of ReferenceTopic, optional
+        Reference topics; the recording's own by default.
+    settings, **options
+        As in :func:`trends`; bins are 30 minutes wide unless given.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If the recording is empty, the time zone is unknown, or ``path`` has another ending.
+    OSError
+        If the file cannot be written.
+    """
+    from rtanalytics.report import build_markdown, build_report
+    from rtanalytics.report import write_report as write
+    from rtanalytics.topics import trends as bins_of
+
+    path = Path(path)
+    build = {".html": build_report, ".htm": build_report, ".md": build_markdown}.get(path.suffix.lower())
+    if build is None:
+        raise ValueError(f"report {path.name!r} must end in .html or .md")
+    recording, brought = _opened(source)
+    chosen = Settings.of(settings or brought.replace(bin="30min"), options)
+    talks = chosen.schedule if "schedule" in options or settings else recording.schedule
+    events = list(recording)
+    text = build(
+        events,
+        bins_of(events, chosen),
+        title=title or recording.meta.title or recording.name,
+        schedule=talks,
+        timezone=timezone or recording.meta.timezone,
+        truth=recording.truth if truth is None else truth,
+        settings=chosen,
+    )
+    return write(path, text)
+
+
+def _opened(
+    source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event],
+) -> tuple[Recording, Settings]:
+    """Open a source, with the settings that it brings."""
+    if isinstance(source, (str, os.PathLike)):
+        from rtanalytics.notebook import open_conference
+
+        conference = open_conference(_path(source))
+        return conference.recording, conference.settings
+    recording = open_recording(source)
+    return recording, Settings.of_recording(recording)
+
+
+def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:
+    """Write events to an archive that lasts as long as the recording that reads it."""
+    from rtanalytics.archive import Recording, import_into
+    from rtanalytics.importers.frames import read_frame
+
+    events = rows if not hasattr(rows, "columns") else read_frame(cast("pd.DataFrame", rows))
+    home = Path(mkdtemp(prefix="rtanalytics-"))
+    try:
+        report = import_into(home / "table", events)
+        recording = Recording(home / "table")
+    except BaseException:
+        rmtree(home)
+        raise
+    if report.duplicate:
+        warnings.warn(
+            f"{report.duplicate:,} of {report.read:,} rows repeat the id of an earlier row and are left out",
+            stacklevel=3,
+        )
+    finalize(recording, rmtree, home, ignore_errors=True)
+    return recording
+
+
+def _moment(time: datetime | str | None) -> datetime | None:
+    return None if time is None else parse_time(time)
+
+
+def _path(source: str | os.PathLike[str]) -> Path:
+    """Return the path of a recording or ``conference.toml``; a bundled recording is known by its name."""
+    from rtanalytics.resources import recordings_folder
+
+    path = Path(source).expanduser()
+    bundled = recordings_folder() / path
+    return bundled if len(path.parts) == 1 and not path.exists() and bundled.is_dir() else path

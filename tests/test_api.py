@@ -1,0 +1,147 @@
+"""The front door: what ``import rtanalytics as rta`` gives, on the bundled recording."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import rtanalytics as rta
+from rtanalytics.archive import ArchiveError, write_recording
+from rtanalytics.importers import ImporterError
+from rtanalytics.resources import recordings_folder
+from tests.build import event
+
+BUNDLED = "juniperconf-2026"
+
+
+@pytest.fixture(scope="module")
+def recording():
+    return rta.open_recording(BUNDLED)
+
+
+@pytest.fixture(scope="module")
+def trends(recording):
+    return rta.trends(recording, bin="1h", top=5)
+
+
+def test_a_recording_is_opened_by_name_folder_or_toml(recording, tmp_path):
+    """All of them give the same events."""
+    folder = recordings_folder() / BUNDLED
+    toml = tmp_path / "conference.toml"
+    toml.write_text(f"name = 'juniper'\narchive = '{folder}'\n")
+    for source in (folder, str(folder), toml, recording):
+        assert len(rta.open_recording(source)) == 6000
+
+
+def test_a_frame_becomes_a_recording_that_is_removed_with_it():
+    """Rows keep their order and texts; the temporary folder goes when nobody holds the recording."""
+    table = pd.DataFrame({"created_at": ["2026-05-15 09:00", "2026-05-15 09:01"], "text": ["hello", "world"]})
+    recording = rta.open_recording(table)
+    assert recording.to_pandas()["text"].tolist() == ["hello", "world"]
+    folder = recording.folder
+    del recording
+    assert not folder.exists()
+
+
+def test_rows_with_a_repeated_id_are_not_dropped_in_silence():
+    """A warning says how many."""
+    table = pd.DataFrame({"created_at": ["2026-05-15"] * 2, "text": ["a", "b"], "id": ["1", "1"]})
+    with pytest.warns(UserWarning, match="1 of 2 rows repeat the id"):
+        assert len(rta.open_recording(table)) == 1
+
+
+def test_what_cannot_be_opened_says_what_to_do(tmp_path):
+    """A missing folder, an empty one, and a table without times."""
+    with pytest.raises(ValueError, match="no such file"):
+        rta.open_recording(tmp_path / "nowhere")
+    with pytest.raises(ArchiveError):
+        rta.open_recording(tmp_path)
+    with pytest.raises(ImporterError, match="no column created_at"):
+        rta.open_recording(pd.DataFrame({"text": ["hello"]}))
+
+
+@pytest.mark.parametrize("bin", ["1h", timedelta(hours=1), pd.Timedelta("1h"), pd.offsets.Hour(1)])
+def test_durations_are_texts_timedeltas_or_offsets(recording, trends, bin):
+    """All of them give the same trends."""
+    again = rta.trends(recording, bin=bin, top=5)
+    assert again.bins == trends.bins
+
+
+def test_python_and_the_command_line_list_the_same_trends(trends):
+    """Own tags, talks and the rest of what the recording brings are taken in both."""
+    command = [sys.executable, "-m", "rtanalytics", "trending", recordings_folder() / BUNDLED]
+    printed = subprocess.run(
+        [*command, "--bin", "1h", "--top", "5", "--json"], capture_output=True, check=True
+    )
+    lines = [json.loads(line) for line in printed.stdout.splitlines()]
+    assert lines == [json.loads(line) for line in trends.to_json().splitlines()]
+
+
+def test_a_row_of_the_table_is_an_item_of_the_list(trends):
+    """By time and rank, with the zone of the times."""
+    frame = trends.to_frame()
+    assert len(frame) == len(trends) > 50
+    assert frame["label"].tolist() == [trend.label for trend in trends]
+    assert str(frame["bin_start"].dtype).endswith("UTC]")
+    assert trends[-1].bin_start == frame["bin_start"].iloc[-1]
+    assert [trend.label for trend in trends[:2]] == frame["label"].head(2).tolist()
+    with pytest.raises(IndexError, match="there are"):
+        _ = trends[len(trends)]
+
+
+def test_a_trend_of_the_list_explains_itself_with_quotes(trends, recording):
+    """Without arguments: messages come from the recording, and the next topic from the same bin."""
+    trend = next(trend for trend in trends if trend.examples and trends.after(trend))
+    texts = {event.id: event.text for event in recording}
+    explained = str(trend.explain())
+    assert any(texts[id][:20] in explained for id in trend.examples)
+    assert trends.after(trend).label in explained
+
+
+def test_labels_from_outside_are_escaped_in_tables(tmp_path):
+    """Messages are hostile text: a notebook shows it, and never runs it."""
+    rows = [event(n, text=f"the <img src=x> talk by @ada{n}") for n in range(3)]
+    recording = write_recording(tmp_path / "r", rows)
+    trends = rta.trends(recording, topic_filter={"min_probability": 0.01})
+    for page in (trends._repr_html_(), recording._repr_html_()):
+        assert "<img" not in page
+
+
+def test_a_misspelt_keyword_is_answered_with_the_right_one(recording):
+    """In every function that takes settings."""
+    for call in (
+        lambda: rta.trends(recording, bins="1h"),
+        lambda: rta.compare([recording], bins="1h"),
+        lambda: rta.write_report(recording, "x.html", bins="1h"),
+    ):
+        with pytest.raises(ValueError, match="'bins'; did you mean 'bin'"):
+            call()
+
+
+def test_a_comparison_is_a_table(recording):
+    """One row per algorithm, and a short form in text and HTML."""
+    found = rta.compare([recording], algorithms=["poisson", "ewma"], bin="1h")
+    assert found.to_frame().index.get_level_values("algorithm").tolist() == ["poisson", "ewma"]
+    assert "poisson" in repr(found)
+    assert "<table" in found._repr_html_()
+
+
+def test_a_report_is_written(recording, tmp_path):
+    """As HTML or Markdown; another ending is refused."""
+    for name in ("report.html", "report.md"):
+        assert rta.write_report(recording, tmp_path / name) == tmp_path / name
+        assert "JuniperConf" in Path(tmp_path / name).read_text()
+    with pytest.raises(ValueError, match=r"must end in \.html or \.md"):
+        rta.write_report(recording, tmp_path / "report.pdf")
+
+
+def test_a_misspelt_name_is_answered_with_the_right_one():
+    """As pandas and NumPy do."""
+    with pytest.raises(AttributeError, match="did you mean 'open_recording'"):
+        _ = rta.open_recordings

@@ -34,9 +34,9 @@ app = typer.Typer(
 
 def _version(show: bool) -> None:
     if show:
-        from rtanalytics import __version__
+        from importlib.metadata import version
 
-        typer.echo(f"rtanalytics {__version__}")
+        typer.echo(f"rtanalytics {version('rtanalytics')}")
         raise typer.Exit
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import cache
+from importlib.metadata import version
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from rtanalytics import __version__
 from rtanalytics.report.charts import day_chart, overview, slots, spark
 from rtanalytics.report.facts import Recap
 from rtanalytics.report.words import clean
@@ -34,7 +34,7 @@ def page(recap: Recap) -> str:
             overview=overview(recap),
             days=[(day, day_chart(recap, day)) for day in recap.days],
             method=how(recap),
-            version=__version__,
+            version=version("rtanalytics"),
         )
     )
 

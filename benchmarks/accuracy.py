@@ -32,9 +32,9 @@ from rtanalytics.evaluate import (
     compare_all,
     false_runs,
     intervals,
+    partial_auc,
     ranked,
     recall_gap,
-    worth,
 )
 from rtanalytics.event import Event
 from rtanalytics.importers import open_events
@@ -172,10 +172,10 @@ def figures(comparison: Comparison, algorithm: str) -> dict[str, str]:
         return Estimate(METRICS[name].of(tally), *(bounds[name] or (None, None)))
 
     late = METRICS["latency_p90_min"].of(tally)
-    chance = METRICS["chance_recall"].of(tally)
+    chance = METRICS["random_baseline_recall"].of(tally)
     at_90 = METRICS["false_alarms_per_hour_at_90_recall"].of(tally)
     return {
-        "worth": f"{worth(comparison, algorithm):.2f}",
+        "worth": f"{partial_auc(comparison, algorithm):.2f}",
         "recall": estimate("recall").text(),
         "chance": Estimate(chance).text(),
         "precision": precision.text(),
@@ -189,7 +189,7 @@ def figures(comparison: Comparison, algorithm: str) -> dict[str, str]:
 
 def table(comparison: Comparison, columns: Sequence[str]) -> list[str]:
     """A table of Markdown, who is worth most first."""
-    names = sorted(comparison.algorithms, key=lambda name: -worth(comparison, name))
+    names = sorted(comparison.algorithms, key=lambda name: -partial_auc(comparison, name))
     rows = [f"| algorithm | {' | '.join(columns)} |", f"|---|{'---:|' * len(columns)}"]
     for name in names:
         row = figures(comparison, name)

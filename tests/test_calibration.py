@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 
 from rtanalytics.evaluate import (
     Truth,
-    alarms_of,
-    calibration,
+    alerts_of,
+    calibration_curve,
     plot_calibration,
-    quiet,
+    quiet_bins,
     quiet_threshold,
     runs_of,
-    told_outcomes,
+    trend_outcomes,
 )
 from rtanalytics.evaluate.calibration import wilson
 from rtanalytics.schedule import ReferenceTopic
@@ -46,7 +46,7 @@ def a_bin(n: int, *told: tuple[str, float], width: timedelta = HOUR) -> TrendBin
 
 def test_calibration_is_what_one_works_out_by_hand() -> None:
     """Two bins: 0.2 said of five, of which one came true; 0.7 of four, of which two."""
-    found = calibration([0.2] * 5 + [0.7] * 4, [1, 0, 0, 0, 0, 1, 1, 0, 0], bins=5)
+    found = calibration_curve([0.2] * 5 + [0.7] * 4, [1, 0, 0, 0, 0, 1, 1, 0, 0], bins=5)
     frame = found.to_frame()
     assert frame[["low", "high"]].to_numpy().tolist() == [[0.2, 0.4], [0.6, 0.8]]
     assert frame["n"].tolist() == [5, 4]
@@ -61,13 +61,13 @@ def test_the_interval_is_wilsons() -> None:
     """8 of 10 and 0 of 10 at 95 %, as handbooks print them; the share of a bin lies inside its own."""
     assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=5e-5)
     assert wilson(0, 10) == pytest.approx((0.0, 0.2775), abs=5e-5)
-    row = calibration([0.8] * 10, [True] * 8 + [False] * 2).to_frame().iloc[0]
+    row = calibration_curve([0.8] * 10, [True] * 8 + [False] * 2).to_frame().iloc[0]
     assert (row["observed_low"], row["observed_high"]) == pytest.approx(wilson(8, 10))
 
 
 def test_the_ends_of_the_scale_belong_to_bins() -> None:
     """0 and 1 are probabilities like others; a perfect forecast has no error at all."""
-    found = calibration([0.0, 1.0, 1.0], [False, True, True])
+    found = calibration_curve([0.0, 1.0, 1.0], [False, True, True])
     assert (found.error, found.brier) == (0.0, 0.0)
     assert found.to_frame()[["low", "high"]].to_numpy().tolist() == [[0.0, 0.1], [0.9, 1.0]]
 
@@ -76,7 +76,7 @@ def test_the_ends_of_the_scale_belong_to_bins() -> None:
 def test_no_forecast_is_lost(pairs: list[tuple[float, bool]], bins: int) -> None:
     """All are in a bin that holds them, hits add up, and the error is within its bounds."""
     ps, truths = zip(*pairs, strict=True)
-    found = calibration(ps, truths, bins=bins)
+    found = calibration_curve(ps, truths, bins=bins)
     frame = found.to_frame()
     assert frame["n"].sum() == len(ps)
     assert (frame["n"] * frame["observed"]).sum() == pytest.approx(sum(truths))
@@ -91,8 +91,8 @@ def test_forecasts_that_come_true_as_often_as_they_say_are_calibrated() -> None:
     chance = random.Random(5)
     ps = [chance.random() for _ in range(20_000)]
     truths = [chance.random() < p for p in ps]
-    assert calibration(ps, truths).error < 0.02
-    assert calibration([p * p for p in ps], truths).error > 0.1
+    assert calibration_curve(ps, truths).error < 0.02
+    assert calibration_curve([p * p for p in ps], truths).error > 0.1
 
 
 @pytest.mark.parametrize(
@@ -100,13 +100,13 @@ def test_forecasts_that_come_true_as_often_as_they_say_are_calibrated() -> None:
 )
 def test_what_cannot_be_calibrated_is_refused(ps: list[float], truths: list[bool]) -> None:
     """Nothing, unequal numbers, and numbers that are no probabilities."""
-    with pytest.raises(ValueError, match="give"):
-        calibration(ps, truths)
+    with pytest.raises(ValueError, match="give one per outcome|invalid"):
+        calibration_curve(ps, truths)
 
 
 def test_the_plot_has_a_dot_a_bin() -> None:
     """At what was said and what came true, with its interval; it can be drawn."""
-    found = calibration([0.2] * 5 + [0.7] * 4, [1, 0, 0, 0, 0, 1, 1, 0, 0], bins=5)
+    found = calibration_curve([0.2] * 5 + [0.7] * 4, [1, 0, 0, 0, 0, 1, 1, 0, 0], bins=5)
     figure = Figure()
     ax = plot_calibration(found, figure.add_subplot())
     (dots,) = (
@@ -120,13 +120,13 @@ def test_outcomes_are_of_bins_in_which_something_is_known() -> None:
     """A topic that matches came true, another one did not, and what nobody knows is not asked."""
     truth = Truth([ReferenceTopic(start=BASE, end=BASE + HOUR / 2, keywords=("walrus",))], slack=timedelta(0))
     bins = [a_bin(0, ("walrus", 0.9), ("lunch", 0.4)), a_bin(1, ("walrus", 0.8))]
-    assert told_outcomes(bins, truth) == ([0.9, 0.4], [True, False])
-    assert told_outcomes(bins, truth, top=1) == ([0.9], [True])
-    assert quiet(bins, truth) == bins[1:]
+    assert trend_outcomes(bins, truth) == ([0.9, 0.4], [True, False])
+    assert trend_outcomes(bins, truth, top=1) == ([0.9], [True])
+    assert quiet_bins(bins, truth) == bins[1:]
 
 
 def test_a_threshold_keeps_the_rate() -> None:
-    """Four quiet hours with three alarms: one an hour is kept by all, one in two hours by two of them."""
+    """Four quiet hours with three alerts: one an hour is kept by all, one in two hours by two of them."""
     bins = [a_bin(0, ("a", 0.9), ("b", 0.5)), a_bin(1, ("a", 0.4)), a_bin(2), a_bin(3, ("c", 0.7))]
     assert (quiet_threshold(bins, 1).probability, quiet_threshold(bins, 1).alarms) == (0.4, 3)
     half = quiet_threshold(bins, 0.5)
@@ -140,7 +140,7 @@ def test_a_threshold_keeps_the_rate() -> None:
 
 
 def test_an_alarm_that_a_threshold_splits_counts_twice() -> None:
-    """What was one alarm at 0.3 is two at 0.5; 0.3 is not allowed where 0.5 is not."""
+    """What was one alert at 0.3 is two at 0.5; 0.3 is not allowed where 0.5 is not."""
     long = [("a", 0.6), ("a", 0.3), ("a", 0.3), ("a", 0.3), ("a", 0.3), ("a", 0.3), ("a", 0.5)]
     bins = [a_bin(n, told) for n, told in enumerate(long)]
     found = quiet_threshold(bins, 1 / 7)
@@ -167,7 +167,7 @@ def test_no_threshold_from_the_found_one_on_rings_more(
                      trends=[t for t in b.trends if t.probability >= least])
             for b in bins
         ]  # fmt: skip
-        return len(runs_of(alarms_of(kept, top=10, max_terms=3)))
+        return len(runs_of(alerts_of(kept, top=10, max_terms=3)))
 
     found = quiet_threshold(bins, rate)
     allowed = rate * len(bins) + 1e-9
@@ -180,9 +180,9 @@ def test_no_threshold_from_the_found_one_on_rings_more(
 
 def test_quiet_needs_time_and_a_rate() -> None:
     """No hours or a rate below 0 are refused; where nothing was told, anything may be."""
-    with pytest.raises(ValueError, match="0 hours"):
+    with pytest.raises(ValueError, match="hours 0"):
         quiet_threshold([], 1)
     with pytest.raises(ValueError, match="-1"):
         quiet_threshold([a_bin(0)], -1)
     assert quiet_threshold([a_bin(0)], 1).probability == 0
-    assert isinstance(calibration([0.5], [True]).to_frame(), pd.DataFrame)
+    assert isinstance(calibration_curve([0.5], [True]).to_frame(), pd.DataFrame)

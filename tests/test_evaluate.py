@@ -23,7 +23,7 @@ from rtanalytics.evaluate import (
     METRICS,
     POOLED,
     PROFILES,
-    Alarm,
+    Alert,
     Edge,
     Tally,
     Truth,
@@ -36,14 +36,14 @@ from rtanalytics.evaluate import (
     intervals,
     judge,
     nab_score,
-    plot_delay,
-    plot_found,
+    partial_auc,
+    plot_latency,
     plot_recall,
+    plot_recall_intervals,
     recall_gap,
     runs_of,
-    worth,
 )
-from rtanalytics.evaluate.alarms import kinds
+from rtanalytics.evaluate.alerts import kinds
 from rtanalytics.schedule import ReferenceTopic, write_truth
 from rtanalytics.topics import Trend, TrendBin, trends
 from tests.build import BASE, event
@@ -116,10 +116,10 @@ def test_terms_and_ranks_beyond_what_is_read_do_not_count():
 
 def best_by_hand(edges: list[Edge]) -> tuple[int, int]:
     """(pairs, keywords) of the best one-to-one choice: every order of every topic is tried."""
-    events, alarms = sorted({e.event for e in edges}), sorted({e.alarm for e in edges})
-    weights = {(e.event, e.alarm): e.keywords for e in edges}
+    events, alerts = sorted({e.event for e in edges}), sorted({e.alert for e in edges})
+    weights = {(e.event, e.alert): e.keywords for e in edges}
     best = (0, 0)
-    slots = [*alarms, *[-1] * len(events)]
+    slots = [*alerts, *[-1] * len(events)]
     for order in set(permutations(slots, len(events))):
         shared = [weights[pair] for pair in zip(events, order, strict=True) if pair in weights]
         best = max(best, (len(shared), sum(shared)))
@@ -132,10 +132,10 @@ def best_by_hand(edges: list[Edge]) -> tuple[int, int]:
 @settings(max_examples=60, deadline=None)
 def test_the_assignment_is_the_best_there_is(pairs, dice):
     """As many pairs as trying everything finds, of these the most keywords, and nothing twice."""
-    edges = [Edge(event, alarm, 1, dice.randint(1, 4)) for event, alarm in sorted(pairs)]
+    edges = [Edge(event, alert, 1, dice.randint(1, 4)) for event, alert in sorted(pairs)]
     chosen = assign(edges)
     assert (len(chosen), sum(e.keywords for e in chosen)) == best_by_hand(edges)
-    assert len({e.event for e in chosen}) == len({e.alarm for e in chosen}) == len(chosen)
+    assert len({e.event for e in chosen}) == len({e.alert for e in chosen}) == len(chosen)
     assert set(chosen) <= set(edges)
 
 
@@ -226,7 +226,7 @@ def test_the_figures_of_a_worked_example():
     assert figures["false_alarms_per_hour"] == pytest.approx(1 / 0.75)
     assert figures["false_alarms_per_hour_at_90_recall"] is None
     assert figures["churn"] == pytest.approx((3 / 4 + 1 / 2) / 2)
-    assert tally.told == 6
+    assert tally.listed == 6
 
 
 def test_latency_is_interpolated_as_numpy_does_it():
@@ -248,24 +248,24 @@ def test_counts_are_pooled_not_ratios():
     assert value("recall", both) == 0.25
     assert value("false_alarms_per_hour_at_90_recall", one) == 0
     assert value("false_alarms_per_hour_at_90_recall", both) is None
-    with pytest.raises(ValueError, match="first 10 and the first 5"):
+    with pytest.raises(ValueError, match="first 10 and of the first 5"):
         one + judge([], Truth([]), top=5)
 
 
 def test_hits_at_wrong_times_are_chance():
     """A word that is always told is found three hours and a day away as well."""
     bins = [told(n, ["coffee"]) for n in range(-110, 110)]
-    assert value("chance_recall", judge(bins, Truth([known(0, 15, "coffee")]))) == 1
-    assert value("chance_recall", judge(bins[105:120], Truth([known(0, 15, "coffee")]))) == 0
+    assert value("random_baseline_recall", judge(bins, Truth([known(0, 15, "coffee")]))) == 1
+    assert value("random_baseline_recall", judge(bins[105:120], Truth([known(0, 15, "coffee")]))) == 0
 
 
-# -- alarms -----------------------------------------------------------------------------------------
+# -- alerts -----------------------------------------------------------------------------------------
 
 
-def alarms(*bins_and_terms: tuple[int, str]) -> list[Alarm]:
+def alerts(*bins_and_terms: tuple[int, str]) -> list[Alert]:
     """Alarms of one term each, with falling scores."""
     return [
-        Alarm(BASE + b * WIDTH, BASE + (b + 1) * WIDTH, b, 1, 100.0 - i, (term,))
+        Alert(BASE + b * WIDTH, BASE + (b + 1) * WIDTH, b, 1, 100.0 - i, (term,))
         for i, (b, term) in enumerate(bins_and_terms)
     ]
 
@@ -273,29 +273,29 @@ def alarms(*bins_and_terms: tuple[int, str]) -> list[Alarm]:
 @pytest.mark.parametrize(("silent", "runs"), [(0, 1), (4, 1), (5, 2)])
 def test_an_alarm_that_pauses_for_four_bins_is_still_the_same(silent, runs):
     """Gaps of up to 4 bins are merged, longer ones are not."""
-    assert len(runs_of(alarms((0, "a"), (silent + 1, "a")))) == runs
+    assert len(runs_of(alerts((0, "a"), (silent + 1, "a")))) == runs
 
 
 def test_runs_are_of_what_shares_terms():
     """Different terms ring for themselves; a topic whose terms change little by little rings on."""
     start = BASE
     changing = [
-        Alarm(start, start + WIDTH, n, 1, 1.0, terms)
+        Alert(start, start + WIDTH, n, 1, 1.0, terms)
         for n, terms in enumerate([("a", "b"), ("b", "c"), ("c", "d"), ("e",)])
     ]
-    assert [run.alarms for run in runs_of(changing)] == [(0, 1, 2), (3,)]
+    assert [run.alerts for run in runs_of(changing)] == [(0, 1, 2), (3,)]
 
 
 def test_a_run_that_ever_matches_is_no_false_alarm():
     """What begins before its talk does, and is found in it, is not false."""
     truth = Truth([known(45, 60, "a")])
-    assert false_runs(alarms((1, "a"), (3, "a")), truth) == []
-    assert len(false_runs(alarms((0, "b"), (1, "a"), (3, "a")), truth)) == 1
+    assert false_runs(alerts((1, "a"), (3, "a")), truth) == []
+    assert len(false_runs(alerts((0, "b"), (1, "a"), (3, "a")), truth)) == 1
 
 
 def test_false_alarms_are_counted_by_kind_of_decoy():
     """What matches a decoy has its kind, the rest is called other."""
-    rung = alarms((0, "firstcoffee"), (0, "spam"), (3, "else"))
+    rung = alerts((0, "firstcoffee"), (0, "spam"), (3, "else"))
     decoys = Truth([known(0, 15, "firstcoffee", kind="daily"), known(0, 15, "spam", kind="bot")])
     assert kinds(runs_of(rung), rung, decoys) == {"bot": 1, "daily": 1, "other": 1}
 
@@ -305,12 +305,12 @@ def test_false_alarms_are_counted_by_kind_of_decoy():
 def test_the_threshold_of_a_recall_is_the_highest_that_gives_it(pairs):
     """Against trying all thresholds from the top."""
     truth = Truth([known(0, 60, word) for word in "abcd"])
-    rung = alarms(*sorted(pairs))
+    rung = alerts(*sorted(pairs))
     edges = truth.edges(rung)
     for target in (0.25, 0.5, 0.9):
         by_hand = None
         for least in sorted({a.score for a in rung}, reverse=True):
-            found = assign([e for e in edges if rung[e.alarm].score >= least])
+            found = assign([e for e in edges if rung[e.alert].score >= least])
             if len(found) >= target * 4 - 1e-9:
                 by_hand = least
                 break
@@ -361,11 +361,11 @@ def test_a_series_that_does_not_fit_its_windows_is_refused():
     """Lengths, windows off the rows, windows that overlap, and unknown profiles are told."""
     with pytest.raises(ValueError, match="99 scores for 100 times"):
         nab_score(HOURS, np.zeros(99), [], 0.5)
-    with pytest.raises(ValueError, match="no row of the series"):
+    with pytest.raises(ValueError, match="the series has no row at"):
         nab_score(HOURS, np.zeros(100), [(HOURS[3], HOURS[4] + timedelta(minutes=1))], 0.5)
     with pytest.raises(ValueError, match="overlaps"):
         nab_score(HOURS, np.zeros(100), [(HOURS[20], HOURS[30]), (HOURS[30], HOURS[40])], 0.5)
-    with pytest.raises(ValueError, match="no profile 'mild'"):
+    with pytest.raises(ValueError, match="unknown profile 'mild'"):
         nab_score(HOURS, np.zeros(100), [], 0.5, "mild")
 
 
@@ -389,7 +389,7 @@ def test_the_score_is_the_benchmark_s_own(data_folder, tmp_path, profile):
         times = [datetime.fromisoformat(stamp) for stamp in stamps]
         part = nab_score(times, scores, windows, 0.9995, profile)
         single.append(
-            f"detected {part.detected} false-alarm rows {part.false_alarms} score {part.raw:.4f} normalised {part.score:.1f}"
+            f"detected {part.detected} false-alert rows {part.false_alarms} score {part.raw:.4f} normalised {part.score:.1f}"
         )
         total = part if total is None else total + part
     judge_script = data_folder.parent / "judge" / "nab_score.py"
@@ -475,7 +475,7 @@ def test_each_algorithm_is_compared_unless_some_are_named(recordings):
 
 def test_what_cannot_be_compared_is_refused(recordings):
     """No truth, too few truths, and two recordings of one name are told."""
-    with pytest.raises(ValueError, match="nothing is known of what 'one'"):
+    with pytest.raises(ValueError, match="the recording 'one' has no reference topics"):
         compare(recordings[:1], [[]])
     with pytest.raises(ValueError, match="1 truths for 2 recordings"):
         compare(recordings, [[known(0, 1)]])
@@ -499,9 +499,9 @@ def test_the_figure_shows_each_algorithm(recordings, tmp_path: Path):
     comparison = compare_all(recordings, algorithms=["poisson", "g2", "count"])
     left, middle, right = Figure().subplots(1, 3)
     assert plot_recall(comparison, left) is left
-    assert plot_delay(comparison, right) is right
+    assert plot_latency(comparison, right) is right
     assert {label.get_text().split()[0] for label in right.get_yticklabels()} == {"poisson", "g2", "count"}
-    assert plot_found(comparison, middle) is middle
+    assert plot_recall_intervals(comparison, middle) is middle
     assert len(middle.get_yticklabels()) == 3
     draw(comparison).savefig(tmp_path / "figure.svg")
     assert (tmp_path / "figure.svg").stat().st_size > 1000
@@ -512,9 +512,9 @@ def test_what_is_found_for_the_price_of_many_alarms_is_worth_little(recordings):
     comparison = compare_all(recordings, algorithms=["poisson", "jlh"])
     for name in comparison.algorithms:
         best = max((point.recall for point in comparison.curve(name)), default=0.0)
-        assert 0 <= worth(comparison, name) <= best
+        assert 0 <= partial_auc(comparison, name) <= best
     cheap = [point.recall for point in comparison.curve("poisson") if point.per_hour <= 0.02]
-    assert worth(comparison, "poisson") >= max(cheap, default=0.0)
+    assert partial_auc(comparison, "poisson") >= max(cheap, default=0.0)
 
 
 def test_two_algorithms_are_told_apart_topic_by_topic():

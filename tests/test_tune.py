@@ -299,7 +299,7 @@ def test_one_day_leaves_nothing_to_judge_on():
 def test_every_figure_can_be_the_objective():
     """Of equal tallies the better one is ranked first, whichever way the figure points."""
     assert OBJECTIVES["f1"].of(Tally(10)) == 0.0
-    some = Tally(10, np.array([[1, 0, 0, 0, 0, 0, 0, 9.0], [0] * 8]), slot_matched=3, slot_told=4)
+    some = Tally(10, np.array([[1, 0, 0, 0, 0, 0, 0, 9.0], [0] * 8]), slot_matched=3, slot_listed=4)
     assert OBJECTIVES["f1"].of(some) == pytest.approx(2 * 0.75 * 0.5 / 1.25)
     recording = invented("alone", 7106)
     low = tune(
@@ -312,7 +312,9 @@ def test_every_figure_can_be_the_objective():
 def test_of_equals_the_one_with_fewer_false_alarms_is_chosen():
     """Recall cannot fall where a threshold falls, so that the tie is what decides."""
     recording = invented("alone", 7107)
-    tuning = tune([recording], grid={"topic_filter.min_probability": [0.01, 0.02]}, objective="chance_recall")
+    tuning = tune(
+        [recording], grid={"topic_filter.min_probability": [0.01, 0.02]}, objective="random_baseline_recall"
+    )
     best = tuning.values[-1] == tuning.values[-1].min()
     equal = np.flatnonzero(best.all(axis=1))
     assert tuning.false[-1, tuning.order[0]].mean() == tuning.false[-1, equal].mean(axis=1).min()

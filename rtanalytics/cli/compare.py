@@ -203,15 +203,15 @@ def _only(topics: list[ReferenceTopic], condition: str) -> list[ReferenceTopic]:
 
 def _object(comparison: Comparison, name: str) -> dict[str, Any]:
     """A line of ``compare --json``: figures over all recordings, and of each."""
-    from rtanalytics.evaluate import figures
+    from rtanalytics.evaluate import metrics_of
 
     return {
         "algorithm": name,
         "causal": all(result.causal for result in comparison.of(name)),
-        **figures(comparison.pooled(name)),
+        **metrics_of(comparison.pooled(name)),
         "seconds": sum(result.seconds for result in comparison.of(name)),
         "recordings": [
-            {"recording": result.recording, **figures(result.tally), "seconds": result.seconds}
+            {"recording": result.recording, **metrics_of(result.tally), "seconds": result.seconds}
             for result in comparison.of(name)
         ],
     }
@@ -225,24 +225,25 @@ _COLUMNS = (
     ("keyword_recall", "kw rec.", "{:.2f}"),
     ("false_alarms_per_hour", "false/h", "{:.2f}"),
     ("false_alarms_per_hour_at_90_recall", "at 90 %", "{:.2f}"),
-    ("latency_median_min", "delay", "{:.0f}"),
+    ("latency_median_min", "latency", "{:.0f}"),
     ("latency_p90_min", "p90", "{:.0f}"),
-    ("derate", "repeats", "{:.2f}"),
+    ("derate", "dupl.", "{:.2f}"),
     ("churn", "churn", "{:.2f}"),
-    ("chance_recall", "chance", "{:.2f}"),
+    ("random_baseline_recall", "random", "{:.2f}"),
     ("nab", "NAB", "{:.0f}"),
 )
 _WITH_INTERVAL = {"recall", "latency_median_min"}
 
 _LEGEND = (
-    "recall: reference topics found, one told topic each; ≥ 2 kw: by two keywords or more. In brackets: 95 %"
-    " intervals, topics drawn anew. prec.: of the first topics of a bin, those that are on. kw: terms that"
-    " are keywords, keywords that are told. false/h: alarms an hour that match nothing; at 90 %: with only as"
-    " many told as 90 % recall needs. delay, p90: minutes from a start to the end of the first bin that"
-    " tells it, median and ninth decile. repeats: told topics that repeat another one of their bin. churn:"
-    " change from bin to bin. chance: recall with the truth moved by hours or a day. NAB: 0 is silence, 100"
-    " perfect. worth: mean recall over thresholds with 0.02 to 2 false alarms an hour; rows are in its"
-    " order. s: seconds from counts to trends. * best, – not defined, † knows later bins."
+    "pAUC: partial area under the curve, the mean recall over thresholds with 0.02 to 2 false alarms per"
+    " hour; rows are in its order. recall: reference topics found, one listed topic each; ≥ 2 kw: by two"
+    " keywords or more. In brackets: 95 % bootstrap intervals over topics. prec.: precision of the listed"
+    " topics. kw: precision and recall of the terms against keywords. false/h: false alarms per hour; at"
+    " 90 %: at the threshold with 90 % recall. latency, p90: minutes from a start to the end of the first"
+    " bin that lists the topic, median and 90th percentile. dupl.: listed topics that duplicate another"
+    " one of their bin. churn: change from bin to bin. random: random baseline, the recall with the truth"
+    " shifted by hours or a day. NAB: 0 without alarms, 100 perfect. s: seconds from counts to trends. *"
+    " best, – undefined, † uses later bins."
 )
 
 
@@ -275,20 +276,20 @@ def _table(title: str, comparison: Comparison) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from rtanalytics.evaluate import METRICS, intervals, worth
+    from rtanalytics.evaluate import METRICS, intervals, partial_auc
 
-    worths = {name: worth(comparison, name) for name in comparison.algorithms}
-    names = sorted(worths, key=lambda name: -worths[name])
+    areas = {name: partial_auc(comparison, name) for name in comparison.algorithms}
+    names = sorted(areas, key=lambda name: -areas[name])
     tallies = {name: comparison.pooled(name) for name in names}
     one = next(iter(tallies.values()))
     ceiling = METRICS["precision_ceiling"].of(one)
     caption = f"{one.events} reference topics, {one.hours:.0f} h, the first {one.top} of a bin"
     if ceiling is not None:
-        caption += f"; nobody's precision can pass {ceiling:.2f}"
+        caption += f"; the precision is at most {ceiling:.2f}"
     table = Table(title=Text(f"{title}: {caption}", style="bold"), title_justify="left", box=SIMPLE_HEAD)
     table.padding = (0, 1, 0, 0)
     table.add_column("algorithm", no_wrap=True)
-    table.add_column("worth", justify="right", no_wrap=True)
+    table.add_column("pAUC", justify="right", no_wrap=True)
     best = {}
     for name, label, shape in _COLUMNS:
         table.add_column(label, justify="right", no_wrap=True)
@@ -297,10 +298,10 @@ def _table(title: str, comparison: Comparison) -> Table:
         best[name] = None if top is None else shape.format(top)
     table.add_column("s", justify="right", no_wrap=True)
     for algorithm, tally in tallies.items():
-        won = worths[algorithm] == max(worths.values())
+        won = areas[algorithm] == max(areas.values())
         cells = [
             Text(safe(comparison.label(algorithm)), style="cyan"),
-            Text(f"{worths[algorithm]:.2f}" + ("*" if won else " "), style="bold green" if won else ""),
+            Text(f"{areas[algorithm]:.2f}" + ("*" if won else " "), style="bold green" if won else ""),
         ]
         bounds = intervals(tally)
         for name, _, shape in _COLUMNS:

@@ -1,20 +1,19 @@
-"""Told topics against known ones: metrics, comparisons, and the score of the Numenta benchmark.
+"""Evaluation of detected topics against a ground truth: metrics, comparisons, and the NAB score.
 
-The rule of what matches is in :mod:`~rtanalytics.evaluate.matching`, what is counted in
-:mod:`~rtanalytics.evaluate.tally`, the figures in :mod:`~rtanalytics.evaluate.metrics`.
-Tune on some recordings and report on others: nothing here
-can know which is which.
+The rule for matches is in :mod:`~rtanalytics.evaluate.matching`, the counts in
+:mod:`~rtanalytics.evaluate.tally`, the metrics in :mod:`~rtanalytics.evaluate.metrics`.
+Tune on some recordings and report on others: nothing here can know which is which.
 """
 
-from rtanalytics.evaluate.alarms import Run, at_recall, false_runs, runs_of
+from rtanalytics.evaluate.alerts import Run, at_recall, false_runs, runs_of
 from rtanalytics.evaluate.calibration import (
     Calibration,
-    Quiet,
-    calibration,
+    QuietThreshold,
+    calibration_curve,
     plot_calibration,
-    quiet,
+    quiet_bins,
     quiet_threshold,
-    told_outcomes,
+    trend_outcomes,
 )
 from rtanalytics.evaluate.comparison import (
     POOLED,
@@ -25,10 +24,17 @@ from rtanalytics.evaluate.comparison import (
     compare,
     compare_all,
     default_algorithms,
-    figures,
+    metrics_of,
 )
-from rtanalytics.evaluate.figure import draw, plot_delay, plot_found, plot_recall, ranked, worth
-from rtanalytics.evaluate.matching import SLACK, Alarm, Edge, Truth, alarms_of, assign
+from rtanalytics.evaluate.figure import (
+    draw,
+    partial_auc,
+    plot_latency,
+    plot_recall,
+    plot_recall_intervals,
+    ranked,
+)
+from rtanalytics.evaluate.matching import SLACK, Alert, Edge, Truth, alerts_of, assign
 from rtanalytics.evaluate.metrics import METRICS, Interval, Metric, intervals, recall_gap
 from rtanalytics.evaluate.nab import PROFILES, Nab, Profile, nab_score
 from rtanalytics.evaluate.tally import Outcome, Tally, judge
@@ -38,7 +44,7 @@ __all__ = [
     "POOLED",
     "PROFILES",
     "SLACK",
-    "Alarm",
+    "Alert",
     "Calibration",
     "Comparison",
     "Edge",
@@ -48,34 +54,34 @@ __all__ = [
     "Outcome",
     "Point",
     "Profile",
-    "Quiet",
+    "QuietThreshold",
     "Result",
     "Run",
     "Tally",
     "Truth",
-    "alarms_of",
+    "alerts_of",
     "all_algorithms",
     "assign",
     "at_recall",
-    "calibration",
+    "calibration_curve",
     "compare",
     "compare_all",
     "default_algorithms",
     "draw",
     "false_runs",
-    "figures",
     "intervals",
     "judge",
+    "metrics_of",
     "nab_score",
+    "partial_auc",
     "plot_calibration",
-    "plot_delay",
-    "plot_found",
+    "plot_latency",
     "plot_recall",
-    "quiet",
+    "plot_recall_intervals",
+    "quiet_bins",
     "quiet_threshold",
     "ranked",
     "recall_gap",
     "runs_of",
-    "told_outcomes",
-    "worth",
+    "trend_outcomes",
 ]

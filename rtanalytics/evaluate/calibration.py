@@ -1,4 +1,4 @@
-"""Do probabilities mean what they say, and from which one on is it quiet where nothing is known?"""
+"""Calibration of probabilities, and a threshold for a given rate of false alarms on quiet data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from rtanalytics.evaluate.alarms import GAP, runs_of
+from rtanalytics.evaluate.alerts import GAP, runs_of
 from rtanalytics.evaluate.figure import _axes
-from rtanalytics.evaluate.matching import Truth, alarms_of
+from rtanalytics.evaluate.matching import Truth, alerts_of
 from rtanalytics.evaluate.metrics import Interval
 from rtanalytics.extras import extra
 from rtanalytics.topics import TrendBin
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Calibration",
-    "Quiet",
-    "calibration",
+    "QuietThreshold",
+    "calibration_curve",
     "plot_calibration",
-    "quiet",
+    "quiet_bins",
     "quiet_threshold",
-    "told_outcomes",
+    "trend_outcomes",
     "wilson",
 ]
 
 
 class _Bin(NamedTuple):
-    """Forecasts of ``[low, high)``: how many, what they say in the mean, how many came true."""
+    """Forecasts in ``[low, high)``: their number, their mean, and how many came true."""
 
     low: float
     high: float
@@ -43,22 +43,22 @@ class _Bin(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """Probabilities against what came true.
+    """Calibration of probabilities: predicted against observed frequencies.
 
     Parameters
     ----------
     n : int
-        Forecasts.
+        Number of forecasts.
     brier : float
-        Mean of (probability − outcome)²: 0 is perfect, and who always says the base rate b has
-        b·(1 − b).
+        Brier score, the mean of (probability − outcome)²: 0 is perfect; always predicting the base
+        rate b gives b·(1 − b).
     error : float
-        Expected calibration error: mean over the forecasts of what their bin's mean probability
-        and its observed share differ by.
+        Expected calibration error: mean over the forecasts of the difference between the mean
+        probability and the observed share of their bin.
     base_rate : float
-        Share that came true.
+        Share of forecasts that came true.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
 
     References
     ----------
@@ -75,7 +75,7 @@ class Calibration:
     bins: tuple[_Bin, ...]
 
     def to_frame(self) -> pd.DataFrame:
-        """A row a bin that has forecasts.
+        """Return one row per bin that has forecasts.
 
         Returns
         -------
@@ -93,65 +93,64 @@ class Calibration:
         return pd.DataFrame(rows, columns=columns)
 
 
-def calibration(
+def calibration_curve(
     probabilities: Iterable[float], outcomes: Iterable[bool], *, bins: int = 10, level: float = 0.95
 ) -> Calibration:
-    """Compare probabilities with what came true.
+    """Compare probabilities with outcomes, as ``sklearn.calibration.calibration_curve`` does.
 
     Parameters
     ----------
     probabilities : iterable of float
-        From 0 to 1.
+        Predicted probabilities, from 0 to 1.
     outcomes : iterable of bool
-        Whether it came true, of each.
+        Whether each came true.
     bins : int
-        Into how many bins of equal width the probabilities go; those without any are left out.
+        Number of bins of equal width; empty bins are left out.
     level : float
-        Of the intervals.
+        Confidence level of the intervals.
 
     Raises
     ------
     ValueError
-        If there are none, not as many of one as of the other, or a probability is not one.
+        If there are no probabilities, their number differs from that of the outcomes, or one is not
+        between 0 and 1.
 
     Examples
     --------
-    >>> found = calibration([0.9, 0.9, 0.9, 0.9, 0.1], [True, True, True, False, False])
-    >>> round(found.error, 3), round(found.brier, 3)
+    >>> curve = calibration_curve([0.9, 0.9, 0.9, 0.9, 0.1], [True, True, True, False, False])
+    >>> round(curve.error, 3), round(curve.brier, 3)
     (0.14, 0.17)
     """
     ps, truths = [float(p) for p in probabilities], [bool(o) for o in outcomes]
     if bins < 1 or not 0 < level < 1:
-        raise ValueError(
-            f"there are {bins} bins and a level of {level}; give at least 1, and between 0 and 1"
-        )
+        raise ValueError(f"invalid bins {bins} or level {level} (bins from 1, level between 0 and 1)")
     if len(ps) != len(truths) or not ps:
         raise ValueError(
-            f"{len(ps)} probabilities and {len(truths)} outcomes; give as many, and at least one"
+            f"{len(ps)} probabilities for {len(truths)} outcomes; give one per outcome, and at least one"
         )
     if wrong := [p for p in ps if not 0 <= p <= 1]:
-        raise ValueError(f"{wrong[0]} is no probability; give numbers from 0 to 1")
+        raise ValueError(f"invalid probability {wrong[0]} (numbers from 0 to 1)")
     members: dict[int, list[int]] = {}
     for i, p in enumerate(ps):
         members.setdefault(min(int(p * bins), bins - 1), []).append(i)
-    found = []
+    counts = []
     for place, own in sorted(members.items()):
         mean = math.fsum(ps[i] for i in own) / len(own)
         hits = sum(truths[i] for i in own)
-        found.append(_Bin(place / bins, (place + 1) / bins, len(own), mean, hits))
+        counts.append(_Bin(place / bins, (place + 1) / bins, len(own), mean, hits))
     n = len(ps)
     return Calibration(
         n=n,
         brier=math.fsum((p - o) ** 2 for p, o in zip(ps, truths, strict=True)) / n,
-        error=math.fsum(abs(b.predicted * b.n - b.hits) for b in found) / n,
+        error=math.fsum(abs(b.predicted * b.n - b.hits) for b in counts) / n,
         base_rate=sum(truths) / n,
         level=level,
-        bins=tuple(found),
+        bins=tuple(counts),
     )
 
 
 def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
-    """Confidence interval of a share, by Wilson's score.
+    """Return the Wilson score interval of a share.
 
     Examples
     --------
@@ -167,55 +166,55 @@ def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
     return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
 
 
-def told_outcomes(
+def trend_outcomes(
     bins: Sequence[TrendBin], truth: Truth, *, top: int = 10, max_terms: int = 3
 ) -> tuple[list[float], list[bool]]:
-    """The probability of each topic that was told, and whether it matches a known one.
+    """Return the probability of each listed topic, and whether it matches a reference topic.
 
-    What is below the least probability of the taste is not told, so it is not here either: tell
-    with a low ``TopicFilter.least`` and a high ``top`` to see the whole scale.
+    The topic filter removes topics of low probability: detect trends with a low
+    `TopicFilter.min_probability` and a high ``top`` to see the whole scale.
 
     Parameters
     ----------
     bins : sequence of TrendBin
-        In order.
+        Detected trends, in order.
     truth : Truth
         The reference topics.
     top, max_terms : int
-        Topics a bin, and of each its terms, that are read.
+        Number of topics per bin, and of terms per topic, that are compared.
 
     Returns
     -------
     probabilities : list of float
     outcomes : list of bool
-        Only of bins in which something known is on: elsewhere nobody knows what people talk about.
+        Only for bins with an active reference topic: elsewhere it is unknown what people talk about.
     """
     on = [bin for bin in bins if truth.active(bin.start, bin.end)]
-    alarms = alarms_of(on, top=top, max_terms=max_terms)
-    matched = {edge.alarm for edge in truth.edges(alarms)}
+    alerts = alerts_of(on, top=top, max_terms=max_terms)
+    matched = {edge.alert for edge in truth.edges(alerts)}
     ps = [trend.probability for bin in on for trend in bin.trends if trend.rank <= top]
-    return ps, [place in matched for place in range(len(alarms))]
+    return ps, [place in matched for place in range(len(alerts))]
 
 
-def quiet(bins: Iterable[TrendBin], truth: Truth) -> list[TrendBin]:
-    """The bins in which nothing known is on, nor was within the truth's slack."""
+def quiet_bins(bins: Iterable[TrendBin], truth: Truth) -> list[TrendBin]:
+    """Return the bins without any active reference topic, including the slack after its end."""
     return [bin for bin in bins if not truth.active(bin.start, bin.end)]
 
 
 @dataclass(frozen=True)
-class Quiet:
-    """A threshold that keeps quiet data quiet.
+class QuietThreshold:
+    """A threshold for a given rate of false alarms on quiet data.
 
     Parameters
     ----------
     probability : float
-        From which on topics are told.
+        Minimum probability of listed topics.
     alarms : int
-        False alarms that are left.
+        False alarms at this threshold.
     hours : float
-        Of quiet.
+        Hours of quiet data.
     per_hour : Interval
-        Where the rate of false alarms lies: an exact interval for Poisson counts (Garwood, 1936).
+        Confidence interval of the rate of false alarms, exact for Poisson counts (Garwood, 1936).
     """
 
     probability: float
@@ -233,44 +232,44 @@ def quiet_threshold(
     max_terms: int = 3,
     gap: int = GAP,
     level: float = 0.95,
-) -> Quiet:
-    """The smallest probability from which on quiet data gives no more false alarms than a stated rate.
+) -> QuietThreshold:
+    """Return the lowest probability at which quiet data gives at most a given rate of false alarms.
 
-    Topics that share a term and follow one another are one alarm, as everywhere in
-    :mod:`rtanalytics.evaluate`. A higher threshold can split an alarm in two, so it is also asked
-    that no threshold above gives more.
+    Successive topics that share a term are one alarm, as everywhere in
+    :mod:`rtanalytics.evaluate`. A higher threshold can split an alarm in two, so all higher
+    thresholds must keep the rate, too.
 
     Parameters
     ----------
     bins : sequence of TrendBin
-        Told while nothing known was on (:func:`quiet`), in order.
+        Bins without active reference topics (:func:`quiet_bins`), in order.
     rate : float
-        False alarms an hour at most.
+        Maximum number of false alarms per hour.
     hours : float, optional
-        How long it was quiet; the width of all bins unless given. Bins in which nobody spoke are
-        not told, so give it where such hours count.
+        Hours of quiet data; by default the width of all bins. Bins without messages are not among
+        them, so give it if such hours count.
     top, max_terms : int
-        Topics a bin, and of each its terms, that are read.
+        Number of topics per bin, and of terms per topic, that are compared.
     gap : int
-        Silent bins within an alarm.
+        Maximum number of silent bins within an alarm.
     level : float
-        Of the interval.
+        Confidence level of the interval.
 
     Returns
     -------
-    Quiet
-        Its probability is that of a topic that was told. Where even the most probable one alone
-        would be too much, it is the next number above; where nothing was told at all, 0: what was
-        told decides, so tell with a low ``TopicFilter.least``.
+    QuietThreshold
+        Its probability is that of one of the topics. If even the most probable one alone is too much,
+        it is the next number above; without any topics it is 0. So detect trends with a low
+        `TopicFilter.min_probability`.
 
     Raises
     ------
     ValueError
-        If the rate is below 0, or there are no hours.
+        If the rate is negative, or there are no hours.
 
     Examples
     --------
-    Two hours, one alarm an hour allowed: of three separate alarms the least probable has to go.
+    Two hours with at most one false alarm per hour: of three alarms the least probable is dropped.
 
     >>> from datetime import UTC, datetime
     >>> from rtanalytics.topics import Trend
@@ -279,24 +278,24 @@ def quiet_threshold(
     ...     trend = Trend(bin_start=at, bin_end=end, rank=1, terms=[label], label=label, score=p, expected=0,
     ...                   messages=1, authors=1, examples=[], probability=p)
     ...     return TrendBin(start=at, end=end, trends=[trend], messages=1, authors=1)
-    >>> found = quiet_threshold([hour(0, "a", 0.5), hour(1, "b", 0.8), hour(2, "c", 0.6)], 1, hours=2)
-    >>> found.probability, found.alarms
+    >>> threshold = quiet_threshold([hour(0, "a", 0.5), hour(1, "b", 0.8), hour(2, "c", 0.6)], 1, hours=2)
+    >>> threshold.probability, threshold.alarms
     (0.6, 2)
     """
     if hours is None:
         hours = sum((bin.end - bin.start for bin in bins), timedelta(0)) / timedelta(hours=1)
     if rate < 0 or not hours > 0:
-        raise ValueError(f"{rate} false alarms an hour in {hours} hours; give a rate from 0 on and some time")
+        raise ValueError(f"invalid rate {rate} or hours {hours} (rate from 0, hours above 0)")
     ps = [trend.probability for bin in bins for trend in bin.trends if trend.rank <= top]
-    told = list(zip(ps, alarms_of(bins, top=top, max_terms=max_terms), strict=True))
-    least = math.nextafter(max(ps), math.inf) if ps else 0.0
+    alerts = list(zip(ps, alerts_of(bins, top=top, max_terms=max_terms), strict=True))
+    lowest = math.nextafter(max(ps), math.inf) if ps else 0.0
     left = 0
     for threshold in sorted(set(ps), reverse=True):
-        runs = len(runs_of([alarm for p, alarm in told if p >= threshold], gap))
+        runs = len(runs_of([alert for p, alert in alerts if p >= threshold], gap))
         if runs > rate * hours + 1e-9:
             break
-        least, left = threshold, runs
-    return Quiet(least, left, hours, _garwood(left, hours, level))
+        lowest, left = threshold, runs
+    return QuietThreshold(lowest, left, hours, _garwood(left, hours, level))
 
 
 def _garwood(count: int, hours: float, level: float) -> Interval:
@@ -308,28 +307,28 @@ def _garwood(count: int, hours: float, level: float) -> Interval:
     return Interval(low / hours, float(chi2.isf(tail, 2 * count + 2)) / 2 / hours)
 
 
-def plot_calibration(found: Calibration, ax: Axes | None = None) -> Axes:
-    """What was said against what came true: on the diagonal, probabilities mean what they say.
+def plot_calibration(curve: Calibration, ax: Axes | None = None) -> Axes:
+    """Draw observed against predicted frequencies (a reliability diagram).
 
     Parameters
     ----------
-    found : Calibration
-        What to draw: a dot a bin, the larger the more forecasts it has, with its interval.
+    curve : Calibration
+        Calibration to draw: one dot per bin with its interval; the area shows its number of forecasts.
     ax : matplotlib.axes.Axes, optional
-        Where to; a new one unless given.
+        Axes to draw on; new ones by default.
 
     Returns
     -------
     matplotlib.axes.Axes
     """
     ax = _axes(ax)
-    frame = found.to_frame()
+    frame = curve.to_frame()
     ax.plot([0, 1], [0, 1], color="0.6", lw=0.8, ls=":", zorder=1)
     ax.vlines(frame["predicted"], frame["observed_low"], frame["observed_high"], color="C0", lw=1.8, zorder=2)
     sizes = 20 + 180 * frame["n"] / frame["n"].max()
     ax.scatter(frame["predicted"], frame["observed"], s=sizes, color="C0", edgecolor="white", zorder=3)
-    ax.axhline(found.base_rate, color="0.6", lw=0.8, ls="--", zorder=1)
-    ax.annotate("all together", (0.01, found.base_rate), va="bottom", color="0.4", size=8)
+    ax.axhline(curve.base_rate, color="0.6", lw=0.8, ls="--", zorder=1)
+    ax.annotate("base rate", (0.01, curve.base_rate), va="bottom", color="0.4", size=8)
     ticks, labels = [0, 0.2, 0.4, 0.6, 0.8, 1], ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]
     ax.set_xticks(ticks, labels)
     ax.set_yticks(ticks, labels)
@@ -337,8 +336,8 @@ def plot_calibration(found: Calibration, ax: Axes | None = None) -> Axes:
     ax.set_ylim(-0.02, 1.02)
     ax.grid(visible=True, color="0.93", lw=0.8, zorder=0)
     ax.set_axisbelow(True)
-    figures = f"{found.n:,} topics, calibration error {found.error:.3f}, Brier score {found.brier:.3f}"
-    ax.set_xlabel(f"probability that was told\n{figures}")
-    ax.set_ylabel(f"share that is known, {found.level:.0%} interval")
-    ax.set_title("Do probabilities mean what they say?", loc="left")
+    figures = f"{curve.n:,} topics, calibration error {curve.error:.3f}, Brier score {curve.brier:.3f}"
+    ax.set_xlabel(f"predicted probability\n{figures}")
+    ax.set_ylabel(f"share that matches a reference topic, {curve.level:.0%} interval")
+    ax.set_title("Calibration of probabilities", loc="left")
     return ax

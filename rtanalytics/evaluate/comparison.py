@@ -1,4 +1,4 @@
-"""Algorithms side by side, over one recording or many."""
+"""Comparison of algorithms on one or more recordings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, Unpack
 
-from rtanalytics.evaluate.alarms import GAP, false_runs
-from rtanalytics.evaluate.matching import Alarm, Truth, alarms_of, assign
+from rtanalytics.evaluate.alerts import GAP, false_runs
+from rtanalytics.evaluate.matching import Alert, Truth, alerts_of, assign
 from rtanalytics.evaluate.metrics import METRICS, intervals
 from rtanalytics.evaluate.shared_counts import tell_all
 from rtanalytics.evaluate.tally import Tally, judge
@@ -37,31 +37,31 @@ __all__ = [
 ]
 
 POOLED = "all"
-"""What stands for all recordings together where a recording's name would stand."""
+"""Name of the rows that pool all recordings."""
 
 
 def default_algorithms() -> list[str]:
-    """The algorithms of the registry that can tell trends as they come."""
+    """Return the algorithms that can detect trends live."""
     return [name for name, cls in ALGORITHMS.items() if cls.causal]
 
 
 def all_algorithms() -> list[str]:
-    """Those, and after them the ones that need later bins to judge one."""
+    """Return all algorithms; those that need later bins come last."""
     return sorted(ALGORITHMS, key=lambda name: not ALGORITHMS[name].causal)
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What a threshold gives.
+    """Recall and false alarms at one threshold.
 
     Parameters
     ----------
     threshold : float
-        Only topics with at least this score are told.
+        Minimum score of listed topics.
     recall : float
         Share of the reference topics that are found, over all recordings.
     per_hour : float
-        False alarms an hour.
+        False alarms per hour.
     """
 
     threshold: float
@@ -76,18 +76,18 @@ class Result:
     Parameters
     ----------
     algorithm, recording : str
-        Their names.
+        Names of the two.
     bins : list of TrendBin
-        What was told.
+        Detected trends.
     truth : Truth
-        What is known.
+        The reference topics.
     tally : Tally
-        The one against the other.
+        Counts from comparing the two.
     seconds : float
-        Wall-clock time from counts to trends; from events to trends where the algorithm counts for
-        itself.
+        Wall-clock time from counts to trends, or from events to trends if the algorithm does its own
+        counting.
     causal : bool
-        False if it knew later bins.
+        False if the algorithm uses later bins.
     """
 
     algorithm: str
@@ -105,16 +105,16 @@ _SHORT = ("recall", "precision", "false_alarms_per_hour", "latency_median_min", 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """Every algorithm on every recording.
+    """Results of every algorithm on every recording.
 
     Parameters
     ----------
     results : tuple of Result
-        In the order in which they were asked for.
+        Results in the requested order.
     max_terms, gap : int
-        As in :func:`~rtanalytics.evaluate.judge`.
+        As for :func:`~rtanalytics.evaluate.judge`.
     counting : dict of str to float
-        Seconds from events to counts, which the algorithms share, by recording.
+        Seconds from events to counts by recording; the algorithms share the counts.
     """
 
     results: tuple[Result, ...]
@@ -125,35 +125,35 @@ class Comparison:
 
     @property
     def algorithms(self) -> list[str]:
-        """Names, in the order in which they were asked for."""
+        """Names of the algorithms, in the requested order."""
         return list(dict.fromkeys(result.algorithm for result in self.results))
 
     @property
     def recordings(self) -> list[str]:
-        """Names, likewise."""
+        """Names of the recordings, in the requested order."""
         return list(dict.fromkeys(result.recording for result in self.results))
 
     def of(self, algorithm: str) -> list[Result]:
-        """The results of one algorithm."""
+        """Return the results of one algorithm."""
         return [result for result in self.results if result.algorithm == algorithm]
 
     def label(self, algorithm: str) -> str:
-        """Its name, with a dagger if it knew later bins."""
+        """Return the name of an algorithm, with a dagger if it uses later bins."""
         return algorithm if all(result.causal for result in self.of(algorithm)) else f"{algorithm} †"
 
     def pooled(self, algorithm: str) -> Tally:
-        """Its counts over all recordings."""
+        """Return the counts of an algorithm, pooled over all recordings."""
         return reduce(add, (result.tally for result in self.of(algorithm)))
 
     def curve(self, algorithm: str, points: int = 24) -> list[Point]:
-        """Recall against false alarms over thresholds, over all recordings, from high to low.
+        """Return recall and false alarms at thresholds from high to low, pooled over all recordings.
 
         Parameters
         ----------
         algorithm : str
             Its name.
         points : int
-            Thresholds at most; they are quantiles of the scores of topics that match something.
+            Maximum number of thresholds: quantiles of the scores of matching topics.
         """
         kept = self._curves.get((algorithm, points))
         if kept is None:
@@ -163,39 +163,41 @@ class Comparison:
     def _curve(self, algorithm: str, points: int) -> list[Point]:
         import numpy as np
 
-        parts: list[tuple[list[Alarm], Truth, float]] = []
+        parts: list[tuple[list[Alert], Truth, float]] = []
         scores: list[float] = []
         for result in self.of(algorithm):
-            alarms = alarms_of(result.bins, top=result.tally.top, max_terms=self.max_terms)
-            scores += [alarms[edge.alarm].score for edge in result.truth.edges(alarms)]
-            parts.append((alarms, result.truth, result.tally.hours))
+            alerts = alerts_of(result.bins, top=result.tally.top, max_terms=self.max_terms)
+            scores += [alerts[edge.alert].score for edge in result.truth.edges(alerts)]
+            parts.append((alerts, result.truth, result.tally.hours))
         events, hours = sum(len(truth) for _, truth, _ in parts), sum(hours for *_, hours in parts)
         if not scores or not hours:
             return []
         quantiles = np.quantile(scores, np.linspace(1, 0, points), method="nearest")
-        found = []
-        for least in dict.fromkeys(quantiles.tolist()):
+        curve = []
+        for threshold in dict.fromkeys(quantiles.tolist()):
             matched = false = 0
-            for alarms, truth, _ in parts:
-                loud = [alarm for alarm in alarms if alarm.score >= least]
-                matched += len(assign(truth.edges(loud)))
-                false += len(false_runs(loud, truth, self.gap))
-            found.append(Point(least, matched / events, false / hours))
-        return found
+            for alerts, truth, _ in parts:
+                kept = [alert for alert in alerts if alert.score >= threshold]
+                matched += len(assign(truth.edges(kept)))
+                false += len(false_runs(kept, truth, self.gap))
+            curve.append(Point(threshold, matched / events, false / hours))
+        return curve
 
     def to_frame(self) -> pd.DataFrame:
-        """A row for each algorithm and recording, and for all recordings together.
+        """Return one row per algorithm and recording, and one per algorithm for all recordings.
 
         Returns
         -------
         pandas.DataFrame
-            Indexed by ``algorithm`` and ``recording`` (:data:`POOLED` for all together); columns
+            Index ``algorithm`` and ``recording`` (:data:`POOLED` for all recordings); the columns
             are :data:`~rtanalytics.evaluate.METRICS`, bounds of the confidence intervals
-            (``recall_low``, ``recall_high``, …), counts, and seconds. NaN where a figure is not defined.
+            (``recall_low``, ``recall_high``, …), counts, and seconds. NaN if a metric is undefined.
         """
         import pandas as pd
 
-        rows = [{"algorithm": a, "recording": r, **figures(t), "seconds": s} for a, r, t, s in self._rows()]
+        rows = [
+            {"algorithm": a, "recording": r, **metrics_of(t), "seconds": s} for a, r, t, s in self._rows()
+        ]
         frame = pd.DataFrame(rows).set_index(["algorithm", "recording"])
         return frame.drop(columns="kinds_at_90_recall").astype(float)
 
@@ -235,8 +237,8 @@ class Comparison:
                 yield name, POOLED, self.pooled(name), sum(result.seconds for result in results)
 
 
-def figures(tally: Tally) -> dict[str, Any]:
-    """Everything that can be read off a tally, None where it is not defined."""
+def metrics_of(tally: Tally) -> dict[str, Any]:
+    """Return all metrics, intervals and counts of a tally; None for those that are undefined."""
     bounds = intervals(tally)
     row: dict[str, Any] = {}
     for name, metric in METRICS.items():
@@ -249,7 +251,7 @@ def figures(tally: Tally) -> dict[str, Any]:
         "top": tally.top,
         "events": tally.events,
         "matched": tally.matched,
-        "told": tally.told,
+        "listed": tally.listed,
         "slots": tally.slots,
         "hours": tally.hours,
         "false_alarms": tally.runs,
@@ -271,91 +273,85 @@ def compare_all(
     settings: Settings | None = None,
     **options: Unpack[SettingsOptions],
 ) -> Comparison:
-    """Tell the trends of every recording with every algorithm, and judge them.
+    """Detect the trends of every recording with every algorithm, and evaluate them.
 
-    Each recording is read once, and cut into terms and counted once for all algorithms that score terms.
+    Each recording is read and counted once for all algorithms that score terms.
 
     Parameters
     ----------
     recordings : iterable of Recording
-        Of different names.
+        Recordings with distinct names.
     truths : iterable of sequences of ReferenceTopic, optional
-        In the order of the recordings; each recording's own ``truth`` unless given.
+        Reference topics of each recording; by default its own ``truth``.
     algorithms : iterable of str or Algorithm, optional
-        All that can tell trends as they come, unless given. An instance is shown under its
-        ``repr`` if its parameters are not the usual ones.
+        By default all that can detect trends live. An instance is named by its ``repr`` if its
+        parameters are not the defaults.
     decoys : mapping of str to sequences of ReferenceTopic, optional
-        By the recording's name: bursts that are no topics.
+        Bursts that are not topics, by the name of the recording.
     max_terms : int
-        Terms of a topic that are read.
+        Number of terms per topic that are compared.
     gap : int
-        Silent bins within a run of alarms.
+        Maximum number of silent bins within a run of alerts.
     hindsight : bool
-        Let algorithms take part that need later bins to judge one. What they reach is no promise:
-        nobody has those bins when it matters.
+        Allow algorithms that need later bins. Their results cannot be achieved live.
     tick : callable, optional
-        Called before each algorithm is judged on a recording with how many are done.
+        Called with the number of finished results before each algorithm is evaluated on a recording.
     settings : Settings, optional
-        Settings of the trends; those that each recording brings unless given. Its algorithm is not
-        used.
+        Settings of the trends; by default those of each recording. Its algorithm is ignored.
     **options
         Single settings, which replace those of ``settings``.
 
     Raises
     ------
     ValueError
-        If a recording has no truth, two have the same name, lists differ in length, or an
-        algorithm is not known, or needs the future without being allowed it.
+        If a recording has no truth, two have the same name, the lists differ in length, an algorithm
+        is unknown, or it needs later bins without ``hindsight``.
     """
     recordings = list(recordings)
     known = [list(getattr(r, "truth", ())) for r in recordings] if truths is None else list(truths)
     if len(known) != len(recordings):
-        raise ValueError(f"{len(known)} truths for {len(recordings)} recordings; each recording needs one")
+        raise ValueError(f"{len(known)} truths for {len(recordings)} recordings; give one per recording")
     names = [recording.name for recording in recordings]
     if doubles := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(
-            f"two recordings are named {doubles[0]!r}; rename one, so that they can be told apart"
-        )
+        raise ValueError(f"two recordings are named {doubles[0]!r}; rename one of them")
     chosen = {_name(a): get(a) for a in (default_algorithms() if algorithms is None else algorithms)}
     if not hindsight and (later := sorted(name for name, a in chosen.items() if not a.causal)):
-        raise ValueError(
-            f"{later[0]} needs later bins to judge one, so it is compared only where hindsight is asked for"
-        )
+        raise ValueError(f"{later[0]} needs later bins; pass hindsight=True to compare it nevertheless")
     results: dict[tuple[int, int], Result] = {}
     counting: dict[str, float] = {}
     for column, (recording, topics) in enumerate(zip(recordings, known, strict=True)):
         if not topics:
-            raise ValueError(f"nothing is known of what {recording.name!r} talked about; give it a truth")
+            raise ValueError(f"the recording {recording.name!r} has no reference topics; pass a truth")
         truth, events = Truth(topics), list(recording)
-        asked = (settings or Settings.of_recording(recording)).replace(**options)
-        fooled = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
-        told, seconds, counting[recording.name] = _tell(events, chosen, asked)
+        resolved = (settings or Settings.of_recording(recording)).replace(**options)
+        decoy_truth = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
+        bins_of, seconds, counting[recording.name] = _detect(events, chosen, resolved)
         for row, (name, algorithm) in enumerate(chosen.items()):
             if tick is not None:
                 tick(len(results))
-            bins = told[name]
-            tally = judge(bins, truth, decoys=fooled, top=asked.top, max_terms=max_terms, gap=gap)
+            bins = bins_of[name]
+            tally = judge(bins, truth, decoys=decoy_truth, top=resolved.top, max_terms=max_terms, gap=gap)
             results[row, column] = Result(
                 name, recording.name, bins, truth, tally, seconds[name], algorithm.causal
             )
     return Comparison(tuple(results[key] for key in sorted(results)), max_terms, gap, counting)
 
 
-def _tell(
+def _detect(
     events: list[Event], algorithms: Mapping[str, Algorithm], settings: Settings
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
-    """What each algorithm tells of events, how long it took it, and how long counting took."""
-    scoring = {name: a for name, a in algorithms.items() if not _tells_topics(a)}
-    told, seconds, counting = tell_all(events, scoring, settings)
+    """Return the trends of each algorithm, its seconds, and the seconds of counting."""
+    scoring = {name: a for name, a in algorithms.items() if not _is_topic_level(a)}
+    bins_of, seconds, counting = tell_all(events, scoring, settings)
     for name, algorithm in algorithms.items():
         if name not in scoring:
             began = time.perf_counter()
-            told[name] = list(algorithm.topics(events, settings))  # type: ignore[attr-defined]
+            bins_of[name] = list(algorithm.topics(events, settings))  # type: ignore[attr-defined]
             seconds[name] = time.perf_counter() - began
-    return told, seconds, counting
+    return bins_of, seconds, counting
 
 
-def _tells_topics(algorithm: Algorithm) -> bool:
+def _is_topic_level(algorithm: Algorithm) -> bool:
     return hasattr(algorithm, "topics")
 
 
@@ -365,10 +361,10 @@ def compare(
     algorithms: Iterable[str | Algorithm] | None = None,
     **settings: Any,
 ) -> pd.DataFrame:
-    """The frame of :func:`compare_all`, which takes the same parameters."""
+    """Return the frame of :func:`compare_all`, which takes the same parameters."""
     return compare_all(recordings, truths, algorithms, **settings).to_frame()
 
 
 def _name(algorithm: str | Algorithm) -> str:
-    made = get(algorithm)
-    return made.name if made.get_params() == type(made)().get_params() else repr(made)
+    instance = get(algorithm)
+    return instance.name if instance.get_params() == type(instance)().get_params() else repr(instance)

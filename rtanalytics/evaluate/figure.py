@@ -1,4 +1,4 @@
-"""The comparison drawn: what is found against what is false, and how soon."""
+"""Figures of a comparison: recall against false alarms, and latency."""
 
 from __future__ import annotations
 
@@ -13,60 +13,60 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "plot_delay", "plot_found", "plot_recall", "ranked", "worth"]
+__all__ = ["draw", "partial_auc", "plot_latency", "plot_recall", "plot_recall_intervals", "ranked"]
 
 _SHOWN = 6
-"""Algorithms that are told apart by colour; the others are drawn in grey behind them."""
-_PRICES = (0.02, 2.0)
-"""False alarms an hour between which algorithms are compared: one in two days to two an hour."""
+"""Number of algorithms with a colour of their own; the others are drawn in grey behind them."""
+_RATES = (0.02, 2.0)
+"""False alarms per hour over which the partial AUC is computed: from one in two days to two per hour."""
 _BASELINE = "count"
 _GREY = "0.6"
 
 
-def worth(comparison: Comparison, algorithm: str) -> float:
-    """Mean recall over false alarms an hour from one in two days to two an hour, on a logarithmic scale.
+def partial_auc(comparison: Comparison, algorithm: str) -> float:
+    """Return the normalised partial area under the curve of recall against false alarms.
 
-    One figure for a whole curve: a high recall that costs many alarms does not count for much.
+    It is the mean recall over 0.02 to 2 false alarms per hour, on a logarithmic scale.
     """
     import numpy as np
 
     points = [(max(p.per_hour, 1e-9), p.recall) for p in comparison.curve(algorithm)]
     if not points:
         return 0.0
-    prices = np.geomspace(*_PRICES, 50)
-    recalls = [max((recall for price, recall in points if price <= x), default=0.0) for x in prices]
+    rates = np.geomspace(*_RATES, 50)
+    recalls = [max((recall for rate, recall in points if rate <= x), default=0.0) for x in rates]
     return float(np.mean(recalls))
 
 
 def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = _SHOWN) -> Axes:
-    """Recall against false alarms an hour, a line an algorithm, as its threshold falls.
+    """Draw recall against false alarms per hour, one line per algorithm, over all thresholds.
 
     Parameters
     ----------
     comparison : Comparison
-        What to draw, all recordings together.
+        Comparison to draw, pooled over its recordings.
     ax : matplotlib.axes.Axes, optional
-        Where to; a new one unless given.
+        Axes to draw on; new ones by default.
     shown : int
-        How many get a colour and a name: those that are worth most (:func:`worth`), and the
-        default. Counting alone is drawn dashed, as what any of them must beat.
+        Number of algorithms with a colour and a name: those of the largest :func:`partial_auc`, and
+        the default. The baseline ``count`` is drawn dashed.
 
     Returns
     -------
     matplotlib.axes.Axes
-        With a logarithmic axis of false alarms, on which none at all stands where half an alarm
-        in all the time would.
+        With a logarithmic axis of false alarms, on which zero is drawn as half an alarm in the whole
+        time.
     """
     with extra("views"):
         from matplotlib.ticker import FuncFormatter, NullFormatter
 
     ax = _axes(ax)
     hours = sum(result.tally.hours for result in comparison.of(comparison.algorithms[0]))
-    least = max(0.5 / hours, 0.005) if hours else 1.0
+    lowest = max(0.5 / hours, 0.005) if hours else 1.0
     colours, others = _colours(comparison, shown), 0
     for name, colour in colours.items():
         curve = comparison.curve(name)
-        x, y = [max(point.per_hour, least) for point in curve], [point.recall for point in curve]
+        x, y = [max(point.per_hour, lowest) for point in curve], [point.recall for point in curve]
         if not x:
             continue
         marker = "o" if len(x) == 1 else ""
@@ -88,15 +88,15 @@ def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = 
     ax.set_ylim(0, 1.02)
     ax.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1], ["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"])
     ax.grid(visible=True, color="0.93", lw=0.8, zorder=0)
-    ax.set_xlabel("false alarms an hour (each point: another threshold)")
-    ax.set_title("Known topics found, and at what price", loc="left")
+    ax.set_xlabel("false alarms per hour (each point: one threshold)")
+    ax.set_title("Recall against false alarms", loc="left")
     if ax.lines:
         ax.legend(fontsize="small", frameon=True, framealpha=0.9, edgecolor="none", loc="upper left")
     return ax
 
 
-def plot_found(comparison: Comparison, ax: Axes | None = None) -> Axes:
-    """Recall with everything told: a dot, and a line over its 95 % confidence interval."""
+def plot_recall_intervals(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Draw the recall of the whole lists: a dot, and a line over its 95 % confidence interval."""
     ax = _axes(ax)
     colours = _colours(comparison)
     for place, name in enumerate(reversed(colours)):
@@ -109,15 +109,15 @@ def plot_found(comparison: Comparison, ax: Axes | None = None) -> Axes:
     _rows(ax, [comparison.label(name) for name in reversed(colours)])
     ax.set_xlim(0, 1.03)
     ax.set_xticks([0, 0.5, 1], ["0 %", "50 %", "100 %"])
-    ax.set_xlabel("found, 95 % interval")
-    ax.set_title("How many", loc="left")
+    ax.set_xlabel("95 % confidence interval")
+    ax.set_title("Recall", loc="left")
     return ax
 
 
-def plot_delay(comparison: Comparison, ax: Axes | None = None) -> Axes:
-    """Minutes from a topic's start until it is told: a dot at the median, a line to the ninth decile.
+def plot_latency(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Draw the latency of detections: a dot at the median, a line to the 90th percentile.
 
-    Look at the recall beside it, because who finds little can be quick.
+    Compare it together with the recall: an algorithm that finds little can be fast.
     """
     ax = _axes(ax)
     colours = _colours(comparison)
@@ -130,13 +130,13 @@ def plot_delay(comparison: Comparison, ax: Axes | None = None) -> Axes:
         ax.plot([median], [place], "o", color=colours[name])
     _rows(ax, [comparison.label(name) for name in reversed(colours)])
     ax.set_xlim(left=0)
-    ax.set_xlabel("minutes after the start,\nmedian to 90 %")
-    ax.set_title("How soon", loc="left")
+    ax.set_xlabel("minutes after the start,\nmedian to 90th percentile")
+    ax.set_title("Latency", loc="left")
     return ax
 
 
 def draw(comparison: Comparison) -> Figure:
-    """All three side by side, as a figure of its own that no window holds."""
+    """Draw all three side by side on a new figure without a window."""
     with extra("views"):
         from matplotlib.figure import Figure
 
@@ -144,28 +144,28 @@ def draw(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(14, height), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(5, 2, 2))
     plot_recall(comparison, left)
-    plot_found(comparison, middle)
-    plot_delay(comparison, right)
+    plot_recall_intervals(comparison, middle)
+    plot_latency(comparison, right)
     right.set_yticklabels([])
     events = sum(result.tally.events for result in comparison.of(comparison.algorithms[0]))
     title = f"{', '.join(comparison.recordings)}: {events} reference topics"
     if any(not result.causal for result in comparison.results):
-        title += "    († knows later bins)"
+        title += "    († uses later bins)"
     figure.suptitle(title, fontsize="medium", parse_math=False, wrap=True)
     return figure
 
 
 def _colours(comparison: Comparison, shown: int = _SHOWN) -> dict[str, str]:
-    """A colour for each algorithm, those that are worth most first, the others grey."""
-    order = sorted(comparison.algorithms, key=lambda name: -worth(comparison, name))
+    """Return a colour per algorithm, ordered by partial AUC; grey beyond the first ``shown``."""
+    order = sorted(comparison.algorithms, key=lambda name: -partial_auc(comparison, name))
     best = [name for name in order if name != _BASELINE][:shown]
     if DEFAULT in order and DEFAULT not in best and shown:
-        best[-1] = DEFAULT  # whoever asks for nothing else gets this one
+        best[-1] = DEFAULT  # the default is always shown
     return {name: f"C{best.index(name)}" if name in best else _GREY for name in order}
 
 
 def _rows(ax: Axes, labels: list[str]) -> None:
-    """A row for each algorithm, with room above and below."""
+    """Set up one row per algorithm, with room above and below."""
     ax.set_yticks(range(len(labels)), labels, fontsize="small")
     ax.set_ylim(-0.7, len(labels) - 0.3)
     ax.tick_params(axis="y", length=0)
@@ -173,7 +173,7 @@ def _rows(ax: Axes, labels: list[str]) -> None:
 
 
 def ranked(comparison: Comparison) -> list[str]:
-    """The algorithms: who finds most first; of equals, who rings fewest false alarms."""
+    """Return the algorithms by recall, the highest first; ties by the fewest false alarms."""
 
     def key(name: str) -> tuple[float, float]:
         tally = comparison.pooled(name)

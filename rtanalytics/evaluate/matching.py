@@ -1,8 +1,8 @@
-"""Which told topics are which known ones: the rule, and the best assignment under it.
+"""Matching of detected topics with reference topics: the rule, and the best assignment under it.
 
-A told topic *matches* a known one if it shares at least one keyword with it and its bin overlaps
-``[start, end + slack)``. Both sides are compared without case and accents; a keyword is shared
-if it is a whole word of a term, or stands anywhere inside a #tag or an @handle.
+A detected topic *matches* a reference topic if it shares at least one keyword with it and its bin
+overlaps ``[start, end + slack)``. Case and accents are ignored. A keyword is shared if it is a whole
+word of a term, or part of a #tag or an @handle.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from rtanalytics.extras import extra
 from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import TrendBin
 
-__all__ = ["SLACK", "Alarm", "Edge", "Truth", "alarms_of", "assign", "plain"]
+__all__ = ["SLACK", "Alert", "Edge", "Truth", "alerts_of", "assign", "plain"]
 
 SLACK = timedelta(minutes=30)
-"""How long after its end people may still talk about something."""
+"""How long after its end people may still talk about a topic."""
 
 
 def plain(text: str) -> str:
-    """Text in lower case and without accents.
+    """Return the text in lower case and without accents.
 
     Examples
     --------
@@ -39,21 +39,21 @@ def plain(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Alarm:
-    """A topic as it was told in one bin.
+class Alert:
+    """A topic in the list of one bin.
 
     Parameters
     ----------
     start, end : datetime
-        The bin.
+        Start and end of the bin.
     bin : int
-        Its number, counted in widths from the first one.
+        Number of the bin, counted in widths from the first one.
     rank : int
-        From 1.
+        Rank in the list, from 1.
     score : float
-        By the algorithm.
+        Score by the algorithm.
     terms : tuple of str
-        The first terms, plain.
+        The first terms, see :func:`plain`.
     """
 
     start: datetime
@@ -66,30 +66,30 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A match of a reference topic and an alarm.
+    """A match of a reference topic and an alert.
 
     Parameters
     ----------
-    event, alarm : int
-        Their places.
+    event, alert : int
+        Places of the two.
     terms, keywords : int
-        How many of the alarm's terms are among the keywords, and how many of the keywords among
-        the terms. A phrase may contain two keywords, and two terms one.
+        Number of the alert's terms that are keywords, and of the keywords that are among the terms.
+        They differ, because a phrase may contain two keywords, and two terms the same one.
     """
 
     event: int
-    alarm: int
+    alert: int
     terms: int
     keywords: int
 
 
-def alarms_of(bins: Sequence[TrendBin], *, top: int, max_terms: int) -> list[Alarm]:
-    """The first ``top`` topics of each bin, of each its first ``max_terms`` terms."""
+def alerts_of(bins: Sequence[TrendBin], *, top: int, max_terms: int) -> list[Alert]:
+    """Return the first ``top`` topics of each bin, with their first ``max_terms`` terms."""
     if not bins:
         return []
     first, width = bins[0].start, bins[0].end - bins[0].start
     return [
-        Alarm(
+        Alert(
             bin.start,
             bin.end,
             round((bin.start - first) / width),
@@ -104,14 +104,14 @@ def alarms_of(bins: Sequence[TrendBin], *, top: int, max_terms: int) -> list[Ala
 
 
 class Truth:
-    """Known topics, and the question which of them a term belongs to.
+    """Reference topics, indexed by keyword and time.
 
     Parameters
     ----------
     topics : iterable of ReferenceTopic
         In any order.
     slack : timedelta
-        How long after its end a topic still counts as on.
+        How long after its end a topic still counts as active.
     """
 
     def __init__(self, topics: Iterable[ReferenceTopic], slack: timedelta = SLACK) -> None:
@@ -131,7 +131,7 @@ class Truth:
         return len(self.topics)
 
     def shifted(self, by: timedelta) -> Truth:
-        """The same topics at other times: what is found there is found by chance."""
+        """Return the topics moved in time: matches there are matches by chance."""
         moved = Truth((), self.slack)
         moved.__dict__.update(self.__dict__)
         moved.windows = [(start + by, end + by) for start, end in self.windows]
@@ -139,34 +139,34 @@ class Truth:
         return moved
 
     def active(self, start: datetime, end: datetime) -> list[int]:
-        """Places of the topics whose window overlaps ``[start, end)``."""
+        """Return the places of the topics whose window overlaps ``[start, end)``."""
         windows = self._seconds
         here = (windows[:, 0] < end.timestamp()) & (windows[:, 1] > start.timestamp())
-        found: list[int] = np.flatnonzero(here).tolist()
-        return found
+        active: list[int] = np.flatnonzero(here).tolist()
+        return active
 
     def owners(self, term: str) -> tuple[tuple[int, int], ...]:
-        """(topic, keyword) of each keyword that a plain term contains."""
-        found = self._known.get(term)
-        if found is None:
+        """Return (topic, keyword) of each keyword that a plain term contains."""
+        owners = self._known.get(term)
+        if owners is None:
             hits = (owner for word, owner in self._owners.items() if _contains(term, word))
-            found = self._known[term] = tuple(pair for owner in hits for pair in owner)
-        return found
+            owners = self._known[term] = tuple(pair for owner in hits for pair in owner)
+        return owners
 
-    def edges(self, alarms: Sequence[Alarm]) -> list[Edge]:
-        """All matches, alarm by alarm."""
-        found = []
-        for place, alarm in enumerate(alarms):
+    def edges(self, alerts: Sequence[Alert]) -> list[Edge]:
+        """Return all matches, in the order of the alerts."""
+        edges = []
+        for place, alert in enumerate(alerts):
             terms: dict[int, set[int]] = {}
             words: dict[int, set[int]] = {}
-            for i, term in enumerate(alarm.terms):
+            for i, term in enumerate(alert.terms):
                 for event, word in self.owners(term):
                     terms.setdefault(event, set()).add(i)
                     words.setdefault(event, set()).add(word)
             if terms:
-                on = set(self.active(alarm.start, alarm.end))
-                found += [Edge(e, place, len(terms[e]), len(words[e])) for e in sorted(terms) if e in on]
-        return found
+                on = set(self.active(alert.start, alert.end))
+                edges += [Edge(e, place, len(terms[e]), len(words[e])) for e in sorted(terms) if e in on]
+        return edges
 
 
 def _contains(term: str, word: str) -> bool:
@@ -176,15 +176,15 @@ def _contains(term: str, word: str) -> bool:
 
 
 def assign(edges: Sequence[Edge]) -> list[Edge]:
-    """The best one-to-one choice of matches.
+    """Return the best one-to-one assignment.
 
-    As many as possible; of equally many, those that share most keywords; of these, the earliest
-    alarms.
+    It has as many matches as possible; of equally many, those that share most keywords; of these, the
+    earliest alerts.
 
     Returns
     -------
     list of Edge
-        No topic and no alarm twice, by topic.
+        Each topic and each alert at most once, ordered by topic.
     """
     if len(edges) < 2:
         return list(edges)
@@ -192,13 +192,13 @@ def assign(edges: Sequence[Edge]) -> list[Edge]:
         from scipy.optimize import linear_sum_assignment
 
     events, row = np.unique([e.event for e in edges], return_inverse=True)
-    alarms, column = np.unique([e.alarm for e in edges], return_inverse=True)
-    n = min(len(events), len(alarms))
+    alerts, column = np.unique([e.alert for e in edges], return_inverse=True)
+    n = min(len(events), len(alerts))
     keywords = np.array([e.keywords for e in edges], float)
-    # each aim weighs less than the smallest step of the one before, whatever is summed up of it
+    # lexicographic: the sum of each criterion weighs less than the smallest step of the one before
     step = 1 / (4 * (n + 1) * keywords.max())
-    early = 1 - column / len(alarms)
-    gain: npt.NDArray[np.float64] = np.zeros((len(events), len(alarms)))
+    early = 1 - column / len(alerts)
+    gain: npt.NDArray[np.float64] = np.zeros((len(events), len(alerts)))
     gain[row, column] = 1 + step * keywords + step / (2 * (n + 1)) * early
     chosen = set(zip(*linear_sum_assignment(gain, maximize=True), strict=True))
     pairs = zip(edges, row.tolist(), column.tolist(), strict=True)

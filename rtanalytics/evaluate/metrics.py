@@ -1,6 +1,6 @@
-"""What is read off the counts: a registry of figures, and how sure they are.
+"""Metrics of a tally, and their confidence intervals.
 
-A ratio of nothing to nothing is None everywhere.
+A ratio 0 / 0 is None everywhere.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ __all__ = ["METRICS", "Interval", "Metric", "intervals", "recall_gap"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure: how it is read off a tally, and which of two is the better one.
+    """A metric: how it is computed from a tally, and which direction is better.
 
     Parameters
     ----------
     name : str
-        In frames and JSON.
+        Name in frames and JSON.
     better : {'higher', 'lower'}
-        Direction.
+        Direction of improvement.
     perfect : float
-        What it is when exactly the reference topics are told, when they are on.
+        Value if exactly the reference topics are listed while they are active.
     of : callable
-        Tally to figure; None where it is not defined.
+        Function of a tally; returns None if the metric is undefined.
     resampled : callable, optional
-        The same from outcomes of shape (..., events, 8), where the figure depends on nothing else; NaN
-        where it is not defined.
+        The same function of outcomes of shape (..., events, 8), if the metric depends on nothing else;
+        returns NaN if it is undefined.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Metric:
     resampled: Callable[[Floats], Floats] | None = None
 
     def best(self, values: Sequence[float | None]) -> float | None:
-        """The best of some values; None if none is defined."""
+        """Return the best of the values; None if all are undefined."""
         defined = [value for value in values if value is not None]
         if not defined:
             return None
@@ -55,22 +55,22 @@ def _ratio(a: float, b: float) -> float | None:
 
 
 def _share(part: str, whole: str | None = None) -> Callable[[Floats], Floats]:
-    """Σ of one field of the outcomes over Σ of another one, or over their number."""
+    """Return a function: the sum of one field of the outcomes over that of another, or over their number."""
     a = Outcome._fields.index(part)
     b = None if whole is None else Outcome._fields.index(whole)
 
     def share(outcomes: Floats) -> Floats:
         top: Floats = outcomes[..., a].sum(axis=-1)
         below = np.full(top.shape, outcomes.shape[-2]) if b is None else outcomes[..., b].sum(axis=-1)
-        found: Floats = np.divide(top, below, out=np.full(top.shape, np.nan), where=below > 0)
-        return found
+        ratio: Floats = np.divide(top, below, out=np.full(top.shape, np.nan), where=below > 0)
+        return ratio
 
     return share
 
 
 def _percentile(q: float) -> Callable[[Floats], Floats]:
     def percentile(outcomes: Floats) -> Floats:
-        """Of those that were found, so NaN where none was."""
+        """Return the percentile over the topics that were found; NaN if none was."""
         minutes = np.sort(outcomes[..., -1], axis=-1)  # NaNs go last
         found = (~np.isnan(minutes)).sum(axis=-1)
         if minutes.shape[-1] == 0:
@@ -86,13 +86,13 @@ def _percentile(q: float) -> Callable[[Floats], Floats]:
 
 
 def _of_outcomes(
-    name: str, better: Literal["higher", "lower"], perfect: float, figure: Callable[[Floats], Floats]
+    name: str, better: Literal["higher", "lower"], perfect: float, function: Callable[[Floats], Floats]
 ) -> Metric:
     def of(tally: Tally) -> float | None:
-        value = float(figure(tally.outcomes))
+        value = float(function(tally.outcomes))
         return None if np.isnan(value) else value
 
-    return Metric(name, better, perfect, of, figure)
+    return Metric(name, better, perfect, of, function)
 
 
 def _per_hour(tally: Tally) -> float | None:
@@ -109,7 +109,7 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         _of_outcomes("recall", "higher", 1.0, _share("matched")),
-        _of_outcomes("recall_2_keywords", "higher", 1.0, _share("matched2", "able")),
+        _of_outcomes("recall_2_keywords", "higher", 1.0, _share("matched_two", "has_two")),
         Metric("recall_per_slot", "higher", 1.0, lambda t: _ratio(t.slot_matched, t.slot_events)),
         Metric("precision", "higher", 1.0, lambda t: _ratio(t.slot_matched, t.slots * t.top)),
         Metric("precision_ceiling", "higher", 1.0, lambda t: _ratio(t.slot_reachable, t.slots * t.top)),
@@ -127,15 +127,15 @@ METRICS: dict[str, Metric] = {
         Metric("false_alarms_per_hour", "lower", 0.0, lambda t: _ratio(t.runs, t.hours)),
         Metric("false_alarms_per_hour_at_90_recall", "lower", 0.0, _per_hour),
         Metric("churn", "lower", 0.0, lambda t: _ratio(t.churn, t.changes)),
-        Metric("chance_recall", "lower", 0.0, lambda t: _ratio(t.chance, t.chances)),
+        Metric("random_baseline_recall", "lower", 0.0, lambda t: _ratio(t.random_matched, t.random_events)),
         Metric("nab", "higher", 100.0, _nab_score),
     )
 }
-"""The registry: name → metric.
+"""Registry of metrics by name.
 
-``precision`` cannot pass ``precision_ceiling``, what an oracle reaches when fewer than K topics are
-on; ``precision_of_ceiling`` is their ratio. ``churn`` is 0 of lists that never change, which is
-perfect only while the truth does not change either.
+``precision_ceiling`` is the precision of an oracle, which is below 1 when fewer than K topics are
+active; ``precision_of_ceiling`` is the ratio of the two. ``churn`` is 0 for lists that never change,
+which is perfect only while the truth does not change either.
 """
 
 
@@ -149,24 +149,24 @@ class Interval(NamedTuple):
 def intervals(
     tally: Tally, *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> dict[str, Interval | None]:
-    """Bootstrap confidence intervals over the reference topics.
+    """Compute bootstrap confidence intervals over the reference topics.
 
     Parameters
     ----------
     tally : Tally
-        Counts, of one recording or pooled.
+        Tally of one recording, or pooled.
     level : float
-        Share of the draws inside.
+        Confidence level.
     draws : int
-        How often as many topics as there are are drawn, with replacement.
+        Number of bootstrap samples.
     seed : int
-        Of the draws: the same gives the same.
+        Seed of the samples.
 
     Returns
     -------
     dict
-        For each metric that depends on the topics one by one; None where it is not defined. Draws
-        in which it is not defined are left out.
+        Interval of each metric that can be resampled; None if it is undefined. Samples in which it is
+        undefined are left out.
     """
     chosen = {name: m.resampled for name, m in METRICS.items() if m.resampled is not None}
     n = tally.events
@@ -174,42 +174,42 @@ def intervals(
         return dict.fromkeys(chosen)
     rows = np.random.default_rng(seed).integers(0, n, (draws, n))
     sampled = tally.outcomes[rows]
-    found: dict[str, Interval | None] = {}
-    for name, figure in chosen.items():
-        values = figure(sampled)
+    bounds: dict[str, Interval | None] = {}
+    for name, function in chosen.items():
+        values = function(sampled)
         values = values[~np.isnan(values)]
         edges = [(1 - level) / 2, (1 + level) / 2]
-        found[name] = Interval(*np.quantile(values, edges).tolist()) if len(values) else None
-    return found
+        bounds[name] = Interval(*np.quantile(values, edges).tolist()) if len(values) else None
+    return bounds
 
 
 def recall_gap(
     one: Tally, other: Tally, *, level: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> Interval:
-    """How many more of the same topics the one finds, with a confidence interval.
+    """Return the confidence interval of the difference in recall of two algorithms.
 
-    The topics are drawn for both alike (a paired bootstrap): what is hard is hard for both, so
-    that less is left to chance than two intervals side by side suggest.
+    Both are evaluated on the same samples of topics (a paired bootstrap), so that the interval is
+    narrower than two separate ones suggest.
 
     Parameters
     ----------
     one, other : Tally
-        Of two algorithms over the same topics.
+        Tallies of two algorithms on the same topics.
     level, draws, seed
-        As of :func:`intervals`.
+        As for :func:`intervals`.
 
     Returns
     -------
     Interval
-        Of recall(one) − recall(other); if 0 lies in it, the two cannot be told apart.
+        Interval of recall(one) − recall(other); if it contains 0, the difference is not significant.
 
     Raises
     ------
     ValueError
-        If the tallies are of different numbers of topics, or of none.
+        If the numbers of topics differ, or are 0.
     """
     if one.events != other.events or not one.events:
-        raise ValueError(f"{one.events} and {other.events} reference topics cannot be paired")
+        raise ValueError(f"cannot pair tallies of {one.events} and {other.events} reference topics")
     rows = np.random.default_rng(seed).integers(0, one.events, (draws, one.events))
     gaps = (one.outcomes[:, 0] - other.outcomes[:, 0])[rows].mean(axis=1)
     return Interval(*np.quantile(gaps, [(1 - level) / 2, (1 + level) / 2]).tolist())

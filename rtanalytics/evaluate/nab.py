@@ -1,8 +1,8 @@
-"""The score of the Numenta Anomaly Benchmark (Lavin & Ahmad 2015), which rewards early detections.
+"""Score of the Numenta Anomaly Benchmark (Lavin & Ahmad 2015), which rewards early detections.
 
-Per labelled window, the earliest detection earns the more the earlier it comes; a window without
-one costs ``miss``; every other alarm costs up to ``false``, the less the closer it follows a window.
-The sum is put on a scale on which a detector that never says anything has 0 and a perfect one 100.
+In each labelled window only the earliest detection counts; the earlier it is, the more it earns. A window
+without a detection costs ``miss``; every other alarm costs up to ``false``, and less if it closely follows
+a window. The sum is scaled so that a detector without any alarms has 0 and a perfect one 100.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["PROFILES", "Nab", "Profile", "nab_score", "probation", "reward"]
 
 @dataclass(frozen=True)
 class Profile:
-    """What a hit earns, a miss and a false alarm cost."""
+    """Reward of a hit, and costs of a miss and a false alarm."""
 
     hit: float
     miss: float
@@ -32,21 +32,21 @@ PROFILES = {
     "reward_low_FP_rate": Profile(1.0, 1.0, 0.22),
     "reward_low_FN_rate": Profile(1.0, 2.0, 0.11),
 }
-"""The three of the benchmark."""
+"""The three profiles of the benchmark."""
 
 
 @dataclass(frozen=True)
 class Nab:
-    """A sum that can be pooled with others.
+    """NAB score of one series or of several: scores can be added.
 
     Parameters
     ----------
     raw : float
-        Sum of what was earned and lost.
+        Sum of rewards and costs.
     windows : int
-        Labelled windows.
+        Number of labelled windows.
     detected, false_alarms : int
-        Windows with a detection; rows flagged outside of any.
+        Number of windows with a detection, and of flagged rows outside of windows.
     profile : str
         Name of the profile.
     """
@@ -59,7 +59,7 @@ class Nab:
 
     def __add__(self, other: Nab) -> Nab:
         if other.profile != self.profile:
-            raise ValueError(f"scores by {self.profile} and by {other.profile} cannot be added")
+            raise ValueError(f"cannot add scores of the profiles {self.profile} and {other.profile}")
         return Nab(
             self.raw + other.raw,
             self.windows + other.windows,
@@ -70,7 +70,7 @@ class Nab:
 
     @property
     def score(self) -> float | None:
-        """0 for silence, 100 for perfection, below 0 for worse than silence; None without windows."""
+        """Score: 0 without any alarms, 100 if perfect, negative if worse than none; None without windows."""
         if not self.windows:
             return None
         costs = PROFILES[self.profile]
@@ -79,12 +79,12 @@ class Nab:
 
 
 def reward(y: float) -> float:
-    """Of a detection at ``y`` window lengths after the window's end: from almost 1 down to −1."""
+    """Return the reward of a detection ``y`` window lengths after the window's end: from almost 1 to −1."""
     return -1.0 if y > 3 else 2 / (1 + math.exp(5 * y)) - 1
 
 
 def probation(rows: int) -> int:
-    """First rows that are not judged: 15 %, at most 750."""
+    """Return the number of first rows that are not evaluated: 15 %, at most 750."""
     return math.floor(min(0.15 * rows, 750))
 
 
@@ -100,21 +100,21 @@ def nab_score(
     Parameters
     ----------
     times : sequence of datetime, length n
-        In order; the first row of a time is meant where several have it.
+        Times in order; windows refer to the first row of equal times.
     scores : array_like of float, shape (n,)
         Anomaly scores; an alarm is a score of at least ``threshold``.
     windows : sequence of (datetime, datetime)
-        Labelled windows in order, disjoint, both ends included and among ``times``.
+        Labelled windows in order, disjoint; both ends are included and must be among ``times``.
     threshold : float
-        From where on a score is an alarm.
+        Minimum score of an alarm.
     profile : str
-        A name out of :data:`PROFILES`.
+        Name in :data:`PROFILES`.
 
     Raises
     ------
     ValueError
-        If lengths differ, a window's end is not among the times, windows overlap, or there is no
-        such profile.
+        If lengths differ, a window does not begin and end at one of the times, windows overlap, or the
+        profile is unknown.
 
     Examples
     --------
@@ -125,10 +125,10 @@ def nab_score(
     100.0
     """
     if profile not in PROFILES:
-        raise ValueError(f"no profile {profile!r}; there are {', '.join(PROFILES)}")
+        raise ValueError(f"unknown profile {profile!r} (profiles: {', '.join(PROFILES)})")
     flagged = np.asarray(scores, float) >= threshold
     if len(flagged) != len(times):
-        raise ValueError(f"{len(flagged)} scores for {len(times)} times; each row needs one")
+        raise ValueError(f"{len(flagged)} scores for {len(times)} times; give one per time")
     costs, spans = PROFILES[profile], _rows(times, windows)
     start = probation(len(times))
     best = [-costs.miss] * len(spans)
@@ -161,10 +161,12 @@ def _rows(times: Sequence[datetime], windows: Sequence[tuple[datetime, datetime]
     for start, end in windows:
         for moment in (start, end):
             if moment not in row:
-                raise ValueError(f"a window ends at {moment.isoformat()}, which is no row of the series")
+                raise ValueError(
+                    f"the series has no row at {moment.isoformat()}, where a window starts or ends"
+                )
         spans.append((row[start], row[end]))
         if spans[-1][1] < spans[-1][0] or (len(spans) > 1 and spans[-1][0] <= spans[-2][1]):
             raise ValueError(
-                f"the window that starts at {start.isoformat()} is out of order or overlaps another"
+                f"the window that starts at {start.isoformat()} is out of order or overlaps another one"
             )
     return spans

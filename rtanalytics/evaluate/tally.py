@@ -1,7 +1,7 @@
-"""Told topics against known ones, counted.
+"""Counts from which all metrics are computed.
 
-:func:`judge` counts one algorithm on one recording into a :class:`Tally`. Tallies add up, so that
-figures over several recordings come from pooled counts, never from averaged ratios.
+:func:`judge` compares the trends of one algorithm on one recording with the truth. Tallies can be added,
+so that metrics over several recordings are computed from pooled counts, never from averaged ratios.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rtanalytics.evaluate.alarms import GAP, Run, at_recall, false_runs, kinds
-from rtanalytics.evaluate.matching import Alarm, Edge, Truth, alarms_of, assign
+from rtanalytics.evaluate.alerts import GAP, Run, at_recall, false_runs, kinds
+from rtanalytics.evaluate.matching import Alert, Edge, Truth, alerts_of, assign
 from rtanalytics.evaluate.nab import PROFILES, reward
 from rtanalytics.topics import TrendBin
 
@@ -25,29 +25,29 @@ __all__ = ["SHIFTS", "Outcome", "Tally", "judge"]
 Floats = npt.NDArray[np.float64]
 
 SHIFTS = tuple(timedelta(hours=h) for h in (-24, -3, 3, 24))
-"""By how much the truth is moved to see what is found by chance."""
+"""Shifts of the truth in time, for the random baseline."""
 
 
 class Outcome(NamedTuple):
-    """What became of one reference topic.
+    """Result for one reference topic.
 
     Parameters
     ----------
     matched : float
-        1 if an alarm is its own.
-    able, matched2 : float
-        1 if it has two keywords at all; 1 if an alarm of its own shares two.
+        1 if an alert is assigned to it.
+    has_two, matched_two : float
+        1 if it has two keywords at all; 1 if it has an alert that shares two.
     term_hits, terms : float
-        Terms of its alarm that are keywords, and all of them; 0 where there is no alarm.
+        Number of its alert's terms that are keywords, and of all; 0 without an alert.
     keyword_hits, keywords : float
-        Keywords that its alarm says, and all it has; 0 where there is no alarm.
+        Number of its keywords that its alert contains, and of all; 0 without an alert.
     minutes : float
-        From its start to the end of the first bin that tells it; NaN where none does.
+        Minutes from its start to the end of the first bin that lists it; NaN without an alert.
     """
 
     matched: float
-    able: float
-    matched2: float
+    has_two: float
+    matched_two: float
     term_hits: float
     terms: float
     keyword_hits: float
@@ -60,37 +60,37 @@ _NOTHING: Floats = np.zeros((0, len(Outcome._fields)))
 
 @dataclass(frozen=True, eq=False)
 class Tally:
-    """Counts of one algorithm on one recording, or on several together.
+    """Counts of one algorithm on one recording, or pooled over several.
 
     Parameters
     ----------
     top : int
-        K: topics a bin that are judged.
+        K: number of topics per bin that are evaluated.
     outcomes : numpy.ndarray of float64, shape (events, 8)
-        A row a reference topic, with the fields of ``Outcome``.
+        One row per reference topic, with the fields of :class:`Outcome`.
     slots, slot_events, slot_matched, slot_reachable : int
-        Bins in which something known was on; reference topics that were on, summed over these bins;
-        how many of them are matched one-to-one within their bin; Σ min(K, topics on).
+        Bins with active reference topics; active reference topics, summed over these bins; of them,
+        those that are matched one-to-one within their bin; Σ min(K, active topics).
     slot_relevant : int
-        Told topics that match something, in these bins, repeats included.
-    slot_told : int
-        Topics told in these bins.
-    told : int
-        Topics told in all bins.
+        Listed topics that match a reference topic, in these bins, including duplicates.
+    slot_listed : int
+        Listed topics in these bins.
+    listed : int
+        Listed topics in all bins.
     hours : float
-        From the first to the last bin.
+        Time from the first to the last bin.
     runs : int
-        Alarms that match nothing, however long they last.
+        False alarms: runs of alerts that match nothing.
     runs_at_recall : int or None
-        The same at the threshold that gives 90 % recall; None if none does.
+        False alarms at the threshold that gives 90 % recall; None if no threshold does.
     kinds_at_recall : dict or None
-        Those by kind of decoy, where decoys are known.
+        False alarms at 90 % recall by kind of decoy, if decoys are known.
     churn, changes : float, int
-        Sum of the Jaccard distances of successive bins; how many pairs there are.
-    chance, chances : int
-        Known topics matched, and looked for, at wrong times.
+        Sum of the Jaccard distances of successive bins, and the number of pairs.
+    random_matched, random_events : int
+        Random baseline: reference topics that match at shifted times, and their number.
     nab : float
-        Sum of what the Numenta benchmark pays and takes.
+        Sum of rewards and costs of the Numenta benchmark.
     """
 
     top: int
@@ -100,35 +100,37 @@ class Tally:
     slot_matched: int = 0
     slot_reachable: int = 0
     slot_relevant: int = 0
-    slot_told: int = 0
-    told: int = 0
+    slot_listed: int = 0
+    listed: int = 0
     hours: float = 0.0
     runs: int = 0
     runs_at_recall: int | None = 0
     kinds_at_recall: dict[str, int] | None = None
     churn: float = 0.0
     changes: int = 0
-    chance: int = 0
-    chances: int = 0
+    random_matched: int = 0
+    random_events: int = 0
     nab: float = 0.0
 
     @property
     def events(self) -> int:
-        """Known topics."""
+        """Number of reference topics."""
         return len(self.outcomes)
 
     @property
     def matched(self) -> int:
-        """How many of them are found."""
+        """Number of reference topics that are found."""
         return int(self.outcomes[:, 0].sum())
 
     def __add__(self, other: Tally) -> Tally:
         if other.top != self.top:
-            raise ValueError(f"counts of the first {self.top} and the first {other.top} cannot be pooled")
+            raise ValueError(
+                f"cannot pool counts of the first {self.top} and of the first {other.top} topics per bin"
+            )
         special = {
             "top": self.top,
             "outcomes": np.concatenate([self.outcomes, other.outcomes]),
-            "runs_at_recall": _both(self.runs_at_recall, other.runs_at_recall),
+            "runs_at_recall": _sum_or_none(self.runs_at_recall, other.runs_at_recall),
             "kinds_at_recall": _sum_of(self.kinds_at_recall, other.kinds_at_recall),
         }
         plain = {
@@ -139,7 +141,7 @@ class Tally:
         return Tally(**special, **plain)  # type: ignore[arg-type]
 
 
-def _both(one: int | None, other: int | None) -> int | None:
+def _sum_or_none(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
@@ -158,56 +160,56 @@ def judge(
     max_terms: int = 3,
     gap: int = GAP,
 ) -> Tally:
-    """Count how well told topics meet the known ones.
+    """Compare detected topics with the reference topics and count.
 
     Parameters
     ----------
     bins : sequence of TrendBin
-        All bins of a recording in which anything was said, in order, also those without trends.
+        All bins of a recording that have messages, in order, including those without trends.
     truth : Truth
         The reference topics.
     decoys : Truth, optional
-        Known bursts that are no topics; their column ``kind`` names the kind.
+        Bursts that are not topics; their column ``kind`` names the kind.
     top : int
-        K: topics a bin that are read.
+        K: number of topics per bin that are evaluated.
     max_terms : int
-        Terms of a topic that are read.
+        Number of terms per topic that are compared.
     gap : int
-        Silent bins within a run of alarms.
+        Maximum number of silent bins within a run of alerts.
     """
-    alarms = alarms_of(bins, top=top, max_terms=max_terms)
-    edges = truth.edges(alarms)
+    alerts = alerts_of(bins, top=top, max_terms=max_terms)
+    edges = truth.edges(alerts)
     pairs = assign(edges)
-    false = false_runs(alarms, truth, gap)
-    least = at_recall(alarms, edges, len(truth))
-    loud = [] if least is None else [alarm for alarm in alarms if alarm.score >= least]
+    false = false_runs(alerts, truth, gap)
+    threshold = at_recall(alerts, edges, len(truth))
+    loud = [] if threshold is None else [alert for alert in alerts if alert.score >= threshold]
     loud_false = false_runs(loud, truth, gap)
     shifted = [truth.shifted(by) for by in SHIFTS]
     distances = _distances(bins, top)
-    outcomes = _outcomes(truth, alarms, edges, pairs)
+    outcomes = _outcomes(truth, alerts, edges, pairs)
     return Tally(
         top=top,
         outcomes=outcomes,
-        **_slots(bins, truth, alarms, edges, top),
-        told=len(alarms),
+        **_slots(bins, truth, alerts, edges, top),
+        listed=len(alerts),
         hours=(bins[-1].end - bins[0].start) / timedelta(hours=1) if bins else 0.0,
         runs=len(false),
-        runs_at_recall=None if least is None else len(loud_false),
-        kinds_at_recall=None if least is None or decoys is None else kinds(loud_false, loud, decoys),
+        runs_at_recall=None if threshold is None else len(loud_false),
+        kinds_at_recall=None if threshold is None or decoys is None else kinds(loud_false, loud, decoys),
         churn=sum(distances),
         changes=len(distances),
-        chance=sum(len(assign(other.edges(alarms))) for other in shifted),
-        chances=len(shifted) * len(truth),
+        random_matched=sum(len(assign(other.edges(alerts))) for other in shifted),
+        random_events=len(shifted) * len(truth),
         nab=_nab(bins, truth, outcomes, false),
     )
 
 
-def _outcomes(truth: Truth, alarms: Sequence[Alarm], edges: Sequence[Edge], pairs: Sequence[Edge]) -> Floats:
+def _outcomes(truth: Truth, alerts: Sequence[Alert], edges: Sequence[Edge], pairs: Sequence[Edge]) -> Floats:
     mine = {edge.event: edge for edge in pairs}
-    twice = {edge.event for edge in assign([e for e in edges if e.keywords >= 2])}
+    two = {edge.event for edge in assign([e for e in edges if e.keywords >= 2])}
     first: dict[int, float] = {}
     for edge in edges:
-        minutes = (alarms[edge.alarm].end - truth.topics[edge.event].start) / timedelta(minutes=1)
+        minutes = (alerts[edge.alert].end - truth.topics[edge.event].start) / timedelta(minutes=1)
         first[edge.event] = min(minutes, first.get(edge.event, minutes))
     rows = []
     for event, words in enumerate(truth.keywords):
@@ -215,10 +217,10 @@ def _outcomes(truth: Truth, alarms: Sequence[Alarm], edges: Sequence[Edge], pair
         rows.append(
             Outcome(
                 matched=own is not None,
-                able=len(words) >= 2,
-                matched2=event in twice,
+                has_two=len(words) >= 2,
+                matched_two=event in two,
                 term_hits=own.terms if own else 0,
-                terms=len(alarms[own.alarm].terms) if own else 0,
+                terms=len(alerts[own.alert].terms) if own else 0,
                 keyword_hits=own.keywords if own else 0,
                 keywords=len(words) if own else 0,
                 minutes=first[event] if own else np.nan,
@@ -228,19 +230,19 @@ def _outcomes(truth: Truth, alarms: Sequence[Alarm], edges: Sequence[Edge], pair
 
 
 def _slots(
-    bins: Sequence[TrendBin], truth: Truth, alarms: Sequence[Alarm], edges: Sequence[Edge], top: int
+    bins: Sequence[TrendBin], truth: Truth, alerts: Sequence[Alert], edges: Sequence[Edge], top: int
 ) -> dict[str, int]:
     by_start: dict[object, list[Edge]] = {}
     for edge in edges:
-        by_start.setdefault(alarms[edge.alarm].start, []).append(edge)
+        by_start.setdefault(alerts[edge.alert].start, []).append(edge)
     on = {bin.start: len(truth.active(bin.start, bin.end)) for bin in bins}
     return {
         "slots": sum(n > 0 for n in on.values()),
         "slot_events": sum(on.values()),
         "slot_reachable": sum(min(n, top) for n in on.values()),
         "slot_matched": sum(len(assign(here)) for here in by_start.values()),
-        "slot_relevant": sum(len({edge.alarm for edge in here}) for here in by_start.values()),
-        "slot_told": sum(on[alarm.start] > 0 for alarm in alarms),
+        "slot_relevant": sum(len({edge.alert for edge in here}) for here in by_start.values()),
+        "slot_listed": sum(on[alert.start] > 0 for alert in alerts),
     }
 
 
@@ -250,7 +252,7 @@ def _distances(bins: Sequence[TrendBin], top: int) -> list[float]:
 
 
 def _nab(bins: Sequence[TrendBin], truth: Truth, outcomes: Floats, false: Sequence[Run]) -> float:
-    """What the benchmark pays, with bins for rows, a topic's window for a window, a run for an alarm."""
+    """Return the raw NAB score: rows are bins, windows those of topics, alarms the runs of alerts."""
     if not bins:
         return -PROFILES["standard"].miss * len(truth)
     costs, origin, width = PROFILES["standard"], bins[0].start, bins[0].end - bins[0].start
@@ -260,8 +262,8 @@ def _nab(bins: Sequence[TrendBin], truth: Truth, outcomes: Floats, false: Sequen
         if np.isnan(minutes):
             total -= costs.miss
             continue
-        told = -((origin - topic.start - timedelta(minutes=minutes)) // width) - 1
-        total += costs.hit * reward(-(last - told + 1) / (last - first + 1)) / reward(-1.0)
+        detected = -((origin - topic.start - timedelta(minutes=minutes)) // width) - 1
+        total += costs.hit * reward(-(last - detected + 1) / (last - first + 1)) / reward(-1.0)
     for run in false:
         ended = [(last, first) for first, last in spans if last < run.first]
         last, first = max(ended) if ended else (0, 0)

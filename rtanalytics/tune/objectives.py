@@ -32,7 +32,7 @@ class Objective:
 
 def _f1(tally: Tally) -> float:
     found = tally.matched / tally.events if tally.events else 0.0
-    true = tally.slot_matched / tally.slot_told if tally.slot_told else 0.0
+    true = tally.slot_matched / tally.slot_listed if tally.slot_listed else 0.0
     return 2 * found * true / (found + true) if found + true else 0.0
 
 

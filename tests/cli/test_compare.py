@@ -70,7 +70,7 @@ def test_compare_prints_a_table_for_each_recording_and_for_all(archives):
         "one: 2 reference topics",
         "two: 2 reference topics",
         "all together: 4 reference topics",
-        "chance: ",
+        "random: ",
     ):
         assert words in run.stdout
     lines = [line for line in run.stdout.splitlines() if line.split()[:1] == ["poisson"]]

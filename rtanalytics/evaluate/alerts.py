@@ -1,0 +1,103 @@
+"""Runs of alerts: successive alerts about the same are one run; runs without a match are false alarms."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rtanalytics.evaluate.matching import Alert, Edge, Truth, assign
+
+__all__ = ["GAP", "TARGET", "Run", "at_recall", "false_runs", "kinds", "runs_of"]
+
+GAP = 4
+"""Maximum number of silent bins within a run."""
+TARGET = 0.9
+"""Recall at which false alarms are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Successive alerts about the same topic.
+
+    Parameters
+    ----------
+    first : int
+        Bin of the first alert.
+    alerts : tuple of int
+        Places of the alerts, in order.
+    """
+
+    first: int
+    alerts: tuple[int, ...]
+
+
+def runs_of(alerts: Sequence[Alert], gap: int = GAP) -> list[Run]:
+    """Join alerts that share a term and have at most ``gap`` silent bins between them.
+
+    Parameters
+    ----------
+    alerts : sequence of Alert
+        In order of their bins.
+    gap : int
+        Maximum number of silent bins between two alerts of a run.
+    """
+    last_of: dict[str, tuple[int, int]] = {}
+    members: list[list[int]] = []
+    for place, alert in enumerate(alerts):
+        known = [last_of[t] for t in alert.terms if t in last_of and alert.bin - last_of[t][0] <= gap + 1]
+        if known:
+            run = max(known)[1]
+        else:
+            run = len(members)
+            members.append([])
+        members[run].append(place)
+        for term in alert.terms:
+            last_of[term] = alert.bin, run
+    return [Run(alerts[places[0]].bin, tuple(places)) for places in members]
+
+
+def false_runs(alerts: Sequence[Alert], truth: Truth, gap: int = GAP) -> list[Run]:
+    """Return the runs without any alert that matches a reference topic."""
+    matched = {edge.alert for edge in truth.edges(alerts)}
+    return [run for run in runs_of(alerts, gap) if matched.isdisjoint(run.alerts)]
+
+
+def kinds(runs: Iterable[Run], alerts: Sequence[Alert], decoys: Truth) -> dict[str, int]:
+    """Count the runs that each kind of decoy explains; the rest counts as ``other``.
+
+    A run that matches decoys of several kinds counts for the kind that most of its alerts match.
+    """
+    kind_of: dict[int, list[str]] = {}
+    for edge in decoys.edges(alerts):
+        kind_of.setdefault(edge.alert, []).append(decoys.topics[edge.event].extra.get("kind") or "decoy")
+    counts: Counter[str] = Counter()
+    for run in runs:
+        votes = Counter(kind for place in run.alerts for kind in sorted(set(kind_of.get(place, []))))
+        counts[votes.most_common(1)[0][0] if votes else "other"] += 1
+    return dict(sorted(counts.items()))
+
+
+def at_recall(
+    alerts: Sequence[Alert], edges: Sequence[Edge], events: int, target: float = TARGET
+) -> float | None:
+    """Return the highest threshold at which enough events are found, with one alert per event.
+
+    Returns
+    -------
+    float or None
+        Alarms with at least this score are needed; None if even all of them find too few.
+    """
+    needed = math.ceil(target * events - 1e-9)
+    if not events or needed > len(assign(edges)):
+        return None
+    steps = sorted({alerts[edge.alert].score for edge in edges}, reverse=True)
+    low, high = 0, len(steps) - 1
+    while low < high:
+        middle = (low + high) // 2
+        if len(assign([e for e in edges if alerts[e.alert].score >= steps[middle]])) >= needed:
+            high = middle
+        else:
+            low = middle + 1
+    return steps[low]

@@ -14,6 +14,7 @@ from datetime import UTC, timedelta, tzinfo
 
 from rtanalytics.event import Event
 from rtanalytics.trend import Trend, TrendBin
+from rtanalytics.untrusted import one_line
 
 __all__ = ["Explanation", "Reason", "explain", "reasons_of", "share"]
 
@@ -104,7 +105,7 @@ def explain(
     reasons = reasons_of(trend)
     quotes = _found(trend.examples, events)
     at, end = trend.bin_start.astimezone(zone), trend.bin_end.astimezone(zone)
-    others = [_line(term) for term in trend.terms if term != trend.label]
+    others = [one_line(term, _LABEL) for term in trend.terms if term != trend.label]
     also = f" (with {_and(others)})" if others else ""
     lines = [
         f"{_name(trend)}{also} is number {trend.rank} of {at:%d %B %Y, %H:%M} to {end:%H:%M} {at:%Z}.",
@@ -126,9 +127,9 @@ def explain(
     for event in quotes.values():
         first_to_say.setdefault(event.body, event)
     for event in list(first_to_say.values())[:_QUOTES]:
-        by = _line(event.handle) or "somebody"
+        by = one_line(event.handle, _LABEL) or "somebody"
         said = event.said_at.astimezone(zone)
-        lines.append(f"{_quoted(event.body, _QUOTE)} ({by}, {said:%H:%M}, {_line(event.source)})")
+        lines.append(f"{_quoted(event.body, _QUOTE)} ({by}, {said:%H:%M}, {one_line(event.source, _LABEL)})")
     return Explanation(trend, next, reasons, tuple(lines))
 
 
@@ -248,10 +249,10 @@ def _who(trend: Trend, quotes: Mapping[str, Event]) -> str:
     text = f"Any of its terms: {people}{_many(trend.messages, 'message', 'messages')}"
     ranked = sorted(trend.sources.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) == 1:
-        text += f", all from {_line(ranked[0][0])}"
+        text += f", all from {one_line(ranked[0][0], _LABEL)}"
     elif ranked:
-        text += f", from {_and([f'{_line(source)} ({n:,})' for source, n in ranked], 4)}"
-    handles = list(dict.fromkeys(_line(event.handle) for event in quotes.values() if event.handle))
+        text += f", from {_and([f'{one_line(source, _LABEL)} ({n:,})' for source, n in ranked], 4)}"
+    handles = list(dict.fromkeys(one_line(event.handle, _LABEL) for event in quotes.values() if event.handle))
     return f"{text}; among them {_and(handles)}." if handles else f"{text}."
 
 
@@ -268,7 +269,7 @@ def _origin(trend: Trend, earlier: Iterable[TrendBin], zone: tzinfo) -> list[str
                 first, times = first or bin.start, times + 1
 
     def called(number: str) -> str:
-        return _quoted(labels[number]) if number in labels else f"topic {_line(number)}"
+        return _quoted(labels[number]) if number in labels else f"topic {one_line(number, _LABEL)}"
 
     parts = []
     if first is not None:
@@ -291,15 +292,8 @@ def _found(ids: Iterable[str], events: Iterable[Event]) -> dict[str, Event]:
     return {id: found[id] for id in wanted if id in found and found[id].op != "delete"}
 
 
-def _line(text: str, limit: int = _LABEL) -> str:
-    """Text of others on one line, cut, without what a terminal would obey."""
-    line = " ".join(text.split())
-    line = "".join(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd" for c in line)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
 def _quoted(text: str, limit: int = _LABEL) -> str:
-    return f"“{_line(text, limit)}”"
+    return f"“{one_line(text, limit)}”"
 
 
 def _name(trend: Trend) -> str:

@@ -18,6 +18,7 @@ from rtanalytics.explanation import Explanation, reasons_of, share
 from rtanalytics.extras import extra
 from rtanalytics.schedule import Schedule
 from rtanalytics.topics import Trend, TrendBin
+from rtanalytics.untrusted import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -351,9 +352,7 @@ def plain(text: str, limit: int = 40) -> str:
     >>> plain("a $x^2$ \x00 thing")
     'a \\$x^2\\$ \ufffd thing'
     """
-    line = " ".join(text.split())
-    line = "".join(c if c.isprintable() or c in "\u200c\u200d" else "\ufffd" for c in line)
-    return (line if len(line) <= limit else line[: limit - 1] + "…").replace("$", r"\$")
+    return one_line(text, limit).replace("$", r"\$")
 
 
 def _moments(events: Iterable[Event] | pd.DataFrame, by: str | None) -> list[tuple[datetime, str]]:

@@ -22,6 +22,7 @@ from rtanalytics.archive.state import VANISHING, Fold, Reader, fold, in_order, r
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
 from rtanalytics.schedule import ReferenceTopic, Schedule, read_truth
+from rtanalytics.untrusted import safe
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +83,7 @@ class Recording:
 
     def _heading(self) -> str:
         title = self.meta.title
-        return f"Recording {self.name!r}" + (f": {_printable(title)}" if title else "")
+        return f"Recording {self.name!r}" + (f": {safe(title)}" if title else "")
 
     def _facts(self) -> list[tuple[str, str]]:
         """Return what the representation says: how much, from where, when, with what beside it."""
@@ -101,7 +102,7 @@ class Recording:
         truth = f"{len(self.truth)} reference topics" if self.truth else "no ground truth"
         return [
             ("messages", f"{table.num_rows:,} by {people:,} people"),
-            ("from", ", ".join(f"{_printable(name)} {count:,}" for name, count in sources.most_common())),
+            ("from", ", ".join(f"{safe(name)} {count:,}" for name, count in sources.most_common())),
             ("posted", f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} ({self.meta.timezone})"),
             ("known", f"{talks}, {truth}"),
             ("folder", str(self.folder)),
@@ -293,11 +294,6 @@ class Recording:
                 moment: datetime = (pc.min(times) if which == 0 else pc.max(times)).as_py()
                 return moment.astimezone(UTC)
         return None
-
-
-def _printable(text: str) -> str:
-    """Return text from outside without what a terminal would obey."""
-    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def write_recording(

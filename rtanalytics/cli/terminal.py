@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from rtanalytics.erasure import DELETION
 from rtanalytics.event import Event
+from rtanalytics.untrusted import safe
 
 if TYPE_CHECKING:
     from rtanalytics.topics import Trend, TrendBin
@@ -48,26 +48,6 @@ class Failed(Exception):
 def console(*, stderr: bool = False) -> Console:
     """A console that neither reads markup in what it prints nor colours it by guessing."""
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
-
-
-def safe(text: str) -> str:
-    r"""Text on one line, with nothing in it that a terminal would obey.
-
-    Examples
-    --------
-    >>> safe("red\x1b[31m\nalert\u202e").isprintable()
-    True
-    """
-    return "".join(_harmless(c) for c in text)
-
-
-def _harmless(char: str) -> str:
-    if char.isprintable():
-        return char
-    if char.isspace():
-        return " "
-    # joiners make up emoji and several scripts; other invisible characters can only mislead
-    return char if char in "\u200c\u200d" else "\ufffd" if unicodedata.category(char) != "Cn" else "?"
 
 
 def counted(count: int, one: str, many: str = "") -> str:

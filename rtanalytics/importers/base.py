@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Protocol
 
 from rtanalytics.event import Event
+from rtanalytics.untrusted import abbreviate
 
-__all__ = ["Importer", "ImporterError", "Options", "Rejected", "RowError", "member_of", "shortened"]
+__all__ = ["Importer", "ImporterError", "Options", "Rejected", "RowError", "member_of"]
 
 MAX_RAW = 2_000
 """Number of characters of a row that a dead letter keeps."""
@@ -113,18 +114,6 @@ class Importer(Protocol):
         ...
 
 
-def shortened(value: object, length: int = 60) -> str:
-    r"""Abbreviate an untrusted value for an error message.
-
-    Examples
-    --------
-    >>> print(shortened("../../a\x1b[31m"))
-    '../../a\x1b[31m'
-    """
-    text = ascii(value)
-    return text if len(text) <= length else text[: length - 3] + "..."
-
-
 def member_of(path: Path, name: str) -> str:
     """Return how messages name a file inside an export."""
-    return f"{path}, {shortened(name, 80)}"
+    return f"{path}, {abbreviate(name, 80)}"

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event, Ingest, Media, encode, is_web_url
-from rtanalytics.importers.base import ImporterError, Rejected, RowError, shortened
+from rtanalytics.importers.base import ImporterError, Rejected, RowError
 from rtanalytics.importers.reading import lines
 from rtanalytics.normalize.text import author_of, find_links, find_tags, language, unlike, word
 from rtanalytics.normalize.text import plain_text as text_of
+from rtanalytics.untrusted import abbreviate
 
 __all__ = [
     "BAD_ROW",
@@ -63,7 +64,7 @@ def reason_of(error: Exception) -> str:
     """Return why a row gave no event."""
     if isinstance(error, RowError):
         return str(error)
-    return f"a part of it is not as it should be: {type(error).__name__} {shortened(str(error))}"
+    return f"a part of it is not as it should be: {type(error).__name__} {abbreviate(str(error))}"
 
 
 def event_or_rejected(
@@ -146,7 +147,7 @@ def build(
     if len(id) > MAX_ID:
         raise RowError(f"its id has {len(id):,} characters; the limit is {MAX_ID}")
     if not id.isprintable():
-        raise RowError(f"its id {shortened(id)} has unprintable characters")
+        raise RowError(f"its id {abbreviate(id)} has unprintable characters")
     for name, value in fields.items():
         if isinstance(value, str) and name not in ("url", "op"):
             fields[name] = word(value, MAX_ID)
@@ -180,7 +181,9 @@ def number(value: object, what: str = "id") -> str:
         return str(value)
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 30:
         return value
-    raise RowError(f"{what} {shortened(value)} is not a number" if value is not None else f"it has no {what}")
+    raise RowError(
+        f"{what} {abbreviate(value)} is not a number" if value is not None else f"it has no {what}"
+    )
 
 
 def digest(*parts: str) -> str:
@@ -217,7 +220,7 @@ def moment(value: object, zone: ZoneInfo | None = None, what: str = "its time") 
         raise
     except (ValueError, OverflowError):
         pass
-    raise RowError(f"{what} {shortened(value)} is not a time" if value is not None else "it has no time")
+    raise RowError(f"{what} {abbreviate(value)} is not a time" if value is not None else "it has no time")
 
 
 def in_zone(time: datetime, zone: ZoneInfo | None, text: str, what: str) -> datetime:
@@ -230,7 +233,7 @@ def in_zone(time: datetime, zone: ZoneInfo | None, text: str, what: str) -> date
     """
     if time.tzinfo is None:
         if zone is None:
-            raise RowError(f"{what} {shortened(text)} has no time zone; name it with --zone")
+            raise RowError(f"{what} {abbreviate(text)} has no time zone; name it with --zone")
         time = time.replace(tzinfo=zone)
     return time.astimezone(UTC)
 

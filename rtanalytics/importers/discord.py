@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.base import ImporterError, Options, RowError, shortened
+from rtanalytics.importers.base import ImporterError, Options, RowError
 from rtanalytics.importers.common import (
     author_of,
     build,
@@ -26,6 +26,7 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.json_stream import members
 from rtanalytics.importers.reading import begins, open_bytes
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["DISCORD"]
 
@@ -95,12 +96,12 @@ class _Room:
     def event(self, message: Any) -> Event | None:
         """Return the event of a message; None for joins and parts that are left out."""
         if not isinstance(message, dict):
-            raise RowError(f"{shortened(message)} is not a message")
+            raise RowError(f"{abbreviate(message)} is not a message")
         native, kind = number(message.get("id")), str(message.get("type"))
         if kind in _PRESENCE and not self._options.presence:
             return None
         if not isinstance(message.get("content"), str):
-            raise RowError(f"content {shortened(message.get('content'))} is not text")
+            raise RowError(f"content {abbreviate(message.get('content'))} is not text")
         edited, reference = message.get("timestampEdited"), message.get("reference")
         reference = reference if isinstance(reference, dict) else {}
         forwarded = message.get("forwardedMessage")

@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, shortened
+from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError
 from rtanalytics.importers.common import (
     author_of,
     build,
@@ -34,6 +34,7 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.reading import is_utf16, open_bytes
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["COLUMNS"]
 
@@ -82,7 +83,7 @@ COLUMNS = _Columns()
 def _check(path: Path, options: Options) -> None:
     unknown = [name for name in options.columns if name not in _FIELDS]
     if unknown:
-        raise ImporterError(f"unknown field {shortened(unknown[0])}; use one of {', '.join(_FIELDS)}")
+        raise ImporterError(f"unknown field {abbreviate(unknown[0])}; use one of {', '.join(_FIELDS)}")
     missing = [name for name in ("created_at", "text") if name not in options.columns]
     if missing:
         raise ImporterError(
@@ -112,7 +113,7 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
         if (lost := [column for column in columns.values() if column not in names]) or not names:
             found = ", ".join(ascii(name)[1:-1] for name in names[:20]) or "none"
             raise ImporterError(
-                f"{path} fields no column {shortened((lost or ['any'])[0])}; its columns are {found}"
+                f"{path} fields no column {abbreviate((lost or ['any'])[0])}; its columns are {found}"
             )
         reader = csv.reader(text, delimiter=separator)
         start = line
@@ -151,7 +152,7 @@ class _Rows:
         bucket, _, rest = source.partition(":")
         if not bucket:
             raise RowError(
-                f"source {shortened(source)} begins with a colon; write a name such as slack before it"
+                f"source {abbreviate(source)} begins with a colon; write a name such as slack before it"
             )
         created, text = self._time(fields["created_at"], "created_at"), fields["text"]
         native, id_kind = word(fields.get("id"), 300), "native"
@@ -192,7 +193,7 @@ class _Rows:
                 time = datetime.strptime(value, self._options.time_format)  # noqa: DTZ007 - the zone follows
             except ValueError:
                 shape = self._options.time_format
-                raise RowError(f"{name} {shortened(value)} does not have the format {shape}") from None
+                raise RowError(f"{name} {abbreviate(value)} does not have the format {shape}") from None
             return in_zone(time, self._zone, value, name)
         if value.replace(".", "", 1).isdigit() and len(value.partition(".")[0]) >= 9:
             seconds = float(value)
@@ -206,7 +207,7 @@ class _Rows:
             time = parsedate_to_datetime(value)  # the formats of mails and of Twitter
         except (ValueError, TypeError, IndexError):
             raise RowError(
-                f"{name} {shortened(value)} is not a time; give its format with --time-format"
+                f"{name} {abbreviate(value)} is not a time; give its format with --time-format"
             ) from None
         return in_zone(time, self._zone, value, name)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.base import Options, Rejected, RowError, shortened
+from rtanalytics.importers.base import Options, Rejected, RowError
 from rtanalytics.importers.common import (
     MONTHS,
     author_of,
@@ -34,6 +34,7 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.reading import MAX_LINE, open_bytes
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["MBOX"]
 
@@ -247,7 +248,7 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
                 return sent.replace(tzinfo=timezone(timedelta(hours=hours))).astimezone(UTC), "source"
             if zone is not None or str(date).rstrip().endswith("-0000"):
                 return sent.replace(tzinfo=zone or UTC).astimezone(UTC), "source"
-            raise RowError(f"its time {shortened(str(date))} has no zone; give one with --zone")
+            raise RowError(f"its time {abbreviate(str(date))} has no zone; give one with --zone")
     if (found := _POSTMARK.search(postmark)) and found[1] in MONTHS:
         month, day, hour, minute, second, year = found.groups()
         at = datetime(
@@ -257,7 +258,7 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
     for received in mail.get_all("Received", []):
         if (seen := _parse_date(str(received).rpartition(";")[2].strip())) is not None:
             return seen.replace(tzinfo=seen.tzinfo or UTC).astimezone(UTC), "observed"
-    raise RowError("it has no time" if date is None else f"Date {shortened(str(date))} is not a time")
+    raise RowError("it has no time" if date is None else f"Date {abbreviate(str(date))} is not a time")
 
 
 def _parse_date(text: str) -> datetime | None:

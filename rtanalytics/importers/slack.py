@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of, shortened
+from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of
 from rtanalytics.importers.bundle import FolderBundle, TarBundle, bundle
 from rtanalytics.importers.common import event_or_rejected, word
 from rtanalytics.importers.json_stream import members
 from rtanalytics.importers.reading import begins, open_bytes
 from rtanalytics.importers.slack_message import Room, Team, author_of_user
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["SLACK"]
 
@@ -82,7 +83,7 @@ class _Slack:
             if private and not options.private:
                 if folder not in left_out:
                     left_out.add(folder)
-                    yield Rejected(path, f"folder {shortened(folder)}", _PRIVATE)
+                    yield Rejected(path, f"folder {abbreviate(folder)}", _PRIVATE)
                 continue
             room = Room(native, channel_name, team, options)
             for where, value in _elements(files, name):
@@ -148,7 +149,7 @@ def _learn(files: _Files, names: list[str], team: Team) -> Iterator[Rejected]:
             if isinstance(value, Rejected):
                 yield value
             elif not isinstance(value, dict) or not isinstance(value.get("id"), str):
-                reason = f"neither a user nor a channel: {shortened(value)}"
+                reason = f"neither a user nor a channel: {abbreviate(value)}"
                 yield Rejected(member_of(files.path, top), where, reason)
             elif list_name in _USERS:
                 if (author := author_of_user(value)) is not None:
@@ -181,7 +182,7 @@ class _File:
                 yield from self._take(name, value, where)
         if self._about.get("ok") is False and not self._rooms:
             raise ImporterError(
-                f"{self._path}: Slack answered with the error {shortened(self._about.get('error'))} "
+                f"{self._path}: Slack answered with the error {abbreviate(self._about.get('error'))} "
                 f"instead of messages; request it again"
             )
 
@@ -218,7 +219,7 @@ class _File:
             private |= name.startswith("mpdm-") or _is_private(message)
             hidden = private and not self._options.private
             if hidden:
-                yield Rejected(self._path, f"channel {shortened(native)}", _PRIVATE)
+                yield Rejected(self._path, f"channel {abbreviate(native)}", _PRIVATE)
             options = replace(self._options, channel=None)
             self._rooms[native] = None if hidden else Room(id, name or channel_name, self._team, options)
         if (room := self._rooms[native]) is not None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
-from rtanalytics.importers.base import Options, RowError, shortened
+from rtanalytics.importers.base import Options, RowError
 from rtanalytics.importers.common import author_of, build, find_tags, moment, unquoted, word
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["TS", "Room", "Team", "author_of_user"]
 
@@ -56,7 +57,7 @@ class Room:
     def event(self, message: Any) -> Event | None:
         """Return the event of a message; None for joins and parts that are left out."""
         if not isinstance(message, dict):
-            raise RowError(f"{shortened(message)} is not a message")
+            raise RowError(f"{abbreviate(message)} is not a message")
         kind = message.get("subtype")
         if kind == "message_changed" and isinstance(message.get("message"), dict):
             new = message["message"]
@@ -140,7 +141,7 @@ class Room:
 
 def _checked_ts(ts: Any) -> str:
     if not isinstance(ts, str) or not TS.fullmatch(ts):
-        raise RowError(f"ts {shortened(ts)} is not a time stamp of Slack such as '1736478514.897649'")
+        raise RowError(f"ts {abbreviate(ts)} is not a time stamp of Slack such as '1736478514.897649'")
     return ts
 
 

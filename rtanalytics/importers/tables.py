@@ -23,9 +23,10 @@ import pyarrow.parquet as pq
 
 from rtanalytics.clock import parse_time
 from rtanalytics.event import Author, Event, Ingest
-from rtanalytics.importers.base import ImporterError, Options, RowError, shortened
+from rtanalytics.importers.base import ImporterError, Options, RowError
 from rtanalytics.importers.reading import begins, head_of, open_bytes, suffixed
 from rtanalytics.importers.unpack import BROKEN, unreadable
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_row", "read_table"]
 
@@ -135,13 +136,13 @@ def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event
     namespace, _, channel = source.partition(":")
     if not namespace:
         raise RowError(
-            f"source {shortened(source)} begins with a colon; write a name such as twitter before it"
+            f"source {abbreviate(source)} begins with a colon; write a name such as twitter before it"
         )
     if text is not None and not isinstance(text, str):
-        raise RowError(f"text {shortened(text)} is not text")
+        raise RowError(f"text {abbreviate(text)} is not text")
     author = cells.get("author")
     if author and not isinstance(author, str):
-        raise RowError(f"author {shortened(author)} is not text")
+        raise RowError(f"author {abbreviate(author)} is not text")
     url = cells.get("url")
     extra: dict[str, Any] = {"type": _TYPES.get(namespace, "post"), "channel": channel or None}
     extra |= {name: value for name in _TEXTS if isinstance(value := cells.get(name), str) and value}
@@ -168,7 +169,7 @@ def _needed(cells: Mapping[str, Any], name: str) -> str:
         # 1016809294082203648 comes back from a float as …650, the id of another message.
         raise RowError(f"{name} {value} is a float, which has lost digits; write ids as text")
     if not isinstance(value, str):
-        raise RowError(f"{name} {shortened(value)} is not text" if value is not None else f"no {name}")
+        raise RowError(f"{name} {abbreviate(value)} is not text" if value is not None else f"no {name}")
     if not value:
         raise RowError(f"{name} is empty; every row needs one")
     return value
@@ -180,11 +181,11 @@ def _moment(value: Any) -> datetime:
     if value is None or value == "":
         raise RowError("created_at is empty; every row needs one")
     if not isinstance(value, str):
-        raise RowError(f"created_at {shortened(value)} is not a time; write 2026-05-15T09:30:00Z")
+        raise RowError(f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z")
     try:
         return parse_time(value)
     except (ValueError, OverflowError):
-        raise RowError(f"created_at {shortened(value)} is not a time; write 2026-05-15T09:30:00Z") from None
+        raise RowError(f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z") from None
 
 
 _RENAMED = "map its columns: --columns created_at=COLUMN,text=COLUMN --source NAME"
@@ -192,7 +193,7 @@ _RENAMED = "map its columns: --columns created_at=COLUMN,text=COLUMN --source NA
 
 def _columns(path: Path, names: list[str], hint: str = "") -> None:
     if missing := [name for name in _NEEDED if name not in names]:
-        found = ", ".join(shortened(name)[1:-1] for name in names[:12]) or "nothing"
+        found = ", ".join(abbreviate(name)[1:-1] for name in names[:12]) or "nothing"
         raise TableError(
             f"{path}: no column {', '.join(missing)}; a table needs {', '.join(_NEEDED)}, "
             f"and this one has {found}{hint}"
@@ -271,7 +272,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
                 cells = _lenient(path, number, data)
             if not isinstance(cells, dict):
                 raise TableError(
-                    f"{path}, line {number}: {shortened(cells)} is not a JSON object; write one per line"
+                    f"{path}, line {number}: {abbreviate(cells)} is not a JSON object; write one per line"
                 )
             missing = [name for name in _NEEDED if name not in cells]
             if missing:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import Options, Rejected, RowError, shortened
+from rtanalytics.importers.base import Options, Rejected, RowError
 from rtanalytics.importers.common import BAD_ROW, reason_of
 from rtanalytics.importers.json_stream import members, parse
 from rtanalytics.importers.reading import MAX_LINE, begins, lines, open_bytes
 from rtanalytics.importers.twitter_v1 import deletion_v1, tweet_v1
 from rtanalytics.importers.twitter_v2 import page_v2, tweet_v2
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["TWEETS", "tweets"]
 
@@ -63,7 +64,7 @@ def tweets(value: Any, depth: int = 0) -> Iterator[Event | ValueError]:
     if isinstance(value, ValueError):
         yield value
     elif not isinstance(value, dict) or depth > _MAX_DEPTH:
-        yield ValueError(f"{shortened(value)} is not a tweet")
+        yield ValueError(f"{abbreviate(value)} is not a tweet")
     elif (inner := _inner(value)) is not None:
         for item in inner:
             yield from tweets(item, depth + 1)
@@ -87,7 +88,7 @@ def _inner(value: dict[str, Any]) -> list[Any] | None:
             return list(_joined(value[name]))
     if isinstance(value.get("id"), dict):  # of a lookup with map=true
         return [
-            tweet or ValueError(f"tweet {shortened(id)} was not found") for id, tweet in value["id"].items()
+            tweet or ValueError(f"tweet {abbreviate(id)} was not found") for id, tweet in value["id"].items()
         ]
     if "for_user" in value and isinstance(value.get("message"), dict):
         return [value["message"]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.base import RowError, shortened
+from rtanalytics.importers.base import RowError
 from rtanalytics.importers.common import build, moment, number, unquoted
 from rtanalytics.importers.tweet_fields import (
     CONNECTOR,
@@ -20,6 +20,7 @@ from rtanalytics.importers.tweet_fields import (
     tweet_language,
     twitter_time,
 )
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["deletion_v1", "tweet_v1"]
 
@@ -80,8 +81,8 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
         if "screen_name" in tweet:
             raise RowError("a user, not a tweet")
         if isinstance(tweet.get("error"), str):
-            raise RowError(f"an error of the API, not a tweet: {shortened(tweet['error'])}")
-        raise RowError(f"it has no text: {shortened(', '.join(list(map(str, tweet))[:6]))}")
+            raise RowError(f"an error of the API, not a tweet: {abbreviate(tweet['error'])}")
+        raise RowError(f"it has no text: {abbreviate(', '.join(list(map(str, tweet))[:6]))}")
     native = tweet_id(tweet)
     first, created = _first_version(tweet, native), twitter_time(tweet.get("created_at"), native)
     extended = tweet.get("extended_tweet") or {}

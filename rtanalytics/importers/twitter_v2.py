@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.base import RowError, shortened
+from rtanalytics.importers.base import RowError
 from rtanalytics.importers.common import BAD_ROW, author_of, build, moment, number, reason_of, unquoted
 from rtanalytics.importers.tweet_fields import (
     CONNECTOR,
@@ -18,6 +18,7 @@ from rtanalytics.importers.tweet_fields import (
     snowflake_time,
     tweet_language,
 )
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["page_v2", "tweet_v2"]
 
@@ -30,7 +31,7 @@ def page_v2(page: dict[str, Any]) -> Iterator[Event | ValueError]:
     data = page.get("data")
     found = data if isinstance(data, list) else [] if data is None else [data]
     if data is None and page.get("errors"):
-        yield ValueError(f"an error of the API, not a tweet: {shortened(_first_error(page['errors']))}")
+        yield ValueError(f"an error of the API, not a tweet: {abbreviate(_first_error(page['errors']))}")
     if found and isinstance(found[0], dict) and "tweet_count" in found[0]:
         yield ValueError("counts of tweets, not tweets")
         return
@@ -38,7 +39,7 @@ def page_v2(page: dict[str, Any]) -> Iterator[Event | ValueError]:
     for tweet in found:
         try:
             if not isinstance(tweet, dict):
-                raise RowError(f"{shortened(tweet)} is not a tweet")
+                raise RowError(f"{abbreviate(tweet)} is not a tweet")
             yield tweet_v2(tweet, include) if "text" in tweet else _compliance(tweet)
         except BAD_ROW as error:
             yield ValueError(reason_of(error))
@@ -53,7 +54,7 @@ def _compliance(line: dict[str, Any]) -> Event:
             return deletion(number((line[kind].get("tweet") or {}).get("id")), deleted_at)
     if "username" in line:
         raise RowError("a user, not a tweet")
-    raise RowError(f"{shortened(line)} is not a tweet")
+    raise RowError(f"{abbreviate(line)} is not a tweet")
 
 
 def tweet_v2(tweet: dict[str, Any], include: Included) -> Event:

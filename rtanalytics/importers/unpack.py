@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-from rtanalytics.importers.base import ImporterError, member_of, shortened
+from rtanalytics.importers.base import ImporterError, member_of
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["BROKEN", "MAX_MEMBERS", "Unpacked", "ZipBundle", "unreadable"]
 
@@ -113,7 +114,7 @@ class ZipBundle:
         where = member_of(self.path, name)
         member = self._members.get(name)
         if member is None:
-            raise ImporterError(f"{self.path} has no file {shortened(name)}")
+            raise ImporterError(f"{self.path} has no file {abbreviate(name)}")
         if member.flag_bits & 1:
             raise ImporterError(f"{where}: needs a password; unpack it first")
         with zipfile.ZipFile(self.path) as file:

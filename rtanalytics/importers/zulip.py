@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, member_of, shortened
+from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, member_of
 from rtanalytics.importers.bundle import Bundle, bundle
 from rtanalytics.importers.common import (
     BAD_ROW,
@@ -34,6 +34,7 @@ from rtanalytics.importers.common import (
 from rtanalytics.importers.json_stream import NotJson, members, walk
 from rtanalytics.importers.reading import begins, open_bytes, suffixed
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["ZULIP"]
 
@@ -227,11 +228,11 @@ class _Rooms:
     def event(self, message: Any) -> Event | None:
         """Return the event of a message; None for a private one."""
         if not isinstance(message, dict):
-            raise RowError(f"{shortened(message)} is not a message")
+            raise RowError(f"{abbreviate(message)} is not a message")
         realm, native = self._realm, number(message.get("id"))
         recipient = message.get("recipient")
         if recipient not in realm.recipients:
-            raise RowError(f"recipient {shortened(recipient)} is not in realm.json")
+            raise RowError(f"recipient {abbreviate(recipient)} is not in realm.json")
         stream = realm.recipients[recipient]
         name, private = (
             realm.streams.get(stream, (str(stream), True)) if stream is not None else ("private", True)

@@ -12,6 +12,7 @@ from rtanalytics.event import Event, is_web_url, repair
 from rtanalytics.feed import Delivery, Item, Reset, Status
 from rtanalytics.live.appearance import Appearance, appearance
 from rtanalytics.live.status import StatusLine, iso, status_line
+from rtanalytics.untrusted import shorten
 
 __all__ = ["DRAWN", "Counters", "FeedState", "Patch", "Row", "row_of"]
 
@@ -398,17 +399,12 @@ def row_of(event: Event, n: int = 0, *, edited: bool = False) -> Row:
         "n": n,
         "source": event.source,
         "type": repair(event.type),
-        "author": _cut(name, _NAME),
-        "handle": _cut(event.handle, _NAME),
-        "title": _cut(event.title or "", _TITLE),
-        "text": _cut(event.text or "", _TEXT),
+        "author": shorten(name, _NAME),
+        "handle": shorten(event.handle, _NAME),
+        "title": shorten(event.title or "", _TITLE),
+        "text": shorten(event.text or "", _TEXT),
         "url": repair(event.url) if event.url and is_web_url(event.url) else None,
         "created": iso(event.said_at),
-        "tags": [_cut(tag, _NAME) for tag in event.tags[:_TAGS]],
+        "tags": [shorten(tag, _NAME) for tag in event.tags[:_TAGS]],
         "edited": edited,
     }
-
-
-def _cut(text: str, longest: int) -> str:
-    text = repair(text)
-    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -13,6 +13,7 @@ from rtanalytics.event import Event, repair
 from rtanalytics.live.appearance import Appearance, appearance
 from rtanalytics.live.feed_state import Row, row_of
 from rtanalytics.live.status import iso
+from rtanalytics.untrusted import shorten
 
 if TYPE_CHECKING:
     from rtanalytics.topics import Trend, TrendBin
@@ -202,14 +203,14 @@ class TrendState:
         return {
             "id": topic.id,
             "rank": trend.rank,
-            "label": _short(trend.label),
-            "terms": [_short(term) for term in trend.terms],
+            "label": shorten(trend.label, _LABEL),
+            "terms": [shorten(term, _LABEL) for term in trend.terms],
             "score": trend.score if math.isfinite(trend.score) else None,
             "expected": trend.expected if math.isfinite(trend.expected) else None,
             "messages": trend.messages,
             "authors": trend.authors,
             "sources": dict(trend.sources),
-            "talks": [_short(talk) for talk in trend.talks],
+            "talks": [shorten(talk, _LABEL) for talk in trend.talks],
             "change": change,
             "moved": moved,
             "why": repair("\n".join(trend.explain(next=below).lines[1:])),
@@ -233,11 +234,6 @@ class TrendState:
         gone = [t for t in self._topics.values() if t.id not in taken]
         gone.sort(key=lambda t: (max(t.seen), -t.ranks[max(t.seen)]), reverse=True)
         return [
-            {"id": t.id, "label": _short(t.label), "end": iso(max(t.seen) + width)}
+            {"id": t.id, "label": shorten(t.label, _LABEL), "end": iso(max(t.seen) + width)}
             for t in gone[: self.earlier]
         ]
-
-
-def _short(text: str) -> str:
-    text = repair(text)
-    return text if len(text) <= _LABEL else text[: _LABEL - 1] + "…"

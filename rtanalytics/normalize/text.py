@@ -15,7 +15,6 @@ from rtanalytics.event import Author, is_web_url, repair
 __all__ = [
     "MAX_NAME",
     "MAX_TAGS",
-    "abbreviate",
     "author_of",
     "find_links",
     "find_tags",
@@ -61,18 +60,6 @@ def find_tags(text: str) -> list[str]:
     ['PyCon2026', 'äöü']
     """
     return _TAG.findall(text) if "#" in text else []
-
-
-def abbreviate(value: object, length: int = 60) -> str:
-    r"""Abbreviate an untrusted value for an error message: ASCII only, quoted, on one line.
-
-    Examples
-    --------
-    >>> abbreviate("a\x1b[31mb"), abbreviate("x" * 100, 10)
-    ("'a\\x1b[31mb'", "'xxxxxx...")
-    """
-    text = ascii(value)
-    return text if len(text) <= length else text[: length - 3] + "..."
 
 
 def author_of(handle: object, id: object = None, name: object = None, **more: Any) -> Author | None:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from rtanalytics.event import Event, Media, encode, is_web_url
-from rtanalytics.normalize.text import abbreviate, plain_text, unlike, word
+from rtanalytics.normalize.text import plain_text, unlike, word
+from rtanalytics.untrusted import abbreviate
 
 __all__ = [
     "EARLIEST",

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rtanalytics.event import is_web_url, repair
 from rtanalytics.schedule import Schedule, Talk
+from rtanalytics.untrusted import printable
 
 __all__ = [
     "MAX_TALKS",
@@ -78,8 +79,7 @@ class ScheduleError(ValueError):
     """A schedule that cannot be read; the message names file, place and remedy, on one line."""
 
     def __init__(self, message: str) -> None:
-        line = " ".join("".join(c if c.isprintable() else " " for c in message[:2_000]).split())
-        super().__init__(line if len(line) <= 500 else line[:499] + "…")
+        super().__init__(printable(message, 500))
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 import msgspec
 
 from rtanalytics.event import Event
+from rtanalytics.untrusted import printable
 
 __all__ = [
     "MAX_RAW",
@@ -306,13 +307,6 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def producer(self) -> str:
         """The ``producer`` of what this source tells."""
         return f"{self.__struct_config__.tag}:{self.scope}"
-
-
-def printable(text: object, limit: int = 300) -> str:
-    """``text`` for a log, a reason or an error: one line, no control characters, not endless."""
-    line = "".join(c if c.isprintable() else " " for c in str(text)[: limit * 2])
-    line = " ".join(line.split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 _SECRET = re.compile(

@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, Protocol, runtime_checkable
 
 from rtanalytics.event import Event
+from rtanalytics.settings import Settings
+from rtanalytics.trend import TrendBin
 
 __all__ = [
     "FOREVER",
     "Delivery",
     "Feed",
+    "FeedContext",
     "Item",
     "IterableFeed",
     "Position",
@@ -97,6 +100,31 @@ class Status:
     state: Literal["live", "replay", "paused", "reconnecting", "ended"]
     detail: str = ""
     at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FeedContext:
+    """What a feed's events belong to; views take their defaults from it.
+
+    Parameters
+    ----------
+    settings : Settings
+        Settings of the trends, with the talks.
+    timezone : str, optional
+        IANA name of the venue's time zone.
+    trends : callable, optional
+        Returns the trends that a trender publishes for this feed, or None if there are none.
+    """
+
+    settings: Settings
+    timezone: str | None = None
+    trends: Callable[[], Iterable[TrendBin] | None] | None = None
+
+    @classmethod
+    def of(cls, feed: object) -> FeedContext:
+        """Return the context of a feed; one with default settings if it has none."""
+        context = getattr(feed, "context", None)
+        return context if isinstance(context, cls) else cls(Settings())
 
 
 @runtime_checkable

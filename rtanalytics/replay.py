@@ -28,7 +28,18 @@ from msgspec.structs import replace
 
 from rtanalytics.clock import PacedClock
 from rtanalytics.event import Event
-from rtanalytics.feed import FOREVER, AsyncFromSync, Delivery, Item, Reset, Snapshot, Status, Watermark
+from rtanalytics.feed import (
+    FOREVER,
+    AsyncFromSync,
+    Delivery,
+    FeedContext,
+    Item,
+    Reset,
+    Snapshot,
+    Status,
+    Watermark,
+)
+from rtanalytics.settings import Settings
 from rtanalytics.streams import EventStream
 
 __all__ = ["Played", "Replay", "days_until_today", "play_into", "replay"]
@@ -111,6 +122,12 @@ class Replay(AsyncFromSync):
         self._events: Iterator[Event]
         self._peeked: Event | None
         self._rewind(start)
+
+    @property
+    def context(self) -> FeedContext:
+        """Settings and time zone that the recording brings."""
+        meta = getattr(self.recording, "meta", None)
+        return FeedContext(Settings.of_recording(self.recording), meta.timezone if meta else None)
 
     # -- what a feed is --------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Unpack
 
 from rtanalytics.event import Event
-from rtanalytics.feed import Feed
+from rtanalytics.feed import Feed, FeedContext
 from rtanalytics.schedule import Schedule
 from rtanalytics.settings import Settings, TrendOptions
 from rtanalytics.widgets.base import View, Wire, checked_mute
@@ -26,9 +26,10 @@ class Dashboard(View):
         ``stream.follow()``, ``replay(recording, speed=60)``, or events. It is closed with the
         view.
     schedule : Schedule, optional
-        The talks; without them there is no panel for them.
+        The talks; by default those of the feed's conference. Without talks there is no panel for them.
     trends : Feed or iterable of TrendBin, optional
-        Where a trender publishes; otherwise the trends are worked out from the feed.
+        Trends to show. By default those that the trender of the feed's conference publishes or, if
+        there is none, trends computed from the feed.
     cap : int
         Messages shown at most; the counters count all.
     mute : iterable of str
@@ -40,7 +41,8 @@ class Dashboard(View):
     key : str
         Names the feed if it is a plain iterable; two of one key replace one another.
     settings : Settings, optional
-        Settings of the trends; its ``schedule`` and ``mute`` are used unless given.
+        Settings of the trends; by default those of the feed's conference or recording. Its
+        ``schedule`` and ``mute`` are used unless given.
     **options
         Single settings, which replace those of ``settings``.
 
@@ -68,7 +70,8 @@ class Dashboard(View):
         settings: Settings | None = None,
         **options: Unpack[TrendOptions],
     ) -> None:
-        base = Settings.of(settings, options)
+        context = FeedContext.of(feed)
+        base = Settings.of(settings or context.settings, options)
         muted = [*checked_mute(mute), *base.mute]
         if schedule is None:
             schedule = base.schedule
@@ -80,6 +83,8 @@ class Dashboard(View):
         if schedule is not None and len(schedule):
             parts.append(TalkPart(schedule, next_talks))
             draws.append("talks")
+        if trends is None and context.trends is not None:
+            trends = context.trends()
         if trends is None:
             wires = [Wire(as_source(feed, key), (*parts, trend_part), max(cap, WARM))]
         else:
@@ -87,4 +92,11 @@ class Dashboard(View):
                 Wire(as_source(feed, key), (*parts, QuotePart(trend_part)), max(cap, WARM)),
                 Wire(as_source(trends, f"{key} trends"), (trend_part,), WARM),
             ]
-        super().__init__(wires, draws=draws, title=title, height=height, timezone=timezone, schedule=schedule)
+        super().__init__(
+            wires,
+            draws=draws,
+            title=title,
+            height=height,
+            timezone=timezone or context.timezone,
+            schedule=schedule,
+        )

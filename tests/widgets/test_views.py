@@ -14,10 +14,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from rtanalytics.archive import Recording
 from rtanalytics.clock import PacedClock
 from rtanalytics.event import Author
 from rtanalytics.feed import FOREVER, AsyncFromSync, Delivery, Reset, Snapshot, Status, Watermark
 from rtanalytics.replay import replay
+from rtanalytics.resources import recordings_folder
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.streams.memory import MemoryStream
 from rtanalytics.topics import Trend, TrendBin, trends
@@ -435,8 +437,8 @@ def test_one_broken_view_does_not_silence_the_others(prefix, caplog):
         (lambda s: FeedView(s.follow(), cap=0), ValueError, "cap is 0"),
         (lambda s: FeedView(s.follow(), timezone="Mars"), ValueError, "IANA"),
         (lambda s: FeedView(s.follow(), mute="ada"), TypeError, "list of handles"),
-        (lambda s: TrendingView(s.follow(), algorithn="x"), TypeError, "algorithn"),
-        (lambda s: Dashboard(s.follow(), top=0), ValueError, "top is 0"),
+        (lambda s: TrendingView(s.follow(), algorithn="x"), ValueError, "algorithn"),
+        (lambda s: Dashboard(s.follow(), top=0), ValueError, "top must be a whole number"),
         (lambda s: ReplayControls(s.follow()), TypeError, "cannot be moved"),
         (lambda s: TalksView(Schedule(), s.follow(), clock=PacedClock(BASE)), ValueError, "not both"),
     ],
@@ -621,3 +623,13 @@ def test_talks_follow_the_replays_time():
     replayed = HeardTalks(talks, replay([event(n * 60) for n in range(150)], "max"))
     until(lambda: [t["title"] for t in replayed.last("talks").get("now", [])] == ["talk 2"])
     assert replayed.last("clock").get("wall") is False
+
+
+def test_a_replay_brings_its_talks_zone_and_tags():
+    """A dashboard of a replayed recording needs no further argument."""
+    view = Dashboard(replay(Recording(recordings_folder() / "juniperconf-2026"), "max"))
+    try:
+        assert view.draws == ["feed", "trends", "talks"]
+        assert view.timezone == "Europe/Lisbon"
+    finally:
+        view.close()

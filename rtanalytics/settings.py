@@ -54,7 +54,10 @@ Duration = str | timedelta | PandasOffset
 class ParametrizedAlgorithm(Protocol):
     """The part of an algorithm that settings look at."""
 
-    name: ClassVar[str]
+    @property
+    def name(self) -> str:
+        """Name of the algorithm."""
+        ...
 
     def get_params(self) -> dict[str, Any]:
         """Return the parameters by name."""

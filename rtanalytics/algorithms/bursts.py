@@ -273,15 +273,14 @@ class PeaksOverThreshold(Algorithm):
         return Scores(score, expected)
 
     def start(self) -> State:
-        state = EwmaZ(self.half_life, self.floor_count).start()
-        vars(state)["tail"] = Tail(self.quantile, self.calibrate)
-        return state
+        return _TailState(Tail(self.quantile, self.calibrate))
 
     def _step(self, state: State, bin: BinCounts) -> Scores:
+        if not isinstance(state, _TailState):
+            raise TypeError(f"{self.name} needs a state of its own, not {state!r}")
         z, expected = EwmaZ(self.half_life, self.floor_count)._step(state, bin)
-        tail: Tail = vars(state)["tail"]
-        score = tail.rarity(z)
-        tail.learn(z)
+        score = state.tail.rarity(z)
+        state.tail.learn(z)
         return Scores(score, expected)
 
 
@@ -332,3 +331,11 @@ class Tail:
         log = np.log1p(shape * excess) / shape if shape > 1e-9 else excess
         rarity[high] = -np.log10(self._above / self._seen) + log / np.log(10)
         return rarity
+
+
+class _TailState(State):
+    """The state of :class:`~rtanalytics.trending.EwmaZ`, and the tail of its scores."""
+
+    def __init__(self, tail: Tail) -> None:
+        super().__init__(*EwmaZ.state_names())
+        self.tail = tail

@@ -96,9 +96,9 @@ class Algorithm(ABC):
         A score that does not exceed this is never a trend.
     """
 
-    name: ClassVar[str]
+    name: str
     causal: ClassVar[bool] = True
-    floor: ClassVar[float] = 0.0
+    floor: float = 0.0
 
     def score(self, counts: TermCounts | Cells, channel: Channel = "authors") -> Scores:
         """Score every cell, in the order of ``counts.cells(channel)``."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from rtanalytics.algorithms.contract import Algorithm, Scores, State
-from rtanalytics.algorithms.tools import at_least, rounds, sum_before, totals_before
+from rtanalytics.algorithms.tools import at_least, sum_before, totals_before
 from rtanalytics.counts import BinCounts, Cells, Floats
 
 __all__ = ["Contrast", "Recursive", "StepContext", "forget", "reach", "remember"]
@@ -69,7 +69,7 @@ class Recursive(Algorithm):
 
     def _score(self, cells: Cells) -> Scores:
         score, expected = np.empty(len(cells)), np.empty(len(cells))
-        order, ends, (k, bin, d, age, gap, history, quiet) = rounds(cells)
+        order, ends, (k, bin, d, age, gap, history, quiet) = cells.rounds
         past = tuple(np.zeros(len(cells.starts) - 1) for _ in self.memory)
         begin = 0
         for end in ends:
@@ -85,8 +85,13 @@ class Recursive(Algorithm):
         scores.score[order], scores.expected[order] = score, expected
         return scores
 
+    @classmethod
+    def state_names(cls) -> tuple[str, ...]:
+        """Names of the numbers per term in the state."""
+        return (*cls.memory, "last", "since", "known")
+
     def start(self) -> State:
-        return State(*self.memory, "last", "since", "known")
+        return State(*self.state_names())
 
     def _step(self, state: State, bin: BinCounts) -> Scores:
         t, first = bin.terms, state.first if state.first is not None else bin.bin

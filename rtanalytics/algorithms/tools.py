@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from rtanalytics.counts import Cells, Floats, Ints
+from rtanalytics.counts import Cells, Floats
 from rtanalytics.settings import SettingsError
 
 __all__ = [
@@ -16,7 +14,6 @@ __all__ = [
     "negative_binomial_surprise",
     "poisson_surprise",
     "positive",
-    "rounds",
     "sum_before",
     "totals_before",
 ]
@@ -79,41 +76,6 @@ def totals_before(cells: Cells, bins: int | None) -> Floats:
     if bins is None:
         return before[:-1]
     return before[:-1] - before[np.searchsorted(cells.bin_numbers, cells.bin_numbers - bins)]
-
-
-def rounds(cells: Cells) -> tuple[Ints, list[int], tuple[npt.NDArray[Any], ...]]:
-    """The first cells of all terms, then their second ones, and so on.
-
-    Worked out once for a table of cells, whatever it is scored with.
-
-    Returns
-    -------
-    (numpy.ndarray of int64, list of int, tuple of arrays)
-        Places of the cells, longest terms first, so that each round is as long as the head of the
-        round before that goes on; where each round ends; and in that order each cell's count, bin,
-        total of the bin, bins since the first bin, bins since its term was said, sum of all totals
-        before the bin, and the part of it that fell into that silence.
-    """
-    kept: tuple[Ints, list[int], tuple[npt.NDArray[Any], ...]] | None = vars(cells).get("_rounds")
-    if kept is not None:
-        return kept
-    starts, places, bins = cells.starts, cells.places, cells.bins
-    lengths = np.diff(starts)
-    rank = np.empty(len(lengths), np.int64)
-    rank[np.argsort(-lengths, kind="stable")] = np.arange(len(lengths))
-    number = np.arange(len(cells)) - cells.first
-    order = np.lexsort((np.repeat(rank, lengths), number))
-    ends = np.cumsum(np.bincount(number)).tolist()
-    first = number == 0
-    last = np.maximum(np.arange(len(cells)) - 1, 0)
-    age = bins - (bins[:1] if not len(cells) else cells.bin_numbers[0])
-    gap = np.where(first, age, bins - bins[last] - 1)
-    history = cells.totals_before[places]
-    since = np.where(first, 0.0, cells.totals_before[places[last] + 1])
-    columns = (cells.counts, bins, cells.totals[places], age, gap, history, history - since)
-    kept = order, ends, tuple(column[order] for column in columns)
-    vars(cells)["_rounds"] = kept
-    return kept
 
 
 def at_least(name: str, value: float, least: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -112,6 +112,29 @@ class Cells:
     def totals_before(self) -> Floats:
         """Cumulative sum of the totals before each bin, and the total at the end."""
         return np.concatenate([[0.0], np.cumsum(self.totals)])
+
+    @cached_property
+    def rounds(self) -> tuple[Ints, list[int], tuple[npt.NDArray[Any], ...]]:
+        """The first cells of all terms, then their second ones, and so on.
+
+        Places of the cells, longest terms first, so that each round is as long as the part of the
+        round before that continues; the end of each round; and in that order each cell's count, bin,
+        total of the bin, bins since the first bin, bins since its term last occurred, sum of all
+        totals before the bin, and the part of that sum since its term last occurred.
+        """
+        lengths = np.diff(self.starts)
+        rank = np.empty(len(lengths), np.int64)
+        rank[np.argsort(-lengths, kind="stable")] = np.arange(len(lengths))
+        number = np.arange(len(self)) - self.first
+        order = np.lexsort((np.repeat(rank, lengths), number))
+        ends = np.cumsum(np.bincount(number)).tolist()
+        last = np.maximum(np.arange(len(self)) - 1, 0)
+        age = self.bins - (self.bin_numbers[0] if len(self) else 0)
+        gap = np.where(number == 0, age, self.bins - self.bins[last] - 1)
+        history = self.totals_before[self.places]
+        since = np.where(number == 0, 0.0, self.totals_before[self.places[last] + 1])
+        columns = (self.counts, self.bins, self.totals[self.places], age, gap, history, history - since)
+        return order, ends, tuple(column[order] for column in columns)
 
 
 @dataclass(frozen=True, slots=True)

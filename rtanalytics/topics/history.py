@@ -14,7 +14,7 @@ from rtanalytics.algorithms.checkpoints import Checkpoints
 from rtanalytics.counts import BinCounts, BinMessages, Floats, Ints, TermCounts
 from rtanalytics.settings import Settings
 from rtanalytics.terms.arrays import grown
-from rtanalytics.topics.name_likeness import NameLikeness, Uses
+from rtanalytics.topics.name_likeness import NameLikeness
 from rtanalytics.trending import Algorithm, State
 
 __all__ = ["BEGINNING", "Learnt", "Memory"]
@@ -52,7 +52,6 @@ class _Kept(NamedTuple):
     """What was known before a bin."""
 
     state: State
-    names: tuple[Uses, Uses]
     said: Ints
     messages: int
     evidence: Floats
@@ -73,10 +72,10 @@ class Memory:
         Theirs.
     counts : TermCounts
         Of all messages.
-    names : NameLikeness, optional
-        How terms are written; learnt from the same messages unless given.
+    names : NameLikeness
+        How the terms are written, learnt elsewhere.
     sparing : bool
-        Keep nothing to go back to: everything is learnt again where more is known of an earlier bin.
+        Keep no checkpoints: when an earlier bin changes, everything is learnt again.
     """
 
     def __init__(
@@ -84,19 +83,18 @@ class Memory:
         settings: Settings,
         algorithm: Algorithm,
         counts: TermCounts,
-        names: NameLikeness | None = None,
+        names: NameLikeness,
         *,
         sparing: bool = False,
     ) -> None:
         self._settings, self._algorithm, self._counts, self._sparing = settings, algorithm, counts, sparing
-        self.names = NameLikeness(counts) if names is None else names
+        self.names = names
         self.forget()
 
     def forget(self) -> None:
         """Know nothing."""
         self._checkpoints: Checkpoints[_Kept] = Checkpoints(_NEVER) if self._sparing else Checkpoints()
         self._state = self._algorithm.start()
-        self.names.forget()
         self._said = np.zeros(0, np.int64)
         self._messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
@@ -108,7 +106,6 @@ class Memory:
         """Score a bin and learn it: its messages, counts, evidence and what was expected."""
         settings, said = self._settings, self._counts.bin_messages(bin)
         self._checkpoints.keep(bin, self._kept)
-        self.names.learn(said.rows)
         self._said = grown(self._said, len(self._counts.vocabulary))
         self._said[said.terms] += said.counts[0]
         self._messages += len(said.rows)
@@ -146,9 +143,8 @@ class Memory:
         if kept is None:
             self.forget()
         else:
-            state, names, said, self._messages, evidence, when, came, recent, past = kept[1]
+            state, said, self._messages, evidence, when, came, recent, past = kept[1]
             self._state = state.copy()
-            self.names.go_back(names)
             self._said, self._evidence, self._when = said.copy(), evidence.copy(), when.copy()
             self._came, self.recent, self._past = came.copy(), recent.copy(), past.copy()
         for bin in self._counts.bins:
@@ -213,7 +209,7 @@ class Memory:
     def _kept(self) -> _Kept:
         """What has been learnt, to go back to."""
         return _Kept(
-            self._state.copy(), self.names.kept(), self._said.copy(), self._messages,
+            self._state.copy(), self._said.copy(), self._messages,
             self._evidence.copy(), self._when.copy(), self._came.copy(),
             self.recent.copy(), self._past.copy(),
         )  # fmt: skip

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Any, Self
 
 from rtanalytics.evaluate import Tally, Truth, judge
-from rtanalytics.evaluate.shared_counts import Panel, tell_all
+from rtanalytics.evaluate.shared_counts import tell_all
 from rtanalytics.event import Event
-from rtanalytics.feed import FOREVER, Delivery, Watermark
+from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.schedule import ReferenceTopic
-from rtanalytics.topics import Settings, TrendBin
+from rtanalytics.topics import Engine, Settings, TrendBin
 from rtanalytics.trending import algorithm_of
 
 __all__ = ["PARTS", "Sample", "TrendRunner", "Workers"]
@@ -78,27 +78,31 @@ class TrendRunner:
         self._sample, self._top, self._max_terms = sample, top, max_terms
         self._all = {n: _with(sample.own, given) for n, given in settings.items()}
         live = {n: s for n, s in self._all.items() if _live(s)}
-        self._panel: Panel | None = None
+        self._engine: Engine | None = None
+        self._listed: dict[str, list[TrendBin]] = {str(n): [] for n in live}
         if live:
             members = {str(n): s for n, s in live.items()}
-            self._panel = Panel(members, next(iter(members.values())), sparing=True)
+            self._engine = Engine(next(iter(members.values())), members, sparing=True)
         self._alive = set(live)
         self._whole: dict[int, list[TrendBin]] = {}
         self._at = 0
 
     def advance(self, upto: int, until: datetime | None) -> None:
         """Tell on: of the events before place ``upto``, what closes before ``until``; all if that is None."""
-        if self._panel is not None:
+        if self._engine is not None:
             events = self._sample.events[self._at : upto]
             mark = FOREVER if until is None else until
-            self._panel.push([*(Delivery(n, e) for n, e in enumerate(events)), Watermark(mark)])
+            items: list[Item] = [*(Delivery(n, e) for n, e in enumerate(events)), Watermark(mark)]
+            for bins in self._engine.push(items):
+                for name, bin in bins.items():
+                    self._listed[name].append(bin)
         self._at = upto
 
     def dismiss(self, numbers: Iterable[int]) -> None:
         """These settings tell no more."""
         for number in self._alive & set(numbers):
-            if self._panel is not None:
-                self._panel.dismiss(str(number))
+            if self._engine is not None:
+                self._engine.dismiss(str(number))
             self._alive.discard(number)
 
     def judged(self, numbers: Iterable[int], until: datetime | None) -> dict[int, list[Tally]]:
@@ -106,8 +110,8 @@ class TrendRunner:
         return {number: list(self._tallies(self._told(number), until)) for number in numbers}
 
     def _told(self, number: int) -> list[TrendBin]:
-        if self._panel is not None and str(number) in self._panel.told:
-            return self._panel.told[str(number)]
+        if str(number) in self._listed:
+            return self._listed[str(number)]
         if number not in self._whole:
             # it tells topics of a whole recording, or knows the future: there is no going on
             settings = self._all[number]

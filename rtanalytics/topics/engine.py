@@ -1,0 +1,287 @@
+"""Counting and choosing: messages are counted once, and trends listed by one or several settings.
+
+Live trends use an :class:`Engine` with one settings, comparison and tuning one with many. What is
+listed by a settings does not depend on the others.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+
+import numpy as np
+
+from rtanalytics.algorithms.checkpoints import Checkpoints
+from rtanalytics.algorithms.topical import TopicAlgorithm
+from rtanalytics.counts import TermCounts
+from rtanalytics.event import Event
+from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
+from rtanalytics.settings import Settings, SettingsError
+from rtanalytics.terms import Vocabulary
+from rtanalytics.topics.grouping import examples
+from rtanalytics.topics.history import BEGINNING, Memory
+from rtanalytics.topics.identity import Topics
+from rtanalytics.topics.name_likeness import NameLikeness, Uses
+from rtanalytics.topics.selection import Chooser
+from rtanalytics.trend import Trend, TrendBin
+from rtanalytics.trending import Algorithm, algorithm_of
+
+__all__ = ["Engine", "live_algorithm"]
+
+_EVER = datetime(1, 1, 2, tzinfo=UTC)
+_CERTAIN = 1e-9
+"""Smallest probability of not being a topic, so that the score stays finite."""
+
+
+def live_algorithm(settings: Settings) -> Algorithm:
+    """Return the algorithm of settings that are to be used live.
+
+    Raises
+    ------
+    SettingsError
+        If the algorithm or a parameter is unknown or invalid, or it cannot score bins as they come.
+    """
+    algorithm = algorithm_of(settings)
+    if isinstance(algorithm, TopicAlgorithm):
+        raise SettingsError(
+            "algorithm",
+            f"algorithm {algorithm.name!r} finds the topics of a recording, not those of a stream;"
+            " use trends() or its own topics()",
+        )
+    if not algorithm.causal:
+        raise SettingsError(
+            "algorithm",
+            f"algorithm {algorithm.name!r} needs later bins to score one, so it cannot be used live;"
+            " score a whole recording with it instead",
+        )
+    return algorithm
+
+
+class Engine:
+    """Deliveries in, trends by each of several settings out.
+
+    Parameters
+    ----------
+    shared : Settings
+        Its ``bin``, ``grace``, ``mute`` and ``horizon`` are used for counting.
+    members : mapping of str to Settings
+        By name, what trends are listed by; in what is shared they must not differ.
+    vocabulary : Vocabulary, optional
+        To share numbers of terms with other counts; nothing is dropped beyond the horizon then,
+        because a number must not change its meaning.
+    sparing : bool
+        Keep no checkpoints of the members: with hundreds of them there is no room, and late messages
+        are rare in recordings.
+
+    Attributes
+    ----------
+    counts : TermCounts
+        Counts of the messages.
+    seconds : dict of str to float
+        Seconds that scoring and choosing took for each member.
+    """
+
+    def __init__(
+        self,
+        shared: Settings,
+        members: Mapping[str, Settings],
+        *,
+        vocabulary: Vocabulary | None = None,
+        sparing: bool = False,
+    ) -> None:
+        self._shared, self._settings = shared, dict(members)
+        self._vocabulary, self._sparing = vocabulary, sparing
+        self._horizon = shared.horizon if vocabulary is None else None
+        self.seconds = dict.fromkeys(members, 0.0)
+        self.reset()
+
+    def reset(self) -> None:
+        """Drop all messages and everything that was learnt."""
+        horizon, width = self._horizon, self._shared.bin
+        self.counts = TermCounts(
+            width, vocabulary=self._vocabulary, horizon=None if horizon is None else 2 * horizon + width
+        )
+        self.counts.mute(self._shared.mute)
+        self._names = NameLikeness(self.counts)
+        self._names_before: Checkpoints[tuple[Uses, Uses]] = Checkpoints()
+        self._members = {
+            name: _Member(settings, self.counts, self._names, sparing=self._sparing)
+            for name, settings in self._settings.items()
+        }
+        self._waiting: dict[int, list[int]] = {}
+        self._closed: int | None = None
+        self._first: int | None = None  # bin that was not dropped
+        self._late = 0
+
+    def dismiss(self, name: str) -> None:
+        """List no further trends by a member, and drop what it has learnt."""
+        del self._members[name]
+
+    def push(self, items: Iterable[Item]) -> list[dict[str, TrendBin]]:
+        """Take what a feed delivers.
+
+        Parameters
+        ----------
+        items : iterable of Delivery, Watermark or Reset
+            A batch of any size.
+
+        Returns
+        -------
+        list of dict of str to TrendBin
+            The bins that closed, in order, by member; without those in which nothing was posted.
+        """
+        bins: list[dict[str, TrendBin]] = []
+        events: list[Event] = []
+        for item in items:
+            if isinstance(item, Delivery):
+                events.append(item.event)
+            elif isinstance(item, Watermark):
+                self._take(events)
+                events = []
+                bins += self._close(item.time)
+            else:
+                self.reset()
+                events, bins = [], []
+        self._take(events)
+        return bins
+
+    def _take(self, events: list[Event]) -> None:
+        rows = np.array(self.counts.log(events), np.int64)
+        if not len(rows):
+            return
+        bins = self.counts.known_in(rows, self._shared.grace)
+        if self._closed is not None:
+            bins = np.maximum(bins, self._closed + 1)
+        for bin in np.unique(bins).tolist():
+            self._waiting.setdefault(bin, []).extend(rows[bins == bin].tolist())
+
+    def _close(self, watermark: datetime) -> Iterator[dict[str, TrendBin]]:
+        complete = self.counts.bin_of(max(watermark - self._shared.grace, _EVER)) - 1
+        for bin in sorted(b for b in self._waiting if b <= complete):
+            rows = self._waiting.pop(bin)
+            touched, changed = self.counts.apply(rows)
+            self._late += self.counts.elsewhere(changed, bin)
+            if self._outgrown(bin):
+                self.counts.renumber()
+                self._learn_again(BEGINNING, bin)
+            elif earlier := {b for b in touched if b >= self._from} - {bin}:
+                self._learn_again(min(earlier), bin)
+            if self.counts.rows(bin).size:
+                yield self._list(bin)
+        if watermark < FOREVER and (self._closed is None or complete > self._closed):
+            self._closed = complete
+
+    @property
+    def _from(self) -> int:
+        """First bin that was not dropped."""
+        return self._first or BEGINNING
+
+    def _outgrown(self, bin: int) -> bool:
+        """Check whether bins beyond the horizon are due to be dropped; note the first that is left."""
+        horizon, width = self._horizon, self._shared.bin
+        if horizon is None:
+            return False
+        first = min([bin, *self.counts.bins[:1]]) if self._first is None else self._first
+        if (bin - first) * width < 2 * horizon:
+            return False
+        self._first = bin - horizon // width
+        return True
+
+    def _learn_again(self, changed: int, upto: int) -> None:
+        checkpoint = self._names_before.before(changed)
+        if checkpoint is None:
+            self._names.forget()
+        else:
+            self._names.go_back(checkpoint[1])
+        start = self._from if checkpoint is None else max(checkpoint[0], self._from)
+        for bin in self.counts.bins:
+            if start <= bin < upto:
+                self._learn_names(bin)
+        for name, member in self._members.items():
+            with _Timer(self.seconds, name):
+                member.memory.learn_again(changed, self._from, upto)
+
+    def _learn_names(self, bin: int) -> None:
+        messages = self.counts.bin_messages(bin)  # the counts keep it for the members
+        self._names_before.keep(bin, self._names.kept)
+        self._names.learn(messages.rows)
+
+    def _list(self, bin: int) -> dict[str, TrendBin]:
+        self._learn_names(bin)
+        late, self._late = self._late, 0
+        listed = {}
+        for name, member in self._members.items():
+            with _Timer(self.seconds, name):
+                listed[name] = member.trends(bin, late)
+        return listed
+
+
+class _Timer:
+    """Context manager that adds its seconds to an entry of a dict."""
+
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self._seconds, self._name = seconds, name
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self._seconds[self._name] += time.perf_counter() - self._began
+
+
+class _Member:
+    """What belongs to one settings: the state of its algorithm, its past lists and its topics."""
+
+    def __init__(self, settings: Settings, counts: TermCounts, names: NameLikeness, *, sparing: bool) -> None:
+        self._settings, self._counts, self._names = settings, counts, names
+        algorithm = live_algorithm(settings)
+        self._min_score = algorithm.floor if settings.min_score is None else settings.min_score
+        self.memory = Memory(settings, algorithm, counts, names, sparing=sparing)
+        self._chooser = Chooser(settings, counts, self.memory)
+        self._topics = Topics(settings.hold)
+
+    def trends(self, bin: int, late: int) -> TrendBin:
+        """Learn a bin, and return its trends."""
+        counts = self._counts
+        start, end = counts.start_of(bin), counts.start_of(bin + 1)
+        learnt = self.memory.learn(bin)
+        rows = learnt.said.rows
+        groups = self._chooser.choose(learnt, self._min_score, start, self._topics)
+        talks = [talk.title for talk in self._settings.schedule.between(start, end)]
+        authors, since = counts.authors(rows), self.memory.since(bin)
+        identities = self._topics.assign_ids(start, end, [group.keys for group in groups])
+        trends = []
+        for rank, (group, identity) in enumerate(zip(groups, identities, strict=True), 1):
+            lead, messages = group.lead, group.messages
+            texts = [self._names.surface(scored.term) for scored in group.terms]
+            quoted = examples(lead.messages, authors, learnt.said.originals)
+            trends.append(
+                Trend(
+                    bin_start=start,
+                    bin_end=end,
+                    rank=rank,
+                    terms=texts,
+                    label=texts[0],
+                    score=-math.log10(max(1 - group.probability, _CERTAIN)),
+                    expected=float(learnt.expected[lead.at]),
+                    observed=int(learnt.counted.counts[lead.at]),
+                    messages=len(messages),
+                    authors=counts.people(rows[messages]),
+                    examples=[counts.ids[rows[i]] for i in quoted],
+                    sources=counts.sources(rows[messages]),
+                    talks=talks,
+                    id=identity.id,
+                    split_from=identity.split_from,
+                    merged=identity.merged,
+                    probability=group.probability,
+                    because=group.because,
+                    seen=group.seen,
+                    channel=self._settings.channel,
+                    history=self.memory.history(lead.term, bin),
+                    since=since,
+                )
+            )
+        people = counts.people(rows)
+        return TrendBin(start=start, end=end, trends=trends, messages=len(rows), authors=people, late=late)

@@ -5,12 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rtanalytics.algorithms.checkpoints import Amending, Checkpoints
+from rtanalytics.algorithms.checkpoints import Checkpoints
 from rtanalytics.counts import BinCounts, Cells
-from rtanalytics.trending import ALGORITHMS, get
+from rtanalytics.trending import ALGORITHMS, Algorithm, Scores, State, get
 from tests.contracts.scorer import WIDTH, bins_of, random_cells
 
 CAUSAL = sorted(n for n, cls in ALGORITHMS.items() if cls.causal and not hasattr(cls, "topics"))
+
+
+class Amending:
+    """An algorithm that learns again from a checkpoint when past bins change."""
+
+    def __init__(self, algorithm: Algorithm) -> None:
+        self.algorithm, self.state = algorithm, algorithm.start()
+        self.checkpoints: Checkpoints[State] = Checkpoints()
+
+    def step(self, bin: BinCounts) -> Scores:
+        """Score and learn the next bin."""
+        self.checkpoints.keep(bin.bin, self.state.copy)
+        return self.algorithm.step(self.state, bin)
+
+    def amend(self, changed: int, bins: list[BinCounts]) -> None:
+        """Learn again what is true now, from the first changed bin on."""
+        first, self.state = self.checkpoints.before(changed) or (bins[0].bin, self.algorithm.start())
+        for bin in bins:
+            if bin.bin >= first:
+                self.step(bin)
 
 
 def joined(bins: list[BinCounts]) -> Cells:
@@ -49,8 +69,7 @@ def test_a_corrected_past_gives_the_scores_of_a_batch_over_it(name: str) -> None
             back = int(random.choice([1, 2, 7, place]))
             for wrong in {place - back, place}:
                 bins[wrong] = another(bins[wrong], random)
-            upto, changed = bins[: place + 1], bins[place - back].bin
-            scorer.amend(changed, lambda first, known=upto: [b for b in known if b.bin >= first])
+            scorer.amend(bins[place - back].bin, bins[: place + 1])
         elif place % 20 == 0 and place:
             cells = joined(bins[: place + 1])
             batch = get(name).score(cells)
@@ -81,7 +100,7 @@ def test_a_bin_that_nobody_knew_of_and_one_that_is_gone_are_corrections_too() ->
     bins.insert(3, BinCounts(15, np.array([0]), np.array([30.0]), 40.0, WIDTH))
     bins.insert(0, BinCounts(3, np.array([1]), np.array([1.0]), 1.0, WIDTH))
     del bins[7]
-    scorer.amend(3, lambda first: [b for b in bins if b.bin >= first])
+    scorer.amend(3, bins)
     new = BinCounts(41, np.array([0, 1]), np.array([4.0, 1.0]), 9.0, WIDTH)
     cells = joined([*bins, new])
     expected = get("zscore").score(cells).score[cells.bins == 41]
@@ -109,5 +128,5 @@ def test_a_correction_costs_twice_its_age_and_states_are_few(every: int) -> None
 
 def test_states_cannot_be_kept_more_often_than_every_bin() -> None:
     """The message says what is allowed."""
-    with pytest.raises(ValueError, match="every is 0"):
+    with pytest.raises(ValueError, match="every must"):
         Checkpoints(0)

@@ -1,13 +1,13 @@
-"""What input and analysis both know: a feed of events.
+"""Feeds of events: the interface between input and analysis.
 
-A :class:`Feed` is the running stream, a replay of a recording, or any iterable of events, and
-whoever reads it cannot tell which: that is the test of the design. It hands out the newest
-items (:meth:`Feed.snapshot`) and then, when iterated, everything after them: a
-:class:`Delivery` for each event, a :class:`Watermark` when a stretch of time is complete, and
-a :class:`Reset` when what was told so far no longer holds (a replay was moved to another time).
+A :class:`Feed` is a running stream, a replay of a recording, or any iterable of events; readers
+need not know which. It returns the newest items (:meth:`Feed.snapshot`) and then, when iterated,
+everything after them: a :class:`Delivery` per event, a :class:`Watermark` when all events up to a
+time have arrived, and a :class:`Reset` when earlier items no longer hold (a replay was moved to
+another time).
 
-DjangoDose showed new viewers the first items three or four times because nobody knew who had
-received what. Here each reader owns its position, and takes it along over drops.
+DjangoDose showed new viewers the first items three or four times because it did not record who had
+received what. Here each reader owns its position and keeps it when the connection drops.
 """
 
 from __future__ import annotations
@@ -36,23 +36,28 @@ __all__ = [
     "Reset",
     "Snapshot",
     "Status",
+    "Unavailable",
     "Watermark",
     "as_feed",
 ]
 
 FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
-"""The watermark of a feed that has ended: nothing will follow at all."""
+"""Watermark of a feed that has ended: no event follows."""
+
+
+class Unavailable(Exception):
+    """The other side did not answer; trying again later is harmless."""
 
 
 class Position(Protocol):
-    """How far a reader has come: opaque, and its ``str()`` can be stored and given back."""
+    """A reader's position in a feed; opaque, but its ``str()`` can be stored and used to continue."""
 
     def __str__(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One event, and the position just after it."""
+    """One event, and the position after it."""
 
     position: Position
     event: Event
@@ -60,14 +65,14 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
-    """No event with a ``received_at`` before ``time`` follows."""
+    """A promise that no event with a ``received_at`` before ``time`` follows."""
 
     time: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Reset:
-    """Forget what was delivered: the feed goes on from another time or another run."""
+    """A request to drop all delivered items: the feed continues from another time or another run."""
 
     reason: str
 
@@ -85,16 +90,16 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What a status line says.
+    """Content of a status line.
 
     Parameters
     ----------
     state : {'live', 'replay', 'paused', 'reconnecting', 'ended'}
         What the feed is doing.
     detail : str
-        For people: ``×60``, or what it is waiting for.
+        Text for people: ``×60``, or what the feed is waiting for.
     at : datetime, optional
-        Where a replay has come to.
+        Current time of a replay.
     """
 
     state: Literal["live", "replay", "paused", "reconnecting", "ended"]
@@ -129,15 +134,15 @@ class FeedContext:
 
 @runtime_checkable
 class Feed(Protocol):
-    """A source of deliveries that one reader reads.
+    """A sequence of deliveries for one reader.
 
-    ``snapshot(n)`` returns the newest ``n`` events in their current state and moves the feed to
-    just after them; iterating goes on from there. ``close()`` makes a blocked iteration end.
+    ``snapshot(n)`` returns the newest ``n`` events in their current state and moves the feed to the
+    position after them; iteration continues from there. ``close()`` ends a blocked iteration.
     """
 
     @property
     def key(self) -> str:
-        """Names the feed; two feeds of one key show the same."""
+        """Identity of the feed: feeds of one key deliver the same items."""
         ...
 
     @property
@@ -146,7 +151,7 @@ class Feed(Protocol):
         ...
 
     def snapshot(self, n: int = 100) -> Snapshot:
-        """The newest ``n`` events, oldest first; iterating goes on just after them."""
+        """Return the newest ``n`` events, oldest first; iteration continues after them."""
         ...
 
     def __iter__(self) -> Iterator[Item]: ...
@@ -154,17 +159,17 @@ class Feed(Protocol):
     def __aiter__(self) -> AsyncIterator[Item]: ...
 
     def close(self) -> None:
-        """Make a blocked iteration end."""
+        """End a blocked iteration."""
         ...
 
 
 @runtime_checkable
 class Recording(Protocol):
-    """A recorded event: its events in the order in which they were received."""
+    """A recorded conference: its events in the order in which they were received."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Name of the recording."""
         ...
 
     def __iter__(self) -> Iterator[Event]: ...
@@ -173,7 +178,7 @@ class Recording(Protocol):
 
 
 class AsyncFromSync:
-    """Gives a feed with ``__iter__`` an ``__aiter__``: the same items, read in one thread."""
+    """Mixin that adds ``__aiter__`` to a feed with ``__iter__``: the same items, read in one thread."""
 
     def __iter__(self) -> Iterator[Item]:
         raise NotImplementedError(f"{type(self).__name__} must define __iter__")  # pragma: no cover
@@ -192,7 +197,7 @@ def _next(items: Iterator[Item]) -> list[Item]:
 
 @dataclass(slots=True)
 class IterableFeed(AsyncFromSync):
-    """Any iterable of events as a feed: all of them, then the final watermark.
+    """A feed over an iterable of events: all of them, then the final watermark.
 
     Examples
     --------
@@ -209,7 +214,7 @@ class IterableFeed(AsyncFromSync):
         return Status("ended" if self._ended else "replay")
 
     def snapshot(self, n: int = 100) -> Snapshot:
-        """Nothing: an iterable has no past that could be shown before it is read."""
+        """Return an empty snapshot: an iterable has no past before it is read."""
         return Snapshot([])
 
     def __iter__(self) -> Iterator[Item]:
@@ -225,5 +230,5 @@ class IterableFeed(AsyncFromSync):
 
 
 def as_feed(source: Feed | Iterable[Event], key: str = "events") -> Feed:
-    """``source`` itself if it is a feed, otherwise the iterable of events wrapped into one."""
+    """Return ``source`` itself if it is a feed, else wrap the iterable of events into one."""
     return source if isinstance(source, Feed) else IterableFeed(source, key)

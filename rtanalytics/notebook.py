@@ -196,7 +196,11 @@ def published_trends(stream: EventStream) -> PublishedTrends | None:
     StreamUnavailable
         If the server is gone.
     """
-    return PublishedTrends(stream) if "trender" in stream.health() or stream.published(CHANNEL) else None
+    return (
+        PublishedTrends(stream)
+        if "trender" in stream.health.read() or stream.channels.read(CHANNEL)
+        else None
+    )
 
 
 @cache

@@ -125,10 +125,10 @@ def test_published_trends_are_read_where_there_are_any(redis_url, prefix):
     """Nothing where no trender runs or ran, otherwise what it told; a trender that has begun counts."""
     stream = RedisStream(redis_url, prefix)
     assert published_trends(stream) is None
-    stream.set_health("trender", {"state": "ok"})
+    stream.health.report("trender", {"state": "ok"})
     assert published_trends(stream) is not None
     bin = next(iter(trends([event(1)])))
-    stream.publish("trends", "1", msgspec.json.encode(bin))
+    stream.channels.publish("trends", "1", msgspec.json.encode(bin))
     told = published_trends(stream)
     assert next(iter(told)) == bin
     assert isinstance(bin, TrendBin)

@@ -166,7 +166,7 @@ def test_the_wall_follows_a_running_conference(execute, tmp_path, redis_url, pre
     now = datetime.now(UTC)
     stream.append([event(n, created_at=now, received_at=now) for n in range(3)])
     told = next(b for b in trends(open_conference(None).recording) if b.trends)
-    stream.publish("trends", "1", msgspec.json.encode(told))
+    stream.channels.publish("trends", "1", msgspec.json.encode(told))
     said = execute(
         "01_live",
         """

@@ -24,8 +24,8 @@ def test_a_reader_begins_with_the_newest_bins_and_gets_each_that_follows() -> No
     """Two readers of one stream are shown the same, and what is no bin stops neither."""
     stream = MemoryStream("published")
     for n in range(30):
-        stream.publish("trends", *told(n))
-    stream.publish("trends", "nonsense", b"{")
+        stream.channels.publish("trends", *told(n))
+    stream.channels.publish("trends", "nonsense", b"{")
     got: dict[int, list[int]] = {0: [], 1: []}
     readers = [PublishedTrends(stream, last=5) for _ in got]
     come = threading.Barrier(3)
@@ -42,9 +42,9 @@ def test_a_reader_begins_with_the_newest_bins_and_gets_each_that_follows() -> No
     for thread in threads:
         thread.start()
     come.wait(10)
-    stream.publish("trends", *told(30))
-    stream.publish("trends", *told(30))
-    stream.publish("trends", *told(31))
+    stream.channels.publish("trends", *told(30))
+    stream.channels.publish("trends", *told(30))
+    stream.channels.publish("trends", *told(31))
     for thread in threads:
         thread.join(10)
         assert not thread.is_alive()

@@ -87,8 +87,8 @@ def _collect(
     url, named = split_url(conference.stream) if conference.stream else (resolve_url(), "")
     name = named or conference.name
     stream = RedisStream(url, name)
-    with answering(origin(conference, path)), stream.errors():
-        check_server(stream.client)
+    with answering(origin(conference, path)), stream.connection.errors():
+        check_server(stream.connection.client)
     schedule = settings.schedule if conference.schedule else None
     meta = RecordingMeta(
         title=conference.title,

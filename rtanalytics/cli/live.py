@@ -19,7 +19,7 @@ from rtanalytics.cli.terminal import Failed, Said, console, counted, event_line
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
 from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
-from rtanalytics.streams import EventStream, Note, StreamUnavailable, open_stream
+from rtanalytics.streams import ChannelEntry, EventStream, StreamUnavailable, open_stream
 from rtanalytics.streams.server import default_folder
 from rtanalytics.streams.server.folder import read_state
 
@@ -100,10 +100,10 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conf
 
     out, zone = console(), zone_of(conference)
     place = "0-0"
-    notes: deque[Note] = deque(maxlen=last)
-    while page := stream.published(CHANNEL, place):
+    notes: deque[ChannelEntry] = deque(maxlen=last)
+    while page := stream.channels.read(CHANNEL, place):
         notes.extend(page)
-        place = page[-1].place
+        place = page[-1].id
     if not notes and last and not as_json:
         out.print(_first_due(conference), style="dim")
     live = False
@@ -123,12 +123,12 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conf
                 out.print(f"{nothing}; {counted(bin.messages, 'message')}", style="dim")
         live = True
         try:
-            notes = deque(stream.published(CHANNEL, place, wait=timedelta(seconds=1)))
+            notes = deque(stream.channels.read(CHANNEL, place, wait=timedelta(seconds=1)))
         except StreamUnavailable:
             notes.clear()
             time.sleep(0.5)
         if notes:
-            place = notes[-1].place
+            place = notes[-1].id
 
 
 def _first_due(conference: Conference | None) -> str:

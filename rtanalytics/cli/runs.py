@@ -59,7 +59,7 @@ def play_run(
     }
     if recorder:
         run["recorded"] = recorder.result()
-    stream.expire(KEEP)  # type: ignore[attr-defined]
+    stream.delete(after=KEEP)
     stream.close()
     return run
 

@@ -108,7 +108,7 @@ def dead(
         letters = [
             (bucket, letter)
             for bucket in stream.buckets()
-            for letter in stream.dead_letters(bucket)
+            for letter in stream.dead_letters.read(bucket)
             if source is None or letter.source == source
         ]
         if action is Action.list:
@@ -247,7 +247,7 @@ async def _replay(
                     # a letter of which a part cannot be read yet stays: its events are known next time
                     stream.append(found)
                     if found and not parsed.rejects:
-                        stream.drop_dead(bucket, [letter.id])
+                        stream.dead_letters.remove(bucket, [letter.id])
                         mended, events, why = mended + 1, events + len(found), ""
             if as_json:
                 told = {"bucket": bucket, "id": letter.id, "source": letter.source, "why": why}

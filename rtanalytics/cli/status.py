@@ -47,8 +47,8 @@ def status(
         found: dict[str, Any] = {
             "conference": conference.name,
             "stream": stream.key,
-            "health": stream.health(),
-            "buckets": stream.stats(),
+            "health": stream.health.read(),
+            "buckets": stream.buckets(),
             "server": embedded(conference),
             "archive": {"folder": str(archive), "events": recorded(archive)},
         }

@@ -129,7 +129,7 @@ def _publish(stream: EventStream, bin: Any) -> None:
     payload = msgspec.json.encode(bin)
     while True:
         try:
-            stream.publish(CHANNEL, f"{bin.start.isoformat()}/{bin.end.isoformat()}", payload)
+            stream.channels.publish(CHANNEL, f"{bin.start.isoformat()}/{bin.end.isoformat()}", payload)
             return
         except StreamUnavailable:
             time.sleep(0.2)
@@ -138,6 +138,6 @@ def _publish(stream: EventStream, bin: Any) -> None:
 def _tell(stream: EventStream, bins: int) -> None:
     fields: dict[str, object] = {"state": "ok", "bins": bins, "at": datetime.now(UTC).isoformat()}
     try:
-        stream.set_health("trender", fields)
+        stream.health.report("trender", fields)
     except StreamUnavailable:
         return  # it is told again in a few seconds

@@ -121,11 +121,11 @@ def forget_author(
     report = ForgetReport(author=author)
     folder = archive if archive is not None and archive.is_dir() and is_archive(archive) else None
     held = [] if folder is None else _recorded(folder)
-    live = list(stream.kept())
+    live = list(stream.erasure.kept())
     _check(buckets, {*stream.buckets(), *(event.bucket for event in held)})
     marks = _marks(author, buckets, [*held, *live])
     if not dry_run:
-        stream.forget(marks)
+        stream.erasure.forget(marks)
     gone = _covered(marks, [*held, *live])
     report.archive = sum(event.id in gone for event in held)
     report.stream = len({event.id for event in live} & gone.keys())
@@ -147,11 +147,11 @@ def forget_author(
     if dry_run:
         return report
     forgotten = Forgotten(marks | {Forgotten.post(id_) for id_ in gone})
-    stream.forget(forgotten.marks)
+    stream.erasure.forget(forgotten.marks)
     told = list(gone.items())
     for first in range(0, len(told), _CHUNK):
         stream.append(deletions(dict(told[first : first + _CHUNK]), marks))
-    stream.erase(lambda event: event.id in gone or forgotten.without(event) is not event)
+    stream.erasure.erase(lambda event: event.id in gone or forgotten.without(event) is not event)
     if folder is not None:
         report.pending = not _emptied(folder, forgotten, gone, retry_policy)
     return report
@@ -230,12 +230,12 @@ def _bury(stream: EventStream, buckets: Sequence[str], named: Callable[[str], bo
     for bucket in buckets or stream.buckets():
         ids = [
             letter.id
-            for letter in stream.dead_letters(bucket)
+            for letter in stream.dead_letters.read(bucket)
             if named(letter.raw.decode("utf-8", "replace"))
         ]
         count += len(ids)
         if not dry_run:
-            stream.drop_dead(bucket, ids)
+            stream.dead_letters.remove(bucket, ids)
     return count
 
 

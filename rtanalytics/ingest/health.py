@@ -129,7 +129,7 @@ class Health:
             "counts": dict(sorted(self.counts.items())),
         }
         try:
-            await asyncio.to_thread(self._stream.set_health, self.name, fields)
+            await asyncio.to_thread(self._stream.health.report, self.name, fields)
         except StreamUnavailable as error:
             log.debug("%s: health not told: %s", self.name, printable(error))
 

@@ -14,6 +14,7 @@ import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from rtanalytics.event import Event, Ingest
@@ -22,7 +23,7 @@ from rtanalytics.sources.base import Source, SourceError, printable
 from rtanalytics.streams import DeadLetter, EventStream, Fenced, Scope, StreamUnavailable
 
 if TYPE_CHECKING:
-    from rtanalytics.streams.outbox import Outgoing
+    from rtanalytics.streams import Outgoing
 
 __all__ = ["Postman", "Sends"]
 
@@ -114,7 +115,8 @@ class Postman:
         await self._settle(scope)
         ready = bool(getattr(self._source, "sending", True))
         # one at a time: what is in doubt after a crash is one packet
-        taken = await asyncio.to_thread(self._stream.take, scope, int(ready), wait=_LOOK, begin=self._begin)
+        take = partial(self._stream.outbox.take, scope, int(ready), wait=_LOOK, begin=self._begin)
+        taken = await asyncio.to_thread(take)
         self._begin = False
         for out in taken:
             if out.lapsed:
@@ -127,7 +129,7 @@ class Postman:
             await self._pause()
 
     async def _settle(self, scope: Scope) -> None:
-        await asyncio.to_thread(self._stream.settle, scope, self._settled)
+        await asyncio.to_thread(self._stream.outbox.settle, scope, self._settled)
         self._settled = []
 
     async def _send(self, out: Outgoing) -> None:
@@ -147,7 +149,7 @@ class Postman:
             return
         raw = json.dumps(out.packet).encode()
         letter = DeadLetter("outbox", self._source.scope, reason, raw, datetime.now(UTC))
-        await self._surely(lambda: self._stream.dead(self._source.bucket, letter))
+        await self._surely(lambda: self._stream.dead_letters.add(self._source.bucket, letter))
         await self._tell(out, reason)
 
     async def _tell(self, out: Outgoing, reason: str) -> None:

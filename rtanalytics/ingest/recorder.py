@@ -144,9 +144,9 @@ def _forget(writer: ArchiveWriter, stream: EventStream, *, now: bool = False) ->
     ours, failures = writer.forgotten, 0
     while True:
         try:
-            theirs = stream.forgotten()
+            theirs = stream.erasure.forgotten()
             if missing := ours.marks - theirs.marks:
-                stream.forget(missing)
+                stream.erasure.forget(missing)
             break
         except StreamUnavailable:
             failures += 1
@@ -168,6 +168,6 @@ def _expire(writer: ArchiveWriter, stream: EventStream, keep: Mapping[str, timed
 
     writer.compact(keep)
     try:
-        stream.erase(old, tell=False)
+        stream.erasure.erase(old, announce=False)
     except StreamUnavailable:
         return  # an hour later is early enough

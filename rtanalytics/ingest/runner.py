@@ -23,6 +23,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -230,7 +231,7 @@ class _Runner:
             state, wait = "rate_limited", error.wait
             if wait is not None and self._host is not None:
                 with contextlib.suppress(StreamUnavailable):  # others will be told the same
-                    await asyncio.to_thread(self._stream.hold, self._host, wait)
+                    await asyncio.to_thread(self._stream.rate_limits.hold, self._host, wait)
             wait = None if wait is None else max(wait, self._patience.first) * random.uniform(1.0, 1.05)
         else:
             self._failures += 1
@@ -272,7 +273,8 @@ class _Runner:
         if self._most is None or time.monotonic() - self._looked < self._patience.room.total_seconds():
             return True
         bucket = self._source.bucket
-        entries = await self._patiently(lambda: self._stream.entries(bucket), "looking for room")
+        buckets = await self._patiently(self._stream.buckets, "looking for room")
+        entries = buckets[bucket]["entries"] if bucket in buckets else 0
         if entries < self._most:
             self._looked = time.monotonic()
             return True
@@ -287,7 +289,9 @@ class _Runner:
         host = self._host
         if host is None:
             return timedelta(0)
-        wait = await self._patiently(lambda: self._stream.permit(host, self._pace), "asking for a permit")
+        wait = await self._patiently(
+            lambda: self._stream.rate_limits.permit(host, self._pace), "asking for a permit"
+        )
         if wait > self._patience.heartbeat and self._health.state != "rate_limited":
             # whether this source or another was asked to wait is not known after a restart
             reason = f"{host} is left alone: it asked for that, or what it allows is used up for now"
@@ -299,7 +303,7 @@ class _Runner:
         host = self._host
         if host is not None and requests > 1:
             with contextlib.suppress(StreamUnavailable):  # then nobody gets a permit either
-                await asyncio.to_thread(self._stream.spend, host, self._pace, requests - 1)
+                await asyncio.to_thread(self._stream.rate_limits.spend, host, self._pace, requests - 1)
 
     # -- storing ---------------------------------------------------------------------------
 
@@ -375,7 +379,8 @@ class _Runner:
                 raw=reject.raw,
                 at=datetime.now(UTC),
             )
-            await self._patiently(lambda: self._stream.dead(self._source.bucket, letter), "a dead letter")  # noqa: B023
+            add = partial(self._stream.dead_letters.add, self._source.bucket, letter)
+            await self._patiently(add, "a dead letter")
             self._health.counts["dead"] += 1
 
     async def _patiently(self, call: Callable[[], T], what: str) -> T:

@@ -198,7 +198,7 @@ class Supervisor:
                 "at": datetime.now(UTC).isoformat(),
             }
             try:
-                self.stream.set_health(f"process:{worker.spec.name}", fields)
+                self.stream.health.report(f"process:{worker.spec.name}", fields)
             except StreamUnavailable:
                 return  # the keeper sees to the server, and all is told again when it is back
 
@@ -225,7 +225,9 @@ class Supervisor:
     def _relieve(self) -> None:
         """Let the oldest entries go where a bucket is nearly full."""
         most = self.most_entries
-        if most is not None and any(self.stream.entries(b) > most * CROWDED for b in self.stream.buckets()):
+        if most is not None and any(
+            bucket["entries"] > most * CROWDED for bucket in self.stream.buckets().values()
+        ):
             self.stream.trim_to_size(int(most * ROOMY))
 
     def _revive(self) -> None:

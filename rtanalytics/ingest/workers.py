@@ -67,7 +67,7 @@ def recorder_worker(
         told = time.monotonic()
         fields: dict[str, object] = {"state": "ok", "recorded": events, "archive": str(folder)}
         try:
-            stream.set_health("recorder", {**fields, "at": datetime.now(UTC).isoformat()})
+            stream.health.report("recorder", {**fields, "at": datetime.now(UTC).isoformat()})
         except StreamUnavailable as error:
             log.warning("health could not be told: %s", error)
 

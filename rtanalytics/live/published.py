@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from rtanalytics.feed import Status
+from rtanalytics.feed import Status, Unavailable
 from rtanalytics.topics import TrendBin
 
 __all__ = ["PublishedTrends", "Publisher"]
@@ -29,28 +29,35 @@ class Published(Protocol):
     """One result on a channel."""
 
     @property
-    def place(self) -> str:
-        """Where it stands on the channel."""
+    def id(self) -> str:
+        """Its id on the channel."""
         ...
 
     @property
     def payload(self) -> bytes:
-        """What it says."""
+        """Its content."""
+        ...
+
+
+class Channels(Protocol):
+    """Channels of results."""
+
+    def read(self, channel: str, after: str = "0-0", wait: timedelta | None = None) -> Sequence[Published]:
+        """Return the results after the id ``after``; wait up to ``wait`` for the first one."""
         ...
 
 
 class Publisher(Protocol):
-    """What is needed of a stream: its key, and what stands on a channel after a place."""
+    """The part of a stream that is needed here: its key and its channels."""
 
     @property
     def key(self) -> str:
-        """Names the stream."""
+        """Address of the stream."""
         ...
 
-    def published(
-        self, channel: str, after: str = "0-0", wait: timedelta | None = None
-    ) -> Sequence[Published]:
-        """Results after a place; with ``wait``, that long for the first."""
+    @property
+    def channels(self) -> Channels:
+        """Channels of results."""
         ...
 
 
@@ -103,18 +110,14 @@ class PublishedTrends:
         wait: timedelta | None = None
         while not self._closed.is_set():
             try:
-                page = self._stream.published(CHANNEL, place, wait)
-            except Exception as error:
-                # analysis knows no server and so no server's errors by name; the stream's own
-                # say that asking again is right
-                if type(error).__name__ != "StreamUnavailable":
-                    raise
+                page = self._stream.channels.read(CHANNEL, place, wait)
+            except Unavailable as error:
                 self._status = Status("reconnecting", str(error))
                 self._closed.wait(0.5)
                 continue
             self._status = Status("live")
             if page:
-                place = page[-1].place
+                place = page[-1].id
             if wait is None and page:
                 kept.extend(page)
                 continue
@@ -130,5 +133,5 @@ class PublishedTrends:
             return msgspec.json.decode(note.payload, type=TrendBin)
         except ValueError as error:
             self.unreadable += 1
-            log.warning("%s: result %s is no bin of trends: %r", self.key, note.place, str(error))
+            log.warning("%s: result %s is no bin of trends: %r", self.key, note.id, str(error))
             return None

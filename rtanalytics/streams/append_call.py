@@ -1,4 +1,4 @@
-"""What a batch of events looks like to the append script."""
+"""Arguments of the append script for a batch of events."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import msgspec
 
 from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Event, encode
-from rtanalytics.streams import MAX_PACKET, PacketTooLarge
+from rtanalytics.streams.errors import PacketTooLarge
 from rtanalytics.streams.follower import to_us
+from rtanalytics.streams.protocol import MAX_PACKET
 
 __all__ = ["AppendCall", "packet"]
 
@@ -18,35 +19,34 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class AppendCall:
-    """The part of a batch that one call of the append script takes, without what is forgotten."""
+    """One call of the append script: a part of a batch, without the events covered by an erasure."""
 
     def __init__(self, events: list[Event], packets: list[bytes], forgotten: Forgotten) -> None:
         self._all = list(zip(events, packets, strict=True))
         self.leave_out(forgotten)
 
     def leave_out(self, forgotten: Forgotten) -> None:
-        """Send nothing that is covered by these marks."""
+        """Leave out the events that these marks cover."""
         self._version = forgotten.version
-        left = [forgotten.without(event) for event, _ in self._all]
-        self._out = [event is None for event in left]
-        kept = [
-            (event, data if event is whole else packet(event))
-            for event, (whole, data) in zip(left, self._all, strict=True)
-            if event is not None
-        ]
-        self._events, self._packets = [event for event, _ in kept], [packet for _, packet in kept]
+        self._events, self._packets, self._left_out = [], [], []
+        for event, data in self._all:
+            kept = forgotten.without(event)
+            self._left_out.append(kept is None)
+            if kept is not None:
+                self._events.append(kept)
+                self._packets.append(data if kept is event else packet(kept))
 
     def verdicts(self, answer: str) -> str:
-        """The letter of each event, from the script's letters for those that were sent."""
+        """Return the letter of each event, given the script's letters for those that were sent."""
         letters = iter(answer)
-        return "".join("f" if out else next(letters) for out in self._out)
+        return "".join("f" if left_out else next(letters) for left_out in self._left_out)
 
     def args(self, holder: list[Any], cursor: bytes, *, timed: bool) -> list[Any]:
-        """Arguments of the script; ``timed`` with the times that are needed behind a mark."""
+        """Return the arguments of the script; ``timed`` adds the times needed for events behind a mark."""
         day = int(time.time() // 86_400)
         events = self._events
         ids = [event.id for event in events]
-        # packets as text, because the server's MessagePack knows no binary
+        # packets as text, because the server's MessagePack has no binary type
         batch: list[Any] = [
             ids,
             [_origin(event, day) for event in events],
@@ -60,12 +60,12 @@ class AppendCall:
 
 
 def packet(event: Event) -> bytes:
-    """The event's packet.
+    """Return the event's packet.
 
     Raises
     ------
     PacketTooLarge
-        If it has more than :data:`~rtanalytics.streams.MAX_PACKET` bytes.
+        If it is larger than :data:`~rtanalytics.streams.MAX_PACKET` bytes.
     """
     data = encode(event)
     if len(data) > MAX_PACKET:
@@ -76,7 +76,7 @@ def packet(event: Event) -> bytes:
 
 
 def _origin(event: Event, day: int) -> str:
-    """What decides later whether another revision of the id is an edit."""
+    """Return what the script compares with a later revision of the same id."""
     edited = to_us(event.edited_at) if event.edited_at else 0
     file = 1 if event.ingest is not None and event.ingest.via == "file" else 0
     producer = event.producer.replace("|", "/") if "|" in event.producer else event.producer

@@ -1,16 +1,16 @@
-"""The connection to a Redis or Valkey server: keys, scripts, and its errors as ours.
+"""Connection to a Redis or Valkey server: keys, scripts, and translation of its errors.
 
-Keys of a bucket carry one hash tag, so that on a cluster they live on one node::
+Keys of a bucket share one hash tag, so that on a cluster they are on one node::
 
     rta:{<name>/<bucket>}:events   the stream: field e a packet (r: raised received_at), m a mark, x a reset
     rta:{<name>/<bucket>}:seen     hash id → day, origin and revision of its newest revision
     rta:{<name>/<bucket>}:state    hash: mark, low (highest trimmed entry), recorder, epoch, forgotten (the
                                    version of the marks), fence:*, cursor:*, chain:*
-    rta:{<name>/<bucket>}:dead     stream of dead letters; :outbox, :taken and :outkeys are the way out
-    rta:{<name>}:forgotten         set of the marks of who is forgotten
+    rta:{<name>/<bucket>}:dead     stream of dead letters; :outbox, :taken and :outkeys belong to the outbox
+    rta:{<name>}:forgotten         set of the marks of an erasure
     rta:{<name>}:buckets           stream of bucket names; :bucketset the same as a set; :epoch a number
     rta:{<name>}:health            hash: process name → JSON
-    rta:{<name>}:pace:<budget>     hash: due, held; how often a host is asked
+    rta:{<name>}:pace:<budget>     hash: due, held; the request budget of a host
     rta:{<name>}:channel:<channel> stream of results (trends); its :names is the set of their names
 """
 
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import redis
@@ -26,20 +27,21 @@ from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
 from redis.retry import Retry
 
 from rtanalytics.erasure import Forgotten
-from rtanalytics.streams import StreamUnavailable, lua
+from rtanalytics.streams import lua
+from rtanalytics.streams.errors import StreamUnavailable, cursor_moved, fenced
+from rtanalytics.streams.protocol import Scope
 
 __all__ = ["TIMEOUT", "RedisConnection", "address"]
 
 TIMEOUT = 5.0
-"""Seconds after which an unanswered call counts as failed; more than any blocking read."""
-
+"""Seconds after which an unanswered call counts as failed; longer than any blocking read."""
 
 PARTS = ("events", "seen", "state", "dead", "outbox", "taken", "outkeys")
-"""Of a bucket."""
+"""Names of a bucket's keys."""
 
 
 class RedisConnection:
-    """One client and the names of a stream's keys.
+    """A client, and the names of a stream's keys.
 
     Parameters
     ----------
@@ -51,12 +53,12 @@ class RedisConnection:
     Raises
     ------
     ValueError
-        If ``name`` has characters that a key may not have, or the address is of an unknown kind.
+        If ``name`` contains characters not allowed in a key, or the kind of address is unknown.
     """
 
     def __init__(self, url: str, name: str) -> None:
         if not name or any(c in "{}" or c <= " " for c in name):
-            raise ValueError(f"stream name {name!r} may have no white space and no braces")
+            raise ValueError(f"stream name {name!r} must not contain white space or braces")
         self.url = url
         self.name = name
         self.client = self.connect()
@@ -65,9 +67,9 @@ class RedisConnection:
         self.known_forgotten = Forgotten()
 
     def connect(self) -> Any:
-        """A client; nothing is asked of the server yet."""
+        """Return a client; it connects at the first command."""
         # Protocol 2, because version 3 gives XREAD's answer another shape; no retries, because
-        # a retry that does not go through the append script stores twice.
+        # a retry that does not go through the append script stores events twice.
         client: Any = redis.Redis.from_url(
             self.url,
             protocol=2,
@@ -79,114 +81,139 @@ class RedisConnection:
         return client
 
     def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         self.client.close()
 
     def buckets(self) -> list[str]:
-        """Names of the buckets, in alphabetical order."""
+        """Return the names of the buckets, in alphabetical order."""
         with self.errors():
             return sorted(b.decode() for b in self.client.smembers(f"rta:{{{self.name}}}:bucketset"))
 
     def begin(self, bucket: str, epoch: int, reason: str) -> None:
-        """Let a bucket begin an epoch, unless it has."""
+        """Begin an epoch in a bucket, unless it has begun."""
         keys = [self.key_of(bucket, part) for part in ("events", "seen", "state")]
         self.run("reset", keys, [epoch, reason])
 
     def key_of(self, bucket: str, part: str) -> str:
-        """The key of one part of a bucket."""
+        """Return the key of one part of a bucket."""
         return f"rta:{{{self.name}/{bucket}}}:{part}"
 
     @property
-    def pace_key(self) -> str:
-        """What the keys of all budgets begin with."""
+    def rate_limits_key(self) -> str:
+        """Prefix of the keys of all budgets."""
         return f"rta:{{{self.name}}}:pace:"
 
+    @property
+    def health_key(self) -> str:
+        """Key of the health of all processes."""
+        return f"rta:{{{self.name}}}:health"
+
+    @property
+    def forgotten_key(self) -> str:
+        """Key of the marks of an erasure."""
+        return f"rta:{{{self.name}}}:forgotten"
+
     def channel(self, channel: str) -> str:
-        """The key of a channel."""
+        """Return the key of a channel."""
         return f"rta:{{{self.name}}}:channel:{channel}"
 
     def keys(self) -> list[str]:
-        """Every key under the stream's name."""
+        """Return every key under the stream's name."""
         keys = [
             f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "epoch", "health", "forgotten")
         ]
         for bucket in self.buckets():
             keys += [self.key_of(bucket, part) for part in PARTS]
         with self.errors():
-            for pattern in (self.channel("*"), f"{self.pace_key}*"):
+            for pattern in (self.channel("*"), f"{self.rate_limits_key}*"):
                 keys += [key.decode() for key in self.client.scan_iter(pattern, count=1000)]
         return keys
 
     def state_of(self, bucket: str) -> dict[bytes, bytes]:
-        """The bucket's state."""
+        """Return the bucket's state."""
         with self.errors():
             state: dict[bytes, bytes] = self.client.hgetall(self.key_of(bucket, "state"))
         return state
 
     def register(self, bucket: str) -> None:
-        """Make the bucket known to followers. Once a connection: a server may come back empty."""
+        """Announce the bucket to followers, once per connection: a server may come back empty."""
         if bucket not in self._registered:
             if not bucket or any(c in "{}" or c <= " " for c in bucket):
-                raise ValueError(f"namespace {bucket!r} may have no white space and no braces")
+                raise ValueError(f"namespace {bucket!r} must not contain white space or braces")
             keys = [f"rta:{{{self.name}}}:{part}" for part in ("bucketset", "buckets", "epoch")]
             if epoch := int(self.run("register", keys, [bucket])):
                 self.begin(bucket, epoch, "a bucket that came after a reset")
             self.learn(bucket=bucket)
             self._registered.add(bucket)
 
-    @property
-    def forgotten_key(self) -> str:
-        """The key of the marks of who is forgotten."""
-        return f"rta:{{{self.name}}}:forgotten"
+    def unregister(self, bucket: str | None = None) -> None:
+        """Announce the bucket again before the next write; all buckets if none is given."""
+        self._registered -= {bucket} if bucket else set(self._registered)
 
     def learn(self, marks: Iterable[str] = (), bucket: str | None = None) -> Forgotten:
-        """Bring the marks that the server has, those that we know and ``marks`` together, there and here.
+        """Merge ``marks``, the known ones and the server's, and store the result here and there.
 
-        Buckets are told the marks' version: all of them where the server learns something, else ``bucket``.
+        The version of the marks is written to all buckets if the server lacked some, else to ``bucket``.
         """
         ours = self.known_forgotten.marks.union(marks)
-        told: str | None = None
+        written: str | None = None
         with self.errors():
             while True:
                 theirs = {mark.decode() for mark in self.client.smembers(self.forgotten_key)}
                 known = Forgotten(ours | theirs)
-                if known.version == (told or ""):
+                if known.version == (written or ""):
                     break
                 if new := known.marks - theirs:
                     self.client.sadd(self.forgotten_key, *new)
-                which = self.buckets() if new or bucket is None else [bucket]
-                for name in which:
+                for name in self.buckets() if new or bucket is None else [bucket]:
                     self.client.hset(self.key_of(name, "state"), "forgotten", known.version)
-                told = known.version
+                written = known.version
         self.known_forgotten = known
         return known
 
     def script(self, name: str) -> Any:
-        """A script of :mod:`~rtanalytics.streams.lua` by its name."""
+        """Return a script of :mod:`~rtanalytics.streams.lua` by its name."""
         if name not in self._scripts:
             self._scripts[name] = self.client.register_script(getattr(lua, name.upper()))
         return self._scripts[name]
 
     def run(self, script: str, keys: list[str], args: Sequence[Any]) -> Any:
-        """Run a script and return its answer."""
+        """Run a script and return its response."""
         with self.errors():
             return self.script(script)(keys, args)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """What the server or the network says, as :class:`StreamUnavailable` where trying again may help."""
+        """Raise errors of server and network as :class:`StreamUnavailable` where a retry may help."""
         try:
             yield
         except (redis.ConnectionError, redis.TimeoutError, BusyLoadingError, ReadOnlyError, OSError) as error:
-            self._registered.clear()
+            self.unregister()
             raise StreamUnavailable(f"{address(self.url)}: {error}") from error
         except ResponseError as error:
             if str(error).startswith(("MISCONF", "OOM", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOREPLICAS")):
                 raise StreamUnavailable(f"{address(self.url)}: {error}") from error
             raise
 
+    @contextmanager
+    def scope_errors(self, scope: Scope | None) -> Iterator[None]:
+        """Raise the refusals of a script as the errors of a stream."""
+        try:
+            yield
+        except ResponseError as error:
+            if scope is not None and "FENCED" in str(error):
+                raise fenced(scope) from None
+            if scope is not None and "BEHIND" in str(error):
+                raise cursor_moved(scope) from None
+            raise
+
+    @staticmethod
+    def block(wait: timedelta | None) -> list[Any]:
+        """Return the words of XREAD that make it wait."""
+        return [] if wait is None else ["BLOCK", max(1, int(min(wait.total_seconds(), TIMEOUT / 2) * 1000))]
+
 
 def address(url: str) -> str:
-    """The server's address without its password."""
+    """Return the server's address without its password."""
     scheme, _, rest = url.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}".rstrip("/")

@@ -1,15 +1,14 @@
-"""The reading side that all transports share: merge, watermark, epochs, and no event twice.
+"""Reading side of all transports: merge, watermark, epochs, and each event once.
 
-A transport only has to hand over raw entries after a place (:class:`Backend`). What makes a
-feed of them is here:
+A transport provides raw entries after a place (:class:`Backend`); this module makes a feed of them:
 
 * entries of several buckets are merged by ``received_at``;
-* each bucket carries marks, and the feed's watermark is the least of them;
-* a reset begins an epoch: what other buckets still hold of the former one is dropped;
-* what a crashed server lost and is appended again is dropped if its revision is the one that
-  the reader had last; an older revision that comes back is delivered, since it is current now;
-* what is private is passed over, here and in snapshots, unless the reader asked for it: whoever
-  records, counts or shows a stream to others need not think of it.
+* each bucket has marks, and the feed's watermark is the earliest of them;
+* a reset begins an epoch: entries of the former epoch in other buckets are dropped;
+* an event that a crashed server lost and that is appended again is dropped if its revision is the
+  one that the reader had last; an older revision is delivered, since it is current now;
+* private events are skipped, here and in snapshots, unless the reader asks for them, so that code
+  that records, counts or shows a stream to others need not filter them.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ import msgspec
 
 from rtanalytics.event import Event, decode
 from rtanalytics.feed import FOREVER, AsyncFromSync, Delivery, Item, Reset, Snapshot, Status, Watermark
+from rtanalytics.streams.errors import StreamUnavailable
 from rtanalytics.streams.position import START, TAIL, TAIL_MS, Place, StreamPosition, entry_key, fingerprint
 
 __all__ = ["Backend", "Entry", "StreamFeed", "current"]
@@ -32,7 +32,7 @@ __all__ = ["Backend", "Entry", "StreamFeed", "current"]
 log = logging.getLogger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-REMEMBERED = 20_000
+MAX_SEEN = 20_000
 """Ids whose revision a running reader remembers."""
 
 
@@ -44,10 +44,10 @@ class Entry(NamedTuple):
     """``e`` a packet, ``m`` a mark, ``x`` a reset."""
     value: bytes
     raised: int = 0
-    """Microseconds: the mark that the event's ``received_at`` was raised to, or 0."""
+    """The mark that the event's ``received_at`` was raised to, in microseconds, or 0."""
 
     def event(self) -> Event:
-        """The packet, with ``received_at`` as the stream holds it."""
+        """Decode the packet; ``received_at`` is raised to the mark."""
         event = decode(self.value)
         if self.raised:
             event = msgspec.structs.replace(event, received_at=from_us(self.raised))
@@ -55,42 +55,41 @@ class Entry(NamedTuple):
 
 
 class Backend(Protocol):
-    """What a transport provides to be followed."""
+    """Access to the raw entries of a transport."""
 
     key: str
 
     def places(self, known: dict[str, Place] | None) -> dict[str, Place]:
-        """Check ``known`` against the server and add buckets that are new; the ends if it is None.
+        """Check ``known`` against the server and add new buckets; return the ends if it is None.
 
-        A place beyond the end of its bucket (the server lost its tail) is moved back to the end.
+        A place after the end of its bucket (the server lost its newest entries) is moved to the end.
         """
         ...
 
     def read(self, places: dict[str, Place], block: timedelta) -> dict[str, list[Entry]]:
-        """Entries after each place, in order; after ``block`` at the latest, possibly none.
+        """Return the entries after each place, in order; wait up to ``block`` for the first one.
 
         Raises
         ------
         Trimmed
-            If entries after a place are gone.
+            If entries after a place were trimmed.
         StreamUnavailable
             If the server does not answer.
         """
         ...
 
     def release(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         ...
 
 
 class StreamFeed(AsyncFromSync):
-    """A feed on a stream; made by ``stream.follow()``.
+    """A feed on a stream, returned by ``stream.follow()``.
 
     Attributes
     ----------
     unreadable : int
-        Entries that were no packets. They are passed over, named in the log, and stay where
-        they are in the stream.
+        Number of entries that are not packets. They are logged and skipped, and stay in the stream.
     """
 
     def __init__(
@@ -98,7 +97,6 @@ class StreamFeed(AsyncFromSync):
         backend: Backend,
         snapshot: Callable[[int, str | None], Snapshot],
         position: StreamPosition | None,
-        retry: Callable[[BaseException], bool],
         block: timedelta = timedelta(milliseconds=500),
         *,
         private: bool = False,
@@ -106,7 +104,6 @@ class StreamFeed(AsyncFromSync):
         self._backend = backend
         self._private = private
         self._snapshot = snapshot
-        self._retry = retry
         self._block = block
         self._closed = threading.Event()
         self._status = Status("live")
@@ -123,9 +120,9 @@ class StreamFeed(AsyncFromSync):
         return self._status
 
     def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
-        """The newest ``n`` events in their current state, of one bucket or of all.
+        """Return the newest ``n`` events in their current state, of one bucket or of all.
 
-        Iteration goes on after them, in all buckets.
+        Iteration continues after them, in all buckets.
         """
         snapshot = self._snapshot(n, bucket)
         self._begin(StreamPosition.parse(str(snapshot.position)))
@@ -141,11 +138,11 @@ class StreamFeed(AsyncFromSync):
             yield from batch
 
     def batches(self) -> Iterator[list[Item]]:
-        """What came with each read, or an empty list after half a second in which nothing came."""
+        """Yield the items of each read; an empty list after half a second without any."""
         try:
             checked = False
             if self._watermark:
-                # what was complete when this reader joined, so that one who joins late knows it too
+                # readers that join late get the watermark as well
                 yield [Watermark(from_us(self._watermark))]
             while not self._closed.is_set():
                 try:
@@ -154,14 +151,12 @@ class StreamFeed(AsyncFromSync):
                         checked = True
                     batch = self._backend.read(self._places, self._block)
                     self._status = Status("ended" if self._watermark >= _ENDED else "live")
-                except Exception as error:
-                    if not self._retry(error):
-                        raise
+                except StreamUnavailable as error:
                     checked = False
                     self._status = Status("reconnecting", str(error))
                     self._closed.wait(0.1)
                     batch = {}
-                yield list(self._told(batch))
+                yield list(self._items(batch))
         finally:
             self._status = Status("ended")
             self._backend.release()
@@ -174,10 +169,10 @@ class StreamFeed(AsyncFromSync):
         self._seen: dict[str, str] = {}
         self._recent: list[tuple[int, str, str]] = []
         self._epoch = max((p.epoch for p in self._places.values()), default=0)
-        self._watermark = self._least_mark()
+        self._watermark = self._earliest_mark()
 
-    def _told(self, batch: dict[str, list[Entry]]) -> Iterator[Item]:
-        """Turn raw entries into items, advancing the places one entry at a time."""
+    def _items(self, batch: dict[str, list[Entry]]) -> Iterator[Item]:
+        """Convert raw entries to items, advancing the places one entry at a time."""
         for bucket, entry, event in self._merged(batch):
             place = self._places.get(bucket, START)
             if entry.kind == "x":
@@ -192,24 +187,24 @@ class StreamFeed(AsyncFromSync):
                     yield Reset(reason)
             elif entry.kind == "m":
                 self._places[bucket] = Place(entry.id, max(place.mark, int(entry.value)), place.epoch)
-                least = self._least_mark()
-                if least > self._watermark:
-                    self._watermark = least
-                    yield Watermark(from_us(least))
+                earliest = self._earliest_mark()
+                if earliest > self._watermark:
+                    self._watermark = earliest
+                    yield Watermark(from_us(earliest))
             else:
                 self._places[bucket] = Place(entry.id, place.mark, place.epoch)
                 if event is None or (event.private and not self._private):
                     continue
-                if place.epoch == self._epoch and not self._again(event):
+                if place.epoch == self._epoch and not self._is_repeat(event):
                     self._remember(entry, event)
                     yield Delivery(_Lazy(dict(self._places), self._recent, len(self._recent)), event)
 
-    def _least_mark(self) -> int:
+    def _earliest_mark(self) -> int:
         if any(p.epoch < self._epoch for p in self._places.values()):
             return 0
         return min((p.mark for p in self._places.values()), default=0)
 
-    def _again(self, event: Event) -> bool:
+    def _is_repeat(self, event: Event) -> bool:
         rev = self._seen.get(event.id)
         if rev is None and self._restored:
             return fingerprint(event.id, event.rev) in self._restored
@@ -218,17 +213,17 @@ class StreamFeed(AsyncFromSync):
     def _remember(self, entry: Entry, event: Event) -> None:
         self._seen.pop(event.id, None)
         self._seen[event.id] = event.rev
-        if len(self._seen) > REMEMBERED:
+        if len(self._seen) > MAX_SEEN:
             del self._seen[next(iter(self._seen))]
         if self._restored and len(self._recent) > TAIL:
             self._restored.clear()
         if len(self._recent) >= 10 * TAIL:
-            # a new list, because the positions already handed out look into the old one
+            # a new list, because positions already delivered refer to the old one
             self._recent = self._recent[-TAIL:]
         self._recent.append((entry_key(entry.id)[0], event.id, event.rev))
 
     def _merged(self, batch: dict[str, list[Entry]]) -> list[tuple[str, Entry, Event | None]]:
-        """Entries of several buckets by time; within a bucket the order is the stream's."""
+        """Merge the entries of several buckets by time, keeping the order within each bucket."""
         timed: list[tuple[int, str, Entry, Event | None]] = []
         for bucket, entries in batch.items():
             at = 0
@@ -241,7 +236,7 @@ class StreamFeed(AsyncFromSync):
                     except ValueError as error:
                         self.unreadable += 1
                         log.warning(
-                            "%s %s: entry %s is no packet: %r", self.key, bucket, entry.id, str(error)
+                            "%s %s: entry %s is not a packet: %r", self.key, bucket, entry.id, str(error)
                         )
                 elif entry.kind == "m":
                     at = max(at, int(entry.value))
@@ -252,7 +247,7 @@ class StreamFeed(AsyncFromSync):
 
 
 class _Lazy(StreamPosition):
-    """A position that works out its tail only when somebody stores it."""
+    """A position that computes its fingerprints only when it is stored."""
 
     __slots__ = ("_end", "_recent")
 
@@ -269,31 +264,31 @@ class _Lazy(StreamPosition):
 
 
 def current(entries: Sequence[tuple[str, Entry]], *, private: bool = False) -> list[tuple[str, Entry, Event]]:
-    """The newest state of each id among entries in order.
+    """Return the newest state of each id among entries in order.
 
-    Left out are deleted ones, no packets, and private ones unless they are asked for.
+    Deleted events, entries that are not packets, and (unless ``private``) private events are left out.
     """
     latest: dict[str, tuple[str, Entry, Event]] = {}
     for bucket, entry in entries:
         try:
             event = entry.event()
         except ValueError as error:
-            log.warning("%s: entry %s is no packet: %r", bucket, entry.id, str(error))
+            log.warning("%s: entry %s is not a packet: %r", bucket, entry.id, str(error))
             continue
         latest.pop(event.id, None)
         latest[event.id] = (bucket, entry, event)
     return [
-        found for found in latest.values() if found[2].op != "delete" and (private or not found[2].private)
+        state for state in latest.values() if state[2].op != "delete" and (private or not state[2].private)
     ]
 
 
 def to_us(moment: datetime) -> int:
-    """Whole microseconds since 1970."""
+    """Convert a time to whole microseconds since 1970."""
     return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def from_us(us: int) -> datetime:
-    """The moment ``us`` microseconds after 1970."""
+    """Convert microseconds since 1970 to a time."""
     return EPOCH + timedelta(microseconds=us)
 
 

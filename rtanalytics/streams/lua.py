@@ -1,38 +1,40 @@
-"""The scripts that run inside the server.
+"""Scripts that run inside the server.
 
-Redis does not roll a script back, so each one checks before it writes. The answer of the
-append script is + where the stream did not exist yet, otherwise -, and then a letter an event:
-n new, e edit, x delete, d duplicate.
+Redis does not roll a script back, so each one checks before it writes. The answer of the append script
+is + if the stream did not exist yet, otherwise -, followed by one letter per event: n new, e edit, x delete,
+d duplicate.
 """
 
 from __future__ import annotations
 
 __all__ = [
     "APPEND",
-    "FORGET",
+    "EXPIRE_IDS",
     "LAST",
     "MARK",
     "OPEN_SCOPE",
     "PUBLISH",
+    "RATE_LIMIT",
     "REGISTER",
     "RESET",
     "SEND",
     "SNAPSHOT",
     "TAKE",
     "TRIM",
+    "TRIM_TO_SIZE",
 ]
 
 # KEYS events seen state
 # ARGV scope fence known cursor earliest careful batch forgotten [before after]
-# A cursor has '=' before it or is empty where there is none; `known` is the one that the batch
-# follows, '-' if that is none, empty if it does not matter.
+# A cursor is prefixed by '=', or empty if there is none; `known` is the one that the batch follows,
+# '-' if there must be none, empty if it does not matter.
 # The batch is a MessagePack array {ids, origins, packets, received}: packed and unpacked in C on
-# both sides, it costs half of what as many arguments would. An origin is
-# day|op|edited|seq|file|producer|rev. `careful` is 1 where an id may stand twice in the batch or
-# something is deleted. The usual batch, all new, takes one HMGET, the XADDs and one HSET.
-# `before` is the link that the call before has left if it was done, `after` the one to leave.
-# The answer is R where events are older than the mark and the times were not sent along, F where
-# `forgotten`, the version of the marks that the writer knows, is not the bucket's.
+# both sides, it costs half of as many arguments. An origin is day|op|edited|seq|file|producer|rev.
+# `careful` is 1 if an id may occur twice in the batch or something is deleted. A normal batch, all
+# new, takes one HMGET, the XADDs and one HSET.
+# `before` is the link left by the previous call if it succeeded, `after` the link to leave.
+# The answer is R if events are older than the mark and their times were not sent, F if `forgotten`,
+# the version of the erasure marks that the writer knows, is not the bucket's.
 APPEND = """
 local events, seen, state = KEYS[1], KEYS[2], KEYS[3]
 local call = redis.call
@@ -40,7 +42,7 @@ local held = call('HMGET', state, 'mark', 'fence:' .. ARGV[1], 'chain:' .. ARGV[
 if ARGV[1] ~= '' and held[2] ~= ARGV[2] then return redis.error_reply('FENCED ' .. ARGV[1]) end
 if ARGV[9] and ARGV[9] ~= '' and held[3] ~= ARGV[9] then return redis.error_reply('BROKEN ' .. ARGV[9]) end
 if ARGV[3] ~= '' then
-  -- a server that lost its tail has an older cursor; the new one stands there after a lost answer
+  -- a server that lost its newest entries has an older cursor; after a lost answer it has the new one
   local stored = call('HGET', state, 'cursor:' .. ARGV[1])
   stored = stored and '=' .. stored or '-'
   if stored ~= ARGV[3] and stored ~= ARGV[4] then return redis.error_reply('BEHIND ' .. ARGV[1]) end
@@ -71,7 +73,7 @@ local function judge(old, origin)
 end
 
 local fresh = call('EXISTS', events) == 0
-local told, learnt, k, mine = {}, {}, 0, {}
+local verdicts, learnt, k, mine = {}, {}, 0, {}
 if n > 0 then
   local known, careful = call('HMGET', seen, unpack(ids)), ARGV[6] == '1'
   for i = 1, n do
@@ -88,7 +90,7 @@ if n > 0 then
       learnt[k + 1], learnt[k + 2] = ids[i], origins[i]
       k = k + 2
     end
-    told[i] = verdict
+    verdicts[i] = verdict
   end
   if k > 0 then call('HSET', seen, unpack(learnt)) end
 end
@@ -97,7 +99,7 @@ if ARGV[10] then
   else call('HDEL', state, 'chain:' .. ARGV[1]) end
 end
 if ARGV[4] ~= '' then call('HSET', state, 'cursor:' .. ARGV[1], string.sub(ARGV[4], 2)) end
-return (fresh and '+' or '-') .. table.concat(told)
+return (fresh and '+' or '-') .. table.concat(verdicts)
 """
 
 # KEYS state; ARGV scope
@@ -115,7 +117,7 @@ redis.call('XADD', KEYS[1], '*', 'm', ARGV[1])
 return 1
 """
 
-# KEYS events seen state; ARGV epoch reason: nothing to do where the epoch has begun already
+# KEYS events seen state; ARGV epoch reason: does nothing if the epoch has begun already
 RESET = """
 if tonumber(redis.call('HGET', KEYS[3], 'epoch') or '0') >= tonumber(ARGV[1]) then return 0 end
 redis.call('XADD', KEYS[1], '*', 'x', ARGV[1] .. '|' .. ARGV[2])
@@ -169,7 +171,7 @@ end
 return {last, state[1] or '0', state[2] or '0', whole, found}
 """
 
-# KEYS events state; ARGV milliseconds: drop what is older, but nothing the recorder has not committed
+# KEYS events state; ARGV milliseconds: drop older entries that the recorder has committed
 TRIM = """
 local min, recorder = ARGV[1] .. '-0', redis.call('HGET', KEYS[2], 'recorder')
 local function key(id)
@@ -188,9 +190,9 @@ redis.call('HSET', KEYS[2], 'low', low[1][1])
 return redis.call('XTRIM', KEYS[1], 'MINID', min)
 """
 
-# KEYS events state; ARGV n: drop up to n of the oldest entries that the recorder has committed (or, without
-# one, any), exactly → how many there were
-CROWD = """
+# KEYS events state; ARGV n: drop up to n of the oldest entries that the recorder has committed (any entries
+# if there is no recorder) → their exact number
+TRIM_TO_SIZE = """
 local recorder = redis.call('HGET', KEYS[2], 'recorder')
 local page = redis.call('XRANGE', KEYS[1], '-', recorder or '+', 'COUNT', ARGV[1])
 if #page == 0 then return 0 end
@@ -200,13 +202,13 @@ local ms, n = string.match(last, '^(%d+)-(%d+)$')
 return redis.call('XTRIM', KEYS[1], 'MINID', ms .. '-' .. string.format('%.0f', tonumber(n) + 1))
 """
 
-# KEYS budget; ARGV microseconds a request, burst, requests, microseconds to be left alone, ask
-# → microseconds until one may ask; nothing is taken then
-PACE = """
+# KEYS budget; ARGV microseconds per request, burst, requests, microseconds of a pause, ask
+# → microseconds until a request is permitted; then nothing is taken
+RATE_LIMIT = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local told = redis.call('HMGET', KEYS[1], 'due', 'held')
-local due, held = math.max(tonumber(told[1] or '0'), now), tonumber(told[2] or '0')
+local state = redis.call('HMGET', KEYS[1], 'due', 'held')
+local due, held = math.max(tonumber(state[1] or '0'), now), tonumber(state[2] or '0')
 if tonumber(ARGV[4]) > 0 then held = math.max(held, now + tonumber(ARGV[4])) end
 if ARGV[5] == '1' then
   local wait = math.max(held, due - ARGV[1] * (ARGV[2] - 1)) - now
@@ -218,8 +220,8 @@ redis.call('PEXPIRE', KEYS[1], string.format('%.0f', (math.max(due, held) - now)
 return 0
 """
 
-# KEYS seen; ARGV cursor day → next cursor: forget ids whose newest revision is of an earlier day
-FORGET = """
+# KEYS seen; ARGV cursor day → next cursor: drop ids whose newest revision is older than the day
+EXPIRE_IDS = """
 local page = redis.call('HSCAN', KEYS[1], ARGV[1], 'COUNT', 500)
 local old = {}
 for i = 1, #page[2], 2 do
@@ -250,7 +252,7 @@ end
 """
 
 # KEYS outbox taken outkeys state dead; ARGV scope key packet cap age lapsed → entry id, or FULL
-# What waited too long makes room; the keys of a day are kept, looked through every thousandth.
+# Packets that waited too long make room; keys are kept for a day and cleaned at every thousandth.
 SEND = (
     _OUTBOX
     + """

@@ -1,9 +1,9 @@
-"""How far a reader has come in the buckets of a stream.
+"""Position of a reader in the buckets of a stream.
 
-A position is a vector: for each bucket the id of the last entry read, the mark that held there
-and the epoch (see :mod:`rtanalytics.streams.follower`). Its text form also carries a few bytes
-for each of the newest deliveries, so that a reader that comes back after the server lost its
-tail does not take for new what is appended again.
+A position is a vector: per bucket the id of the last entry read, the mark at that point and the
+epoch (see :mod:`rtanalytics.streams.follower`). Its text form also has a short fingerprint of each
+of the newest deliveries: if the server loses its newest entries and they are appended again, a
+reader that returns does not take them for new.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from typing import NamedTuple, Self
 __all__ = ["START", "Place", "StreamPosition", "entry_key", "fingerprint"]
 
 TAIL = 1_000
-"""Deliveries that a stored position remembers."""
+"""Deliveries whose fingerprints a stored position has."""
 
 TAIL_MS = 5_000
-"""Milliseconds that a stored position looks back: several times what ``everysec`` can lose."""
+"""Milliseconds that the fingerprints reach back: several times what ``everysec`` can lose."""
 
 
 class Place(NamedTuple):
-    """Where a reader stands in one bucket."""
+    """Position in one bucket."""
 
     entry: str = "0-0"
     mark: int = 0
-    """Microseconds since 1970: nothing received before it follows; 0 if there is none."""
+    """Microseconds since 1970: no event received before it follows; 0 if there is no mark."""
     epoch: int = 0
 
 
@@ -36,10 +36,10 @@ START = Place()
 
 
 class StreamPosition:
-    """Places in every bucket, and fingerprints of what was delivered last.
+    """Places in all buckets, and fingerprints of the newest deliveries.
 
-    ``str(position)`` can be stored anywhere and read back with :meth:`parse`. Positions of one
-    stream compare by :meth:`reaches`; there is no order between buckets.
+    ``str(position)`` can be stored and read with :meth:`parse`. Compare positions of one stream
+    with :meth:`reaches`; there is no order between buckets.
     """
 
     __slots__ = ("places", "tail")
@@ -64,11 +64,11 @@ class StreamPosition:
         return hash(frozenset(self.places.items()))
 
     def without_tail(self) -> StreamPosition:
-        """The bare vector, for readers that know by themselves what they have."""
+        """Return the position without fingerprints, for readers that detect duplicates themselves."""
         return StreamPosition(self.places)
 
     def reaches(self, other: StreamPosition) -> bool:
-        """True if in every bucket it is at least as far as ``other``."""
+        """Return True if the position is at or after ``other`` in every bucket."""
         return all(
             entry_key(self.places.get(bucket, START).entry) >= entry_key(place.entry)
             for bucket, place in other.places.items()
@@ -76,17 +76,17 @@ class StreamPosition:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read the text form.
+        """Parse the text form.
 
         Raises
         ------
         ValueError
-            If it is no position, or one of a newer version.
+            If it is not a position, or of a newer version.
         """
         try:
             fields = json.loads(text)
             if fields["v"] != 1:
-                raise ValueError(f"version {fields['v']} is not known here")
+                raise ValueError(f"unknown version {fields['v']}")
             places = {b: Place(str(e), int(m), int(k)) for b, (e, m, k) in fields["at"].items()}
             return cls(places, fields.get("tail", ()))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -94,12 +94,12 @@ class StreamPosition:
 
 
 def entry_key(entry: str) -> tuple[int, int]:
-    """An entry id as numbers: ``1-10`` comes after ``1-9``."""
+    """Convert an entry id to numbers, so that ``1-10`` sorts after ``1-9``."""
     milliseconds, _, number = entry.partition("-")
     return int(milliseconds), int(number or 0)
 
 
 def fingerprint(event_id: str, rev: str) -> str:
-    """48 bits of an id and its revision, as text."""
+    """Return a 48-bit hash of an id and its revision, as text."""
     digest = blake2b(f"{event_id}\0{rev}".encode("utf-8", "replace"), digest_size=6).digest()
     return base64.urlsafe_b64encode(digest).decode()

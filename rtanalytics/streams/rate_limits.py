@@ -1,8 +1,8 @@
-"""How often a host is asked by all processes together.
+"""Request budgets of hosts, shared by all processes.
 
-A budget is a bucket that fills with ``pace.rate`` requests a second and holds ``pace.burst``; kept as the
-time at which it would be full again (the generic cell rate algorithm of ITU-T I.371), so that it is one
-number. Beside it stands until when a host wants to be left alone, whichever source it told so.
+A budget refills at ``limit.rate`` requests per second and holds up to ``limit.burst``. It is stored as
+one number, the time at which it will be full again (the generic cell rate algorithm of ITU-T I.371),
+together with the end of the pause that the host asked for, from whichever source.
 """
 
 from __future__ import annotations
@@ -11,40 +11,46 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from rtanalytics.conference import RateLimit
-from rtanalytics.streams.connection import RedisConnection
 
-__all__ = ["MemoryPacing", "RedisPacing"]
+if TYPE_CHECKING:
+    from rtanalytics.streams.connection import RedisConnection
+
+__all__ = ["MemoryRateLimits", "RedisRateLimits"]
 
 
-class RedisPacing(RedisConnection):
-    """The part of a Redis stream that keeps budgets; its server's clock is the one that counts."""
+class RedisRateLimits:
+    """Budgets on a server, by the server's clock."""
 
-    def permit(self, budget: str, pace: RateLimit) -> timedelta:
-        return self._pace(budget, pace, 1, ask=True)
+    def __init__(self, connection: RedisConnection) -> None:
+        self._connection = connection
 
-    def spend(self, budget: str, pace: RateLimit, requests: int) -> None:
-        self._pace(budget, pace, requests)
+    def permit(self, host: str, limit: RateLimit) -> timedelta:
+        return self._run(host, limit, 1, ask=True)
 
-    def hold(self, budget: str, wait: timedelta) -> None:
-        self._pace(budget, RateLimit(), 0, wait)
+    def spend(self, host: str, limit: RateLimit, requests: int) -> None:
+        self._run(host, limit, requests)
 
-    def _pace(
-        self, budget: str, pace: RateLimit, n: int, hold: timedelta = timedelta(0), *, ask: bool = False
+    def hold(self, host: str, wait: timedelta) -> None:
+        self._run(host, RateLimit(), 0, wait)
+
+    def _run(
+        self, host: str, limit: RateLimit, n: int, hold: timedelta = timedelta(0), *, ask: bool = False
     ) -> timedelta:
-        args = [round(1e6 / pace.rate), pace.burst, n, round(hold / timedelta(microseconds=1)), int(ask)]
-        wait = self.run("pace", [f"{self.pace_key}{budget}"], args)
+        args = [round(1e6 / limit.rate), limit.burst, n, round(hold / timedelta(microseconds=1)), int(ask)]
+        wait = self._connection.run("rate_limit", [f"{self._connection.rate_limits_key}{host}"], args)
         return timedelta(microseconds=int(wait))
 
 
-class MemoryPacing:
-    """The same in one process.
+class MemoryRateLimits:
+    """Budgets within one process.
 
     Parameters
     ----------
     now : callable
-        Seconds; only differences count.
+        Return seconds; only differences count.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -53,21 +59,21 @@ class MemoryPacing:
         self._due: dict[str, float] = {}
         self._held: dict[str, float] = {}
 
-    def permit(self, budget: str, pace: RateLimit) -> timedelta:
+    def permit(self, host: str, limit: RateLimit) -> timedelta:
         with self._lock:
             now = self._now()
-            full = self._due.get(budget, now) - (pace.burst - 1) / pace.rate
-            wait = max(self._held.get(budget, now), full) - now
+            full = self._due.get(host, now) - (limit.burst - 1) / limit.rate
+            wait = max(self._held.get(host, now), full) - now
             if wait <= 0:
-                self._due[budget] = max(self._due.get(budget, now), now) + 1 / pace.rate
+                self._due[host] = max(self._due.get(host, now), now) + 1 / limit.rate
             return timedelta(seconds=max(0.0, wait))
 
-    def spend(self, budget: str, pace: RateLimit, requests: int) -> None:
+    def spend(self, host: str, limit: RateLimit, requests: int) -> None:
         with self._lock:
             now = self._now()
-            self._due[budget] = max(self._due.get(budget, now), now) + requests / pace.rate
+            self._due[host] = max(self._due.get(host, now), now) + requests / limit.rate
 
-    def hold(self, budget: str, wait: timedelta) -> None:
+    def hold(self, host: str, wait: timedelta) -> None:
         with self._lock:
             until = self._now() + wait.total_seconds()
-            self._held[budget] = max(self._held.get(budget, until), until)
+            self._held[host] = max(self._held.get(host, until), until)

@@ -1,38 +1,38 @@
-"""The reading side of a Redis stream, on a connection of its own: it blocks."""
+"""Reading side of a Redis stream, on its own connection because it blocks."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
 
-from rtanalytics.streams import Trimmed
 from rtanalytics.streams.connection import RedisConnection
+from rtanalytics.streams.errors import Trimmed
 from rtanalytics.streams.follower import Entry
 from rtanalytics.streams.position import START, Place, entry_key
 
 __all__ = ["COUNT", "Reader", "as_entry", "low_place"]
 
 COUNT = 500
-"""Entries of a bucket in one read."""
+"""Entries per bucket in one read."""
 
 
 class Reader:
-    """Hands raw entries to a :class:`~rtanalytics.streams.follower.StreamFeed`."""
+    """Backend of a :class:`~rtanalytics.streams.follower.StreamFeed` on a server."""
 
-    def __init__(self, stream: RedisConnection, key: str) -> None:
-        self._stream = RedisConnection(stream.url, stream.name)
+    def __init__(self, connection: RedisConnection, key: str) -> None:
+        self._connection = RedisConnection(connection.url, connection.name)
         self.key = key
-        self._registry = f"rta:{{{stream.name}}}:buckets"
+        self._registry = f"rta:{{{connection.name}}}:buckets"
         self._registered = "0-0"
 
     def places(self, known: dict[str, Place] | None) -> dict[str, Place]:
-        stream = self._stream
+        connection = self._connection
         self._registered = "0-0"
         checked = dict(known or {})
-        buckets = stream.buckets()
+        buckets = connection.buckets()
         for bucket in buckets:
-            keys = [stream.key_of(bucket, part) for part in ("events", "state")]
-            last, mark, epoch = stream.run("last", keys, [])
+            keys = [connection.key_of(bucket, part) for part in ("events", "state")]
+            last, mark, epoch = connection.run("last", keys, [])
             if known is None:
                 checked[bucket] = Place(last.decode(), int(mark), int(epoch))
             elif bucket in known and entry_key(known[bucket].entry) > entry_key(last.decode()):
@@ -40,48 +40,50 @@ class Reader:
             else:
                 checked.setdefault(bucket, START)
         for bucket in set(checked) - set(buckets):
-            # the server came back empty: whatever is appended now is after its beginning
+            # the server came back empty: read what is appended now from the beginning
             checked[bucket] = checked[bucket]._replace(entry="0-0")
         return checked
 
     def read(self, places: dict[str, Place], block: timedelta) -> dict[str, list[Entry]]:
-        stream = self._stream
-        with stream.errors():
+        connection = self._connection
+        with connection.errors():
             batch = self._take(places)
             if not batch:
-                keys = {stream.key_of(bucket, "events"): p.entry for bucket, p in places.items()}
+                keys = {connection.key_of(bucket, "events"): p.entry for bucket, p in places.items()}
                 keys[self._registry] = self._registered
-                self._xread(stream.client, keys, count=1, block=block)
+                self._xread(connection.client, keys, count=1, block=block)
                 batch = self._take(places)
         return batch
 
     def _take(self, places: dict[str, Place]) -> dict[str, list[Entry]]:
-        """Read what is there, and in the same transaction whether something was trimmed before it."""
-        stream = self._stream
-        pipe = stream.client.pipeline(transaction=True)
-        names = {stream.key_of(bucket, "events").encode(): bucket for bucket in places}
+        """Read the next entries, and in the same transaction whether earlier ones were trimmed."""
+        connection = self._connection
+        pipe = connection.client.pipeline(transaction=True)
+        names = {connection.key_of(bucket, "events").encode(): bucket for bucket in places}
         if places:
-            self._xread(pipe, {stream.key_of(b, "events"): p.entry for b, p in places.items()}, count=COUNT)
+            self._xread(
+                pipe, {connection.key_of(b, "events"): p.entry for b, p in places.items()}, count=COUNT
+            )
         for bucket in places:
-            pipe.hget(stream.key_of(bucket, "state"), "low")
+            pipe.hget(connection.key_of(bucket, "state"), "low")
         self._xread(pipe, {self._registry: self._registered}, count=COUNT)
         answers = pipe.execute()
-        found = answers.pop()
-        read = answers.pop(0) if places else []
+        announced = answers.pop() or []
+        pages = (answers.pop(0) or []) if places else []
         for (bucket, place), low in zip(places.items(), answers, strict=True):
             if low is not None and entry_key(low.decode()) > entry_key(place.entry):
                 raise Trimmed(
-                    f"{self.key}: bucket {bucket!r} is trimmed up to {low.decode()}, this reader had come to "
-                    f"{place.entry}; read on from the archive, or begin with a snapshot"
+                    f"{self.key}: bucket {bucket!r} is trimmed up to {low.decode()}, this reader was at "
+                    f"{place.entry}; continue from the archive, or begin with a snapshot"
                 )
-        batch = {names[key]: [as_entry(item) for item in items] for key, items in read or []}
-        for _, items in found or []:
+        batch = {names[key]: [as_entry(item) for item in items] for key, items in pages}
+        for _, items in announced:
             for entry, fields in items:
                 self._registered = entry.decode()
                 bucket = fields[1].decode()
                 if bucket not in places:
-                    # a bucket that appeared later: everything in it is new, what was trimmed apart
-                    places[bucket] = low_place(stream.state_of(bucket))
+                    # a new bucket: all its entries are new, except those trimmed already
+                    places[bucket] = low_place(connection.state_of(bucket))
         return batch
 
     @staticmethod
@@ -92,16 +94,16 @@ class Reader:
         return client.execute_command(*words, "STREAMS", *keys.keys(), *keys.values())
 
     def release(self) -> None:
-        self._stream.close()
+        self._connection.close()
 
 
 def as_entry(item: Any) -> Entry:
-    """An entry as the server gives it."""
+    """Convert an entry from the server's format."""
     entry, fields = item
     raised = int(fields[3]) if len(fields) > 2 else 0
     return Entry(entry.decode(), fields[0].decode(), fields[1], raised)
 
 
 def low_place(state: dict[bytes, bytes]) -> Place:
-    """The place from which everything that is kept is read."""
+    """Return the place before the oldest entry kept."""
     return Place(state.get(b"low", b"0-0").decode())

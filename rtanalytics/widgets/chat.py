@@ -12,7 +12,7 @@ from rtanalytics.live import ChatState
 from rtanalytics.live.status import iso
 from rtanalytics.widgets import fallback
 from rtanalytics.widgets.base import View, Wire
-from rtanalytics.widgets.chat_sending import Outbox, Sender, packets
+from rtanalytics.widgets.chat_sending import Sender, SendingStream, packets
 from rtanalytics.widgets.panels import Part
 from rtanalytics.widgets.reader import PACER, Sink, as_source
 
@@ -60,7 +60,7 @@ class ChatPart(Part):
     ----------
     nick, bucket, cap
         Of :class:`~rtanalytics.live.ChatState`.
-    outbox : Outbox, optional
+    stream : SendingStream, optional
         Where what is written goes; without one, nothing can be written.
     scope : str, optional
         Of the source that sends it.
@@ -69,16 +69,16 @@ class ChatPart(Part):
     name = "chat"
 
     def __init__(
-        self, nick: str, bucket: str, cap: int, outbox: Outbox | None = None, scope: str | None = None
+        self, nick: str, bucket: str, cap: int, stream: SendingStream | None = None, scope: str | None = None
     ) -> None:
         super().__init__()
         self.state = ChatState(nick, bucket, cap)
-        self._settings = (nick, bucket, cap, scope, outbox is not None)
+        self._settings = (nick, bucket, cap, scope, stream is not None)
         self._note = self._told_note = ""
         self._keys: dict[str, None] = {}
         self._heard = self._told_heard = ""
         self._sender = (
-            None if outbox is None else Sender(outbox, bucket, scope, self._not_handed_in, self._learn)
+            None if stream is None else Sender(stream, bucket, scope, self._not_handed_in, self._learn)
         )
 
     def begin(self, items: list[Any]) -> None:
@@ -237,7 +237,7 @@ class ChatView(View):
     ) -> None:
         feed = _OneBucket(stream.follow(private=True), bucket) if isinstance(stream, _Followed) else stream
         source = as_source(feed, key)
-        part = ChatPart(nick, bucket, cap, stream if isinstance(stream, Outbox) else None, scope)
+        part = ChatPart(nick, bucket, cap, stream if isinstance(stream, SendingStream) else None, scope)
         self._chat_part = part
         try:
             super().__init__(

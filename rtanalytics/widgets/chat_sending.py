@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
-__all__ = ["Outbox", "Sender", "packets"]
+__all__ = ["Sender", "SendingStream", "packets"]
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +21,34 @@ _LOOK = 5.0
 _LINES = 20
 
 
-@runtime_checkable
 class Outbox(Protocol):
-    """A stream that takes packets to be sent."""
+    """Packets waiting to be sent."""
 
     def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:
-        """Hand in a packet; again with the same key it is the same packet."""
+        """Submit a packet; submitting it again under the same key adds nothing."""
         ...
 
-    def health(self) -> dict[str, dict[str, object]]:
-        """What the sources tell of themselves, by name."""
+
+class HealthBoard(Protocol):
+    """The latest health of each process."""
+
+    def read(self) -> dict[str, dict[str, object]]:
+        """Return the health of each process by its name."""
+        ...
+
+
+@runtime_checkable
+class SendingStream(Protocol):
+    """A stream to which packets can be submitted."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Packets waiting to be sent."""
+        ...
+
+    @property
+    def health(self) -> HealthBoard:
+        """Health of the processes."""
         ...
 
 
@@ -94,8 +112,8 @@ class Sender:
 
     Parameters
     ----------
-    outbox : Outbox
-        Where to.
+    stream : SendingStream
+        Stream that receives the packets.
     bucket : str
         Whose.
     scope : str, optional
@@ -108,13 +126,13 @@ class Sender:
 
     def __init__(
         self,
-        outbox: Outbox,
+        stream: SendingStream,
         bucket: str,
         scope: str | None,
         failed: Callable[[str, str], None],
         learnt: Callable[[Mapping[str, object]], None],
     ) -> None:
-        self._outbox, self._bucket, self._scope = outbox, bucket, scope
+        self._stream, self._bucket, self._scope = stream, bucket, scope
         self._failed, self._learnt = failed, learnt
         self._queue: queue.Queue[tuple[str, dict[str, str]] | None] = queue.Queue()
         self._closed = threading.Event()
@@ -147,7 +165,7 @@ class Sender:
         until = time.monotonic() + _TRIED_FOR
         while True:
             try:
-                self._outbox.send(self._bucket, self._where(), packet, key)
+                self._stream.outbox.send(self._bucket, self._where(), packet, key)
             except (TypeError, ValueError, LookupError) as error:
                 self._failed(key, str(error))
                 return
@@ -172,7 +190,7 @@ class Sender:
         return self._scope
 
     def _sources(self) -> list[dict[str, object]]:
-        told = (fields for name, fields in self._outbox.health().items() if name.startswith("source:"))
+        told = (fields for name, fields in self._stream.health.read().items() if name.startswith("source:"))
         return [
             fields
             for fields in told

@@ -77,7 +77,7 @@ def test_two_people_chat_and_a_kernel_that_was_restarted_has_what_it_missed(
         with contextlib.ExitStack() as sources:
             for nick, stream in streams.items():
                 sources.enter_context(running(stream, nick=nick))
-                until(lambda s=stream: s.health().get("source:room"), "the source runs")
+                until(lambda s=stream: s.health.read().get("source:room"), "the source runs")
             ada = open_chat(lab, context, names["ada"], "ada", redis_server.url)
             bob = open_chat(lab, context, names["bob"], "bob", redis_server.url)
             say(ada, "/join #pycon")
@@ -97,7 +97,7 @@ def test_two_people_chat_and_a_kernel_that_was_restarted_has_what_it_missed(
             # the kernel dies; the connection and what is said go on without it
             lab.stop_kernel(f"{names['bob']}.ipynb")
             for n in range(30):
-                streams["ada"].send(
+                streams["ada"].outbox.send(
                     "irc", "room", {"type": "message", "to": "#pycon", "body": f"missed {n}"}, f"m{n}"
                 )
             until(lambda: "missed 29" in seen(streams["bob"]), "it is said")
@@ -191,7 +191,7 @@ def test_what_is_written_to_a_dead_kernel_is_given_back(lab, context, redis_serv
         notebook.page.locator(".rta-write input").press("Enter")
         assert notebook.page.locator(".rta-write input").input_value() == "into the void"
         shot(notebook, "chat-gone")
-        sent = [out.packet["type"] for out in stream.take(stream.open_scope("irc", "room"))]
+        sent = [out.packet["type"] for out in stream.outbox.take(stream.open_scope("irc", "room"))]
         assert sent == []  # no source has run, so the join has not been handed in either
     finally:
         lab.stop_kernels()
@@ -244,7 +244,7 @@ def test_two_talk_over_a_real_server_and_to_a_plain_client(lab, context, redis_s
             }  # fmt: skip
             argument = json.dumps([table, redis_server.url, stream.name])
             sources.append(subprocess.Popen([sys.executable, "-c", CHILD, argument], env=environment))
-            until(lambda s=stream: any(e.type == "users" for e in s.kept()), "the source has joined")
+            until(lambda s=stream: any(e.type == "users" for e in s.erasure.kept()), "the source has joined")
         plain = socket.create_connection(("127.0.0.1", server.port), 20)
         plain.sendall(b"NICK carol\r\nUSER c 0 * c\r\n")
         heard = plain.makefile("rb")
@@ -264,7 +264,7 @@ def test_two_talk_over_a_real_server_and_to_a_plain_client(lab, context, redis_s
 
         lab.stop_kernel(f"{names['bob']}.ipynb")
         plain.sendall(b"".join(b"PRIVMSG #pycon :missed %d\r\n" % n for n in range(30)))
-        until(lambda: any(e.text == "missed 29" for e in streams["bob"].kept()), "it is said")
+        until(lambda: any(e.text == "missed 29" for e in streams["bob"].erasure.kept()), "it is said")
         bob.page.reload()
         bob.ready()
         bob.run_all()

@@ -288,7 +288,7 @@ def test_a_killed_server_is_reconnected_with_nothing_missing_and_nothing_twice(
         notebook.until(WORD, "live")
         stream.append([event(n) for n in range(100)])
         notebook.until(TOTAL, "100")
-        stream.confirm()
+        stream.connection.client.execute_command("WAITAOF", 1, 0, 5000)
         os.kill(server.pid, signal.SIGKILL)
         notebook.until(WORD, "reconnecting")
         again = ensure_server(folder)

@@ -103,7 +103,7 @@ def test_what_is_configured_is_shown_with_what_is_not_set(stream: RedisStream, t
 
 def test_dead_letters_are_listed_harmlessly(stream: RedisStream, tmp_path: Path) -> None:
     """What was delivered is shown on one line, without anything that a terminal would obey."""
-    stream.dead("feeds", letter("planet", b"\x1b[31mred\r\n\xff", "no \x1b XML"))
+    stream.dead_letters.add("feeds", letter("planet", b"\x1b[31mred\r\n\xff", "no \x1b XML"))
     shown = rta("dead", tmp_path / "c.toml", "list")
     assert shown.returncode == 0, shown.stderr
     assert "1 dead letter" in shown.stdout
@@ -117,16 +117,16 @@ def test_a_dead_letter_that_can_be_read_now_enters_the_stream_once(
     stream: RedisStream, tmp_path: Path
 ) -> None:
     """It leaves the dead letters and is an event; what still cannot be read stays, with the reason told."""
-    stream.dead("feeds", letter("planet", ITEM))
-    stream.dead("feeds", letter("planet", b"<not a feed"))
-    stream.dead("feeds", letter("gone", ITEM))
+    stream.dead_letters.add("feeds", letter("planet", ITEM))
+    stream.dead_letters.add("feeds", letter("planet", b"<not a feed"))
+    stream.dead_letters.add("feeds", letter("gone", ITEM))
     run = rta("dead", tmp_path / "c.toml", "replay")
     assert run.returncode == 0, run.stderr
     assert "1 dead letter read, 1 event; 2 left" in run.stdout
     assert "no source of this name" in run.stdout
     assert [d.event.title for d in stream.snapshot(9).deliveries] == ["Now it is read"]
-    assert [d.raw for d in stream.dead_letters("feeds")] == [b"<not a feed", ITEM]
-    stream.dead("feeds", letter("planet", ITEM))
+    assert [d.raw for d in stream.dead_letters.read("feeds")] == [b"<not a feed", ITEM]
+    stream.dead_letters.add("feeds", letter("planet", ITEM))
     assert rta("dead", tmp_path / "c.toml", "replay", "--source", "planet").returncode == 0
     assert len(stream.snapshot(9).deliveries) == 1
     again = rta("dead", tmp_path / "c.toml", "replay")
@@ -139,6 +139,6 @@ def test_replaying_does_not_take_the_scope_from_a_running_collect(
 ) -> None:
     """Whoever holds the scope goes on writing."""
     scope = stream.open_scope("feeds", "planet.example/feed.xml")
-    stream.dead("feeds", letter("planet", ITEM))
+    stream.dead_letters.add("feeds", letter("planet", ITEM))
     assert rta("dead", tmp_path / "c.toml", "replay").returncode == 0
     assert stream.append([], scope, b"next").verdicts == ""

@@ -495,7 +495,7 @@ class SourceContract:
                 assert await asyncio.wait_for(process.wait(), 30) == 0
                 assert time.monotonic() - began < 10
             service.recover()
-            health = RedisStream(redis_url, prefix).health()
+            health = RedisStream(redis_url, prefix).health.read()
             assert health["source:contract"]["state"] == "stopped"
 
         told(harness, story)

@@ -157,7 +157,7 @@ class StreamContract:
         assert ids(feed.snapshot(2).deliveries) == ["test::0", "test::1"]
         stream.append([made(30, type="error", to="bob"), made(31)])
         assert ids(take(feed, 1)) == ["test::31"]
-        assert len(list(stream.kept())) == 33
+        assert len(list(stream.erasure.kept())) == 33
 
     def test_a_reader_gets_past_what_is_private(self, stream: EventStream) -> None:
         """More of it than one read holds; the next position is the one after it, and what it covers is trimmed."""
@@ -414,13 +414,13 @@ class StreamContract:
         stream.append([made(n) for n in range(30)])
         read = take(stream.follow("start"), 20)
         stream.committed(read[9].position)
-        assert stream.entries("test") == 30
+        assert stream.buckets()["test"]["entries"] == 30
         assert stream.trim_to_size(25) == 5
-        assert stream.entries("test") == 25
+        assert stream.buckets()["test"]["entries"] == 25
         assert [d.event.text for d in take(stream.follow(read[4].position), 1)] == ["event 5"]
         assert stream.trim_to_size(3) == 5
         assert stream.trim_to_size(3) == 0
-        assert stream.entries("test") == 20
+        assert stream.buckets()["test"]["entries"] == 20
         rest = take(stream.follow(read[-1].position), 10)
         assert [d.event.text for d in rest] == [f"event {n}" for n in range(20, 30)]
         with pytest.raises(Trimmed):
@@ -430,25 +430,29 @@ class StreamContract:
         """So many at once, then one after another; what was asked without a permit counts; budgets are apart."""
         one, other = new_stream("budgets"), new_stream("budgets")
         pace, none = RateLimit(rate=20.0, burst=3), timedelta(0)
-        assert [one.permit("a", pace), other.permit("a", pace), one.permit("a", pace)] == [none] * 3
-        wait = other.permit("a", pace)
+        assert [
+            one.rate_limits.permit("a", pace),
+            other.rate_limits.permit("a", pace),
+            one.rate_limits.permit("a", pace),
+        ] == [none] * 3
+        wait = other.rate_limits.permit("a", pace)
         assert none < wait <= timedelta(seconds=1 / 20)
-        assert one.permit("b", pace) == none
+        assert one.rate_limits.permit("b", pace) == none
         began = time.monotonic()
         for _ in range(4):
-            while wait := other.permit("a", pace):
+            while wait := other.rate_limits.permit("a", pace):
                 time.sleep(wait.total_seconds())
         assert time.monotonic() - began > 0.1
-        one.spend("a", pace, 40)
-        assert other.permit("a", pace) > timedelta(seconds=1.5)
+        one.rate_limits.spend("a", pace, 40)
+        assert other.rate_limits.permit("a", pace) > timedelta(seconds=1.5)
 
     def test_who_wants_to_be_left_alone_is_left_alone_by_all(self, new_stream: NewStream) -> None:
         """Until then nobody gets a permit; a shorter demand does not cut a longer one short."""
         one, other = new_stream("alone"), new_stream("alone")
-        one.hold("a", timedelta(seconds=90))
-        one.hold("a", timedelta(seconds=1))
-        assert timedelta(seconds=80) < other.permit("a", RateLimit()) <= timedelta(seconds=90)
-        assert other.permit("b", RateLimit()) == timedelta(0)
+        one.rate_limits.hold("a", timedelta(seconds=90))
+        one.rate_limits.hold("a", timedelta(seconds=1))
+        assert timedelta(seconds=80) < other.rate_limits.permit("a", RateLimit()) <= timedelta(seconds=90)
+        assert other.rate_limits.permit("b", RateLimit()) == timedelta(0)
 
     def test_following_from_below_the_trim_says_so(self, stream: EventStream) -> None:
         """Silence would be a loss."""
@@ -528,9 +532,9 @@ class StreamContract:
     def test_dead_letters_are_kept_as_they_came(self, stream: EventStream) -> None:
         """Any bytes, with source and reason, counted one by one."""
         letter = DeadLetter("feed", "https://x.example", "no XML", b"\xff\x00<rss", T0)
-        stream.dead("test", letter)
-        stream.dead("test", letter)
-        kept = stream.dead_letters("test")
+        stream.dead_letters.add("test", letter)
+        stream.dead_letters.add("test", letter)
+        kept = stream.dead_letters.read("test")
         assert [(k.source, k.reason, k.raw, k.at) for k in kept] == [
             ("feed", "no XML", b"\xff\x00<rss", T0)
         ] * 2
@@ -539,24 +543,24 @@ class StreamContract:
     def test_a_dead_letter_that_was_read_after_all_is_kept_no_longer(self, stream: EventStream) -> None:
         """It leaves the list and the count; ids of others stay what they were, and are not given again."""
         for n in range(3):
-            stream.dead("test", DeadLetter("feed", "x", f"reason {n}", b"", T0))
-        ids = [letter.id for letter in stream.dead_letters("test")]
-        assert stream.drop_dead("test", ids[:2]) == 2
-        assert stream.drop_dead("test", ids[:2]) == 0
-        assert stream.drop_dead("test", []) == 0
-        stream.dead("test", DeadLetter("feed", "x", "reason 3", b"", T0))
-        left = stream.dead_letters("test")
+            stream.dead_letters.add("test", DeadLetter("feed", "x", f"reason {n}", b"", T0))
+        ids = [letter.id for letter in stream.dead_letters.read("test")]
+        assert stream.dead_letters.remove("test", ids[:2]) == 2
+        assert stream.dead_letters.remove("test", ids[:2]) == 0
+        assert stream.dead_letters.remove("test", []) == 0
+        stream.dead_letters.add("test", DeadLetter("feed", "x", "reason 3", b"", T0))
+        left = stream.dead_letters.read("test")
         assert [letter.reason for letter in left] == ["reason 2", "reason 3"]
         assert left[0].id == ids[2]
         assert left[1].id not in ids
-        assert stream.stats()["test"]["dead"] == 2
+        assert stream.buckets()["test"]["dead"] == 2
 
     def test_the_stream_says_how_much_it_holds(self, stream: EventStream) -> None:
         """Entries, ids and dead letters of each bucket."""
         stream.append([made(1, "a"), made(2, "a"), made(3, "b")])
         stream.append([made(1, "a", text="edited", seq=9)])
-        stream.dead("b", DeadLetter("feed", "x", "no XML", b"", T0))
-        found = stream.stats()
+        stream.dead_letters.add("b", DeadLetter("feed", "x", "no XML", b"", T0))
+        found = stream.buckets()
         assert {n: (f["entries"], f["ids"], f["dead"]) for n, f in found.items()} == {
             "a": (3, 2, 0),
             "b": (1, 1, 1),
@@ -564,23 +568,23 @@ class StreamContract:
 
     def test_health_is_one_record_a_name(self, stream: EventStream) -> None:
         """The newest replaces the one before."""
-        stream.set_health("planet", {"state": "ok", "events": 3})
-        stream.set_health("planet", {"state": "failed", "events": 4})
-        assert stream.health() == {"planet": {"state": "failed", "events": 4}}
+        stream.health.report("planet", {"state": "ok", "events": 3})
+        stream.health.report("planet", {"state": "failed", "events": 4})
+        assert stream.health.read() == {"planet": {"state": "failed", "events": 4}}
 
     def test_a_result_is_published_once_and_can_be_waited_for(
         self, stream: EventStream, new_stream: NewStream
     ) -> None:
         """Readers find it after the place they had come to; a second one of its name is refused."""
-        timer = threading.Timer(0.2, lambda: new_stream().publish("trends", "09:00", b"\x00 first"))
+        timer = threading.Timer(0.2, lambda: new_stream().channels.publish("trends", "09:00", b"\x00 first"))
         timer.start()
-        found = stream.published("trends", wait=timedelta(seconds=2))
+        found = stream.channels.read("trends", wait=timedelta(seconds=2))
         timer.join()
         assert [(n.name, n.payload) for n in found] == [("09:00", b"\x00 first")]
-        assert stream.publish("trends", "09:00", b"other") is False
-        assert stream.publish("trends", "09:15", b"second") is True
-        assert [n.payload for n in stream.published("trends", found[0].place)] == [b"second"]
-        assert stream.published("other") == []
+        assert stream.channels.publish("trends", "09:00", b"other") is False
+        assert stream.channels.publish("trends", "09:15", b"second") is True
+        assert [n.payload for n in stream.channels.read("trends", found[0].id)] == [b"second"]
+        assert stream.channels.read("other") == []
 
     # -- the way out ------------------------------------------------------------------------
 
@@ -588,75 +592,77 @@ class StreamContract:
         """Of this scope only; the packets as they were handed in, with their keys and times."""
         scope = stream.open_scope("irc", "a")
         for n in range(3):
-            stream.send("irc", "a", {"type": "message", "to": "#x", "body": f"héllo\n{n}"}, f"k{n}")
-        stream.send("irc", "b", {"body": "for another"})
-        taken = stream.take(scope, 2)
+            stream.outbox.send("irc", "a", {"type": "message", "to": "#x", "body": f"héllo\n{n}"}, f"k{n}")
+        stream.outbox.send("irc", "b", {"body": "for another"})
+        taken = stream.outbox.take(scope, 2)
         assert [(o.key, o.packet["body"], o.lapsed) for o in taken] == [
             ("k0", "héllo\n0", ""),
             ("k1", "héllo\n1", ""),
         ]
         assert abs(datetime.now(UTC) - taken[0].at) < timedelta(minutes=1)
-        assert [o.key for o in stream.take(scope)] == ["k2"]
-        assert stream.take(scope) == []
-        assert [o.packet for o in stream.take(stream.open_scope("irc", "b"))] == [{"body": "for another"}]
+        assert [o.key for o in stream.outbox.take(scope)] == ["k2"]
+        assert stream.outbox.take(scope) == []
+        assert [o.packet for o in stream.outbox.take(stream.open_scope("irc", "b"))] == [
+            {"body": "for another"}
+        ]
 
     def test_a_packet_handed_in_twice_is_sent_once(self, stream: EventStream) -> None:
         """By its key, before and after it was taken; packets without one are each their own."""
         scope = stream.open_scope("irc", "a")
-        first = stream.send("irc", "a", {"body": "hello"}, "k")
-        assert stream.send("irc", "a", {"body": "hello"}, "k") == first
-        assert [o.id for o in stream.take(scope)] == [first]
-        assert stream.send("irc", "a", {"body": "hello"}, "k") == first
-        assert stream.take(scope) == []
-        assert len({stream.send("irc", "a", {"body": "hello"}) for _ in range(2)}) == 2
-        assert len(stream.take(scope)) == 2
+        first = stream.outbox.send("irc", "a", {"body": "hello"}, "k")
+        assert stream.outbox.send("irc", "a", {"body": "hello"}, "k") == first
+        assert [o.id for o in stream.outbox.take(scope)] == [first]
+        assert stream.outbox.send("irc", "a", {"body": "hello"}, "k") == first
+        assert stream.outbox.take(scope) == []
+        assert len({stream.outbox.send("irc", "a", {"body": "hello"}) for _ in range(2)}) == 2
+        assert len(stream.outbox.take(scope)) == 2
 
     def test_who_was_fenced_off_takes_nothing(self, stream: EventStream) -> None:
         """Two processes that think they hold a scope: one of them sends."""
         old = stream.open_scope("irc", "a")
         new = stream.open_scope("irc", "a")
-        stream.send("irc", "a", {"body": "hello"})
+        stream.outbox.send("irc", "a", {"body": "hello"})
         with pytest.raises(Fenced):
-            stream.take(old)
-        assert len(stream.take(new)) == 1
+            stream.outbox.take(old)
+        assert len(stream.outbox.take(new)) == 1
 
     def test_what_a_process_left_behind_is_not_sent_again_but_told(self, stream: EventStream) -> None:
         """Taken and not settled lapses at the next begin; what was settled does not."""
         old = stream.open_scope("irc", "a")
-        stream.send("irc", "a", {"body": "sent"}, "k1")
-        stream.send("irc", "a", {"body": "perhaps"}, "k2")
-        stream.settle(old, [stream.take(old)[0].id])
+        stream.outbox.send("irc", "a", {"body": "sent"}, "k1")
+        stream.outbox.send("irc", "a", {"body": "perhaps"}, "k2")
+        stream.outbox.settle(old, [stream.outbox.take(old)[0].id])
         scope = stream.open_scope("irc", "a")
-        stream.send("irc", "a", {"body": "next"}, "k3")
-        left, fresh = stream.take(scope, begin=True)
+        stream.outbox.send("irc", "a", {"body": "next"}, "k3")
+        left, fresh = stream.outbox.take(scope, begin=True)
         assert (left.key, fresh.key, fresh.lapsed) == ("k2", "k3", "")
         assert "not known" in left.lapsed
-        [letter] = stream.dead_letters("irc")
+        [letter] = stream.dead_letters.read("irc")
         assert (letter.source, letter.scope, letter.reason) == ("outbox", "a", left.lapsed)
         assert b'"perhaps"' in letter.raw
-        assert stream.take(scope) == []
-        stream.settle(scope, [fresh.id])
-        assert stream.take(stream.open_scope("irc", "a"), begin=True) == []
+        assert stream.outbox.take(scope) == []
+        stream.outbox.settle(scope, [fresh.id])
+        assert stream.outbox.take(stream.open_scope("irc", "a"), begin=True) == []
 
     def test_what_waited_too_long_is_a_dead_letter_and_not_sent(self, stream: EventStream) -> None:
         """With a reason; also for who takes nothing but only looks."""
         scope = stream.open_scope("irc", "a")
-        stream.send("irc", "a", {"body": "late"}, "k")
-        assert stream.take(scope, 0) == []
-        [late] = stream.take(scope, 0, unsent_for=timedelta(seconds=-1))
+        stream.outbox.send("irc", "a", {"body": "late"}, "k")
+        assert stream.outbox.take(scope, 0) == []
+        [late] = stream.outbox.take(scope, 0, unsent_for=timedelta(seconds=-1))
         assert (late.key, late.packet) == ("k", {"body": "late"})
-        assert [(d.reason, d.scope) for d in stream.dead_letters("irc")] == [(late.lapsed, "a")]
-        assert stream.stats()["irc"]["dead"] == 1
-        assert stream.take(scope, begin=True) == []
+        assert [(d.reason, d.scope) for d in stream.dead_letters.read("irc")] == [(late.lapsed, "a")]
+        assert stream.buckets()["irc"]["dead"] == 1
+        assert stream.outbox.take(scope, begin=True) == []
 
     def test_a_taker_waits_for_the_next_packet(self, stream: EventStream, new_stream: NewStream) -> None:
         """It is woken by it, and gives up when the time is over."""
         scope = stream.open_scope("irc", "a")
-        assert stream.take(scope, wait=timedelta(milliseconds=20)) == []
-        timer = threading.Timer(0.2, lambda: new_stream().send("irc", "a", {"body": "hello"}))
+        assert stream.outbox.take(scope, wait=timedelta(milliseconds=20)) == []
+        timer = threading.Timer(0.2, lambda: new_stream().outbox.send("irc", "a", {"body": "hello"}))
         timer.start()
         started = time.monotonic()
-        assert [o.packet["body"] for o in stream.take(scope, wait=timedelta(seconds=2.4))] == ["hello"]
+        assert [o.packet["body"] for o in stream.outbox.take(scope, wait=timedelta(seconds=2.4))] == ["hello"]
         assert time.monotonic() - started < 2.3
         timer.join()
 
@@ -664,26 +670,26 @@ class StreamContract:
         """A thousand that wait are enough, too long is too long, and texts are texts."""
         scope = stream.open_scope("irc", "a")
         for n in range(1000):
-            stream.send("irc", "a", {"body": str(n)}, str(n))
+            stream.outbox.send("irc", "a", {"body": str(n)}, str(n))
         with pytest.raises(OutboxFull, match="1,000"):
-            stream.send("irc", "a", {"body": "one more"})
-        assert len(stream.take(scope, 1)) == 1
-        stream.send("irc", "a", {"body": "one more"})
+            stream.outbox.send("irc", "a", {"body": "one more"})
+        assert len(stream.outbox.take(scope, 1)) == 1
+        stream.outbox.send("irc", "a", {"body": "one more"})
         with pytest.raises(PacketTooLarge):
-            stream.send("irc", "a", {"body": "x" * 16_000})
+            stream.outbox.send("irc", "a", {"body": "x" * 16_000})
         with pytest.raises(TypeError, match="body"):
-            stream.send("irc", "a", {"body": 1})  # type: ignore[dict-item]
+            stream.outbox.send("irc", "a", {"body": 1})  # type: ignore[dict-item]
 
     def test_many_takers_share_what_is_sent(self, stream: EventStream, new_stream: NewStream) -> None:
         """Eight threads under one scope get each packet once between them."""
         scope = stream.open_scope("irc", "a")
         for n in range(400):
-            stream.send("irc", "a", {"body": str(n)}, str(n))
+            stream.outbox.send("irc", "a", {"body": str(n)}, str(n))
         got: list[str] = []
 
         def taker() -> None:
             own = new_stream()
-            while taken := own.take(scope, 3):
+            while taken := own.outbox.take(scope, 3):
                 got.extend(o.key for o in taken)
 
         threads = [threading.Thread(target=taker) for _ in range(8)]
@@ -718,7 +724,7 @@ class StreamContract:
         events = [made(n) for n in range(14)]
         scope = other.open_scope("test", "s")
         other.append(events[:1], scope)
-        stream.forget([Forgotten.author("User3"), Forgotten.author("user4", "elsewhere")])
+        stream.erasure.forget([Forgotten.author("User3"), Forgotten.author("user4", "elsewhere")])
         assert other.append(events, scope, b"c").verdicts == "dnnfnnnnnnfnnn"
         assert stream.append(events).verdicts.replace("d", "n") == "nnnfnnnnnnfnnn"
         assert other.append(events, scope, b"d").forgotten == 2
@@ -730,7 +736,7 @@ class StreamContract:
         """A batch of several calls, whose writer has not heard of it."""
         stream, other = new_stream(), new_stream()
         other.append([made(0)])
-        stream.forget([Forgotten.author("user1")])
+        stream.erasure.forget([Forgotten.author("user1")])
         events = [made(n) for n in range(2000)]
         told = other.append(events).verdicts
         assert [v for v, e in zip(told, events, strict=True) if e.handle == "user1"] == ["f"] * told.count(
@@ -743,16 +749,16 @@ class StreamContract:
         """The others stay in it, and told again it is nothing new."""
         stream, other = new_stream(), new_stream()
         other.append([made(0)])
-        stream.forget([Forgotten.author("pia")])
+        stream.erasure.forget([Forgotten.author("pia")])
         listed = made(1, type="users", text="@pia [pia] +bob")
         assert other.append([listed]).verdicts == "n"
         assert stream.append([listed]).verdicts == "d"
-        assert [e.text for e in stream.kept() if e.type == "users"] == ["[pia] +bob"]
+        assert [e.text for e in stream.erasure.kept() if e.type == "users"] == ["[pia] +bob"]
 
     def test_a_bucket_that_comes_later_knows_who_is_forgotten(self, new_stream: NewStream) -> None:
         """Also by the platform's id, and a repeat of what they said."""
         stream = new_stream()
-        stream.forget([Forgotten.account("late", "42"), Forgotten.post("late::7")])
+        stream.erasure.forget([Forgotten.account("late", "42"), Forgotten.post("late::7")])
         told = new_stream().append(
             [
                 made(1, "late", author=Author(handle="renamed", id="42")),
@@ -769,17 +775,17 @@ class StreamContract:
         stream.append([made(4, "a", text="edited", seq=90)])
         feed = stream.follow("start")
         take(feed, 21)
-        gone = stream.erase(lambda event: event.handle == "user4")
+        gone = stream.erasure.erase(lambda event: event.handle == "user4")
         assert sorted(gone) == ["a::18", "a::4", "b::11"]
         assert sorted((d.event.id, d.event.op) for d in take(feed, 3)) == [
             (i, "delete") for i in sorted(gone)
         ]
-        assert not {e.id for e in stream.kept()} & set(gone)
-        assert len(list(stream.kept())) == 17
+        assert not {e.id for e in stream.erasure.kept()} & set(gone)
+        assert len(list(stream.erasure.kept())) == 17
         assert not set(ids(stream.snapshot(50).deliveries)) & set(gone)
         assert stream.append([made(4, "a")]).verdicts == "d"
-        assert stream.erase(lambda event: event.handle == "user5", tell=False)
-        assert {e.handle for e in stream.kept()} == {"user0", "user1", "user2", "user3", "user6"}
+        assert stream.erasure.erase(lambda event: event.handle == "user5", announce=False)
+        assert {e.handle for e in stream.erasure.kept()} == {"user0", "user1", "user2", "user3", "user6"}
 
 
 def _write(stream: EventStream, n: int) -> None:

@@ -74,12 +74,12 @@ class Big:
     @property
     def health(self) -> dict[str, Any]:
         """What the source says of itself."""
-        return self.stream.health().get("source:big", {})
+        return self.stream.health.read().get("source:big", {})
 
     @property
     def dead(self) -> list[str]:
         """Why something could not be read."""
-        return [letter.reason for letter in self.stream.dead_letters("feeds")]
+        return [letter.reason for letter in self.stream.dead_letters.read("feeds")]
 
     def wait(self, done: Callable[[], object], what: str, seconds: float = 120) -> None:
         """Wait for it, and look meanwhile at what the source's process and its parser take."""
@@ -90,7 +90,7 @@ class Big:
             time.sleep(0.01)
 
     def _look(self) -> None:
-        pid = self.stream.health().get("process:source:big", {}).get("pid")
+        pid = self.stream.health.read().get("process:source:big", {}).get("pid")
         if not pid:
             return
         try:
@@ -274,10 +274,10 @@ def started(world: World, name: str, before: int) -> float:
         if name in PUSHED and time.monotonic() - said > 0.1:  # a silent stream is read to the end of a wait
             said = time.monotonic()
             world.say(name)
-        fields = world.stream.health().get(f"source:{name}", {})
+        fields = world.stream.health.read().get(f"source:{name}", {})
         return fields.get("pid") not in {None, before} and "last_success" in fields
 
     world.wait(well, f"{name} has polled")
-    fields = world.stream.health()[f"source:{name}"]
+    fields = world.stream.health.read()[f"source:{name}"]
     success = datetime.fromisoformat(str(fields["last_success"])).timestamp()
     return success - psutil.Process(int(str(fields["pid"]))).create_time()

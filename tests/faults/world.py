@@ -196,22 +196,22 @@ class World:
 
     def state(self, name: str) -> str:
         """What a source says of itself."""
-        return str(self.stream.health().get(f"source:{name}", {}).get("state"))
+        return str(self.stream.health.read().get(f"source:{name}", {}).get("state"))
 
     def well(self, name: str, since: datetime) -> bool:
         """True if a source has said after a moment that it is well."""
-        fields = self.stream.health().get(f"source:{name}", {})
+        fields = self.stream.health.read().get(f"source:{name}", {})
         return fields.get("state") == "ok" and datetime.fromisoformat(str(fields["at"])) > since
 
     def pid(self, name: str) -> int:
         """Of a source's process."""
-        return int(str(self.stream.health()[f"process:source:{name}"]["pid"]))
+        return int(str(self.stream.health.read()[f"process:source:{name}"]["pid"]))
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """The processes of each source, its parser's included, and of the rest of ``collect``."""
         assert self.process is not None
         found = {"collect": [psutil.Process(self.process.pid)]}
-        for name, fields in self.stream.health().items():
+        for name, fields in self.stream.health.read().items():
             if name.startswith("process:") and fields.get("pid"):
                 process = psutil.Process(int(str(fields["pid"])))
                 found[name.removeprefix("process:")] = [process, *process.children(recursive=True)]

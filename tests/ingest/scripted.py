@@ -65,10 +65,10 @@ class Scripted:
 
 
 class TestedStream(MemoryStream):
-    """A memory stream whose server can be away, and that remembers the states it was told.
+    """A memory stream whose server can be unavailable, and that remembers the states reported to it.
 
-    ``faults[method]`` is what happens at its next calls: nothing (None), the server is away
-    ``before`` or ``after`` it has done its work, or it is away after a function was called.
+    ``faults[method]`` lists what happens at its next calls: nothing (None), the server is unavailable
+    ``before`` or ``after`` it has done its work, or it is unavailable after a function was called.
     """
 
     __test__ = False
@@ -77,28 +77,42 @@ class TestedStream(MemoryStream):
         super().__init__(name)
         self.faults: dict[str, list[Any]] = {}
         self.states: list[str] = []
+        self.dead_letters = DeadLettersAtFault(self, self.dead_letters)
+        self.health = HealthAtFault(self, self.health)
 
-    def _at_fault(self, method: str, *args: Any, **more: Any) -> Any:
+    def at_fault(self, method: str, call: Any, *args: Any, **more: Any) -> Any:
         faults = self.faults.get(method, [])
         fault = faults.pop(0) if faults else None
         if fault == "before":
             raise StreamUnavailable("away")
-        told = getattr(MemoryStream, method)(self, *args, **more)
+        result = call(*args, **more)
         if callable(fault):
             fault()
         if fault is not None:
             raise StreamUnavailable("away")
-        return told
+        return result
 
     def open_scope(self, *args):
-        return self._at_fault("open_scope", *args)
+        return self.at_fault("open_scope", super().open_scope, *args)
 
     def append(self, *args, **more):
-        return self._at_fault("append", *args, **more)
+        return self.at_fault("append", super().append, *args, **more)
 
-    def dead(self, *args):
-        return self._at_fault("dead", *args)
 
-    def set_health(self, name, fields):
-        self.states.append(fields["state"])
-        return self._at_fault("set_health", name, fields)
+class DeadLettersAtFault:
+    def __init__(self, stream: TestedStream, part: Any) -> None:
+        self._stream, self._part = stream, part
+        self.read, self.remove = part.read, part.remove
+
+    def add(self, *args):
+        return self._stream.at_fault("dead_letters.add", self._part.add, *args)
+
+
+class HealthAtFault:
+    def __init__(self, stream: TestedStream, part: Any) -> None:
+        self._stream, self._part = stream, part
+        self.read = part.read
+
+    def report(self, name, fields):
+        self._stream.states.append(fields["state"])
+        return self._stream.at_fault("health.report", self._part.report, name, fields)

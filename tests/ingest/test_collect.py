@@ -168,19 +168,19 @@ def test_every_process_can_be_killed_and_nothing_is_lost_or_doubled(
         until(lambda: len(stream.snapshot(10).deliveries) == 1, "the first item")
         added = 1
         for name in ("source:planet", "recorder", "trender"):
-            before = {n: h for n, h in stream.health().items() if n.startswith("process:")}
+            before = {n: h for n, h in stream.health.read().items() if n.startswith("process:")}
             pid = before[f"process:{name}"]["pid"]
             assert isinstance(pid, int)
             os.kill(pid, signal.SIGKILL)
             back = until(
-                lambda n=name, p=pid: stream.health()[f"process:{n}"]["pid"] not in (None, p),
+                lambda n=name, p=pid: stream.health.read()[f"process:{n}"]["pid"] not in (None, p),
                 f"{name} is back",
                 5,
             )
             assert back < 2.0
             for other, was in before.items():
                 if other != f"process:{name}":
-                    assert stream.health()[other]["pid"] == was["pid"]
+                    assert stream.health.read()[other]["pid"] == was["pid"]
             for _ in range(3):
                 feed.add(added)
                 added += 1
@@ -214,15 +214,15 @@ def test_a_recorder_that_hangs_stops_the_reading_before_the_stream_is_too_large(
             added += 1
 
     def known() -> int:
-        return stream.stats()["feeds"]["ids"]
+        return stream.buckets()["feeds"]["ids"]
 
     def state() -> object:
-        return stream.health().get("source:planet", {}).get("state")
+        return stream.health.read().get("source:planet", {}).get("state")
 
     try:
         more(1)
         until(lambda: (collect.status()["archive"]["events"] or 0) == 1, "the first item is recorded")
-        recorder = stream.health()["process:recorder"]["pid"]
+        recorder = stream.health.read()["process:recorder"]["pid"]
         assert isinstance(recorder, int)
         os.kill(recorder, signal.SIGSTOP)
         try:
@@ -230,16 +230,16 @@ def test_a_recorder_that_hangs_stops_the_reading_before_the_stream_is_too_large(
                 more(500)
                 until(lambda: known() == added, "they are in the stream")
             until(lambda: state() == "full", "the source waits")
-            before = stream.entries("feeds")
+            before = stream.buckets()["feeds"]["entries"]
             more(300)
             time.sleep(3)  # three more readings, if it read
             assert known() == added - 300
-            assert stream.entries("feeds") - before <= 5  # marks
+            assert stream.buckets()["feeds"]["entries"] - before <= 5  # marks
         finally:
             os.kill(recorder, signal.SIGCONT)
         until(lambda: known() == added and state() == "ok", "it reads on")
         until(lambda: (collect.status()["archive"]["events"] or 0) == added, "everything is recorded")
-        until(lambda: stream.entries("feeds") < 1_000, "what is too much has left the stream")
+        until(lambda: stream.buckets()["feeds"]["entries"] < 1_000, "what is too much has left the stream")
     finally:
         collect.end()
     kept = [e.title for e in Recording(tmp_path / "archive").log()]
@@ -289,8 +289,8 @@ def test_a_hot_topic_is_told_in_the_next_bin(
     try:
         for n in range(12):
             feed.add(n, f"walrus keynote remark {n}")
-        until(lambda: stream.published("trends"), "a bin is told", 90)
-        told = [json.loads(note.payload) for note in stream.published("trends")]
+        until(lambda: stream.channels.read("trends"), "a bin is told", 90)
+        told = [json.loads(note.payload) for note in stream.channels.read("trends")]
         assert len({(b["start"], b["end"]) for b in told}) == len(told)
         assert told[0]["messages"] > 0
     finally:
@@ -305,7 +305,7 @@ def test_a_killed_supervisor_leaves_no_orphans(feed: FeedServer, tmp_path: Path)
         collect = Collect(tmp_path, feed, f"{server.url}/live")
         feed.add(0)
         until(lambda: len(stream.snapshot(10).deliveries) == 1, "the first item")
-        pids = [h["pid"] for n, h in stream.health().items() if n.startswith("process:")]
+        pids = [h["pid"] for n, h in stream.health.read().items() if n.startswith("process:")]
         collect.process.kill()
         collect.process.wait()
         until(lambda: not any(lives(pid) for pid in pids), "the workers end", 20)
@@ -331,7 +331,7 @@ def test_a_second_collect_is_refused_before_it_takes_anything_over(feed: FeedSer
         assert f"is being collected by process {first.process.pid} already" in second.stderr
         feed.add(1)
         until(lambda: len(stream.snapshot(10).deliveries) == 2, "the second item")
-        assert {h.get("restarts", 0) for h in stream.health().values()} == {0}
+        assert {h.get("restarts", 0) for h in stream.health.read().values()} == {0}
         first.end()
 
 
@@ -342,17 +342,22 @@ def test_status_says_in_plain_words_how_each_process_fares(feed: FeedServer, tmp
         collect = Collect(tmp_path, feed, f"{server.url}/live")
         feed.add(0)
         feed.add(1)
-        until(lambda: stream.health().get("source:planet", {}).get("counts", {}).get("new") == 2, "two items")
-        until(lambda: "recorder" in stream.health(), "the recorder has told")
-        pid = stream.health()["process:trender"]["pid"]
+        until(
+            lambda: stream.health.read().get("source:planet", {}).get("counts", {}).get("new") == 2,
+            "two items",
+        )
+        until(lambda: "recorder" in stream.health.read(), "the recorder has told")
+        pid = stream.health.read()["process:trender"]["pid"]
         os.kill(pid, signal.SIGKILL)
-        until(lambda: stream.health()["process:trender"]["pid"] not in (None, pid), "the trender is back")
+        until(
+            lambda: stream.health.read()["process:trender"]["pid"] not in (None, pid), "the trender is back"
+        )
         until(lambda: (collect.status()["archive"]["events"] or 0) == 2, "everything is recorded")
         run = subprocess.run(
             [*RTA, "status", tmp_path / "conference.toml"],
             env=collect.env, capture_output=True, text=True, check=True,
         )  # fmt: skip
-        health = stream.health()
+        health = stream.health.read()
         collect.end()
     lines = {line.split()[0]: line for line in run.stdout.splitlines()}
     assert re.search(r"ok +2 new, .*last read \d+ seconds? ago, process \d+", lines["source:planet"])

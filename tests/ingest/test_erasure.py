@@ -62,11 +62,11 @@ def stream(redis_url: str, prefix: str) -> Iterator[RedisStream]:
 
 def nothing_is_left(stream: RedisStream, folder: Path | None) -> None:
     """Neither in the keys of the server nor in the bytes of the archive's rows."""
-    assert not {e.id for e in stream.kept()} & THEIRS
+    assert not {e.id for e in stream.erasure.kept()} & THEIRS
     for bucket in stream.buckets():
         assert all(
             SECRET not in json.dumps(str(row))
-            for row in stream.client.xrange(stream.key_of(bucket, "events"))
+            for row in stream.connection.client.xrange(stream.connection.key_of(bucket, "events"))
         )
     if folder is not None:
         kept = [e.id for e in Recording(folder).log()]
@@ -80,8 +80,8 @@ def test_without_a_recorder_stream_and_files_are_emptied_at_once(stream: RedisSt
     stream.append(CHATTER)
     stream.mark(FOREVER)
     record(stream, folder)
-    stream.dead("test", DeadLetter("s", "", "odd", b'{"user": "ADA"}', datetime.now(UTC)))
-    stream.dead("test", DeadLetter("s", "", "odd", b'{"user": "adamant"}', datetime.now(UTC)))
+    stream.dead_letters.add("test", DeadLetter("s", "", "odd", b'{"user": "ADA"}', datetime.now(UTC)))
+    stream.dead_letters.add("test", DeadLetter("s", "", "odd", b'{"user": "adamant"}', datetime.now(UTC)))
     (folder / "_rejected.jsonl").write_text('{"row": "ada"}\n{"row": "other"}\n')
     look = forget_author(stream, folder, "@ada", dry_run=True)
     assert (look.archive, look.stream, look.dead, look.rejected) == (len(THEIRS), len(THEIRS), 1, 1)
@@ -91,7 +91,7 @@ def test_without_a_recorder_stream_and_files_are_emptied_at_once(stream: RedisSt
     assert report.handles == ["Ada", "AdaLong"]
     nothing_is_left(stream, folder)
     assert "test::63" in {e.id for e in Recording(folder)}
-    assert [letter.raw for letter in stream.dead_letters("test")] == [b'{"user": "adamant"}']
+    assert [letter.raw for letter in stream.dead_letters.read("test")] == [b'{"user": "adamant"}']
     assert (folder / "_rejected.jsonl").read_text() == '{"row": "other"}\n'
     again = forget_author(stream, folder, "ada")
     assert (again.archive, again.stream, again.dead, again.rejected) == (0, 0, 0, 0)
@@ -110,7 +110,7 @@ def test_only_in_one_bucket(stream: RedisStream) -> None:
     """The same handle elsewhere is somebody else."""
     stream.append([said(1, "Ada"), said(2, "Ada", "other"), said(3, "bob")])
     assert forget_author(stream, None, "ada", buckets=["other"]).stream == 1
-    assert [e.id for e in stream.kept()] == ["test::1", "test::3"]
+    assert [e.id for e in stream.erasure.kept()] == ["test::1", "test::3"]
     assert stream.append([said(4, "Ada"), said(5, "Ada", "other")]).verdicts == "nf"
 
 
@@ -153,10 +153,10 @@ def test_a_server_that_comes_back_empty_is_told_who_is_forgotten(stream: RedisSt
     forget_author(stream, folder, "ada")
     stream.append([said(80, "bob")])
     fresh = RedisStream(stream.url, stream.name)
-    stream.client.delete(stream.forgotten_key, *stream.keys())
-    stream._registered.clear()  # as after any lost connection
+    stream.connection.client.delete(stream.connection.forgotten_key, *stream.connection.keys())
+    stream.connection._registered.clear()  # as after any lost connection
     assert stream.append([said(81, "Ada")]).verdicts == "f"
-    stream.client.delete(stream.forgotten_key, *stream.keys())
+    stream.connection.client.delete(stream.connection.forgotten_key, *stream.connection.keys())
     with ArchiveWriter(folder) as writer:
         from rtanalytics.ingest.recorder import _forget
 
@@ -216,7 +216,7 @@ def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "AdaLong in test: 1" in refused.stderr
     assert "nothing was removed" in refused.stderr
-    assert {e.id for e in stream.kept()} >= THEIRS
+    assert {e.id for e in stream.erasure.kept()} >= THEIRS
     mistyped = run("eve", "--in", "tets")
     assert (mistyped.returncode, "there are other, test" in mistyped.stderr) == (1, True)
     assert "nothing by eve is in other" in run("eve", "--in", "other", "--dry-run").stdout
@@ -249,10 +249,10 @@ def test_events_of_others_that_name_the_person_go_too(stream: RedisStream, tmp_p
     assert (look.archive, look.stream, look.others, look.handles) == (5, 5, 5, [])
     forget_author(stream, folder, "pia")
     left = ["irc::2", "irc::6", "irc::7"]
-    assert [e.id for e in stream.kept()] == [e.id for e in Recording(folder)] == left
+    assert [e.id for e in stream.erasure.kept()] == [e.id for e in Recording(folder)] == left
     again = [told(10 + n, e.type, e.text, to=e.to, author=e.author) for n, e in enumerate(events)]
     assert stream.append(again).verdicts == "nnfffnnf"
-    texts = [e.text for e in stream.kept() if e.type == "users"]
+    texts = [e.text for e in stream.erasure.kept() if e.type == "users"]
     assert texts == ["rta piano", "rta", "rta piano"]
     imported = import_into(folder, [told(30, "users", "+pia @rta"), told(31, "kick", "go", to="Pia")])
     assert (imported.new, imported.forgotten) == (1, 1)
@@ -275,7 +275,7 @@ def test_several_handles_go_only_when_they_are_agreed_to(
     else:
         forget(tmp_path / "c.toml", "cleo")
     assert asked == ["Remove all 2 handles for good?"]
-    assert len(list(stream.kept())) == left
+    assert len(list(stream.erasure.kept())) == left
 
 
 def test_what_is_older_than_its_source_keeps_it_is_dropped(stream: RedisStream, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_what_is_older_than_its_source_keeps_it_is_dropped(stream: RedisStream, 
     keep = {"feed:short": timedelta(days=2)}
     record(stream, tmp_path / "a", keep=keep)
     assert {e.id for e in Recording(tmp_path / "a").log()} == wanted
-    assert {e.id for e in stream.kept()} == wanted
+    assert {e.id for e in stream.erasure.kept()} == wanted
     assert "n" not in stream.append(events).verdicts
     record(stream, tmp_path / "a", keep=keep)
     assert {e.id for e in Recording(tmp_path / "a").log()} == wanted

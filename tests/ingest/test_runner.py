@@ -98,7 +98,7 @@ def batch(*numbers: int, cursor: bytes | None = None, **fields: Any) -> Batch:
 
 
 def health(stream: Any) -> dict[str, Any]:
-    return stream.health()["source:a"]
+    return stream.health.read()["source:a"]
 
 
 # --- storing ---------------------------------------------------------------------------------------
@@ -118,14 +118,14 @@ def test_events_and_cursor_are_stored_and_the_next_poll_goes_on_from_there(strea
 def test_what_could_not_be_read_is_a_dead_letter_with_its_place(stream):
     """Source, scope, reason with its place, the bytes; the events beside it are stored."""
     play(stream, batch(0, cursor=b"1", rejects=[Reject(reason="odd", raw=b"raw", where="entry 3")]))
-    [letter] = stream.dead_letters("test")
+    [letter] = stream.dead_letters.read("test")
     assert (letter.source, letter.scope, letter.reason, letter.raw) == ("a", "a", "entry 3: odd", b"raw")
     assert stored(stream) == ["test::0"]
     assert health(stream)["counts"]["dead"] == 1
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("method", ["open_scope", "append", "dead", "set_health"])
+@pytest.mark.parametrize("method", ["open_scope", "append", "dead_letters.add", "health.report"])
 def test_a_server_that_is_away_costs_nothing(stream, method, when):
     """Whether the write had arrived or not: everything once, the cursors as they should be."""
     stream.faults[method] = [when] * 3
@@ -133,7 +133,7 @@ def test_a_server_that_is_away_costs_nothing(stream, method, when):
     play(stream, batch(0, 1, cursor=b"1", rejects=[reject]), batch(2, cursor=b"2"))
     assert stored(stream) == ["test::0", "test::1", "test::2"]
     assert POLLED["a"] == [None, b"1", b"2"]
-    assert {letter.reason for letter in stream.dead_letters("test")} == {"odd"}
+    assert {letter.reason for letter in stream.dead_letters.read("test")} == {"odd"}
 
 
 def test_a_server_that_lost_its_tail_is_given_it_again(stream):
@@ -188,7 +188,7 @@ def test_an_event_that_no_stream_takes_does_not_block_the_others(stream):
     huge = [event(0, html="<p>" + "x" * 1_100_000), event(1, text="y" * 1_100_000), event(2)]
     play(stream, Batch(huge, b"1"))
     assert stored(stream) == ["test::0", "test::2"]
-    [letter] = stream.dead_letters("test")
+    [letter] = stream.dead_letters.read("test")
     assert letter.reason.startswith("test::1: a packet of 1,1")
     assert POLLED["a"][-1] == b"1"
 
@@ -219,7 +219,7 @@ def test_errors_are_waited_out_each_in_its_own_way(stream):
         "error_RateLimited": 2,
         "error_Transient": 1,
     }
-    assert [letter.reason for letter in stream.dead_letters("test")] == ["rubbish"]
+    assert [letter.reason for letter in stream.dead_letters.read("test")] == ["rubbish"]
     assert (told["error"], told["failures"]) == ("", 0)
 
 
@@ -244,7 +244,7 @@ def test_it_never_gives_up(stream):
 )
 def test_health_says_what_is_wrong_and_until_when(stream, error, state, hours):
     """While it waits, the state, the reason and the next poll are there for status."""
-    run(script("a", error), stream, lambda: "next_poll" in stream.health().get("source:a", {}), SLOW)
+    run(script("a", error), stream, lambda: "next_poll" in stream.health.read().get("source:a", {}), SLOW)
     told = health(stream)
     assert stream.states == ["starting", state, state, "stopped"]
     assert told["error"] == str(error)
@@ -306,10 +306,10 @@ def test_health_says_since_when_a_source_is_silent(stream):
     """Longer than it is expected to be; a time, so that status can tell it where the conference is."""
     spec = script("a", batch(0, cursor=b"1"), expected_every=timedelta(milliseconds=1))
     began = time.time()
-    run(spec, stream, lambda: bool(stream.health().get("source:a", {}).get("silent_since")))
+    run(spec, stream, lambda: bool(stream.health.read().get("source:a", {}).get("silent_since")))
     assert began - 1 <= _moment(health(stream)["silent_since"]) <= time.time()
     run(script("b", batch(1), expected_every=timedelta(hours=1)), stream, lambda: len(POLLED["b"]) > 1)
-    assert stream.health()["source:b"]["silent_since"] == ""
+    assert stream.health.read()["source:b"]["silent_since"] == ""
 
 
 def _moment(text: str) -> float:
@@ -348,10 +348,10 @@ def test_a_source_that_answers_but_has_nothing_new_is_told_to_be_silent(stream):
     lines = [batch(0, cursor=b"1"), later, batch(1, cursor=b"3"), batch(cursor=b"4")]
     spec = script("a", *lines, expected_every=timedelta(milliseconds=40))
     seen = []
-    tell = stream.set_health
-    stream.set_health = lambda name, fields: (
+    report = stream.health.report
+    stream.health.report = lambda name, fields: (
         seen.append((fields["state"], fields.get("error", ""))),
-        tell(name, fields),
+        report(name, fields),
     )
     run(spec, stream, lambda: len(POLLED["a"]) > len(lines))
     assert any(state == "degraded" and "silent: nothing new" in error for state, error in seen)
@@ -396,7 +396,7 @@ def test_reading_waits_while_the_bucket_is_full_of_what_is_not_recorded(stream):
 
     run(spec, stream, enough, limits=Limits(most_entries=4))
     assert polled[0] == polled[1] < len(batches)
-    assert stream.stats()["test"]["ids"] == len(batches)
+    assert stream.buckets()["test"]["ids"] == len(batches)
 
 
 def test_what_a_host_allows_is_shared_by_all_that_ask_it(stream):
@@ -406,11 +406,11 @@ def test_what_a_host_allows_is_shared_by_all_that_ask_it(stream):
         script("a", RateLimited("slow down", hour), asks="api.example"), stream,
         lambda: "rate_limited" in stream.states, SLOW,
     )  # fmt: skip
-    assert stream.permit("api.example", RateLimit()) > hour * 0.9
+    assert stream.rate_limits.permit("api.example", RateLimit()) > hour * 0.9
     stream.states.clear()
     run(script("b", Batch(), asks="api.example"), stream, lambda: "rate_limited" in stream.states)
     assert POLLED["b"] == []
-    said = stream.health()["source:b"]["error"]
+    said = stream.health.read()["source:b"]["error"]
     assert said.startswith("api.example is left alone: it asked for that")
     assert "shared" not in said  # it may be alone there
     play(stream, Batch())  # one that asks nobody, or another, is not held up

@@ -134,8 +134,8 @@ def test_two_talk_to_each_other_and_to_a_plain_client(server: IrcServer) -> None
             bob = await both.enter_async_context(running(server.port, "bob", "irc-b"))
             await bob.until(lambda: bob.events("users"))
             plain = await Plain.join(server.port, "carol")
-            ada.stream.send("irc", "net", {"type": "message", "to": "#py", "body": "hello all"}, "1")
-            ada.stream.send("irc", "net", {"type": "action", "to": "#py", "body": "waves"}, "2")
+            ada.stream.outbox.send("irc", "net", {"type": "message", "to": "#py", "body": "hello all"}, "1")
+            ada.stream.outbox.send("irc", "net", {"type": "action", "to": "#py", "body": "waves"}, "2")
             assert "hello all" in await plain.until("hello all")
             await bob.until(lambda: bob.events("action"))
             plain.send("PRIVMSG #py :hello ada")
@@ -147,7 +147,7 @@ def test_two_talk_to_each_other_and_to_a_plain_client(server: IrcServer) -> None
             users = bob.events("users")[-1].text or ""
             assert {user.lstrip("@") for user in users.split()} == {"ada", "bob"}
             assert any(e.author and e.author.handle == "carol" for e in ada.events("join"))
-            ada.stream.send("irc", "net", {"type": "message", "to": "no room", "body": "x"}, "3")
+            ada.stream.outbox.send("irc", "net", {"type": "message", "to": "no room", "body": "x"}, "3")
             await ada.until(lambda: ada.events("error"))
 
     lasting(work)
@@ -196,7 +196,7 @@ def test_a_server_that_is_killed_and_comes_back_is_joined_again(server: IrcServe
             plain.send(*(f"PRIVMSG #py :before {n}" for n in range(20)))
             await ada.until(lambda: len(ada.events()) == 20)
             server.kill()
-            await ada.until(lambda: ada.stream.health()["source:net"]["state"] == "degraded")
+            await ada.until(lambda: ada.stream.health.read()["source:net"]["state"] == "degraded")
             server.start()
             began = asyncio.get_running_loop().time()
             await ada.until(lambda: len(ada.events("users")) == 2)
@@ -347,8 +347,8 @@ def test_what_is_said_in_private_is_in_the_chat_and_nowhere_else(
             port = server.sockets[0].getsockname()[1]
             ada = await both.enter_async_context(running(port, "ada", prefix))
             await ada.until(lambda: ada.events())
-            ada.stream.send("irc", "net", {"type": "message", "to": "eve", "body": "psst two"}, "1")
-            ada.stream.send("irc", "net", {"type": "message", "to": "nobody", "body": "psst"}, "2")
+            ada.stream.outbox.send("irc", "net", {"type": "message", "to": "eve", "body": "psst two"}, "1")
+            ada.stream.outbox.send("irc", "net", {"type": "message", "to": "nobody", "body": "psst"}, "2")
             await ada.until(lambda: any(e.channel for e in ada.events()))
             await ada.until(lambda: ada.events("error"))
             ada.stream.mark(FOREVER)

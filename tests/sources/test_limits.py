@@ -41,7 +41,7 @@ async def main():
     stream, stop, most_mb = MemoryStream("limits"), asyncio.Event(), 0.0
     spec = spec_from_table(json.loads(sys.argv[1]))
     task = asyncio.ensure_future(run_source(spec, stream, stop=stop))
-    while "last_success" not in stream.health().get("source:" + spec.name, {}):
+    while "last_success" not in stream.health.read().get("source:" + spec.name, {}):
         most_mb = max(most_mb, sum(most(p.pid) for p in family()))
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.1)
@@ -51,9 +51,9 @@ async def main():
         "processes": len(family()),
         "heavy": sorted({"pandas", "pyarrow", "numpy", "scipy", "matplotlib", "numba"} & set(sys.modules)),
         "events": len(stream.snapshot(100_000).deliveries),
-        "dead": [letter.reason for letter in stream.dead_letters("feeds")],
-        "raw": [len(letter.raw) for letter in stream.dead_letters("feeds")],
-        "state": stream.health()["source:" + spec.name]["state"],
+        "dead": [letter.reason for letter in stream.dead_letters.read("feeds")],
+        "raw": [len(letter.raw) for letter in stream.dead_letters.read("feeds")],
+        "state": stream.health.read()["source:" + spec.name]["state"],
     }))
     stop.set()
     await task

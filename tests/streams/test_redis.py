@@ -83,7 +83,7 @@ def test_an_entry_that_is_no_packet_is_passed_over_and_counted(redis_server: Ser
     stream = RedisStream(redis_server.url, prefix)
     stream.append([made(1)])
     client = redis.Redis.from_url(redis_server.url)
-    client.xadd(stream.key_of("test", "events"), {"e": b'{"id": 3'})
+    client.xadd(stream.connection.key_of("test", "events"), {"e": b'{"id": 3'})
     stream.append([made(2)])
     feed = stream.follow("start")
     assert ids(take(feed, 2)) == ["test::1", "test::2"]
@@ -165,19 +165,11 @@ def test_a_writer_survives_the_loss_of_its_connections(redis_server: Server, pre
     stream.delete()
 
 
-def test_a_chat_line_can_be_confirmed(redis_server: Server, prefix: str) -> None:
-    """WAITAOF: what cannot be read again lies on the disk before it counts as sent."""
-    stream = RedisStream(redis_server.url, prefix)
-    stream.append([made(1)])
-    assert stream.confirm(timedelta(seconds=5)) is True
-    stream.delete()
-
-
 def test_a_run_can_be_left_to_vanish(redis_server: Server, prefix: str) -> None:
     """A replay's keys expire together."""
     stream = RedisStream(redis_server.url, f"{prefix}/replay/1")
     stream.append([made(1), made(2, "other")])
-    stream.expire(timedelta(hours=1))
+    stream.delete(after=timedelta(hours=1))
     client = redis.Redis.from_url(redis_server.url)
     keys = client.keys(f"rta:{{{prefix}/replay/1*")
     assert keys

@@ -18,15 +18,26 @@ from tests.processes import until
 
 
 class Stream(MemoryStream):
-    """A memory stream whose server can be away for some calls, before or after it did its work."""
+    """A memory stream whose server can be unavailable for some calls, before or after it did its work."""
 
     away = ()
 
+    def __init__(self, name):
+        super().__init__(name)
+        self.outbox = OutboxAtFault(self, self.outbox)
+
+
+class OutboxAtFault:
+    def __init__(self, stream, outbox):
+        self._stream, self._outbox = stream, outbox
+        self.take, self.boxes = outbox.take, outbox._boxes
+
     def send(self, *args):
-        fault, self.away = (self.away[0], self.away[1:]) if self.away else (None, ())
+        stream = self._stream
+        fault, stream.away = (stream.away[0], stream.away[1:]) if stream.away else (None, ())
         if fault == "before":
             raise StreamUnavailable("away")
-        place = super().send(*args)
+        place = self._outbox.send(*args)
         if fault == "after":
             raise StreamUnavailable("away")
         return place
@@ -35,7 +46,7 @@ class Stream(MemoryStream):
 @pytest.fixture
 def stream(prefix):
     made = Stream(prefix)
-    made.set_health("source:room", {"bucket": "irc", "scope": "room", "state": "ok", "nick": "bob_"})
+    made.health.report("source:room", {"bucket": "irc", "scope": "room", "state": "ok", "nick": "bob_"})
     return made
 
 
@@ -47,12 +58,12 @@ def part(stream):
 
 
 def waiting(stream):
-    return [out.packet for out in stream.take(stream.open_scope("irc", "room"))]
+    return [out.packet for out in stream.outbox.take(stream.open_scope("irc", "room"))]
 
 
 def in_box(stream):
-    held = stream._log.buckets.get("irc")
-    return len(held.outbox) if held else 0
+    box = stream.outbox.boxes.get("irc")
+    return len(box.waiting) if box else 0
 
 
 def write(part, text, key="k1", room="#a"):
@@ -123,7 +134,7 @@ def test_what_cannot_be_handed_in_fails_with_the_reason(stream, part, monkeypatc
     write(part, "hello", "k2")
     until(lambda: states(part)[-1] == ("hello", "failed"), "it is given up")
     stream.away = ()
-    stream.set_health("source:other", {"bucket": "irc", "scope": "other", "state": "ok"})
+    stream.health.report("source:other", {"bucket": "irc", "scope": "other", "state": "ok"})
     second = ChatPart("bob", "irc", 100, stream)
     try:
         write(second, "which?", "k3")

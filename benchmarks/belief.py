@@ -41,7 +41,7 @@ def told(events: list[Any], minutes: int, **settings: Any) -> list[Trend]:
 def samples(topics: list[Trend], real: list[bool], kind: str, name: str, minutes: int) -> pd.DataFrame:
     """What was seen of topics, as the weights take it: each part divided by its weight."""
     unit = TopicModel()
-    values = [[t.because[n] / getattr(unit, n) for n in NAMES] for t in topics]
+    values = [[t.contributions[n] / getattr(unit, n) for n in NAMES] for t in topics]
     frame = pd.DataFrame(values, columns=list(NAMES))
     return frame.assign(real=real, kind=kind, name_of=name, minutes=minutes)
 

@@ -1,8 +1,8 @@
-"""Why a topic is on the list, in words: what was seen of it, what that adds, why it outranks the next.
+"""Explanations of trends: their features, what each contributes, and why a topic outranks the next.
 
-Everything comes from the trend itself, so that one that was published, stored or printed as JSON
-explains itself as well as a fresh one. Messages and earlier bins, where they are given, add quotes
-and names. :func:`rtanalytics.plot.explanation` draws the same.
+Everything comes from the trend itself, so a published or stored trend can be explained as well as a
+fresh one. Messages and earlier bins, if given, add quotes and names.
+:func:`rtanalytics.plot.explanation` draws the same.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from rtanalytics.event import Event
 from rtanalytics.trend import Trend, TrendBin
 from rtanalytics.untrusted import one_line
 
-__all__ = ["Explanation", "Reason", "explain", "reasons_of", "share"]
+__all__ = ["Explanation", "Reason", "explain", "explain_rank", "reasons_of", "share"]
 
 _QUOTES = 3
 _QUOTE, _LABEL = 160, 60
-"""Characters of a quote and of a label that are shown."""
+"""Maximum characters of a quote and of a label."""
 _RECENT = 6
-"""Bins of the history that are told one by one."""
+"""Bins of the history that are listed one by one."""
 _MATTERS = 0.05
-"""Log odds from which a difference is worth a word."""
+"""Log odds from which a difference is mentioned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Something that was seen, and what it adds to the log odds that this is a topic.
+    """A feature of a topic, and what it adds to the log odds that this is a topic.
 
     Parameters
     ----------
     name : str
-        The same in every trend: ``bias``, ``evidence``, ``people``, ``own_words``, ``name``, ``known``.
+        Name of the feature: ``bias``, ``evidence``, ``people``, ``own_words``, ``name``, ``known``.
     text : str
-        In words.
+        The feature in words.
     adds : float
-        To the log odds.
+        Contribution to the log odds.
     """
 
     name: str
@@ -48,20 +48,20 @@ class Reason:
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """Why a topic is on the list; printed, it is a text of a few lines.
+    """Explanation of a trend; printed, it is a text of a few lines.
 
     Parameters
     ----------
     trend : Trend
-        What is explained.
+        The topic.
     next : Trend or None
-        What it outranks.
+        The topic that it outranks.
     reasons : tuple of Reason
-        What its probability rests on, in the order of the formula; none where an algorithm tells
-        no probability.
+        Terms of its log odds, in the order of the formula; empty if the algorithm gives no
+        probability.
     lines : tuple of str
-        The text. Labels and quotes in it are from outside: they are on one line and printable,
-        and nothing else is promised of them.
+        The text. Labels and quotes in it are untrusted: they are on one line and printable, nothing
+        more is guaranteed.
     """
 
     trend: Trend
@@ -88,19 +88,22 @@ def explain(
     Parameters
     ----------
     trend : Trend
-        What to explain.
+        The topic.
     events : iterable of Event
-        Where its examples are looked up, such as a recording; of one id the last counts.
+        Messages, such as a recording, in which its examples are looked up for quotes and names; of
+        one id the last counts.
     next : Trend, optional
-        The one below it.
+        The topic of the next rank, to explain why it ranks below.
     earlier : iterable of TrendBin
-        Bins told before, in order: they know what a topic was called that this one comes from.
+        Earlier bins in order, to name the topics that this one comes from and say since when it is
+        listed.
     zone : tzinfo
-        Of the times in the text.
+        Time zone of the text.
 
     Returns
     -------
     Explanation
+        To print; :func:`rtanalytics.plot.explanation` draws it.
     """
     reasons = reasons_of(trend)
     quotes = _found(trend.examples, events)
@@ -113,7 +116,7 @@ def explain(
         _who(trend, quotes),
     ]
     if trend.talks:
-        lines.append(f"On meanwhile: {_and([_quoted(talk) for talk in trend.talks], 3)}.")
+        lines.append(f"Talks at that time: {_and([_quoted(talk) for talk in trend.talks], 3)}.")
     lines += _origin(trend, earlier, zone)
     if reasons:
         parts = "; ".join(f"{r.text}: {_signed(r.adds)}" for r in reasons)
@@ -123,32 +126,64 @@ def explain(
         )
     if next is not None:
         lines.append(_above(trend, next))
-    first_to_say: dict[str, Event] = {}
+    first_of_text: dict[str, Event] = {}
     for event in quotes.values():
-        first_to_say.setdefault(event.body, event)
-    for event in list(first_to_say.values())[:_QUOTES]:
+        first_of_text.setdefault(event.body, event)
+    for event in list(first_of_text.values())[:_QUOTES]:
         by = one_line(event.handle, _LABEL) or "somebody"
-        said = event.said_at.astimezone(zone)
-        lines.append(f"{_quoted(event.body, _QUOTE)} ({by}, {said:%H:%M}, {one_line(event.source, _LABEL)})")
+        posted = event.said_at.astimezone(zone)
+        lines.append(
+            f"{_quoted(event.body, _QUOTE)} ({by}, {posted:%H:%M}, {one_line(event.source, _LABEL)})"
+        )
     return Explanation(trend, next, reasons, tuple(lines))
 
 
-def reasons_of(trend: Trend) -> tuple[Reason, ...]:
-    """What the probability of a trend rests on, in words.
+def explain_rank(
+    bin: TrendBin,
+    rank: int = 1,
+    events: Iterable[Event] = (),
+    *,
+    earlier: Iterable[TrendBin] = (),
+    zone: tzinfo = UTC,
+) -> Explanation:
+    """Explain the trend of a rank, and why it ranks above the next one.
 
-    The number of people and their share of those who spoke are one reason; what this module has
-    no words for goes by its name. Handles and tags are left out where nobody uses any.
+    Parameters
+    ----------
+    bin : TrendBin
+        The bin.
+    rank : int
+        From 1.
+    events, earlier, zone
+        As in :func:`explain`.
+
+    Raises
+    ------
+    ValueError
+        If no topic has this rank.
     """
-    parts = dict(trend.because)
+    by_rank = {trend.rank: trend for trend in bin.trends}
+    if rank not in by_rank:
+        raise ValueError(f"no topic of this bin has rank {rank}; it has {len(by_rank)}")
+    return explain(by_rank[rank], events, next=by_rank.get(rank + 1), earlier=earlier, zone=zone)
+
+
+def reasons_of(trend: Trend) -> tuple[Reason, ...]:
+    """Return the features on which the probability of a trend rests, in words.
+
+    The number of people and their share of those who posted are one reason. A feature without
+    words here is called by its name. Handles and tags are left out if nobody uses any.
+    """
+    parts = dict(trend.contributions)
     if "people" in parts:
         parts["people"] += parts.pop("share", 0.0)
-    if not trend.seen.get("known"):
+    if not trend.features.get("known"):
         parts = {name: adds for name, adds in parts.items() if name != "known" or adds}
-    return tuple(Reason(name, _words(name, trend.seen), adds) for name, adds in parts.items())
+    return tuple(Reason(name, _words(name, trend.features), adds) for name, adds in parts.items())
 
 
 def share(probability: float) -> str:
-    """A probability in per cent that is never said to be certain.
+    """Format a probability in per cent, never as certain.
 
     Examples
     --------
@@ -158,90 +193,96 @@ def share(probability: float) -> str:
     return "over 99%" if probability > 0.99 else f"{probability:.0%}"
 
 
-def _words(name: str, seen: Mapping[str, float]) -> str:
-    said = _SAID.get(name)
+def _words(name: str, features: Mapping[str, float]) -> str:
+    text = _TEXTS.get(name)
     try:
-        return said(seen) if said else name.replace("_", " ")
-    except KeyError:  # a trend that was stored by an earlier version has no numbers beside the parts
+        return text(features) if text else name.replace("_", " ")
+    except KeyError:  # a trend of an earlier version has no features beside the contributions
         return name.replace("_", " ")
 
 
-def _own(seen: Mapping[str, float]) -> str:
-    people, voices = round(seen["people"]), round(seen["voices"])
+def _own(features: Mapping[str, float]) -> str:
+    people, voices = round(features["people"]), round(features["voices"])
     who = "all" if voices == people else "none" if not voices else f"{voices:,}"
     return f"{who} of them in words of their own"
 
 
-_SAID: dict[str, Callable[[Mapping[str, float]], str]] = {
-    "bias": lambda _: "to begin with",
-    "evidence": lambda seen: f"its burst is {seen['evidence']:,.1f} times the least that counts",
-    "people": lambda seen: f"said by {seen['people']:,.0f} of the {seen['active']:,.0f} who spoke lately",
+_TEXTS: dict[str, Callable[[Mapping[str, float]], str]] = {
+    "bias": lambda _: "to start with",
+    "evidence": lambda features: f"its burst is {features['evidence']:,.1f} times the minimum",
+    "people": lambda features: (
+        f"used by {features['people']:,.0f} of the {features['active']:,.0f} people who posted lately"
+    ),
     "own_words": _own,
-    "name": lambda seen: f"{seen['like']:.0%} like a name",
-    "known": lambda seen: f"{'people have a' if seen['known'] else 'no'} handle or tag for it",
+    "name": lambda features: f"{features['like']:.0%} like a name",
+    "known": lambda features: f"{'people have a' if features['known'] else 'no'} handle or tag for it",
 }
 
 _COMPARED: dict[str, tuple[str, str, Callable[[Mapping[str, float]], str]]] = {
-    "evidence": ("a stronger burst", "a weaker burst", lambda seen: f"{seen['evidence']:,.1f}"),
+    "evidence": ("a stronger burst", "a weaker burst", lambda features: f"{features['evidence']:,.1f}"),
     "people": (
         "more people",
         "fewer people",
-        lambda seen: f"{seen['people']:,.0f} of {seen['active']:,.0f}",
+        lambda features: f"{features['people']:,.0f} of {features['active']:,.0f}",
     ),
     "own_words": (
         "more of them in words of their own",
         "fewer of them in words of their own",
-        lambda seen: f"{seen['voices']:,.0f} of {seen['people']:,.0f}",
+        lambda features: f"{features['voices']:,.0f} of {features['people']:,.0f}",
     ),
-    "name": ("a term more like a name", "a term less like a name", lambda seen: f"{seen['like']:.0%}"),
+    "name": (
+        "a term more like a name",
+        "a term less like a name",
+        lambda features: f"{features['like']:.0%}",
+    ),
     "known": (
         "a handle or tag that people use for it",
         "no handle or tag that people use for it",
-        lambda seen: "yes" if seen["known"] else "no",
+        lambda features: "yes" if features["known"] else "no",
     ),
 }
-"""Of each reason: what it is called where it is for a topic and where it is against it, and its number."""
+"""For each feature: the words for a positive and a negative difference, and its number."""
 
 
 def _above(trend: Trend, next: Trend) -> str:
-    """Why a trend stands above another one."""
+    """Explain why a trend ranks above another one."""
     mine, theirs = ({r.name: r.adds for r in reasons_of(one)} for one in (trend, next))
     if not mine or not theirs:
-        return f"It stands above {_name(next)} by its score: {trend.score:.3g} against {next.score:.3g}."
+        return f"It ranks above {_name(next)} by its score: {trend.score:.3g} against {next.score:.3g}."
     gaps = {name: mine.get(name, 0.0) - theirs.get(name, 0.0) for name in mine | theirs}
     order = sorted(gaps, key=lambda name: -abs(gaps[name]))
     ahead = [name for name in order if gaps[name] >= _MATTERS][:3]
     behind = [name for name in order if gaps[name] <= -_MATTERS][:2]
-    by = _and([_gap(name, gaps[name], trend, next) for name in ahead]) or "a hair"
-    text = f"It stands above {_name(next)} ({share(next.probability)}) by {by}"
+    by = _and([_gap(name, gaps[name], trend, next) for name in ahead]) or "a narrow margin"
+    text = f"It ranks above {_name(next)} ({share(next.probability)}) by {by}"
     if behind:
-        text += f", in spite of {_and([_gap(name, gaps[name], trend, next) for name in behind])}"
+        text += f", despite {_and([_gap(name, gaps[name], trend, next) for name in behind])}"
     return f"{text}."
 
 
 def _gap(name: str, gap: float, trend: Trend, next: Trend) -> str:
     compared = _COMPARED.get(name)
-    if compared is None or not trend.seen or not next.seen:
+    if compared is None or not trend.features or not next.features:
         return f"{name.replace('_', ' ')} ({_signed(gap)})"
     more, less, number = compared
-    pair = "" if name == "known" else f"{number(trend.seen)} against {number(next.seen)}: "
+    pair = "" if name == "known" else f"{number(trend.features)} against {number(next.features)}: "
     return f"{more if gap > 0 else less} ({pair}{_signed(gap)})"
 
 
 def _counted(trend: Trend) -> str:
     if trend.channel:
-        said = f"{_many(trend.observed, *trend.counted)} said {_name(trend)}"
+        text = f"{_many(trend.observed, *trend.counted)} used {_name(trend)}"
     else:
-        said = f"{_name(trend)} was counted {trend.observed:,} times"
+        text = f"{_name(trend)} was counted {trend.observed:,} times"
     width = trend.bin_end - trend.bin_start
     bins = 0 if trend.since is None else round((trend.bin_start - trend.since) / width)
     if trend.since is not None and not bins:
-        return f"{said}; nothing had been said before."
+        return f"{text}; nothing had been posted before."
     past = f" from the {_many(bins, 'bin', 'bins')} before ({_long(bins * width)})" if bins else ""
-    usual = f"{trend.expected:.1f} were to be expected{past}" if math.isfinite(trend.expected) else ""
+    expected = f"{trend.expected:.1f} were expected{past}" if math.isfinite(trend.expected) else ""
     recent = ", ".join(map(str, trend.history[-_RECENT:]))
     recent = f"just before: {recent}" if recent else ""
-    return f"{'; '.join(part for part in (said, usual, recent) if part)}."
+    return f"{'; '.join(part for part in (text, expected, recent) if part)}."
 
 
 def _who(trend: Trend, quotes: Mapping[str, Event]) -> str:
@@ -257,15 +298,15 @@ def _who(trend: Trend, quotes: Mapping[str, Event]) -> str:
 
 
 def _origin(trend: Trend, earlier: Iterable[TrendBin], zone: tzinfo) -> list[str]:
-    """Since when it is told, what it split from, what it took in."""
+    """Return since when a topic is listed, what it split from, and what merged into it."""
     labels: dict[str, str] = {}
     first, times = None, 0
     for bin in earlier:
         if bin.start >= trend.bin_start:
             break
-        for told in bin.trends:
-            labels[told.id] = told.label
-            if trend.id and told.id == trend.id:
+        for other in bin.trends:
+            labels[other.id] = other.label
+            if trend.id and other.id == trend.id:
                 first, times = first or bin.start, times + 1
 
     def called(number: str) -> str:
@@ -274,7 +315,7 @@ def _origin(trend: Trend, earlier: Iterable[TrendBin], zone: tzinfo) -> list[str
     parts = []
     if first is not None:
         before = _many(times, "bin", "bins")
-        parts.append(f"has been told since {first.astimezone(zone):%H:%M}, in {before} before this one")
+        parts.append(f"has been listed since {first.astimezone(zone):%H:%M}, in {before} before this one")
     if trend.split_from:
         parts.append(f"was part of {called(trend.split_from)} until now")
     if trend.merged:
@@ -283,7 +324,7 @@ def _origin(trend: Trend, earlier: Iterable[TrendBin], zone: tzinfo) -> list[str
 
 
 def _found(ids: Iterable[str], events: Iterable[Event]) -> dict[str, Event]:
-    """The examples that are there and not deleted, in the order of the ids."""
+    """Return the examples that exist and are not deleted, in the order of the ids."""
     wanted = list(ids)
     found: dict[str, Event] = {}
     for event in events if wanted else ():

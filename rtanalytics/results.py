@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import msgspec
 
 from rtanalytics.event import Event
-from rtanalytics.explanation import Explanation
+from rtanalytics.explanation import Explanation, explain
 from rtanalytics.trend import Trend, TrendBin
 
 if TYPE_CHECKING:
@@ -52,14 +52,16 @@ class ListedTrend(Trend, frozen=True, kw_only=True, dict=True):
         Parameters
         ----------
         events, next, earlier, zone : optional
-            As in :meth:`Trend.explain`. By default they come from the list that the trend is in.
+            As in :func:`~rtanalytics.explanation.explain`. By default they come from the list that
+            the trend is in.
 
         Returns
         -------
         Explanation
         """
         trends: Trends = self.__dict__["trends"]
-        return super().explain(
+        return explain(
+            self,
             trends.events if events is None else events,
             next=trends.after(self) if next is None else next,
             earlier=trends.before(self) if earlier is None else earlier,
@@ -76,7 +78,7 @@ class ListedTrend(Trend, frozen=True, kw_only=True, dict=True):
         )
 
 
-class Trends(Sequence[Trend]):
+class Trends(Sequence[ListedTrend]):
     """The trends of a recording: one item per topic and bin, by time and then by rank.
 
     Parameters
@@ -117,10 +119,10 @@ class Trends(Sequence[Trend]):
         return self._ends[-1] if self._ends else 0
 
     @overload
-    def __getitem__(self, index: int) -> Trend: ...
+    def __getitem__(self, index: int) -> ListedTrend: ...
     @overload
-    def __getitem__(self, index: slice) -> list[Trend]: ...
-    def __getitem__(self, index: int | slice) -> Trend | list[Trend]:
+    def __getitem__(self, index: slice) -> list[ListedTrend]: ...
+    def __getitem__(self, index: int | slice) -> ListedTrend | list[ListedTrend]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         place = index + len(self) if index < 0 else index
@@ -130,7 +132,7 @@ class Trends(Sequence[Trend]):
         before = self._ends[bin - 1] if bin else 0
         return ListedTrend.of(self.bins[bin].trends[place - before], self)
 
-    def at(self, time: datetime) -> list[Trend]:
+    def at(self, time: datetime) -> list[ListedTrend]:
         """Return the trends of the bin that contains ``time``; an empty list if there is none.
 
         Parameters

@@ -15,13 +15,13 @@ from matplotlib.figure import Figure
 
 from rtanalytics import plot
 from rtanalytics.event import Author
-from rtanalytics.explanation import Explanation, reasons_of
+from rtanalytics.explanation import Explanation, explain, explain_rank, reasons_of
 from rtanalytics.topics import TopicFilter, Trend, TrendBin, trends
 from tests.build import BASE, event
 
 QUARTER = timedelta(minutes=15)
-BECAUSE = {"bias": -2.0, "evidence": 2.3, "people": 1.6, "own_words": -0.2, "share": -0.7, "known": 0.0}
-SEEN = {"evidence": 4.2, "people": 14, "voices": 12, "active": 60, "like": 0.8, "known": 0.0}
+CONTRIBUTIONS = {"bias": -2.0, "evidence": 2.3, "people": 1.6, "own_words": -0.2, "share": -0.7, "known": 0.0}
+FEATURES = {"evidence": 4.2, "people": 14, "voices": 12, "active": 60, "like": 0.8, "known": 0.0}
 
 
 def a_trend(rank: int = 1, label: str = "tidy", **given: object) -> Trend:
@@ -29,8 +29,8 @@ def a_trend(rank: int = 1, label: str = "tidy", **given: object) -> Trend:
     fields = {
         "bin_start": BASE, "bin_end": BASE + QUARTER, "rank": rank, "terms": [label, "wide"],
         "label": label, "score": 0.43, "expected": 1.25, "observed": 9, "messages": 23, "authors": 17,
-        "examples": [], "sources": {"twitter": 20, "irc:#x": 3}, "probability": 0.73, "because": BECAUSE,
-        "seen": SEEN, "channel": "authors", "history": [0, 2, 1], "since": BASE - 31 * QUARTER,
+        "examples": [], "sources": {"twitter": 20, "irc:#x": 3}, "probability": 0.73, "contributions": CONTRIBUTIONS,
+        "features": FEATURES, "channel": "authors", "history": [0, 2, 1], "since": BASE - 31 * QUARTER,
     }  # fmt: skip
     return Trend(**(fields | given))  # type: ignore[arg-type]
 
@@ -44,55 +44,63 @@ def drawn(figure: Figure) -> bytes:
 
 def test_a_trend_says_in_words_what_its_fields_say_in_numbers() -> None:
     """Observed, expected, history, people, sources, talks, and each part of the probability."""
-    text = str(a_trend(talks=["Tidy data"]).explain())
+    text = str(explain(a_trend(talks=["Tidy data"])))
     counted = (
-        "9 people said “tidy”; 1.2 were to be expected from the 31 bins before (7.75 hours);"
-        " just before: 0, 2, 1."
+        "9 people used “tidy”; 1.2 were expected from the 31 bins before (7.75 hours); just before: 0, 2, 1."
     )
     probable = (
-        "It is a topic with a probability of 73% (log odds +1.0): to begin with: −2.0; its burst is 4.2"
-        " times the least that counts: +2.3; said by 14 of the 60 who spoke lately: +0.9; 12 of"
+        "It is a topic with a probability of 73% (log odds +1.0): to start with: −2.0; its burst is 4.2"
+        " times the minimum: +2.3; used by 14 of the 60 people who posted lately: +0.9; 12 of"
         " them in words of their own: −0.2."
     )
     assert text.splitlines() == [
         f"“tidy” (with wide) is number 1 of {BASE:%d %B %Y, %H:%M} to {BASE + QUARTER:%H:%M} UTC.",
         counted,
         "Any of its terms: 17 people in 23 messages, from twitter (20) and irc:#x (3).",
-        "On meanwhile: “Tidy data”.",
+        "Talks at that time: “Tidy data”.",
         probable,
     ]
 
 
 def test_the_reasons_add_up_to_the_log_odds() -> None:
     """People and their share are one reason; nothing is lost, also of what has no words yet."""
-    trend = a_trend(because=BECAUSE | {"weather_forecast": 0.4})
+    trend = a_trend(contributions=CONTRIBUTIONS | {"weather_forecast": 0.4})
     reasons = reasons_of(trend)
-    assert sum(r.adds for r in reasons) == pytest.approx(sum(trend.because.values()))
+    assert sum(r.adds for r in reasons) == pytest.approx(sum(trend.contributions.values()))
     assert [r.name for r in reasons] == ["bias", "evidence", "people", "own_words", "weather_forecast"]
     assert reasons[-1].text == "weather forecast"
 
 
 def test_it_outranks_the_next_by_what_differs_most() -> None:
     """The largest differences come first; what speaks for the other one is said as well."""
-    theirs = BECAUSE | {"evidence": 0.4, "people": 1.2, "known": 2.2}
-    other = a_trend(2, "shiny", probability=0.7, because=theirs, seen=SEEN | {"known": 1.0, "evidence": 1.3})
-    bin = TrendBin(start=BASE, end=BASE + QUARTER, trends=[a_trend(), other], messages=9, authors=5)
-    assert bin.explain(1).lines[-1] == (
-        "It stands above “shiny” (70%) by a stronger burst (4.2 against 1.3: +1.9) and more people"
-        " (14 of 60 against 14 of 60: +0.4), in spite of no handle or tag that people use for it (−2.2)."
+    theirs = CONTRIBUTIONS | {"evidence": 0.4, "people": 1.2, "known": 2.2}
+    other = a_trend(
+        2, "shiny", probability=0.7, contributions=theirs, features=FEATURES | {"known": 1.0, "evidence": 1.3}
     )
-    assert "stands above" not in str(bin.explain(2))
+    bin = TrendBin(start=BASE, end=BASE + QUARTER, trends=[a_trend(), other], messages=9, authors=5)
+    assert explain_rank(bin, 1).lines[-1] == (
+        "It ranks above “shiny” (70%) by a stronger burst (4.2 against 1.3: +1.9) and more people"
+        " (14 of 60 against 14 of 60: +0.4), despite no handle or tag that people use for it (−2.2)."
+    )
+    assert "ranks above" not in str(explain_rank(bin, 2))
     with pytest.raises(ValueError, match="rank 3; it has 2"):
-        bin.explain(3)
+        explain_rank(bin, 3)
 
 
 def test_a_score_without_a_probability_is_explained_too() -> None:
     """An algorithm that tells no probability gives no reasons, and ranks by its score."""
-    bare = {"because": {}, "seen": {}, "probability": 0.0, "channel": "", "history": [], "since": None}
-    why = a_trend(**bare).explain(next=a_trend(2, "shiny", **(bare | {"score": 0.2})))
+    bare = {
+        "contributions": {},
+        "features": {},
+        "probability": 0.0,
+        "channel": "",
+        "history": [],
+        "since": None,
+    }
+    why = explain(a_trend(**bare), next=a_trend(2, "shiny", **(bare | {"score": 0.2})))
     assert why.reasons == ()
-    assert why.lines[1] == "“tidy” was counted 9 times; 1.2 were to be expected."
-    assert why.lines[-1] == "It stands above “shiny” by its score: 0.43 against 0.2."
+    assert why.lines[1] == "“tidy” was counted 9 times; 1.2 were expected."
+    assert why.lines[-1] == "It ranks above “shiny” by its score: 0.43 against 0.2."
     figure = plot.explanation(why)
     assert len(figure.axes) == 1
     assert drawn(figure)
@@ -110,10 +118,10 @@ def test_where_a_topic_comes_from_is_told_by_name() -> None:
     trend = a_trend(id="a", split_from="b", merged=["c"])
     since = f"{BASE - 2 * QUARTER:%H:%M}"
     assert (
-        f"It has been told since {since}, in 2 bins before this one; it was part of “keynote” until now;"
+        f"It has been listed since {since}, in 2 bins before this one; it was part of “keynote” until now;"
         " it has taken in topic c."
-    ) in trend.explain(earlier=earlier).lines
-    assert "It was part of topic b until now; it has taken in topic c." in trend.explain().lines
+    ) in explain(trend, earlier=earlier).lines
+    assert "It was part of topic b until now; it has taken in topic c." in explain(trend).lines
 
 
 def test_messages_are_quoted_as_they_are_now() -> None:
@@ -124,7 +132,7 @@ def test_messages_are_quoted_as_they_are_now() -> None:
         msgspec.structs.replace(said[0], text="one, corrected"),
         msgspec.structs.replace(said[3], op="delete"),
     ]
-    why = a_trend(examples=ids).explain([*said, *after])
+    why = explain(a_trend(examples=ids), [*said, *after])
     quotes = [line for line in why.lines[1:] if "” (" in line]
     assert [quote.split("” (")[0] for quote in quotes] == ["“one, corrected", "“two"]
     assert f"among them {said[0].handle}" in why.lines[2]
@@ -135,7 +143,7 @@ def test_text_from_outside_stays_on_its_line() -> None:
     nasty = "a\n$x^2$ \x1b[31m\u202e" + "y" * 300
     said = event(1, text=nasty, author=Author(handle=nasty))
     trend = a_trend(1, nasty, talks=[nasty], examples=[said.id], sources={nasty: 1})
-    why = trend.explain([said], next=a_trend(2, nasty))
+    why = explain(trend, [said], next=a_trend(2, nasty))
     assert all(line.isprintable() for line in why.lines)
     assert drawn(plot.explanation(why)).startswith(b"\x89PNG")
 
@@ -144,14 +152,14 @@ def test_times_are_in_the_zone_that_is_asked_for() -> None:
     """In words and in the title of the picture."""
     zone = ZoneInfo("Asia/Kathmandu")
     local = f"{BASE.astimezone(zone):%H:%M}"
-    why = a_trend().explain(zone=zone)
+    why = explain(a_trend(), zone=zone)
     assert f", {local} to" in why.lines[0]
     assert f", {local} to" in plot.explanation(why, zone=zone).get_suptitle()
 
 
 def test_the_picture_has_the_numbers() -> None:
     """Bars of the history and of now; steps that begin where the one before ended; the next in grey."""
-    why = a_trend().explain(next=a_trend(2, "shiny"))
+    why = explain(a_trend(), next=a_trend(2, "shiny"))
     left, right = plot.explanation(why).axes
     assert [bar.get_height() for bar in left.patches] == [0, 2, 1, 9]
     steps = [(bar.get_x(), bar.get_width()) for bar in right.patches]
@@ -176,9 +184,9 @@ def test_what_is_told_of_a_recording_is_explained_and_survives_json() -> None:
     ].trends[0]
     again = msgspec.json.decode(msgspec.json.encode(trend), type=Trend)
     assert trend.label == "walrus"
-    assert "8 people said “walrus”" in str(trend.explain(said))
-    assert str(again.explain(said)) == str(trend.explain(said))
-    assert isinstance(trend.explain(), Explanation)
+    assert "8 people used “walrus”" in str(explain(trend, said))
+    assert str(explain(again, said)) == str(explain(trend, said))
+    assert isinstance(explain(trend), Explanation)
 
 
 def test_explaining_needs_no_matplotlib() -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from rtanalytics.live import PublishedTrends
 from rtanalytics.streams.memory import MemoryStream
-from rtanalytics.topics import TrendBin
+from rtanalytics.trend import Trend, TrendBin, decode_bin
 from tests.build import BASE
 
 
@@ -18,6 +18,18 @@ def told(n: int) -> tuple[str, bytes]:
     start = BASE + n * timedelta(minutes=15)
     bin = TrendBin(start=start, end=start + timedelta(minutes=15), trends=[], messages=n, authors=n)
     return start.isoformat(), msgspec.json.encode(bin)
+
+
+def test_a_bin_published_by_an_earlier_version_is_read() -> None:
+    """The features of its trends and their contributions had other names."""
+    trend = Trend(
+        bin_start=BASE, bin_end=BASE, rank=1, terms=["x"], label="x", score=1.0, expected=1.0, messages=2,
+        authors=2, examples=[], features={"people": 2.0}, contributions={"people": 0.5},
+    )  # fmt: skip
+    bin = TrendBin(start=BASE, end=BASE, trends=[trend], messages=2, authors=2)
+    new = msgspec.json.encode(bin)
+    old = new.replace(b'"features"', b'"seen"').replace(b'"contributions"', b'"because"')
+    assert decode_bin(new) == decode_bin(old) == bin
 
 
 def test_a_reader_begins_with_the_newest_bins_and_gets_each_that_follows() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from rtanalytics.archive import Recording, import_into
 from rtanalytics.event import Author, Event
+from rtanalytics.explanation import explain
 from rtanalytics.importers import open_events
 from rtanalytics.report import build_markdown, build_report, gather, write_report
 from rtanalytics.report.charts import day_chart, overview
@@ -355,7 +356,7 @@ def test_what_has_no_author_is_nobodys() -> None:
     told = list(trends(said))
     assert [(trend.messages, trend.authors) for bin in told for trend in bin.trends] == [(10, 0)]
     assert {bin.authors for bin in told} == {0}
-    assert "Any of its terms: 10 messages" in str(told[-1].trends[0].explain(said))
+    assert "Any of its terms: 10 messages" in str(explain(told[-1].trends[0], said))
     page = needs_nothing(build_report(said, told, title="Small"))
     text = " ".join("".join(page.text).split())
     assert "10 messages Peak at 10:00: 10 messages, expected" in text

@@ -323,7 +323,7 @@ def test_a_probability_says_what_it_rests_on() -> None:
     seen = [trend for bin in trends(chatter(), bin=WIDTH) for trend in bin.trends]
     assert seen
     for trend in seen:
-        assert sum(trend.because.values()) == pytest.approx(
+        assert sum(trend.contributions.values()) == pytest.approx(
             math.log(trend.probability / (1 - trend.probability)), abs=1e-6
         )
         assert trend.score == pytest.approx(-math.log10(1 - trend.probability))
@@ -398,8 +398,8 @@ def test_a_trend_carries_its_own_history() -> None:
         assert told.label == "walrus"
         assert (told.history, told.observed, told.channel) == ([0, 0, 0, 3], 8, channel)
         assert told.since == AT - WIDTH
-    assert told.seen["people"] == 11
-    assert told.seen["active"] == 11
+    assert told.features["people"] == 11
+    assert told.features["active"] == 11
     short = batch(said, algorithm=get("poisson", history=3), topic_filter=easy)[-1].trends[0]
     assert short.since == AT
 

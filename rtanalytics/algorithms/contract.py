@@ -178,6 +178,12 @@ class _Registry(Mapping[str, type[Algorithm]]):
 
 ALGORITHMS: Mapping[str, type[Algorithm]] = _Registry(
     {
+        "bngram": "algorithms.topical.bngram:BNgram",
+        "mabed": "algorithms.topical.mabed:Mabed",
+        "neighbours": "algorithms.topical.neighbours:Neighbours",
+        "nmf": "algorithms.topical.pivots:Nmf",
+        "mini-batch": "algorithms.topical.pivots:MiniBatch",
+        "nmf-batch": "algorithms.topical.pivots:NmfBatch",
         "count": "trending:WindowCount",
         "decay": "trending:DecayedCount",
         "ewma": "trending:EwmaZ",
@@ -201,12 +207,6 @@ ALGORITHMS: Mapping[str, type[Algorithm]] = _Registry(
         "jlh": "algorithms.shares:Jlh",
         "df-idf": "algorithms.shares:DfIdf",
         "benhardus": "algorithms.shares:Benhardus",
-        "bngram": "algorithms.topical.bngram:BNgram",
-        "mabed": "algorithms.topical.mabed:Mabed",
-        "neighbours": "algorithms.topical.neighbours:Neighbours",
-        "nmf": "algorithms.topical.pivots:Nmf",
-        "mini-batch": "algorithms.topical.pivots:MiniBatch",
-        "nmf-batch": "algorithms.topical.pivots:NmfBatch",
     }
 )
 """All algorithms by name. The registry is text, so that no module has to import the others."""

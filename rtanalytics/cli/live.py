@@ -96,7 +96,7 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conf
 
     from rtanalytics.cli.recordings import print_bin
     from rtanalytics.cli.trender import CHANNEL
-    from rtanalytics.topics import TrendBin
+    from rtanalytics.trend import decode_bin
 
     out, zone = console(), zone_of(conference)
     place = "0-0"
@@ -109,7 +109,7 @@ def _tail_trends(stream: EventStream, last: int, as_json: bool, conference: Conf
     live = False
     while True:
         for note in notes:
-            bin = msgspec.json.decode(note.payload, type=TrendBin)
+            bin = decode_bin(note.payload)
             if as_json:
                 for trend in bin.trends:
                     sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")

@@ -216,8 +216,10 @@ def _explain(bin: TrendBin, told: list[TrendBin], kept: dict[str, Event], out: A
     """A bin's topics, a paragraph each; times are in UTC, as in the lists. What is past is kept no more."""
     from rich.text import Text
 
+    from rtanalytics.explanation import explain_rank
+
     for trend in bin.trends:
-        first, *rest = bin.explain(trend.rank, kept.values(), earlier=told).lines
+        first, *rest = explain_rank(bin, trend.rank, kept.values(), earlier=told).lines
         out.print(Text(safe(first), style="bold"))
         for line in rest:
             out.print(Text(f"  {safe(line)}"))

@@ -13,10 +13,8 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
-import msgspec
-
 from rtanalytics.feed import Status, Unavailable
-from rtanalytics.topics import TrendBin
+from rtanalytics.trend import TrendBin, decode_bin
 
 __all__ = ["PublishedTrends", "Publisher"]
 
@@ -130,7 +128,7 @@ class PublishedTrends:
 
     def _read(self, note: Published) -> TrendBin | None:
         try:
-            return msgspec.json.decode(note.payload, type=TrendBin)
+            return decode_bin(note.payload)
         except ValueError as error:
             self.unreadable += 1
             log.warning("%s: result %s is no bin of trends: %r", self.key, note.id, str(error))

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypedDict
 
 from rtanalytics.event import Event, repair
+from rtanalytics.explanation import explain
 from rtanalytics.live.appearance import Appearance, appearance
 from rtanalytics.live.feed_state import Row, row_of
 from rtanalytics.live.status import iso
@@ -213,7 +214,7 @@ class TrendState:
             "talks": [shorten(talk, _LABEL) for talk in trend.talks],
             "change": change,
             "moved": moved,
-            "why": repair("\n".join(trend.explain(next=below).lines[1:])),
+            "why": repair("\n".join(explain(trend, next=below).lines[1:])),
             "spark": [topic.seen.get(start, 0) for start in self._starts],
             "quotes": [row_of(event) for event in quotes[:_QUOTES]],
         }

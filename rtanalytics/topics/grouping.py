@@ -77,8 +77,8 @@ class Group:
         self.said = [lead.messages]
         self.shown = [lead]
         self.probability = 0.0
-        self.because: dict[str, float] = {}
-        self.seen: dict[str, float] = {}
+        self.contributions: dict[str, float] = {}
+        self.features: dict[str, float] = {}
 
     def judge(self, least: float, active: int, topic_filter: TopicFilter) -> float:
         """How probable it is that this is a topic; remembers why.
@@ -91,20 +91,20 @@ class Group:
             How many people said anything within the window.
         """
         known = any(s.handy and s.people >= topic_filter.min_people for s in self.shown[:_FIRST])
-        self.seen = self._seen(least, active, known=known)
-        self.because = topic_filter.topic_model.contributions(**self.seen)
-        self.probability = _probability(self.because)
+        self.features = self._features(least, active, known=known)
+        self.contributions = topic_filter.topic_model.contributions(**self.features)
+        self.probability = _probability(self.contributions)
         return self.probability
 
     def at_best(self, least: float, active: int, topic_filter: TopicFilter) -> float:
         """The same if a handle or tag were found by which people know it."""
         return _probability(
             topic_filter.topic_model.contributions(
-                **self._seen(least, active, known=topic_filter.topic_model.known > 0)
+                **self._features(least, active, known=topic_filter.topic_model.known > 0)
             )
         )
 
-    def _seen(self, least: float, active: int, *, known: bool) -> dict[str, float]:
+    def _features(self, least: float, active: int, *, known: bool) -> dict[str, float]:
         lead = self.lead
         return {
             "evidence": lead.raw / (least or 1.0),
@@ -265,8 +265,8 @@ def examples(
     return (own + again + copied)[:most]
 
 
-def _probability(because: dict[str, float]) -> float:
-    return 1 / (1 + math.exp(min(-sum(because.values()), 700.0)))
+def _probability(contributions: dict[str, float]) -> float:
+    return 1 / (1 + math.exp(min(-sum(contributions.values()), 700.0)))
 
 
 def _within(part: str, whole: str) -> bool:

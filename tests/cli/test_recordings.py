@@ -211,7 +211,7 @@ def test_trending_explains_the_bin_that_is_asked_for(archive: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("is number 1 of 15 May 2026, 11:00 to 11:15 UTC.") == 1
     assert "is number 1" not in run.stdout.replace("11:00 to 11:15", "").split("UTC.", 1)[1]
-    assert "were to be expected from the" in run.stdout
+    assert "were expected from the" in run.stdout
     assert "It is a topic with a probability of" in run.stdout
     assert re.search(r"  “.*walrus.*” \(.*, 11:\d\d, ", run.stdout)
     every = rta("trending", archive, "--explain").stdout

@@ -17,6 +17,7 @@ from rtanalytics.explanation import Explanation
 from rtanalytics.feed import Delivery, Feed, Item, Reset, Watermark, as_feed
 from rtanalytics.replay import Replay
 from rtanalytics.resources import notebooks_folder, recordings_folder
+from rtanalytics.results import ListedTrend
 from rtanalytics.schedule import ReferenceTopic, read_truth
 
 
@@ -29,8 +30,8 @@ def front_door(table: pd.DataFrame) -> None:
     trends = rta.trends(rec, bin="15min", top=5, topic_filter={"min_probability": 0.5})
     assert_type(trends, rta.Trends)
     assert_type(rta.trends(table, bin=timedelta(minutes=15)), rta.Trends)
-    assert_type(trends[0], rta.Trend)
-    assert_type(trends[:3], list[rta.Trend])
+    assert_type(trends[0], ListedTrend)
+    assert_type(trends[:3], list[ListedTrend])
     assert_type(trends.to_frame(), pd.DataFrame)
     assert_type(trends.plot(), Axes)
     assert_type(trends[0].explain(), Explanation)

@@ -37,6 +37,7 @@ from rtanalytics.archive.state import Reader, reached
 from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
+from rtanalytics.locks import acquire_as_owner, owner
 from rtanalytics.schedule import ReferenceTopic, Schedule, write_truth
 
 __all__ = ["ArchiveWriter", "Transaction"]
@@ -343,32 +344,18 @@ def _claim(folder: Path) -> bool:
 
 
 class _Lock:
-    """Held by the one writer; the system lets go of it when the process ends, however it ends."""
+    """The lock of an archive's only writer."""
 
     def __init__(self, folder: Path) -> None:
-        import fcntl
-
         self._path = folder / LOCK
-        while True:
-            self._file = open(self._path, "a+b")  # noqa: SIM115  # held as long as the writer is
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.fstat(self._file.fileno()).st_ino == self._path.stat().st_ino:
-                    break
-            except BlockingIOError:
-                self._file.seek(0)
-                who = self._file.read(20).decode("ascii", "replace").strip()
-                self._file.close()
-                raise Busy(
-                    f"{folder}: another process{f' ({who})' if who.isdigit() else ''} is writing this "
-                    f"archive; one writer at a time"
-                ) from None
-            except FileNotFoundError:
-                pass  # its holder has removed it: take part in a new one
-            self._file.close()
-        self._file.truncate(0)
-        self._file.write(b"%d\n" % os.getpid())
-        self._file.flush()
+        handle = acquire_as_owner(self._path)
+        if handle is None:
+            pid = owner(self._path)
+            raise Busy(
+                f"{folder}: another process{f' ({pid})' if pid else ''} is writing this archive; "
+                f"one writer at a time"
+            )
+        self._file = open(handle, "rb")  # noqa: SIM115  # held as long as the writer is
 
     def release(self, *, remove: bool = False) -> None:
         if remove and not self._file.closed:

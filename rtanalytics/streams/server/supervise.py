@@ -22,6 +22,7 @@ from typing import Any
 import hiredis
 import msgspec
 
+from rtanalytics.locks import acquire
 from rtanalytics.streams.server.eviction import check_policy
 from rtanalytics.streams.server.folder import (
     LOG,
@@ -42,7 +43,6 @@ from rtanalytics.streams.server.folder import (
 from rtanalytics.streams.server.process import (
     ServerError,
     birth,
-    claim,
     detach,
     find_binary,
     gone,
@@ -139,7 +139,7 @@ def _launch(folder: Path, state: State, binary: Path, *, mend: bool) -> State:
     """Start the process, which is not up yet when this returns."""
     state = msgspec.structs.replace(state, binary=str(binary), pid=0, born="")
     write_state(folder, state)  # first: if we are killed meanwhile, the next one can talk to the server
-    handle = claim(folder / RUNNING)
+    handle = acquire(folder / RUNNING, 0o600)
     if handle is None:
         raise ServerError(f"{folder}: another program has locked {RUNNING}; end it and try again")
     try:
@@ -262,7 +262,7 @@ def _runs(folder: Path, state: State | None) -> bool:
     One that is about to end counts: the lock may be free a moment before the port.
     """
     lock = folder / RUNNING
-    handle = claim(lock)
+    handle = acquire(lock, 0o600)
     if handle is not None:
         os.close(handle)
         return state is not None and state.born != "" and birth(state.pid) == state.born
@@ -291,7 +291,7 @@ def _free(port: int) -> bool:
 def _one_starter(folder: Path, timeout: timedelta) -> Iterator[None]:
     """Let one process at a time start or stop the server."""
     deadline = time.monotonic() + timeout.total_seconds()
-    while (handle := claim(folder / STARTING)) is None:
+    while (handle := acquire(folder / STARTING, 0o600)) is None:
         if time.monotonic() > deadline:
             raise ServerError(
                 f"{folder}: another process has been starting or stopping the server for "

@@ -19,7 +19,7 @@ from rtanalytics.schedule import ReferenceTopic, read_truth
 from rtanalytics.synthetic import conference, hard_conference
 from rtanalytics.topics import Settings, TopicFilter, TopicModel, trends
 from rtanalytics.trending import ALGORITHMS, algorithm_of
-from rtanalytics.tune import OBJECTIVES, candidates, draw, lines, settings_of, tune, usual
+from rtanalytics.tune import OBJECTIVES, candidates, default_value, draw, lines, settings_of, tune
 from rtanalytics.tune.panels import Sample, TrendRunner
 from tests.test_shared_counts import troubled
 
@@ -70,7 +70,7 @@ def reached(recording, setting, truth=None):
 def test_every_line_of_the_table_reaches_the_settings():
     """All fields of [trending], and all of the topic filter and its model, arrive where the trender reads them."""
     names = [f.name for f in fields(TopicFilter) if f.name != "topic_model"]
-    table = {name: usual(f"topic_filter.{name}", "count") for name in names}
+    table = {name: default_value(f"topic_filter.{name}", "count") for name in names}
     table |= {"evidence_decay": "2h", "min_probability": 0.6, "keep_probability": 0.5, "min_people": 4}
     table["topic_model"] = {"bias": -3.0}
     settings = Settings.from_table(
@@ -92,7 +92,7 @@ def test_every_line_of_the_table_reaches_the_settings():
     )
 
 
-def test_an_empty_table_is_the_usual_settings():
+def test_an_empty_table_gives_the_default_settings():
     """[trending] without a line tells what Settings without arguments tell."""
     assert Settings.from_table({}) == Settings()
 
@@ -136,10 +136,10 @@ def test_what_is_written_down_is_what_was_tried(tmp_path: Path, algorithm):
         assert read_conference(file).trending == settings_of(setting)
 
 
-def test_the_usual_setting_is_tried_first_and_nothing_twice():
+def test_the_default_setting_is_tried_first_and_nothing_twice():
     """It is what the others are held against; as many are drawn as are asked for."""
     found = candidates(["seasonal-poisson"], most=50, seed=1)
-    assert found[0] == {name: usual(name, "seasonal-poisson") for name in found[0]}
+    assert found[0] == {name: default_value(name, "seasonal-poisson") for name in found[0]}
     assert len(found) == len({tuple(setting.items()) for setting in found})
     assert 45 <= len(found) <= 50
     assert found == candidates(["seasonal-poisson"], most=50, seed=1)
@@ -160,11 +160,11 @@ def test_a_small_grid_is_tried_as_a_whole():
     [
         ({"topic_filter.leest": [0.3]}, "topic_filter.leest"),
         ({"nothing": [1]}, "nothing"),
-        ({"parameters.luck": [1]}, "parameter of none of poisson"),
+        ({"parameters.luck": [1]}, "no algorithm has the parameter"),
         ({"bin": ["soon"]}, "soon"),
         ({"topic_filter.min_probability": [0.3, 5]}, "probability"),
         ({"top": ["many"]}, "top"),
-        ({"algorithm": ["count"]}, "apart from the grid"),
+        ({"algorithm": ["count"]}, "cannot vary the algorithm"),
     ],
 )
 def test_a_grid_that_cannot_be_is_refused(grid, words):
@@ -209,12 +209,12 @@ def test_the_reported_figure_is_of_what_had_no_part_in_the_choice(three):
         others = table[:, [i for i in range(3) if i != place]].mean(axis=1)
         assert fold.left_out == three[place].name
         assert others[fold.chosen] == pytest.approx(others.max())
-        assert (fold.value, fold.usual) == pytest.approx((table[fold.chosen, place], table[0, place]))
-        assert fold.inner == pytest.approx(others.max())
-    assert tuning.honest
-    assert tuning.unseen == pytest.approx(np.mean([fold.value for fold in tuning.folds]))
-    assert tuning.apparent == pytest.approx(table.mean(axis=1).max())
-    assert tuning.apparent >= tuning.usual == pytest.approx(table[0].mean())
+        assert (fold.score, fold.default_score) == pytest.approx((table[fold.chosen, place], table[0, place]))
+        assert fold.train_score == pytest.approx(others.max())
+    assert tuning.unbiased
+    assert tuning.test_score == pytest.approx(np.mean([fold.score for fold in tuning.folds]))
+    assert tuning.train_score == pytest.approx(table.mean(axis=1).max())
+    assert tuning.train_score >= tuning.default_score == pytest.approx(table[0].mean())
 
 
 def test_what_is_left_out_has_no_say_in_any_round(three):
@@ -228,8 +228,8 @@ def test_what_is_left_out_has_no_say_in_any_round(three):
     other = [ReferenceTopic(start=t.start, end=t.end, keywords=("coffee",)) for t in three[0].truth]
     after = tune(three, [other, three[1].truth, three[2].truth], grid=grid)
     assert after.folds[0].chosen == before.folds[0].chosen
-    assert after.folds[0].value != before.folds[0].value
-    assert after.folds[1].inner != before.folds[1].inner
+    assert after.folds[0].score != before.folds[0].score
+    assert after.folds[1].train_score != before.folds[1].train_score
 
 
 def test_halving_judges_the_better_ones_as_if_there_were_no_others(three):
@@ -241,14 +241,14 @@ def test_halving_judges_the_better_ones_as_if_there_were_no_others(three):
     tuning = tune(three, grid=grid)
     alive = [int((~np.isnan(round).any(axis=1)).sum()) for round in tuning.values]
     assert alive[0] == len(tuning.settings) > alive[1] > alive[2] >= len(tuning.order)
-    assert not np.isnan(tuning.values[:, 0]).any(), "the usual setting always stays"
+    assert not np.isnan(tuning.values[:, 0]).any(), "the default setting always stays"
     for place in tuning.order[:2]:
         table = [reached(recording, tuning.settings[place]) for recording in three]
         assert tuning.values[-1, place] == pytest.approx(table)
     frame = tuning.to_frame()
     assert list(frame.index[: len(tuning.order)]) == list(tuning.order)
     assert frame["share"].is_monotonic_decreasing
-    assert frame["mean"].iloc[0] == pytest.approx(tuning.apparent)
+    assert frame["mean"].iloc[0] == pytest.approx(tuning.train_score)
 
 
 def test_processes_find_what_one_finds(three):
@@ -263,14 +263,14 @@ def test_processes_find_what_one_finds(three):
 
 
 def test_one_conference_is_split_by_days_and_says_so():
-    """Days are left out in turn, each judged as the days of one telling; nobody calls that honest."""
+    """Days are left out in turn, each judged as the days of one telling; that is marked as biased."""
     recording = invented("alone", 7104, days=2, events=1500)
     tuning = tune([recording], grid=GRID)
     days = sorted({topic.start.date().isoformat() for topic in recording.truth})
     assert tuning.by_day
-    assert not tuning.honest
+    assert not tuning.unbiased
     assert [fold.left_out for fold in tuning.folds] == days
-    assert tuning.unseen is not None
+    assert tuning.test_score is not None
     two = [Recorded(f"day {n}", [], [t for t in recording.truth if t.start.date().isoformat() == day])
            for n, day in enumerate(days)]  # fmt: skip
     for part, day in zip(two, days, strict=True):
@@ -281,7 +281,7 @@ def test_one_conference_is_split_by_days_and_says_so():
         part.meta.hashtags = recording.meta.hashtags
     apart = tune(two, grid=GRID)
     assert apart.by_day
-    assert not apart.honest
+    assert not apart.unbiased
     assert apart.values[0, :, 0] == pytest.approx(tuning.values[0, :, 0]), (
         "the first day has no history in either"
     )
@@ -291,9 +291,9 @@ def test_one_day_leaves_nothing_to_judge_on():
     """There are settings, but no figure that anybody could believe."""
     tuning = tune([invented("alone", 7105)], grid={"topic_filter.min_probability": [0.3, 0.5]})
     assert tuning.folds == ()
-    assert tuning.unseen is None
-    assert not tuning.honest
-    assert not tuning.worth_it
+    assert tuning.test_score is None
+    assert not tuning.unbiased
+    assert not tuning.improves
 
 
 def test_every_figure_can_be_the_objective():
@@ -306,7 +306,7 @@ def test_every_figure_can_be_the_objective():
         [recording], grid={"topic_filter.min_probability": [0.3, 0.9]}, objective="false_alarms_per_hour"
     )
     assert low.best["topic_filter.min_probability"] == 0.9
-    assert low.apparent == np.nanmin(low.values[-1])
+    assert low.train_score == np.nanmin(low.values[-1])
 
 
 def test_of_equals_the_one_with_fewer_false_alarms_is_chosen():
@@ -334,10 +334,10 @@ def test_algorithms_that_tell_topics_or_know_the_future_take_part(three):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"objective": "luck"}, "no objective 'luck'"),
+        ({"objective": "luck"}, "unknown objective 'luck'"),
         ({"factor": 1}, "factor 1"),
         ({"truths": [[]]}, "1 truths for 3 recordings"),
-        ({"truths": [[], [], []]}, "nothing is known of what 'one'"),
+        ({"truths": [[], [], []]}, "the recording 'one' has no reference topics"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(three, change, words):
@@ -356,22 +356,22 @@ def test_two_recordings_of_one_name_are_refused(three):
 
 
 def test_the_heat_maps_say_what_was_reached(three):
-    """Every recording, the usual setting, each value that was tried, and the figure to believe."""
+    """Every recording, the default setting, each value that was tried, and the cross-validated score."""
     tuning = tune(three, grid=GRID)
     figure = draw(tuning)
     left, right = figure.axes
     assert [t.get_text() for t in left.get_xticklabels()] == ["one", "two", "three", "mean"]
-    assert "the usual" in [t.get_text() for t in left.get_yticklabels()]
-    assert f"{tuning.apparent:.2f}" in [t.get_text() for t in left.texts]
+    assert "default" in [t.get_text() for t in left.get_yticklabels()]
+    assert f"{tuning.train_score:.2f}" in [t.get_text() for t in left.texts]
     assert {"topic_filter.min_probability", "min_overlap"} == {t.get_text() for t in right.get_yticklabels()}
     assert any(t.get_text().startswith("0.25\n") for t in right.texts)
-    assert f"{tuning.unseen:.2f}" in figure.get_suptitle()
+    assert f"{tuning.test_score:.2f}" in figure.get_suptitle()
 
 
 def test_the_heat_maps_of_one_conference_say_that_they_flatter():
     """The title does not promise what cannot be."""
     tuning = tune([invented("alone", 7108)], grid={"topic_filter.min_probability": [0.3, 0.5]})
-    assert "too good to be true" in draw(tuning).get_suptitle()
+    assert "too optimistic" in draw(tuning).get_suptitle()
 
 
 # --- conferences of others ---------------------------------------------------------------------
@@ -380,18 +380,18 @@ def test_the_heat_maps_of_one_conference_say_that_they_flatter():
 @pytest.mark.data
 @pytest.mark.slow
 def test_recordings_of_others_are_tuned_on(data_folder: Path):
-    """A few of the default settings on four conferences: an honest figure, and settings that can run live."""
+    """A few of the default settings on four conferences: an unbiased score, and settings that can run live."""
     recordings = []
     for name in ("bosc2014", "rstudioconf2018", "user2018", "user2019_day1"):
         events = {e.id: e for e in open_events(data_folder / "recordings" / f"{name}.parquet")}
         known = read_truth(data_folder / "schedules" / f"{name}_truth.csv")
         recordings.append(Recorded(name, list(events.values()), known))
     tuning = tune(recordings, most=18, jobs=2)
-    assert tuning.honest
+    assert tuning.unbiased
     assert tuning.live
     assert [fold.left_out for fold in tuning.folds] == [recording.name for recording in recordings]
-    assert all(0 < fold.value <= 1 for fold in tuning.folds)
-    assert tuning.apparent >= tuning.usual > 0
+    assert all(0 < fold.score <= 1 for fold in tuning.folds)
+    assert tuning.train_score >= tuning.default_score > 0
     assert not math.isnan(tuning.to_frame()["mean"].iloc[0])
 
 
@@ -400,6 +400,6 @@ def test_hard_conferences_are_tuned_on():
     """Half-size bursts of existing words, decoys: what the others choose is no worse than half of their own."""
     made = [invented(f"hard {seed}", seed, events=4000, hard=True) for seed in (7201, 7202, 7203)]
     tuning = tune(made, grid=GRID | {"parameters.prior": [5.0, 20.0, 80.0]}, jobs=2)
-    assert tuning.honest
-    assert tuning.unseen is not None
-    assert tuning.unseen > tuning.apparent / 2 > 0
+    assert tuning.unbiased
+    assert tuning.test_score is not None
+    assert tuning.test_score > tuning.train_score / 2 > 0

@@ -35,7 +35,7 @@ def tune(
     ] = None,
     algorithm: Annotated[
         list[str] | None,
-        typer.Option(metavar="A...", help="Names from the registry; the usual one unless given."),
+        typer.Option(metavar="A...", help="Names of algorithms; the default one unless given."),
     ] = None,
     grid: Annotated[
         list[str] | None,
@@ -46,20 +46,20 @@ def tune(
         ),
     ] = None,
     objective: Annotated[
-        str, typer.Option(metavar="FIGURE", help="What is to become good: f1, or a figure of compare --json.")
+        str, typer.Option(metavar="FIGURE", help="Metric to optimize: f1, or a metric of compare --json.")
     ] = "f1",
-    top: Annotated[int, typer.Option(min=1, help="Topics a bin that are told and judged.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Topics per bin that are listed and evaluated.")] = 10,
     most: Annotated[
-        int, typer.Option(min=1, help="Settings to try at most; of more, so many are drawn.")
+        int, typer.Option(min=1, help="Maximum number of settings; of more, a random sample.")
     ] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Of that draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes; as many as there are processors unless given.")
     ] = None,
     figure: Annotated[Path | None, typer.Option(metavar="FILE.png|svg", help="Draw heat maps.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Choose settings on recordings; prints the lines for conference.toml, and what they are worth."""
+    """Choose settings on recordings; print lines for conference.toml and their cross-validated score."""
     from rtanalytics.archive import Recording
     from rtanalytics.trending import DEFAULT
     from rtanalytics.tune import OBJECTIVES, candidates, draw
@@ -67,7 +67,7 @@ def tune(
 
     folders, truths, algorithms = parse_args(archives, truth or [], algorithm or [DEFAULT])
     if objective not in OBJECTIVES:
-        message = f"no figure {objective!r}; there are {', '.join(OBJECTIVES)}"
+        message = f"unknown metric {objective!r} (metrics: {', '.join(OBJECTIVES)})"
         raise typer.BadParameter(message, param_hint="--objective")
     if figure is not None and figure.suffix.lower() not in {".png", ".svg"}:
         raise typer.BadParameter(f"{figure} is neither .png nor .svg", param_hint="--figure")
@@ -120,20 +120,20 @@ def _object(tuning: Tuning) -> dict[str, Any]:
     return {
         "objective": tuning.objective.name,
         "left_out": "days" if tuning.by_day else "conferences",
-        "honest": tuning.honest,
-        "unseen": tuning.unseen,
-        "apparent": tuning.apparent,
-        "usual": tuning.usual,
-        "worth_it": tuning.worth_it,
+        "test_score": tuning.test_score,
+        "unbiased": tuning.unbiased,
+        "train_score": tuning.train_score,
+        "default_score": tuning.default_score,
+        "improves": tuning.improves,
         "live": tuning.live,
         "chosen": {"top": tuning.top, **tuning.best},
         "toml": tuning.lines(),
         "folds": [
             {
                 "left_out": fold.left_out,
-                "value": fold.value,
-                "usual": fold.usual,
-                "inner": fold.inner,
+                "score": fold.score,
+                "default_score": fold.default_score,
+                "train_score": fold.train_score,
                 "chosen": tuning.settings[fold.chosen],
             }
             for fold in tuning.folds
@@ -154,7 +154,7 @@ def _print(tuning: Tuning) -> None:
     out.print(tuning.lines())
     if not tuning.live:
         note.print(
-            f"{tuning.best['algorithm']} cannot tell trends as they come: these lines are for comparison only"
+            f"{tuning.best['algorithm']} cannot detect trends live: these lines are for comparison only"
         )
 
 
@@ -163,39 +163,42 @@ def _what(tuning: Tuning) -> str:
 
 
 def _table(tuning: Tuning) -> list[str]:
-    """What the choice of the others reaches on each that was left out."""
+    """Format the folds of the cross-validation as a table."""
     if not tuning.folds:
         return []
     width = max(12, *(len(fold.left_out) for fold in tuning.folds))
-    rows = [f"{'left out':<{width}}  reached  usual  chosen on the others"]
+    rows = [f"{'left out':<{width}}    score  default  chosen on the others"]
     rows += [
-        f"{fold.left_out:<{width}}  {fold.value:7.3f}  {fold.usual:5.3f}  {tuning.differs(fold.chosen)}"
-        for fold in tuning.folds
+        f"{f.left_out:<{width}}  {f.score:7.3f}  {f.default_score:7.3f}  {tuning.differs(f.chosen)}"
+        for f in tuning.folds
     ]
-    usual = sum(fold.usual for fold in tuning.folds) / len(tuning.folds)
-    return [*rows, f"{'mean':<{width}}  {tuning.unseen:7.3f}  {usual:5.3f}"]
+    default = sum(fold.default_score for fold in tuning.folds) / len(tuning.folds)
+    return [*rows, f"{'mean':<{width}}  {tuning.test_score:7.3f}  {default:7.3f}"]
 
 
 def _verdict(tuning: Tuning) -> list[str]:
-    """What to make of it."""
+    """Summarize the result in sentences."""
     tried, name = len(tuning.settings), tuning.objective.name
     best = tuning.differs(tuning.order[0])
-    reached = f"reaches {tuning.apparent:.3f} where it was chosen, the usual one {tuning.usual:.3f}"
-    said = [f"{tried} settings tried; the best one ({best}) {reached}"]
+    scores = f"scores {tuning.train_score:.3f} where it was chosen, the default {tuning.default_score:.3f}"
+    verdict = [f"{tried} settings tried; the best one ({best}) {scores}"]
     if not tuning.folds:
-        said.append(
-            "this figure is not honest: there is one day of one conference, so the settings were judged on"
-            " what they were chosen on; give recordings of other conferences"
+        verdict.append(
+            "this score is too optimistic: with one day of one conference, settings are evaluated on the data"
+            " on which they were chosen; give recordings of other conferences"
         )
     elif tuning.by_day:
-        said.append(
-            f"this figure is not honest: days of one conference are alike, so {name} {tuning.unseen:.3f} on a"
-            " left-out day is more than another conference will give; give recordings of other conferences"
+        verdict.append(
+            f"this score is too optimistic: days of one conference are alike, so {name}"
+            f" {tuning.test_score:.3f} on left-out days is more than to be expected elsewhere; give"
+            " recordings of other conferences"
         )
     else:
-        said.append(f"to be expected of a conference that had no part in the choice: {tuning.unseen:.3f}")
-    if tuning.folds and not tuning.worth_it:
-        said.append(
-            "chosen like this, settings did no better than the usual ones: you may well leave them alone"
+        verdict.append(
+            f"cross-validated score, to be expected on another conference: {tuning.test_score:.3f}"
         )
-    return said
+    if tuning.folds and not tuning.improves:
+        verdict.append(
+            "on what was left out, the chosen settings are no better than the default ones: keep the default"
+        )
+    return verdict

@@ -172,7 +172,7 @@ def trend_outcomes(
     """Return the probability of each listed topic, and whether it matches a reference topic.
 
     The topic filter removes topics of low probability: detect trends with a low
-    `TopicFilter.min_probability` and a high ``top`` to see the whole scale.
+    ``TopicFilter.min_probability`` and a high ``top`` to see the whole scale.
 
     Parameters
     ----------
@@ -260,7 +260,7 @@ def quiet_threshold(
     QuietThreshold
         Its probability is that of one of the topics. If even the most probable one alone is too much,
         it is the next number above; without any topics it is 0. So detect trends with a low
-        `TopicFilter.min_probability`.
+        ``TopicFilter.min_probability``.
 
     Raises
     ------

@@ -1,12 +1,12 @@
-"""Settings of the trends, chosen on recordings of which reference topics are known.
+"""Tuning of the settings of trends on recordings with reference topics.
 
-:func:`tune` tries a grid of settings on several recordings and recommends one. What it reports is
-what a choice made without a conference reaches on that conference, because a setting is always good
-where it was chosen.
+:func:`tune` tries a grid of settings on several recordings and recommends one. The score that it reports is
+cross-validated: settings are chosen without a conference and evaluated on it, because the score of a setting
+is too optimistic on the data on which it was chosen.
 """
 
 from rtanalytics.tune.figure import draw
-from rtanalytics.tune.grid import candidates, lines, settings_of, usual, value
+from rtanalytics.tune.grid import candidates, default_value, lines, settings_of, value
 from rtanalytics.tune.objectives import OBJECTIVES, Objective
 from rtanalytics.tune.result import Fold, Tuning
 from rtanalytics.tune.search import tune
@@ -17,10 +17,10 @@ __all__ = [
     "Objective",
     "Tuning",
     "candidates",
+    "default_value",
     "draw",
     "lines",
     "settings_of",
     "tune",
-    "usual",
     "value",
 ]

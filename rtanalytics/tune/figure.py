@@ -1,4 +1,4 @@
-"""Tuning drawn: what the settings reach on which recording, and which lines matter."""
+"""Figures of tuning: scores of settings by recording, and the effect of each key."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["draw", "plot_effects", "plot_settings"]
 
 _SHOWN = 12
-"""Settings that are shown at most."""
+"""Maximum number of settings in the figure."""
 
 
 def plot_settings(tuning: Tuning, ax: Axes) -> None:
-    """A heat map: settings that came to the end, the best first and the usual one, by what was judged."""
+    """Draw a heat map of scores: settings of the last round, the best first, by recording."""
     shown = list(tuning.order[:_SHOWN])
     if 0 not in shown:
         shown[-1:] = [0]
     values = tuning.values[-1, shown]
     table = np.column_stack([values, pooled(values, tuning.groups)])
     names = [*tuning.parts, "mean"]
-    usual = table[shown.index(0)]
-    better = (table - usual) * (1 if tuning.objective.higher else -1)
+    default = table[shown.index(0)]
+    better = (table - default) * (1 if tuning.objective.higher else -1)
     _paint(ax, better)
     for (row, column), value in np.ndenumerate(table):
         text = "–" if np.isnan(value) else f"{value:.2f}"
@@ -42,14 +42,14 @@ def plot_settings(tuning: Tuning, ax: Axes) -> None:
         label.set_fontweight("bold" if i in (0, tuning.order[0]) else "normal")
     ax.tick_params(length=0)
     ax.set_title(
-        f"{tuning.objective.name} of the best settings; green: better than the usual", loc="left", size=10
+        f"{tuning.objective.name} of the best settings; green: better than the default", loc="left", size=10
     )
 
 
 def plot_effects(tuning: Tuning, ax: Axes) -> None:
-    """A heat map: lines by values, with the mean of all settings that have this value.
+    """Draw a heat map of keys by values, with the mean score of all settings that have the value.
 
-    Of the first round, in which all settings were judged on the same.
+    It shows the first round, in which all settings were evaluated on the same.
     """
     mean = pooled(tuning.values[0], tuning.groups)
     rows = _effects(tuning, mean)
@@ -74,7 +74,7 @@ def plot_effects(tuning: Tuning, ax: Axes) -> None:
 
 
 def draw(tuning: Tuning) -> Figure:
-    """Both side by side, as a figure of its own that no window holds."""
+    """Draw both side by side on a new figure without a window."""
     with extra("views"):
         from matplotlib.figure import Figure
 
@@ -85,23 +85,23 @@ def draw(tuning: Tuning) -> Figure:
     plot_effects(tuning, right)
     kind = "days" if tuning.by_day else "conferences"
     title = f"{len(tuning.settings)} settings on {len(set(tuning.groups))} {kind}"
-    if tuning.unseen is not None:
-        title += f"; on one that had no part in the choice: {tuning.unseen:.2f}"
-        title += f" (usual: {sum(fold.usual for fold in tuning.folds) / len(tuning.folds):.2f})"
-    if not tuning.honest:
-        title += "; too good to be true: one conference only"
+    if tuning.test_score is not None:
+        title += f"; cross-validated score: {tuning.test_score:.2f}"
+        title += f" (default: {sum(fold.default_score for fold in tuning.folds) / len(tuning.folds):.2f})"
+    if not tuning.unbiased:
+        title += "; too optimistic: a single conference"
     figure.suptitle(title, size=11, parse_math=False)
     return figure
 
 
 def _paint(ax: Axes, better: Floats) -> None:
-    """Cells in green where they are above 0, in pink where below; pale enough to write on."""
+    """Colour cells green above 0 and pink below; pale enough for text."""
     most = float(np.nanmax(np.abs(better))) or 1.0
     ax.imshow(better, aspect="auto", cmap="PiYG", vmin=-1.6 * most, vmax=1.6 * most)
 
 
 def _effects(tuning: Tuning, mean: Floats) -> list[tuple[str, list[tuple[str, float]]]]:
-    """Of each line that varies: its values, and the mean of the settings that have each."""
+    """Return the values of each key that varies, with the mean score of the settings that have each."""
     names = dict.fromkeys(name for setting in tuning.settings for name in setting)
     rows = []
     for name in names:
@@ -111,7 +111,7 @@ def _effects(tuning: Tuning, mean: Floats) -> list[tuple[str, list[tuple[str, fl
                 places.setdefault(str(setting[name]), []).append(i)
         others = {at: of for at, of in places.items() if of != [0]}
         if len(others) > 1:
-            places = others  # the usual setting alone, where the grid leaves it out, is no mean
+            places = others  # leave out the default, if the grid does not contain it: one setting is no mean
         if len(places) > 1:
             values = [(value, float(np.nanmean(mean[of]))) for value, of in places.items()]
             rows.append((name, sorted(values, key=lambda pair: _order(pair[0]))))
@@ -119,7 +119,7 @@ def _effects(tuning: Tuning, mean: Floats) -> list[tuple[str, list[tuple[str, fl
 
 
 def _order(value: str) -> tuple[float, str]:
-    """Numbers and durations by size, other words by letters."""
+    """Sort numbers and durations by size, other values alphabetically."""
     from rtanalytics.clock import parse_duration
 
     try:

@@ -1,8 +1,8 @@
-"""What is tried: settings as ``[trending]`` of a ``conference.toml`` would have them.
+"""Grid of settings, named as in the table ``[trending]`` of ``conference.toml``.
 
-A setting is a dict from names to values. A name is the way to a line under ``[trending]``:
-``bin``, ``min_overlap``, ``topic_filter.evidence_decay``, ``parameters.prior``. What is tried is
-thereby what can be written down.
+A setting is a dict of values by name. A name is the path to a key below ``[trending]``:
+``bin``, ``min_overlap``, ``topic_filter.evidence_decay``, ``parameters.prior``. So every setting that is
+tried can be written to ``conference.toml``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rtanalytics.extras import extra
 from rtanalytics.settings import Settings, TopicFilter, TopicModel, duration_text
 from rtanalytics.trending import ALGORITHMS, algorithm_of, get
 
-__all__ = ["BINS", "Setting", "candidates", "lines", "settings_of", "usual", "value"]
+__all__ = ["BINS", "Setting", "candidates", "default_value", "lines", "settings_of", "value"]
 
 Setting = dict[str, Any]
 
@@ -29,14 +29,14 @@ _FILTER: dict[str, tuple[Any, ...]] = {
     "topic_filter.window": ("15min", "30min", "1h"),
     "min_overlap": (0.25, 0.4, 0.6),
 }
-"""What is tried beside the algorithm's own parameters, unless a grid is given."""
+"""Values of the default grid, beside those of the algorithm's parameters."""
 
 _FIXED = {"period_hours", "seed"}
-"""A day is a day, and the luck of a seed does not last."""
+"""Parameters that are not varied: a day has 24 hours, and the best seed is luck."""
 
 
 def settings_of(setting: Mapping[str, Any]) -> Settings:
-    """Return the settings that the lines of ``conference.toml`` would give.
+    """Return the settings for the lines in ``conference.toml``.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def settings_of(setting: Mapping[str, Any]) -> Settings:
 
 
 def value(text: str) -> Any:
-    """A value as people write it in a grid.
+    """Parse a value of a grid.
 
     Examples
     --------
@@ -77,13 +77,13 @@ def value(text: str) -> Any:
     return {"true": True, "false": False}.get(text.lower(), text)
 
 
-def usual(name: str, algorithm: str) -> Any:
-    """What a line would say of which there is none.
+def default_value(name: str, algorithm: str) -> Any:
+    """Return the default of a key of ``[trending]``.
 
     Raises
     ------
     ValueError
-        If there is no such line.
+        If there is no such key.
     """
     *way, last = name.split(".")
     if way == ["parameters"]:
@@ -94,10 +94,10 @@ def usual(name: str, algorithm: str) -> Any:
             owner = getattr(owner, part, None)
         of = vars(owner) if isinstance(owner, Settings | TopicFilter | TopicModel) else {}
     if last not in of or isinstance(of[last], TopicFilter | TopicModel):
-        known = f"; there are {', '.join(of)}" if of else ""
-        raise ValueError(f"nothing in [trending] is called {name!r}{known}")
-    found = of[last]
-    return duration_text(found) if isinstance(found, timedelta) else found
+        known = f" (keys: {', '.join(of)})" if of else ""
+        raise ValueError(f"unknown key {name!r} in [trending]{known}")
+    default = of[last]
+    return duration_text(default) if isinstance(default, timedelta) else default
 
 
 def candidates(
@@ -107,29 +107,29 @@ def candidates(
     most: int = 200,
     seed: int = 0,
 ) -> list[Setting]:
-    """The settings to try; the usual one of each algorithm comes first.
+    """Return the settings to try; the default of each algorithm comes first.
 
     Parameters
     ----------
     algorithms : sequence of str
         Names from the registry.
     grid : mapping, optional
-        Values by name. ``parameters.…`` may be those of some of the algorithms only. Unless given,
-        bins, the topic filter and each algorithm's own parameters vary: numbers to half and twice.
+        Values by name. ``parameters.…`` may belong to some of the algorithms only. By default bins,
+        the topic filter and the parameters of each algorithm vary, numbers to half and twice.
     most : int
-        If there are more, so many are drawn.
+        Maximum number of settings; of more, a random sample is used.
     seed : int
-        Of the draw.
+        Seed of the sample.
 
     Returns
     -------
     list of dict
-        Those of one algorithm have the same names, whatever varies.
+        All settings of one algorithm have the same names.
 
     Raises
     ------
     ValueError
-        If a name or value of the grid cannot be, or it names nothing that any algorithm has.
+        If a name or value of the grid is invalid, or no algorithm has the parameter.
     """
     with extra("compare"):
         from sklearn.model_selection import ParameterGrid, ParameterSampler
@@ -137,62 +137,64 @@ def candidates(
     grids: list[dict[str, list[Any]]] = []
     for algorithm in algorithms:
         if grid is None:
-            grids.append(_usual_grid(algorithm))
+            grids.append(_default_grid(algorithm))
         else:
             grids.append({"algorithm": [algorithm], **_given(grid, algorithm)})
     for name in grid or ():
         if not any(name in one for one in grids):
-            raise ValueError(f"{name!r} is a parameter of none of {', '.join(algorithms)}")
+            raise ValueError(f"no algorithm has the parameter {name!r} (algorithms: {', '.join(algorithms)})")
     whole = ParameterGrid(grids)
     drawn: Iterable[Setting] = whole
     if len(whole) > most:
         drawn = ParameterSampler(grids, max(most - len(grids), 1), random_state=seed)
-    first = [{name: usual(name, one["algorithm"][0]) for name in one} for one in grids]
+    first = [{name: default_value(name, one["algorithm"][0]) for name in one} for one in grids]
     for start, one in zip(first, grids, strict=True):
         if "bin" in one and start["bin"] not in one["bin"]:
             start["bin"] = one["bin"][0]
-    found: list[Setting] = []
+    settings: list[Setting] = []
     for setting in (*first, *drawn):
         settings_of(setting)
-        if setting not in found:
-            found.append({name: setting[name] for name in first[[*algorithms].index(setting["algorithm"])]})
-    return found
+        if setting not in settings:
+            settings.append(
+                {name: setting[name] for name in first[[*algorithms].index(setting["algorithm"])]}
+            )
+    return settings
 
 
 def _given(grid: Mapping[str, Sequence[Any]], algorithm: str) -> dict[str, list[Any]]:
-    """What of the grid an algorithm has; every value is tried out alone, to name the one that cannot be."""
-    found = {}
+    """Return the part of the grid that applies to an algorithm; check each value by itself."""
+    applicable = {}
     for name, values in grid.items():
         if name == "algorithm":
-            raise ValueError("algorithms are named apart from the grid")
+            raise ValueError("the grid cannot vary the algorithm; pass the names as algorithms")
         if name.startswith("parameters.") and name.partition(".")[2] not in get(algorithm).get_params():
             continue
-        usual(name, algorithm)
+        default_value(name, algorithm)
         for one in values:
             settings_of({"algorithm": algorithm, name: one})
-        found[name] = list(dict.fromkeys(values))
-    return found
+        applicable[name] = list(dict.fromkeys(values))
+    return applicable
 
 
-def _usual_grid(algorithm: str) -> dict[str, list[Any]]:
-    tells_topics = hasattr(ALGORITHMS[algorithm], "topics")
+def _default_grid(algorithm: str) -> dict[str, list[Any]]:
+    topic_level = hasattr(ALGORITHMS[algorithm], "topics")
     grid: dict[str, list[Any]] = {"algorithm": [algorithm], "bin": list(BINS)}
     values: Sequence[Any]
-    for name, values in () if tells_topics else _FILTER.items():
-        at = usual(name, algorithm)
+    for name, values in () if topic_level else _FILTER.items():
+        at = default_value(name, algorithm)
         grid[name] = list(values) if at in values else [at, *values]
     for name in inspect.signature(ALGORITHMS[algorithm]).parameters:
         if name in _FIXED:
             continue
         way = f"parameters.{name}"
-        values = [v for v in _around(usual(way, algorithm)) if _can_be(algorithm, way, v)]
+        values = [v for v in _around(default_value(way, algorithm)) if _is_valid(algorithm, way, v)]
         if len(values) > 1:
             grid[way] = list(values)
     return grid
 
 
 def _around(at: Any) -> list[Any]:
-    """A value, half and twice of it."""
+    """Return a value, half and twice of it."""
     if isinstance(at, bool):
         return [at, not at]
     if isinstance(at, int):
@@ -202,7 +204,7 @@ def _around(at: Any) -> list[Any]:
     return [at]
 
 
-def _can_be(algorithm: str, name: str, value: Any) -> bool:
+def _is_valid(algorithm: str, name: str, value: Any) -> bool:
     try:
         settings_of({"algorithm": algorithm, name: value})
     except ValueError:
@@ -211,7 +213,7 @@ def _can_be(algorithm: str, name: str, value: Any) -> bool:
 
 
 def lines(setting: Mapping[str, Any]) -> str:
-    """The lines for ``conference.toml``.
+    """Format a setting as lines for ``conference.toml``.
 
     Examples
     --------

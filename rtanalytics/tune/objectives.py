@@ -1,4 +1,4 @@
-"""What is to become as good as can be: one figure of a tally."""
+"""Objectives of tuning: metrics of a tally."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["OBJECTIVES", "Objective"]
 
 @dataclass(frozen=True)
 class Objective:
-    """A figure, and which of two is the better one.
+    """A metric to optimize, and its direction.
 
     Parameters
     ----------
     name, about : str
-        What it is called, and what it is, in words.
+        Name and description.
     higher : bool
-        True if more is better.
+        True if higher is better.
     of : callable
-        Tally to figure; None where it is not defined.
+        Function of a tally; returns None if the metric is undefined.
     """
 
     name: str
@@ -31,22 +31,22 @@ class Objective:
 
 
 def _f1(tally: Tally) -> float:
-    found = tally.matched / tally.events if tally.events else 0.0
-    true = tally.slot_matched / tally.slot_listed if tally.slot_listed else 0.0
-    return 2 * found * true / (found + true) if found + true else 0.0
+    recall = tally.matched / tally.events if tally.events else 0.0
+    precision = tally.slot_matched / tally.slot_listed if tally.slot_listed else 0.0
+    return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
 
 
 OBJECTIVES: dict[str, Objective] = {
     "f1": Objective(
         "f1",
-        "harmonic mean of recall (reference topics found) and precision (of the topics told while something"
-        " known was on, those about it, repeats not counted)",
+        "harmonic mean of recall (reference topics found) and precision (of the topics listed while a"
+        " reference topic is active, those that match one, duplicates not counted)",
         higher=True,
         of=_f1,
     ),
     **{
-        name: Objective(name, f"{name} as compare has it", metric.better == "higher", metric.of)
+        name: Objective(name, f"{name} as in compare", metric.better == "higher", metric.of)
         for name, metric in METRICS.items()
     },
 }
-"""The registry: name → objective. The metrics of :mod:`rtanalytics.evaluate` are all there."""
+"""Registry of objectives by name; it includes all metrics of :mod:`rtanalytics.evaluate`."""

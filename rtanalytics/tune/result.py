@@ -1,4 +1,4 @@
-"""What tuning found: a frame, lines to paste, and how much to believe of it."""
+"""Result of tuning: the best setting, its cross-validated score, and all scores as a frame."""
 
 from __future__ import annotations
 
@@ -23,61 +23,61 @@ Ints = npt.NDArray[np.int64]
 
 
 def pooled(values: Floats, groups: Sequence[str] | npt.NDArray[Any]) -> Floats:
-    """Means over groups of the means over their parts, which are the last axis; NaN if any is."""
+    """Return the mean over groups of the means over their parts (last axis); NaN if any is NaN."""
     names = np.asarray(groups)
     means = [values[..., names == name].mean(axis=-1) for name in dict.fromkeys(names.tolist())]
-    found: Floats = np.mean(means, axis=0)
-    return found
+    mean: Floats = np.mean(means, axis=0)
+    return mean
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A conference (or day) that had no part in a choice.
+    """One fold of the cross-validation: a conference (or day) that was left out of the choice.
 
     Parameters
     ----------
     left_out : str
-        Which.
+        Name of the conference or day.
     chosen : int
-        Place of the setting that the others chose.
-    value, usual : float
-        What that setting reaches on it, and what the usual one does.
-    inner : float
-        What it reaches on the others, where it was chosen: too good to be true.
+        Place of the setting that was chosen on the others.
+    score, default_score : float
+        Score of that setting and of the default setting on what was left out.
+    train_score : float
+        Score of the chosen setting on the others, on which it was chosen: too optimistic.
     """
 
     left_out: str
     chosen: int
-    value: float
-    usual: float
-    inner: float
+    score: float
+    default_score: float
+    train_score: float
 
 
 @dataclass(frozen=True, eq=False)
 class Tuning:
-    """The outcome of :func:`~rtanalytics.tune.tune`.
+    """Result of :func:`~rtanalytics.tune.tune`.
 
     Parameters
     ----------
     settings : tuple of dict
-        All that were tried; the first is the usual one.
+        All settings that were tried; the first is the default.
     parts, groups : tuple of str
-        What was judged, and to which conference (or day) each belongs.
+        Parts that were evaluated, and the conference (or day) of each.
     by_day : bool
-        True if there was one conference only, whose days were left out in turn. They are alike, so
-        what is said of a left-out day is too good for another conference.
+        True if there was a single conference, whose days were left out in turn. They are alike, so the
+        score on a left-out day is too optimistic for another conference.
     objective : Objective
-        What was to become good.
+        Objective that was optimized.
     shares : tuple of float
-        Shares of the reference topics on which settings were judged, round after round.
+        Share of the reference topics on which settings were evaluated, by round.
     values, false : numpy.ndarray of float64, shape (rounds, settings, parts)
-        The objective, and false alarms an hour; NaN where a setting was dropped before.
+        Objective, and false alarms per hour; NaN after a setting was dropped.
     order : tuple of int
-        Places of the settings that came to the end, the best first.
+        Places of the settings of the last round, the best first.
     folds : tuple of Fold
-        One for each that was left out; none if there was nothing to leave out.
+        Folds of the cross-validation; empty if nothing could be left out.
     top : int
-        Topics a bin.
+        Number of topics per bin.
     """
 
     settings: tuple[Setting, ...]
@@ -94,40 +94,40 @@ class Tuning:
 
     @property
     def best(self) -> Setting:
-        """The setting that is best on everything."""
+        """Setting with the best score on all recordings."""
         return self.settings[self.order[0]]
 
     @property
-    def apparent(self) -> float:
-        """What it reaches where it was chosen: too good to be true."""
+    def train_score(self) -> float:
+        """Score of the best setting on the recordings on which it was chosen: too optimistic."""
         return self._mean(self.order[0])
 
     @property
-    def usual(self) -> float:
-        """What the usual setting reaches."""
+    def default_score(self) -> float:
+        """Score of the default setting."""
         return self._mean(0)
 
     @property
-    def unseen(self) -> float | None:
-        """Mean over what was left out of what the others' choice reaches there; None if nothing was."""
-        return float(np.mean([fold.value for fold in self.folds])) if self.folds else None
+    def test_score(self) -> float | None:
+        """Cross-validated score: the mean over the folds; None without folds."""
+        return float(np.mean([fold.score for fold in self.folds])) if self.folds else None
 
     @property
-    def honest(self) -> bool:
-        """True if :attr:`unseen` is what may be expected of another conference."""
+    def unbiased(self) -> bool:
+        """True if :attr:`test_score` can be expected on another conference."""
         return bool(self.folds) and not self.by_day
 
     @property
-    def worth_it(self) -> bool:
-        """True if what was chosen without a conference did better on it, on average, than the usual."""
-        if self.unseen is None or self.order[0] == 0:
+    def improves(self) -> bool:
+        """True if the chosen settings were better than the default on what was left out, on average."""
+        if self.test_score is None or self.order[0] == 0:
             return False
-        usual = float(np.mean([fold.usual for fold in self.folds]))
-        return self.unseen > usual if self.objective.higher else self.unseen < usual
+        default = float(np.mean([fold.default_score for fold in self.folds]))
+        return self.test_score > default if self.objective.higher else self.test_score < default
 
     @property
     def live(self) -> bool:
-        """True if the best setting can tell trends as they come."""
+        """True if the best setting can be used live."""
         try:
             live_algorithm(settings_of(self.best))
         except ValueError:
@@ -135,45 +135,45 @@ class Tuning:
         return True
 
     def lines(self, place: int | None = None) -> str:
-        """The lines of ``conference.toml`` for a setting: the best one, or that of a place."""
+        """Return the lines of ``conference.toml`` for the best setting, or for that of a place."""
         setting = self.best if place is None else self.settings[place]
         return lines({"algorithm": setting["algorithm"], "bin": "15min", "top": self.top, **setting})
 
     def differs(self, place: int) -> str:
-        """In what a setting differs from the usual one, in words."""
-        usual, setting = self.settings[0], self.settings[place]
+        """Describe the difference between a setting and the default."""
+        default, setting = self.settings[0], self.settings[place]
         return (
             ", ".join(
                 f"{name.removeprefix('topic_filter.').removeprefix('parameters.')} {at}"
                 for name, at in setting.items()
-                if at is not None and usual.get(name) != at
+                if at is not None and default.get(name) != at
             )
-            or "the usual"
+            or "default"
         )
 
     def to_frame(self) -> pd.DataFrame:
-        """A row a setting, the best first, those that were dropped last.
+        """Return one row per setting, the best first, those that were dropped last.
 
         Returns
         -------
         pandas.DataFrame
-            Columns: what varies; the objective on each part and its ``mean`` over conferences, and
-            ``false_alarms_per_hour``, as far as the setting came; and that share of the reference topics,
-            ``share``. Only rows of one share can be compared.
+            Columns: what varies; the objective on each part, its ``mean`` over conferences and
+            ``false_alarms_per_hour``, in the last round of the setting; and ``share``, the share of
+            reference topics in that round. Only rows of the same share can be compared.
         """
         import pandas as pd
 
         names = list(dict.fromkeys(name for setting in self.settings for name in setting))
         rows: list[dict[str, Any]] = []
         for i, setting in enumerate(self.settings):
-            came = int(np.flatnonzero(~np.isnan(self.false[:, i]).all(axis=1)).max())
+            last = int(np.flatnonzero(~np.isnan(self.false[:, i]).all(axis=1)).max())
             rows.append(
                 {name: setting.get(name) for name in names}
-                | dict(zip(self.parts, self.values[came, i].tolist(), strict=True))
+                | dict(zip(self.parts, self.values[last, i].tolist(), strict=True))
                 | {
-                    "mean": float(pooled(self.values[came, i], self.groups)),
-                    "false_alarms_per_hour": float(pooled(self.false[came, i], self.groups)),
-                    "share": self.shares[came],
+                    "mean": float(pooled(self.values[last, i], self.groups)),
+                    "false_alarms_per_hour": float(pooled(self.false[last, i], self.groups)),
+                    "share": self.shares[last],
                 }
             )
         frame = pd.DataFrame(rows)

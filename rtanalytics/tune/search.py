@@ -1,4 +1,4 @@
-"""Choosing settings: successive halving on some recordings, judged on those it has not seen."""
+"""Search for the best settings: successive halving, cross-validated over conferences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rtanalytics.tune.result import Floats, Fold, Ints, Tuning, pooled
 __all__ = ["tune"]
 
 _FEWEST = 3
-"""Known topics of a recording from which a setting may be dropped."""
+"""Minimum number of reference topics of a recording in a round."""
 
 
 def tune(
@@ -43,52 +43,52 @@ def tune(
     seed: int = 0,
     tick: Callable[[float], None] | None = None,
 ) -> Tuning:
-    """Choose settings on recordings, and say what such a choice is worth on one that it has not seen.
+    """Choose settings on recordings, and estimate their score on other conferences.
 
-    Successive halving: all settings tell each recording up to the end of its first ninth of known
-    topics, the better third goes on to the first third, and the better third of these to the end. The
-    usual setting always stays. This is done once with all recordings, which gives the settings that
-    are recommended, and for each conference once without it, which gives a choice that is judged on
-    that conference. A pair of setting and recording that several of these ask for is told once.
+    Successive halving: all settings are evaluated on the first ninth of the reference topics of each
+    recording, the better third of them on the first third, and the better third of these on all. The
+    default setting is never dropped. This is done once with all recordings, which gives the recommended
+    settings, and once without each conference, which gives a choice that is evaluated on that conference.
+    No setting runs twice on a recording.
 
     Parameters
     ----------
     recordings : iterable of Recording
-        Of different names. Those with the same title are one conference.
+        Recordings with distinct names. Those with the same title are one conference.
     truths : iterable of sequences of ReferenceTopic, optional
-        In their order; each recording's own ``truth`` unless given.
+        Reference topics of each recording; by default its own ``truth``.
     algorithms : sequence of str
         Names from the registry.
     grid : mapping, optional
-        What varies: see :func:`~rtanalytics.tune.candidates`.
+        Values to try, see :func:`~rtanalytics.tune.candidates`.
     objective : str
-        A name of :data:`~rtanalytics.tune.OBJECTIVES`; the mean over conferences counts. Of equals,
-        the one with fewer false alarms an hour is better.
+        Name in :data:`~rtanalytics.tune.OBJECTIVES`; its mean over conferences is optimized. Ties are
+        resolved by fewer false alarms per hour.
     top : int
-        Topics a bin that are told and judged.
+        Number of topics per bin that are listed and evaluated.
     max_terms : int
-        Terms of a topic that are read.
+        Number of terms per topic that are compared.
     most : int
-        Settings that are tried at most.
+        Maximum number of settings.
     factor : int
-        One of so many settings goes on.
+        One in ``factor`` settings stays in the next round.
     jobs : int
-        Processes. With more than one, a script needs its ``if __name__ == "__main__":``.
+        Number of processes. With more than one, a script needs ``if __name__ == "__main__":``.
     seed : int
-        Of what is drawn.
+        Seed of the random sample of settings.
     tick : callable, optional
-        Called again and again with the share of the work that is done, from 0 to 1.
+        Called repeatedly with the share of the work that is done, from 0 to 1.
 
     Raises
     ------
     ValueError
-        If a recording has no truth, two have one name, lists differ in length, or the objective or
-        something in the grid cannot be.
+        If a recording has no truth, two have the same name, the lists differ in length, or the
+        objective or the grid is invalid.
     """
     if objective not in OBJECTIVES:
-        raise ValueError(f"no objective {objective!r}; there are {', '.join(OBJECTIVES)}")
+        raise ValueError(f"unknown objective {objective!r} (objectives: {', '.join(OBJECTIVES)})")
     if factor < 2 or jobs < 1 or most < 1:
-        raise ValueError(f"factor {factor}, jobs {jobs}, most {most}: give at least 2, 1 and 1")
+        raise ValueError(f"invalid factor {factor}, jobs {jobs} or most {most} (at least 2, 1 and 1)")
     settings = candidates(algorithms, grid, most=most, seed=seed)
     samples, groups = _samples(recordings, truths)
     search = _Search(samples, groups, settings, objective, top, max_terms, factor, tick)
@@ -100,22 +100,20 @@ def tune(
 def _samples(
     recordings: Iterable[Recording], truths: Iterable[Sequence[ReferenceTopic]] | None
 ) -> tuple[list[Sample], list[str]]:
-    """The recordings, and of each part that is judged which conference (or day) it belongs to."""
+    """Return the recordings, and the conference (or day) of each part that is evaluated."""
     recordings = list(recordings)
     known = (
         [list(getattr(r, "truth", ())) for r in recordings] if truths is None else [list(t) for t in truths]
     )
     names = [recording.name for recording in recordings]
     if not recordings or len(known) != len(recordings):
-        raise ValueError(f"{len(known)} truths for {len(recordings)} recordings; each recording needs one")
+        raise ValueError(f"{len(known)} truths for {len(recordings)} recordings; give one per recording")
     if doubles := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(
-            f"two recordings are named {doubles[0]!r}; rename one, so that they can be told apart"
-        )
+        raise ValueError(f"two recordings are named {doubles[0]!r}; rename one of them")
     samples, titles = [], []
     for recording, topics in zip(recordings, known, strict=True):
         if not topics:
-            raise ValueError(f"nothing is known of what {recording.name!r} talked about; give it a truth")
+            raise ValueError(f"the recording {recording.name!r} has no reference topics; pass a truth")
         meta = getattr(recording, "meta", None)
         zone = ZoneInfo(getattr(meta, "timezone", None) or "UTC")
         events = sorted(recording, key=lambda e: (e.received_at, e.id))
@@ -134,7 +132,7 @@ def _samples(
 
 
 class _Search:
-    """The state of one search."""
+    """State of one search."""
 
     def __init__(
         self,
@@ -159,9 +157,9 @@ class _Search:
         self.false: Floats = np.full(shape, np.nan)
 
     def _shares(self, n: int) -> list[float]:
-        """How much of each recording's reference topics settings are judged on, round after round."""
+        """Return the share of reference topics of each round."""
         if self.by_day:
-            return [1.0]  # the first days would choose for all
+            return [1.0]  # otherwise the first days would choose for all
         rounds = min(
             3, 1 + int(math.log(max(n, 1) / self.factor + 1e-9, self.factor)) if n >= self.factor else 1
         )
@@ -174,26 +172,26 @@ class _Search:
         return max(topic.end for topic in sample.truth[:n]) + SLACK
 
     def run(self, workers: Workers) -> None:
-        """All rounds."""
+        """Run all rounds."""
         self._open(workers)
         self.folds = self._folds()
         going = [list(range(len(self.settings))) for _ in self.folds]
         alive = set(range(len(self.settings)))
         cut = [self._untils(share) for share in self.shares]
-        at = [0] * len(self._tellers)
+        at = [0] * len(self._runners)
         self._work = self._planned(cut)
         for number, untils in enumerate(cut):
-            at = self._tell(workers, untils, at, alive)
+            at = self._advance(workers, untils, at, alive)
             self._judge(workers, number, untils, alive)
             if number + 1 < len(cut):
                 going = [
                     self._better(number, inner, left)
                     for (inner, _), left in zip(self.folds, going, strict=True)
                 ]
-                gone = alive - set().union(*going)
-                alive -= gone
-                for teller, (_, mine) in enumerate(self._tellers):
-                    workers.dismiss(teller, sorted(gone & mine))
+                dropped = alive - set().union(*going)
+                alive -= dropped
+                for runner, (_, mine) in enumerate(self._runners):
+                    workers.dismiss(runner, sorted(dropped & mine))
         self.going = going
         if self._tick is not None:
             self._tick(1.0)
@@ -206,21 +204,21 @@ class _Search:
         keys: dict[Any, set[int]] = {}
         for i, given in enumerate(resolved):
             keys.setdefault((given.bin, given.grace), set()).add(i)
-        # where there are fewer tellers than processes, they share the settings: that counts twice
+        # with fewer runners than processes, settings are split over several, which each count the recording
         times = math.ceil(workers.jobs / (len(keys) * len(self.samples)))
         parts = [set(sorted(mine)[i::times]) for mine in keys.values() for i in range(times)]
         parts = [mine for mine in parts if mine]
-        self._tellers = [(place, mine) for place in range(len(self.samples)) for mine in parts]
-        self._grace = [resolved[min(mine)].grace for _, mine in self._tellers]
+        self._runners = [(place, mine) for place in range(len(self.samples)) for mine in parts]
+        self._grace = [resolved[min(mine)].grace for _, mine in self._runners]
         workers.open(
             [
                 (self.samples[place], {i: resolved[i] for i in sorted(mine)}, self.top, self.max_terms)
-                for place, mine in self._tellers
+                for place, mine in self._runners
             ]
         )
 
     def _folds(self) -> list[tuple[Ints, Ints]]:
-        """Parts to choose on and parts left out; the last one leaves nothing out."""
+        """Return the parts to choose on and those left out; the last fold leaves nothing out."""
         with extra("compare"):
             from sklearn.model_selection import LeaveOneGroupOut
 
@@ -231,20 +229,22 @@ class _Search:
             found += LeaveOneGroupOut().split(every, groups=[names.index(name) for name in self.groups])
         return [*found, (every, every[:0])]
 
-    def _tell(
+    def _advance(
         self, workers: Workers, untils: list[datetime | None], at: list[int], alive: set[int]
     ) -> list[int]:
-        """All settings that are left tell on; says how far."""
+        """Run the remaining settings until the given times; return the new places in the events."""
         new, steps = list(at), []
-        for teller, (place, mine) in enumerate(self._tellers):
+        for runner, (place, mine) in enumerate(self._runners):
             sample, until, left = self.samples[place], untils[place], len(mine & alive)
             if not left:
                 continue
-            mark = None if until is None else until + self._grace[teller]
-            new[teller] = max(at[teller], _before(sample, mark))
-            told = workers.advance(teller, at[teller], new[teller], mark, sample.events)
-            # with processes all are asked before any is waited for; without, asking is doing
-            steps.append((left * (new[teller] - at[teller]), list(told) if workers.jobs > 1 else told))
+            mark = None if until is None else until + self._grace[runner]
+            new[runner] = max(at[runner], _before(sample, mark))
+            steps_of = workers.advance(runner, at[runner], new[runner], mark, sample.events)
+            # with processes, submit everything before waiting; without, iterating does the work
+            steps.append(
+                (left * (new[runner] - at[runner]), list(steps_of) if workers.jobs > 1 else steps_of)
+            )
         for work, parts in steps:
             for future in parts:
                 if future is not None:
@@ -268,8 +268,8 @@ class _Search:
 
     def _judge(self, workers: Workers, number: int, untils: list[datetime | None], alive: set[int]) -> None:
         asked = [
-            (place, workers.judged(teller, sorted(mine & alive), untils[place]))
-            for teller, (place, mine) in enumerate(self._tellers)
+            (place, workers.judged(runner, sorted(mine & alive), untils[place]))
+            for runner, (place, mine) in enumerate(self._runners)
         ]
         first = np.cumsum([0, *(len(s.days) or 1 for s in self.samples)])
         for place, wait in asked:
@@ -281,19 +281,19 @@ class _Search:
                     self.false[here] = tally.runs / tally.hours if tally.hours else 0.0
 
     def _ranked(self, number: int, parts: Ints, settings: Sequence[int]) -> list[int]:
-        """The best first: by the objective, then false alarms, then as they were given."""
+        """Return the settings by objective, then false alarms, then their order; the best first."""
         of = self.groups[parts]
         value = pooled(self.values[number][:, parts], of)
-        worth = np.where(np.isnan(value), -np.inf, value if self.objective.higher else -value)
+        value = np.where(np.isnan(value), -np.inf, value if self.objective.higher else -value)
         false = pooled(self.false[number][:, parts], of)
-        return sorted(settings, key=lambda i: (-round(float(worth[i]), 9), float(false[i]), i))
+        return sorted(settings, key=lambda i: (-round(float(value[i]), 9), float(false[i]), i))
 
     def _better(self, number: int, parts: Ints, settings: Sequence[int]) -> list[int]:
         kept = self._ranked(number, parts, settings)[: math.ceil(len(settings) / self.factor)]
         return sorted({0, *kept})
 
     def result(self) -> Tuning:
-        """What came out."""
+        """Return the result."""
         last = len(self.shares) - 1
         order = self._ranked(last, self.folds[-1][0], self.going[-1])
         folds = []
@@ -304,9 +304,9 @@ class _Search:
                 Fold(
                     left_out=str(self.groups[outer][0]),
                     chosen=chosen,
-                    value=float(pooled(values[chosen][outer], of)),
-                    usual=float(pooled(values[0][outer], of)),
-                    inner=float(pooled(values[chosen][inner], self.groups[inner])),
+                    score=float(pooled(values[chosen][outer], of)),
+                    default_score=float(pooled(values[0][outer], of)),
+                    train_score=float(pooled(values[chosen][inner], self.groups[inner])),
                 )
             )
         return Tuning(
@@ -325,7 +325,7 @@ class _Search:
 
 
 def _before(sample: Sample, until: datetime | None) -> int:
-    """How many events are received before then."""
+    """Return the number of events that are received before a time."""
     if until is None:
         return len(sample.events)
     return bisect_left(sample.events, until, key=lambda event: event.received_at)

@@ -53,7 +53,7 @@ def test_what_tune_prints_can_be_pasted_and_reaches_every_reader(archives, tmp_p
     """Its whole output is TOML; the trender, the notebooks, trending and report tell by it."""
     run = rta("tune", *archives, *GRID, "--figure", tmp_path / "tune.png")
     assert run.returncode == 0, run.stderr
-    for words in ("# left out", "# one", "# two", "# mean", "had no part in the choice"):
+    for words in ("# left out", "# one", "# two", "# mean", "cross-validated score"):
         assert words in run.stdout
     assert (tmp_path / "tune.png").read_bytes().startswith(b"\x89PNG")
     table = tomllib.loads(run.stdout)["trending"]
@@ -92,13 +92,15 @@ def test_tune_json_is_one_object(archives):
     assert run.returncode == 0, run.stderr
     (line,) = run.stdout.splitlines()
     found = json.loads(line)
-    assert (found["objective"], found["left_out"], found["honest"]) == ("f1", "conferences", True)
+    assert (found["objective"], found["left_out"], found["unbiased"]) == ("f1", "conferences", True)
     assert [fold["left_out"] for fold in found["folds"]] == ["one", "two"]
-    assert found["unseen"] == pytest.approx(sum(fold["value"] for fold in found["folds"]) / 2)
-    assert found["apparent"] >= found["usual"]
+    assert found["test_score"] == pytest.approx(sum(fold["score"] for fold in found["folds"]) / 2)
+    assert found["train_score"] >= found["default_score"]
     assert len(found["settings"]) == 9
     best = found["settings"][0]
-    assert best["mean"] == pytest.approx(found["apparent"]) == pytest.approx((best["one"] + best["two"]) / 2)
+    assert (
+        best["mean"] == pytest.approx(found["train_score"]) == pytest.approx((best["one"] + best["two"]) / 2)
+    )
     assert (
         tomllib.loads(found["toml"])["trending"]["topic_filter"]["min_probability"]
         == found["chosen"]["topic_filter.min_probability"]
@@ -106,7 +108,7 @@ def test_tune_json_is_one_object(archives):
     assert best["topic_filter.min_probability"] == found["chosen"]["topic_filter.min_probability"]
 
 
-def test_tune_says_when_its_figure_is_not_honest(archives, tmp_path):
+def test_tune_says_when_its_score_is_too_optimistic(archives, tmp_path):
     """One conference: the truth may be given beside it, and the words are plain."""
     write_truth(tmp_path / "known.csv", Recording(archives[0]).truth)
     run = rta(
@@ -120,23 +122,23 @@ def test_tune_says_when_its_figure_is_not_honest(archives, tmp_path):
         "1",
     )
     assert run.returncode == 0, run.stderr
-    assert "this figure is not honest" in run.stdout
+    assert "this score is too optimistic" in run.stdout
 
 
 def test_tune_says_that_lines_of_hindsight_are_for_comparison_only(archives):
     """An algorithm that needs later bins can be tuned, but no conference can be told by it."""
     run = rta("tune", *archives, "--algorithm", "kleinberg", "--grid", "parameters.s=1.5,3", "--jobs", "1")
     assert run.returncode == 0, run.stderr
-    assert "kleinberg cannot tell trends as they come" in run.stderr
+    assert "kleinberg cannot detect trends live" in run.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--grid", "topic_filter.leest=1"), "nothing in [trending] is called 'topic_filter.leest'"),
+        (("--grid", "topic_filter.leest=1"), "unknown key 'topic_filter.leest' in [trending]"),
         (("--grid", "topic_filter.min_probability"), "is not NAME=VALUE,VALUE"),
         (("--grid", "topic_filter.min_probability=2"), "probability"),
-        (("--objective", "luck"), "no figure 'luck'"),
+        (("--objective", "luck"), "unknown metric 'luck'"),
         (("--algorithm", "luck"), "no algorithm 'luck'"),
         (("--figure", "tune.doc"), "neither .png nor .svg"),
         (("--truth", "a.csv", "--truth", "b.csv", "--truth", "c.csv"), "3 truth files for 2 archives"),

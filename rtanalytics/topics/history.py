@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.algorithms.checkpoints import Checkpoints
+from rtanalytics.algorithms.own_tags import is_excluded
 from rtanalytics.counts import BinCounts, BinMessages, Floats, Ints, TermCounts
 from rtanalytics.settings import Settings
 from rtanalytics.terms.arrays import grown
@@ -22,7 +23,6 @@ __all__ = ["BEGINNING", "Learnt", "Memory"]
 BEGINNING = -(1 << 62)
 """Before all bins."""
 _NEVER = 1 << 60
-_OWN_SHARE = 0.2
 _HISTORY = 24
 """Bins of a topic's history that are told."""
 
@@ -172,14 +172,9 @@ class Memory:
         return [where[i:j] for i, j in pairwise([0, *ends])], people, voices
 
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Which terms are no topics: ignored, or the conference's own."""
-        settings, keys = self._settings, self._counts.vocabulary.keys
-        given = settings.own_tags | settings.ignore
-        is_excluded = np.array([keys[t].lstrip("@") in given for t in terms.tolist()], np.bool_)
-        if not settings.own_tags:
-            for i in np.flatnonzero(self._said[terms] > _OWN_SHARE * self._messages):
-                is_excluded[i] |= self.names.surface(int(terms[i])).startswith("#")
-        return is_excluded
+        """Return which terms are never topics: ignored, or the conference's own tags."""
+        keys = self._counts.vocabulary.keys
+        return is_excluded(self._settings, terms, keys, self._said[terms], self._messages, self.names.surface)
 
     def authors(self) -> Ints:
         """All who said something within the window, once each."""

@@ -12,20 +12,18 @@ import numpy as np
 import numpy.typing as npt
 
 from rtanalytics.algorithms.contract import Algorithm, Scores, State
+from rtanalytics.algorithms.own_tags import is_excluded
 from rtanalytics.algorithms.topical.documents import Documents
 from rtanalytics.algorithms.topical.tools import as_shown
-from rtanalytics.counts import Cells, Channel, Ints
+from rtanalytics.counts import Cells, Ints
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Recording, Reset, Watermark, as_feed
-from rtanalytics.schedule import Schedule
 from rtanalytics.settings import Settings, SettingsOptions
 from rtanalytics.trend import Trend, TrendBin
 
 __all__ = ["Found", "TopicAlgorithm", "View"]
 
 _EXAMPLES = 3
-_OWN_SHARE = 0.2
-"""A tag in a larger share of the messages so far is the conference's own."""
 _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 
 
@@ -59,36 +57,19 @@ class View:
     Parameters
     ----------
     documents : Documents
-        All that is known by now: a causal algorithm is given no more than that.
-    channel : {'authors', 'messages', 'deduped'}
-        What is counted.
-    top : int
-        Topics a bin at most.
-    min_count : int
-        Count that a topic's first term must reach.
-    given : frozenset of str
-        Terms that are no topics, folded, without ``@`` and ``#``.
+        All that is known so far; a causal algorithm is given no more than that.
+    settings : Settings
+        What is counted, and which terms are never topics.
     """
 
     documents: Documents
-    channel: Channel
-    top: int
-    min_count: int
-    given: frozenset[str]
-    guess_own: bool
+    settings: Settings
 
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Which of the terms are no topics: ignored, or the conference's own.
-
-        Where nobody says what its own tags are, those in more than a fifth of the messages are.
-        """
+        """Return which of the terms are never topics: ignored, or the conference's own tags."""
         documents = self.documents
-        keys = documents.vocabulary.keys
-        bad = np.array([keys[t].lstrip("@") in self.given for t in terms.tolist()], np.bool_)
-        if self.guess_own:
-            for i in np.flatnonzero(documents.said_by(terms) > _OWN_SHARE * documents.learnt).tolist():
-                bad[i] |= documents.surface(int(terms[i])).startswith("#")
-        return bad
+        used, keys = documents.said_by(terms), documents.vocabulary.keys
+        return is_excluded(self.settings, terms, keys, used, documents.learnt, documents.surface)
 
 
 class TopicAlgorithm(Algorithm):
@@ -137,31 +118,24 @@ class TopicAlgorithm(Algorithm):
 
     def _topics(self, source: Feed | Recording | Iterable[Event], settings: Settings) -> Iterator[TrendBin]:
         documents = Documents(settings.bin)
-        view = View(
-            documents,
-            settings.channel,
-            settings.top,
-            settings.min_count,
-            settings.own_tags | settings.ignore,
-            not settings.own_tags,
-        )
+        view = View(documents, settings)
         documents.mute(settings.mute)
         least = self.floor if settings.min_score is None else settings.min_score
-        for state, number, late in self._closing(source, view, settings.grace):
+        for state, number, late in self._closing(source, view):
             found = [f for f in self.find(state, view, number) if f.score > least]
-            yield _told(view, number, found[: view.top], settings.schedule, late)
+            yield _trend_bin(view, number, found[: settings.top], late)
 
     def _closing(
-        self, recording: Feed | Recording | Iterable[Event], view: View, grace: timedelta
+        self, source: Feed | Recording | Iterable[Event], view: View
     ) -> Iterator[tuple[Any, int, int]]:
         """The state, each bin that closes, and how many events came too late for theirs."""
-        documents = view.documents
+        documents, grace = view.documents, view.settings.grace
         waiting: dict[int, list[int]] = {}
         closed: int | None = None
         late = 0
         state: Any = self.begin(view) if self.causal else None
         events: list[Event] = []
-        for item in as_feed(recording):
+        for item in as_feed(source):
             if isinstance(item, Delivery):
                 events.append(item.event)
                 continue
@@ -219,12 +193,12 @@ def _complete(documents: Documents, mark: Watermark, grace: timedelta) -> int:
     return documents.bin_of(max(mark.time - grace, _FIRST)) - 1
 
 
-def _told(view: View, bin: int, found: Sequence[Found], schedule: Schedule, late: int) -> TrendBin:
+def _trend_bin(view: View, bin: int, found: Sequence[Found], late: int) -> TrendBin:
     documents = view.documents
     rows = documents.rows(bin)
     authors = documents.authors(rows)
     start, end = documents.start_of(bin), documents.start_of(bin + 1)
-    talks = [talk.title for talk in schedule.between(start, end)]
+    talks = [talk.title for talk in view.settings.schedule.between(start, end)]
     trends = []
     for rank, topic in enumerate(found, 1):
         terms = [documents.surface(term) for term in as_shown(topic.terms, documents.vocabulary.keys)]

@@ -84,15 +84,15 @@ class BNgram(TopicAlgorithm):
 
     def find(self, state: None, view: View, bin: int) -> Sequence[Found]:
         documents = view.documents
-        counted = documents.bin(bin, view.channel)
-        terms = counted.terms[counted.counts >= view.min_count]
+        counted = documents.bin(bin, view.settings.channel)
+        terms = counted.terms[counted.counts >= view.settings.min_count]
         terms = terms[self._phrases(documents, terms)]
         terms = terms[~view.is_excluded(terms)]
         df = counts_of(counted, terms)
         mean = np.zeros(len(terms))
         for past in range(bin - self.history, bin):
             if documents.rows(past).size:
-                mean += counts_of(documents.bin(past, view.channel), terms) / self.history
+                mean += counts_of(documents.bin(past, view.settings.channel), terms) / self.history
         boost = np.array([self.boost if documents.proper(t) else 1.0 for t in terms.tolist()])
         score = df_idf(df, mean, boost)
         best = ranked(terms, documents.vocabulary.keys, score, df)[: self.candidates]

@@ -208,7 +208,7 @@ class Mabed(TopicAlgorithm):
                 continue
             words = [event.word, *(e.word for e in event.also if e.first <= i <= e.last)]
             messages = [here.indices[here.indptr[w] : here.indptr[w + 1]] for w in words]
-            if table.counts[event.word, i] < view.min_count:
+            if table.counts[event.word, i] < view.settings.min_count:
                 continue
             related = sorted(event.related, key=lambda w: (-event.related[w], w))
             shown = list(dict.fromkeys([*words, *related]))
@@ -245,9 +245,9 @@ class Mabed(TopicAlgorithm):
         places, words = places[known], own[numbers[known]]
         matrix = csr_array((np.ones(len(places), np.int32), (places, words)), (len(every), len(terms)))
         slice_of = np.repeat(np.arange(len(slices)), np.diff(bounds))
-        who = documents.authors(every) if view.channel != "messages" else np.arange(len(every))
+        who = documents.authors(every) if view.settings.channel != "messages" else np.arange(len(every))
         counted = np.ones(len(every), np.bool_)
-        if view.channel == "deduped" and slices:
+        if view.settings.channel == "deduped" and slices:
             counted = np.concatenate([documents.bin_messages(b).originals for b in slices])
         addressing = documents.addressing(every) if self.mentions else counted
 
@@ -259,7 +259,7 @@ class Mabed(TopicAlgorithm):
             table = np.bincount(pairs[0], minlength=len(terms) * len(slices))
             return table.reshape(len(terms), len(slices)).astype(np.float64)
 
-        totals = np.array([documents.bin(b, view.channel).total for b in slices])
+        totals = np.array([documents.bin(b, view.settings.channel).total for b in slices])
         return _Table(terms, slices, totals, tally(counted), tally(counted & addressing), matrix, bounds)
 
     def _events(self, view: View, table: _Table, first: Ints, last: Ints, sums: Floats) -> list[_Event]:

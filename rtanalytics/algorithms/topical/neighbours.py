@@ -153,15 +153,15 @@ class Neighbours(TopicAlgorithm):
 
     def find(self, state: _Library, view: View, bin: int) -> Sequence[Found]:
         documents, keys = view.documents, view.documents.vocabulary.keys
-        counted = documents.bin(bin, view.channel)
-        terms = counted.terms[counted.counts >= view.min_count]
+        counted = documents.bin(bin, view.settings.channel)
+        terms = counted.terms[counted.counts >= view.settings.min_count]
         terms = terms[~view.is_excluded(terms)]
         terms = terms[ranked(terms, keys)]
         length = self.reference + self.smooth
         counts = np.zeros((len(terms), length))
         for i, past in enumerate(range(bin - length + 1, bin + 1)):
             if documents.rows(past).size:
-                counts[:, i] = counts_of(documents.bin(past, view.channel), terms)
+                counts[:, i] = counts_of(documents.bin(past, view.settings.channel), terms)
         courses = course(counts, self.alpha, self.smooth)
         found: list[Found] = []
         if len(terms) and state.trended and state.calm:
@@ -194,7 +194,7 @@ class Neighbours(TopicAlgorithm):
         self, state: _Library, view: View, bin: int, terms: Ints, counts: Floats, courses: Floats
     ) -> None:
         """Add the courses that end here to the library, and the bin to the history."""
-        counted = view.documents.bin(bin, view.channel)
+        counted = view.documents.bin(bin, view.settings.channel)
         size = len(view.documents.vocabulary)
         if len(state.sums) < size:
             state.sums = np.concatenate([state.sums, np.zeros(2 * size - len(state.sums))])

@@ -192,7 +192,7 @@ class Pivot(TopicAlgorithm):
         corpus, keys = table.corpus, view.documents.vocabulary.keys
         here = np.flatnonzero(corpus.bins == bin)
         found = []
-        for number in np.flatnonzero((score > 0) & (count >= view.min_count)).tolist():
+        for number in np.flatnonzero((score > 0) & (count >= view.settings.min_count)).tolist():
             weights = table.grouped.weights[number]
             telling = ranked(corpus.terms, keys, np.round(weights, 9))[:_SHOWN]
             telling = telling[weights[telling] > _NOTHING]
@@ -215,7 +215,7 @@ class Pivot(TopicAlgorithm):
 
 def _sizes(view: View, corpus: _Corpus, grouped: _Grouped, which: Ints) -> tuple[Floats, float]:
     """Messages, or people, of each group and of all among these documents."""
-    who = view.documents.authors(corpus.rows[which]) if view.channel != "messages" else which
+    who = view.documents.authors(corpus.rows[which]) if view.settings.channel != "messages" else which
     group = grouped.group[which]
     pairs = np.unique(np.stack([group, who])[:, group >= 0], axis=1)
     sizes = np.bincount(pairs[0], minlength=len(grouped.weights)).astype(np.float64)

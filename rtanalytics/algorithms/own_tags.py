@@ -1,0 +1,50 @@
+"""Terms that are never topics: ignored ones, and the conference's own tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from rtanalytics.counts import Ints
+from rtanalytics.settings import Settings
+
+__all__ = ["is_excluded"]
+
+_OWN_SHARE = 0.2
+"""Share of the messages so far above which a tag is taken for the conference's own."""
+
+
+def is_excluded(
+    settings: Settings,
+    terms: Ints,
+    keys: Sequence[str],
+    used: npt.NDArray[np.integer],
+    messages: int,
+    surface: Callable[[int], str],
+) -> npt.NDArray[np.bool_]:
+    """Return which terms are never topics.
+
+    Parameters
+    ----------
+    settings : Settings
+        Its ``ignore`` and ``own_tags``; without own tags, those that very many messages contain are
+        taken for them.
+    terms : numpy.ndarray of int64, shape (n,)
+        Numbers of the terms.
+    keys : sequence of str
+        Key of each term of the vocabulary.
+    used : numpy.ndarray of int, shape (n,)
+        Number of messages so far that contain each of the terms.
+    messages : int
+        Number of messages so far.
+    surface : callable
+        Returns a term as it is commonly written.
+    """
+    given = settings.own_tags | settings.ignore
+    excluded = np.array([keys[term].lstrip("@") in given for term in terms.tolist()], np.bool_)
+    if not settings.own_tags:
+        for i in np.flatnonzero(used > _OWN_SHARE * messages).tolist():
+            excluded[i] |= surface(int(terms[i])).startswith("#")
+    return excluded

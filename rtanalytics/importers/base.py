@@ -11,7 +11,7 @@ from typing import Protocol
 from rtanalytics.event import Event
 from rtanalytics.untrusted import abbreviate
 
-__all__ = ["Importer", "ImporterError", "Options", "Rejected", "RowError", "member_of"]
+__all__ = ["Importer", "ImporterError", "Options", "Rejected", "member_of"]
 
 MAX_RAW = 2_000
 """Number of characters of a row that a dead letter keeps."""
@@ -19,10 +19,6 @@ MAX_RAW = 2_000
 
 class ImporterError(ValueError):
     """A file that cannot be imported; the message names the file, the line or row, and a way out."""
-
-
-class RowError(ValueError):
-    """A row that cannot be read; the caller adds the file and the line."""
 
 
 class Rejected(ValueError):
@@ -88,11 +84,6 @@ class Options:
 
 class Importer(Protocol):
     """Reads the files of one format."""
-
-    @property
-    def what(self) -> str:
-        """Short description of the format."""
-        ...
 
     @property
     def edits(self) -> bool:

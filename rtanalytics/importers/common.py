@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from rtanalytics.event import Event, Ingest, Media, encode, is_web_url
-from rtanalytics.importers.base import ImporterError, Rejected, RowError
+from rtanalytics.event import Event, Ingest, Media
+from rtanalytics.importers.base import ImporterError, Rejected
 from rtanalytics.importers.reading import lines
-from rtanalytics.normalize.text import author_of, find_links, find_tags, language, unlike, word
-from rtanalytics.normalize.text import plain_text as text_of
+from rtanalytics.normalize.text import author_of, find_links, find_tags, language, word
+from rtanalytics.normalize.values import InvalidValue, check_size, new_event, parse_time
 from rtanalytics.untrusted import abbreviate
 
 __all__ = [
@@ -32,16 +32,13 @@ __all__ = [
     "html_text",
     "language",
     "moment",
-    "number",
     "reason_of",
-    "text_of",
     "unquoted",
     "word",
     "zone_of",
 ]
 
-MAX_PACKET = 900_000
-MAX_LINKS, MAX_MEDIA, MAX_ID = 100, 20, 400
+_NAME_ZONE = "; name it with --zone"
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside of this range are errors of the file; each would make a folder in the archive."""
 
@@ -62,7 +59,7 @@ BAD_ROW = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
 
 def reason_of(error: Exception) -> str:
     """Return why a row gave no event."""
-    if isinstance(error, RowError):
+    if isinstance(error, InvalidValue):
         return str(error)
     return f"a part of it is not as it should be: {type(error).__name__} {abbreviate(str(error))}"
 
@@ -143,47 +140,23 @@ def build(
         If the time or the id is invalid, or the event is too large.
     """
     if not EARLIEST <= created_at < LATEST:
-        raise RowError(f"invalid time {created_at.isoformat()} (years 1990 to 2099): an error in the file?")
-    if len(id) > MAX_ID:
-        raise RowError(f"its id has {len(id):,} characters; the limit is {MAX_ID}")
-    if not id.isprintable():
-        raise RowError(f"its id {abbreviate(id)} has unprintable characters")
-    for name, value in fields.items():
-        if isinstance(value, str) and name not in ("url", "op"):
-            fields[name] = word(value, MAX_ID)
-    event = Event(
+        raise InvalidValue(
+            f"invalid time {created_at.isoformat()} (years 1990 to 2099): an error in the file?"
+        )
+    event = new_event(
         id=id,
         source=word(source),
         created_at=created_at,
-        text=None if text is None else text_of(text),
-        title=(word(title, 1000) or None) if title else None,
-        tags=unlike(tag.lstrip("#") for tag in tags),
-        mentions=unlike(name.lstrip("@") for name in mentions),
-        links=list(dict.fromkeys(link for link in links if is_web_url(link)))[:MAX_LINKS],
-        media=list({m.url: m for m in media if is_web_url(m.url)}.values())[:MAX_MEDIA],
+        text=text,
+        title=title,
+        tags=tags,
+        mentions=mentions,
+        links=links,
+        media=media,
         ingest=Ingest(via="file", connector=connector, id_kind=id_kind, time_kind=time_kind),
         **fields,
     )
-    if len(event.text or "") > MAX_PACKET // 10 and (size := len(encode(event))) > MAX_PACKET:
-        raise RowError(f"the event has {size:,} bytes; the limit is {MAX_PACKET:,}")
-    return event
-
-
-def number(value: object, what: str = "id") -> str:
-    """Return a platform's numeric id as text.
-
-    Raises
-    ------
-    ValueError
-        If it is not a whole number; floats are refused, because they have lost digits.
-    """
-    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-        return str(value)
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 30:
-        return value
-    raise RowError(
-        f"{what} {abbreviate(value)} is not a number" if value is not None else f"it has no {what}"
-    )
+    return check_size(event)
 
 
 def digest(*parts: str) -> str:
@@ -204,23 +177,8 @@ def unquoted(text: str) -> str:
 
 
 def moment(value: object, zone: ZoneInfo | None = None, what: str = "its time") -> datetime:
-    """Parse a time in ISO 8601 or in seconds since 1970; return it as aware UTC.
-
-    Raises
-    ------
-    ValueError
-        If it is not a time, or has no offset and no ``zone`` is given.
-    """
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
-        if isinstance(value, str):
-            return in_zone(datetime.fromisoformat(value.strip()), zone, value, what)
-    except RowError:
-        raise
-    except (ValueError, OverflowError):
-        pass
-    raise RowError(f"{what} {abbreviate(value)} is not a time" if value is not None else "it has no time")
+    """Parse a time as :func:`~rtanalytics.normalize.values.parse_time` does; the error names ``--zone``."""
+    return parse_time(value, zone, what=what, advice=_NAME_ZONE)
 
 
 def in_zone(time: datetime, zone: ZoneInfo | None, text: str, what: str) -> datetime:
@@ -233,7 +191,7 @@ def in_zone(time: datetime, zone: ZoneInfo | None, text: str, what: str) -> date
     """
     if time.tzinfo is None:
         if zone is None:
-            raise RowError(f"{what} {abbreviate(text)} has no time zone; name it with --zone")
+            raise InvalidValue(f"{what} {abbreviate(text)} has no time zone{_NAME_ZONE}")
         time = time.replace(tzinfo=zone)
     return time.astimezone(UTC)
 

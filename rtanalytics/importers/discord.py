@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.base import ImporterError, Options, RowError
+from rtanalytics.importers.base import ImporterError, Options
 from rtanalytics.importers.common import (
     author_of,
     build,
@@ -20,12 +20,12 @@ from rtanalytics.importers.common import (
     find_links,
     find_tags,
     moment,
-    number,
     word,
     zone_of,
 )
 from rtanalytics.importers.json_stream import members
 from rtanalytics.importers.reading import begins, open_bytes
+from rtanalytics.normalize.values import InvalidValue, as_dicts, numeric_id
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["DISCORD"]
@@ -96,20 +96,20 @@ class _Room:
     def event(self, message: Any) -> Event | None:
         """Return the event of a message; None for joins and parts that are left out."""
         if not isinstance(message, dict):
-            raise RowError(f"{abbreviate(message)} is not a message")
-        native, kind = number(message.get("id")), str(message.get("type"))
+            raise InvalidValue(f"{abbreviate(message)} is not a message")
+        native, kind = numeric_id(message.get("id")), str(message.get("type"))
         if kind in _PRESENCE and not self._options.presence:
             return None
         if not isinstance(message.get("content"), str):
-            raise RowError(f"content {abbreviate(message.get('content'))} is not text")
+            raise InvalidValue(f"content {abbreviate(message.get('content'))} is not text")
         edited, reference = message.get("timestampEdited"), message.get("reference")
         reference = reference if isinstance(reference, dict) else {}
         forwarded = message.get("forwardedMessage")
         contents = [message, forwarded] if isinstance(forwarded, dict) else [message]
-        people = _parts(message, "mentions")
+        people = as_dicts(message.get("mentions"))
         text = _resolved("\n".join(filter(None, map(_words, contents))), people)
         replied_to = reference.get("messageId")
-        reply = f"discord::{number(replied_to)}" if replied_to else None
+        reply = f"discord::{numeric_id(replied_to)}" if replied_to else None
         is_repost = isinstance(forwarded, dict) or reference.get("type") == "Forward"
         id = f"discord::{native}"
         return build(
@@ -127,7 +127,7 @@ class _Room:
             mentions=[p.handle for m in people if (p := _person(m)) is not None],
             links=[
                 *find_links(text),
-                *(str(card.get("url") or "") for part in contents for card in _parts(part, "embeds")),
+                *(str(card.get("url") or "") for part in contents for card in as_dicts(part.get("embeds"))),
             ],
             media=[one for part in contents for one in _media(part)],
             reply_to=None if is_repost else reply,
@@ -142,17 +142,12 @@ def _words(message: dict[str, Any]) -> str:
     if isinstance(text, str) and text:
         return text
     texts: list[Any] = []
-    for card in _parts(message, "embeds"):
+    for card in as_dicts(message.get("embeds")):
         texts += [(card.get("author") or {}).get("name"), card.get("title"), card.get("description")]
-        texts += [part.get(key) for part in _parts(card, "fields") for key in ("name", "value")]
+        texts += [part.get(key) for part in as_dicts(card.get("fields")) for key in ("name", "value")]
     if isinstance(poll := message.get("poll"), dict):
-        texts += [poll.get("question"), *(answer.get("text") for answer in _parts(poll, "answers"))]
+        texts += [poll.get("question"), *(answer.get("text") for answer in as_dicts(poll.get("answers")))]
     return "\n".join(line for line in texts if isinstance(line, str) and line)
-
-
-def _parts(message: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    """Return the attachments, embeds or stickers of a message."""
-    return [part for part in message.get(kind) or () if isinstance(part, dict)]
 
 
 def _resolved(text: str, people: list[dict[str, Any]]) -> str:
@@ -180,12 +175,12 @@ def _person(member: Any) -> Author | None:
 def _media(message: dict[str, Any]) -> list[Media]:
     """Return the attachments, without the signatures in their URLs, which change with each export."""
     found = []
-    for one in _parts(message, "attachments"):
+    for one in as_dicts(message.get("attachments")):
         name = word(one.get("fileName")).lower()
         image = name.endswith((".png", ".jpg", ".jpeg", ".gif", ".webp"))
         video = name.endswith((".mp4", ".mov", ".webm"))
         url = str(one.get("url") or "").partition("?")[0]
         found.append(Media(url=url, kind="image" if image else "video" if video else "file"))
-    stickers = ((str(one.get("sourceUrl") or ""), one) for one in _parts(message, "stickers"))
+    stickers = ((str(one.get("sourceUrl") or ""), one) for one in as_dicts(message.get("stickers")))
     found.extend(Media(url=url.partition("?")[0], alt=word(one.get("name")) or None) for url, one in stickers)
     return found

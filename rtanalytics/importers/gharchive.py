@@ -22,12 +22,12 @@ from rtanalytics.importers.common import (
     find_links,
     find_tags,
     moment,
-    number,
     word,
 )
 from rtanalytics.importers.json_stream import parse
 from rtanalytics.importers.reading import begins
 from rtanalytics.normalize.github import about
+from rtanalytics.normalize.values import numeric_id
 
 __all__ = ["GHARCHIVE"]
 
@@ -59,7 +59,7 @@ def _event(payload: Any) -> Event:
     activity = about(payload)
     login, created = word(activity.login), _time(payload.get("created_at"))
     if payload.get("id") is not None:
-        native, id_kind = number(payload["id"]), "native"
+        native, id_kind = numeric_id(payload["id"]), "native"
     else:
         # not of the whole line, because GH Archive has changed its format
         native = digest(activity.kind, activity.repo, login, created.isoformat(), activity.what)

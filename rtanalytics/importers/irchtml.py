@@ -17,7 +17,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, RowError
+from rtanalytics.importers.base import ImporterError, Options
 from rtanalytics.importers.common import (
     LocalClock,
     author_of,
@@ -30,6 +30,7 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.irclines import IrcLine, classify, parse_line, uncoloured
 from rtanalytics.importers.irclog import PRESENCE, day_in
+from rtanalytics.normalize.values import InvalidValue
 
 __all__ = ["HTML"]
 
@@ -119,7 +120,7 @@ class _Page:
             return None
         parsed = parse_line(found[4])
         if parsed is None:
-            raise RowError("neither a message nor an action")
+            raise InvalidValue("neither a message nor an action")
         at = time(int(found[1]), int(found[2]), int(found[3] or 0))
         return self._built(key, at, parsed, self._clock)
 
@@ -130,7 +131,7 @@ class _Page:
         else:
             parsed = parse_line(_visible(notice[1]).strip()) if notice is not None else None
         if parsed is None:
-            raise RowError("neither a message nor an action")
+            raise InvalidValue("neither a message nor an action")
         if row["day"]:
             self._day = date.fromisoformat(row["day"])
         return self._built(row["key"], time.fromisoformat(row["time"]), parsed, self._clock)

@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, RowError
+from rtanalytics.importers.base import ImporterError, Options
 from rtanalytics.importers.common import (
     MONTHS,
     LocalClock,
@@ -30,6 +30,7 @@ from rtanalytics.importers.common import (
     zone_of,
 )
 from rtanalytics.importers.irclines import IrcLine, classify, eggdrop, parse_line, uncoloured
+from rtanalytics.normalize.values import InvalidValue
 
 __all__ = [
     "HEXCHAT",
@@ -94,7 +95,7 @@ class Log:
 
 
 Reader = Callable[[Log, str], tuple[datetime, IrcLine] | None]
-"""Parses a line of a log; None for a header. Raises :class:`RowError` for a line of another format."""
+"""Parses a line of a log; None for a header. Raises :class:`InvalidValue` for a line of another format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ _UNKNOWN = "not a line of this format; if another client wrote the log, give its
 
 def _known(line: IrcLine | None) -> IrcLine:
     if line is None:
-        raise RowError(_UNKNOWN)
+        raise InvalidValue(_UNKNOWN)
     return line
 
 
@@ -213,7 +214,7 @@ def _irssi(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
             log.turn(at)
         return None
     if (found := _IRSSI.match(line)) is None or found["hour"] is None:
-        raise RowError(_UNKNOWN)
+        raise InvalidValue(_UNKNOWN)
     parsed = _known(parse_line(found["rest"]))
     return _when(log, found), parsed
 
@@ -224,7 +225,7 @@ def _znc(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
             log.turn(at)
         return None
     if (found := _ZNC.match(line)) is None or found["hour"] is None:
-        raise RowError(_UNKNOWN)
+        raise InvalidValue(_UNKNOWN)
     if found["rest"].startswith("--- ") and (at := _long_date(found["rest"])) is not None:
         log.turn(at)
         return None
@@ -253,7 +254,7 @@ def _hexchat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
             log.turn(at)
         return None
     if (found := _HEXCHAT.match(line)) is None or (found["month"] or "").title() not in MONTHS:
-        raise RowError(_UNKNOWN)
+        raise InvalidValue(_UNKNOWN)
     if log.day is None:
         raise ImporterError("the log does not contain the year; give its first day with --day")
     month, day = MONTHS[found["month"].title()], int(found["day"])
@@ -266,7 +267,7 @@ def _hexchat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
 
 def _weechat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if (found := _WEECHAT.match(line)) is None:
-        raise RowError(_UNKNOWN)
+        raise InvalidValue(_UNKNOWN)
     naive = datetime.fromisoformat(found["when"])
     at = moment(f"{naive.isoformat()}{found['offset']}") if found["offset"] else log.zoned(naive)
     prefix, text = found["prefix"].strip(), found["rest"]
@@ -282,7 +283,7 @@ def _weechat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
 
 def _supybot(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if (found := _SUPYBOT.match(line)) is None:
-        raise RowError(_UNKNOWN)
+        raise InvalidValue(_UNKNOWN)
     parsed = _known(parse_line(found["rest"]))
     if found["offset"]:
         return moment(found["when"] + found["offset"]), parsed

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rtanalytics.importers.base import Rejected, RowError
+from rtanalytics.importers.base import Rejected
 from rtanalytics.importers.reading import MAX_LINE, is_utf16
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.normalize.values import InvalidValue
 
 __all__ = ["Broken", "NotJson", "members", "parse", "walk"]
 
@@ -45,15 +46,15 @@ def parse(data: bytes) -> Any:
 
     Raises
     ------
-    RowError
+    InvalidValue
         If it is not JSON.
     """
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except RecursionError:
-        raise RowError("not JSON: it is nested too deeply") from None
+        raise InvalidValue("not JSON: it is nested too deeply") from None
     except ValueError as error:
-        raise RowError(f"not JSON: {_message(error)}; cut off?") from None
+        raise InvalidValue(f"not JSON: {_message(error)}; cut off?") from None
 
 
 def walk(

@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError
+from rtanalytics.importers.base import ImporterError, Options, Rejected
 from rtanalytics.importers.common import (
     author_of,
     build,
@@ -34,6 +34,7 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.reading import is_utf16, open_bytes
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["COLUMNS"]
@@ -151,14 +152,14 @@ class _Rows:
         source = word(fields.get("source")) or word(self._options.source)
         bucket, _, rest = source.partition(":")
         if not bucket:
-            raise RowError(
+            raise InvalidValue(
                 f"source {abbreviate(source)} begins with a colon; write a name such as slack before it"
             )
         created, text = self._time(fields["created_at"], "created_at"), fields["text"]
         native, id_kind = word(fields.get("id"), 300), "native"
         if not native:
             if "id" in fields:
-                raise RowError("id is empty; every row needs one")
+                raise InvalidValue("id is empty; every row needs one")
             key = digest(created.isoformat(), fields.get("author", ""), fields.get("channel", ""), text)
             if len(self._equal) < 1_000_000:
                 self._equal[key] += 1
@@ -193,20 +194,20 @@ class _Rows:
                 time = datetime.strptime(value, self._options.time_format)  # noqa: DTZ007 - the zone follows
             except ValueError:
                 shape = self._options.time_format
-                raise RowError(f"{name} {abbreviate(value)} does not have the format {shape}") from None
+                raise InvalidValue(f"{name} {abbreviate(value)} does not have the format {shape}") from None
             return in_zone(time, self._zone, value, name)
         if value.replace(".", "", 1).isdigit() and len(value.partition(".")[0]) >= 9:
             seconds = float(value)
             return moment(seconds / 1000 if seconds > 1e11 else seconds)
         try:
             return moment(_NAMED_UTC.sub(_offset, value), self._zone, name)
-        except RowError as error:
+        except InvalidValue as error:
             if "no time zone" in str(error):
                 raise
         try:
             time = parsedate_to_datetime(value)  # the formats of mails and of Twitter
         except (ValueError, TypeError, IndexError):
-            raise RowError(
+            raise InvalidValue(
                 f"{name} {abbreviate(value)} is not a time; give its format with --time-format"
             ) from None
         return in_zone(time, self._zone, value, name)

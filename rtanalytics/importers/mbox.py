@@ -19,7 +19,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.base import Options, Rejected, RowError
+from rtanalytics.importers.base import Options, Rejected
 from rtanalytics.importers.common import (
     MONTHS,
     author_of,
@@ -34,6 +34,7 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.reading import MAX_LINE, open_bytes
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["MBOX"]
@@ -147,11 +148,11 @@ def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
     first, _, rest = data.partition(b"\n")
     alone = not first.startswith(b"From ")
     if alone and not _FIRST.match(first):
-        raise RowError("no 'From ' line before it: not an mbox, or not the beginning of one")
+        raise InvalidValue("no 'From ' line before it: not an mbox, or not the beginning of one")
     mail = message_from_bytes(data if alone else first + b"\n" + _ESCAPED.sub(rb"\1", rest))
     postmark = "" if alone else first.decode("utf-8", "replace")
     if not mail.keys():
-        raise RowError("it has no headers")
+        raise InvalidValue("it has no headers")
     created, time_kind = _time(mail, postmark, zone)
     subject, (sender, address) = _header(mail, "Subject"), _sender(mail)
     text, own = _text(mail)
@@ -248,7 +249,7 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
                 return sent.replace(tzinfo=timezone(timedelta(hours=hours))).astimezone(UTC), "source"
             if zone is not None or str(date).rstrip().endswith("-0000"):
                 return sent.replace(tzinfo=zone or UTC).astimezone(UTC), "source"
-            raise RowError(f"its time {abbreviate(str(date))} has no zone; give one with --zone")
+            raise InvalidValue(f"its time {abbreviate(str(date))} has no zone; give one with --zone")
     if (found := _POSTMARK.search(postmark)) and found[1] in MONTHS:
         month, day, hour, minute, second, year = found.groups()
         at = datetime(
@@ -258,7 +259,7 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
     for received in mail.get_all("Received", []):
         if (seen := _parse_date(str(received).rpartition(";")[2].strip())) is not None:
             return seen.replace(tzinfo=seen.tzinfo or UTC).astimezone(UTC), "observed"
-    raise RowError("it has no time" if date is None else f"Date {abbreviate(str(date))} is not a time")
+    raise InvalidValue("it has no time" if date is None else f"Date {abbreviate(str(date))} is not a time")
 
 
 def _parse_date(text: str) -> datetime | None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
-from rtanalytics.importers.base import Options, RowError
+from rtanalytics.importers.base import Options
 from rtanalytics.importers.common import author_of, build, find_tags, moment, unquoted, word
+from rtanalytics.normalize.values import InvalidValue, as_dicts
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["TS", "Room", "Team", "author_of_user"]
@@ -57,7 +58,7 @@ class Room:
     def event(self, message: Any) -> Event | None:
         """Return the event of a message; None for joins and parts that are left out."""
         if not isinstance(message, dict):
-            raise RowError(f"{abbreviate(message)} is not a message")
+            raise InvalidValue(f"{abbreviate(message)} is not a message")
         kind = message.get("subtype")
         if kind == "message_changed" and isinstance(message.get("message"), dict):
             new = message["message"]
@@ -141,7 +142,7 @@ class Room:
 
 def _checked_ts(ts: Any) -> str:
     if not isinstance(ts, str) or not TS.fullmatch(ts):
-        raise RowError(f"ts {abbreviate(ts)} is not a time stamp of Slack such as '1736478514.897649'")
+        raise InvalidValue(f"ts {abbreviate(ts)} is not a time stamp of Slack such as '1736478514.897649'")
     return ts
 
 
@@ -159,7 +160,7 @@ def _marked(message: dict[str, Any]) -> str:
     if text in _NO_TEXT:
         text = "\n".join(_lines(message.get("blocks")))
     texts = [text] if text else []
-    for attached in _dicts(message.get("attachments")):
+    for attached in as_dicts(message.get("attachments")):
         if any(attached.get(key) for key in _PREVIEWS):
             continue  # a preview of a link, not written by the author
         content = "\n".join(_lines(attached.get("blocks")) or _attachment_texts(attached))
@@ -173,7 +174,7 @@ _PREVIEWS = ("from_url", "original_url", "is_msg_unfurl", "is_app_unfurl")
 
 def _attachment_texts(attached: dict[str, Any]) -> list[str]:
     """Return the visible texts of an attachment, or its fallback if there are none."""
-    fields = [part.get(key) for part in _dicts(attached.get("fields")) for key in ("title", "value")]
+    fields = [part.get(key) for part in as_dicts(attached.get("fields")) for key in ("title", "value")]
     texts = [attached.get("pretext"), attached.get("title"), attached.get("text"), *fields]
     visible = [text for text in texts if isinstance(text, str) and text]
     fallback = attached.get("fallback")
@@ -185,12 +186,12 @@ def _attachment_texts(attached: dict[str, Any]) -> list[str]:
 def _lines(blocks: Any) -> list[str]:
     """Return the lines of a layout in markup, from every kind of block with text."""
     found = []
-    for block in _dicts(blocks):
+    for block in as_dicts(blocks):
         if block.get("type") in ("actions", "input"):
             continue  # buttons and form fields
-        parts = (block.get("title"), block.get("text"), *_dicts(block.get("fields")))
+        parts = (block.get("title"), block.get("text"), *as_dicts(block.get("fields")))
         found += [_text(part) for part in parts]
-        elements = _dicts(block.get("elements"))
+        elements = as_dicts(block.get("elements"))
         if block.get("type") == "rich_text":
             found += [line for part in elements for line in _section(part)]
         else:
@@ -210,7 +211,7 @@ def _text(part: Any) -> str:
 
 def _section(part: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of a section, a quotation or a list of a formatted text."""
-    inner = _dicts(part.get("elements"))
+    inner = as_dicts(part.get("elements"))
     if any("elements" in item for item in inner):
         for item in inner:
             yield from _section(item)
@@ -238,12 +239,8 @@ def _escaped(text: Any) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _dicts(values: Any) -> list[dict[str, Any]]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
-
-
 def _attached(message: dict[str, Any], key: str) -> list[str]:
-    values = [a.get(key) for a in _dicts(message.get("attachments"))]
+    values = [a.get(key) for a in as_dicts(message.get("attachments"))]
     return [value for value in values if isinstance(value, str) and value]
 
 
@@ -256,5 +253,5 @@ def _files(message: dict[str, Any]) -> list[Media]:
             mime=f.get("mimetype") if isinstance(f.get("mimetype"), str) else None,
             alt=word(f.get("title")) or None,
         )
-        for f in _dicts(message.get("files") or [message.get("file")])
+        for f in as_dicts(message.get("files") or [message.get("file")])
     ]

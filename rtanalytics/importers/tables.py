@@ -23,9 +23,10 @@ import pyarrow.parquet as pq
 
 from rtanalytics.clock import parse_time
 from rtanalytics.event import Author, Event, Ingest
-from rtanalytics.importers.base import ImporterError, Options, RowError
+from rtanalytics.importers.base import ImporterError, Options
 from rtanalytics.importers.reading import begins, head_of, open_bytes, suffixed
 from rtanalytics.importers.unpack import BROKEN, unreadable
+from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_row", "read_table"]
@@ -135,14 +136,14 @@ def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event
     source, text = _needed(cells, "source"), cells.get("text")
     namespace, _, channel = source.partition(":")
     if not namespace:
-        raise RowError(
+        raise InvalidValue(
             f"source {abbreviate(source)} begins with a colon; write a name such as twitter before it"
         )
     if text is not None and not isinstance(text, str):
-        raise RowError(f"text {abbreviate(text)} is not text")
+        raise InvalidValue(f"text {abbreviate(text)} is not text")
     author = cells.get("author")
     if author and not isinstance(author, str):
-        raise RowError(f"author {abbreviate(author)} is not text")
+        raise InvalidValue(f"author {abbreviate(author)} is not text")
     url = cells.get("url")
     extra: dict[str, Any] = {"type": _TYPES.get(namespace, "post"), "channel": channel or None}
     extra |= {name: value for name in _TEXTS if isinstance(value := cells.get(name), str) and value}
@@ -167,11 +168,11 @@ def _needed(cells: Mapping[str, Any], name: str) -> str:
         return str(value)
     if isinstance(value, float):
         # 1016809294082203648 comes back from a float as …650, the id of another message.
-        raise RowError(f"{name} {value} is a float, which has lost digits; write ids as text")
+        raise InvalidValue(f"{name} {value} is a float, which has lost digits; write ids as text")
     if not isinstance(value, str):
-        raise RowError(f"{name} {abbreviate(value)} is not text" if value is not None else f"no {name}")
+        raise InvalidValue(f"{name} {abbreviate(value)} is not text" if value is not None else f"no {name}")
     if not value:
-        raise RowError(f"{name} is empty; every row needs one")
+        raise InvalidValue(f"{name} is empty; every row needs one")
     return value
 
 
@@ -179,13 +180,15 @@ def _moment(value: Any) -> datetime:
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     if value is None or value == "":
-        raise RowError("created_at is empty; every row needs one")
+        raise InvalidValue("created_at is empty; every row needs one")
     if not isinstance(value, str):
-        raise RowError(f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z")
+        raise InvalidValue(f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z")
     try:
         return parse_time(value)
     except (ValueError, OverflowError):
-        raise RowError(f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z") from None
+        raise InvalidValue(
+            f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z"
+        ) from None
 
 
 _RENAMED = "map its columns: --columns created_at=COLUMN,text=COLUMN --source NAME"

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.base import RowError
-from rtanalytics.importers.common import MONTHS, author_of, build, language, moment, number
+from rtanalytics.importers.common import MONTHS, author_of, build, language, moment
+from rtanalytics.normalize.values import InvalidValue, numeric_id
 
 __all__ = [
     "account_of",
@@ -36,7 +36,7 @@ _LANGUAGES = {"in": "id", "iw": "he", "msa": "ms"}
 
 def tweet_id(tweet: dict[str, Any]) -> str:
     """Return the id of a tweet; the text form is preferred, because it never was a float."""
-    return number(tweet.get("id_str") or tweet.get("id"))
+    return numeric_id(tweet.get("id_str") or tweet.get("id"))
 
 
 def account_of(handle: Any, id: object = None, name: object = None) -> Author | None:
@@ -53,14 +53,14 @@ def address_of(native: str, author: Author | None) -> str:
 def refuse_private(message: dict[str, Any]) -> None:
     """Raise for a private message of any API version; like a tweet, it has an id and a text."""
     if any(key in message for key in _PRIVATE):
-        raise RowError("a private message, not a tweet")
+        raise InvalidValue("a private message, not a tweet")
 
 
 def deletion(native: str, deleted_at: datetime | None = None, created_at: datetime | None = None) -> Event:
     """Return the event that deletes a tweet."""
     created = created_at or snowflake_time(native) or deleted_at
     if created is None:
-        raise RowError(f"tweet {native} was deleted, but it is not known when it was posted")
+        raise InvalidValue(f"tweet {native} was deleted, but it is not known when it was posted")
     return build(
         id=f"twitter::{native}", source="twitter", op="delete", created_at=created, edited_at=deleted_at,
         connector=CONNECTOR,

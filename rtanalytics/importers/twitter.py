@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import Options, Rejected, RowError
+from rtanalytics.importers.base import Options, Rejected
 from rtanalytics.importers.common import BAD_ROW, reason_of
 from rtanalytics.importers.json_stream import members, parse
 from rtanalytics.importers.reading import MAX_LINE, begins, lines, open_bytes
 from rtanalytics.importers.twitter_v1 import deletion_v1, tweet_v1
 from rtanalytics.importers.twitter_v2 import page_v2, tweet_v2
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["TWEETS", "tweets"]
@@ -121,7 +122,7 @@ def _objects(path: Path) -> Iterator[tuple[str, Any, bytes | str]]:
         where = f"line {line[0]}"
         try:
             yield where, parse(line[1]), line[1]
-        except RowError as error:
+        except InvalidValue as error:
             yield where, Rejected(path, where, str(error), line[1]), b""
 
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.base import RowError
-from rtanalytics.importers.common import build, moment, number, unquoted
+from rtanalytics.importers.common import build, moment, unquoted
 from rtanalytics.importers.tweet_fields import (
     CONNECTOR,
     account_of,
@@ -20,6 +19,7 @@ from rtanalytics.importers.tweet_fields import (
     tweet_language,
     twitter_time,
 )
+from rtanalytics.normalize.values import InvalidValue, numeric_id
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["deletion_v1", "tweet_v1"]
@@ -49,11 +49,11 @@ def deletion_v1(value: dict[str, Any]) -> Event | None:
         If it is another kind of notice.
     """
     if "text" not in value and (notices := [_NOTICES[name] for name in value if name in _NOTICES]):
-        raise RowError(notices[0])
+        raise InvalidValue(notices[0])
     if "delete" in value or {"status", "timestamp_ms"} == set(value):
         notice = value.get("delete", value)
         if "direct_message" in notice:
-            raise RowError("a private message was deleted, not a tweet")
+            raise InvalidValue("a private message was deleted, not a tweet")
         at = notice.get("timestamp_ms")
         return deletion(tweet_id(notice.get("status", {})), moment(int(at) / 1000) if at else None)
     if value.get("action") == "delete" and "text" not in value:
@@ -79,10 +79,10 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
     refuse_private(tweet)
     if not any(key in tweet for key in ("text", "full_text", "extended_tweet", "retweeted_status")):
         if "screen_name" in tweet:
-            raise RowError("a user, not a tweet")
+            raise InvalidValue("a user, not a tweet")
         if isinstance(tweet.get("error"), str):
-            raise RowError(f"an error of the API, not a tweet: {abbreviate(tweet['error'])}")
-        raise RowError(f"it has no text: {abbreviate(', '.join(list(map(str, tweet))[:6]))}")
+            raise InvalidValue(f"an error of the API, not a tweet: {abbreviate(tweet['error'])}")
+        raise InvalidValue(f"it has no text: {abbreviate(', '.join(list(map(str, tweet))[:6]))}")
     native = tweet_id(tweet)
     first, created = _first_version(tweet, native), twitter_time(tweet.get("created_at"), native)
     extended = tweet.get("extended_tweet") or {}
@@ -123,17 +123,17 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
         mentions=[str(m.get("screen_name", "")) for e in entities for m in e.get("user_mentions") or ()],
         links=[link for link in (*_links(entities), *_permalink(tweet)) if link not in truncated_links],
         media=_media(with_media, sensitive=tweet.get("possibly_sensitive") is True),
-        reply_to=f"twitter::{number(reply_to)}" if reply_to else None,
+        reply_to=f"twitter::{numeric_id(reply_to)}" if reply_to else None,
         repost_of=repost_of,
     )
 
 
 def _compliance(line: dict[str, Any]) -> Event:
     """Return the deletion that a compliance job reports; lines about users are recognised by their time."""
-    native, created = number(line.get("id")), moment(line.get("created_at"))
+    native, created = numeric_id(line.get("id")), moment(line.get("created_at"))
     posted_at = snowflake_time(native)
     if posted_at is None or abs(posted_at - created).total_seconds() > 2:
-        raise RowError(f"{native} is the id of a user, or of a tweet before November 2010")
+        raise InvalidValue(f"{native} is the id of a user, or of a tweet before November 2010")
     deleted_at = line.get("redacted_at")
     return deletion(native, moment(deleted_at) if deleted_at else None, created)
 
@@ -156,7 +156,7 @@ def _full_text(tweet: dict[str, Any]) -> str:
 def _first_version(tweet: dict[str, Any], native: str) -> str:
     """Return the id of the first version; archives contain the history of edits."""
     first = ((tweet.get("edit_info") or {}).get("edit") or {}).get("initialTweetId")
-    return number(first) if first else native
+    return numeric_id(first) if first else native
 
 
 def _links(entities: Iterable[dict[str, Any]]) -> list[str]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.base import RowError
-from rtanalytics.importers.common import BAD_ROW, author_of, build, moment, number, reason_of, unquoted
+from rtanalytics.importers.common import BAD_ROW, author_of, build, moment, reason_of, unquoted
 from rtanalytics.importers.tweet_fields import (
     CONNECTOR,
     account_of,
@@ -18,6 +17,7 @@ from rtanalytics.importers.tweet_fields import (
     snowflake_time,
     tweet_language,
 )
+from rtanalytics.normalize.values import InvalidValue, numeric_id
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["page_v2", "tweet_v2"]
@@ -39,7 +39,7 @@ def page_v2(page: dict[str, Any]) -> Iterator[Event | ValueError]:
     for tweet in found:
         try:
             if not isinstance(tweet, dict):
-                raise RowError(f"{abbreviate(tweet)} is not a tweet")
+                raise InvalidValue(f"{abbreviate(tweet)} is not a tweet")
             yield tweet_v2(tweet, include) if "text" in tweet else _compliance(tweet)
         except BAD_ROW as error:
             yield ValueError(reason_of(error))
@@ -51,10 +51,10 @@ def _compliance(line: dict[str, Any]) -> Event:
         if isinstance(line.get(kind), dict):
             at = line[kind].get("event_at")
             deleted_at = moment(at) if at else None
-            return deletion(number((line[kind].get("tweet") or {}).get("id")), deleted_at)
+            return deletion(numeric_id((line[kind].get("tweet") or {}).get("id")), deleted_at)
     if "username" in line:
-        raise RowError("a user, not a tweet")
-    raise RowError(f"{abbreviate(line)} is not a tweet")
+        raise InvalidValue("a user, not a tweet")
+    raise InvalidValue(f"{abbreviate(line)} is not a tweet")
 
 
 def tweet_v2(tweet: dict[str, Any], include: Included) -> Event:
@@ -73,14 +73,14 @@ def tweet_v2(tweet: dict[str, Any], include: Included) -> Event:
         If it is not a tweet.
     """
     refuse_private(tweet)
-    native, first = number(tweet.get("id")), _first_version(tweet)
+    native, first = numeric_id(tweet.get("id")), _first_version(tweet)
     created_at = tweet.get("created_at")
     created = moment(created_at) if created_at else None
     edited_at = created if first != native else None
     if created is None or edited_at is not None:
         created = snowflake_time(first) or created
     if created is None:
-        raise RowError("it has no time")
+        raise InvalidValue("it has no time")
     note = tweet.get("note_tweet") or {}
     text, entities = note.get("text") or tweet["text"], [note.get("entities") or tweet.get("entities") or {}]
     author = _author(tweet, include)
@@ -94,7 +94,9 @@ def tweet_v2(tweet: dict[str, Any], include: Included) -> Event:
     ids = {kind: f"twitter::{_first_version(r)}" for kind, r in referenced.items()}
     conversation = tweet.get("conversation_id")
     thread = (
-        f"twitter::{number(conversation)}" if conversation and conversation not in (native, first) else None
+        f"twitter::{numeric_id(conversation)}"
+        if conversation and conversation not in (native, first)
+        else None
     )
     types = {"retweeted": "repost", "replied_to": "reply", "quoted": "quote"}
     return build(
@@ -120,7 +122,7 @@ def tweet_v2(tweet: dict[str, Any], include: Included) -> Event:
 
 def _first_version(tweet: dict[str, Any]) -> str:
     history = tweet.get("edit_history_tweet_ids")
-    return number(history[0] if isinstance(history, list) and history else tweet.get("id"))
+    return numeric_id(history[0] if isinstance(history, list) and history else tweet.get("id"))
 
 
 def _referenced(reference: dict[str, Any], include: Included) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected, RowError, member_of
+from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of
 from rtanalytics.importers.bundle import Bundle, bundle
 from rtanalytics.importers.common import (
     BAD_ROW,
@@ -27,13 +27,13 @@ from rtanalytics.importers.common import (
     find_tags,
     html_text,
     moment,
-    number,
     reason_of,
     word,
 )
 from rtanalytics.importers.json_stream import NotJson, members, walk
 from rtanalytics.importers.reading import begins, open_bytes, suffixed
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.normalize.values import InvalidValue, numeric_id
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["ZULIP"]
@@ -185,15 +185,15 @@ def _message_of_page(
     realm = word(message.get("sender_realm_str"))
     scope = options.network or (home if realm == _SYSTEM else realm)
     if not scope:
-        raise RowError("it does not name its organisation; name its host with --network")
+        raise InvalidValue("it does not name its organisation; name its host with --network")
     room = message.get("display_recipient")
     channel = f"#{word(room)}" if isinstance(room, str) else "#private"
     topic = word(message.get("subject")) or word(message.get("topic"))
-    id = f"zulip:{scope}:{number(message.get('id'))}"
+    id = f"zulip:{scope}:{numeric_id(message.get('id'))}"
     root = topics.setdefault((channel, topic.casefold()), id)
     content, edited = message.get("content"), message.get("last_edit_timestamp")
     if not isinstance(content, str):
-        raise RowError("it has no content")
+        raise InvalidValue("it has no content")
     is_html = message.get("content_type") == "text/html" or content.startswith("<p>")
     text = html_text(content) if is_html else content
     mentions = (
@@ -228,11 +228,11 @@ class _Rooms:
     def event(self, message: Any) -> Event | None:
         """Return the event of a message; None for a private one."""
         if not isinstance(message, dict):
-            raise RowError(f"{abbreviate(message)} is not a message")
-        realm, native = self._realm, number(message.get("id"))
+            raise InvalidValue(f"{abbreviate(message)} is not a message")
+        realm, native = self._realm, numeric_id(message.get("id"))
         recipient = message.get("recipient")
         if recipient not in realm.recipients:
-            raise RowError(f"recipient {abbreviate(recipient)} is not in realm.json")
+            raise InvalidValue(f"recipient {abbreviate(recipient)} is not in realm.json")
         stream = realm.recipients[recipient]
         name, private = (
             realm.streams.get(stream, (str(stream), True)) if stream is not None else ("private", True)
@@ -247,7 +247,7 @@ class _Rooms:
         if not isinstance(text, str):
             rendered = message.get("rendered_content")
             if not isinstance(rendered, str):
-                raise RowError("it has no content")
+                raise InvalidValue("it has no content")
             text = html_text(rendered)
         edited, is_action = message.get("last_edit_time"), text.startswith("/me ")
         text = text.removeprefix("/me ") if is_action else text

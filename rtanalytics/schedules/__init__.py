@@ -1,11 +1,10 @@
-"""Schedule files of other tools → talks, with their times where they belong.
+"""Schedule files of other tools, read as talks.
 
-A time is taken with the offset that stands at it. Where none does, the file's own time zone
-counts, or else the one that the reader is given; without either, reading fails, because a talk at
-the wrong hour is worse than none. What is cancelled is left out, what is a break is called one.
-One talk that cannot be read costs no other: the schedule has a line about it (``refused``).
-Nothing here knows where a file comes from. A schedule that is read again is compared with what it
-was by :func:`changes`.
+A time has the offset written with it. Otherwise the time zone of the file counts, or else the zone
+that the caller gives; without any, reading fails, because a talk at the wrong hour is worse than none.
+Cancelled talks are left out, and breaks get the kind ``break``. A talk that cannot be read does not
+stop the others: the schedule has a message about it (``refused``). This package does not know where
+files come from. :func:`changes` compares two versions of a schedule.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.schedule import Schedule
-from rtanalytics.schedules.changes import Change, carried, changes
+from rtanalytics.schedules.changes import Change, changes, keep_ids
 from rtanalytics.schedules.common import Found, ScheduleError, schedule_of
 from rtanalytics.schedules.conferences import is_europython, is_pycon, read_europython, read_pycon
 from rtanalytics.schedules.frab import is_frab, read_frab
@@ -34,15 +33,15 @@ __all__ = [
     "MAX_BYTES",
     "Change",
     "ScheduleError",
-    "carried",
     "changes",
+    "keep_ids",
     "parse_schedule",
     "read_schedule",
 ]
 
 FORMATS: dict[str, str] = {
-    "csv": "a table with a title, a start and whatever else there is",
-    "djangocon": "YAML: front matter of one talk a file, or a list of talks",
+    "csv": "a table with a title, a start and other columns",
+    "djangocon": "YAML: front matter of one talk per file, or a list of talks",
     "europython": "JSON: schedule.json or sessions.json of EuroPython's programme",
     "frab": "JSON of pretalx and frab (schedule.json), and the second version of it",
     "frab-xml": "XML of pretalx, frab and Pentabarf (schedule.xml, FOSDEM's xml)",
@@ -52,15 +51,15 @@ FORMATS: dict[str, str] = {
     "rtanalytics": "the _schedule.json of an archive",
     "xcal": "iCalendar in XML (schedule.xcal of pretalx and frab, FOSDEM's xcal)",
 }
-"""The formats that are read; which of them a file has is seen from what is in it."""
+"""The formats; that of a file is detected by its content."""
 
 MAX_BYTES = 20_000_000
-"""Bytes of a file, or of all files of a folder; the largest schedule that is known has a tenth of that."""
+"""Largest number of bytes of a file, or of all files of a folder; ten times the largest known schedule."""
 
 MAX_FILES = 5_000
 
 _TEMPLATE = re.compile(r"\s*(---\r?\n.{0,500}?\n---\s*)?(\{%|<%)", re.DOTALL)
-"""Django's, Jinja's and ERB's begin so, the latter after a page's front matter."""
+"""Beginning of a template of Django, Jinja or ERB, the latter after the front matter of a page."""
 
 
 def read_schedule(
@@ -70,27 +69,27 @@ def read_schedule(
     length: timedelta = timedelta(hours=1),
     format: str | None = None,
 ) -> Schedule:
-    """The talks of a schedule file.
+    """Read the talks of a schedule file.
 
     Parameters
     ----------
     path : str or Path
         A file in one of :data:`FORMATS`, or a folder of front-matter files (``*.md``, ``*.yaml``).
     zone : tzinfo, optional
-        For times without an offset in a file without a time zone: the conference's.
+        Time zone of the conference, for times without an offset in a file without a time zone.
     first_day : date, optional
-        For tables that name days of the week: the conference's first day.
+        First day of the conference, for tables with days of the week.
     length : timedelta
-        Of talks whose end is not told: until the next one in their room, at most this.
+        Longest duration of talks without an end; they end when the next one in their room starts.
     format : str, optional
-        A key of :data:`FORMATS`, if what is in the file misleads.
+        A key of :data:`FORMATS`; detected by the content if not given.
 
     Raises
     ------
     ScheduleError
-        If it cannot be read, or its format is not known, or no talk in it can be placed; the
-        message names the file and the place in it. About single talks that cannot be placed the
-        schedule has a line each, in :attr:`~rtanalytics.schedule.Schedule.refused`.
+        If the file cannot be read, or its format is not known, or no talk in it has a valid time; the
+        message names the file and the place in it. Messages about single talks are in
+        :attr:`~rtanalytics.schedule.Schedule.refused`.
     """
     path = Path(path)
     try:
@@ -110,9 +109,9 @@ def parse_schedule(
     length: timedelta = timedelta(hours=1),
     format: str | None = None,
 ) -> Schedule:
-    """As :func:`read_schedule`, from bytes; ``where`` names them in errors."""
+    """Read a schedule from bytes, as :func:`read_schedule` does; ``where`` names them in errors."""
     if format is not None and format not in FORMATS:
-        raise ScheduleError(f"format {format!r} is not known; known are {', '.join(FORMATS)}")
+        raise ScheduleError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     if len(raw) > MAX_BYTES:
         raise ScheduleError(f"{where}: {len(raw):,} bytes; the limit is {MAX_BYTES:,}")
     begins = raw[:200].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\xff\xfe")
@@ -124,11 +123,9 @@ def parse_schedule(
     if not text.strip():
         raise ScheduleError(f"{where}: the file is empty")
     if _TEMPLATE.match(text):
-        raise ScheduleError(
-            f"{where}: a template that schedules are made of, with {{% or <% in it, and none itself"
-        )
+        raise ScheduleError(f"{where}: a template with {{% or <% in it, not a schedule")
     if format is None:
-        format = _seen(begins)
+        format = _detected(begins)
     if format == "csv":
         found = read_table(text, where, zone, first_day)
     elif format == "djangocon":
@@ -140,8 +137,8 @@ def parse_schedule(
     return schedule_of(found, length, where)
 
 
-def _seen(begins: bytes) -> str:
-    """The format that a text has which begins so."""
+def _detected(begins: bytes) -> str:
+    """Return the format of a text with this beginning."""
     if begins[:1] in {b"{", b"["} or begins.startswith(b"/*"):
         return "json"
     if begins[:6].upper() == b"BEGIN:":
@@ -163,7 +160,7 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
     import msgspec
 
     try:
-        # examples in documentation may have a comment before them
+        # examples in documentation may begin with a comment
         data = msgspec.json.decode(re.sub(r"\A\s*/\*.*?\*/", "", text, flags=re.DOTALL))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ScheduleError(f"{where}: broken JSON: {error}") from None
@@ -172,39 +169,39 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
             return schedule_of(read(data, where, zone), length, where)
     if format in _JSON:
         raise ScheduleError(f"{where}: JSON, but not of format {format!r}: {FORMATS[format]}")
-    if said := _no_schedule(data):
-        raise ScheduleError(f"{where}: {said}")
+    if reason := _no_schedule(data):
+        raise ScheduleError(f"{where}: {reason}")
     if isinstance(data, list):
         try:
             return Schedule.from_json(text)
         except ValueError as error:
             raise ScheduleError(f"{where}: a JSON list, but not of talks: {error}") from None
     raise ScheduleError(
-        f"{where}: JSON, but no schedule: pretalx and frab have schedule → conference → days in it, "
+        f"{where}: JSON, but not a schedule: pretalx and frab have schedule → conference → days in it, "
         "EuroPython days → events, PyCon US a list with name and start, pretalx's API code, title and slot"
     )
 
 
 def _no_schedule(data: Any) -> str | None:
-    """What JSON tells that is near to a schedule and none."""
+    """Return why JSON that resembles a schedule is not one."""
     if isinstance(data, dict) and isinstance(data.get("title"), str) and "$id" not in data:
-        return "JSON of one talk, which does not tell when it is"
+        return "JSON of one talk, without its time"
     people = list(data.values()) if isinstance(data, dict) else data
     if (
         isinstance(people, list)
         and people
         and all(isinstance(p, dict) and {"code", "name"} <= set(p) for p in people)
     ):
-        return "JSON of people, and no talks"
+        return "JSON of people, without talks"
     return None
 
 
 def _folder(path: Path, zone: tzinfo | None, length: timedelta) -> Schedule:
-    """The talks of all front-matter files below a folder; other pages of the site have no date."""
+    """Read the talks of all front-matter files below a folder; other pages of the site have no date."""
     names = {".md", ".markdown", ".yaml", ".yml"}
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in names and f.is_file())
     if not files:
-        raise ScheduleError(f"{path}: a folder without files of talks (*.md, *.yaml)")
+        raise ScheduleError(f"{path}: no files of talks (*.md, *.yaml) in this folder")
     if len(files) > MAX_FILES:
         raise ScheduleError(f"{path}: {len(files):,} files; the limit is {MAX_FILES:,}")
     found: list[Found] = []
@@ -225,7 +222,7 @@ def _bytes(path: Path, limit: int) -> bytes:
     with path.open("rb") as file:
         raw = file.read(limit + 1)
     if len(raw) > limit:
-        raise ScheduleError(f"{path}: more than {MAX_BYTES:,} bytes, which is the limit")
+        raise ScheduleError(f"{path}: more than {MAX_BYTES:,} bytes; that is the limit")
     return raw
 
 
@@ -234,4 +231,4 @@ def _text(raw: bytes, where: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        raise ScheduleError(f"{where}:{line}: is not UTF-8; save the file as UTF-8") from None
+        raise ScheduleError(f"{where}:{line}: not UTF-8; save the file as UTF-8") from None

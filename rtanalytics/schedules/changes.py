@@ -1,8 +1,8 @@
-"""What has changed between two readings of a schedule.
+"""Changes between two versions of a schedule.
 
-A talk is the same while its id is. Not every tool keeps ids, and a talk without one is known by
-its title; so what is left over on both sides is looked at once more, and a talk whose speakers and
-title say that it is the same keeps the id that it had.
+A talk is identified by its id. Not every tool keeps ids, and the id of a talk without one is derived
+from its title. So talks without a counterpart are compared once more, and a talk that is the same by
+speakers and title keeps its earlier id.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ import msgspec
 
 from rtanalytics.schedule import Schedule, Talk
 
-__all__ = ["Change", "ChangeKind", "carried", "changes"]
+__all__ = ["Change", "ChangeKind", "changes", "keep_ids"]
 
 ChangeKind = Literal["added", "moved", "cancelled", "retitled"]
 
-_ALIKE = 0.6
-"""Share of the characters that two titles have in common if one is thought a new version of the other."""
+_MIN_SIMILARITY = 0.6
+"""Lowest similarity of two titles, as share of common characters, to count one as a version of the other."""
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One thing that has happened to a talk.
+    """One change of a talk.
 
     Parameters
     ----------
     kind : {'added', 'moved', 'cancelled', 'retitled'}
-        ``moved``: another start, end or room. A talk that is moved and retitled gives two changes.
+        ``moved``: another start, end or room. A talk that was moved and retitled gives two changes.
     talk : Talk
-        As it is now; if it was cancelled, as it was.
+        The talk after the change; a cancelled talk as it was.
     before : Talk, optional
-        As it was; None if it was added.
+        The talk before the change; None if it was added.
     """
 
     kind: ChangeKind
@@ -43,12 +43,12 @@ class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 def changes(old: Iterable[Talk], new: Iterable[Talk]) -> list[Change]:
-    """What has happened to the talks of ``old`` that makes them those of ``new``, in order of time.
+    """Return the changes from one version of a schedule to the next, in order of time.
 
     Parameters
     ----------
     old, new : Schedule or iterable of Talk
-        An earlier and a later reading; ids within one are unique.
+        The earlier and the later version; ids within one are unique.
 
     Examples
     --------
@@ -61,7 +61,7 @@ def changes(old: Iterable[Talk], new: Iterable[Talk]) -> list[Change]:
     """
     old, new = list(old), list(new)
     before = {talk.id: talk for talk in old}
-    now = {talk.id: talk for talk in carried(old, new)}
+    now = {talk.id: talk for talk in keep_ids(old, new)}
     found = [Change(kind="cancelled", talk=talk, before=talk) for talk in old if talk.id not in now]
     for talk in now.values():
         was = before.get(talk.id)
@@ -75,25 +75,25 @@ def changes(old: Iterable[Talk], new: Iterable[Talk]) -> list[Change]:
     return sorted(found, key=lambda change: (change.talk.start, change.talk.id, change.kind))
 
 
-def carried(old: Iterable[Talk], new: Iterable[Talk]) -> Schedule:
-    """``new`` with the ids of ``old`` where a talk is the same under another id.
+def keep_ids(old: Iterable[Talk], new: Iterable[Talk]) -> Schedule:
+    """Return ``new`` with the ids of ``old`` for talks that are the same under another id.
 
-    Looked at are only talks whose id the other reading has not. Two of them are the same if title
-    and speakers agree, or one of these does and so do time and room, or the titles are alike and
-    the speakers or the time and room agree; and if no other talk says so as well.
+    Only talks whose id is missing in the other version are compared. Two of them are the same if they
+    agree in title and speakers, or in one of these and in time and room, or have similar titles and
+    agree in speakers or in time and room; and if no other talk fits as well.
     """
     old, new = list(old), list(new)
     kept = {talk.id for talk in old} & {talk.id for talk in new}
-    gone = [talk for talk in old if talk.id not in kept]
-    come = [talk for talk in new if talk.id not in kept]
-    known: dict[str, str] = {}
-    for alike in (_what, _where_and_who, _where_and_title):
-        _pair(gone, come, known, alike)
-    _resembling(gone, come, known)
-    ids = {talk.id for talk in new} - set(known)
+    removed = [talk for talk in old if talk.id not in kept]
+    added = [talk for talk in new if talk.id not in kept]
+    old_ids: dict[str, str] = {}
+    for key in (_title_and_speakers, _place_and_speakers, _place_and_title):
+        _pair_by_key(removed, added, old_ids, key)
+    _pair_similar(removed, added, old_ids)
+    ids = {talk.id for talk in new} - set(old_ids)
     renamed = []
     for talk in new:
-        name = known.get(talk.id)
+        name = old_ids.get(talk.id)
         if name is not None and name not in ids:
             ids.add(name)
             talk = msgspec.structs.replace(talk, id=name)  # noqa: PLW2901  # the same talk
@@ -101,52 +101,54 @@ def carried(old: Iterable[Talk], new: Iterable[Talk]) -> Schedule:
     return Schedule(renamed)
 
 
-def _what(talk: Talk) -> Any:
+def _title_and_speakers(talk: Talk) -> Any:
     return talk.title, tuple(talk.speakers)
 
 
-def _where_and_who(talk: Talk) -> Any:
+def _place_and_speakers(talk: Talk) -> Any:
     return (talk.start, talk.room, tuple(talk.speakers)) if talk.speakers else None
 
 
-def _where_and_title(talk: Talk) -> Any:
+def _place_and_title(talk: Talk) -> Any:
     return talk.start, talk.room, talk.title
 
 
-def _pair(gone: list[Talk], come: list[Talk], known: dict[str, str], alike: Callable[[Talk], Any]) -> None:
-    """Pair those of which there is one on each side."""
-    taken = set(known.values())
+def _pair_by_key(
+    removed: list[Talk], added: list[Talk], old_ids: dict[str, str], key_of: Callable[[Talk], Any]
+) -> None:
+    """Pair talks that are the only ones with their key on each side."""
+    taken = set(old_ids.values())
     sides: dict[Any, tuple[list[Talk], list[Talk]]] = defaultdict(lambda: ([], []))
-    for talk in gone:
-        if talk.id not in taken and (key := alike(talk)) is not None:
+    for talk in removed:
+        if talk.id not in taken and (key := key_of(talk)) is not None:
             sides[key][0].append(talk)
-    for talk in come:
-        if talk.id not in known and (key := alike(talk)) is not None:
+    for talk in added:
+        if talk.id not in old_ids and (key := key_of(talk)) is not None:
             sides[key][1].append(talk)
     for before, now in sides.values():
         if len(before) == len(now) == 1:
-            known[now[0].id] = before[0].id
+            old_ids[now[0].id] = before[0].id
 
 
-def _resembling(gone: list[Talk], come: list[Talk], known: dict[str, str]) -> None:
+def _pair_similar(removed: list[Talk], added: list[Talk], old_ids: dict[str, str]) -> None:
     """Pair talks with similar titles that have the same speakers, or time and room."""
-    taken = set(known.values())
+    taken = set(old_ids.values())
     places: dict[Any, list[Talk]] = defaultdict(list)
-    for talk in gone:
+    for talk in removed:
         if talk.id not in taken:
             places[talk.start, talk.room].append(talk)
             if talk.speakers:
                 places[tuple(talk.speakers)].append(talk)
-    for talk in come:
-        if talk.id in known:
+    for talk in added:
+        if talk.id in old_ids:
             continue
         near = {t.id: t for t in [*places[talk.start, talk.room], *places[tuple(talk.speakers)]]}
         found = [t.id for t in near.values() if t.id not in taken and _similar(t.title, talk.title)]
         if len(found) == 1:
-            known[talk.id] = found[0]
+            old_ids[talk.id] = found[0]
             taken.add(found[0])
 
 
 def _similar(one: str, other: str) -> bool:
     one, other = one[:200].casefold(), other[:200].casefold()
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _MIN_SIMILARITY

@@ -1,4 +1,4 @@
-"""What all schedule formats share: a slot on its way to a talk, moments, lengths, plain text."""
+"""Helpers of all schedule formats: slots and how they become talks, times, durations, plain text."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rtanalytics.event import is_web_url, repair
+from rtanalytics.normalize.values import as_text
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.untrusted import printable
 
@@ -23,45 +24,50 @@ __all__ = [
     "Found",
     "ScheduleError",
     "Slot",
+    "end_after",
     "in_language",
     "length_of",
     "moment",
+    "named_place",
     "named_zone",
     "own_zone",
+    "paragraphs",
     "placed",
     "plain_text",
     "prose",
+    "required_zone",
     "schedule_of",
-    "tried",
+    "slot_or_error",
+    "unique",
     "word",
 ]
 
 MAX_TALKS = 20_000
-"""Talks that a schedule may have: thirty times the largest that is known."""
+"""Largest number of talks in a schedule: thirty times the largest known schedule."""
 
 MAX_REFUSED = 100
-"""Lines about talks that cannot be read; more of them are only counted."""
+"""Largest number of messages about talks that cannot be read; further ones are only counted."""
 
 MAX_TEXT = 20_000
-"""Characters of a text that are kept: stripping markup from more may take very long."""
+"""Largest length of a text in characters, because removing markup from a longer one may be slow."""
 
 _TAG = re.compile(
     r"</?(p|br|a|b|i|em|strong|ul|ol|li|div|span|h[1-6]|pre|code|blockquote|img)\b[^<>]*>", re.IGNORECASE
 )
 _LINES = {"p", "br", "li", "div", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "ul", "ol"}
 
-# Markdown that is about looks; underscores stay, because at our conferences they are part of names.
+# Marks of Markdown to remove; underscores stay, because they are part of names such as __init__.
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(([^()\s]{0,1000})(?: \"[^\"\n]{0,200}\")?\)")
 _STRESS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]{0,500}[^\s*])\1(?![\w*])")
 _CODE = re.compile(r"(?<!`)`([^`\n]{1,300})`(?!`)")
 _LINE_MARK = re.compile(r"^ {0,3}(?:#{1,6} +|> ?|`{3}\w*[ \t]*$)", re.MULTILINE)
 
-_PAUSES = {
+_BREAKS = {
     "almuerzo", "break", "breakfast", "breaks", "brunch", "check-in", "checkin", "coffee", "dinner", "doors",
     "frühstück", "kaffeepause", "lunch", "mittagessen", "mittagspause", "pausa", "pause", "registration",
     "room", "snacks", "tea",
 }  # fmt: skip
-_PAUSES_ARE = {
+_BREAK_WORDS = {
     "a", "afternoon", "and", "badge", "bio", "comfort", "continental", "desk", "early", "evening", "for",
     "green", "lactation", "late", "long", "mid-afternoon", "mid-morning", "midday", "morning", "networking",
     "nursing", "of", "open", "pick-up", "pickup", "prayer", "private", "quiet", "short", "silent", "snack",
@@ -76,7 +82,7 @@ _CANCELLED = re.compile(
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be read; the message names file, place and remedy, on one line."""
+    """A schedule that cannot be read; the message names file, place and a way out, on one line."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message, 500))
@@ -84,7 +90,7 @@ class ScheduleError(ValueError):
 
 @dataclass(slots=True)
 class Slot:
-    """A talk as its file tells it; ``where`` names the place in the file."""
+    """A talk as it is in its file; ``where`` is the place in the file, for messages."""
 
     where: str
     title: str
@@ -101,24 +107,24 @@ class Slot:
 
 
 Found = Slot | ScheduleError | None
-"""What is made of an entry: a slot, why there is none, or None for one that is no talk or has no time yet."""
+"""Result of an entry: a slot, an error, or None if it is not a talk or has no time yet."""
 
 
-def tried(made: Callable[..., Slot | None], *told: Any) -> Found:
-    """What ``made`` gives, or the error that it raises: one talk must not cost the whole schedule."""
+def slot_or_error(build: Callable[..., Slot | None], *args: Any) -> Found:
+    """Return what ``build`` returns, or the error it raises, so that one bad talk does not stop the rest."""
     try:
-        return made(*told)
+        return build(*args)
     except ScheduleError as error:
         return error
 
 
 def schedule_of(found: Iterable[Found], length: timedelta, where: str) -> Schedule:
-    """The talks, each with an end and an id of its own, and what is to be said about the others.
+    """Return the talks, each with an end and a unique id, and the errors about the other entries.
 
-    A talk without an end lasts until the next one in its room, ``length`` at most. A talk without
-    an id is known by title and speakers, so that it stays the same when it is moved. Cancelled
-    ones are left out, and what is a break is called one. A talk that ends before it starts is
-    refused.
+    A talk without an end lasts until the next one in its room, but at most ``length``. The id of a
+    talk without one is derived from title and speakers, so it stays the same when the talk is moved.
+    Cancelled talks are left out, and breaks get the kind ``break``. A talk that ends before it starts
+    is refused.
 
     Raises
     ------
@@ -134,7 +140,7 @@ def schedule_of(found: Iterable[Found], length: timedelta, where: str) -> Schedu
     if errors and not talks:
         raise ScheduleError(f"{errors[0]}{more}")
     if entries and not slots:
-        raise ScheduleError(f"{where}: {len(entries):,} talks, and none of them has a time yet")
+        raise ScheduleError(f"{where}: {len(entries):,} talks, but none has a time yet")
     refused = [str(error) for error in errors[:MAX_REFUSED]]
     if len(errors) > MAX_REFUSED:
         refused.append(f"{where}: {len(errors) - MAX_REFUSED:,} more cannot be read")
@@ -162,11 +168,11 @@ def _talks(slots: list[Slot], length: timedelta) -> tuple[list[Talk], list[Sched
         if _is_break(slot):
             slot.kind = "break"
         if end < slot.start:
-            said = f"{slot.where}: {slot.title!r} ends ({end}) before it starts ({slot.start})"
-            errors.append(ScheduleError(said))
+            message = f"{slot.where}: {slot.title!r} ends ({end}) before it starts ({slot.start})"
+            errors.append(ScheduleError(message))
             continue
         talk = Talk(
-            id=_free(slot, talks, numbers),
+            id=_unique_id(slot, talks, numbers),
             title=slot.title,
             start=slot.start,
             end=end,
@@ -181,14 +187,14 @@ def _talks(slots: list[Slot], length: timedelta) -> tuple[list[Talk], list[Sched
     return list(talks.values()), errors
 
 
-def _free(slot: Slot, taken: dict[str, Talk], numbers: Counter[str]) -> str:
-    """The slot's id; for the second and later slots of one talk, with their number."""
+def _unique_id(slot: Slot, taken: dict[str, Talk], numbers: Counter[str]) -> str:
+    """Return the id of a slot, with a number for the second and later slots of a talk."""
     name = slot.id
     if not name:
-        told = [slot.title, *slot.speakers]
+        parts = [slot.title, *slot.speakers]
         if slot.kind == "break":
-            told.append(slot.start.date().isoformat())  # every day has its lunch
-        name = sha1("\n".join(told).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
+            parts.append(slot.start.date().isoformat())  # every day has its own lunch
+        name = sha1("\n".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
     candidate = name
     while candidate in taken:
         numbers[name] += 1
@@ -197,16 +203,16 @@ def _free(slot: Slot, taken: dict[str, Talk], numbers: Counter[str]) -> str:
 
 
 def _is_break(slot: Slot) -> bool:
-    """True for meals, coffee, registration and rooms to be quiet in: nobody speaks there."""
+    """Return True for meals, coffee, registration and quiet rooms: nobody gives a talk there."""
     if slot.kind in {"break", "breaks", "coffee break", "lunch", "meal", "pause"}:
         return True
     name = re.split(r"[:(]| [\u2013\u2014-] ", slot.title.casefold(), maxsplit=1)[0]
     words = set(re.findall(r"[\w-]+", name))
-    return not slot.speakers and bool(words & _PAUSES) and words <= _PAUSES | _PAUSES_ARE
+    return not slot.speakers and bool(words & _BREAKS) and words <= _BREAKS | _BREAK_WORDS
 
 
 def named_zone(name: str) -> ZoneInfo | None:
-    """The time zone of that IANA name; None if there is none.
+    """Return the time zone with this IANA name; None if there is none.
 
     Examples
     --------
@@ -220,9 +226,9 @@ def named_zone(name: str) -> ZoneInfo | None:
 
 
 def own_zone(name: str, zone: tzinfo | None) -> tuple[tzinfo | None, str]:
-    """The zone that a file names, or ``zone`` if it names none, and what is to be said of the name.
+    """Return the zone that a file names, or ``zone`` if it names none, and a note for messages.
 
-    A zone that nobody knows is not replaced by another one: times without an offset cannot be placed then.
+    An unknown zone is not replaced by another one: times without an offset are refused then.
 
     Examples
     --------
@@ -235,49 +241,78 @@ def own_zone(name: str, zone: tzinfo | None) -> tuple[tzinfo | None, str]:
     return known, "" if known is not None else f" (time zone {name[:60]!r} is unknown)"
 
 
-def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
-    """An ISO 8601 time as aware UTC; ``zone`` is for one without an offset.
+def required_zone(name: str, where: str) -> tzinfo | None:
+    """Return the time zone with this IANA name; None for an empty name.
 
     Raises
     ------
     ScheduleError
-        If it is none, or it has no offset and there is no zone.
+        If there is no such zone.
+    """
+    if name and (zone := named_zone(name)) is None:
+        raise ScheduleError(f"{where}: unknown time zone {name[:60]!r} (example: Europe/Berlin)")
+    return zone if name else None
+
+
+def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
+    """Parse an ISO 8601 time; return it as aware UTC. ``zone`` is for a time without an offset.
+
+    Raises
+    ------
+    ScheduleError
+        If it is not a time, or has no offset and there is no zone.
     """
     try:
-        # an offset may stand apart: 2026-05-15 09:30:00 +0200
-        told = datetime.fromisoformat(re.sub(r"(?<=\d)\s+(?=[+-]\d|Z$)", "", text.strip()))
+        # an offset may follow a blank: 2026-05-15 09:30:00 +0200
+        time = datetime.fromisoformat(re.sub(r"(?<=\d)\s+(?=[+-]\d|Z$)", "", text.strip()))
     except ValueError:
-        raise ScheduleError(f"{where}: {text[:60]!r} is no time such as 2026-05-15T09:30:00+02:00") from None
-    return placed(told, zone, where)
+        raise ScheduleError(
+            f"{where}: {text[:60]!r} is not a time such as 2026-05-15T09:30:00+02:00"
+        ) from None
+    return placed(time, zone, where)
 
 
-def placed(told: datetime, zone: tzinfo | None, where: str) -> datetime:
-    """A time as aware UTC, in ``zone`` unless it has one."""
-    if told.tzinfo is None:
-        if zone is None:
-            raise ScheduleError(
-                f"{where}: {told.isoformat()} has no time zone; write an offset to it, or give a zone"
-            )
-        told = told.replace(tzinfo=zone)
-    if not 1900 <= told.year <= 2200:  # so that nothing that is added to it is beyond what a clock can show
-        raise ScheduleError(f"{where}: {told.isoformat()} is out of this world")
-    return told.astimezone(UTC)
-
-
-def length_of(told: object, where: str) -> timedelta | None:
-    """A duration: ``00:45``, ``1:02:30:00`` (days first), minutes, or ISO 8601 (``PT45M``); None if empty.
+def placed(time: datetime, zone: tzinfo | None, where: str) -> datetime:
+    """Return a time as aware UTC; ``zone`` is for a time without an offset.
 
     Raises
     ------
     ScheduleError
-        If it is none of them.
+        If it has no offset and there is no zone, or the year is not from 1900 to 2200.
+    """
+    if time.tzinfo is None:
+        if zone is None:
+            raise ScheduleError(
+                f"{where}: {time.isoformat()} has no time zone; add an offset to it, or give a zone"
+            )
+        time = time.replace(tzinfo=zone)
+    if not 1900 <= time.year <= 2200:  # so that adding a duration cannot overflow
+        raise ScheduleError(f"{where}: {time.isoformat()} is outside the years 1900 to 2200")
+    return time.astimezone(UTC)
+
+
+def end_after(start: datetime, duration: object, where: str) -> datetime | None:
+    """Return the end of a talk with this duration, as :func:`length_of` parses it; None if it is empty."""
+    length = length_of(duration, where)
+    return None if length is None else start + length
+
+
+def length_of(value: object, where: str) -> timedelta | None:
+    """Parse a duration: ``00:45``, ``1:02:30:00`` (days first), minutes, or ISO 8601 (``PT45M``).
+
+    Returns None if it is empty.
+
+    Raises
+    ------
+    ScheduleError
+        If it has another form.
 
     Examples
     --------
     >>> length_of("01:30", "x"), length_of("PT1H30M", "x"), length_of(90, "x")
     (datetime.timedelta(seconds=5400), datetime.timedelta(seconds=5400), datetime.timedelta(seconds=5400))
     """
-    text = str(told).strip() if told is not None else ""
+    text = str(value).strip() if value is not None else ""
     if not text:
         return None
     if re.fullmatch(r"\d{1,5}(\.\d+)?", text):
@@ -289,20 +324,45 @@ def length_of(told: object, where: str) -> timedelta | None:
     if found and any(found.groups()):
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-    raise ScheduleError(f"{where}: {text[:60]!r} is no duration; write hours and minutes such as 00:45")
+    raise ScheduleError(f"{where}: invalid duration {text[:60]!r} (example: 00:45)")
 
 
-def plain_text(told: object) -> str:
-    r"""Text without markup where there is any, on lines without trailing space.
+def named_place(entry: Any, title: str, place: str, key: str = "title") -> str:
+    """Return the place of an entry with its title, for messages.
 
-    It is plain text and nothing else: whoever shows it escapes it.
+    Raises
+    ------
+    ScheduleError
+        If the entry is not an object, or has no title.
+    """
+    if not isinstance(entry, dict):
+        raise ScheduleError(f"{place} is not an object")
+    if not title:
+        raise ScheduleError(f"{place} has no {key}")
+    return f"{place} ({title[:60]})"
+
+
+def unique(names: Iterable[str]) -> list[str]:
+    """Return the names without empty ones and duplicates, in order."""
+    return list(dict.fromkeys(name for name in names if name))
+
+
+def paragraphs(*texts: str) -> str | None:
+    """Join texts as paragraphs, without empty ones and duplicates; None if nothing is left."""
+    return "\n\n".join(unique(texts)) or None
+
+
+def plain_text(value: object) -> str:
+    r"""Remove markup, if there is any, and space at the ends of lines.
+
+    The result is plain text, and must be escaped before it is shown as HTML.
 
     Examples
     --------
     >>> plain_text("One<br>two &amp; <b>three</b>"), plain_text("if a < b & c")
     ('One\ntwo & three', 'if a < b & c')
     """
-    text = repair(told) if isinstance(told, str) else ""
+    text = repair(as_text(value))
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 1] + "…"
     if _TAG.search(text):
@@ -314,23 +374,23 @@ def plain_text(told: object) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
-def prose(told: object) -> str:
-    r"""A longer text, without markup and without the marks of Markdown.
+def prose(value: object) -> str:
+    r"""Remove markup and the marks of Markdown from a longer text.
 
     Examples
     --------
     >>> prose("## What\n**Fast** [tests](https://x.example/) with `__init__` and `**kwargs`, *really*")
     'What\nFast tests with __init__ and **kwargs, really'
     """
-    text = _LINE_MARK.sub("", _LINK.sub(r"\1", plain_text(told)))
-    # what is code is set aside, so that its stars stay
+    text = _LINE_MARK.sub("", _LINK.sub(r"\1", plain_text(value)))
+    # code is excluded, so that its stars stay
     pieces = _CODE.split(text)
     pieces[::2] = [_STRESS.sub(r"\2", piece) for piece in pieces[::2]]
     return re.sub(r"\n{3,}", "\n\n", "".join(pieces)).strip()
 
 
 def in_language(value: Any, languages: Sequence[str] = ()) -> Any:
-    """Of a text in several languages the conference's own first, or English; of a thing its name.
+    """Return a text in the first of the languages it has, or in English; or the name of an object.
 
     Examples
     --------
@@ -348,12 +408,12 @@ def in_language(value: Any, languages: Sequence[str] = ()) -> Any:
 
 
 def word(value: Any, languages: Sequence[str] = ()) -> str:
-    """A title or a name, on one line."""
+    """Return a title or a name on one line."""
     return " ".join(plain_text(in_language(value, languages)).split())
 
 
 class _Stripper(HTMLParser):
-    """Collects the text of markup."""
+    """Collects the text between tags."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -1,4 +1,4 @@
-"""The JSON of single conferences: EuroPython's programme, and PyCon US's from Symposion's days."""
+"""JSON of single conferences: EuroPython's programme, and PyCon US's while it used Symposion."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,
-    length_of,
+    end_after,
     moment,
+    named_place,
+    paragraphs,
     prose,
-    tried,
+    slot_or_error,
+    unique,
     word,
 )
 
@@ -21,7 +24,7 @@ __all__ = ["is_europython", "is_pycon", "read_europython", "read_pycon"]
 
 
 def is_europython(data: Any) -> bool:
-    """True for ``schedule.json`` (days with events) and ``sessions.json`` (a session under each code)."""
+    """Return True for ``schedule.json`` (days with events) and ``sessions.json`` (sessions by code)."""
     if not isinstance(data, dict) or not data:
         return False
     days = data.get("days")
@@ -31,19 +34,19 @@ def is_europython(data: Any) -> bool:
 
 
 def read_europython(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
-    """The slots of data for which :func:`is_europython` is true; sessions without a time are left out.
+    """Return the slots of data that :func:`is_europython` accepts, or an error for each bad event.
 
-    An event that has no title or cannot be placed in time is its error, which names it.
+    Sessions without a time are left out.
     """
     days = data.get("days")
     events = list(data.values()) if days is None else [e for day in days.values() for e in day["events"]]
     numbered = enumerate(events, start=1)
-    return [tried(_session, event, f"{where}: event {number}", zone) for number, event in numbered]
+    return [slot_or_error(_session, event, f"{where}: event {number}", zone) for number, event in numbered]
 
 
 def _session(event: Any, place: str, zone: tzinfo | None) -> Slot | None:
-    title = _title(event, "title", place)
-    place = f"{place} ({title[:60]})"
+    title = _line(event.get("title")) if isinstance(event, dict) else ""
+    place = named_place(event, title, place)
     start = _time(event, "start", zone, place)
     if start is None:
         return None
@@ -55,7 +58,7 @@ def _session(event: Any, place: str, zone: tzinfo | None) -> Slot | None:
         start=start,
         end=_end(event, start, zone, place),
         speakers=_names(event.get("speakers")),
-        room=", ".join(dict.fromkeys(name for r in rooms if (name := _line(r)))) or None,
+        room=", ".join(unique(map(_line, rooms))) or None,
         track=_line(event.get("track")) or None,
         kind=_kind(event.get("session_type") or event.get("event_type")),
         url=_line(event.get("website_url")) or None,
@@ -64,32 +67,32 @@ def _session(event: Any, place: str, zone: tzinfo | None) -> Slot | None:
 
 
 def is_pycon(data: Any) -> bool:
-    """True for a list (or one under ``schedule``) of presentations as Symposion wrote them."""
+    """Return True for a list (or one under ``schedule``) of presentations as Symposion wrote them."""
     if isinstance(data, dict):
         data = data.get("schedule")
     return isinstance(data, list) and any(isinstance(e, dict) and {"name", "start"} <= set(e) for e in data)
 
 
 def read_pycon(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
-    """The slots of data for which :func:`is_pycon` is true.
+    """Return the slots of data that :func:`is_pycon` accepts, or an error for each bad entry.
 
-    The address of the presentation is its id, because ``conf_key`` numbers the slot, which stays
-    where it is when talks change places. The addresses of the speakers (``contact``) are not read.
-    An entry that has no name or cannot be placed in time is its error, which names it.
+    The id of a talk is the URL of its presentation, because ``conf_key`` numbers the slot, which
+    stays when talks are swapped. The e-mail addresses of the speakers (``contact``) are not read.
     """
     entries = data["schedule"] if isinstance(data, dict) else data
     numbered = enumerate(entries, start=1)
-    return [tried(_presentation, entry, f"{where}: entry {number}", zone) for number, entry in numbered]
+    return [
+        slot_or_error(_presentation, entry, f"{where}: entry {number}", zone) for number, entry in numbered
+    ]
 
 
 def _presentation(entry: Any, place: str, zone: tzinfo | None) -> Slot | None:
-    title = _title(entry, "name", place)
-    place = f"{place} ({title[:60]})"
+    title = _line(entry.get("name")) if isinstance(entry, dict) else ""
+    place = named_place(entry, title, place, key="name")
     start = _time(entry, "start", zone, place)
     if start is None:
         return None
     url = _line(entry.get("conf_url"))
-    texts = (prose(entry.get(key)) for key in ("abstract", "description"))
     return Slot(
         where=place,
         id=_path(url) or _line(entry.get("conf_key")),
@@ -101,47 +104,36 @@ def _presentation(entry: Any, place: str, zone: tzinfo | None) -> Slot | None:
         track=_line(entry.get("track")) or None,
         kind=_kind(entry.get("kind")),
         url=url or None,
-        abstract="\n\n".join(dict.fromkeys(text for text in texts if text)) or None,
+        abstract=paragraphs(prose(entry.get("abstract")), prose(entry.get("description"))),
         cancelled=entry.get("cancelled") is True,
     )
 
 
-def _title(entry: Any, key: str, place: str) -> str:
-    if not isinstance(entry, dict):
-        raise ScheduleError(f"{place} is no object")
-    title = _line(entry.get(key))
-    if not title:
-        raise ScheduleError(f"{place} has no {key}")
-    return title
-
-
 def _time(entry: dict[str, Any], key: str, zone: tzinfo | None, place: str) -> datetime | None:
-    told = entry.get(key)
-    if told is None or told == "":
+    text = entry.get(key)
+    if text is None or text == "":
         return None
-    if not isinstance(told, str):
-        raise ScheduleError(f"{place}: {key} {repr(told)[:60]} is no time such as 2026-05-15T09:30:00+02:00")
-    return moment(told, zone, place)
+    if not isinstance(text, str):
+        raise ScheduleError(
+            f"{place}: {key} {repr(text)[:60]} is not a time such as 2026-05-15T09:30:00+02:00"
+        )
+    return moment(text, zone, place)
 
 
 def _end(entry: dict[str, Any], start: datetime, zone: tzinfo | None, place: str) -> datetime | None:
-    end = _time(entry, "end", zone, place)
-    if end is None and (length := length_of(entry.get("duration"), place)) is not None:
-        return start + length
-    return end
+    return _time(entry, "end", zone, place) or end_after(start, entry.get("duration"), place)
 
 
 def _names(people: Any) -> list[str]:
-    """Names of people; a code that stands for one is no name."""
+    """Return names of people, without the codes that stand for people."""
     if not isinstance(people, list):
         return []
-    told = (person.get("name") if isinstance(person, dict) else person for person in people)
-    names = (_line(name) for name in told)
-    return list(dict.fromkeys(n for n in names if n and not (len(n) == 6 and n.isalnum() and n.isupper())))
+    names = (_line(person.get("name") if isinstance(person, dict) else person) for person in people)
+    return unique(n for n in names if not (len(n) == 6 and n.isalnum() and n.isupper()))
 
 
-def _kind(told: Any) -> str:
-    kind = _line(told).lower()
+def _kind(value: Any) -> str:
+    kind = _line(value).lower()
     return "talk" if kind in {"", "session"} else kind
 
 
@@ -153,7 +145,7 @@ def _path(url: str) -> str:
     return parts.path.strip("/") + (f"?{parts.query}" if parts.query else "")
 
 
-def _line(told: Any) -> str:
-    if isinstance(told, int) and not isinstance(told, bool):
-        return str(told)
-    return word(told)
+def _line(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return word(value)

@@ -1,4 +1,4 @@
-"""The JSON of pretalx and frab, which many tools speak: schedule format 1, and 2 of the CCC's hub."""
+"""JSON of pretalx and frab, which many tools write: schedule format 1, and 2 of the CCC's hub."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urljoin
 
+from rtanalytics.normalize.values import as_list, as_text
 from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,
+    end_after,
     in_language,
-    length_of,
     moment,
+    named_place,
     own_zone,
+    paragraphs,
     placed,
     prose,
-    tried,
+    slot_or_error,
+    unique,
     word,
 )
 
@@ -25,7 +29,7 @@ __all__ = ["is_frab", "read_frab"]
 
 
 def is_frab(data: Any) -> bool:
-    """True if the JSON has the frame of such a schedule."""
+    """Return True if the JSON has the structure of such a schedule."""
     schedule = data.get("schedule") if isinstance(data, dict) else None
     if not isinstance(schedule, dict) or not isinstance(schedule.get("conference"), dict):
         return False
@@ -33,32 +37,31 @@ def is_frab(data: Any) -> bool:
 
 
 def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
-    """The slots of a schedule for which :func:`is_frab` is true.
+    """Return the slots of a schedule that :func:`is_frab` accepts, or an error for each bad event.
 
-    An event that has no title or cannot be placed in time is its error, which names it. A time zone
-    that is not known counts only for times without an offset.
+    An unknown time zone matters only for times without an offset.
     """
     schedule = data["schedule"]
     conference = schedule["conference"]
-    zone, unknown = own_zone(_text(conference.get("time_zone_name")), zone)
-    base = _text(schedule.get("base_url")) or _text(conference.get("url"))
-    languages = [_text(x) for x in _list(conference.get("languages"))]
-    told = [t for t in _list(conference.get("tracks")) if isinstance(t, dict)]
-    tracks = {t["slug"]: t.get("name") for t in told if isinstance(t.get("slug"), str)}
+    zone, unknown = own_zone(as_text(conference.get("time_zone_name")), zone)
+    base = as_text(schedule.get("base_url")) or as_text(conference.get("url"))
+    languages = [as_text(x) for x in as_list(conference.get("languages"))]
+    listed = [t for t in as_list(conference.get("tracks")) if isinstance(t, dict)]
+    tracks = {t["slug"]: t.get("name") for t in listed if isinstance(t.get("slug"), str)}
     reader = _Reader(zone, base, languages, tracks)
     events: list[tuple[Any, dict[str, Any], str | None]]
-    events = [(event, {}, None) for event in _list(schedule.get("events"))] or list(_by_day(conference))
+    events = [(event, {}, None) for event in as_list(schedule.get("events"))] or list(_by_day(conference))
     return [
-        tried(reader.slot, event, day, room, f"{where}: event {number}", unknown)
+        slot_or_error(reader.slot, event, day, room, f"{where}: event {number}", unknown)
         for number, (event, day, room) in enumerate(events, start=1)
     ]
 
 
 def _by_day(conference: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any], str | None]]:
-    for day in _list(conference.get("days")):
+    for day in as_list(conference.get("days")):
         rooms = day.get("rooms") if isinstance(day, dict) else None
         for room, events in rooms.items() if isinstance(rooms, dict) else ():
-            for event in _list(events):
+            for event in as_list(events):
                 yield event, day, room
 
 
@@ -67,12 +70,8 @@ class _Reader:
         self._zone, self._base, self._languages, self._tracks = zone, base, languages, tracks
 
     def slot(self, event: Any, day: dict[str, Any], room: str | None, where: str, unknown: str) -> Slot:
-        if not isinstance(event, dict):
-            raise ScheduleError(f"{where} is no object")
-        title = self._word(event.get("title"))
-        if not title:
-            raise ScheduleError(f"{where} has no title")
-        where = f"{where} ({title[:60]}){unknown}"
+        title = self._word(event.get("title")) if isinstance(event, dict) else ""
+        where = named_place(event, title, where) + unknown
         start = self._start(event, day, where)
         track = event.get("track")
         if isinstance(track, dict) and isinstance(track.get("slug"), str):
@@ -89,44 +88,40 @@ class _Reader:
             track=self._word(track) or None,
             kind=(self._word(event.get("type")) or "talk").lower(),
             url=self._url(event),
-            abstract="\n\n".join(
-                dict.fromkeys(t for t in (prose(in_language(x, self._languages)) for x in texts) if t)
-            )
-            or None,
-            cancelled=_text(event.get("state")).lower() in {"canceled", "cancelled"},
+            abstract=paragraphs(*(prose(in_language(text, self._languages)) for text in texts)),
+            cancelled=as_text(event.get("state")).lower() in {"canceled", "cancelled"},
         )
 
     def _start(self, event: dict[str, Any], day: dict[str, Any], where: str) -> datetime:
         for key in ("date", "start"):
-            told = _text(event.get(key))
-            if len(told) > 10 and told[4] == "-":
-                return moment(told, self._zone, where)
-        date, clock = _text(event.get("date")) or _text(day.get("date")), _text(event.get("start"))
+            text = as_text(event.get(key))
+            if len(text) > 10 and text[4] == "-":
+                return moment(text, self._zone, where)
+        date, clock = as_text(event.get("date")) or as_text(day.get("date")), as_text(event.get("start"))
         try:
-            told_at = datetime.fromisoformat(f"{date[:10]}T{clock.zfill(5)}")
+            start = datetime.fromisoformat(f"{date[:10]}T{clock.zfill(5)}")
         except ValueError:
             raise ScheduleError(
-                f"{where}: neither date {date[:60]!r} nor start {clock[:60]!r} says when it is"
+                f"{where}: date {date[:60]!r} and start {clock[:60]!r} are not a time"
             ) from None
-        # A day of a conference ends when its last talk does: 00:30 is after its midnight.
-        if told_at.year < 9999 and told_at.time() < _day_start(day, self._zone):
-            told_at += timedelta(days=1)
-        return placed(told_at, self._zone, where)
+        # A day of a conference ends with its last talk: 00:30 is after midnight.
+        if start.year < 9999 and start.time() < _day_start(day, self._zone):
+            start += timedelta(days=1)
+        return placed(start, self._zone, where)
 
     def _end(self, event: dict[str, Any], start: datetime, where: str) -> datetime | None:
-        told = _text(event.get("end"))
-        if len(told) > 10:
-            return moment(told, self._zone, where)
-        length = length_of(event.get("duration"), where)
-        return start + length if length is not None else None
+        end = as_text(event.get("end"))
+        if len(end) > 10:
+            return moment(end, self._zone, where)
+        return end_after(start, event.get("duration"), where)
 
     def _url(self, event: dict[str, Any]) -> str | None:
-        # the last two are those of Wafer, which Debian's conferences have
+        # the last two are those of Wafer, which Debian's conferences use
         keys = ("url", "public_url", "full_conf_url", "conf_url")
-        told = next((url for key in keys if (url := _text(event.get(key)).strip())), "")
+        url = next((url for key in keys if (url := as_text(event.get(key)).strip())), "")
         try:
-            return urljoin(self._base, told) if told else None
-        except ValueError:  # half of a pair of brackets in a host: it costs the address and not the talk
+            return urljoin(self._base, url) if url else None
+        except ValueError:  # an unbalanced bracket in the host: the talk is kept without its URL
             return None
 
     def _word(self, value: Any) -> str:
@@ -134,10 +129,10 @@ class _Reader:
 
 
 def _day_start(day: dict[str, Any], zone: tzinfo | None) -> time:
-    told = _text(day.get("day_start")) or _text(day.get("start"))
+    text = as_text(day.get("day_start")) or as_text(day.get("start"))
     try:
-        begins = datetime.fromisoformat(told)
-        # some tell it in UTC; talks are on the clock of the place
+        begins = datetime.fromisoformat(text)
+        # some give it in UTC, but talks are in local time
         return (begins if begins.tzinfo is None or zone is None else begins.astimezone(zone)).time()
     except (ValueError, OverflowError):
         return time(0)
@@ -146,17 +141,9 @@ def _day_start(day: dict[str, Any], zone: tzinfo | None) -> time:
 def _names(event: dict[str, Any]) -> list[str]:
     people = event.get("persons") or event.get("participants") or event.get("speakers")
     names = []
-    for person in _list(people):
+    for person in as_list(people):
         if isinstance(person, dict):
-            told = (person.get(key) for key in ("public_name", "full_public_name", "name", "display_name"))
-            person = next((t for t in told if isinstance(t, str) and t.strip()), "")  # noqa: PLW2901  # its name
+            keys = ("public_name", "full_public_name", "name", "display_name")
+            person = next((name for key in keys if (name := as_text(person.get(key))).strip()), "")  # noqa: PLW2901
         names.append(word(person))
-    return list(dict.fromkeys(name for name in names if name))
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    return unique(names)

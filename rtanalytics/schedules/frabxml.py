@@ -1,6 +1,6 @@
-"""The XML of pretalx, frab and Pentabarf, which is the JSON of :mod:`rtanalytics.schedules.frab` in tags.
+"""XML of pretalx, frab and Pentabarf: the same structure as the JSON of :mod:`rtanalytics.schedules.frab`.
 
-It is brought into that form and read as such.
+It is converted to that JSON and read as such.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["read_frab_xml"]
 
 
 def read_frab_xml(root: Element, where: str, zone: tzinfo | None) -> list[Found]:
-    """The slots of a ``<schedule>``, as :func:`~rtanalytics.schedules.frab.read_frab` gives them.
+    """Return the slots of a ``<schedule>``, as :func:`~rtanalytics.schedules.frab.read_frab` does.
 
     Raises
     ------
     ScheduleError
-        If it is no such schedule.
+        If it is not such a schedule.
     """
     if root.tag.rpartition("}")[2] != "schedule" or root.find("day") is None:
         raise ScheduleError(
-            f"{where}: XML, but no schedule: it is <{root.tag[:60]}>, and pretalx and frab have "
+            f"{where}: XML, but not a schedule: the root is <{root.tag[:60]}>; pretalx and frab have "
             "<schedule> with <day> in it, xCal <iCalendar> with <vcalendar>"
         )
     conference = root.find("conference")
@@ -39,7 +39,7 @@ def _day(day: Element, about: dict[str, Any]) -> dict[str, Any]:
     date = day.get("date", "")
     begins = day.get("start")
     if begins is None and (change := about.get("day_change")):
-        begins = f"{date}T{change}"  # Pentabarf says once for all days when they begin
+        begins = f"{date}T{change}"  # Pentabarf has one start for all days
     rooms: dict[str, list[dict[str, Any]]] = {}
     for room in day.iterfind("room"):
         rooms.setdefault(room.get("name", ""), []).extend(_event(event) for event in room.iterfind("event"))
@@ -53,9 +53,9 @@ def _event(event: Element) -> dict[str, Any]:
 
 
 def _fields(element: Element) -> dict[str, Any]:
-    """The texts of the children that have no children themselves; of several the first that is not empty."""
+    """Return tag → text of the children without children; the first text that is not empty."""
     found: dict[str, Any] = {}
     for child in element:
         if not len(child) and not found.get(child.tag):
-            found[child.tag] = cleandoc(child.text or "").strip()  # whoever indents XML indents texts too
+            found[child.tag] = cleandoc(child.text or "").strip()  # indented XML has indented texts
     return found

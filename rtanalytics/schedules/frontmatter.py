@@ -1,24 +1,28 @@
 """Talks as files of a web site: YAML front matter as DjangoCon US has it, or a YAML list of talks.
 
-All values are read as the text that stands there, and an alias is refused: so nothing in a file
-becomes anything else than text, lists and mappings, and none of it is larger than the file.
+All values are read as text, and aliases are refused. So a file contains only text, lists and
+mappings, and none of it is larger than the file.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
+from rtanalytics.normalize.values import as_list
 from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,
-    length_of,
+    end_after,
     moment,
+    named_place,
+    paragraphs,
     prose,
-    tried,
+    slot_or_error,
+    unique,
     word,
 )
 
@@ -30,28 +34,23 @@ _NULL = {"", "null", "Null", "NULL", "~"}
 
 
 def read_front_matter(text: str, where: str, zone: tzinfo | None, *, pages: bool = False) -> list[Found]:
-    """The slots of one file: a talk in its front matter, or a list of talks.
+    """Return the slots of a file, a talk in its front matter or a list of talks; an error for each bad talk.
 
-    With ``pages`` the file is one of a site, of which some are no talks: they have no date. A talk
-    that is not published or not accepted is left out. Where speakers are named by the names of
-    their pages (``ada-lovelace``), names are made of these. A talk that has no title or cannot be
-    placed in time is its error, which names it.
+    With ``pages`` the file is a page of a site; pages without a date are not talks. Talks that are not
+    published or not accepted are left out. If speakers are given by the names of their pages
+    (``ada-lovelace``), their names are derived from these.
 
     Raises
     ------
     ScheduleError
-        If it is no such file.
+        If it is not such a file.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ScheduleError(f"{where}: {len(text):,} characters of YAML; the limit is {_MAX_CHARACTERS:,}")
     talks = _talks(text, where)
     if pages:
-        talks = (
-            (talk, body, place)
-            for talk, body, place in talks
-            if isinstance(talk, dict) and _told(talk, "start")
-        )
-    return [tried(_slot, talk, body, place, zone) for talk, body, place in talks]
+        talks = (entry for entry in talks if isinstance(entry[0], dict) and _time_text(entry[0], "start"))
+    return [slot_or_error(_slot, talk, body, place, zone) for talk, body, place in talks]
 
 
 def _talks(text: str, where: str) -> Iterator[tuple[Any, str, str]]:
@@ -67,21 +66,18 @@ def _talks(text: str, where: str) -> Iterator[tuple[Any, str, str]]:
 
 
 def _slot(talk: Any, body: str, where: str, zone: tzinfo | None) -> Slot | None:
-    if not isinstance(talk, dict):
-        raise ScheduleError(f"{where} is no mapping")
-    title = _line(talk.get("title"))
-    if not title:
-        raise ScheduleError(f"{where} has no title")
-    where = f"{where} ({title[:60]})"
+    title = _line(talk.get("title")) if isinstance(talk, dict) else ""
+    where = named_place(talk, title, where)
     if any(_line(talk.get(key)).lower() == "false" for key in ("published", "accepted")):
         return None
-    start, end = _told(talk, "start"), _told(talk, "end")
+    start, end = _time_text(talk, "start"), _time_text(talk, "end")
     if not start:
         raise ScheduleError(f"{where} has no date; write date: 2026-05-15 09:30:00+02:00")
     begins = moment(start, zone, where)
-    ends = moment(end, zone, where) if end else None
-    if ends is None and (length := length_of(_line(talk.get("duration")), where)) is not None:
-        ends = begins + length
+    if end:
+        ends: datetime | None = moment(end, zone, where)
+    else:
+        ends = end_after(begins, _line(talk.get("duration")), where)
     link = _line(talk.get("permalink"))
     texts = [prose(talk.get("abstract")), prose(body)]
     return Slot(
@@ -95,29 +91,26 @@ def _slot(talk: Any, body: str, where: str, zone: tzinfo | None) -> Slot | None:
         track=_line(talk.get("track")) or None,
         kind=(_line(talk.get("category")) or "talk").lower().replace("talks", "talk"),
         url=link or _line(talk.get("url")) or None,
-        abstract="\n\n".join(dict.fromkeys(t for t in texts if t not in _NULL)) or None,
+        abstract=paragraphs(*(text for text in texts if text not in _NULL)),
         cancelled=_line(talk.get("cancelled")).lower() == "true",
     )
 
 
-def _told(talk: dict[str, Any], name: str) -> str:
-    return next((told for key in _TIMES[name] if (told := _line(talk.get(key)))), "")
+def _time_text(talk: dict[str, Any], name: str) -> str:
+    return next((text for key in _TIMES[name] if (text := _line(talk.get(key)))), "")
 
 
 def _people(talk: dict[str, Any]) -> list[str]:
     for key in ("speakers", "presenters", "speaker"):
-        told = talk.get(key)
-        people = told if isinstance(told, list) else [told]
-        names = [_line(p.get("name") if isinstance(p, dict) else p) for p in people]
-        if any(names):
-            return list(dict.fromkeys(name for name in names if name))
-    slugs = talk.get("presenter_slugs")
-    names = [_line(slug).replace("-", " ").title() for slug in slugs] if isinstance(slugs, list) else []
-    return list(dict.fromkeys(name for name in names if name))
+        value = talk.get(key)
+        people = value if isinstance(value, list) else [value]
+        if names := unique(_line(p.get("name") if isinstance(p, dict) else p) for p in people):
+            return names
+    return unique(_line(slug).replace("-", " ").title() for slug in as_list(talk.get("presenter_slugs")))
 
 
-def _line(told: Any) -> str:
-    line = word(told)
+def _line(value: Any) -> str:
+    line = word(value)
     return "" if line in _NULL else line
 
 
@@ -128,15 +121,15 @@ def _loaded(text: str, where: str) -> Any:
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
                 mark = self.peek_event().start_mark
-                raise yaml.composer.ComposerError(None, None, "an alias (*name) is not read", mark)
+                raise yaml.composer.ComposerError(None, None, "aliases (*name) are not supported", mark)
             return super().compose_node(parent, index)
 
     try:
-        return yaml.load(text, Loader=Loader)  # noqa: S506  # a BaseLoader makes nothing but text
+        return yaml.load(text, Loader=Loader)  # noqa: S506  # a BaseLoader creates text only
     except yaml.MarkedYAMLError as error:
         line = (error.problem_mark.line + 1) if error.problem_mark else 1
         raise ScheduleError(f"{where}:{line}: broken YAML: {error.problem or error.context}") from None
     except yaml.YAMLError as error:
         raise ScheduleError(f"{where}: broken YAML: {error}") from None
     except RecursionError:
-        raise ScheduleError(f"{where}: YAML that is nested too deep") from None
+        raise ScheduleError(f"{where}: YAML is nested too deeply") from None

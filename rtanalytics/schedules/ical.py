@@ -1,9 +1,8 @@
 """iCalendar (RFC 5545): entries with their time zones, recurrences and cancellations.
 
-A time with a ``TZID`` is on the clock of that zone: by its IANA name, or by the name that Windows
-has for it, or else as the calendar's own VTIMEZONE describes it. A floating time is on the
-calendar's clock (``X-WR-TIMEZONE``), or on that of the conference. Zones of one calendar never
-serve another, although both may call theirs "Local".
+The zone of a time is found by its ``TZID``: an IANA name, a Windows name, or else the calendar's own
+VTIMEZONE. A time without one is in the calendar's zone (``X-WR-TIMEZONE``), or in that of the
+conference. Zones of one calendar are not used for another, because both may have a zone "Local".
 """
 
 from __future__ import annotations
@@ -24,6 +23,7 @@ from rtanalytics.schedules.common import (
     named_zone,
     placed,
     prose,
+    unique,
     word,
 )
 
@@ -32,31 +32,29 @@ __all__ = ["read_ical"]
 T = TypeVar("T")
 
 _HORIZON = timedelta(days=366)
-"""How far a recurrence is followed from its first time; some have no end."""
+"""How far a recurrence is followed from its start, because some have no end."""
 
 
 def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
-    """The slots of all calendars in the text; entries that are cancelled are left out.
-
-    An entry that cannot be placed in time is its error, which names its UID.
+    """Return the slots of all calendars in the text, or an error with the UID of each bad entry.
 
     Raises
     ------
     ScheduleError
-        If it is broken, or has entries and none of them a title, or things of other kinds only.
+        If it is broken, has no entry with a title, or only components of other kinds.
     """
     from icalendar import Calendar
     from icalendar.error import BrokenCalendarProperty
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it guesses at zones; we look at them ourselves
+            warnings.simplefilter("ignore")  # the library guesses zones; they are resolved here
             calendars = Calendar.from_ical(text, multiple=True)
-    except Exception as error:  # noqa: BLE001  # the library does not say what it raises on broken text
+    except Exception as error:  # noqa: BLE001  # the library does not document its exceptions
         raise ScheduleError(f"{where}: broken iCalendar: {type(error).__name__}: {error}") from None
     if not calendars:
-        raise ScheduleError(f"{where}: iCalendar without an end; the file was cut off")
-    if alone := [part for part in calendars if part.name == "VEVENT"]:  # as some tools keep single entries
+        raise ScheduleError(f"{where}: iCalendar without an end; the file is cut off")
+    if alone := [part for part in calendars if part.name == "VEVENT"]:  # some tools save single entries
         calendars = [part for part in calendars if part.name != "VEVENT"]
         calendars.append(Calendar())
         calendars[-1].subcomponents += alone
@@ -73,7 +71,7 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A time as it stands in a calendar: what the clock shows, and which clock it is."""
+    """A time in a calendar: local time, zone, and whether it is a whole day."""
 
     clock: datetime
     zone: tzinfo
@@ -81,6 +79,7 @@ class _Moment:
 
     @property
     def utc(self) -> datetime:
+        """Time in UTC."""
         return self.clock.replace(tzinfo=self.zone).astimezone(UTC)
 
 
@@ -91,7 +90,7 @@ def _unreadable(place: str, error: Exception) -> ScheduleError:
 class _Calendar:
     def __init__(self, calendar: Any, where: str, zone: tzinfo | None) -> None:
         self._where = where
-        # an entry without a title blocks time and tells nothing
+        # entries without a title only block time
         entries = [part for part in calendar.subcomponents if part.name == "VEVENT"]
         self._events = [e for e in entries if _text(e, "SUMMARY").strip() or "RECURRENCE-ID" in e]
         others = sorted(
@@ -101,49 +100,50 @@ class _Calendar:
             raise ScheduleError(f"{where}: no entries of a schedule (VEVENT), only {', '.join(others)[:60]}")
         if entries and not self._events:
             raise ScheduleError(f"{where}: {len(entries):,} entries, and none of them has a title (SUMMARY)")
-        self._void = _text(calendar, "METHOD").upper() == "CANCEL"
+        self._is_cancelled = _text(calendar, "METHOD").upper() == "CANCEL"
         self._described = {_text(p, "TZID"): p for p in calendar.subcomponents if p.name == "VTIMEZONE"}
         self._zones: dict[str, tzinfo] = {}
         named = _text(calendar, "X-WR-TIMEZONE")
         self._own = (self._zone(named, where) if named else None) or zone
 
     def found(self) -> list[Found]:
-        if self._void:
+        if self._is_cancelled:
             return []
         found: list[Found] = []
         masters, changed, errors = self._sorted()
         for event in masters:
-            if isinstance(made := self._tried(self._all_of, event, changed), ScheduleError):
-                errors.append(made)
+            slots = self._result_or_error(self._slots, event, changed)
+            if isinstance(slots, ScheduleError):
+                errors.append(slots)
                 continue
-            found += made
+            found += slots
             if len(found) > MAX_TALKS:
                 raise ScheduleError(f"{self._where}: more than {MAX_TALKS:,} entries")
         return [*found, *errors]
 
-    def _tried(self, made: Callable[..., T], event: Any, *told: Any) -> T | ScheduleError:
-        """What ``made`` gives, or why an entry cannot be read."""
+    def _result_or_error(self, read: Callable[..., T], event: Any, *args: Any) -> T | ScheduleError:
+        """Return what ``read`` returns for an entry, or the error."""
         from icalendar.error import BrokenCalendarProperty
 
         try:
-            return made(event, *told)
+            return read(event, *args)
         except ScheduleError as error:
             return error
         except BrokenCalendarProperty as error:
             return _unreadable(self._place(event), error)
 
     def _sorted(self) -> tuple[list[Any], dict[tuple[str, datetime], Any], list[ScheduleError]]:
-        """The entries that count, the single occurrences that differ from their series, and errors."""
+        """Return the current entries, the changed occurrences of series, and errors."""
         series: dict[str, list[Any]] = {}
         changed: dict[tuple[str, datetime], Any] = {}
         errors: list[ScheduleError] = []
-        unsure: set[str] = set()  # series of which it is not known when they are
+        unsure: set[str] = set()  # series with an occurrence that cannot be read
         for number, event in enumerate(self._events, start=1):
             uid = _text(event, "UID") or f"\0{number}"
             if "RECURRENCE-ID" not in event:
                 series.setdefault(uid, []).append(event)
                 continue
-            at = self._tried(self._replaced, event)
+            at = self._result_or_error(self._replaced, event)
             if isinstance(at, ScheduleError):
                 errors.append(at)
                 unsure.add(uid)
@@ -156,21 +156,21 @@ class _Calendar:
                 masters += [event for event in versions if _sequence(event) == newest]
         for (uid, _), event in changed.items():
             if uid not in series:
-                masters.append(event)  # the series itself is not in this calendar
+                masters.append(event)  # its series is not in this calendar
         return masters, changed, errors
 
     def _replaced(self, event: Any) -> datetime:
-        """Which occurrence of its series the entry stands for."""
-        place, told = self._place(event), event["RECURRENCE-ID"]
-        at = self._moment(told, place).utc
-        if str(told.params.get("RANGE", "")):
-            raise ScheduleError(f"{place}: RECURRENCE-ID with RANGE is not read; export it without")
+        """Return the time of the occurrence that the entry replaces."""
+        place, recurrence_id = self._place(event), event["RECURRENCE-ID"]
+        at = self._moment(recurrence_id, place).utc
+        if str(recurrence_id.params.get("RANGE", "")):
+            raise ScheduleError(f"{place}: RECURRENCE-ID with RANGE is not supported; export it without")
         return at
 
-    def _all_of(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> list[Slot]:
-        return list(self._of(event, changed))
+    def _slots(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> list[Slot]:
+        return list(self._each_slot(event, changed))
 
-    def _of(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> Iterator[Slot]:
+    def _each_slot(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> Iterator[Slot]:
         place, uid = self._place(event), _text(event, "UID")
         if "RECURRENCE-ID" in event:
             original = self._moment(event["RECURRENCE-ID"], place).utc
@@ -214,21 +214,20 @@ class _Calendar:
         return self._moment(event["DTSTART"], place)
 
     def _end(self, event: Any, start: _Moment, place: str) -> datetime | None:
-        """As long after ``start`` as the entry's own end is after its own start."""
+        """Return the end of an occurrence: it is as long as the entry itself."""
         first = self._start(event, place)
         if "DTEND" in event:
             end = self._moment(event["DTEND"], place)
             if start.day and end.clock <= first.clock:
-                return _Moment(
-                    start.clock + timedelta(days=1), start.zone
-                ).utc  # some tell the last day, not the next
-            if end.zone is first.zone:  # on the clock, so that an evening stays one when clocks change
+                # some give the last day instead of the day after it
+                return _Moment(start.clock + timedelta(days=1), start.zone).utc
+            if end.zone is first.zone:  # in local time, so that the end stays when the offset changes
                 return _Moment(start.clock + (end.clock - first.clock), start.zone).utc
             return start.utc + (end.utc - first.utc)
         length = getattr(event.get("DURATION"), "dt", None)
         if isinstance(length, timedelta):
             if abs(length) > _HORIZON:
-                raise ScheduleError(f"{place}: a DURATION of {length.days:,} days is none of a talk")
+                raise ScheduleError(f"{place}: a DURATION of {length.days:,} days is too long for a talk")
             return start.utc + length
         return _Moment(start.clock + timedelta(days=1), start.zone).utc if start.day else None
 
@@ -238,13 +237,13 @@ class _Calendar:
         clocks = {start.clock}
         for rule in _list(event.get("RRULE")):
             parts = dict(part.partition("=")[::2] for part in rule.to_ical().decode().split(";"))
-            # several times a day they do not, and a rule that says so can be made to last for minutes
+            # rules with several times per day can take minutes to expand, and talks do not need them
             endless = {"BYHOUR", "BYMINUTE", "BYSECOND"} & set(parts) or not re.fullmatch(
                 r"[1-9]\d{0,3}", parts.get("INTERVAL", "1")
             )
             if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or endless:
                 raise ScheduleError(
-                    f"{place}: RRULE {';'.join(parts.values())[:40]!r} is not how talks recur"
+                    f"{place}: RRULE {';'.join(parts.values())[:40]!r} is not supported for talks"
                 )
             until = start.clock + _HORIZON
             parts.pop("UNTIL", None)
@@ -253,7 +252,7 @@ class _Calendar:
                 until = min(until, self._until(last, start.zone))
             text = ";".join(f"{name}={value}" for name, value in parts.items())
             try:
-                # zones are ours: dateutil counts on the clock that hangs on the wall
+                # dateutil counts in local time; zones are resolved here
                 times = rrulestr(f"{text};UNTIL={until:%Y%m%dT%H%M%S}", dtstart=start.clock)
                 clocks.update(islice(times, int(count) if count else None))
             except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -264,7 +263,7 @@ class _Calendar:
 
     @staticmethod
     def _until(last: Any, zone: tzinfo) -> datetime:
-        """The end of a recurrence, on the clock of ``zone``."""
+        """Return the end of a recurrence as local time in ``zone``."""
         last = getattr(last, "dt", last)
         if not isinstance(last, datetime):
             return datetime.combine(last, time.max)
@@ -274,25 +273,25 @@ class _Calendar:
         for several in _list(event.get(name)):
             if not hasattr(several, "dts"):
                 raise ScheduleError(f"{place}: {name} cannot be read")
-            for told in several.dts:
-                yield self._moment(told, place, str(several.params.get("TZID", "")))
+            for member in several.dts:
+                yield self._moment(member, place, str(several.params.get("TZID", "")))
 
-    def _moment(self, told: Any, place: str, named: str = "") -> _Moment:
-        if isinstance(told, list):
-            raise ScheduleError(f"{place} has several times where one belongs")
-        value = getattr(told, "dt", None)
-        if isinstance(value, tuple):  # a period: only where it begins
+    def _moment(self, prop: Any, place: str, named: str = "") -> _Moment:
+        if isinstance(prop, list):
+            raise ScheduleError(f"{place} has several times instead of one")
+        value = getattr(prop, "dt", None)
+        if isinstance(value, tuple):  # of a period only the start
             value = value[0]
         if not isinstance(value, date):
-            raise ScheduleError(f"{place}: {str(told)[:60]!r} is no time such as 20260515T093000Z")
-        named = named or str(told.params.get("TZID", ""))
+            raise ScheduleError(f"{place}: {str(prop)[:60]!r} is not a time such as 20260515T093000Z")
+        named = named or str(prop.params.get("TZID", ""))
         day = not isinstance(value, datetime)
         clock = datetime.combine(value, time()) if not isinstance(value, datetime) else value
         zone = self._zone(named, place) if named else UTC if clock.tzinfo else self._own
         clock = clock.replace(tzinfo=None)
         if zone is None:
             raise ScheduleError(f"{place}: {clock.isoformat()} has no time zone; give one")
-        placed(clock, zone, place)  # in a year that there is
+        placed(clock, zone, place)  # checks the year
         return _Moment(clock, zone, day)
 
     def _zone(self, name: str, place: str) -> tzinfo:
@@ -310,12 +309,12 @@ class _Calendar:
             return zone
         for part in described.subcomponents:
             if any(rule.get("FREQ") != ["YEARLY"] for rule in _list(part.get("RRULE"))):
-                raise ScheduleError(f"{place}: time zone {name[:60]!r} changes in another way than yearly")
+                raise ScheduleError(f"{place}: time zone {name[:60]!r} has rules that are not yearly")
         try:
-            made: tzinfo = described.to_tz(lookup_tzid=False)
-        except Exception as error:  # noqa: BLE001  # of two libraries that do not say what they raise
+            custom: tzinfo = described.to_tz(lookup_tzid=False)
+        except Exception as error:  # noqa: BLE001  # two libraries do not document their exceptions
             raise ScheduleError(f"{place}: time zone {name[:60]!r} cannot be read: {error}") from None
-        return made
+        return custom
 
     def _place(self, event: Any) -> str:
         named = _text(event, "UID") or _text(event, "SUMMARY") or "without UID"
@@ -323,26 +322,26 @@ class _Calendar:
 
 
 def _known(name: str) -> tzinfo | None:
-    """A zone by its name in IANA's list, perhaps with a path before it, or in that of Windows."""
+    """Return a zone by its IANA name, also after a path, or by its Windows name; None if unknown."""
     from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
     if not name:
         return None
     parts = name.strip().split("/")
     tails = ["/".join(parts[-n:]) for n in (2, 3) if len(parts) > n]
-    known = [name.strip(), WINDOWS_TO_OLSON.get(name, ""), *tails]
-    return next((zone for n in known if n and (zone := named_zone(n))), None)
+    candidates = [name.strip(), WINDOWS_TO_OLSON.get(name, ""), *tails]
+    return next((zone for n in candidates if n and (zone := named_zone(n))), None)
 
 
 def _people(event: Any) -> list[str]:
-    """Who takes part, by name; addresses are not kept."""
+    """Return the names of the attendees; e-mail addresses are not kept."""
     names = []
     for attendee in _list(event.get("ATTENDEE")):
         parameters = getattr(attendee, "params", {})
         name = word(str(parameters.get("CN", "")))
         if name and "@" not in name and str(parameters.get("CUTYPE", "")).upper() not in {"ROOM", "RESOURCE"}:
             names.append(name)
-    return list(dict.fromkeys(names))
+    return unique(names)
 
 
 def _track(event: Any) -> str | None:
@@ -354,8 +353,8 @@ def _track(event: Any) -> str | None:
 
 
 def _sequence(event: Any) -> int:
-    told = event.get("SEQUENCE", 0)
-    return told if isinstance(told, int) else 0
+    sequence = event.get("SEQUENCE", 0)
+    return sequence if isinstance(sequence, int) else 0
 
 
 def _text(component: Any, name: str) -> str:

@@ -1,34 +1,38 @@
-"""What pretalx says besides its exports: pages of its API, one submission, and the data of its widget.
+"""Other data of pretalx than its exports: pages of its API, single submissions, and its widget's data.
 
-A submission has a ``slot`` or several ``slots``; the API gives numbers for them, and for rooms and
-people, unless it is asked to expand them.
+A submission has a ``slot`` or several ``slots``; the API gives numbers for slots, rooms and people
+unless the request expands them.
 """
 
 from __future__ import annotations
 
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 
+from rtanalytics.normalize.values import as_dicts, as_list, as_text
 from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,
-    length_of,
+    end_after,
     moment,
+    named_place,
     own_zone,
+    paragraphs,
     prose,
-    tried,
+    slot_or_error,
+    unique,
     word,
 )
 
 __all__ = ["is_pretalx", "read_pretalx"]
 
 _HELD = {"", "accepted", "confirmed", "scheduled"}
-"""States of what takes place."""
+"""States of talks that take place."""
 
 
 def is_pretalx(data: Any) -> bool:
-    """True for a page of talks, submissions or slots, for one of them, and for the widget's data."""
+    """Return True for a page of talks, submissions or slots, for one of them, and for the widget's data."""
     return any(
         isinstance(e, dict)
         and ({"code", "title"} <= set(e) or "submission" in e)
@@ -38,9 +42,9 @@ def is_pretalx(data: Any) -> bool:
 
 
 def read_pretalx(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
-    """The slots of data for which :func:`is_pretalx` is true; what has no slot yet is left out.
+    """Return the slots of data that :func:`is_pretalx` accepts, or an error for each bad entry.
 
-    An entry that has no title or cannot be placed in time is its error, which names it.
+    Talks without a slot are left out.
     """
     about = data if isinstance(data, dict) else {}
     own, unknown = own_zone(word(about.get("timezone")), zone)
@@ -67,7 +71,7 @@ def _entries(data: Any) -> list[Any]:
 
 
 class _Reader:
-    """What all entries of a document share: its zone, and what its numbers stand for."""
+    """Reader of the entries of a document, with its zone and the names behind its numbers."""
 
     def __init__(self, about: dict[str, Any], zone: tzinfo | None) -> None:
         self._zone = zone
@@ -77,13 +81,13 @@ class _Reader:
 
     def slots(self, entry: Any, place: str) -> list[Found]:
         if not isinstance(entry, dict):
-            raise ScheduleError(f"{place} is no object")
+            raise ScheduleError(f"{place} is not an object")
         slots: list[Any]
         if entry.get("submission"):
             talk, slots = entry["submission"], [entry]
             if not isinstance(talk, dict):
                 raise ScheduleError(
-                    f"{place} is a slot that only names its talk {str(talk)[:20]}; ask for ?expand=submission"
+                    f"{place} is a slot without its talk {str(talk)[:20]}; request ?expand=submission"
                 )
         else:
             talk = entry
@@ -91,54 +95,41 @@ class _Reader:
             if entry.get("start"):
                 slots = [entry]
         title = word(talk.get("title"))
-        if not title:
-            raise ScheduleError(f"{place} has no title")
-        place = f"{place} ({title[:60]})"
+        place = named_place(talk, title, place)
         if slots and not any(isinstance(slot, dict) or slot is None for slot in slots):
-            raise ScheduleError(f"{place}: its slots are only numbers; ask for ?expand=slots,slots.room")
+            raise ScheduleError(f"{place}: its slots are only numbers; request ?expand=slots,slots.room")
         if word(talk.get("state")).lower() not in _HELD:
             return []
         dated = [slot for slot in slots if isinstance(slot, dict) and slot.get("start")]
-        return [tried(self._slot, talk, slot, title, place) for slot in dated]
+        return [slot_or_error(self._slot, talk, slot, title, place) for slot in dated]
 
     def _slot(self, talk: dict[str, Any], slot: dict[str, Any], title: str, place: str) -> Slot:
         start = moment(str(slot["start"]), self._zone, place)
-        end = None
         if slot.get("end"):
-            end = moment(str(slot["end"]), self._zone, place)
-        elif (length := length_of(slot.get("duration") or talk.get("duration"), place)) is not None:
-            end = start + length
-        people = talk.get("speakers") if isinstance(talk.get("speakers"), list) else []
-        names = (word(p) if isinstance(p, dict) else self._people.get(str(p), "") for p in people or ())
-        texts = (prose(_text(talk.get(key))) for key in ("abstract", "description"))
+            end: datetime | None = moment(str(slot["end"]), self._zone, place)
+        else:
+            end = end_after(start, slot.get("duration") or talk.get("duration"), place)
+        people = as_list(talk.get("speakers"))
         return Slot(
             where=place,
             id=word(talk.get("code")) or str(talk.get("id") or ""),
             title=title,
             start=start,
             end=end,
-            speakers=list(dict.fromkeys(name for name in names if name)),
-            room=_or_number(slot.get("room"), self._rooms),
-            track=_or_number(talk.get("track"), self._tracks),
+            speakers=unique(word(p) if isinstance(p, dict) else self._people.get(str(p), "") for p in people),
+            room=_name_of(slot.get("room"), self._rooms),
+            track=_name_of(talk.get("track"), self._tracks),
             kind=(word(talk.get("submission_type")) or word(talk.get("session_type")) or "talk").lower(),
-            url=_text(talk.get("url")) or None,
-            abstract="\n\n".join(dict.fromkeys(text for text in texts if text)) or None,
+            url=as_text(talk.get("url")) or None,
+            abstract=paragraphs(prose(talk.get("abstract")), prose(talk.get("description"))),
         )
 
 
 def _named(things: Any, key: str) -> dict[str, str]:
-    """Names by what stands for them."""
-    if not isinstance(things, list):
-        return {}
-    return {
-        str(t[key]): word(t) for t in things if isinstance(t, dict) and isinstance(t.get(key), (int, str))
-    }
+    """Return number or code → name."""
+    return {str(t[key]): word(t) for t in as_dicts(things) if isinstance(t.get(key), (int, str))}
 
 
-def _or_number(told: Any, names: dict[str, str]) -> str | None:
-    """The name of a thing, or of the thing that a number stands for."""
-    return (names.get(str(told)) if isinstance(told, int) else word(told)) or None
-
-
-def _text(told: Any) -> str:
-    return told if isinstance(told, str) else ""
+def _name_of(value: Any, names: dict[str, str]) -> str | None:
+    """Return the name in a value, or behind a number."""
+    return (names.get(str(value)) if isinstance(value, int) else word(value)) or None

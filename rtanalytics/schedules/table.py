@@ -1,7 +1,7 @@
-"""Tables of talks: CSV with columns as people and tools name them.
+"""Tables of talks: CSV with columns under their common names.
 
-Needed are a title and a start, which may be one column or a date and a time. Rows without any
-time are talks that have no slot, as exports of submissions have them, and are left out.
+A title and a start are required; the start may be one column, or a date and a time. Rows without a
+time are talks without a slot, as in exports of submissions, and are left out.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
     Slot,
-    length_of,
-    named_zone,
+    end_after,
     placed,
     prose,
-    tried,
+    required_zone,
+    slot_or_error,
+    unique,
     word,
 )
 
@@ -44,20 +45,20 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "status": ("status", "state"),
     "timezone": ("timezone", "time zone", "tz"),
 }  # fmt: skip
-"""What a column is → the names it is known by; the first that is there counts."""
+"""Meaning of a column → its names; the first name in the table counts."""
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | None) -> list[Found]:
-    """The slots of a CSV table, separated by commas, semicolons or tabs.
+    """Return the slots of a CSV table, or an error for each bad row, which names the line.
 
-    A row that has no title or cannot be placed in time is its error, which names the line.
+    The separator may be a comma, a semicolon or a tab.
 
     Raises
     ------
     ScheduleError
-        If a column is missing, or it is no table.
+        If a column is missing, or it is not a table.
     """
     head = text.split("\n", 1)[0]
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
@@ -66,8 +67,8 @@ def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | Non
         columns = _columns(names)
         if missing := {"title", "start"} - set(columns):
             raise ScheduleError(
-                f"{where}:1: no column {' and no column '.join(sorted(missing, reverse=True))}; there are "
-                f"{', '.join(names)[:60]}"
+                f"{where}:1: no column {' and no column '.join(sorted(missing, reverse=True))}; the table "
+                f"has {', '.join(names)[:60]}"
             )
         return list(_found(rows, columns, names, where, zone, first_day))
     except csv.Error as error:
@@ -97,11 +98,11 @@ def _found(
         cells = {kind: row[place].strip() for kind, place in columns.items() if place < len(row)}
         if any(cells.values()):
             # the attribute is the csv.reader's
-            yield tried(reader.slot, cells, f"{where}:{rows.line_num}")  # type: ignore[attr-defined]
+            yield slot_or_error(reader.slot, cells, f"{where}:{rows.line_num}")  # type: ignore[attr-defined]
 
 
 class _Rows:
-    """What all rows of a table share."""
+    """Reader of the rows of a table, with its zone and first day."""
 
     def __init__(
         self, columns: dict[str, int], names: list[str], zone: tzinfo | None, first_day: date | None
@@ -116,13 +117,12 @@ class _Rows:
         if not cells.get("title"):
             raise ScheduleError(f"{line}: no title")
         start = self._moment(cells, "start", line)
-        end = None
-        if told := cells.get("end"):
-            end = self._moment(cells, "end", line)
-            if end < start and _clock(told) and not cells.get("end date"):
-                end += timedelta(days=1)  # only times of day: it goes over midnight
-        elif (length := length_of(cells.get("duration"), line)) is not None:
-            end = start + length
+        if cells.get("end"):
+            end: datetime | None = self._moment(cells, "end", line)
+            if end is not None and end < start and _clock(cells["end"]) and not cells.get("end date"):
+                end += timedelta(days=1)  # a time of day after midnight
+        else:
+            end = end_after(start, cells.get("duration"), line)
         return Slot(
             where=line,
             id=cells.get("id", ""),
@@ -139,19 +139,19 @@ class _Rows:
         )
 
     def _moment(self, cells: dict[str, str], kind: str, line: str) -> datetime:
-        zone = UTC if kind in self._utc else _zone(cells.get("timezone", ""), line) or self._zone
+        zone = UTC if kind in self._utc else required_zone(cells.get("timezone", ""), line) or self._zone
         day = (cells.get("end date") if kind == "end" else "") or cells.get("date", "")
         return _moment(cells[kind], day, zone, line, self._first_day)
 
 
-def _moment(told: str, day: str, zone: tzinfo | None, line: str, first_day: date | None) -> datetime:
-    """A cell with a whole time, or a time of day together with a cell that has the day."""
-    clock = _clock(told)
+def _moment(text: str, day: str, zone: tzinfo | None, line: str, first_day: date | None) -> datetime:
+    """Parse a cell with a date and time, or with a time of day on a given day."""
+    clock = _clock(text)
     if clock is not None:
         if not day:
-            raise ScheduleError(f"{line}: {told[:60]!r} is a time of day; add a column date")
+            raise ScheduleError(f"{line}: {text[:60]!r} is a time of day; add a column date")
         return placed(datetime.combine(_day(day, line, first_day), clock), zone, line)
-    whole = re.sub(r"\s+", " ", told)
+    whole = re.sub(r"\s+", " ", text)
     date_part, _, time_part = whole.partition(" ")
     if time_part and (clock := _clock(time_part)) is not None:
         return placed(datetime.combine(_day(date_part, line, first_day), clock), zone, line)
@@ -160,12 +160,12 @@ def _moment(told: str, day: str, zone: tzinfo | None, line: str, first_day: date
     except ValueError as error:
         if isinstance(error, ScheduleError):
             raise
-        raise ScheduleError(f"{line}: {told[:60]!r} is no time such as 2026-05-15 09:30") from None
+        raise ScheduleError(f"{line}: {text[:60]!r} is not a time such as 2026-05-15 09:30") from None
 
 
-def _clock(told: str) -> time | None:
+def _clock(text: str) -> time | None:
     found = re.fullmatch(
-        r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([ap]m)?", told.strip().lower().replace(".m.", "m")
+        r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([ap]m)?", text.strip().lower().replace(".m.", "m")
     )
     if found is None:
         return None
@@ -178,31 +178,24 @@ def _clock(told: str) -> time | None:
         return None
 
 
-def _day(told: str, line: str, first_day: date | None) -> date:
-    told = told.strip()
-    if found := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", told):
-        told = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
+def _day(text: str, line: str, first_day: date | None) -> date:
+    text = text.strip()
+    if found := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text):
+        text = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
     try:
-        return date.fromisoformat(told)
+        return date.fromisoformat(text)
     except ValueError:
         pass  # perhaps a day of the week
-    if told[:3].lower() not in _WEEKDAYS:
-        raise ScheduleError(f"{line}: {told[:60]!r} is no date; write 2026-05-15")
+    if text[:3].lower() not in _WEEKDAYS:
+        raise ScheduleError(f"{line}: {text[:60]!r} is not a date such as 2026-05-15")
     if first_day is None:
-        raise ScheduleError(f"{line}: {told[:60]!r} is a day of the week; say which day was the first")
-    return first_day + timedelta(days=(_WEEKDAYS.index(told[:3].lower()) - first_day.weekday()) % 7)
+        raise ScheduleError(
+            f"{line}: {text[:60]!r} is a day of the week; give the first day of the conference"
+        )
+    return first_day + timedelta(days=(_WEEKDAYS.index(text[:3].lower()) - first_day.weekday()) % 7)
 
 
-def _zone(name: str, line: str) -> tzinfo | None:
-    if not name:
-        return None
-    zone = named_zone(name)
-    if zone is None:
-        raise ScheduleError(f"{line}: time zone {name[:60]!r} is unknown; write one such as Europe/Berlin")
-    return zone
-
-
-def _people(told: str, *, many: bool) -> list[str]:
-    """Names apart: by semicolons, bars, lines and ampersands; by commas only where it says "speakers"."""
-    names = re.split(r"\s*[;|\n]\s*|\s+&\s+" + (r"|\s*,\s*" if many else ""), told)
-    return list(dict.fromkeys(" ".join(name.split()) for name in names if name.strip()))
+def _people(text: str, *, many: bool) -> list[str]:
+    """Split names at semicolons, bars, lines and ampersands; at commas only in a column of "speakers"."""
+    names = re.split(r"\s*[;|\n]\s*|\s+&\s+" + (r"|\s*,\s*" if many else ""), text)
+    return unique(" ".join(name.split()) for name in names)

@@ -1,7 +1,7 @@
-"""XML as a tree, from files that nobody vouches for.
+"""XML trees from untrusted files.
 
-A document type declaration is refused, whatever is in it: entities that grow, or that name files,
-need one, and no schedule does.
+Document type declarations are refused: entities that expand, or that read files, need one, and no
+schedule does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_ELEMENTS = 1_000_000
 
 
 class _Builder(TreeBuilder):
-    """Stops at a tree that is deeper or larger than any schedule."""
+    """Tree builder that stops at a tree deeper or larger than any schedule."""
 
     def __init__(self, where: str) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class _Builder(TreeBuilder):
         self._depth += 1
         self._elements += 1
         if self._depth > _MAX_DEPTH or self._elements > _MAX_ELEMENTS:
-            raise ScheduleError(f"{self._where}: XML with more or deeper elements than any schedule has")
+            raise ScheduleError(f"{self._where}: XML with more elements, or a deeper tree, than any schedule")
         return super().start(tag, attrs)
 
     def end(self, tag: str, /) -> Element:
@@ -36,7 +36,7 @@ class _Builder(TreeBuilder):
 
 
 def parsed_xml(raw: bytes, where: str) -> Element:
-    """The root of a document.
+    """Parse a document and return its root.
 
     Raises
     ------
@@ -55,11 +55,11 @@ def parsed_xml(raw: bytes, where: str) -> Element:
         raise ScheduleError(f"{where}:{line}: broken XML (column {column + 1}): {error.msg}") from None
     except DefusedXmlException:
         raise ScheduleError(
-            f"{where}: XML with a document type declaration is not read, because of what it may do; "
+            f"{where}: XML with a document type declaration is refused, because it can do harm; "
             "remove <!DOCTYPE …>"
         ) from None
     except (LookupError, ValueError) as error:
         if isinstance(error, ScheduleError):
             raise
-        raise ScheduleError(f"{where}: XML in an encoding that is not known: {error}") from None
+        raise ScheduleError(f"{where}: XML in an unknown encoding: {error}") from None
     return root

@@ -18,7 +18,7 @@ def test_a_talk_that_cannot_be_read_is_a_warning(tmp_path: Path, capsys: pytest.
     out, err = capsys.readouterr()
     assert out == ""
     assert err == (
-        f"rtanalytics: warning: a talk is left out: {file}:3: 'soon' is no time such as 2026-05-15 09:30\n"
+        f"rtanalytics: warning: a talk is left out: {file}:3: 'soon' is not a time such as 2026-05-15 09:30\n"
     )
     file.write_text("title,start\nA,2026-05-15T09:30Z\n" + "B,soon\n" * (SHOWN + 2), encoding="utf-8")
     read_talks(file, UTC)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.schedule import Talk
-from rtanalytics.schedules import Change, carried, changes, parse_schedule
+from rtanalytics.schedules import Change, changes, keep_ids, parse_schedule
 
 NINE = datetime(2026, 5, 15, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -56,7 +56,7 @@ def test_a_talk_keeps_its_id_when_its_tool_does_not():
         talk("y", "Moved", hour=5),
         talk("z", "The typo", hour=2),
     ]
-    assert [t.id for t in carried(was, now)] == ["1", "3", "2"]
+    assert [t.id for t in keep_ids(was, now)] == ["1", "3", "2"]
     assert kinds(was, now) == [("retitled", "1"), ("retitled", "3"), ("moved", "2")]
 
 
@@ -66,7 +66,7 @@ def test_a_talk_without_an_id_stays_itself_over_a_new_title():
     old, new = (parse_schedule(table.format(t).encode(), "x") for t in ("Draft", "The real thing"))
     [change] = changes(old, new)
     assert (change.kind, change.before.title, change.talk.title) == ("retitled", "Draft", "The real thing")
-    assert changes(carried(old, new), carried(carried(old, new), new)) == []
+    assert changes(keep_ids(old, new), keep_ids(keep_ids(old, new), new)) == []
 
 
 def test_another_talk_in_the_same_place_is_another():
@@ -114,9 +114,9 @@ def test_changes_make_the_new_of_the_old(old, new):
             assert (change.before is None) == (change.kind == "added")
             assert change.before == {t.id: t for t in old}.get(change.talk.id)
             known[change.talk.id] = change.talk
-    seen = carried(old, new)
+    seen = keep_ids(old, new)
     assert {t.id: (t.start, t.end, t.room, t.title) for t in seen} == {
         i: (t.start, t.end, t.room, t.title) for i, t in known.items()
     }
     assert len({t.id for t in seen}) == len(seen) == len(new)
-    assert changes(seen, seen) == changes(seen, carried(seen, new)) == []
+    assert changes(seen, seen) == changes(seen, keep_ids(seen, new)) == []

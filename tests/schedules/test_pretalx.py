@@ -75,7 +75,7 @@ def test_what_does_not_take_place_or_has_no_time_yet_is_left_out():
         ]
     )
     assert [(t.id, t.room) for t in found] == [("ABCDEF", "Hall"), ("ABCDEF#2", None)]
-    with pytest.raises(ScheduleError, match="1 talks, and none of them has a time yet"):
+    with pytest.raises(ScheduleError, match="1 talks, but none has a time yet"):
         read({"results": [{**OLD, "slot": None}]})
 
 
@@ -93,13 +93,13 @@ def test_a_zone_that_nobody_knows_costs_only_times_without_an_offset():
     ("entry", "said"),
     [
         ({**OLD, "title": ""}, "entry 2 has no title"),
-        ({**OLD, "slot": {"start": "soon"}}, "'soon' is no time"),
+        ({**OLD, "slot": {"start": "soon"}}, "'soon' is not a time"),
         (
             {"code": "X", "title": "T", "slots": [7, 8]},
-            "its slots are only numbers; ask for ?expand=slots,slots.room",
+            "its slots are only numbers; request ?expand=slots,slots.room",
         ),
-        ({"submission": "ABCDEF", "start": START}, "only names its talk ABCDEF; ask for ?expand=submission"),
-        (7, "entry 2 is no object"),
+        ({"submission": "ABCDEF", "start": START}, "without its talk ABCDEF; request ?expand=submission"),
+        (7, "entry 2 is not an object"),
     ],
 )
 def test_what_cannot_be_read_is_said(entry, said):

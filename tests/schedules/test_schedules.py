@@ -186,9 +186,9 @@ def test_ids_stay_when_a_talk_moves():
         ({"guid": "g"}, "event 1 has no title"),
         (talk(date="soon", start="later"), "'soon'"),
         (talk(date="2026-05-15T25:00:00Z"), "2026-05-15T25:00:00Z"),
-        (talk(duration="long"), "'long' is no duration"),
+        (talk(duration="long"), "invalid duration 'long'"),
         (talk(end="2026-05-15T01:00:00Z"), "ends"),
-        ("talk", "no object"),
+        ("talk", "not an object"),
     ],
 )
 def test_a_talk_that_cannot_be_placed_is_named(event, said):
@@ -250,15 +250,18 @@ def test_talks_without_a_slot_are_left_out():
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("name,when\nTalk,now\n", "plan.csv:1: no column title and no column start; there are name, when"),
-        ("title,start\nTalk,tomorrow\n", "plan.csv:2: 'tomorrow' is no time"),
+        (
+            "name,when\nTalk,now\n",
+            "plan.csv:1: no column title and no column start; the table has name, when",
+        ),
+        ("title,start\nTalk,tomorrow\n", "plan.csv:2: 'tomorrow' is not a time"),
         ("title,start\nTalk,09:30\n", "plan.csv:2: '09:30' is a time of day; add a column date"),
         ("title,start\nTalk,2026-05-15 09:30\n", "plan.csv:2: 2026-05-15T09:30:00 has no time zone"),
-        ("title,date,start\nTalk,05/15/2026,09:30\n", "plan.csv:2: '05/15/2026' is no date"),
+        ("title,date,start\nTalk,05/15/2026,09:30\n", "plan.csv:2: '05/15/2026' is not a date"),
         ("title,date,start\nTalk,Fri,09:30\n", "plan.csv:2: 'Fri' is a day of the week"),
-        ('title,start\n"Two\nlines",x\n', "plan.csv:3: 'x' is no time"),
+        ('title,start\n"Two\nlines",x\n', "plan.csv:3: 'x' is not a time"),
         ("title,start\n,2026-05-15T09:00Z\n", "plan.csv:2: no title"),
-        ("title,start,tz\nTalk,2026-05-15T09:00,Mars/Base\n", "plan.csv:2: time zone 'Mars/Base'"),
+        ("title,start,tz\nTalk,2026-05-15T09:00,Mars/Base\n", "plan.csv:2: unknown time zone 'Mars/Base'"),
         ("", "plan.csv: the file is empty"),
     ],
 )
@@ -283,13 +286,13 @@ def test_what_an_archive_keeps_is_read_back(tmp_path):
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"<?xml version='1.0'?><schedule/>", "no schedule"),
+        (b"<?xml version='1.0'?><schedule/>", "not a schedule"),
         (b"BEGIN:VCALENDAR\r\n", "cut off"),
-        (b'{"talks": []}', "no schedule"),
+        (b'{"talks": []}', "not a schedule"),
         (b'{"schedule": {"conference": {"days": ', "broken JSON"),
         (b'{"a":' + b"[" * 100_000, "broken JSON"),
         (b"[1, 2]", "not of talks"),
-        (b"title,start\nZ\xfcrich,x", "plan:2: is not UTF-8"),
+        (b"title,start\nZ\xfcrich,x", "plan:2: not UTF-8"),
         (b"", "empty"),
     ],
 )

@@ -198,7 +198,7 @@ def test_as_long_as_a_talk_cannot_be_read_none_is_cancelled():
         batch = await reader.poll()
         assert told(batch) == [("talk.added", "Three"), ("talk.moved", "One")]
         [reject] = batch.rejects
-        assert "'soon' is no time" in reject.reason
+        assert "'soon' is not a time" in reject.reason
         assert batch.problem is None
         server.serve("/plan", torn + b"\n")
         assert (await reader.poll()).rejects == []
@@ -270,7 +270,7 @@ def test_a_cursor_of_another_kind_is_refused():
         ({"url": "file:///etc/passwd"}, "url", "no web address"),
         ({"format": "excel"}, "format", "known are csv"),
         ({"timezone": "Mars/Base"}, "timezone", "Europe/Berlin"),
-        ({"first_day": "Monday"}, "first_day", "is no date"),
+        ({"first_day": "Monday"}, "first_day", "is not a date"),
         ({"max_bytes": 10}, "max_bytes", "less than any schedule"),
         ({"key": "a b"}, "key", "no white space"),
         ({"zone": "UTC"}, "zone", "not known"),

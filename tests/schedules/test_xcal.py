@@ -95,9 +95,9 @@ def test_what_is_cancelled_is_left_out():
     [
         ("<vevent><uid>u</uid><dtstart>20260515T093000Z</dtstart></vevent>", r"vevent 2 \(u\) has no title"),
         ("<vevent><summary>x</summary></vevent>", "vevent 2 has no dtstart"),
-        ("<vevent><summary>x</summary><dtstart>soon</dtstart></vevent>", "'soon' is no time"),
+        ("<vevent><summary>x</summary><dtstart>soon</dtstart></vevent>", "'soon' is not a time"),
         ("<vevent><summary>x</summary><dtstart>20260515T093000Z</dtstart><rrule>FREQ=DAILY</rrule></vevent>", "recurs"),
-        ("<vevent><summary>x</summary><dtstart>20260515T093000Z</dtstart><duration>long</duration></vevent>", "no duration"),
+        ("<vevent><summary>x</summary><dtstart>20260515T093000Z</dtstart><duration>long</duration></vevent>", "invalid duration"),
     ],
 )  # fmt: skip
 def test_an_entry_that_cannot_be_read_costs_no_other(entry, said):

@@ -16,7 +16,7 @@ import msgspec
 
 from rtanalytics.event import Event, Ingest
 from rtanalytics.schedule import Talk
-from rtanalytics.schedules import FORMATS, Change, carried, changes
+from rtanalytics.schedules import FORMATS, Change, changes, keep_ids
 from rtanalytics.schedules.common import named_zone
 from rtanalytics.sources.base import Malformed, Meta, Parsed, Source, printable, redact
 from rtanalytics.sources.polled import AddressSpec, Cursor, PolledSource, short
@@ -199,7 +199,7 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
                 "that all are cancelled is not believed",
                 answer.body,
             )
-        talks = list(carried(state.talks, talks))
+        talks = list(keep_ids(state.talks, talks))
         if parsed.rejects:
             # which of the known talks could not be read is not known: none that is missing is cancelled
             listed = {talk.id for talk in talks}

@@ -270,7 +270,7 @@ def test_a_cursor_of_another_kind_is_refused():
         ({"url": "file:///etc/passwd"}, "url", "no web address"),
         ({"format": "excel"}, "format", "known are csv"),
         ({"timezone": "Mars/Base"}, "timezone", "Europe/Berlin"),
-        ({"first_day": "Monday"}, "first_day", "is not a date"),
+        ({"first_day": "Monday"}, "first_day", "Monday"),
         ({"max_bytes": 10}, "max_bytes", "less than any schedule"),
         ({"key": "a b"}, "key", "no white space"),
         ({"zone": "UTC"}, "zone", "not known"),

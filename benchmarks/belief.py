@@ -51,7 +51,7 @@ def on_recording(sample: Sample, topics: list[Trend]) -> list[bool | None]:
     used: dict[str, list[tuple[Any, str]]] = {}
     for event in sample.events:
         for tag in set(re.findall(r"[@#]\w+", (event.text or "").casefold())):
-            used.setdefault(tag, []).append((event.said_at, event.handle))
+            used.setdefault(tag, []).append((event.posted_at, event.handle))
     truth = pd.read_csv(sample.truth, keep_default_na=False)
     titles = Counter(w for title in truth.title for w in set(re.findall(r"\w{5,}", fold(title))))
     talks = [

@@ -1,7 +1,7 @@
-"""Who wants to be forgotten, as fingerprints: the list itself names nobody.
+"""Erasure: authors who want their messages removed, stored as fingerprints without names.
 
-A fingerprint is no encryption. Whoever has the list can find out whether a name that they know is
-on it; they cannot read names out of it.
+A fingerprint is not encryption. With the list one can check whether a known name is on it, but not
+read names from it.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ EVERYWHERE = "*"
 """Stands for all buckets."""
 
 DELETION = "forgotten"
-"""The ``type`` of a delete after which nothing of the event may be left in any file either.
+"""The ``type`` of a delete after which the event must not remain in any file either.
 
-Its ``tags`` may hold marks of who is forgotten, for views that show who is there.
+Its ``tags`` may contain marks of the erased authors, for views that list who is present.
 """
 
 _LIST = "users"
-"""The ``type`` of a list of all nicks of a room, each behind the marks of its ranks."""
+"""The ``type`` of a list of all nicks of a room, each after its rank prefixes."""
 
 NAMING = frozenset({_LIST, "kick", "mode", "nick"})
-"""Types of events that tell of somebody, in ``to`` or ``text``, who is not their author."""
+"""Types of events whose ``to`` or ``text`` names somebody other than their author."""
 
 _RANKS = "~&@%+"
 _AROUND = _RANKS + ".,:;()[]<>'\""
-"""What may stand around a nick in a text; some of it may also belong to one."""
+"""Characters that may surround a nick in a text; some may also belong to it."""
 
 
 class Forgotten:
-    """Fingerprints of authors, and of posts of theirs, that are not to be stored any more.
+    """Fingerprints (marks) of authors and of their posts that must not be stored.
 
     Parameters
     ----------
     marks : iterable of str
-        As :meth:`author`, :meth:`account` and :meth:`post` make them.
+        Made by :meth:`author`, :meth:`account` and :meth:`post`.
 
     Examples
     --------
@@ -69,15 +69,15 @@ class Forgotten:
 
     @property
     def version(self) -> str:
-        """Differs as soon as the marks do; empty if there are none."""
+        """Hash of the marks; empty if there are none."""
         if not self.marks:
             return ""
         return blake2b("".join(sorted(self.marks)).encode(), digest_size=12).hexdigest()
 
     def covers(self, event: Event) -> bool:
-        """True if an event must not be stored: its author is forgotten, or what it repeats is.
+        """Return True if an event must not be stored: its author, or the post it repeats, is marked.
 
-        So is a kick, a mode or a change of nick that names somebody who is. Never true of a delete.
+        Also True for a kick, a mode or a change of nick that names a marked person; never for a delete.
         """
         if not self.marks or event.op == "delete":
             return False
@@ -85,15 +85,15 @@ class Forgotten:
             return True
         if self.wrote(event):
             return True
-        return event.type in NAMING and event.type != _LIST and self._tells_of(event)
+        return event.type in NAMING and event.type != _LIST and self._mentions(event)
 
     def without(self, event: Event) -> Event | None:
-        """What of an event may be stored: nothing, or the event, a list of people without who is forgotten.
+        """Return what may be stored of an event; a list of people is returned without marked ones.
 
         Returns
         -------
         Event or None
-            The event itself if nothing of it is forgotten.
+            The event itself if no mark applies, None if nothing of it may be stored.
         """
         if not self.marks:
             return event
@@ -102,15 +102,13 @@ class Forgotten:
         if event.type != _LIST or event.op == "delete":
             return event
         nicks = (event.text or "").split()
-        left = [nick for nick in nicks if not self.names(nick, event.bucket)]
-        return (
-            event
-            if len(left) == len(nicks)
-            else replace(event, text=" ".join(left), html=None, raw=None, rev="")
-        )
+        kept = [nick for nick in nicks if not self.names(nick, event.bucket)]
+        if len(kept) == len(nicks):
+            return event
+        return replace(event, text=" ".join(kept), html=None, raw=None, rev="")
 
     def wrote(self, event: Event) -> bool:
-        """True if the event's author is forgotten."""
+        """Return True if the event's author is marked."""
         author = event.author
         if author is None:
             return False
@@ -119,53 +117,53 @@ class Forgotten:
         return any(self.author(author.handle, where) in self.marks for where in (EVERYWHERE, event.bucket))
 
     def names(self, nick: str, bucket: str) -> bool:
-        """True if a handle, perhaps behind the marks of its ranks, is forgotten."""
+        """Return True if a handle, possibly after rank prefixes, is marked."""
         bare = nick.lstrip(_RANKS)
         return any(self.author(bare, where) in self.marks for where in (EVERYWHERE, bucket))
 
-    def _tells_of(self, event: Event) -> bool:
-        # a ban names nick!user@host
+    def _mentions(self, event: Event) -> bool:
+        # a ban has the form nick!user@host
         words = [word.partition("!")[0] for word in f"{event.to or ''} {event.text or ''}".split()]
         return any(self.names(nick, event.bucket) for word in words for nick in {word, word.strip(_AROUND)})
 
     @staticmethod
     def author(handle: str, bucket: str = EVERYWHERE) -> str:
-        """The mark of a handle, in one bucket or in all; upper and lower case are the same."""
+        """Return the mark of a handle, in one bucket or in all, ignoring case."""
         return _mark("author", bucket, plain_handle(handle))
 
     @staticmethod
     def account(bucket: str, author_id: str) -> str:
-        """The mark of a platform's own id of somebody: it stays when the handle changes."""
+        """Return the mark of a platform's id of an author, which survives a change of handle."""
         return _mark("account", bucket, author_id)
 
     @staticmethod
     def post(event_id: str) -> str:
-        """The mark of an event, so that repeats of it are known."""
+        """Return the mark of a post, which also covers its reposts."""
         return _mark("post", "", event_id)
 
 
 def deletions(ids: Mapping[str, str], marks: Iterable[str] = ()) -> list[Event]:
-    """Deletes of events by their id and source, that recorders take for more than deletes.
+    """Return a delete of type :data:`DELETION` for each event, given as id and source.
 
-    The first of each bucket carries the ``marks`` of who is forgotten.
+    The first delete of each bucket has the ``marks`` of the erased authors.
     """
-    now, tags, told = datetime.now(UTC), sorted(marks), set[str]()
+    now, tags, marked = datetime.now(UTC), sorted(marks), set[str]()
     deletes = []
     for id_, source in ids.items():
         delete = Event(id=id_, source=source, op="delete", type=DELETION, created_at=now)
-        if tags and delete.bucket not in told:
-            told.add(delete.bucket)
+        if tags and delete.bucket not in marked:
+            marked.add(delete.bucket)
             delete = replace(delete, tags=tags)
         deletes.append(delete)
     return deletes
 
 
 def plain_handle(handle: str) -> str:
-    """A handle as it is compared: without ``@`` before it, upper and lower case alike."""
+    """Normalize a handle for comparison: without a leading ``@``, in lower case."""
     return handle.strip().lstrip("@").casefold()
 
 
 @lru_cache(maxsize=20_000)
 def _mark(kind: str, bucket: str, what: str) -> str:
-    said = f"{kind}\0{bucket}\0{what}".encode("utf-8", "replace")
-    return blake2b(said, digest_size=16, person=b"rta-forgotten").hexdigest()
+    data = f"{kind}\0{bucket}\0{what}".encode("utf-8", "replace")
+    return blake2b(data, digest_size=16, person=b"rta-forgotten").hexdigest()

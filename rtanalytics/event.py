@@ -1,12 +1,11 @@
-"""The packet: one shape for everything a source can say.
+"""Events: one data model for the messages of all sources.
 
-LeafyChat, in 2010, sent one small JSON packet (``type``, ``from``, ``to``, ``body``) for
-chat lines, joins and topics alike. An :class:`Event` is that packet grown up: it has a stable
-identity, a revision, two times, and the places where it points to. :meth:`Event.packet` is
-still the small one.
+LeafyChat, in 2010, sent one small JSON packet (``type``, ``from``, ``to``, ``body``) for chat lines,
+joins and topics alike. An :class:`Event` extends that packet: it has a stable identity, a revision,
+two times, and references to other events. As JSON it is called its packet.
 
-Two times are kept apart on purpose. ``created_at`` is when it was said, and places an event in
-its bin; ``received_at`` is when we had it, and orders the log. Both are aware UTC.
+The two times differ on purpose. ``created_at`` is when a message was posted, and assigns it to a
+bin; ``received_at`` is when we received it, and orders the log. Both are aware UTC.
 """
 
 from __future__ import annotations
@@ -21,26 +20,26 @@ from msgspec.structs import force_setattr
 __all__ = ["SCHEMA", "Author", "Event", "Ingest", "Media", "decode", "encode", "is_web_url"]
 
 SCHEMA = 1
-"""Version of the packet, written into every JSON packet and every archive file."""
+"""Version of the data model, written to every JSON packet and every archive file."""
 
 FUTURE_TOLERANCE = timedelta(minutes=5)
-"""How far ``created_at`` may lie ahead of ``received_at`` before we stop believing it."""
+"""How far ``created_at`` may be ahead of ``received_at`` before it is considered wrong."""
 
 Op = Literal["create", "update", "delete"]
 
-SAID = frozenset({"message", "action", "notice", "error"})
-"""Types of what is said in a chat; a post or a reply that names somebody is addressed in public."""
+CHAT_TYPES = frozenset({"message", "action", "notice", "error"})
+"""Types of chat messages, which may be private; posts and replies that name somebody are public."""
 
 
 class Author(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Who said it.
+    """The author of an event.
 
     Parameters
     ----------
     handle : str
         The name by which others address the person, without a leading ``@``.
     id : str, optional
-        The platform's own immutable id, where it has one.
+        The platform's immutable id, if it has one.
     name, url : str, optional
         Display name and profile page.
     bot : bool
@@ -55,7 +54,7 @@ class Author(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Media(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """A picture, film or sound that an event refers to; it is never fetched."""
+    """A picture, video or sound that an event refers to; it is never fetched."""
 
     url: str
     kind: str = "image"
@@ -67,23 +66,23 @@ class Media(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Ingest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """Where an event came from and how far its identity and time can be trusted.
+    """Provenance of an event, and how far its id and time can be trusted.
 
     Parameters
     ----------
     via : {'poll', 'stream', 'backfill', 'file', 'replay', 'person'}
-        The way it reached us.
+        How it was received.
     connector : str, optional
         Name and version of the code that read it.
     run : str, optional
-        Which run of that code.
+        Id of the run of that code.
     id_kind : {'native', 'derived', 'synthetic'}
-        ``synthetic`` ids are made of arrival times and are not stable over a reconnect.
+        ``synthetic`` ids are derived from arrival times and change after a reconnect.
     time_kind : {'source', 'claimed', 'observed', 'future'}
-        ``future``: the source claimed a time more than five minutes ahead of ``received_at``;
-        the event counts as said when it was received, and ``claimed_at`` keeps the claim.
+        ``future``: the source gave a time more than five minutes ahead of ``received_at``; the
+        event counts as posted when it was received, and ``claimed_at`` has the original time.
     claimed_at : datetime, optional
-        The time the source gave, if it was not believed.
+        The time given by the source, if it was replaced.
     """
 
     via: str = "poll"
@@ -95,50 +94,50 @@ class Ingest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="schema", tag=SCHEMA):
-    """One thing that somebody said or did, in any source.
+    """One message or action, from any source.
 
     Parameters
     ----------
     id : str
-        ``namespace:scope:native_key``; stable for ever, the same however the post was reached.
-        The namespace (up to the first colon) names the bucket that the event lives in.
+        ``namespace:scope:native_key``; permanent, and the same however the post was received.
+        The namespace (up to the first colon) is the event's bucket.
     source : str
-        What it came from, as people say it: ``mastodon``, ``irc:#python``, ``twitter``.
+        Name of the source for people: ``mastodon``, ``irc:#python``, ``twitter``.
     created_at, received_at : datetime
-        When it was said and when we had it. Any aware time is taken and kept as UTC;
-        ``received_at`` is ``created_at`` unless given.
+        When it was posted and when it was received. Any aware time is accepted and converted to
+        UTC; ``received_at`` defaults to ``created_at``.
     rev : str
-        Revision of the content; computed from it (BLAKE2b, 128 bits) unless given.
+        Revision of the content; default a hash of it (BLAKE2b, 128 bits).
     op : {'create', 'update', 'delete'}
-        A delete may carry no text.
+        A delete may have no text.
     edited_at : datetime, optional
-        When this revision was made, where the source says so.
+        When this revision was made, if the source provides it.
     type : str
         ``post``, ``reply``, ``repost``, ``message``, ``commit``, ``photo``, ``talk`` … (open set).
     author : Author, optional
-        Who said it.
+        Its author.
     to, channel : str, optional
-        Whom or which room it was said to; the hashtag, repository or feed it was found in.
+        Addressee (a person or room); the hashtag, repository or feed in which it was found.
     title, text, html : str, optional
-        ``text`` is plain and as delivered, apart from invalid Unicode, which is replaced.
-        ``html`` is cleaned before it gets here.
+        ``text`` is plain and unchanged, except that invalid Unicode is replaced.
+        ``html`` must be sanitized by the source.
     url : str, optional
-        An http or https address, or nothing.
+        An http or https address; anything else becomes None.
     lang : str, optional
-        BCP 47, as claimed by the source.
+        BCP 47 code given by the source.
     tags, mentions, links : list of str
         Tags without ``#``, handles without ``@``, expanded addresses.
     media : list of Media
-        What is attached.
+        Attachments.
     reply_to, repost_of, thread : str, optional
         Ids of other events.
     producer, seq : str, int
-        Who appended it and the how-manieth it was, growing over that producer's restarts, so
-        that gaps and repeats of any transport can be verified. ``seq`` 0 says nothing.
+        The process that appended it, and its running number there, which keeps growing after a
+        restart, so that gaps and repeats can be detected. ``seq`` 0 means unknown.
     ingest : Ingest, optional
         Provenance.
     raw : bytes, optional
-        What was delivered, secrets removed; kept in the archive only, never in the stream.
+        The original delivery without secrets; kept in the archive only, never in the stream.
 
     Raises
     ------
@@ -151,7 +150,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
     >>> event = Event(id="irc:libera/#pycon:1", source="irc:#pycon", type="message",
     ...               author=Author(handle="ada"), channel="#pycon", text="the keynote starts",
     ...               created_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
-    >>> event.bucket, event.packet()["from"]
+    >>> event.bucket, event.handle
     ('irc', 'ada')
     >>> decode(encode(event)) == event
     True
@@ -209,12 +208,12 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
     @property
     def bucket(self) -> str:
-        """The id's namespace: which stream of the conference it belongs to."""
+        """Namespace of the id: the bucket of the stream it belongs to."""
         return self.id[: self.id.index(":")]
 
     @property
-    def said_at(self) -> datetime:
-        """``created_at``, unless that lies over five minutes after ``received_at``."""
+    def posted_at(self) -> datetime:
+        """``created_at``, or ``received_at`` if the former is over five minutes later."""
         if self.created_at - self.received_at > FUTURE_TOLERANCE:
             return self.received_at
         return self.created_at
@@ -226,40 +225,31 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
     @property
     def body(self) -> str:
-        """What a reader sees: the text, or the title where there is no text."""
+        """The text, or the title if there is no text."""
         return self.text or self.title or ""
 
     @property
     def private(self) -> bool:
-        """True for what was said in a chat to a person, or to some in a room, and for why it was not said."""
-        if self.to is None or self.type not in SAID:
+        """True for a chat message to a person or to some in a room, and for its delivery error."""
+        if self.to is None or self.type not in CHAT_TYPES:
             return False
-        # @#room: those with a rank there
+        # @#room: members with a rank there
         return self.channel is None or (self.to != self.channel and self.to.endswith(self.channel))
 
     def settled(self) -> Event:
-        """The event with a claimed time from the future replaced and marked.
+        """Return the event with a time from the future replaced and marked.
 
         Returns
         -------
         Event
-            Itself if its time is credible.
+            The event itself if its time is credible.
         """
-        if self.said_at is self.created_at:
+        if self.posted_at is self.created_at:
             return self
         ingest = msgspec.structs.replace(
             self.ingest or Ingest(), time_kind="future", claimed_at=self.created_at
         )
         return msgspec.structs.replace(self, created_at=self.received_at, ingest=ingest)
-
-    def packet(self) -> dict[str, Any]:
-        """LeafyChat's view of it: ``type``, ``from``, ``to``, ``body``."""
-        return {
-            "type": self.type,
-            "from": self.handle or None,
-            "to": self.to or self.channel,
-            "body": self.body,
-        }
 
 
 _encoder = msgspec.json.Encoder()
@@ -267,12 +257,12 @@ _decoder = msgspec.json.Decoder(Event)
 
 
 def encode(event: Event) -> bytes:
-    """The packet as JSON (UTF-8), without ``raw``.
+    """Encode an event as a JSON packet (UTF-8), without ``raw``.
 
     Raises
     ------
     ValueError
-        If a field other than the texts holds invalid Unicode; the message names the event.
+        If a field other than the texts has invalid Unicode; the message names the event.
     """
     if event.raw is not None:
         event = msgspec.structs.replace(event, raw=None)
@@ -283,26 +273,26 @@ def encode(event: Event) -> bytes:
 
 
 def decode(data: bytes | str) -> Event:
-    """Read a JSON packet.
+    """Decode a JSON packet.
 
     Raises
     ------
     ValueError
-        If it is no JSON, misses a field or has one of the wrong type
+        If it is not JSON, lacks a field or has one of the wrong type
         (``msgspec.ValidationError`` is a ``ValueError``); the message names the field.
     """
     return _decoder.decode(data)
 
 
 def content_rev(event: Event) -> str:
-    """128 bits that change when what a reader sees changes."""
+    """Return a 128-bit hash of the content that a reader sees."""
     parts = (event.op, event.title, event.text, event.url, event.html, *(m.url for m in event.media))
     joined = "\x00".join("" if p is None else p for p in parts)
     return blake2b(joined.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def repair(text: str) -> str:
-    """``text`` with lone surrogates replaced by U+FFFD and paired ones joined; itself if sound."""
+    """Replace lone surrogates by U+FFFD and join paired ones; return valid text unchanged."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -311,7 +301,7 @@ def repair(text: str) -> str:
 
 
 def is_web_url(url: str) -> bool:
-    """True for an http or https address without white space or control characters in it."""
+    """Return True for an http or https address without white space and control characters."""
     return url[:8].lower().startswith(("http://", "https://")) and not any(c <= " " for c in url)
 
 

@@ -131,7 +131,7 @@ def explain(
         first_of_text.setdefault(event.body, event)
     for event in list(first_of_text.values())[:_QUOTES]:
         by = one_line(event.handle, _LABEL) or "somebody"
-        posted = event.said_at.astimezone(zone)
+        posted = event.posted_at.astimezone(zone)
         lines.append(
             f"{_quoted(event.body, _QUOTE)} ({by}, {posted:%H:%M}, {one_line(event.source, _LABEL)})"
         )

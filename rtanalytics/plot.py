@@ -359,7 +359,7 @@ def _moments(events: Iterable[Event] | pd.DataFrame, by: str | None) -> list[tup
     of: Callable[[Any], str] = lambda value: str(value or "none").partition(":")[0] or "none"
     given: Any = events  # pandas is not imported to ask whether it is one of its frames
     if not hasattr(given, "columns"):
-        return [(e.said_at, of(getattr(e, by)) if by else "") for e in given]
+        return [(e.posted_at, of(getattr(e, by)) if by else "") for e in given]
     missing = [name for name in ("created_at", by) if name is not None and name not in given.columns]
     if missing:
         known = ", ".join(map(str, given.columns))

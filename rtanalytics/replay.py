@@ -1,15 +1,15 @@
-"""Play a recording at any speed, into a feed or into a stream, as if it happened now.
+"""Replay a recording at any speed, as a feed or into a stream, as if it happened now.
 
-A :class:`Replay` is a :class:`~rtanalytics.feed.Feed`: what reads the running stream reads it
-just the same. Events are due at ``received_at`` on a paced clock. Deadlines are absolute, so
-nothing adds up; whatever is due is released at once; and the clock never jumps when the speed
-changes. A watermark goes out at every minute of the recording, and a final one at its end.
+A :class:`Replay` is a :class:`~rtanalytics.feed.Feed`, read in the same way as a running stream.
+Events are due at ``received_at`` on a paced clock. Deadlines are absolute, so errors do not add up;
+all due events are released at once; and the clock never jumps when the speed changes. A watermark is
+emitted at every minute of the recording, and a final one at its end.
 
 >>> from datetime import UTC, datetime
 >>> from rtanalytics.event import Event
->>> said = [Event(id=f"test::{n}", source="test", text="hello",
-...               created_at=datetime(2026, 5, 15, 9, n, tzinfo=UTC)) for n in range(3)]
->>> [item.event.id for item in replay(said, speed="max") if isinstance(item, Delivery)]
+>>> events = [Event(id=f"test::{n}", source="test", text="hello",
+...                 created_at=datetime(2026, 5, 15, 9, n, tzinfo=UTC)) for n in range(3)]
+>>> [item.event.id for item in replay(events, speed="max") if isinstance(item, Delivery)]
 ['test::0', 'test::1', 'test::2']
 """
 
@@ -45,7 +45,7 @@ from rtanalytics.streams import EventStream
 __all__ = ["Played", "Replay", "days_until_today", "play_into", "replay"]
 
 MARK_EVERY = timedelta(minutes=1)
-"""The grid of the watermarks: no coarser than the finest bin."""
+"""Interval of the watermarks: no longer than the shortest bin."""
 
 Speed = float | Literal["max"]
 
@@ -69,15 +69,15 @@ class Replay(AsyncFromSync):
     Parameters
     ----------
     recording : Recording or iterable of Event
-        In the order of ``received_at``; it must be possible to iterate over it again.
+        Sorted by ``received_at``; it must be possible to iterate over it repeatedly.
     speed : float or 'max'
-        Recorded seconds a real second; ``'max'`` (or infinity) waits for nothing.
+        Recorded seconds per real second; ``'max'`` (or infinity) never waits.
     start, end : datetime, optional
-        Only events with ``start <= received_at < end``, in the recording's own time.
+        Replay only events with ``start <= received_at < end``, in the recording's time.
     shift : timedelta
-        Whole days that are added to every time, so that bins and seasons stay what they were.
+        Whole days added to every time, so that bins and seasons do not change.
     monotonic : callable
-        Real seconds; tests pass a hand-driven one.
+        Return real seconds; tests pass a hand-driven one.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class Replay(AsyncFromSync):
 
     Notes
     -----
-    One reader iterates; the controls may be called from any thread and take effect at once.
+    Only one reader may iterate; the controls may be called from any thread and take effect at once.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Replay(AsyncFromSync):
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if shift % timedelta(days=1):
-            raise ValueError(f"shift {shift} is not whole days: bins and seasons would move")
+            raise ValueError(f"shift {shift} must be whole days, or bins and seasons would change")
         if start and end and end < start:
             raise ValueError(f"the replay would end ({end}) before it starts ({start})")
         self.recording = recording
@@ -118,7 +118,7 @@ class Replay(AsyncFromSync):
         self._index = 0
         self._marked: datetime | None = None
         self._ended = False
-        self._last: datetime | None = None  # where it stands once it has ended: its clock runs on
+        self._last: datetime | None = None  # time of the end, since the clock keeps running
         self._events: Iterator[Event]
         self._peeked: Event | None
         self._rewind(start)
@@ -129,11 +129,11 @@ class Replay(AsyncFromSync):
         meta = getattr(self.recording, "meta", None)
         return FeedContext(Settings.of_recording(self.recording), meta.timezone if meta else None)
 
-    # -- what a feed is --------------------------------------------------------------------
+    # -- the feed --------------------------------------------------------------------
 
     @property
     def key(self) -> str:
-        """The recording's name and where this replay of it began."""
+        """The recording's name and the start of this replay."""
         name = getattr(self.recording, "name", "events")
         return f"replay:{name}:{self._first:%Y-%m-%dT%H:%M:%S}:{id(self):x}"
 
@@ -148,7 +148,7 @@ class Replay(AsyncFromSync):
         return "max" if math.isinf(self.clock.rate) else f"×{self.clock.rate:g}"
 
     def snapshot(self, n: int = 100) -> Snapshot:
-        """The newest ``n`` events before where the replay stands."""
+        """Return the newest ``n`` events before the current time of the replay."""
         latest: dict[str, Event] = {}
         for event in itertools.islice(self._between(self.start), self._index):
             latest.pop(event.id, None)
@@ -164,7 +164,7 @@ class Replay(AsyncFromSync):
             yield item
 
     def batches(self, limit: int = 500) -> Iterator[list[Item]]:
-        """What is due, at most ``limit`` items at a time; waits only while nothing is."""
+        """Yield the due items, at most ``limit`` at a time; wait only if there are none."""
         while (item := self._next(wait=True)) is not None:
             batch = [item]
             while len(batch) < limit and (item := self._next(wait=False)) is not None:
@@ -180,7 +180,7 @@ class Replay(AsyncFromSync):
 
     @property
     def speed(self) -> float:
-        """Recorded seconds a real second; infinity for ``'max'``. Setting it moves no time."""
+        """Recorded seconds per real second; infinity for ``'max'``. Setting it does not move the time."""
         return self.clock.rate
 
     @speed.setter
@@ -190,36 +190,36 @@ class Replay(AsyncFromSync):
             self._control.notify_all()
 
     def pause(self) -> None:
-        """Stand still."""
+        """Pause the replay."""
         with self._control:
             self.clock.pause()
             self._control.notify_all()
 
     def resume(self) -> None:
-        """Go on from where it stands."""
+        """Continue after a pause."""
         with self._control:
             self._steps = 0
             self.clock.resume()
             self._control.notify_all()
 
     def step(self, n: int = 1) -> None:
-        """Pause, and let the next ``n`` events go."""
+        """Pause, and release the next ``n`` events."""
         with self._control:
             self.clock.pause()
             self._steps += n
             self._control.notify_all()
 
     def seek(self, moment: datetime) -> None:
-        """Go on from ``moment`` (in replayed time); readers are told to forget what they have."""
+        """Continue from ``moment`` (in replayed time); readers get a :class:`Reset`."""
         with self._control:
             self._sought = moment.astimezone(UTC)
             self._ended = False
             self._control.notify_all()
 
-    # -- how it runs -----------------------------------------------------------------------
+    # -- timing -----------------------------------------------------------------------
 
     def _next(self, *, wait: bool) -> Item | None:
-        """The next item that is due; None at the end, or if nothing is due and it may not wait."""
+        """Return the next due item; None at the end, or if none is due and ``wait`` is false."""
         with self._control:
             while not self._closed:
                 if self._sought is not None:
@@ -235,7 +235,7 @@ class Replay(AsyncFromSync):
                 minute = at - (at - _GRID) % MARK_EVERY
                 stepping = self._steps > 0
                 if not stepping:
-                    # the minutes before the event are told when they are over, not when it comes
+                    # watermarks before the event are emitted when their minute is over, not with the event
                     due = min(at, self._marked + MARK_EVERY) if self._marked else at
                     seconds = self.clock.wait(due)
                     if seconds > 0:
@@ -298,7 +298,7 @@ class _Position:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What went into a stream: events, how many of them it did not know, and the seconds it took."""
+    """Result of :func:`play_into`: the number of events, how many were new, and the seconds it took."""
 
     events: int
     new: int
@@ -308,14 +308,14 @@ class Played:
 def play_into(
     source: Replay, stream: EventStream, progress: Callable[[int], None] = lambda _: None
 ) -> Played:
-    """Write a replay into a stream, with its marks; the stream should be a run of its own.
+    """Write a replay and its marks to a stream, which should be used for this run only.
 
     Parameters
     ----------
     source : Replay
         Read to its end.
     stream : EventStream
-        Named ``<conference>/replay/<run>``, so that it is neither taken for the original nor
+        Named ``<conference>/replay/<run>``, so that it is not mistaken for the original or
         recorded with it.
     progress : callable
         Called with the number of events after each batch.
@@ -323,7 +323,7 @@ def play_into(
     Raises
     ------
     StreamUnavailable
-        If the server is gone; what was appended can be appended again.
+        If the server does not answer; it is safe to append everything again.
     """
     started = time.monotonic()
     events = new = 0
@@ -342,14 +342,14 @@ def play_into(
             new += stream.append(waiting).new
             events += len(waiting)
         if mark is not None:
-            # the batch's last mark says all that its earlier ones would have said
+            # the last mark of the batch includes the earlier ones
             stream.mark(mark)
         progress(events)
     return Played(events, new, time.monotonic() - started)
 
 
 def days_until_today(moment: datetime, now: datetime | None = None) -> timedelta:
-    """Whole days that bring ``moment`` to today, at its own time of day."""
+    """Return the whole days that shift ``moment`` to today, at the same time of day."""
     today = (now or datetime.now(UTC)).date()
     return timedelta(days=(today - moment.date()).days)
 

@@ -1,7 +1,7 @@
-"""Where the recordings and notebooks that come with the library are.
+"""Folders of the bundled recordings and notebooks.
 
-An installed wheel carries them inside the package; in a source checkout they lie where people
-look for them, in ``data/fixtures/recordings`` and ``notebooks``.
+An installed wheel has them inside the package; a source checkout has them in
+``data/fixtures/recordings`` and ``notebooks``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def recordings_folder() -> Path:
-    """The folder of the bundled recordings, one archive a sub-folder.
+    """Return the folder of the bundled recordings, one archive per sub-folder.
 
     Returns
     -------
@@ -24,13 +24,13 @@ def recordings_folder() -> Path:
     Raises
     ------
     FileNotFoundError
-        If the installation lost it; the message names the places that were looked at.
+        If it is missing; the message names the paths that were tried.
     """
     return _folder("recordings", "data/fixtures/recordings")
 
 
 def notebooks_folder() -> Path:
-    """The folder of the notebooks.
+    """Return the folder of the notebooks.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def notebooks_folder() -> Path:
     Raises
     ------
     FileNotFoundError
-        If the installation lost it; the message names the places that were looked at.
+        If it is missing; the message names the paths that were tried.
     """
     return _folder("notebooks", "notebooks")
 
@@ -50,5 +50,5 @@ def _folder(shipped: str, checkout: str) -> Path:
     for place in places:
         if place.is_dir():
             return place
-    looked = " nor ".join(map(str, places))
-    raise FileNotFoundError(f"neither {looked} exists; install rtanalytics again")
+    tried = " nor ".join(map(str, places))
+    raise FileNotFoundError(f"neither {tried} exists; install rtanalytics again")

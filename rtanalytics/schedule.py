@@ -1,7 +1,7 @@
-"""Talks: what is on now, what is next, and what is known to have been talked about.
+"""Talks of a conference, and reference topics to evaluate trends against.
 
-Two files of an archive are read here: ``_schedule.json``, a list of talks, and ``_truth.csv``,
-the reference topics that trends are measured against.
+Reads two files of an archive: ``_schedule.json``, a list of talks, and ``_truth.csv``, the
+reference topics.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ class Talk(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Schedule:
-    """Talks in order of their start.
+    """Talks, sorted by start.
 
     Parameters
     ----------
     talks : iterable of Talk
         In any order.
     refused : iterable of str
-        What else was in the file and could not be read: a line each, that names the place and says why.
+        Entries of the file that could not be parsed: one line each, with the position and the reason.
 
     Examples
     --------
@@ -85,36 +85,36 @@ class Schedule:
     __hash__ = None  # type: ignore[assignment]  # a schedule can be read again and compared
 
     def on(self, moment: datetime) -> list[Talk]:
-        """The talks that are on at ``moment``."""
+        """Return the talks that are on at ``moment``."""
         return [t for t in self.talks[: bisect_right(self._starts, moment)] if moment < t.end]
 
     def between(self, start: datetime, end: datetime) -> list[Talk]:
-        """The talks that share some time with ``[start, end)``."""
+        """Return the talks that overlap ``[start, end)``."""
         return [t for t in self.talks[: bisect_left(self._starts, end)] if start < t.end]
 
     def next(self, moment: datetime, n: int = 5) -> list[Talk]:
-        """The next ``n`` talks that start after ``moment``."""
+        """Return the next ``n`` talks that start after ``moment``."""
         first = bisect_right(self._starts, moment)
         return self.talks[first : first + n]
 
     def to_json(self) -> bytes:
-        """The talks as a JSON list, one indented object each."""
+        """Return the talks as a JSON list, one indented object per talk."""
         return msgspec.json.format(msgspec.json.encode(self.talks), indent=1) + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes | str) -> Schedule:
-        """Read what :meth:`to_json` wrote.
+        """Parse the output of :meth:`to_json`.
 
         Raises
         ------
         ValueError
-            If it is no such list; the message names the field.
+            If it is not such a list; the message names the field.
         """
         return cls(msgspec.json.decode(data, type=list[Talk]))
 
 
 class ReferenceTopic(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is known to have been talked about, and by which words it is recognised."""
+    """A topic known to have been discussed, and the keywords by which it is recognized."""
 
     start: datetime
     end: datetime
@@ -128,18 +128,18 @@ class ReferenceTopic(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_truth(path: str | Path) -> list[ReferenceTopic]:
-    """Read a truth file: CSV with ``start_utc``, ``end_utc``, ``keywords`` (joined by ``|``).
+    """Read a ground-truth file: CSV with ``start_utc``, ``end_utc``, ``keywords`` (joined by ``|``).
 
     Raises
     ------
     ValueError
-        If a column is missing or a time is none; the message names file and line.
+        If a column is missing or a time is invalid; the message names file and line.
     """
     with open(path, newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         missing = {"start_utc", "end_utc", "keywords"} - set(reader.fieldnames or ())
         if missing:
-            raise ValueError(f"{path}: no column {', '.join(sorted(missing))}; a truth file needs it")
+            raise ValueError(f"{path}: missing column {', '.join(sorted(missing))}")
         topics = []
         for row in reader:
             try:
@@ -154,7 +154,7 @@ def read_truth(path: str | Path) -> list[ReferenceTopic]:
 
 
 def write_truth(path: str | Path, topics: Sequence[ReferenceTopic]) -> None:
-    """Write a truth file that :func:`read_truth` reads."""
+    """Write a ground-truth file in the format of :func:`read_truth`."""
     extra = list(dict.fromkeys(name for topic in topics for name in topic.extra))
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -171,7 +171,7 @@ def current(events: Iterable[Event]) -> list[Event]:
 
 def originals(vocabulary: Vocabulary, events: list[Event], alike: float, least: int) -> list[Event]:
     """The events that copy no earlier one: chains of alike texts, each found by comparing all."""
-    events = sorted(events, key=lambda e: (e.said_at, crc32(e.id.encode())))
+    events = sorted(events, key=lambda e: (e.posted_at, crc32(e.id.encode())))
     pairs = []
     for event in events:
         said = [t for t in tokens(text_of(event)) if use_of(vocabulary, t) & CONTENT]
@@ -198,7 +198,7 @@ def count(
     vocabulary = Vocabulary()
     bins: dict[int, list[Event]] = defaultdict(list)
     for event in current(events):
-        bins[(event.said_at - datetime(1970, 1, 1, tzinfo=UTC)) // width].append(event)
+        bins[(event.posted_at - datetime(1970, 1, 1, tzinfo=UTC)) // width].append(event)
     counts = {}
     for bin, said in bins.items():
         messages: dict[str, list[Event]] = defaultdict(list)

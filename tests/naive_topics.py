@@ -46,8 +46,8 @@ class Chatter:
         self.words: dict[str, set[str]] = {}
         self.says: dict[str, set[str]] = {}
         vocabulary = Vocabulary()
-        for event in sorted(current(events), key=lambda e: (e.said_at, crc32(e.id.encode()))):
-            bin = (event.said_at - EPOCH) // width
+        for event in sorted(current(events), key=lambda e: (e.posted_at, crc32(e.id.encode()))):
+            bin = (event.posted_at - EPOCH) // width
             self.bins[bin].append(event)
             self.uses[bin].update(t.surface for t in tokens(text_of(event)))
             self.words[event.id] = words_of(vocabulary, event)

@@ -78,17 +78,6 @@ def test_the_naughty_strings_come_back(data_folder: Path) -> None:
         assert said.text == string
 
 
-def test_leafychats_view_is_type_from_to_body() -> None:
-    """One small packet for a chat line, a post without text, and a join."""
-    line = event(type="message", channel="#python", text="hello", author="ada")
-    assert line.packet() == {"type": "message", "from": "ada", "to": "#python", "body": "hello"}
-    private = event(type="message", channel="#python", to="bob", text="psst")
-    assert private.packet()["to"] == "bob"
-    assert event(text=None, title="A photo").packet()["body"] == "A photo"
-    joined = event(type="join", text=None, author=None)
-    assert joined.packet() == {"type": "join", "from": None, "to": None, "body": ""}
-
-
 @pytest.mark.parametrize(
     ("type", "to", "channel", "private"),
     [("message", "bob", None, True), ("action", "bob", None, True), ("notice", "bob", None, True),
@@ -126,7 +115,7 @@ def test_a_time_from_the_future_counts_as_said_when_received_and_is_marked() -> 
     """More than five minutes ahead is not believed; the claim is kept."""
     claimed = BASE + timedelta(days=3)
     said = event(created_at=claimed, received_at=BASE)
-    assert said.said_at == BASE
+    assert said.posted_at == BASE
     settled = said.settled()
     assert settled.created_at == BASE
     assert settled.ingest == Ingest(time_kind="future", claimed_at=claimed)

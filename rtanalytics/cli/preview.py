@@ -78,7 +78,7 @@ async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
                 f"{counted(int(batch.notes['talks']), 'talk')} read; {counts} (changes are told from now on)"
             )
         out.print(Text(f"{safe(spec.name)}: {counts}", style="bold"))
-        newest = sorted(events, key=lambda event: event.said_at)[-SHOWN:]
+        newest = sorted(events, key=lambda event: event.posted_at)[-SHOWN:]
         if len(events) > SHOWN:
             out.print(Text(f"  … and {len(events) - SHOWN:,} more before these", style="dim"))
         for event in newest:

@@ -224,7 +224,7 @@ def _explain(bin: TrendBin, told: list[TrendBin], kept: dict[str, Event], out: A
         for line in rest:
             out.print(Text(f"  {safe(line)}"))
         out.print()
-    for old in [i for i, event in kept.items() if event.said_at < bin.end]:
+    for old in [i for i, event in kept.items() if event.posted_at < bin.end]:
         del kept[old]
 
 

@@ -136,7 +136,7 @@ def event_line(
     """
     done, handle, begin = (Said() if said is None else said).take(event)
     colour = COLOURS[crc32(event.bucket.encode()) % len(COLOURS)]
-    at = ((event.edited_at or event.received_at) if done else event.said_at).astimezone(zone)
+    at = ((event.edited_at or event.received_at) if done else event.posted_at).astimezone(zone)
     day = f"{at:%Y-%m-%d} " if dated and at.date() != datetime.now(zone).date() else ""
     line = Text(f"{day}{at:%H:%M:%S} ", style="dim")
     line.append(f"{safe(event.source)[:18]:<10} ", style=colour)
@@ -146,9 +146,8 @@ def event_line(
     line.append(f"{done}: " if done else "", style="red")
     title, text = safe(event.title or "").strip(), safe(event.text or "").strip()
     if done == "deleted" and not (title or text):
-        text = (
-            begin or f"what was said at {event.said_at.astimezone(zone):%Y-%m-%d %H:%M:%S} ({safe(event.id)})"
-        )
+        at = event.posted_at.astimezone(zone)
+        text = begin or f"what was said at {at:%Y-%m-%d %H:%M:%S} ({safe(event.id)})"
     if title and not text.startswith(title):
         line.append(title, style="italic")
         line.append(" – " if text else "")

@@ -404,7 +404,7 @@ def row_of(event: Event, n: int = 0, *, edited: bool = False) -> Row:
         "title": shorten(event.title or "", _TITLE),
         "text": shorten(event.text or "", _TEXT),
         "url": repair(event.url) if event.url and is_web_url(event.url) else None,
-        "created": iso(event.said_at),
+        "created": iso(event.posted_at),
         "tags": [shorten(tag, _NAME) for tag in event.tags[:_TAGS]],
         "edited": edited,
     }

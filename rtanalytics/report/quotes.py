@@ -93,7 +93,7 @@ def quote(event: Event, zone: tzinfo, hits: Collection[str] = ()) -> Quote:
     return Quote(
         author=name,
         handle=handle,
-        when=event.said_at.astimezone(zone),
+        when=event.posted_at.astimezone(zone),
         source=clean(event.source, 60),
         family=family(event.source),
         url=address(event.url),
@@ -145,7 +145,7 @@ def chosen(
     people = [one for one in original if not (one.event.author and one.event.author.bot)] or original
     best: list[Said] = []
     authors: set[tuple[str, str] | None] = set()
-    for one in sorted(people, key=lambda one: (-merit(one), one.event.said_at, one.event.id)):
+    for one in sorted(people, key=lambda one: (-merit(one), one.event.posted_at, one.event.id)):
         if len(best) == most:
             break
         author = person_key(one.event)
@@ -153,7 +153,7 @@ def chosen(
             continue
         authors.add(author)
         best.append(one)
-    return sorted(best, key=lambda one: (one.event.said_at, one.event.id))
+    return sorted(best, key=lambda one: (one.event.posted_at, one.event.id))
 
 
 def _alike(one: Said, other: Said) -> bool:

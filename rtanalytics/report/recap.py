@@ -66,7 +66,7 @@ def gather(
         If there are no events, or the time zone is unknown.
     """
     zone = _zone(timezone)
-    kept = sorted((e for e in events if e.op != "delete"), key=lambda e: (e.said_at, e.id))
+    kept = sorted((e for e in events if e.op != "delete"), key=lambda e: (e.posted_at, e.id))
     if not kept:
         raise ValueError(f"{clean(title, 80)}: there are no events to report on")
     said = keyed(kept)
@@ -82,7 +82,7 @@ def gather(
     echoes = tuple(book.echo(names, entries) for names in stage)
     humans = {key for one in said if (key := person_key(one.event)) and not is_bot(one.event)}
     machines = {key for one in said if (key := person_key(one.event)) and is_bot(one.event)}
-    moments = tuple((e.said_at.astimezone(zone), family(e.source)) for e in kept)
+    moments = tuple((e.posted_at.astimezone(zone), family(e.source)) for e in kept)
     return Recap(
         title=clean(title, 120) or "A conference",
         zone_name=timezone,
@@ -203,7 +203,7 @@ class _Book:
             for one in self.stage.within(trend.bin_start, trend.bin_end):
                 if one.event.id not in found and says(one, needles):
                     found[one.event.id] = one
-        return sorted(found.values(), key=lambda one: (one.event.said_at, one.event.id))
+        return sorted(found.values(), key=lambda one: (one.event.posted_at, one.event.id))
 
     def _course(self, topic: Merged, step: timedelta) -> Iterable[tuple[datetime, int]]:
         needles = [needle(term) for trend in topic.trends for term in trend.terms[:3]]
@@ -213,7 +213,7 @@ class _Book:
         counts = [0] * steps
         for one in self.stage.within(start, start + steps * step):
             if says(one, needles):
-                counts[(one.event.said_at - start) // step] += 1
+                counts[(one.event.posted_at - start) // step] += 1
         return (((start + n * step).astimezone(self.zone), count) for n, count in enumerate(counts))
 
     def echo(self, names: Names, topics: Sequence[Topic]) -> Echo:
@@ -222,7 +222,7 @@ class _Book:
         place = self.places[names.talk.id]
         hits = names.families
         settled = {
-            one.event.id for one in both if one.event.said_at > names.talk.start + timedelta(minutes=10)
+            one.event.id for one in both if one.event.posted_at > names.talk.start + timedelta(minutes=10)
         }
         best = chosen(
             self.originals(both),

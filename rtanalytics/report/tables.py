@@ -33,7 +33,7 @@ def sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
     for one in said:
         by[one.event.source].append(one.event)
     for name, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0])):
-        hours = Counter(floor(e.said_at.astimezone(zone), timedelta(hours=1)) for e in events)
+        hours = Counter(floor(e.posted_at.astimezone(zone), timedelta(hours=1)) for e in events)
         busiest, count = max(hours.items(), key=lambda item: (item[1], -item[0].timestamp()))
         yield Source(
             name=clean(name, 60) or "?",
@@ -41,8 +41,8 @@ def sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
             messages=len(events),
             people=people_of(events),
             share=len(events) / len(said),
-            first=events[0].said_at.astimezone(zone),
-            last=events[-1].said_at.astimezone(zone),
+            first=events[0].posted_at.astimezone(zone),
+            last=events[-1].posted_at.astimezone(zone),
             busiest=busiest,
             busiest_messages=count,
         )

@@ -97,7 +97,7 @@ class Stage:
     ) -> None:
         self.schedule = schedule
         self.said = said
-        self.times = [one.event.said_at for one in said]
+        self.times = [one.event.posted_at for one in said]
         self.rooms = frozenset(key for talk in schedule for key in keys_of(talk.room or ""))
         self.talks = [talk for talk in schedule if not is_pause(talk)]
         titles = {talk.id: telling(talk.title) for talk in self.talks}

@@ -60,7 +60,7 @@ def survives(parse: Any, raw: bytes, meta: Any) -> Parsed | None:
     assert len({e.id for e in parsed.events}) == len(parsed.events)
     for event in parsed.events:
         assert decode(encode(event)).id == event.id
-        assert event.created_at <= meta.received_at or event.said_at == event.created_at
+        assert event.created_at <= meta.received_at or event.posted_at == event.created_at
         assert event.url is None or event.url.startswith(("http://", "https://"))
         assert all(link.lower().startswith(("http://", "https://")) for link in event.links)
         assert event.raw is not None

@@ -17,8 +17,8 @@ install: $(STAMP)  ## make .venv with the library, JupyterLab and the tools of t
 demo: $(STAMP)  ## a recorded conference through the real thing: Redis, archive, trends (no network)
 	$(BIN)/rtanalytics demo
 
-test: $(STAMP)  ## the fast tests; they need nothing but Python and make
-	$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow and not data and not browser"
+test: $(STAMP)  ## the fast tests (about three minutes on two cores); they need nothing but Python and make
+	$(BIN)/python -m pytest -n logical --dist loadfile -m "not full and not slow and not data and not browser"
 
 lab: $(STAMP)  ## JupyterLab on the notebooks; ARGS="--no-browser --port 8899" are its own options
 	$(BIN)/rtanalytics lab -- $(ARGS)

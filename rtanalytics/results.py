@@ -13,6 +13,7 @@ import msgspec
 
 from rtanalytics.event import Event
 from rtanalytics.explanation import Explanation, explain
+from rtanalytics.extras import extra
 from rtanalytics.trend import Trend, TrendBin
 
 if TYPE_CHECKING:
@@ -182,6 +183,12 @@ class Trends(Sequence[ListedTrend]):
         """
         from rtanalytics.plot import trends_timeline
 
+        if ax is None:  # a figure of pyplot, which a notebook shows at the end of the cell
+            with extra("views"):
+                import matplotlib.pyplot as plt
+
+            rows = min(top, len({trend.label.casefold() for trend in self._plain()}))
+            _, ax = plt.subplots(figsize=(10, 0.9 + 0.3 * rows), layout="constrained")
         return trends_timeline(self.bins, ax, top=top, zone=self.zone)
 
     def before(self, trend: Trend) -> list[TrendBin]:

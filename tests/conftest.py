@@ -11,6 +11,15 @@ from pathlib import Path
 import pytest
 
 from rtanalytics.streams.server import EmbeddedServer, Server
+from tests.tiers import FULL
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what ``make test`` leaves out."""
+    for item in items:
+        if item.nodeid.startswith(FULL):
+            item.add_marker("full")
 
 
 @pytest.fixture(scope="session")

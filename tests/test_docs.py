@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import rtanalytics
+from tests.tiers import FULL
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "rtanalytics"
@@ -161,3 +162,11 @@ def test_decisions_are_numbered_listed_and_complete():
         assert sections == ["Context", "Choice", "Measured", "What we gave up"], path.name
         assert text.startswith(f"# {number}. "), path.name
         assert f"(decisions/{path.name})" in overview, path.name
+
+
+@pytest.mark.parametrize("entry", FULL)
+def test_every_entry_of_the_longer_tier_is_a_test(entry):
+    """A test that was renamed does not come back into the fast tier in silence."""
+    file, _, name = entry.partition("::")
+    text = (ROOT / file).read_text(encoding="utf-8")
+    assert not name or f"class {name}" in text or f"def {name}" in text

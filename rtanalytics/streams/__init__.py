@@ -7,6 +7,7 @@ A stream (:class:`~rtanalytics.streams.protocol.EventStream`) lives on a server
 
 from __future__ import annotations
 
+from rtanalytics.feed import FeedContext
 from rtanalytics.streams.errors import (
     CursorMoved,
     Fenced,
@@ -61,7 +62,7 @@ __all__ = [
 ]
 
 
-def open_stream(name: str, url: str | None = None) -> EventStream:
+def open_stream(name: str, url: str | None = None, context: FeedContext | None = None) -> EventStream:
     """Open a stream by the conference's name and the server's address.
 
     Parameters
@@ -70,6 +71,8 @@ def open_stream(name: str, url: str | None = None) -> EventStream:
         The conference's name; ``<conference>/replay/<run>`` for a replay.
     url : str, optional
         ``redis://…``, ``rediss://…`` or ``unix://…``; default ``REDIS_URL``, else the embedded server.
+    context : FeedContext, optional
+        Settings and time zone of the conference, for the views that show the stream.
 
     Raises
     ------
@@ -81,4 +84,4 @@ def open_stream(name: str, url: str | None = None) -> EventStream:
     from rtanalytics.streams.redis import RedisStream
     from rtanalytics.streams.server import resolve_url
 
-    return RedisStream(url or resolve_url(), name)
+    return RedisStream(url or resolve_url(), name, context)

@@ -23,7 +23,17 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 from rtanalytics.event import Event, decode
-from rtanalytics.feed import FOREVER, AsyncFromSync, Delivery, Item, Reset, Snapshot, Status, Watermark
+from rtanalytics.feed import (
+    FOREVER,
+    AsyncFromSync,
+    Delivery,
+    FeedContext,
+    Item,
+    Reset,
+    Snapshot,
+    Status,
+    Watermark,
+)
 from rtanalytics.streams.errors import StreamUnavailable
 from rtanalytics.streams.position import START, TAIL, TAIL_MS, Place, StreamPosition, entry_key, fingerprint
 
@@ -88,6 +98,8 @@ class StreamFeed(AsyncFromSync):
 
     Attributes
     ----------
+    context : FeedContext or None
+        Defaults for the views that show the feed.
     unreadable : int
         Number of entries that are not packets. They are logged and skipped, and stay in the stream.
     """
@@ -100,7 +112,9 @@ class StreamFeed(AsyncFromSync):
         block: timedelta = timedelta(milliseconds=500),
         *,
         private: bool = False,
+        context: FeedContext | None = None,
     ) -> None:
+        self.context = context
         self._backend = backend
         self._private = private
         self._snapshot = snapshot

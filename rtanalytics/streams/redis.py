@@ -14,7 +14,7 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from rtanalytics.event import Event
-from rtanalytics.feed import Delivery, Snapshot
+from rtanalytics.feed import Delivery, FeedContext, Snapshot
 from rtanalytics.streams.append_call import AppendCall, packet
 from rtanalytics.streams.connection import RedisConnection, address
 from rtanalytics.streams.dead_letters import RedisDeadLetters
@@ -49,6 +49,8 @@ class RedisStream:
         ``redis://…``, ``rediss://…`` or ``unix://…``.
     name : str
         Name of the conference, or ``<conference>/replay/<run>``.
+    context : FeedContext, optional
+        Defaults for the views that show the stream.
 
     Raises
     ------
@@ -56,8 +58,9 @@ class RedisStream:
         If ``name`` contains characters not allowed in a key, or the kind of address is unknown.
     """
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, context: FeedContext | None = None) -> None:
         self.url = url
+        self.context = context
         self.name = name
         self.key = f"{address(url)}/{name}"
         self.connection = RedisConnection(url, name)
@@ -211,7 +214,9 @@ class RedisStream:
         elif isinstance(position, str):
             position = StreamPosition.parse(position)
         snapshot = partial(self.snapshot, private=private)
-        return StreamFeed(Reader(self.connection, self.key), snapshot, position, private=private)
+        return StreamFeed(
+            Reader(self.connection, self.key), snapshot, position, private=private, context=self.context
+        )
 
     # -- keeping ---------------------------------------------------------------------------
 

@@ -565,7 +565,7 @@ def test_the_report_of_the_fixture_tells_of_it(tmp_path: Path) -> None:
     recap = gather(recording, bins, **options)
     assert len(recap.topics) == 25
     assert all(topic.quotes for topic in recap.topics)
-    assert not {topic.label.casefold().lstrip("#@") for topic in recap.topics} & own
+    assert not {topic.label.casefold().lstrip("#@") for topic in recap.topics} & settings.own_tags
     assert sum(bool(known.found) for known in recap.known) > 0.8 * len(recap.known)
     assert sum(topic.about is not None for topic in recap.topics) > 10
 

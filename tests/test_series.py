@@ -193,7 +193,7 @@ def test_uneven_equal_and_missing_times_are_read_as_they_are(tmp_path):
     [
         ("", r":1: no column 'timestamp'"),
         ("timestamp,count\n2026-05-01,1\n", r":1: no column 'value'"),
-        ("timestamp,value\n2026-05-01,1\nyesterday,2\n", r":3: 'yesterday' is not an ISO 8601 time"),
+        ("timestamp,value\n2026-05-01,1\nyesterday,2\n", r":3: invalid time 'yesterday'"),
         ("timestamp,value\n2026-05-01,many\n", r":2: 'many' is not a finite number"),
         ("timestamp,value\n2026-05-01,nan\n", r":2: 'nan' is not a finite number"),
         ("timestamp,value\n2026-05-01,-1e200\n", r":2: -1e200 is beyond 1e\+100"),

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.ingest.test_postman import running, seen
+from tests.ingest.test_outbox_worker import running, seen
 
 from rtanalytics.event import Author
 from rtanalytics.sources import KINDS

@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.ingest.test_outbox_worker import running, seen
 
 from rtanalytics.event import Author
 from rtanalytics.sources import KINDS
@@ -20,6 +19,7 @@ from tests.browser.lab import Notebook
 from tests.build import event
 from tests.contracts.source import CHILD
 from tests.ingest.talking import SAID
+from tests.ingest.test_outbox_worker import running, seen
 from tests.processes import until
 from tests.sources.irc_servers import IrcServer
 

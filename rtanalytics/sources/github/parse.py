@@ -41,6 +41,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
     Examples
     --------
+    >>> from datetime import UTC, datetime
     >>> meta = Meta(source="github", scope="repos/ada/notes", connector="github@1",
     ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
     >>> raw = b'''{"id": "7", "type": "WatchEvent", "actor": {"id": 1, "login": "ada"}, "payload": {},

@@ -320,7 +320,7 @@ class TopicModel(_Options):
     number of people who used it within the window, v those of them who did so in words of their
     own, N all who posted, like how much the term is like a name (0 to 1), and known whether a
     handle or a tag that enough people use is among the first terms. Fitted by
-    ``benchmarks/belief.py``, which leaves one conference out at a time; decision 9 has the figures.
+    ``benchmarks/topic_model.py``, which leaves one conference out at a time; decision 9 has the figures.
 
     Parameters
     ----------

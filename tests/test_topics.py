@@ -336,9 +336,9 @@ def test_a_probability_says_what_it_rests_on() -> None:
 
 def test_copies_convince_less_than_words_of_ones_own() -> None:
     """Twenty who repeat one sentence are less probably a topic than twenty who each say it anew."""
-    belief = TopicModel()
-    own = belief.contributions(evidence=3.0, people=20, voices=20, active=60, like=1.0, known=0.0)
-    copied = belief.contributions(evidence=3.0, people=20, voices=1, active=60, like=1.0, known=0.0)
+    model = TopicModel()
+    own = model.contributions(evidence=3.0, people=20, voices=20, active=60, like=1.0, known=0.0)
+    copied = model.contributions(evidence=3.0, people=20, voices=1, active=60, like=1.0, known=0.0)
     assert sum(copied.values()) < sum(own.values()) - 3
 
 

@@ -1,12 +1,12 @@
-"""Fit the probability that a topic is one, and say how good it is where it was not fitted.
+"""Fit the topic model, and cross-validate it over conferences.
 
-    python benchmarks/belief.py [--conference SEED ...] [--hard SEED ...]
+    python benchmarks/topic_model.py [--conference SEED ...] [--hard SEED ...]
 
-Every topic that might be told, however improbable, is a sample: what was seen of it, and whether
-it names something real. On recordings that is so if one of its first three terms names a talk of
-the time, or is a handle or tag that three people use within half an hour; on invented conferences,
-if it names what was planted. Recordings, invented and hard conferences weigh the same in sum. Each
-conference is left out once: its figures come from weights that were fitted without it.
+Every candidate topic, however improbable, is a sample: its features, and whether it names something
+real. On recordings it does if one of its first three terms names a talk of the time, or is a handle or
+tag that three people use within 30 minutes; on synthetic conferences, if it names a planted topic.
+Recordings, synthetic and hard synthetic conferences have the same total weight. Each conference is left
+out once: its metrics come from weights that were fitted without it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ WIDE = TopicFilter(min_probability=0.02, keep_probability=0.02)
 HALF_HOUR = timedelta(minutes=30)
 
 
-def told(events: list[Any], minutes: int, **settings: Any) -> list[Trend]:
-    """All topics that might be told."""
+def candidate_topics(events: list[Any], minutes: int, **settings: Any) -> list[Trend]:
+    """Return all candidate topics."""
     width = timedelta(minutes=minutes)
     return [t for b in trends(events, bin=width, top=30, topic_filter=WIDE, **settings) for t in b.trends]
 
 
 def samples(topics: list[Trend], real: list[bool], kind: str, name: str, minutes: int) -> pd.DataFrame:
-    """What was seen of topics, as the weights take it: each part divided by its weight."""
+    """Return the features of topics: each contribution divided by its weight."""
     unit = TopicModel()
     values = [[t.contributions[n] / getattr(unit, n) for n in NAMES] for t in topics]
     frame = pd.DataFrame(values, columns=list(NAMES))
@@ -47,7 +47,7 @@ def samples(topics: list[Trend], real: list[bool], kind: str, name: str, minutes
 
 
 def on_recording(sample: Sample, topics: list[Trend]) -> list[bool | None]:
-    """Does each name something real? None where nothing was on and nobody could tell."""
+    """Return whether each topic names something real; None outside of the talks, where it is unknown."""
     used: dict[str, list[tuple[Any, str]]] = {}
     for event in sample.events:
         for tag in set(re.findall(r"[@#]\w+", (event.text or "").casefold())):
@@ -87,7 +87,7 @@ def on_recording(sample: Sample, topics: list[Trend]) -> list[bool | None]:
 
 
 def on_invented(made: Synthetic, topics: list[Trend]) -> list[bool]:
-    """Does each name what was planted?"""
+    """Return whether each topic names a planted topic."""
     return [
         any(
             topic.bin_start < planted.end + SLACK
@@ -104,7 +104,7 @@ def on_invented(made: Synthetic, topics: list[Trend]) -> list[bool]:
 
 
 def fitted(frame: pd.DataFrame) -> TopicModel:
-    """Weights; each kind of conference counts the same."""
+    """Fit the weights; each kind of conference has the same total weight."""
     from sklearn.linear_model import LogisticRegression
 
     weights = 1 / frame.kind.map(frame.kind.value_counts())
@@ -113,14 +113,14 @@ def fitted(frame: pd.DataFrame) -> TopicModel:
     return TopicModel(float(model.intercept_[0]), *(float(w) for w in model.coef_[0]))
 
 
-def probabilities(frame: pd.DataFrame, belief: TopicModel) -> Any:
-    """What the weights say."""
-    odds = belief.bias + frame[list(NAMES)] @ np.array([getattr(belief, n) for n in NAMES])
+def probabilities(frame: pd.DataFrame, model: TopicModel) -> Any:
+    """Return the probabilities of the samples."""
+    odds = model.bias + frame[list(NAMES)] @ np.array([getattr(model, n) for n in NAMES])
     return 1 / (1 + np.exp(-odds))
 
 
 def main() -> None:
-    """Print the weights, and the figures of each conference left out."""
+    """Print the weights, and the metrics of each conference that is left out."""
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -132,32 +132,32 @@ def main() -> None:
     made += [("hard", f"hard {seed}", hard_conference(seed, events=20_000)) for seed in chosen.hard]
     for minutes in (30, 15, 5):
         for sample in development:
-            topics = told(sample.events, minutes)
+            topics = candidate_topics(sample.events, minutes)
             judged_so = zip(topics, on_recording(sample, topics), strict=True)
             kept = [(t, real) for t, real in judged_so if real is not None]
             found.append(
                 samples([t for t, _ in kept], [r for _, r in kept], "recording", sample.name, minutes)
             )
         for kind, name, invented in made:
-            topics = told(invented.events, minutes, own_tags=frozenset(invented.hashtags))
+            topics = candidate_topics(invented.events, minutes, own_tags=frozenset(invented.hashtags))
             found.append(samples(topics, on_invented(invented, topics), kind, name, minutes))
     frame = pd.concat(found, ignore_index=True)
-    print(f"{len(frame):,} samples\n\nleft out            samples   real    AUC  Brier  told  of them real")
+    print(f"{len(frame):,} samples\n\nleft out            samples   real    AUC  Brier  shown  of them real")
     for name in frame.name_of.unique():
         out = frame.name_of == name
         p = probabilities(frame[out], fitted(frame[~out]))
         real, loud = frame[out].real.astype(int), p >= TopicFilter().min_probability
         print(
             f"{name:<18} {out.sum():>8,}   {real.mean():.2f}   {roc_auc_score(real, p):.3f}  "
-            f"{brier_score_loss(real, p):.3f}  {loud.mean():.2f}  {real[loud].mean():.2f}"
+            f"{brier_score_loss(real, p):.3f}  {loud.mean():5.2f}  {real[loud].mean():.2f}"
         )
-    print("\neach development recording with weights fitted without it")
-    print(f"{'':<18} min  recall@5/10/20   prec   chance  latency  topics")
+    print("\neach development recording, with weights fitted without it")
+    print(f"{'':<18} min  recall@5/10/20   prec   random  latency  topics")
     with tempfile.TemporaryDirectory() as folder:
         for minutes in (30, 15, 5):
             for sample in development:
-                taste = TopicFilter(topic_model=fitted(frame[frame.name_of != sample.name]))
-                bins = trends(sample.events, bin=timedelta(minutes=minutes), top=20, topic_filter=taste)
+                fit = TopicFilter(topic_model=fitted(frame[frame.name_of != sample.name]))
+                bins = trends(sample.events, bin=timedelta(minutes=minutes), top=20, topic_filter=fit)
                 print(row(sample.name, minutes, judged(sample, bins, Path(folder))), flush=True)
     final = fitted(frame)
     print("\nall:", ", ".join(f"{n}={getattr(final, n):.2f}" for n in ("bias", *NAMES)))

@@ -1,4 +1,4 @@
-"""The archive: what was received, in Parquet files that outlive this package."""
+"""Archives: received events in Parquet files that can be read without this package."""
 
 from rtanalytics.archive.columns import COLUMNS, from_table, to_table
 from rtanalytics.archive.files import ArchiveError

@@ -1,4 +1,4 @@
-"""Bringing files to the disk, one at a time or several together, so that a crash leaves all or nothing."""
+"""Atomic writes of one or several files: after a crash either all of them exist or none."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from rtanalytics.archive.files import MANIFEST, TEMPORARY, ArchiveError, Manifes
 
 
 class SyncError(OSError):
-    """The disk did not confirm: what it holds is unknown, and asking it again would prove nothing.
+    """The disk did not confirm a write: its content is unknown, and retrying proves nothing.
 
-    Linux marks the pages that could not be written as clean, so a second fsync succeeds without
-    having written them.
+    Linux marks pages that could not be written as clean, so a second fsync succeeds without
+    writing them.
     """
 
 
 def write_file(path: Path, data: bytes | pa.Buffer) -> None:
-    """Write a new file and bring it to the disk.
+    """Write a new file and sync it to the disk.
 
     Raises
     ------
     OSError
-        If that fails; ``SyncError`` if it fails in a way that must not be tried again.
+        If that fails; ``SyncError`` if it must not be retried.
     """
     with open(path, "xb") as file:
         file.write(data)
@@ -44,7 +44,7 @@ def _sync(descriptor: int, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to the disk.
+    """Sync the names in a folder to the disk.
 
     Raises
     ------
@@ -59,15 +59,15 @@ def sync_folder(folder: Path) -> None:
 
 
 class Swap:
-    """Files that become part of an archive together, and files that leave it with that.
+    """Files to add to an archive and files to remove from it, in one step.
 
-    New files are on the disk under temporary names before :meth:`commit` names them all in a
-    manifest; its rename is the moment of decision. One new file alone needs no manifest.
+    New files are on the disk under temporary names before :meth:`commit` lists them all in a
+    manifest, whose rename is the commit point. A single new file needs no manifest.
 
     Attributes
     ----------
     unsure : bool
-        True if only the disk can tell, when it is read again, whether the swap was made.
+        True if only reading the disk again can show whether the swap was made.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,33 +77,33 @@ class Swap:
         self._days: set[Path] = set()
 
     def add(self, final: str, data: bytes | pa.Buffer) -> None:
-        """Bring a new file to the disk; ``final`` is its path within the archive.
+        """Write a new file to the disk; ``final`` is its path within the archive.
 
         Raises
         ------
         ArchiveError
-            If the disk is full, say.
+            If it cannot be written, for example because the disk is full.
         """
-        with self._told():
+        with self._errors():
             write_file(self._place(final), data)
 
     def add_written(self, final: str, write: Callable[[Path], None]) -> None:
-        """The same for something that writes its file itself."""
-        with self._told():
+        """Add a file that ``write`` writes to the path it is given."""
+        with self._errors():
             path = self._place(final)
             write(path)
             with open(path, "rb") as file:
                 _sync(file.fileno(), path)
 
     def commit(self, remove: Sequence[str] = ()) -> None:
-        """Swap: all at once for whoever reads the archive through this package.
+        """Make the swap, in one step for all readers that use this package.
 
         Raises
         ------
         ArchiveError
-            If it could not be done, or (see ``unsure``) not be finished.
+            If it could not be done, or (see ``unsure``) not be completed.
         """
-        with self._told():
+        with self._errors():
             if len(self._rename) == 1 and not remove:
                 ((temporary, final),) = self._rename.items()
                 self.unsure = True
@@ -112,8 +112,8 @@ class Swap:
             elif self._rename or remove:
                 _sync_days(self.folder, self._rename)
                 manifest = _temporary()
-                said = msgspec.json.encode(Manifest(rename=self._rename, remove=list(remove)))
-                write_file(self.folder / manifest, said)
+                content = Manifest(rename=self._rename, remove=list(remove))
+                write_file(self.folder / manifest, msgspec.json.encode(content))
                 self.unsure = True
                 (self.folder / manifest).rename(self.folder / MANIFEST)
                 sync_folder(self.folder)
@@ -122,7 +122,7 @@ class Swap:
             self._rename.clear()
 
     def abandon(self) -> None:
-        """Take back what is not decided."""
+        """Undo an uncommitted swap."""
         if not self.unsure:
             for path in self.folder.glob(f"{TEMPORARY}*"):
                 path.unlink()
@@ -143,9 +143,9 @@ class Swap:
         return self.folder / temporary
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _errors(self) -> Iterator[None]:
         try:
-            with told(self.folder):
+            with archive_errors(self.folder):
                 yield
         except ArchiveError as error:
             self.unsure = self.unsure or isinstance(error.__cause__, SyncError)
@@ -153,14 +153,14 @@ class Swap:
 
 
 @contextmanager
-def told(folder: Path) -> Iterator[None]:
-    """What the system says, in one sentence that names the archive."""
+def archive_errors(folder: Path) -> Iterator[None]:
+    """Raise errors of the system as :class:`ArchiveError`."""
     try:
         yield
     except OSError as error:
         where = error.filename or folder
         raise ArchiveError(
-            f"{folder} cannot be written: {where}: {error.strerror or error}; see to its space and its rights"
+            f"{folder} cannot be written: {where}: {error.strerror or error}; check its disk and permissions"
         ) from error
 
 
@@ -169,7 +169,7 @@ def _temporary() -> str:
 
 
 def apply_manifest(folder: Path) -> bool:
-    """Carry out the swap that is under way, if there is one; as often as need be.
+    """Complete the swap in progress, if there is one; may be repeated.
 
     Returns
     -------
@@ -201,8 +201,8 @@ def _sync_days(folder: Path, names: Iterable[str]) -> None:
 
 
 def sweep(folder: Path) -> list[Path]:
-    """Remove what crashed writers left in the making; returns what was removed."""
-    left = [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"day=*/{TEMPORARY}*")]
-    for path in left:
+    """Remove unfinished files of crashed writers and return their paths."""
+    leftovers = [*folder.glob(f"{TEMPORARY}*"), *folder.glob(f"day=*/{TEMPORARY}*")]
+    for path in leftovers:
         path.unlink()
-    return left
+    return leftovers

@@ -1,14 +1,13 @@
-"""Events as Arrow columns, and back again.
+"""Conversion of events to Arrow columns and back.
 
-The columns carry the names of the :class:`~rtanalytics.event.Event` fields, so that whoever
-opens an archive with pandas, DuckDB or Polars finds what the packet's description says. Only
-the author is spread over five columns (``author`` is the handle), because people ask for
-authors more often than for anything but the text.
+The columns have the names of the :class:`~rtanalytics.event.Event` fields, so that an archive is
+easy to read with pandas, DuckDB or Polars. Only the author is split into five columns (``author``
+is the handle), because authors are needed more often than anything except the text.
 
-Everything here works on whole columns. An event rebuilt by calling its constructor costs about
-6 µs, most of it spent checking what was checked when it was written; copying a blank event and
-setting its fields, column after column, costs a tenth of that. What must not be believed even
-of a file (addresses, operations, ids) is checked on the columns.
+Everything here works on whole columns. Calling the constructor of an event costs about 6 µs, mostly
+for checks that were done when it was written; copying a blank event and setting its fields, column by
+column, costs a tenth of that. Values that a file may have wrong (addresses, operations, ids) are
+checked on the columns.
 """
 
 from __future__ import annotations
@@ -98,7 +97,7 @@ COLUMNS = pa.schema(
 """The columns of an archive file, in order; :data:`rtanalytics.event.SCHEMA` is their version."""
 
 REQUIRED = ("id", "source", "created_at")
-"""Columns without which a file holds no events; every other one has a default."""
+"""Columns that a file must have; all others have a default."""
 
 _AUTHOR = ("author", "author_id", "author_name", "author_url", "author_bot")
 _DEFAULTS: dict[str, Any] = {
@@ -116,7 +115,7 @@ _BLANK = Event(id="blank:", source="", created_at=_EPOCH, rev="-")
 
 
 def to_table(events: Iterable[Event]) -> pa.Table:
-    """The events as a table with the columns :data:`COLUMNS`, a row each, in their order.
+    """Convert events to a table with the columns :data:`COLUMNS`, one row per event, in order.
 
     Invalid Unicode is replaced as :func:`rtanalytics.event.encode` replaces it; apart from that
     ``list(from_table(to_table(events))) == list(events)``.
@@ -145,21 +144,22 @@ def to_table(events: Iterable[Event]) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> Iterator[Event]:
-    """The events that the rows of a table stand for, in their order.
+    """Convert the rows of a table to events, in order.
 
-    Missing columns have the packet's defaults and unknown ones are ignored, so files of older
-    and of newer versions can be read. A revision that is there is not computed again.
+    Missing columns get the defaults of :class:`~rtanalytics.event.Event` and unknown ones are
+    ignored, so that files of older and newer versions can be read. Existing revisions are not
+    computed again.
 
     Raises
     ------
     ValueError
-        If a column of :data:`REQUIRED` is missing or has a gap, a value cannot be of the
-        column's type, an id has no namespace or an operation is none.
+        If a column of :data:`REQUIRED` is missing or has a null, a value cannot be converted to the
+        column's type, an id has no namespace, or an operation is invalid.
     """
     table = conform(table)
     for start in range(0, table.num_rows, _CHUNK):
-        # Thousands of new lists in a row make the collector go over all living objects again
-        # and again: two thirds of the time, to find nothing.
+        # Thousands of new lists make the garbage collector scan all objects repeatedly for
+        # nothing, which would take two thirds of the time.
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -171,7 +171,7 @@ def from_table(table: pa.Table) -> Iterator[Event]:
 
 
 def conform(table: pa.Table, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table with exactly the columns :data:`COLUMNS` (or those of them that are named).
+    """Convert a table to exactly the columns :data:`COLUMNS`, or the given ones of them.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def _conformed(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
         if name == "received_at" and "created_at" in table.column_names:
             return _conformed(table, COLUMNS.field("created_at"))
         if name in REQUIRED:
-            raise ValueError(f"no column {name!r}: this table holds no events")
+            raise ValueError(f"no column {name!r}: this table has no events")
         fill: Any = [] if pa.types.is_list(kind) else _DEFAULTS.get(name)
         return pa.chunked_array([pa.repeat(pa.scalar(fill, kind), table.num_rows)], kind)
     column = table.column(name)
@@ -217,7 +217,7 @@ def _conformed(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
 
 
 def _times(values: list[datetime | None]) -> pa.Array:
-    # Handing Arrow aware datetimes costs 10 µs each, whole numbers 0.3.
+    # Passing aware datetimes to Arrow costs 10 µs each, whole numbers 0.3.
     whole = [None if t is None else (t - _EPOCH) // _MICROSECOND for t in values]
     return pa.array(whole, pa.int64()).cast(_TIME)
 
@@ -266,7 +266,7 @@ def _events(table: pa.Table) -> list[Event]:
 
     for name, column in columns.items():
         if name in _AUTHOR or column.null_count == n:
-            # Lists are never null: a copy would share the blank's own empty list.
+            # Lists are never null: a copy would share the empty list of the blank event.
             continue
         if name == "ingest":
             put(name, _ingests(column))
@@ -288,7 +288,7 @@ def _events(table: pa.Table) -> list[Event]:
 
 
 def _check(columns: dict[str, pa.Array]) -> None:
-    """What is not believed even of a file that is whole, because views rely on it."""
+    """Check values that views rely on, even in a file that is not damaged."""
     bad = pc.less(pc.find_substring(columns["id"], ":"), 1)
     if pc.any(bad).as_py():
         worst = columns["id"].filter(bad)[0].as_py()

@@ -1,4 +1,4 @@
-"""Compaction: from the log of all revisions to the current state, one file a day."""
+"""Compaction: from the log of all revisions to the current state, one file per day."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from rtanalytics.archive.files import (
     encode_segment,
     segment_name,
 )
-from rtanalytics.archive.state import Fold, Reader, fold
+from rtanalytics.archive.state import ArchiveState, Reader, current_state
 from rtanalytics.event import SCHEMA
 
 PART_ROWS = 500_000
 PART_BYTES = 256 * 2**20
-"""A day of more rows, or more bytes in memory, is written as several files."""
+"""A day with more rows, or more bytes in memory, is written as several files."""
 
 
 def compact_into(
@@ -34,44 +34,46 @@ def compact_into(
     number: int,
     before: Mapping[str, datetime] | None = None,
 ) -> list[str] | None:
-    """Bring the new files to the disk and say which old ones go when they come.
+    """Write the compacted files and return the old files that they replace.
 
     Parameters
     ----------
     swap : Swap
-        Takes the new files.
+        Receives the new files.
     reader : Reader
-        Of the archive, which nobody else is writing.
+        Reader of the archive, which nobody else may be writing.
     positions : dict of str to str
-        What all that is there was read up to.
+        Positions of the streams after all events of the archive.
     number : int
-        The next segment's number.
+        Number of the next segment.
     before : mapping of str to datetime, optional
-        What a producer appended is left out if it was received before that.
+        Leave out events of a producer that were received before that time.
 
     Returns
     -------
     list of str, optional
-        The old files; nothing if the archive is compacted already.
+        The old files; None if the archive is compacted already.
 
     Raises
     ------
     ArchiveError
-        If a segment is damaged, or was written by a newer version, whose columns would be lost.
+        If a segment is damaged, or was written by a newer version, because its columns would be lost.
     OSError
-        If the new files cannot be written.
+        If a new file cannot be written.
     """
     segments, deleted = reader.refresh()
     for segment in segments:
         if reader.meta(segment).schema > SCHEMA:
-            raise ArchiveError(f"{segment.path} was written by a newer version; compact it with that one")
-    state = fold(reader, segments, deleted)
+            raise ArchiveError(
+                f"{segment.path} was written by a newer version of rtanalytics; compact it with that version"
+            )
+    state = current_state(reader, segments, deleted)
     remove: list[str] = []
     added = False
     for day in state.days:
-        mine = [state.segments[i] for i in state.of_day(day)]
-        settled = state.as_it_is(day) and all(reader.meta(s).schema == SCHEMA for s in mine)
-        if settled and not _expires(state, day, before or {}):
+        mine = [state.segments[i] for i in state.segments_of(day)]
+        unchanged = state.is_stored_as_is(day) and all(reader.meta(s).schema == SCHEMA for s in mine)
+        if unchanged and not _expires(state, day, before or {}):
             continue
         remove += [s.name for s in mine]
         for part in _parts(_kept(state.day(day), before or {})):
@@ -80,14 +82,14 @@ def compact_into(
             number += 1
             added = True
     if state.deleted != deleted.ids or (remove and not added):
-        # It also keeps the positions if not one event is left to stand beside.
-        left = Deleted(number=number, positions=positions, ids=state.deleted)
-        swap.add(DELETED, encode_deleted(left))
+        # This file also keeps the positions if no event is left.
+        deletions = Deleted(number=number, positions=positions, ids=state.deleted)
+        swap.add(DELETED, encode_deleted(deletions))
     return remove or None
 
 
-def _expires(state: Fold, day: str, before: Mapping[str, datetime]) -> bool:
-    """True if rows of the day are to be left out."""
+def _expires(state: ArchiveState, day: str, before: Mapping[str, datetime]) -> bool:
+    """Return True if rows of the day have expired."""
     if not any(day <= f"{moment:%Y-%m-%d}" for moment in before.values()):
         return False
     table = state.day(day, ["producer", "received_at"])
@@ -95,7 +97,7 @@ def _expires(state: Fold, day: str, before: Mapping[str, datetime]) -> bool:
 
 
 def _kept(table: pa.Table, before: Mapping[str, datetime]) -> pa.Table:
-    """The rows that are not too old for their producer."""
+    """Return the rows that have not expired for their producer."""
     for producer, moment in before.items():
         times = table.column("received_at")
         old = pc.less(times, pa.scalar(moment, times.type))

@@ -1,22 +1,22 @@
-"""The files of an archive: their names, their bytes, which of them count, and swapping them.
+"""Files of an archive: their names and contents, and which of them are current.
 
 An archive is a folder::
 
     day=2026-05-15/000000000007-5f0c….parquet   a segment: its number, and the digest of its bytes
-    _deleted.json                               ids that were deleted, so that nothing brings them back
-    _forgotten.json                             marks of authors who are not to be stored any more
-    _rejected.jsonl                             rows that an import did not understand
-    _recording.toml _schedule.json _truth.csv   what it is a recording of
-    _lock _manifest.json                        the writer's; day=…/_tmp-… are files in the making
+    _deleted.json                               deleted ids, which must not come back
+    _forgotten.json                             marks of authors who must not be stored (erasure)
+    _rejected.jsonl                             rows that an import could not parse
+    _recording.toml _schedule.json _truth.csv   metadata
+    _lock _manifest.json                        of the writer; day=…/_tmp-… are unfinished files
 
-Whatever begins with ``_`` is passed over by pandas, DuckDB, Polars and Spark. Everything about a
-segment stands in it: Parquet's own metadata hold the position that the recorder had reached,
-and the name holds the digest of the bytes. (Parquet's page checksums, which are there as well,
-leave out page headers and the footer; a bit that flips there would change what is read.)
+Names that begin with ``_`` are ignored by pandas, DuckDB, Polars and Spark. A segment is
+self-contained: its Parquet metadata have the position of the recorder, and its name has the digest
+of the bytes. (Parquet's page checksums, which are used as well, do not cover page headers and the
+footer, where a flipped bit would change the data.)
 
-A file becomes part of the archive by one rename. Where several must come and go together, a
-manifest names them first: as soon as it is there the swap counts as done, readers see it so,
-and whoever opens the archive for writing next finishes it.
+A file becomes part of the archive by one rename. If several files must be added and removed together,
+a manifest names them first: as soon as it exists the swap counts as done for readers, and the next
+writer that opens the archive completes it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ DELETED = "_deleted.json"
 LOCK = "_lock"
 FORGOTTEN = "_forgotten.json"
 REJECTED = "_rejected.jsonl"
-"""Where the rows of imports lie that were not understood, one JSON object a line."""
+"""File of the rows that an import could not parse, one JSON object per line."""
 TEMPORARY = "_tmp-"
 DAMAGED = "_damaged-"
 
@@ -74,20 +74,20 @@ class Busy(ArchiveError):
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What a segment says of itself.
+    """Metadata of a segment.
 
     Parameters
     ----------
     schema : int
-        Version of the packet whose columns it has.
+        Version of the data model of its columns.
     positions : dict of str to str
-        How far each stream had been read when it was written: all streams, not only those that
-        it has events of.
+        Position of each stream when it was written: of all streams, not only of those whose
+        events it has.
     compacted : bool
-        True if its rows are the current state of their ids, each id once in the archive's
-        compacted segments, in order of ``received_at``.
+        True if its rows are the current state of their ids, each id once in all compacted
+        segments, sorted by ``received_at``.
     rows : int
-        How many there are.
+        Number of rows.
     until : int
         The latest ``received_at`` among them, in microseconds since 1970.
     """
@@ -100,16 +100,16 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):
-    """The ids that were deleted, and what a segment would say if there were one.
+    """Deleted ids, and the metadata that would otherwise be in a segment.
 
     Parameters
     ----------
     number : int
-        Its place among the segments.
+        Its number among the segments.
     positions : dict of str to str
         As in :class:`Meta`.
     ids : dict of str to int
-        When each was deleted, in microseconds since 1970.
+        Time of deletion of each id, in microseconds since 1970.
     """
 
     number: int = 0
@@ -118,7 +118,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Files that come (temporary name to final name) and go together; paths within the archive."""
+    """Files to add (temporary name to final name) and to remove together; paths within the archive."""
 
     rename: dict[str, str] = {}
     remove: list[str] = []
@@ -126,7 +126,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 @dataclass(frozen=True, slots=True, order=True)
 class Segment:
-    """A file of the archive; ordered as it was written."""
+    """A file of events; segments sort in the order in which they were written."""
 
     number: int
     name: str
@@ -134,48 +134,48 @@ class Segment:
 
     @property
     def day(self) -> str:
-        """The day of ``received_at``, as ``YYYY-MM-DD``."""
+        """Day of ``received_at``, as ``YYYY-MM-DD``."""
         return self.name[4:14]
 
     @property
     def digest(self) -> str:
-        """What :func:`digest` must give for its bytes."""
+        """Expected :func:`digest` of its bytes."""
         return self.name[-32:-8]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Which files counted at one moment.
+    """Current files of an archive at one moment.
 
     Parameters
     ----------
     segments : list of Segment
         In the order in which they were written.
-    strange : list of Path
-        Parquet files in the days' folders that no writer of ours has put there.
+    foreign : list of Path
+        Parquet files in the folders of days that this package has not written.
     deleted : Path, optional
-        The deleted ids.
+        File of the deleted ids.
     """
 
     segments: list[Segment]
-    strange: list[Path]
+    foreign: list[Path]
     deleted: Path | None
 
 
 def digest(data: bytes | pa.Buffer) -> str:
-    """96 bits that tell whether any bit of a file has changed."""
+    """Return a 96-bit hash of the bytes of a file."""
     return _hash(data).hexdigest()
 
 
 def segment_name(number: int, day: str, data: bytes | pa.Buffer) -> str:
-    """Where a segment belongs: nothing in the name comes from outside."""
+    """Return the path of a segment, built from trusted values only."""
     return f"day={day}/{number:012d}-{digest(data)}.parquet"
 
 
 def encode_segment(table: pa.Table, meta: Meta) -> pa.Buffer:
-    """A table with the columns of :data:`COLUMNS` as the bytes of a Parquet file (zstd)."""
+    """Encode a table with the columns of :data:`COLUMNS` as a Parquet file (zstd)."""
     until = pc.max(table.column("received_at").cast(pa.int64())).as_py() or 0
-    said = msgspec.json.encode(msgspec.structs.replace(meta, rows=table.num_rows, until=until))
+    encoded = msgspec.json.encode(msgspec.structs.replace(meta, rows=table.num_rows, until=until))
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(
         sink,
@@ -187,37 +187,37 @@ def encode_segment(table: pa.Table, meta: Meta) -> pa.Buffer:
         | dict.fromkeys(_SHARED_STARTS, "DELTA_BYTE_ARRAY"),
         write_statistics=["id", "source", "created_at", "received_at"],
         write_page_checksum=True,
-        # Arrow's own copy of the schema says nothing that Parquet's does not, in 5 kB a file.
+        # Arrow's copy of the schema repeats Parquet's and takes 5 kB per file.
         store_schema=False,
     ) as writer:
         writer.write_table(table, row_group_size=_ROW_GROUP)
-        writer.add_key_value_metadata({"rtanalytics": said.decode(), "rtanalytics.sum": digest(said)})
+        writer.add_key_value_metadata({"rtanalytics": encoded.decode(), "rtanalytics.sum": digest(encoded)})
     return sink.getvalue()
 
 
 def verify(segment: Segment) -> None:
-    """Read a segment once and see that its bytes are those that were written.
+    """Check that the bytes of a segment are those that were written.
 
     Raises
     ------
     ArchiveError
         If they are not.
     FileNotFoundError
-        If it is gone, because the archive was compacted since it was listed.
+        If the archive was compacted since the segment was listed.
     """
     try:
         with open(segment.path, "rb") as file:
-            found = hashlib.file_digest(file, _hash).hexdigest()
+            actual = hashlib.file_digest(file, _hash).hexdigest()
     except FileNotFoundError:
         raise
     except OSError as error:
         raise ArchiveError(f"{segment.path}: cannot be read: {error.strerror}") from None
-    if found != segment.digest:
+    if actual != segment.digest:
         raise damaged(segment.path, "its bytes are not those that were written")
 
 
 def open_segment(segment: Segment) -> tuple[pq.ParquetFile, Meta]:
-    """A segment, and what it says. Pages are checked when they are read, by Parquet's own means.
+    """Open a segment and read its metadata; Parquet verifies its pages when they are read.
 
     Raises
     ------
@@ -229,35 +229,35 @@ def open_segment(segment: Segment) -> tuple[pq.ParquetFile, Meta]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, LookupError, OverflowError, pa.ArrowException) as error:
-        # A footer with flipped bits makes the parser stumble in many ways.
+        # A footer with flipped bits makes the parser fail in many ways.
         raise damaged(segment.path, str(error)) from None
     metadata = file.metadata.metadata or {}
-    said = metadata.get(b"rtanalytics", b"")
-    if digest(said).encode() != metadata.get(b"rtanalytics.sum"):
-        raise damaged(segment.path, "its description is not the one that was written")
-    return file, msgspec.json.decode(said, type=Meta)
+    encoded = metadata.get(b"rtanalytics", b"")
+    if digest(encoded).encode() != metadata.get(b"rtanalytics.sum"):
+        raise damaged(segment.path, "its metadata are not those that were written")
+    return file, msgspec.json.decode(encoded, type=Meta)
 
 
 def damaged(path: Path, reason: str) -> ArchiveError:
-    """The error for a file that is not what was written."""
+    """Return the error for a damaged file."""
     reason = reason.splitlines()[0] if reason else "it is empty"
     return ArchiveError(
-        f"{path} is damaged: {reason}. Put back a copy of it, or go on without it: Recording(…, "
-        f"damaged='skip') reads the rest, ArchiveWriter(…, damaged='quarantine') puts it aside"
+        f"{path} is damaged: {reason}. Restore it from a copy, or continue without it: Recording(…, "
+        f"damaged='skip') reads the rest, ArchiveWriter(…, damaged='quarantine') moves it aside"
     )
 
 
 def listing(folder: Path) -> Listing:
-    """The files that count now, a swap that is under way counted as done.
+    """List the current files; a swap in progress counts as done.
 
-    A folder is not listed in one moment: of two files that come meanwhile, the later may be seen
-    and the earlier not. So it is listed until it is twice the same; under a writer that never
-    rests, until nothing but later files has been added.
+    Listing a folder is not atomic: of two files added meanwhile, the later may be listed and the
+    earlier not. So the folder is listed until two listings are equal or, if a writer is busy all
+    the time, differ only by later files.
 
     Raises
     ------
     ArchiveError
-        If the folder is missing or is no archive, but a file perhaps.
+        If the folder does not exist or is not an archive.
     """
     if folder.is_file():
         raise ArchiveError(
@@ -279,27 +279,27 @@ def listing(folder: Path) -> Listing:
 def _continues(found: Listing, last: Listing) -> bool:
     newest = last.segments[-1].number if last.segments else 0
     earlier = [s for s in found.segments if s.number <= newest]
-    return (earlier, found.strange, found.deleted) == (last.segments, last.strange, last.deleted)
+    return (earlier, found.foreign, found.deleted) == (last.segments, last.foreign, last.deleted)
 
 
 def is_archive(folder: Path) -> bool:
-    """True if a folder is an archive, be it one without events."""
+    """Return True if a folder is an archive, even one without events."""
     return any(_MARK.fullmatch(entry.name) for entry in os.scandir(folder))
 
 
 def _list(folder: Path, manifest: Manifest | None) -> Listing:
     names: set[str] = set()
-    strange: list[Path] = []
+    foreign: list[Path] = []
     try:
         if not is_archive(folder):
-            raise ArchiveError(f"{folder} is no archive: it has no folder day=YYYY-MM-DD")
+            raise ArchiveError(f"{folder} is not an archive: it has no folder day=YYYY-MM-DD")
         for entry in os.scandir(folder):
             if re.fullmatch(_DAY, entry.name) and entry.is_dir():
                 for name in _names(Path(entry.path)):
                     if re.fullmatch(_SEGMENT, name):
                         names.add(f"{entry.name}/{name}")
                     elif not name.startswith(("_", ".")):
-                        strange.append(Path(entry.path, name))
+                        foreign.append(Path(entry.path, name))
     except FileNotFoundError:
         raise ArchiveError(f"{folder}: no such archive") from None
     except OSError as error:
@@ -316,18 +316,18 @@ def _list(folder: Path, manifest: Manifest | None) -> Listing:
         for name in manifest.remove:
             paths.pop(name, None)
     segments = sorted(Segment(int(name[15:27]), name, path) for name, path in paths.items())
-    return Listing(segments, sorted(strange), deleted if deleted.exists() else None)
+    return Listing(segments, sorted(foreign), deleted if deleted.exists() else None)
 
 
 def _names(folder: Path) -> list[str]:
     try:
         return [path.name for path in folder.iterdir()]
     except FileNotFoundError:
-        return []  # a compaction that left nothing of the day has just removed it
+        return []  # compaction removed the day, because no event of it is left
 
 
 def read_deleted(path: Path | None) -> Deleted:
-    """The ids that were deleted.
+    """Read the deleted ids.
 
     Raises
     ------
@@ -337,10 +337,10 @@ def read_deleted(path: Path | None) -> Deleted:
     if path is None:
         return Deleted()
     try:
-        said, _, end = path.read_bytes().rpartition(b"\n")
-        if digest(said).encode() != end:
+        encoded, _, end = path.read_bytes().rpartition(b"\n")
+        if digest(encoded).encode() != end:
             raise damaged(path, "its bytes are not those that were written")
-        return msgspec.json.decode(said, type=Deleted)
+        return msgspec.json.decode(encoded, type=Deleted)
     except FileNotFoundError:
         raise
     except (OSError, msgspec.DecodeError) as error:
@@ -348,18 +348,18 @@ def read_deleted(path: Path | None) -> Deleted:
 
 
 def encode_deleted(deleted: Deleted) -> bytes:
-    """The bytes that :func:`read_deleted` reads: a line of JSON, and its digest."""
-    said = msgspec.json.encode(deleted)
-    return said + b"\n" + digest(said).encode()
+    """Encode deleted ids for :func:`read_deleted`: a line of JSON, and its digest."""
+    encoded = msgspec.json.encode(deleted)
+    return encoded + b"\n" + digest(encoded).encode()
 
 
 def read_forgotten(folder: Path) -> Forgotten:
-    """The marks of who is not to be stored in this archive any more.
+    """Read the marks of authors who must not be stored in this archive.
 
     Raises
     ------
     ArchiveError
-        If the file is damaged: nobody may be taken in because of that.
+        If the file is damaged, because erased authors could then be stored again.
     """
     path = folder / FORGOTTEN
     try:
@@ -368,22 +368,22 @@ def read_forgotten(folder: Path) -> Forgotten:
         return Forgotten()
     except (OSError, msgspec.DecodeError) as error:
         raise ArchiveError(
-            f"{path} cannot be read ({error}): who is forgotten is not known; bring it back from a copy"
+            f"{path} cannot be read ({error}), so the erased authors are not known; restore it from a copy"
         ) from None
 
 
 def encode_forgotten(forgotten: Forgotten) -> bytes:
-    """The bytes that :func:`read_forgotten` reads."""
+    """Encode marks for :func:`read_forgotten`."""
     return msgspec.json.format(msgspec.json.encode(sorted(forgotten.marks)), indent=0)
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The swap that is under way.
+    """Read the swap in progress.
 
     Raises
     ------
     ArchiveError
-        If the manifest is damaged, or names files that are none of ours.
+        If the manifest is damaged, or names files that do not belong to an archive.
     """
     path = folder / MANIFEST
     try:
@@ -394,6 +394,6 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise damaged(path, str(error)) from None
     for name in (*manifest.rename, *manifest.rename.values(), *manifest.remove):
         if not _OURS.fullmatch(name):
-            # An archive may come from others: it must not be able to rename or remove anything else.
-            raise ArchiveError(f"{path} names {name!r}, which is no file of an archive; remove {MANIFEST}")
+            # An archive may come from elsewhere: it must not rename or remove any other file.
+            raise ArchiveError(f"{path} names {name!r}, which is not a file of an archive; remove {MANIFEST}")
     return manifest

@@ -1,4 +1,4 @@
-"""Events out of files into an archive: what is new is added, what is known is counted."""
+"""Import of events into an archive: new events are added, known ones are counted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rtanalytics.archive.files import read_forgotten
-from rtanalytics.archive.state import LIGHT, Reader, Revision, fold, revisions
+from rtanalytics.archive.state import LIGHT, Reader, Revision, current_state, revisions
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
 
@@ -21,17 +21,17 @@ _PROBLEMS = 20
 
 
 class ImportReport(msgspec.Struct, kw_only=True):
-    """What became of the rows of an import.
+    """Result of an import.
 
     Parameters
     ----------
     read : int
-        All of them: the sum of the next five.
+        Number of rows: the sum of the next five.
     new, edited, duplicate, rejected, forgotten : int
-        Added; added as a later revision of a known id; known already; not understood; left out,
-        because their authors want to be forgotten.
+        Added; added as a later revision of a known id; known already; not parsed; left out because
+        of an erasure.
     problems : list of str
-        Why rows were rejected, the first few of them.
+        Why rows were rejected (the first few).
     """
 
     read: int = 0
@@ -50,21 +50,21 @@ def import_into(
     edits: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> ImportReport:
-    """Add to an archive what it does not have, and compact it; all of it or, on an error, nothing.
+    """Add new events to an archive and compact it; on an error nothing is added.
 
     Parameters
     ----------
     archive : str, Path or ArchiveWriter
-        Made if it is not there.
+        Created if it does not exist.
     events : iterable of Event
-        In the order of their file: of a repeated id the first wins, and of events received at
-        one time the first comes first. An importer that can go on after a bad row yields the
-        ``ValueError`` that says what is wrong with it, which is counted as rejected.
+        In the order of their file: the first event of an id wins, and events received at the same
+        time keep their order. An importer that can continue after a bad row yields the
+        ``ValueError`` that describes it, which is counted as rejected.
     edits : bool
         Whether a known id may be edited, by another revision with a later ``edited_at``, and
-        deleted. Rows of tables may not: they do not know when they were edited.
+        deleted. False for rows of tables, which have no time of edit.
     progress : callable, optional
-        Called now and then with the number of rows read so far.
+        Called from time to time with the number of rows read so far.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def import_into(
     ArchiveError
         If the archive cannot be written.
     Exception
-        Whatever reading ``events`` raises; the archive is as it was then.
+        Any error raised by ``events``; the archive is then unchanged.
     """
     if not isinstance(archive, ArchiveWriter):
         with ArchiveWriter(archive) as writer:
@@ -85,7 +85,7 @@ def import_into(
     with archive.transaction() as transaction:
         waiting: list[Event] = []
 
-        def settle() -> None:
+        def flush() -> None:
             transaction.add(known.sift(waiting, report))
             waiting.clear()
             if progress is not None:
@@ -96,18 +96,18 @@ def import_into(
             if isinstance(item, Event):
                 waiting.append(item)
                 if len(waiting) >= _CHUNK:
-                    settle()
+                    flush()
             else:
                 report.rejected += 1
                 if len(report.problems) < _PROBLEMS:
                     report.problems.append(str(item))
-        settle()
+        flush()
     archive.compact()
     return report
 
 
 class _Known:
-    """The ids that an archive has, and those that this import has added."""
+    """Ids in the archive, and those that this import has added."""
 
     def __init__(self, reader: Reader, *, edits: bool) -> None:
         segments, deleted = reader.refresh()
@@ -117,7 +117,7 @@ class _Known:
         self._shown: dict[str, Revision] = {}
         self._state: pa.Table | None = None
         if edits and segments:
-            state = fold(reader, segments, deleted)
+            state = current_state(reader, segments, deleted)
             self._deleted = state.deleted
             self._state = pa.concat_tables([state.day(day, LIGHT) for day in state.days])
             self._ids = [self._state.column("id")]
@@ -125,7 +125,7 @@ class _Known:
             self._ids = [reader.table(segment, ["id"]).column("id") for segment in segments]
 
     def sift(self, events: list[Event], report: ImportReport) -> list[Event]:
-        """Those of the events that are to be added."""
+        """Return the events to add."""
         self._look_up(events)
         out = []
         for whole in events:
@@ -149,7 +149,7 @@ class _Known:
         return out
 
     def _look_up(self, events: list[Event]) -> None:
-        """Learn what the archive has of these ids: a search through it, not a copy of it."""
+        """Look up these ids in the archive, without copying it."""
         asked = pa.array([e.id for e in events if e.id not in self._shown], pa.string())
         if not len(asked):
             return
@@ -173,6 +173,6 @@ def _edits(event: Event, shown: Revision) -> bool:
     new = _revision(event)
     if shown.op == "delete":
         return False
-    # when the first version reached us says nothing about when it was made
+    # the time of receipt of the first revision does not show when it was made
     later = new.edited_at is not None and (shown.edited_at is None or new.edited_at > shown.edited_at)
     return new.op == "delete" or (later and new.rev != shown.rev)

@@ -1,4 +1,4 @@
-"""What an archive is a recording of: ``_recording.toml``."""
+"""Metadata of a recording: ``_recording.toml``."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ __all__ = ["RecordingMeta"]
 
 
 class RecordingMeta(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What is known of a recorded event besides its messages; all of it may be missing.
+    """Metadata of a recorded conference; all of it is optional.
 
     Parameters
     ----------
     title : str, optional
-        For people.
+        Title for people.
     timezone : str
-        IANA name of the venue's zone; days and talks are shown in it.
+        IANA name of the venue's time zone, in which days and talks are shown.
     hashtags, accounts : list of str
-        The event's own: they never trend.
+        The conference's own, which never trend.
     ignore : list of str
-        Terms that are no topics.
+        Terms that are never topics.
     url, licence, note : str, optional
-        Where it comes from, what may be done with it, and what else is to be known.
+        Where it comes from, its licence, and remarks.
     """
 
     title: str | None = None
@@ -43,22 +43,22 @@ class RecordingMeta(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone of the venue."""
+        """Time zone of the venue."""
         return ZoneInfo(self.timezone)
 
     def to_toml(self) -> bytes:
-        """What :func:`read_about` reads."""
+        """Return the metadata in the format of :func:`read_meta`."""
         lines = [f"{key} = {_toml(value)}\n" for key, value in msgspec.to_builtins(self).items()]
         return "".join(lines).encode()
 
 
-def read_about(path: Path) -> RecordingMeta:
-    """Read a ``_recording.toml``; defaults if there is none. What it does not know it passes over.
+def read_meta(path: Path) -> RecordingMeta:
+    """Read a ``_recording.toml``, ignoring unknown keys; return defaults if there is no file.
 
     Raises
     ------
     ArchiveError
-        If it is no TOML, or something in it has the wrong type.
+        If it is not TOML, or a value has the wrong type.
     """
     try:
         meta = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RecordingMeta)
@@ -77,5 +77,5 @@ def read_about(path: Path) -> RecordingMeta:
 def _toml(value: Any) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
-    # A JSON string is a TOML string, except that TOML wants DEL to be escaped as well.
+    # A JSON string is a TOML string, except that TOML requires DEL to be escaped as well.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""Reading an archive: as events, as a table, as a data set."""
+"""Reading an archive: as events, as a table, as a dataset."""
 
 from __future__ import annotations
 
@@ -17,8 +17,16 @@ import pyarrow.compute as pc
 
 from rtanalytics.archive.columns import COLUMNS, from_table
 from rtanalytics.archive.files import ArchiveError, damaged
-from rtanalytics.archive.metadata import RecordingMeta, read_about
-from rtanalytics.archive.state import VANISHING, Fold, Reader, fold, in_order, reached, vanishing
+from rtanalytics.archive.metadata import RecordingMeta, read_meta
+from rtanalytics.archive.state import (
+    VANISHING,
+    ArchiveState,
+    Reader,
+    current_state,
+    in_order,
+    last_positions,
+    vanishing,
+)
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
 from rtanalytics.schedule import ReferenceTopic, Schedule, read_truth
@@ -35,23 +43,22 @@ T = TypeVar("T")
 
 
 class Recording:
-    """A recorded event in its current state: each id once, as it was edited last, without deleted ones.
+    """A recorded conference in its current state: each id once, after its last edit, without deleted ones.
 
-    It is read when it is asked, a day at a time, so that recordings of millions of events fit into
-    memory and one that is still being written shows what it holds by then.
+    The archive is read on demand, one day at a time, so that recordings of millions of events fit
+    into memory and one that is still being written shows its current events.
 
     Parameters
     ----------
     folder : str or Path
         The archive.
     damaged : {'error', 'skip'}
-        What to do about a segment that is not what was written: raise, or leave it out and name
-        it in ``damaged``.
+        What to do about a damaged segment: raise, or leave it out and name it in ``damaged``.
 
     Raises
     ------
     ArchiveError
-        If there is no archive; and from every method, if a file is damaged.
+        If there is no archive; from every method, if a file is damaged.
 
     Examples
     --------
@@ -68,7 +75,7 @@ class Recording:
     def __init__(self, folder: str | Path, *, damaged: Literal["error", "skip"] = "error") -> None:
         self.folder = Path(folder)
         self._reader = Reader(self.folder, skip=damaged == "skip")
-        self._fold: Fold | None = None
+        self._current: ArchiveState | None = None
         _, self._deleted = self._reader.refresh()
 
     def __repr__(self) -> str:
@@ -110,47 +117,47 @@ class Recording:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """Name of the folder."""
         return self.folder.resolve().name
 
     @property
     def damaged(self) -> dict[Path, str]:
-        """The files that were left out so far, and why."""
+        """Files left out so far, with the reason."""
         return dict(self._reader.damaged)
 
     def __len__(self) -> int:
-        return self._steadily(Fold.rows)
+        return self._steadily(ArchiveState.rows)
 
     def __iter__(self) -> Iterator[Event]:
-        """Its events in order of ``received_at``; of equal times, as they were recorded."""
+        """Yield the events sorted by ``received_at``; events of the same time as they were recorded."""
         try:
             for table in self._walk(_tables_of):
                 yield from self._rebuilt(table)
         finally:
-            # Arrow keeps what it has freed, 30 MB and more, in case it needs it again
+            # Arrow keeps freed memory, 30 MB and more, for later use
             pa.default_memory_pool().release_unused()
 
     def log(self) -> Iterator[Event]:
-        """Every revision and delete that has not been compacted away, in order of ``received_at``."""
+        """Yield every revision and delete not removed by compaction, sorted by ``received_at``."""
         for table in self._walk(_log_of):
             yield from self._rebuilt(table)
 
     @property
     def positions(self) -> dict[str, str]:
-        """How far each stream has been recorded.
+        """Position up to which each stream has been recorded.
 
-        Whoever wants to go on with the live stream asks before reading: the stream then repeats
-        at most what came meanwhile, and leaves nothing out.
+        To continue with the live stream, get the positions before reading the recording: the
+        stream then repeats at most what arrived meanwhile, and leaves nothing out.
         """
-        return self._steadily(lambda state: reached(self._reader, state.segments, self._deleted))
+        return self._steadily(lambda state: last_positions(self._reader, state.segments, self._deleted))
 
     def table(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """Its current state as an Arrow table in order of ``received_at``.
+        """Return the current state as an Arrow table sorted by ``received_at``.
 
         Parameters
         ----------
         columns : sequence of str, optional
-            Names out of :data:`~rtanalytics.archive.columns.COLUMNS`; all but ``raw`` otherwise.
+            Names from :data:`~rtanalytics.archive.columns.COLUMNS`; default all except ``raw``.
 
         Raises
         ------
@@ -186,15 +193,15 @@ class Recording:
         return frame
 
     def dataset(self) -> ds.Dataset:
-        """Its current state as a pyarrow data set.
+        """Return the current state as a pyarrow dataset.
 
-        Of a compacted archive it reads the files when it is asked, and can be larger than memory;
-        otherwise it holds :meth:`table`.
+        The dataset of a compacted archive reads the files on demand and can be larger than memory;
+        otherwise it holds :meth:`table` in memory.
         """
-        import pyarrow.dataset as ds  # which brings pandas with it: a tenth of a second, 30 MB
+        import pyarrow.dataset as ds  # imports pandas as well: a tenth of a second, 30 MB
 
-        def files(state: Fold) -> ds.Dataset | None:
-            if not state.segments or not all(state.as_it_is(day) for day in state.days):
+        def files(state: ArchiveState) -> ds.Dataset | None:
+            if not state.segments or not all(state.is_stored_as_is(day) for day in state.days):
                 return None
             pages = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
             return ds.dataset(
@@ -207,22 +214,22 @@ class Recording:
 
     @property
     def start(self) -> datetime | None:
-        """When its first event was received; nothing if there is none."""
+        """When the first event was received; None if there is none."""
         return self._edge(0)
 
     @property
     def end(self) -> datetime | None:
-        """When its last event was received; nothing if there is none."""
+        """When the last event was received; None if there is none."""
         return self._edge(-1)
 
     @cached_property
     def meta(self) -> RecordingMeta:
-        """Title, time zone, own tags and accounts, as ``_recording.toml`` has them."""
-        return read_about(self.folder / "_recording.toml")
+        """Title, time zone, own tags and accounts, from ``_recording.toml``."""
+        return read_meta(self.folder / "_recording.toml")
 
     @cached_property
     def schedule(self) -> Schedule:
-        """Its talks, from ``_schedule.json``."""
+        """Talks, from ``_schedule.json``."""
         path = self.folder / "_schedule.json"
         try:
             return Schedule.from_json(path.read_bytes())
@@ -233,7 +240,7 @@ class Recording:
 
     @cached_property
     def truth(self) -> list[ReferenceTopic]:
-        """Its reference topics, from ``_truth.csv``."""
+        """Reference topics, from ``_truth.csv``."""
         path = self.folder / "_truth.csv"
         try:
             return read_truth(path)
@@ -244,27 +251,29 @@ class Recording:
         except ValueError as error:
             raise ArchiveError(str(error)) from None
 
-    def _state(self) -> Fold:
+    def _state(self) -> ArchiveState:
         segments, self._deleted = self._reader.refresh()
-        if self._fold is None or self._fold.segments != segments:
-            self._fold = fold(self._reader, segments, self._deleted)
-        return self._fold
+        if self._current is None or self._current.segments != segments:
+            self._current = current_state(self._reader, segments, self._deleted)
+        return self._current
 
-    def _steadily(self, ask: Callable[Concatenate[Fold, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Ask the state; if a file was compacted away meanwhile, ask the new one."""
+    def _steadily(
+        self, ask: Callable[Concatenate[ArchiveState, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call ``ask`` with the current state, again if compaction has removed a file meanwhile."""
         for _ in range(VANISHING):
             try:
                 return ask(self._state(), *args, **kwargs)
             except FileNotFoundError:
-                self._fold = None
+                self._current = None
         raise vanishing(self.folder)
 
-    def _walk(self, read: Callable[[Fold, str], Iterable[pa.Table]]) -> Iterator[pa.Table]:
-        """The tables of each day, as of now.
+    def _walk(self, read: Callable[[ArchiveState, str], Iterable[pa.Table]]) -> Iterator[pa.Table]:
+        """Yield the tables of each day, as of now.
 
-        If a day was compacted before its turn, the new files are read, up to what was there when
-        we began: otherwise a recording that grows past midnight would show the end of one day
-        missing, and the beginning of the next.
+        If a day is compacted before its turn, its new files are read, up to the newest event at the
+        start: otherwise a recording that grows past midnight would lack the end of one day and have
+        the beginning of the next.
         """
         state, until = self._steadily(lambda state: (state, state.newest))
         last, failures = "", 0
@@ -304,7 +313,7 @@ def write_recording(
     truth: Sequence[ReferenceTopic] | None = None,
     meta: RecordingMeta | None = None,
 ) -> Recording:
-    """Write a closed archive: compacted, and with nothing in it but the recording.
+    """Write a finished archive: compacted, and without lock file.
 
     The same events give the same tables.
 
@@ -313,18 +322,18 @@ def write_recording(
     folder : str or Path
         New or empty.
     events : iterable of Event
-        In any order; of equal ``received_at`` the first comes first.
+        In any order; events of the same ``received_at`` keep their order.
     schedule, truth, meta
-        What is known of the recorded event.
+        Metadata of the recorded conference.
 
     Raises
     ------
     ArchiveError
-        If the folder holds events already, or cannot be written.
+        If the folder has events already, or cannot be written.
     """
     with ArchiveWriter(folder) as writer:
         if writer.reader.refresh()[0]:
-            raise ArchiveError(f"{folder} holds events already; name a folder that is new or empty")
+            raise ArchiveError(f"{folder} has events already; give a folder that is new or empty")
         with writer.transaction() as transaction:
             transaction.add(events)
         writer.compact()
@@ -333,19 +342,19 @@ def write_recording(
     return Recording(folder)
 
 
-def _tables_of(state: Fold, day: str, columns: Sequence[str] | None = None) -> Iterable[pa.Table]:
-    mine = state.of_day(day)
-    if not state.as_it_is(day):
+def _tables_of(state: ArchiveState, day: str, columns: Sequence[str] | None = None) -> Iterable[pa.Table]:
+    mine = state.segments_of(day)
+    if not state.is_stored_as_is(day):
         return [state.day(day, columns)]
-    # Opened now, read when it is their turn: a file that is open stays, whoever removes its name.
+    # Opened now and read later: an open file stays readable even if it is removed.
     opened = [state.reader.batches(state.segments[i], columns) for i in mine]
     return (batch for batches in opened for batch in batches)
 
 
-def _received(state: Fold, day: str) -> pa.ChunkedArray:
+def _received(state: ArchiveState, day: str) -> pa.ChunkedArray:
     return state.day(day, ["received_at"]).column(0)
 
 
-def _log_of(state: Fold, day: str) -> list[pa.Table]:
-    table = pa.concat_tables([state.reader.table(state.segments[i]) for i in state.of_day(day)])
+def _log_of(state: ArchiveState, day: str) -> list[pa.Table]:
+    table = pa.concat_tables([state.reader.table(state.segments[i]) for i in state.segments_of(day)])
     return [in_order(table, np.arange(table.num_rows))]

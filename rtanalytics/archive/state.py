@@ -1,14 +1,14 @@
-"""The current state of an archive: which row of the log shows each id, and with what content.
+"""Current state of an archive: for each id, the row of the log that is shown, and its content.
 
-One rule, used for reading and for compaction alike (:func:`supersedes`): a delete is final; a
-revision that is shown already changes nothing; an edit whose time is told wins over what was never
-edited, however late that reached us; else of two revisions the one that was made later
-wins, and of two made at one time the one that stands later in the log. An id keeps the place
-and the times of its first row, so that a compacted recording is replayed just as it happened.
+One rule (:func:`supersedes`) is used for reading and for compaction: a delete is final; a repeated
+revision changes nothing; an edit with a known time wins over a revision that was never edited,
+however late that one was received; otherwise the revision made later wins, and of two made at
+the same time the later row of the log. An id keeps the place and the times of its first row, so that
+a compacted recording is replayed as it happened.
 
-Almost all ids have one row. Those that have more are found on whole columns, and only they are
-looked at one by one. Ids in compacted segments are distinct, so these segments are only
-searched for the ids of what came after.
+Almost all ids have one row. Ids with more rows are found with column operations, and only they are
+processed one by one. Ids in compacted segments are distinct, so these segments are only searched
+for the ids of newer segments.
 """
 
 from __future__ import annotations
@@ -40,18 +40,17 @@ from rtanalytics.archive.files import (
 
 LIGHT = ("id", "rev", "op", "edited_at", "received_at")
 
-
 VANISHING = 20
-"""How often a file may be compacted away while we read it, before we ask what is going on."""
+"""How often compaction may remove a file while it is read, before an error is raised."""
 
 
 def vanishing(folder: Path) -> ArchiveError:
-    """The error for an archive that does not hold still."""
-    return ArchiveError(f"{folder}: its files vanish while they are read; is somebody removing it?")
+    """Return the error for an archive whose files keep vanishing."""
+    return ArchiveError(f"{folder}: its files vanish while they are read; is another process removing it?")
 
 
 class Revision(NamedTuple):
-    """As much of a row as the fold looks at; times in microseconds since 1970."""
+    """The columns of a row that decide what is shown; times in microseconds since 1970."""
 
     rev: str
     op: str
@@ -60,32 +59,32 @@ class Revision(NamedTuple):
 
     @property
     def made_at(self) -> int:
-        """When this revision was made, or when we saw it if nobody says."""
+        """When this revision was made; when it was received if that is not known."""
         return self.received_at if self.edited_at is None else self.edited_at
 
 
 def supersedes(new: Revision, current: Revision) -> bool:
-    """True if ``new``, which stands later in the log, is to be shown instead of ``current``."""
+    """Return True if ``new``, a later row of the log, replaces ``current``."""
     if current.op == "delete":
         return False
     if new.op == "delete":
         return True
     if new.rev == current.rev:
         return False
-    # both may have reached us long after they were made, so when we saw the first says nothing
+    # both may have been received long after they were made, so the first time of receipt is no evidence
     first_edit = current.edited_at is None and new.edited_at is not None
     return first_edit or new.made_at >= current.made_at
 
 
 class Reader:
-    """Reads the segments of a folder; what was verified once is not verified again.
+    """Reader of the segments of a folder; each segment is verified only once.
 
     Parameters
     ----------
     folder : Path
         The archive.
     skip : bool
-        Leave damaged files out instead of raising; they are named in ``damaged``.
+        Leave out damaged files and name them in ``damaged``, instead of raising.
     """
 
     def __init__(self, folder: Path, *, skip: bool = False) -> None:
@@ -96,35 +95,35 @@ class Reader:
         self._meta: dict[str, Meta] = {}
 
     def refresh(self) -> tuple[list[Segment], Deleted]:
-        """The segments that count now and can be read, as they were written; the deleted ids.
+        """Return the current readable segments, in the order in which they were written, and the deleted ids.
 
         Raises
         ------
         ArchiveError
-            If there is no archive, or a file in it is none of ours or damaged.
+            If there is no archive, or a file in it is foreign or damaged.
         """
         for _ in range(VANISHING):
-            found = listing(self.folder)
-            for path in found.strange:
-                self._bad(path, ArchiveError(f"{path} is no segment of this archive; move it away"))
+            files = listing(self.folder)
+            for path in files.foreign:
+                self._bad(path, ArchiveError(f"{path} is not a segment of this archive; move it away"))
             try:
-                sound = [s for s in found.segments if not self.skip or self._sound(s)]
+                sound = [s for s in files.segments if not self.skip or self._sound(s)]
                 names = {s.name for s in sound}
                 self._verified &= names
                 self._meta = {name: meta for name, meta in self._meta.items() if name in names}
-                return sound, self._deleted(found.deleted)
+                return sound, self._deleted(files.deleted)
             except FileNotFoundError:
                 continue  # compacted since it was listed
         raise vanishing(self.folder)
 
     def meta(self, segment: Segment) -> Meta:
-        """What a segment says of itself."""
+        """Return the metadata of a segment."""
         if segment.name not in self._meta:
             self._meta[segment.name] = open_segment(segment)[1]
         return self._meta[segment.name]
 
     def open(self, segment: Segment) -> pq.ParquetFile:
-        """A segment that is whole.
+        """Open and verify a segment.
 
         Raises
         ------
@@ -140,13 +139,13 @@ class Reader:
         return file
 
     def table(self, segment: Segment, columns: Sequence[str] | None = None) -> pa.Table:
-        """Rows of a segment with the columns of this version."""
+        """Read the rows of a segment with the columns of this version."""
         file = self.open(segment)
         wanted = _present(file, COLUMNS.names if columns is None else columns)
         return self._conformed(segment, partial(file.read, wanted), columns)
 
     def batches(self, segment: Segment, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """The same, a row group at a time; the file is opened at once."""
+        """Read a segment one row group at a time; the file is opened immediately."""
         file = self.open(segment)
         wanted = _present(file, COLUMNS.names if columns is None else columns)
         return (
@@ -187,43 +186,43 @@ class Reader:
 
 def _present(file: pq.ParquetFile, wanted: Sequence[str]) -> list[str]:
     there = set(file.schema_arrow.names)
-    # created_at stands in for a missing received_at, and id tells how many rows there are.
+    # created_at replaces a missing received_at, and id gives the number of rows.
     return [name for name in dict.fromkeys((*wanted, "created_at", "id")) if name in there]
 
 
 Slot = tuple[int, int]
-"""A row of the log: which segment, and which row of it."""
+"""A row of the log: index of the segment, and row within it."""
 
 
 @dataclass
-class Fold:
-    """How the current state is made of the rows of the segments.
+class ArchiveState:
+    """Mapping from the rows of the segments to the current state.
 
     Parameters
     ----------
     segments : list of Segment
-        As they were written.
+        In the order in which they were written.
     deleted : dict of str to int
-        All ids that are deleted now, and when.
-    gone : dict of int to list of int
+        All deleted ids, and when they were deleted.
+    hidden : dict of int to list of int
         Rows of a segment that are not shown.
     edits : dict of Slot to (Slot, int)
-        Rows that show the content of another, made at that time.
+        Rows that show the content of another row, made at that time.
     until : int, optional
-        Show nothing that was received later, in microseconds since 1970.
+        Hide events received later, in microseconds since 1970.
     """
 
     reader: Reader
     segments: list[Segment]
     deleted: dict[str, int]
-    gone: dict[int, list[int]] = field(default_factory=dict)
+    hidden: dict[int, list[int]] = field(default_factory=dict)
     edits: dict[Slot, tuple[Slot, int]] = field(default_factory=dict)
     until: int | None = None
     _winners: pa.Table | None = None
 
     @property
     def newest(self) -> int:
-        """The latest ``received_at`` in the segments."""
+        """Latest ``received_at`` of all segments."""
         return max((self.reader.meta(s).until for s in self.segments), default=0)
 
     @property
@@ -231,35 +230,35 @@ class Fold:
         """Days that have segments, in order."""
         return sorted({s.day for s in self.segments})
 
-    def of_day(self, day: str) -> list[int]:
-        """Numbers of the day's segments in the list."""
+    def segments_of(self, day: str) -> list[int]:
+        """Return the indices of the day's segments."""
         return [i for i, s in enumerate(self.segments) if s.day == day]
 
-    def as_it_is(self, day: str) -> bool:
-        """True if the day's segments, read one after the other, are its current state."""
-        mine = self.of_day(day)
+    def is_stored_as_is(self, day: str) -> bool:
+        """Return True if the day's segments, read in order, are its current state."""
+        mine = self.segments_of(day)
         if self.until is not None and any(
             self.reader.meta(self.segments[i]).until > self.until for i in mine
         ):
             return False
-        touched = self.gone.keys() | {slot[0] for slot in self.edits}
+        touched = self.hidden.keys() | {slot[0] for slot in self.edits}
         return touched.isdisjoint(mine) and all(self.reader.meta(self.segments[i]).compacted for i in mine)
 
     def rows(self) -> int:
-        """How many ids are shown."""
+        """Return the number of ids shown."""
         total = sum(self.reader.meta(s).rows for s in self.segments)
-        return total - sum(map(len, self.gone.values()))
+        return total - sum(map(len, self.hidden.values()))
 
     def day(self, day: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """The day's current state in order of ``received_at``; at one time, as in the log."""
+        """Return the day's current state sorted by ``received_at``, then by the order of the log."""
         wanted = None if columns is None else list(dict.fromkeys((*columns, "received_at")))
-        mine = self.of_day(day)
+        mine = self.segments_of(day)
         tables = [self.reader.table(self.segments[i], wanted) for i in mine]
         starts = dict(zip(mine, np.cumsum([0, *(t.num_rows for t in tables)]), strict=False))
         table = pa.concat_tables(tables)
         keep = np.ones(table.num_rows, bool)
         for i in mine:
-            keep[[starts[i] + row for row in self.gone.get(i, ())]] = False
+            keep[[starts[i] + row for row in self.hidden.get(i, ())]] = False
         if self.until is not None:
             keep &= np.asarray(table.column("received_at").cast(pa.int64())) <= self.until
         index = np.arange(table.num_rows)
@@ -270,14 +269,14 @@ class Fold:
             index[places] = table.num_rows + np.arange(len(edited))
             table = pa.concat_tables([table, shown])
         if "op" in table.column_names:
-            # Whatever is shown was said: an update whose create was never seen included.
+            # Everything shown counts as created, including an update whose create was never received.
             create = pa.chunked_array([pa.repeat(pa.scalar("create"), table.num_rows)], pa.string())
             table = table.set_column(table.column_names.index("op"), COLUMNS.field("op"), create)
         table = in_order(table, index[keep])
         return table if columns is None else table.select(list(columns))
 
     def _edited(self, slots: list[Slot], first: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-        """The contents that the slots show, with the times of their first rows."""
+        """Return the contents that the slots show, with the times of their first rows."""
         if self._winners is None:
             self._winners = self._gather()
         order = {slot: number for number, slot in enumerate(self.edits)}
@@ -293,7 +292,7 @@ class Fold:
         return table if columns is None else table.select(list(columns))
 
     def _gather(self) -> pa.Table:
-        """The winners of all edits, in the order of ``edits``."""
+        """Return the winning rows of all edits, in the order of ``edits``."""
         wanted: dict[int, list[tuple[int, int]]] = {}
         for number, ((segment, row), _) in enumerate(self.edits.values()):
             wanted.setdefault(segment, []).append((row, number))
@@ -304,15 +303,15 @@ class Fold:
         return pa.concat_tables(parts).take(np.argsort(np.array(numbers)))
 
 
-def reached(reader: Reader, segments: list[Segment], deleted: Deleted) -> dict[str, str]:
-    """How far each stream had been read for what is there: what was written last says so."""
+def last_positions(reader: Reader, segments: list[Segment], deleted: Deleted) -> dict[str, str]:
+    """Return the position of each stream, from the file that was written last."""
     if segments and segments[-1].number > deleted.number:
         return dict(reader.meta(segments[-1]).positions)
     return dict(deleted.positions)
 
 
 def in_order(table: pa.Table, index: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Table:
-    """The rows named by ``index`` in order of ``received_at``, otherwise in the order given."""
+    """Take the rows ``index``, sorted by ``received_at``; rows of the same time keep their order."""
     times = table.column("received_at").cast(pa.int64()).to_numpy()[index]
     if len(times) > 1 and (times[1:] < times[:-1]).any():
         index = index[np.argsort(times, kind="stable")]
@@ -321,8 +320,8 @@ def in_order(table: pa.Table, index: np.ndarray[tuple[int], np.dtype[np.int64]])
     return table.take(index)
 
 
-def fold(reader: Reader, segments: list[Segment], deleted: Deleted) -> Fold:
-    """Find out which rows show the current state.
+def current_state(reader: Reader, segments: list[Segment], deleted: Deleted) -> ArchiveState:
+    """Determine which rows show the current state.
 
     Raises
     ------
@@ -331,7 +330,7 @@ def fold(reader: Reader, segments: list[Segment], deleted: Deleted) -> Fold:
     FileNotFoundError
         If a segment was compacted since it was listed.
     """
-    out = Fold(reader, segments, dict(deleted.ids))
+    out = ArchiveState(reader, segments, dict(deleted.ids))
     fresh = [i for i, s in enumerate(segments) if not reader.meta(s).compacted]
     if not fresh:
         return out
@@ -361,7 +360,7 @@ def fold(reader: Reader, segments: list[Segment], deleted: Deleted) -> Fold:
     for first, shown, revision in current.values():
         if shown != first:
             out.edits[first] = (shown, revision.made_at)
-    for numbers in out.gone.values():
+    for numbers in out.hidden.values():
         numbers.sort()
     return out
 
@@ -369,7 +368,7 @@ def fold(reader: Reader, segments: list[Segment], deleted: Deleted) -> Fold:
 def _looked_up(
     reader: Reader, segments: list[Segment], i: int, at: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> Iterator[tuple[Slot, str, Revision]]:
-    """The rows ``at`` of a segment, looked at one by one."""
+    """Yield the rows ``at`` of a segment one by one."""
     if len(at):
         rows = reader.table(segments[i], LIGHT).take(at)
         for row, (id_, revision) in zip(at.tolist(), revisions(rows), strict=True):
@@ -377,29 +376,29 @@ def _looked_up(
 
 
 def _step(
-    out: Fold, current: dict[str, tuple[Slot, Slot, Revision]], slot: Slot, id_: str, new: Revision
+    out: ArchiveState, current: dict[str, tuple[Slot, Slot, Revision]], slot: Slot, id_: str, new: Revision
 ) -> None:
     """Add one row of the log to the state."""
     if id_ in out.deleted:
-        out.gone.setdefault(slot[0], []).append(slot[1])
+        out.hidden.setdefault(slot[0], []).append(slot[1])
     elif new.op == "delete":
-        out.gone.setdefault(slot[0], []).append(slot[1])
+        out.hidden.setdefault(slot[0], []).append(slot[1])
         out.deleted[id_] = new.received_at
         if id_ in current:
             first = current.pop(id_)[0]
-            out.gone.setdefault(first[0], []).append(first[1])
+            out.hidden.setdefault(first[0], []).append(first[1])
     elif id_ not in current:
         current[id_] = (slot, slot, new)
     else:
-        out.gone.setdefault(slot[0], []).append(slot[1])
+        out.hidden.setdefault(slot[0], []).append(slot[1])
         first, _, shown = current[id_]
         if supersedes(new, shown):
-            # as it stands in a compacted segment: once edited, it is no longer as it was first said
+            # as in a compacted segment: an edited row has a time of edit
             current[id_] = (first, slot, new._replace(edited_at=new.made_at))
 
 
 def revisions(table: pa.Table) -> Iterator[tuple[str, Revision]]:
-    """The ids of a table's rows, and as much of them as the fold looks at."""
+    """Yield the id and the revision of each row of a table."""
     times = [table.column(name).cast(pa.int64()).to_pylist() for name in ("edited_at", "received_at")]
     texts = [table.column(name).to_pylist() for name in ("id", "rev", "op")]
     for id_, rev, op, edited_at, received_at in zip(*texts, *times, strict=True):

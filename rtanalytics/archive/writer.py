@@ -1,4 +1,4 @@
-"""Writing an archive: whole segments or nothing, by one writer at a time."""
+"""Writing an archive: atomic segments, by one writer at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Literal, Self
 import numpy as np
 import pyarrow as pa
 
-from rtanalytics.archive.atomic import Swap, apply_manifest, sweep, sync_folder, told
+from rtanalytics.archive.atomic import Swap, apply_manifest, archive_errors, sweep, sync_folder
 from rtanalytics.archive.columns import to_table
 from rtanalytics.archive.compact import compact_into
 from rtanalytics.archive.files import (
@@ -33,7 +33,7 @@ from rtanalytics.archive.files import (
     segment_name,
 )
 from rtanalytics.archive.metadata import RecordingMeta
-from rtanalytics.archive.state import Reader, reached
+from rtanalytics.archive.state import Reader, last_positions
 from rtanalytics.erasure import Forgotten
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
@@ -47,29 +47,29 @@ _CHUNK = 50_000
 
 
 class ArchiveWriter:
-    """The one writer of an archive.
+    """The only writer of an archive.
 
-    Opening it finishes what a crashed writer had decided and sweeps away what it had not.
-    After an append returns, its events and positions are on the disk; if it raises, or the
-    process is killed in it, all of them are or none is.
+    Opening an archive completes the committed work of a crashed writer and removes the rest. Once an
+    append has returned, its events and positions are on the disk; if it raises, or the process is
+    killed during it, either all of them are or none.
 
     Parameters
     ----------
     folder : str or Path
-        Made if it is not there.
+        Created if it does not exist.
     damaged : {'error', 'quarantine'}
-        ``quarantine``: read every segment once, and put those that are damaged aside as
-        ``_damaged-…``; they are named in ``quarantined``. Only ever on somebody's explicit wish.
+        ``quarantine``: verify every segment, and move damaged ones aside as ``_damaged-…``; they
+        are named in ``quarantined``. Use it only on explicit request.
 
     Raises
     ------
     ArchiveError
-        If the folder cannot be written, holds something else than an archive, another process
-        is writing it, or its newest segment is damaged.
+        If the folder cannot be written, has something else than an archive, another process is
+        writing to it, or its newest segment is damaged.
 
     Examples
     --------
-    A recorder goes on where the archive says it had come to::
+    A recorder continues from the position in the archive::
 
         with ArchiveWriter("archive/pycon") as writer:
             feed = stream.follow(writer.positions.get("events"))
@@ -84,7 +84,7 @@ class ArchiveWriter:
         self._number = 1
         self._failure: str | None = None
         self._pid = os.getpid()
-        with told(self.folder):
+        with archive_errors(self.folder):
             self._new = _claim(self.folder)
             self._lock = _Lock(self.folder)
             try:
@@ -106,49 +106,49 @@ class ArchiveWriter:
     ) -> None:
         self.close(tidy=error is not None and self._new)
         if self._new and error is not None and not any(self.folder.iterdir()):
-            # Whatever went wrong, an archive that was never written to need not stay.
+            # An archive that was never written to is not needed after an error.
             self.folder.rmdir()
 
     def close(self, *, tidy: bool = False) -> None:
-        """Let others write; what was appended is on the disk already.
+        """Release the lock; appended events are on the disk already.
 
         Parameters
         ----------
         tidy : bool
-            Leave no ``_lock`` behind.
+            Remove the file ``_lock``.
         """
         self._lock.release(remove=tidy)
         self._failure = self._failure or f"{self.folder}: this writer is closed; open the archive again"
 
     @property
     def positions(self) -> dict[str, str]:
-        """How far each stream has been recorded, as its positions' ``str()``."""
+        """Position up to which each stream has been recorded, as its ``str()``."""
         return dict(self._positions)
 
     def append(
         self, deliveries: Iterable[Delivery], stream: str | Callable[[Delivery], str] = "events"
     ) -> int:
-        """Commit deliveries, in the order in which they came, and the positions after them.
+        """Commit deliveries, in the order in which they arrived, and the position after them.
 
         Parameters
         ----------
         deliveries : iterable of Delivery
-            What was read since the last append. Several days of ``received_at`` make several
-            files, which are committed together.
+            New deliveries. If their ``received_at`` spans several days, several files are written
+            and committed together.
         stream : str or callable
-            The name under which the last delivery's position is kept. A callable names the
-            stream of each delivery, for a recorder that reads several.
+            Name under which the last position is stored. A callable returns the name of each
+            delivery's stream, for a recorder that reads several.
 
         Returns
         -------
         int
-            How many there were.
+            Number of deliveries.
 
         Raises
         ------
         ArchiveError
-            If they could not be written; nothing of them is in the archive then. After a disk
-            that did not confirm, the writer cannot be used any more: open the archive again.
+            If they could not be written; the archive then has none of them. If the disk did not
+            confirm the write, the writer cannot be used any more: open the archive again.
         """
         rows = list(deliveries)
         if not rows:
@@ -166,9 +166,9 @@ class ArchiveWriter:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """Add any number of events, of which all or (after an error or a crash) none stay.
+        """Add any number of events in one step; after an error or a crash none is added.
 
-        Nothing of it can be read before it ends. Positions stay as they are.
+        Readers see none of them before the end. Positions do not change.
         """
         with self._writing() as swap:
             transaction = Transaction(lambda table: self._put(swap, table, self._positions))
@@ -177,36 +177,35 @@ class ArchiveWriter:
             swap.commit()
 
     def compact(self, keep: Mapping[str, timedelta] | None = None) -> bool:
-        """Bring the archive to its current state: each id once, one file a day.
+        """Rewrite the archive to its current state: each id once, one file per day.
 
         Parameters
         ----------
         keep : mapping of str to timedelta, optional
-            How long what a producer appended is kept: rows that were received longer ago are
-            left out.
+            How long events of a producer are kept: rows received before that are left out.
 
         Returns
         -------
         bool
-            False if it was compacted already.
+            False if the archive was compacted already.
 
         Raises
         ------
         ArchiveError
-            If a segment is damaged or comes from a newer version, or the disk is full; the
-            archive is as it was then.
+            If a segment is damaged or was written by a newer version, or the disk is full; the
+            archive is then unchanged.
         """
         return self._compact(keep or {})
 
     def forget(self, forgotten: Forgotten) -> None:
-        """Take what is deleted out of the files, and remember who is not to come back.
+        """Remove deleted events from the files, and store marks of authors who must not come back.
 
-        All of it, or (after an error or a crash) nothing.
+        Done in one step; after an error or a crash nothing has changed.
 
         Parameters
         ----------
         forgotten : Forgotten
-            Marks, in addition to those that are known.
+            Marks to add to the stored ones.
 
         Raises
         ------
@@ -217,7 +216,7 @@ class ArchiveWriter:
 
     @property
     def forgotten(self) -> Forgotten:
-        """Who is not to be stored in this archive any more."""
+        """Marks of authors who must not be stored in this archive."""
         return read_forgotten(self.folder)
 
     def _compact(self, keep: Mapping[str, timedelta], forgotten: Forgotten | None = None) -> bool:
@@ -239,14 +238,12 @@ class ArchiveWriter:
         truth: Sequence[ReferenceTopic] | None = None,
         meta: RecordingMeta | None = None,
     ) -> None:
-        """Say what this is a recording of: its talks, its reference topics, its own tags.
-
-        What is not given stays as it is.
+        """Write metadata: talks, reference topics, own tags. What is not given does not change.
 
         Raises
         ------
         ArchiveError
-            If it could not be written.
+            If they cannot be written.
         """
         with self._writing() as swap:
             if schedule is not None:
@@ -259,7 +256,7 @@ class ArchiveWriter:
 
     @property
     def reader(self) -> Reader:
-        """Reads what is there already."""
+        """Reader of the archive."""
         return self._reader
 
     @contextmanager
@@ -267,7 +264,7 @@ class ArchiveWriter:
         if self._failure is not None:
             raise ArchiveError(self._failure)
         if os.getpid() != self._pid:
-            raise ArchiveError(f"{self.folder}: a forked process must open a writer of its own")
+            raise ArchiveError(f"{self.folder}: a forked process must open its own writer")
         swap = Swap(self.folder)
         try:
             yield swap
@@ -286,10 +283,10 @@ class ArchiveWriter:
             self._number += 1
 
     def _resume(self) -> None:
-        found = listing(self.folder)
-        deleted = read_deleted(found.deleted)
-        self._number = max(self._number, deleted.number + 1, *(s.number + 1 for s in found.segments[-1:]))
-        self._positions = reached(self._reader, found.segments, deleted)
+        files = listing(self.folder)
+        deleted = read_deleted(files.deleted)
+        self._number = max(self._number, deleted.number + 1, *(s.number + 1 for s in files.segments[-1:]))
+        self._positions = last_positions(self._reader, files.segments, deleted)
 
     def _quarantine(self) -> None:
         for segment in listing(self.folder).segments:
@@ -306,28 +303,28 @@ class ArchiveWriter:
 
 
 class Transaction:
-    """Takes the events of one :meth:`ArchiveWriter.transaction`."""
+    """Collector of the events of one :meth:`ArchiveWriter.transaction`."""
 
     def __init__(self, put: Callable[[pa.Table], None]) -> None:
         self._put = put
         self._waiting: list[Event] = []
 
     def add(self, events: Iterable[Event]) -> None:
-        """Events in the order in which they belong into the log."""
+        """Add events in the order of the log."""
         for event in events:
             self._waiting.append(event)
             if len(self._waiting) >= _CHUNK:
                 self.flush()
 
     def flush(self) -> None:
-        """Bring what waits to the disk, under temporary names."""
+        """Write the collected events to the disk, under temporary names."""
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             self._put(to_table(waiting))
 
 
 def _claim(folder: Path) -> bool:
-    """Make the folder, or see that it is an archive or empty; true if it was made."""
+    """Create the folder, or check that it is an archive or empty; return True if it was created."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     if missing:
         folder.mkdir(parents=True)
@@ -338,7 +335,7 @@ def _claim(folder: Path) -> bool:
         for entry in os.scandir(folder):
             if not entry.name.startswith("."):
                 raise ArchiveError(
-                    f"{folder} is no archive: it holds {entry.name!r}; name a folder that is new or empty"
+                    f"{folder} is not an archive: it has {entry.name!r}; give a folder that is new or empty"
                 )
     return False
 

@@ -83,7 +83,7 @@ def test_the_same_events_give_the_same_files(tmp_path: Path) -> None:
 
 def test_a_recording_is_not_written_over_another(closed: Path) -> None:
     """The second one is refused, the first is as it was."""
-    with pytest.raises(ArchiveError, match="holds events already"):
+    with pytest.raises(ArchiveError, match="has events already"):
         write_recording(closed, three_days(3))
     assert len(Recording(closed)) == 300
 
@@ -178,7 +178,7 @@ def test_no_archive_is_told_from_an_archive(tmp_path: Path) -> None:
     (tmp_path / "file.parquet").write_text("")
     with pytest.raises(ArchiveError, match=r"file.parquet is a file, not an archive; import it first"):
         Recording(tmp_path / "file.parquet")
-    with pytest.raises(ArchiveError, match="is no archive"):
+    with pytest.raises(ArchiveError, match="is not an archive"):
         Recording(tmp_path)
 
 
@@ -187,7 +187,7 @@ def test_a_parquet_file_of_somebody_else_is_not_read_as_ours(closed: Path) -> No
     original = next(closed.rglob("*.parquet"))
     copy = original.with_name("copy of " + original.name)
     copy.write_bytes(original.read_bytes())
-    with pytest.raises(ArchiveError, match=r"copy of .* is no segment"):
+    with pytest.raises(ArchiveError, match=r"copy of .* is not a segment"):
         len(Recording(closed))
     assert len(Recording(closed, damaged="skip")) == 300
 

@@ -118,7 +118,7 @@ def test_a_closed_writer_says_so(tmp_path: Path) -> None:
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     """A mistyped path does not fill somebody's home folder with segments."""
     (tmp_path / "thesis.tex").write_text("…")
-    with pytest.raises(ArchiveError, match=r"no archive: it holds 'thesis.tex'"):
+    with pytest.raises(ArchiveError, match=r"not an archive: it has 'thesis.tex'"):
         ArchiveWriter(tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
 

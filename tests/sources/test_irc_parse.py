@@ -50,7 +50,7 @@ def test_a_message_keeps_the_servers_id_and_time() -> None:
     )  # fmt: skip
     assert event.ingest is not None
     assert (event.ingest.id_kind, event.ingest.time_kind) == ("native", "source")
-    assert event.packet()["from"] == "ada"
+    assert event.handle == "ada"
 
 
 def test_without_an_id_one_is_made_and_said_to_be() -> None:

@@ -331,7 +331,7 @@ def test_a_server_that_does_not_react_is_not_doubled_but_can_be_stopped(folder, 
     assert [p.pid for p in psutil.process_iter() if inside(p, folder) and lives(p.pid)] == [server.pid]
     assert stop_server(folder, timeout=SHORT) is True
     assert not lives(server.pid)
-    assert f"pid {server.pid}) did not react and is killed" in caplog.text
+    assert f"pid {server.pid}) did not respond and is killed" in caplog.text
 
 
 # --- after a crash -----------------------------------------------------------------------------
@@ -420,7 +420,7 @@ def test_a_port_that_another_program_has_taken_is_given_up_loudly(folder, caplog
         assert new["port"] != old["port"]
         assert new["password"] != old["password"]
         assert entries(again) == [0, 1, 2]
-    assert f"port {port} has been taken by another program" in caplog.text
+    assert f"port {port} is in use by another program" in caplog.text
     assert f"now at port {new['port']}" in caplog.text
     assert new["password"] not in caplog.text
 

@@ -136,7 +136,9 @@ def test_the_log_of_the_run_before_is_kept(folder):
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path):
     """A file stands where the folder should be."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(ServerError, match=r"file/server: .*cannot be kept there.*RTANALYTICS_HOME") as caught:
+    with pytest.raises(
+        ServerError, match=r"file/server: .*cannot be written there.*RTANALYTICS_HOME"
+    ) as caught:
         ensure_server(tmp_path / "file" / "server")
     assert "\n" not in str(caught.value)
 
@@ -146,7 +148,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
     folder = tmp_path / "server"
     folder.mkdir(mode=0o500)
     where = folder if os.geteuid() else type(tmp_path)("/proc/server")
-    with pytest.raises(ServerError, match=r"server: .*cannot be kept there.*RTANALYTICS_HOME") as caught:
+    with pytest.raises(ServerError, match=r"server: .*cannot be written there.*RTANALYTICS_HOME") as caught:
         ensure_server(where)
     assert "\n" not in str(caught.value)
 
@@ -158,7 +160,7 @@ def test_a_server_that_ends_at_once_is_quoted(folder):
     (base,) = (folder / "appendonlydir").glob("*.base.rdb")
     whole = base.read_bytes()
     base.write_bytes(b"NOT AN RDB FILE OF ANY VERSION" + whole)
-    with pytest.raises(ServerError, match=r"ended as it started.*damaged.*server\.log") as caught:
+    with pytest.raises(ServerError, match=r"failed to start.*damaged.*server\.log") as caught:
         ensure_server(folder)
     assert "\n" not in str(caught.value)
     base.write_bytes(whole)
@@ -200,7 +202,7 @@ def test_a_state_lost_under_a_running_server_does_not_start_a_second(folder, dam
     whole = file.read_bytes()
     damage(file)
     for use in (ensure_server, stop_server):
-        with pytest.raises(ServerError, match=r"a server runs there, but server\.json.*end that process"):
+        with pytest.raises(ServerError, match=r"a server runs there, but server\.json.*stop that process"):
             use(folder)
     file.write_bytes(whole)
     assert ensure_server(folder) == server
@@ -259,10 +261,10 @@ def test_corrupted_data_is_an_error_and_is_left_as_it_is(folder, filled):
 @pytest.mark.parametrize("lost", ["*.manifest", "*.base.rdb", "*"])
 @pytest.mark.parametrize("emptied", [False, True], ids=["gone", "empty"])
 def test_data_without_its_manifest_or_base_is_an_error(folder, lost, emptied):
-    """A server would take the folder for a new one, and begin anew without a word."""
+    """A server would take the folder for a new one, and begin without its data."""
     for file in (folder / "appendonlydir").glob(lost):
         file.write_bytes(b"") if emptied else file.unlink()
-    with pytest.raises(ServerError, match=r"has lost its manifest or base file.*begin anew"):
+    with pytest.raises(ServerError, match=r"has lost its manifest or base file.*begin without data"):
         ensure_server(folder)
     assert stop_server(folder) is False
 
@@ -295,5 +297,5 @@ def test_events_are_built_shortly():
 
     assert (event(3).id, event(3).text, event(3).handle) == ("test::3", "event 3", "ada")
     assert (event(90).created_at - BASE).total_seconds() == 90
-    assert event(1, author="bob", text="hi", id="irc::1").packet()["from"] == "bob"
+    assert event(1, author="bob", text="hi", id="irc::1").handle == "bob"
     assert event(1, author=None).author is None

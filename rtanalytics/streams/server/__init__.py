@@ -1,16 +1,16 @@
-"""The embedded server: a Valkey or Redis of the user's own, started when it is needed.
+"""The embedded server: a Valkey or Redis server of the user, started on demand.
 
-It listens on 127.0.0.1 only, asks for a password, and keeps its data in a folder that it does
-not share with another server. :func:`ensure_server` finds the one that runs in a folder or starts
-it; it stays, like any service, when the process that started it ends. :class:`EmbeddedServer` is
-for a block: it goes with the block, and with the process however that ends.
+It listens on 127.0.0.1 only, requires a password, and keeps its data in its own folder.
+:func:`ensure_server` finds the server running in a folder or starts it; like any service, it
+keeps running when the process that started it ends. :class:`EmbeddedServer` is for a ``with``
+block: it stops at the end of the block, and with the process however that ends.
 
-The folder has ``server.json`` (port, password, pid; for the user's eyes only), ``server.log`` and
-the server's append-only file. A server that was killed comes back with the port and the password
-it had, so that clients need not be told anything, and with its entries. The append-only file is
-synchronised every second, and what comes in during that may be held back: a kill can cost the last
-two seconds, rarely, and a crash of the machine will. Those are read again from their sources,
-whose cursors share the entries' fate.
+The folder has ``server.json`` (port, password, pid; readable for the user only), ``server.log``
+and the server's append-only file. A server that was killed is restarted with the same port and
+password, so that clients need not change, and with its entries. The append-only file is
+synchronised every second, and writes during that may be delayed: a kill can lose the last two
+seconds, which is rare, and a crash of the machine will. These are read again from their sources,
+because cursors are stored together with the entries.
 """
 
 from rtanalytics.streams.server.embedded import (

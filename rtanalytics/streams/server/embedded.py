@@ -1,4 +1,4 @@
-"""Finding, starting and stopping the embedded server."""
+"""Find, start and stop the embedded server."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ TIMEOUT = timedelta(seconds=15)
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that runs.
+    """A running server.
 
     Parameters
     ----------
     url : str
-        ``redis://:password@127.0.0.1:port/0``. Not part of the ``repr``, which ends up in notebooks.
+        ``redis://:password@127.0.0.1:port/0``. Not shown in the ``repr``, which is saved in notebooks.
     pid : int
-        Its process.
+        Pid of its process.
     folder : Path
-        Where its data is.
+        Folder of its data.
     binary : Path
-        What it was started from.
+        Path of its executable.
     """
 
     url: str = field(repr=False)
@@ -45,38 +45,37 @@ class Server:
 
 
 def default_folder() -> Path:
-    """The user's own folder of the shared server.
+    """Return the folder of the user's shared server.
 
-    ``server`` in ``RTANALYTICS_HOME`` if that is set, else in the place that the system has for
-    a user's data (``XDG_DATA_HOME`` or ``~/.local/share``; on macOS ``~/Library/Application
-    Support``).
+    ``server`` in ``RTANALYTICS_HOME`` if that is set, else in the system's folder for user data
+    (``XDG_DATA_HOME`` or ``~/.local/share``; on macOS ``~/Library/Application Support``).
     """
     if home := os.environ.get("RTANALYTICS_HOME"):
         return Path(home).expanduser().absolute() / "server"
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Application Support" / "rtanalytics" / "server"
     xdg = Path(os.environ.get("XDG_DATA_HOME", ""))
-    # a relative one is to be ignored, says the XDG specification
+    # the XDG specification requires to ignore relative paths
     data = xdg if xdg.is_absolute() else Path.home() / ".local" / "share"
     return data / "rtanalytics" / "server"
 
 
 def resolve_url(folder: Path | None = None) -> str:
-    """The address of the server to use.
+    """Return the address of the server to use.
 
-    ``REDIS_URL`` if it is set, else the embedded server in the folder, which is started if it
-    does not run.
+    It is ``REDIS_URL`` if that is set, else the embedded server in the folder, which is started if
+    needed.
 
     Raises
     ------
     NoServer
-        If there is neither an address nor a server to start.
+        If there is neither an address nor a server executable.
     ServerError
-        If ``REDIS_URL`` is no address, or the server cannot be started.
+        If ``REDIS_URL`` is not an address, or the server cannot be started.
     """
     if url := os.environ.get("REDIS_URL", "").strip():
         if not url.startswith(("redis://", "rediss://", "unix://")):
-            # not quoted: it may hold a password
+            # not shown: it may contain a password
             raise ServerError(
                 "REDIS_URL must begin with redis://, rediss:// or unix://, as redis://host:6379/0"
             )
@@ -85,28 +84,28 @@ def resolve_url(folder: Path | None = None) -> str:
 
 
 def ensure_server(folder: Path | None = None, *, keep: bool = True, timeout: timedelta = TIMEOUT) -> Server:
-    """Find the server that runs in a folder, or start it.
+    """Find the server running in a folder, or start it.
 
-    However many processes ask at once, one server runs. A server that was killed is started again
-    with its port and password; if another program has taken the port meanwhile, with new ones,
-    and a warning is logged.
+    Only one server runs, even if several processes call this at the same time. A server that was
+    killed is restarted with the same port and password; if another program has taken the port
+    meanwhile, with new ones, and a warning is logged.
 
     Parameters
     ----------
     folder : Path, optional
-        :func:`default_folder` otherwise; made if need be.
+        Default :func:`default_folder`; created if needed.
     keep : bool
-        False ties a server that is started here to the life of this process and its forks.
+        If False, a server started here stops when this process and its forks have ended.
     timeout : timedelta
-        How long it may give no sign of life. Loading its data does not count.
+        How long it may not respond, not counting the time for loading its data.
 
     Raises
     ------
     NoServer
-        If there is no server to start on this machine.
+        If there is no server executable on this machine.
     ServerError
-        If the folder cannot be written, the server does not come up (the message has its last
-        words), its data is damaged, or it would evict entries (:func:`check_server`).
+        If the folder cannot be written, the server does not start (the message has its last log
+        line), its data is damaged, or it would evict entries (:func:`check_server`).
     """
     folder = (folder or default_folder()).absolute()
     state, started = join_or_start(folder, timeout)
@@ -118,47 +117,46 @@ def ensure_server(folder: Path | None = None, *, keep: bool = True, timeout: tim
 def stop_server(
     folder: Path | None = None, *, timeout: timedelta = TIMEOUT, run_id: str | None = None
 ) -> bool:
-    """Stop the server that runs in a folder, and wait until it has ended.
+    """Stop the server running in a folder, and wait until it has ended.
 
-    It is asked to shut down, and synchronises its file before it does. Only one that does not
-    react is killed.
+    The server is asked to shut down, for which it synchronises its file. It is killed only if it does
+    not respond.
 
     Parameters
     ----------
     folder : Path, optional
-        :func:`default_folder` otherwise.
+        Default :func:`default_folder`.
     timeout : timedelta
-        How long it may take.
+        How long to wait.
     run_id : str, optional
-        Stop only that run of the server, not one that came after it.
+        Stop only this run of the server, not a later one.
 
     Returns
     -------
     bool
-        False if none was running.
+        False if no server was running.
 
     Raises
     ------
     ServerError
-        If it refuses, which it does when it cannot save what it has, or cannot be ended.
+        If the server refuses, because it cannot save its data, or cannot be stopped.
     """
     return stop((folder or default_folder()).absolute(), timeout, run_id)
 
 
 class EmbeddedServer:
-    """A server for the length of a ``with`` block, in a folder that belongs to it.
+    """Context manager of a server in its own folder.
 
-    If a server runs in the folder already, that one is used, and left running. Otherwise
-    whatever runs there at the end of the block is stopped; also if this process is killed, by a
-    small process that waits for its end. A fork that leaves the block stops nothing, but while it
-    lives it counts as a part of its parent.
+    If a server is running in the folder already, it is used and left running. Otherwise the server is
+    stopped at the end of the block; if this process is killed, by a small watchdog process. A fork
+    that leaves the block does not stop the server, but the watchdog waits for it as well.
 
     Parameters
     ----------
     folder : Path
-        Made if need be; its content is kept.
+        Created if needed; its content is kept.
     timeout : timedelta
-        As for :func:`ensure_server`, which also says what is raised.
+        As for :func:`ensure_server`, which also lists the errors.
 
     Examples
     --------
@@ -172,7 +170,7 @@ class EmbeddedServer:
     def __init__(self, folder: Path, *, timeout: timedelta = TIMEOUT) -> None:
         self._folder = folder.absolute()
         self._timeout = timeout
-        self._owner = 0  # pid of the process that has to stop it
+        self._owner = 0  # pid of the process that must stop the server
         self._state: State | None = None
         self._tie = -1
 
@@ -194,21 +192,21 @@ class EmbeddedServer:
             return
         self._owner = 0
         if not stop(self._folder, self._timeout):
-            # not there, or its folder has been removed under it
+            # not running, or its folder was removed
             send_signal(self._state.pid, self._state.born, signal.SIGTERM)
         try:
             os.write(self._tie, b".")
         except BrokenPipeError:
-            logger.info("the watchdog of %s was gone before its server", self._folder)
+            logger.info("the watchdog of %s ended before its server", self._folder)
         os.close(self._tie)
 
 
 _ties: list[int] = []
-"""Open for as long as this process lives, so that their watchdogs see it end."""
+"""Pipes that are closed when this process ends, which wakes the watchdogs."""
 
 
 def _tie(folder: Path, state: State) -> int:
-    """Have the server stopped when the descriptor returned is closed; a byte calls that off."""
+    """Stop the server when the returned descriptor is closed, unless a byte is written to it."""
     watchdog = Path(__file__).with_name("watchdog.py")
     reading, writing = os.pipe()
     try:

@@ -1,4 +1,4 @@
-"""Refusing a server that throws entries away."""
+"""Check that a server never evicts entries."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ __all__ = ["check_policy", "check_server"]
 
 
 def check_server(client: redis.Redis | redis.RedisCluster) -> None:
-    """Refuse a server that would throw entries away when its memory is full.
+    """Raise an error for a server that evicts entries when its memory is full.
 
-    Under ``allkeys-lru`` and the like a full server evicts whole keys, and a stream is one key.
+    With ``allkeys-lru`` and similar policies a full server evicts whole keys, and a stream is one key.
 
     Parameters
     ----------
     client : redis.Redis or redis.RedisCluster
-        Connected to the server; of a cluster, every node is asked.
+        Connected to the server; of a cluster, every node is checked.
 
     Raises
     ------
     ServerError
         If its ``maxmemory-policy`` is not ``noeviction``.
     redis.RedisError
-        If it does not answer.
+        If the server does not answer.
     """
     import redis
 
-    # a cluster's client would otherwise ask one node; of several it makes a table by their address
+    # by default a cluster's client asks one node; for all nodes it returns a mapping by address
     everyone = {"target_nodes": "all"} if isinstance(client, redis.RedisCluster) else {}
-    told: Mapping[str, Any] = client.info("memory", **everyone)
-    several = all(isinstance(node, Mapping) for node in told.values())
-    for where, node in (told if several else {"that was given": told}).items():
+    info: Mapping[str, Any] = client.info("memory", **everyone)
+    several = all(isinstance(node, Mapping) for node in info.values())
+    for where, node in (info if several else {"that was given": info}).items():
         check_policy(str(node.get("maxmemory_policy", "")), f"the server {where}")
 
 
@@ -44,6 +44,6 @@ def check_policy(policy: str, which: str) -> None:
     """Raise :class:`ServerError` unless the policy is ``noeviction``; ``which`` names the server."""
     if policy != "noeviction":
         raise ServerError(
-            f"maxmemory-policy of {which} is {policy or 'unknown'!r}, which lets it evict whole streams "
-            "when its memory is full: set it to noeviction (CONFIG SET maxmemory-policy noeviction)"
+            f"maxmemory-policy of {which} is {policy or 'unknown'!r}, which evicts whole streams "
+            "when its memory is full; set it to noeviction (CONFIG SET maxmemory-policy noeviction)"
         )

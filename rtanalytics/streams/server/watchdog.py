@@ -1,16 +1,16 @@
-"""Stops a private server when the process that it belongs to is gone.
+"""Stop a private server when the process that owns it has ended.
 
-Run as a script of its own, ``watchdog.py FOLDER RUN_ID``, with a pipe from that process as its
-standard input: a byte means that the server has been stopped already, the end of the pipe that
-the process has died, be it by SIGKILL, and its forks with it. It waits in the kernel, not in a
-loop, and imports nothing before there is something to do.
+Run as a script, ``watchdog.py FOLDER RUN_ID``, with a pipe from that process as standard input: a
+byte means that the server has been stopped already; the end of the pipe means that the process
+and its forks have ended, perhaps by SIGKILL. It blocks without polling, and imports nothing before
+it is needed.
 """
 
 import sys
 
 
 def main() -> None:
-    """Wait for the owner's end, and stop the server unless told that it is done."""
+    """Wait for the end of the owner, and stop the server unless a byte arrives."""
     if sys.stdin.buffer.read(1):
         return
     from pathlib import Path

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from rtanalytics.event import Event
 
-__all__ = ["DELETION", "EVERYWHERE", "Forgotten", "deletions", "plain_handle"]
+__all__ = ["DELETION", "EVERYWHERE", "ErasureMarks", "deletions", "plain_handle"]
 
 EVERYWHERE = "*"
 """Stands for all buckets."""
@@ -37,7 +37,7 @@ _AROUND = _RANKS + ".,:;()[]<>'\""
 """Characters that may surround a nick in a text; some may also belong to it."""
 
 
-class Forgotten:
+class ErasureMarks:
     """Fingerprints (marks) of authors and of their posts that must not be stored.
 
     Parameters
@@ -49,9 +49,9 @@ class Forgotten:
     --------
     >>> from datetime import UTC, datetime
     >>> from rtanalytics.event import Author
-    >>> gone = Forgotten([Forgotten.author("@Ada")])
+    >>> marks = ErasureMarks([ErasureMarks.author("@Ada")])
     >>> at = datetime(2026, 5, 15, tzinfo=UTC)
-    >>> [gone.covers(Event(id=f"irc::{who}", source="irc", author=Author(handle=who), created_at=at))
+    >>> [marks.covers(Event(id=f"irc::{who}", source="irc", author=Author(handle=who), created_at=at))
     ...  for who in ("ada", "bob")]
     [True, False]
     """
@@ -65,7 +65,7 @@ class Forgotten:
         return bool(self.marks)
 
     def __repr__(self) -> str:
-        return f"Forgotten({len(self.marks)} marks)"
+        return f"ErasureMarks({len(self.marks)} marks)"
 
     @property
     def version(self) -> str:

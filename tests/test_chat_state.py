@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtanalytics.erasure import Forgotten, deletions
+from rtanalytics.erasure import ErasureMarks, deletions
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import Delivery, Reset
 from rtanalytics.live.chat_rows import fold, nick_hue
@@ -323,7 +323,7 @@ def test_who_is_forgotten_is_no_longer_among_the_people_of_any_room():
     )
     page = Page()
     page.apply(state.patch())
-    marks = [Forgotten.author("pia")]
+    marks = [ErasureMarks.author("pia")]
     gone = deletions({e.id: e.source for e in (topic, kicked)}, marks)
     state.take(Delivery(50 + n, event) for n, event in enumerate(gone))
     assert (ranked(state), ranked(state, "#b")) == (["@op", "bob"], [])

@@ -34,7 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rtanalytics.erasure import Forgotten
+from rtanalytics.erasure import ErasureMarks
 from rtanalytics.event import SCHEMA
 
 MANIFEST = "_manifest.json"
@@ -353,7 +353,7 @@ def encode_deleted(deleted: Deleted) -> bytes:
     return encoded + b"\n" + digest(encoded).encode()
 
 
-def read_forgotten(folder: Path) -> Forgotten:
+def read_marks(folder: Path) -> ErasureMarks:
     """Read the marks of authors who must not be stored in this archive.
 
     Raises
@@ -363,18 +363,18 @@ def read_forgotten(folder: Path) -> Forgotten:
     """
     path = folder / FORGOTTEN
     try:
-        return Forgotten(msgspec.json.decode(path.read_bytes(), type=list[str]))
+        return ErasureMarks(msgspec.json.decode(path.read_bytes(), type=list[str]))
     except FileNotFoundError:
-        return Forgotten()
+        return ErasureMarks()
     except (OSError, msgspec.DecodeError) as error:
         raise ArchiveError(
             f"{path} cannot be read ({error}), so the erased authors are not known; restore it from a copy"
         ) from None
 
 
-def encode_forgotten(forgotten: Forgotten) -> bytes:
-    """Encode marks for :func:`read_forgotten`."""
-    return msgspec.json.format(msgspec.json.encode(sorted(forgotten.marks)), indent=0)
+def encode_marks(marks: ErasureMarks) -> bytes:
+    """Encode marks for :func:`read_marks`."""
+    return msgspec.json.format(msgspec.json.encode(sorted(marks.marks)), indent=0)
 
 
 def read_manifest(folder: Path) -> Manifest | None:

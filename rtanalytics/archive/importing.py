@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rtanalytics.archive.files import read_forgotten
+from rtanalytics.archive.files import read_marks
 from rtanalytics.archive.state import LIGHT, Reader, Revision, current_state, revisions
 from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
@@ -111,7 +111,7 @@ class _Known:
 
     def __init__(self, reader: Reader, *, edits: bool) -> None:
         segments, deleted = reader.refresh()
-        self._forgotten = read_forgotten(reader.folder)
+        self._forgotten = read_marks(reader.folder)
         self._edits = edits
         self._deleted = deleted.ids
         self._shown: dict[str, Revision] = {}

@@ -24,17 +24,17 @@ from rtanalytics.archive.files import (
     ArchiveError,
     Busy,
     Meta,
-    encode_forgotten,
+    encode_marks,
     encode_segment,
     is_archive,
     listing,
     read_deleted,
-    read_forgotten,
+    read_marks,
     segment_name,
 )
 from rtanalytics.archive.metadata import RecordingMeta
 from rtanalytics.archive.state import Reader, last_positions
-from rtanalytics.erasure import Forgotten
+from rtanalytics.erasure import ErasureMarks
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery
 from rtanalytics.locks import acquire_as_owner, owner
@@ -197,14 +197,14 @@ class ArchiveWriter:
         """
         return self._compact(keep or {})
 
-    def forget(self, forgotten: Forgotten) -> None:
+    def forget(self, marks: ErasureMarks) -> None:
         """Remove deleted events from the files, and store marks of authors who must not come back.
 
         Done in one step; after an error or a crash nothing has changed.
 
         Parameters
         ----------
-        forgotten : Forgotten
+        marks : ErasureMarks
             Marks to add to the stored ones.
 
         Raises
@@ -212,21 +212,21 @@ class ArchiveWriter:
         ArchiveError
             As :meth:`compact`.
         """
-        self._compact({}, Forgotten(self.forgotten.marks | forgotten.marks))
+        self._compact({}, ErasureMarks(self.forgotten.marks | marks.marks))
 
     @property
-    def forgotten(self) -> Forgotten:
+    def forgotten(self) -> ErasureMarks:
         """Marks of authors who must not be stored in this archive."""
-        return read_forgotten(self.folder)
+        return read_marks(self.folder)
 
-    def _compact(self, keep: Mapping[str, timedelta], forgotten: Forgotten | None = None) -> bool:
+    def _compact(self, keep: Mapping[str, timedelta], marks: ErasureMarks | None = None) -> bool:
         now = datetime.now(UTC)
         with self._writing() as swap:
             before = {producer: now - span for producer, span in keep.items()}
             remove = compact_into(swap, self._reader, self._positions, self._number, before)
-            if forgotten is not None:
-                swap.add(FORGOTTEN, encode_forgotten(forgotten))
-            if remove is not None or forgotten is not None:
+            if marks is not None:
+                swap.add(FORGOTTEN, encode_marks(marks))
+            if remove is not None or marks is not None:
                 swap.commit(remove or ())
                 self._resume()
         return remove is not None

@@ -21,8 +21,8 @@ from typing import Any
 import msgspec
 
 from rtanalytics.archive import ArchiveWriter, Recording
-from rtanalytics.archive.files import REJECTED, TEMPORARY, Busy, is_archive, read_forgotten
-from rtanalytics.erasure import EVERYWHERE, NAMING, Forgotten, deletions, plain_handle
+from rtanalytics.archive.files import REJECTED, TEMPORARY, Busy, is_archive, read_marks
+from rtanalytics.erasure import EVERYWHERE, NAMING, ErasureMarks, deletions, plain_handle
 from rtanalytics.event import Author, Event
 from rtanalytics.streams import EventStream
 
@@ -129,7 +129,7 @@ def forget_author(
     gone = _covered(marks, [*held, *live])
     report.archive = sum(event.id in gone for event in held)
     report.stream = len({event.id for event in live} & gone.keys())
-    person = Forgotten(marks)
+    person = ErasureMarks(marks)
     theirs = {e.id: (e.bucket, e.handle) for e in [*held, *live] if person.wrote(e)}
     report.handles = sorted({handle for _, handle in theirs.values()})
     report.found = [
@@ -146,7 +146,7 @@ def forget_author(
     report.rejected = _rejected(folder, named, dry_run=dry_run)
     if dry_run:
         return report
-    forgotten = Forgotten(marks | {Forgotten.post(id_) for id_ in gone})
+    forgotten = ErasureMarks(marks | {ErasureMarks.post(id_) for id_ in gone})
     stream.erasure.forget(forgotten.marks)
     told = list(gone.items())
     for first in range(0, len(told), _CHUNK):
@@ -191,7 +191,7 @@ def _check(buckets: Sequence[str], known: set[str]) -> None:
 def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[str]:
     """Marks of the handle, of the accounts that have it, and of the handles that these accounts have."""
     wanted, found = plain_handle(author), set[tuple[str, str]]()
-    marks = {Forgotten.author(author, bucket) for bucket in buckets or (EVERYWHERE,)}
+    marks = {ErasureMarks.author(author, bucket) for bucket in buckets or (EVERYWHERE,)}
     accounts: set[tuple[str, str]] = set()
     for event in events:
         if event.author is None or (buckets and event.bucket not in buckets):
@@ -201,20 +201,20 @@ def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[
             found.add((event.bucket, event.author.handle))
             if account is not None:
                 accounts.add((event.bucket, account))
-    marks |= {Forgotten.author(handle, bucket) for bucket, handle in found}
-    return marks | {Forgotten.account(bucket, account) for bucket, account in accounts}
+    marks |= {ErasureMarks.author(handle, bucket) for bucket, handle in found}
+    return marks | {ErasureMarks.account(bucket, account) for bucket, account in accounts}
 
 
 def _covered(marks: set[str], events: Sequence[Event]) -> dict[str, str]:
     """Ids and sources of what the marks cover, of what repeats it, and of lists with the person in them."""
     gone: dict[str, str] = {}
-    forgotten = Forgotten(marks)
+    forgotten = ErasureMarks(marks)
     while True:
         new = {e.id: e.source for e in events if e.id not in gone and forgotten.without(e) is not e}
         if not new:
             return gone
         gone |= new
-        forgotten = Forgotten(forgotten.marks | {Forgotten.post(id_) for id_ in new})
+        forgotten = ErasureMarks(forgotten.marks | {ErasureMarks.post(id_) for id_ in new})
 
 
 def _named(handles: Iterable[str]) -> Callable[[str], bool]:
@@ -253,7 +253,7 @@ def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: boo
     return len(lines) - len(left)
 
 
-def _emptied(folder: Path, forgotten: Forgotten, ids: dict[str, str], retry_policy: timedelta) -> bool:
+def _emptied(folder: Path, forgotten: ErasureMarks, ids: dict[str, str], retry_policy: timedelta) -> bool:
     """Take the rows out of the files, or wait until the recorder has; false if it has not yet."""
     until = time.monotonic() + retry_policy.total_seconds()
     while True:
@@ -265,7 +265,7 @@ def _emptied(folder: Path, forgotten: Forgotten, ids: dict[str, str], retry_poli
             return True
         except Busy:
             pass  # a recorder: it reads the deletes from the stream, and does the same
-        if forgotten.marks <= read_forgotten(folder).marks:
+        if forgotten.marks <= read_marks(folder).marks:
             return True
         if time.monotonic() >= until:
             return False

@@ -144,7 +144,7 @@ def _forget(writer: ArchiveWriter, stream: EventStream, *, now: bool = False) ->
     ours, failures = writer.forgotten, 0
     while True:
         try:
-            theirs = stream.erasure.forgotten()
+            theirs = stream.erasure.marks()
             if missing := ours.marks - theirs.marks:
                 stream.erasure.forget(missing)
             break

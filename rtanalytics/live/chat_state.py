@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from datetime import datetime
 
-from rtanalytics.erasure import DELETION, Forgotten
+from rtanalytics.erasure import DELETION, ErasureMarks
 from rtanalytics.event import Event, repair
 from rtanalytics.feed import Delivery, Item, Reset
 from rtanalytics.live.chat_room import Pending, Room, remark
@@ -105,7 +105,7 @@ class ChatState:
         known = self._ids.get(event.id)
         if event.op == "delete":
             if event.type == DELETION and event.tags:
-                self._let_go(Forgotten(event.tags))
+                self._let_go(ErasureMarks(event.tags))
             if known is not None:
                 self._take_out(known, event.id)
             return
@@ -138,7 +138,7 @@ class ChatState:
             self._rooms[room].fresh.pop(event_id, None)
             self._dirty = True
 
-    def _let_go(self, forgotten: Forgotten) -> None:
+    def _let_go(self, forgotten: ErasureMarks) -> None:
         """Nobody who is forgotten is shown as present, or as the one who set a topic."""
         for room in self._rooms.values():
             for key in [k for k, (nick, _) in room.users.items() if forgotten.names(nick, self.bucket)]:

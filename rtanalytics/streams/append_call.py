@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from rtanalytics.erasure import Forgotten
+from rtanalytics.erasure import ErasureMarks
 from rtanalytics.event import Event, encode
 from rtanalytics.streams.errors import PacketTooLarge
 from rtanalytics.streams.follower import to_us
@@ -21,16 +21,16 @@ _pack = msgspec.msgpack.Encoder().encode
 class AppendCall:
     """One call of the append script: a part of a batch, without the events covered by an erasure."""
 
-    def __init__(self, events: list[Event], packets: list[bytes], forgotten: Forgotten) -> None:
+    def __init__(self, events: list[Event], packets: list[bytes], marks: ErasureMarks) -> None:
         self._all = list(zip(events, packets, strict=True))
-        self.leave_out(forgotten)
+        self.leave_out(marks)
 
-    def leave_out(self, forgotten: Forgotten) -> None:
+    def leave_out(self, marks: ErasureMarks) -> None:
         """Leave out the events that these marks cover."""
-        self._version = forgotten.version
+        self._version = marks.version
         self._events, self._packets, self._left_out = [], [], []
         for event, data in self._all:
-            kept = forgotten.without(event)
+            kept = marks.without(event)
             self._left_out.append(kept is None)
             if kept is not None:
                 self._events.append(kept)

@@ -26,7 +26,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
 from redis.retry import Retry
 
-from rtanalytics.erasure import Forgotten
+from rtanalytics.erasure import ErasureMarks
 from rtanalytics.streams import lua
 from rtanalytics.streams.errors import StreamUnavailable, cursor_moved, fenced
 from rtanalytics.streams.protocol import Scope
@@ -64,7 +64,7 @@ class RedisConnection:
         self.client = self.connect()
         self._scripts: dict[str, Any] = {}
         self._registered: set[str] = set()
-        self.known_forgotten = Forgotten()
+        self.known_marks = ErasureMarks()
 
     def connect(self) -> Any:
         """Return a client; it connects at the first command."""
@@ -150,17 +150,17 @@ class RedisConnection:
         """Announce the bucket again before the next write; all buckets if none is given."""
         self._registered -= {bucket} if bucket else set(self._registered)
 
-    def learn(self, marks: Iterable[str] = (), bucket: str | None = None) -> Forgotten:
+    def learn(self, marks: Iterable[str] = (), bucket: str | None = None) -> ErasureMarks:
         """Merge ``marks``, the known ones and the server's, and store the result here and there.
 
         The version of the marks is written to all buckets if the server lacked some, else to ``bucket``.
         """
-        ours = self.known_forgotten.marks.union(marks)
+        ours = self.known_marks.marks.union(marks)
         written: str | None = None
         with self.errors():
             while True:
                 theirs = {mark.decode() for mark in self.client.smembers(self.forgotten_key)}
-                known = Forgotten(ours | theirs)
+                known = ErasureMarks(ours | theirs)
                 if known.version == (written or ""):
                     break
                 if new := known.marks - theirs:
@@ -168,7 +168,7 @@ class RedisConnection:
                 for name in self.buckets() if new or bucket is None else [bucket]:
                     self.client.hset(self.key_of(name, "state"), "forgotten", known.version)
                 written = known.version
-        self.known_forgotten = known
+        self.known_marks = known
         return known
 
     def script(self, name: str) -> Any:

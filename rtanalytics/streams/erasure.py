@@ -2,8 +2,8 @@
 
 The marks are a set beside the buckets. Each bucket's state holds the set's version, which the append
 script compares with the version that the writer knows. A writer with an old version is refused, reads the
-marks and leaves out what they cover. So once ``forget`` has returned, nothing covered is stored, whoever
-writes. Every writer remembers the marks it knows and restores them on a server that has lost them.
+marks and leaves out what they cover. So once ``forget`` has returned, nothing covered is stored, whichever
+process writes. Every writer remembers the marks it knows and restores them on a server that has lost them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from redis.exceptions import ResponseError
 
-from rtanalytics.erasure import Forgotten, deletions
+from rtanalytics.erasure import ErasureMarks, deletions
 from rtanalytics.event import Event
 from rtanalytics.streams.reader import as_entry
 
@@ -45,10 +45,10 @@ class RedisErasure:
     def forget(self, marks: Iterable[str]) -> None:
         self._connection.learn(marks)
 
-    def forgotten(self) -> Forgotten:
+    def marks(self) -> ErasureMarks:
         with self._connection.errors():
             marks = self._connection.client.smembers(self._connection.forgotten_key)
-        return Forgotten(mark.decode() for mark in marks)
+        return ErasureMarks(mark.decode() for mark in marks)
 
     def kept(self) -> Iterator[Event]:
         for bucket in self._connection.buckets():

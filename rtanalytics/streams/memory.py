@@ -16,7 +16,7 @@ from functools import partial
 from types import EllipsisType
 from typing import Any
 
-from rtanalytics.erasure import Forgotten, deletions
+from rtanalytics.erasure import ErasureMarks, deletions
 from rtanalytics.event import Event, encode
 from rtanalytics.feed import Delivery, Snapshot
 from rtanalytics.streams.append_call import packet
@@ -60,7 +60,7 @@ class _Log:
         self.changed = threading.Condition()
         self.buckets: dict[str, _Bucket] = {}
         self.epoch = 0
-        self.forgotten = Forgotten()
+        self.forgotten = ErasureMarks()
         self.rate_limits = MemoryRateLimits()
         self.health = MemoryHealth()
         self.channels = MemoryChannels()
@@ -235,7 +235,7 @@ class MemoryStream:
         if after is None:
             with self._log.changed:
                 self._log.buckets.clear()
-                self._log.epoch, self._log.forgotten = 0, Forgotten()
+                self._log.epoch, self._log.forgotten = 0, ErasureMarks()
                 self._log.changed.notify_all()
             for part in (self.outbox, self.health, self.channels, self.dead_letters):
                 part.clear()
@@ -253,9 +253,9 @@ class MemoryErasure:
 
     def forget(self, marks: Iterable[str]) -> None:
         with self._log.changed:
-            self._log.forgotten = Forgotten(self._log.forgotten.marks.union(marks))
+            self._log.forgotten = ErasureMarks(self._log.forgotten.marks.union(marks))
 
-    def forgotten(self) -> Forgotten:
+    def marks(self) -> ErasureMarks:
         return self._log.forgotten
 
     def kept(self) -> Iterator[Event]:

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import EllipsisType
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from rtanalytics.conference import RateLimit
-from rtanalytics.erasure import Forgotten
+from rtanalytics.erasure import ErasureMarks
 from rtanalytics.event import Event
 from rtanalytics.feed import Feed, Item, Snapshot
 from rtanalytics.streams.position import StreamPosition
@@ -240,11 +240,11 @@ class Erasure(Protocol):
         Parameters
         ----------
         marks : iterable of str
-            As made by :class:`~rtanalytics.erasure.Forgotten`.
+            As made by :class:`~rtanalytics.erasure.ErasureMarks`.
         """
         ...
 
-    def forgotten(self) -> Forgotten:
+    def marks(self) -> ErasureMarks:
         """Return all marks."""
         ...
 
@@ -344,7 +344,6 @@ class Outbox(Protocol):
         ...
 
 
-@runtime_checkable
 class EventStream(Protocol):
     """Buckets of events under one name: a log that many write and many read, each event exactly once."""
 

@@ -95,7 +95,7 @@ class RedisStream:
             raise ValueError(f"scope {scope.name!r} writes to {scope.bucket!r}, not to {sorted(by_bucket)}")
         packets = [packet(event) for event in events]
         verdicts = [""] * len(events)
-        known = self.connection.known_forgotten
+        known = self.connection.known_marks
         for bucket, numbers in by_bucket.items():
             # a scope without events has one empty call, which stores its cursor
             parts = [numbers[first : first + BATCH] for first in range(0, len(numbers) or 1, BATCH)]

@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from rtanalytics.conference import RateLimit
-from rtanalytics.erasure import Forgotten
+from rtanalytics.erasure import ErasureMarks
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER, Delivery, Feed, Item, Reset, Watermark
 from rtanalytics.streams import (
@@ -724,7 +724,7 @@ class StreamContract:
         events = [made(n) for n in range(14)]
         scope = other.open_scope("test", "s")
         other.append(events[:1], scope)
-        stream.erasure.forget([Forgotten.author("User3"), Forgotten.author("user4", "elsewhere")])
+        stream.erasure.forget([ErasureMarks.author("User3"), ErasureMarks.author("user4", "elsewhere")])
         assert other.append(events, scope, b"c").verdicts == "dnnfnnnnnnfnnn"
         assert stream.append(events).verdicts.replace("d", "n") == "nnnfnnnnnnfnnn"
         assert other.append(events, scope, b"d").forgotten == 2
@@ -736,7 +736,7 @@ class StreamContract:
         """A batch of several calls, whose writer has not heard of it."""
         stream, other = new_stream(), new_stream()
         other.append([made(0)])
-        stream.erasure.forget([Forgotten.author("user1")])
+        stream.erasure.forget([ErasureMarks.author("user1")])
         events = [made(n) for n in range(2000)]
         told = other.append(events).verdicts
         assert [v for v, e in zip(told, events, strict=True) if e.handle == "user1"] == ["f"] * told.count(
@@ -749,7 +749,7 @@ class StreamContract:
         """The others stay in it, and told again it is nothing new."""
         stream, other = new_stream(), new_stream()
         other.append([made(0)])
-        stream.erasure.forget([Forgotten.author("pia")])
+        stream.erasure.forget([ErasureMarks.author("pia")])
         listed = made(1, type="users", text="@pia [pia] +bob")
         assert other.append([listed]).verdicts == "n"
         assert stream.append([listed]).verdicts == "d"
@@ -758,7 +758,7 @@ class StreamContract:
     def test_a_bucket_that_comes_later_knows_who_is_forgotten(self, new_stream: NewStream) -> None:
         """Also by the platform's id, and a repeat of what they said."""
         stream = new_stream()
-        stream.erasure.forget([Forgotten.account("late", "42"), Forgotten.post("late::7")])
+        stream.erasure.forget([ErasureMarks.account("late", "42"), ErasureMarks.post("late::7")])
         told = new_stream().append(
             [
                 made(1, "late", author=Author(handle="renamed", id="42")),

@@ -22,7 +22,7 @@ import typer
 from rtanalytics.archive import ArchiveWriter, Recording, import_into
 from rtanalytics.cli.sources import forget
 from rtanalytics.cli.terminal import Failed
-from rtanalytics.erasure import Forgotten
+from rtanalytics.erasure import ErasureMarks
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER
 from rtanalytics.ingest.erasure import forget_author
@@ -141,7 +141,7 @@ def test_a_recorder_at_work_empties_the_files(stream: RedisStream, tmp_path: Pat
     until(lambda: len(Recording(folder)) == len(CHATTER) - len(THEIRS) + 1, "the next is recorded")
     stop.set()
     recorder.join(20)
-    assert Forgotten.author("ada") in ArchiveWriter(folder).forgotten.marks
+    assert ErasureMarks.author("ada") in ArchiveWriter(folder).forgotten.marks
 
 
 def test_a_server_that_comes_back_empty_is_told_who_is_forgotten(stream: RedisStream, tmp_path: Path) -> None:

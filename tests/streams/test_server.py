@@ -31,7 +31,7 @@ from rtanalytics.streams.server import (
     stop_server,
     supervise,
 )
-from rtanalytics.streams.server.process import birth, find_binary, gone, send_signal
+from rtanalytics.streams.server.process import birth, find_binary, has_ended, send_signal
 from tests.processes import kill, lives, until, written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -387,9 +387,9 @@ def test_a_pid_that_is_another_programs_by_now_is_not_trusted(folder):
         assert (again.url, entries(again)) == (server.url, [0])
         assert stop_server(folder) is True
         assert send_signal(bystander.pid, state["born"], signal.SIGKILL) is False
-        assert gone(bystander.pid, state["born"])
-        assert not gone(bystander.pid, birth(bystander.pid))
-        assert not gone(bystander.pid, "another-machine 1")
+        assert has_ended(bystander.pid, state["born"])
+        assert not has_ended(bystander.pid, birth(bystander.pid))
+        assert not has_ended(bystander.pid, "another-machine 1")
         assert bystander.poll() is None
         assert send_signal(bystander.pid, birth(bystander.pid), signal.SIGKILL) is True
 

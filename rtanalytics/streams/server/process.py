@@ -27,8 +27,8 @@ __all__ = [
     "birth",
     "detach",
     "find_binary",
-    "gone",
     "group_of",
+    "has_ended",
     "send_signal",
 ]
 
@@ -136,7 +136,7 @@ def birth(pid: int) -> str:
     return f"{_here()} {began}" if began else ""
 
 
-def gone(pid: int, born: str) -> bool:
+def has_ended(pid: int, born: str) -> bool:
     """Return True if the process has certainly ended; False if it runs, or cannot be seen from here.
 
     It cannot if it was started on another machine, or in another container, that shares the folder.

@@ -45,8 +45,8 @@ from rtanalytics.streams.server.process import (
     birth,
     detach,
     find_binary,
-    gone,
     group_of,
+    has_ended,
     send_signal,
 )
 
@@ -266,7 +266,7 @@ def _runs(folder: Path, state: State | None) -> bool:
     if handle is not None:
         os.close(handle)
         return state is not None and state.born != "" and birth(state.pid) == state.born
-    if state is None or not gone(state.pid, state.born):
+    if state is None or not has_ended(state.pid, state.born):
         return True
     # A killed server may leave a child process that rewrites its data and has the lock. The next
     # server locks a new file.

@@ -1,1 +1,1 @@
-"""Normalize what people and services write; shared by sources and importers."""
+"""Texts, names, links, tags and JSON values in one form, for sources and importers."""

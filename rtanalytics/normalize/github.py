@@ -1,9 +1,8 @@
-"""What GitHub's events say, wherever they were found.
+"""Type, title, text and URL of GitHub's events.
 
-The API and GH Archive hand out the same events, those from before October 2025 with whole issues,
-pull requests and commits in them, later ones with little more than numbers. What an event is
-called, and what of it is title, text and address, is decided here for all of them, so that the
-same event is the same however it was reached.
+The API and GH Archive provide the same events. Those from before October 2025 contain whole issues,
+pull requests and commits, later ones little more than numbers. The functions here are used for all of
+them, so that an event is the same wherever it was read.
 """
 
 from __future__ import annotations
@@ -35,32 +34,32 @@ KINDS = {
     "PublicEvent": "public",
     "MemberEvent": "join",
 }
-"""GitHub's name of an event, and its ``Event.type``; others are ``x:`` and their name."""
+"""GitHub's name of an event → ``Event.type``; other events get ``x:`` and their name."""
 
 _THINGS = ("pull_request", "issue", "release", "discussion", "forkee", "download", "gist", "target")
-_WHAT = ("head", "ref", "ref_type", "action", "number", "issue_id", "comment_id", "url", "issue", "id")
+_KEY = ("head", "ref", "ref_type", "action", "number", "issue_id", "comment_id", "url", "issue", "id")
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What an event says.
+    """Description of an event.
 
     Parameters
     ----------
     kind, type : str
-        GitHub's name of it, and ours.
+        GitHub's name of the event, and its ``Event.type``.
     repo : str
-        ``owner/name``, empty if it is about none.
+        ``owner/name``; empty if the event is about no repository.
     login : str
-        Who did it.
+        User name of who did it.
     actor : int, optional
         GitHub's number of that account.
     title, text : str, optional
-        Not yet cleaned.
+        As delivered.
     url : str, optional
-        Of what it happened to.
+        Page of the subject.
     what : str
-        What tells it from others of the same moment.
+        Distinguishes it from other events of the same time.
     """
 
     kind: str
@@ -74,32 +73,32 @@ class About:
     what: str
 
 
-def about(told: object) -> About:
-    """What an event of GitHub's says, in the shapes of 2011, 2012 to 2025, and since.
+def about(event: object) -> About:
+    """Describe an event of GitHub in the formats of 2011, 2012 to 2025, and since then.
 
     Parameters
     ----------
-    told : object
-        As delivered, from JSON; any member may be missing or of another kind.
+    event : object
+        Decoded JSON; any member may be missing or have another type.
 
     Raises
     ------
     ValueError
-        If it is no event.
+        If it is not an event.
 
     Examples
     --------
     >>> push = {"type": "PushEvent", "repo": {"name": "ada/notes"}, "actor": {"login": "ada"},
     ...         "payload": {"ref": "refs/heads/main", "head": "0a1b2c3d"}}
-    >>> found = about(push)
-    >>> found.type, found.title, found.url
+    >>> described = about(push)
+    >>> described.type, described.title, described.url
     ('commit', 'pushed to main', 'https://github.com/ada/notes/commit/0a1b2c3d')
     """
-    if not isinstance(told, dict) or not isinstance(told.get("type"), str):
-        raise ValueError(f"{ascii(told)[:60]} is no event of GitHub's")  # noqa: TRY004  # a wrong document
-    kind, payload = told["type"], as_dict(told.get("payload"))
-    repo, thing = _repo(told), _thing(told["type"], payload)
-    login, actor = _actor(told)
+    if not isinstance(event, dict) or not isinstance(event.get("type"), str):
+        raise ValueError(f"not an event of GitHub: {ascii(event)[:60]}")  # noqa: TRY004 - a wrong document
+    kind, payload = event["type"], as_dict(event.get("payload"))
+    repo, thing = _repo(event), _thing(event["type"], payload)
+    login, actor = _actor(event)
     return About(
         kind=kind,
         type=KINDS.get(kind) or f"x:{_word(kind)[:60]}",
@@ -108,31 +107,31 @@ def about(told: object) -> About:
         actor=actor,
         title=_title(kind, payload, thing),
         text=_text(kind, payload, thing),
-        url=_url(told, thing, payload, repo),
+        url=_url(event, thing, payload, repo),
         what="\0".join(
-            str(payload.get(name, "")) for name in _WHAT if not isinstance(payload.get(name), dict)
+            str(payload.get(name, "")) for name in _KEY if not isinstance(payload.get(name), dict)
         ),
     )
 
 
-def _repo(told: dict[str, Any]) -> str:
-    repo = as_dict(told.get("repo") or told.get("repository"))
+def _repo(event: dict[str, Any]) -> str:
+    repo = as_dict(event.get("repo") or event.get("repository"))
     name = _word(repo.get("name"))
     if "/" not in name and isinstance(repo.get("owner"), str):
         return f"{_word(repo['owner'])}/{name}"
-    return "" if name == "/" else name  # as what was about no repository had it
+    return "" if name == "/" else name  # in old events about no repository
 
 
-def _actor(told: dict[str, Any]) -> tuple[str, int | None]:
-    actor = told.get("actor")
+def _actor(event: dict[str, Any]) -> tuple[str, int | None]:
+    actor = event.get("actor")
     if isinstance(actor, dict):
         native = actor.get("id")
         return _word(actor.get("login")), native if isinstance(native, int) else None
-    return _word(actor or as_dict(told.get("actor_attributes")).get("login")), None
+    return _word(actor or as_dict(event.get("actor_attributes")).get("login")), None
 
 
 def _thing(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """What it happened to, as far as it is told: since October 2025 that is little."""
+    """Return the subject of an event as far as it is included."""
     names = ("comment", "review") if "Comment" in kind or "Review" in kind else ()
     for name in (*names, *_THINGS):
         if isinstance(payload.get(name), dict):
@@ -141,7 +140,7 @@ def _thing(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _commits(payload: dict[str, Any]) -> list[str]:
-    """Messages of the commits; e-mail addresses, which stand beside them, are not taken."""
+    """Return the messages of the commits, without the email addresses beside them."""
     if isinstance(payload.get("commits"), list):
         return [str(c.get("message") or "") for c in payload["commits"] if isinstance(c, dict)]
     shas = payload.get("shas")
@@ -162,8 +161,8 @@ def _title(kind: str, payload: dict[str, Any], thing: dict[str, Any]) -> str | N
         branch = _word(payload.get("ref")).removeprefix("refs/heads/")
         return None if _commits(payload) else f"pushed to {branch}"
     if kind in ("CreateEvent", "DeleteEvent"):
-        done = "created" if kind == "CreateEvent" else "deleted"
-        return f"{done} {_word(payload.get('ref_type'))} {_word(payload.get('ref'))}".strip()
+        action = "created" if kind == "CreateEvent" else "deleted"
+        return f"{action} {_word(payload.get('ref_type'))} {_word(payload.get('ref'))}".strip()
     for named in (thing, payload.get("issue"), payload.get("pull_request"), payload.get("discussion")):
         if isinstance(named, dict):
             found = named.get("title") or named.get("name") or named.get("tag_name") or named.get("login")
@@ -179,9 +178,9 @@ def _title(kind: str, payload: dict[str, Any], thing: dict[str, Any]) -> str | N
     return f"#{native}" if isinstance(native, int) else None
 
 
-def _url(told: dict[str, Any], thing: dict[str, Any], payload: dict[str, Any], repo: str) -> str | None:
+def _url(event: dict[str, Any], thing: dict[str, Any], payload: dict[str, Any], repo: str) -> str | None:
     above = as_dict(payload.get("issue") or payload.get("pull_request"))
-    for url in (thing.get("html_url"), told.get("url"), above.get("html_url")):
+    for url in (thing.get("html_url"), event.get("url"), above.get("html_url")):
         if isinstance(url, str) and "api.github.com" not in url:
             return url
     if not repo:
@@ -196,7 +195,7 @@ def _url(told: dict[str, Any], thing: dict[str, Any], payload: dict[str, Any], r
 
 
 def _word(value: object) -> str:
-    """A name in one line; an empty string for what is no text."""
+    """Return a name or number as text on one line; "" for other values."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return " ".join(value.split())[:200] if isinstance(value, str) else ""

@@ -1,7 +1,7 @@
-"""What people wrote, as an event has it: names on one line, texts, links, tags, languages, authors.
+"""Names, texts, links, tags, languages and authors in the form that events have.
 
-Sources and importers take it from the JSON of the same services, so that a thing is the same whichever
-way it came.
+Sources and importers use the same functions, so that a message is the same in a live stream and in
+an imported file.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = [
     "find_tags",
     "language",
     "plain_text",
-    "unlike",
+    "unique_names",
     "word",
 ]
 
 MAX_NAME, MAX_TAGS = 200, 50
-"""Characters of a name, and tags or mentions of an event."""
+"""Limits: characters of a name, and tags or mentions of an event."""
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
@@ -34,7 +34,7 @@ _TAG = re.compile(r"(?<![\w/&#])#(\w*[^\W\d_]\w*)")
 
 
 def find_links(text: str) -> list[str]:
-    """The web addresses in a text, without the punctuation after them.
+    """Return the URLs in a text without the punctuation after them.
 
     Examples
     --------
@@ -52,7 +52,7 @@ def find_links(text: str) -> list[str]:
 
 
 def find_tags(text: str) -> list[str]:
-    """The hashtags in a text, without ``#``; numbers are none.
+    """Return the hashtags in a text without ``#``; numbers are not hashtags.
 
     Examples
     --------
@@ -63,18 +63,18 @@ def find_tags(text: str) -> list[str]:
 
 
 def author_of(handle: object, id: object = None, name: object = None, **more: Any) -> Author | None:
-    """Whoever has a name to be called by, or None."""
-    called = word(handle).lstrip("@")
-    if not called:
+    """Return an author, or None without a handle."""
+    handle = word(handle).lstrip("@")
+    if not handle:
         return None
     full = word(name)
     if not is_web_url(more.get("url") or ""):
-        more["url"] = None  # made of a name that is none, most of the time
-    return Author(handle=called, id=word(id) or None, name=full if full and full != called else None, **more)
+        more["url"] = None  # mostly made of an invalid name
+    return Author(handle=handle, id=word(id) or None, name=full if full and full != handle else None, **more)
 
 
 def word(value: object, length: int = MAX_NAME) -> str:
-    """A name in one line without control characters; an empty string for what is no text."""
+    """Return a name or number as text on one line without control characters; "" for other values."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)[:length]
     if not isinstance(value, str):
@@ -83,21 +83,21 @@ def word(value: object, length: int = MAX_NAME) -> str:
 
 
 def plain_text(value: str) -> str:
-    """A text as it was said, without control characters, lines ended in one way."""
+    """Return a text without control characters and with line feeds as line ends."""
     return _CONTROLS.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def language(claim: object) -> str | None:
-    """A language tag (BCP 47) if the claim looks like one."""
+    """Return a language tag (BCP 47), or None if the value does not look like one."""
     if isinstance(claim, str) and _LANGUAGE.fullmatch(claim) and claim.lower() != "und":
         return claim.replace("_", "-")
     return None
 
 
-def unlike(names: Iterable[str]) -> list[str]:
-    """Names without a second of any, whether in capitals or not, and no more than an event may have."""
-    found: dict[str, str] = {}
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Return names without duplicates (ignoring case), at most as many as an event may have."""
+    unique: dict[str, str] = {}
     for name in names:
         if short := word(name, 100):
-            found.setdefault(short.casefold(), short)
-    return list(found.values())[:MAX_TAGS]
+            unique.setdefault(short.casefold(), short)
+    return list(unique.values())[:MAX_TAGS]

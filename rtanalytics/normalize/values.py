@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 from rtanalytics.event import Event, Media, encode, is_web_url
-from rtanalytics.normalize.text import plain_text, unlike, word
+from rtanalytics.normalize.text import plain_text, unique_names, word
 from rtanalytics.untrusted import abbreviate
 
 __all__ = [
@@ -188,8 +188,8 @@ def new_event(
         id=id,
         text=None if text is None else plain_text(text),
         title=word(title, MAX_TITLE) or None,
-        tags=unlike(tag.lstrip("#") for tag in tags),
-        mentions=unlike(name.lstrip("@") for name in mentions),
+        tags=unique_names(tag.lstrip("#") for tag in tags),
+        mentions=unique_names(name.lstrip("@") for name in mentions),
         links=list(dict.fromkeys(link for link in links if is_web_url(link)))[:MAX_LINKS],
         media=list({one.url: one for one in media if is_web_url(one.url)}.values())[:MAX_MEDIA],
         **fields,

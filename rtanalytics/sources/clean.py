@@ -1,7 +1,7 @@
-"""HTML from outside → plain text for counting, clean HTML for showing, plain titles.
+"""HTML from outside → plain text for counting, safe HTML for display, plain titles.
 
-Everything goes through nh3 (an HTML5 parser and an allow-list, not patterns), and only what it
-wrote itself, which is well-formed, is taken apart further.
+All HTML goes through nh3, an HTML5 parser with an allow-list. Only its output, which is well-formed, is
+processed further with regular expressions.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from rtanalytics.event import is_web_url
 __all__ = ["MAX_LINKS", "clean_html", "links", "one_line", "plain", "plain_title"]
 
 MAX_LINKS = 100
-"""Links of one text that are kept."""
+"""Limit of the links of one text."""
 
-# Pictures are not fetched by a view: whoever serves them would learn who looks at it.
+# Views load no pictures: their servers would learn who looks at them.
 _TAGS = nh3.ALLOWED_TAGS - {"img", "map", "area"}
 _BLOCKS = {
     "address", "article", "aside", "blockquote", "br", "caption", "center", "dd", "details", "div", "dl",
@@ -34,14 +34,14 @@ _DROPPED = {"script", "style", "title", "iframe", "noscript", "template", "svg",
 
 
 def clean_html(source: str, base: str = "") -> str:
-    """HTML that is safe to show: no scripts, styles, forms, pictures or foreign schemes.
+    """Return HTML that is safe to display: without scripts, styles, forms, pictures and other URL schemes.
 
     Parameters
     ----------
     source : str
         As delivered.
     base : str
-        With which relative addresses are made absolute; without one they are removed.
+        Base of relative URLs; without it they are removed.
 
     Examples
     --------
@@ -59,9 +59,9 @@ def clean_html(source: str, base: str = "") -> str:
 
 
 def plain(source: str) -> str:
-    r"""The text of a piece of HTML, blocks on lines of their own, and lines of ``<pre>`` as they are.
+    r"""Return the text of HTML: each block on a line of its own, the lines of ``<pre>`` unchanged.
 
-    Pictures that stand for characters are told by what they are called.
+    Pictures of emoji become their alternative text.
 
     Examples
     --------
@@ -73,20 +73,20 @@ def plain(source: str) -> str:
     'fine 🙂'
     """
     if "<img" in source or "<IMG" in source:
-        source = _IMAGE.sub(_called, source)
-    # Without attributes nh3 writes nothing but <tag>, </tag>, text and entities.
+        source = _IMAGE.sub(_emoji_text, source)
+    # Without attributes, the output of nh3 consists of <tag>, </tag>, text and entities.
     bare = nh3.clean(source, tags=_BLOCKS, attributes={}, clean_content_tags=_DROPPED, link_rel=None)
     if "<" not in bare:
         return "\n".join(" ".join(line.split()) for line in _unescape(bare).splitlines()).strip()
     pieces = re.split(r"(</?(?:\w+)>)", bare)
     lines: list[str] = []
-    written = 0  # how deep in <pre>
+    depth = 0  # of <pre>
     for piece in pieces:
         if piece.startswith("<"):
             lines.append("\n")
-            written += {"<pre>": 1, "</pre>": -1}.get(piece, 0)
-        elif written:
-            lines.append(_unescape(piece).replace(" ", "\0"))  # else what follows would fold them
+            depth += {"<pre>": 1, "</pre>": -1}.get(piece, 0)
+        elif depth:
+            lines.append(_unescape(piece).replace(" ", "\0"))  # protects spaces from the substitution
         else:
             lines.append(re.sub(r"\s+", " ", _unescape(piece)))
     text = re.sub(r"(?<![ \0])[ \0]*\n[ \n]*", "\n", "".join(lines))
@@ -94,7 +94,7 @@ def plain(source: str) -> str:
 
 
 def plain_title(source: str) -> str:
-    r"""A title as one line of text, whatever markup was in it.
+    r"""Return a title as one line of text without its markup.
 
     Examples
     --------
@@ -105,7 +105,7 @@ def plain_title(source: str) -> str:
 
 
 def one_line(text: str) -> str:
-    r"""A text that is no markup, in one line and without control characters.
+    r"""Return a plain text on one line and without control characters.
 
     Examples
     --------
@@ -116,7 +116,7 @@ def one_line(text: str) -> str:
 
 
 def links(cleaned: str) -> list[str]:
-    """The web addresses that :func:`clean_html`'s result points to, each once, in their order."""
+    """Return the URLs of the links in a result of :func:`clean_html`, each once, in their order."""
     found = (
         entities.unescape(href).strip().replace(" ", "%20")
         for href in re.findall(r'<a [^>]*?href="([^"]*)"', cleaned)
@@ -124,13 +124,13 @@ def links(cleaned: str) -> list[str]:
     return list(dict.fromkeys(url for url in found if is_web_url(url)))[:MAX_LINKS]
 
 
-def _called(image: re.Match[str]) -> str:
+def _emoji_text(image: re.Match[str]) -> str:
     named = _ALT.search(image[0]) if _EMOJI.search(image[0]) else None
     return image[0] if named is None else named[1] or named[2]
 
 
 def _has_host(url: str) -> bool:
-    """False also for an address that only looks like one: nh3 refuses to take it as a base."""
+    """Return True for a URL with a host; nh3 raises for other bases."""
     try:
         return is_web_url(url) and URL(url).host is not None
     except ValueError:

@@ -115,11 +115,11 @@ def load(raw: bytes, what: str) -> Any:
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass  # lone surrogates are common, and only json.loads accepts them
     except RecursionError:
-        raise Malformed(f"no {what}: nested too deeply", raw) from None
+        raise Malformed(f"invalid {what}: nested too deeply", raw) from None
     try:
         return json.loads(raw.decode("utf-8", "replace").removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"no {what}: broken JSON: {printable(error, 100)}", raw) from None
+        raise Malformed(f"invalid {what}: broken JSON: {printable(error, 100)}", raw) from None
 
 
 def lines_of(raw: bytes) -> list[bytes]:

@@ -66,7 +66,7 @@ def test_commits_and_pull_requests_become_events():
     assert (parsed.next, parsed.counts["unknown_record_repository"], [r.reason for r in parsed.rejects]) == (
         "https://x.example/2",
         1,
-        ["it is of the type 'repository': nothing that people said", "not a JSON object but int"],
+        ["unsupported type 'repository'", "not a JSON object but int"],
     )
 
 
@@ -166,7 +166,7 @@ def test_a_bitbucket_server_is_another_product(told):
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"<html>", b'{"type": "error"}', b"[" * 90_000])
 def test_what_is_no_answer_is_malformed(raw):
     """An error page, another document, or nesting without end."""
-    with pytest.raises(Malformed, match="no answer of Bitbucket"):
+    with pytest.raises(Malformed, match="invalid response of Bitbucket"):
         parse(raw, META)
 
 

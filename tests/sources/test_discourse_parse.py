@@ -116,7 +116,7 @@ def test_one_bad_post_is_a_reject_and_posts_and_topics_can_be_read_alone():
     """So that a dead letter can be read again."""
     parsed = read({"latest_posts": [{**FIRST, "id": None}, 3, ANSWER]})
     assert [(r.where, r.reason) for r in parsed.rejects] == [
-        ("item 1", "its id is no number: nothing to know it by"),
+        ("item 1", "its id is not a number"),
         ("item 2", "not a JSON object but int"),
     ]
     assert [e.id for e in parsed.events] == [read(ANSWER).events[0].id]
@@ -177,7 +177,7 @@ def test_who_began_a_topic_is_told_in_any_language():
 
 def test_an_error_is_told_as_the_forum_says_it():
     """What it says to people, not that it is no list of posts."""
-    with pytest.raises(Malformed, match="no answer of Discourse: You are not permitted"):
+    with pytest.raises(Malformed, match="invalid response of Discourse: You are not permitted"):
         read({"errors": ["You are not permitted"], "error_type": "invalid_access"})
 
 
@@ -191,7 +191,7 @@ def test_times_that_cannot_be_are_not_believed():
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"errors": ["no"]}', b"<html>", b'{"a":' * 50_000])
 def test_what_is_no_answer_is_malformed(raw):
     """An error page, another document, or nesting without end."""
-    with pytest.raises(Malformed, match="no answer of Discourse"):
+    with pytest.raises(Malformed, match="invalid response of Discourse"):
         parse(raw, META)
 
 

@@ -279,7 +279,7 @@ def test_what_is_refused_has_nothing_to_be_known_by(cases):
     """An entry of one element that names nothing; documents without entries that say not even what they are."""
     reasons = Counter(reject.reason for case in cases for reject in case.ours.rejects)
     assert set(reasons) <= {
-        "it has neither id, link, title nor text: nothing to know it by",
+        "it has no id, link, title or text",
         "it has the id of an earlier item, but other content",
     }
     assert sum(reasons.values()) <= 638

@@ -91,7 +91,7 @@ def test_what_is_not_for_all_is_not_told_and_errors_are_told_as_they_are_said():
     told = {"photos": {"photo": [{**PHOTO, "ispublic": 0, "isfriend": 1}]}}
     [letter] = parse(json.dumps(told).encode(), META).rejects
     assert letter.reason == "it is not public"
-    with pytest.raises(Malformed, match="no answer of Flickr: Invalid API Key"):
+    with pytest.raises(Malformed, match="invalid response of Flickr: Invalid API Key"):
         parse(b'{"stat": "fail", "code": 100, "message": "Invalid API Key"}', META)
 
 
@@ -105,7 +105,7 @@ def test_a_call_around_it_and_a_name_that_is_escaped_twice_are_taken_off():
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"<html>", b'{"stat": "fail"}', b"[" * 90_000])
 def test_what_is_no_answer_is_malformed(raw):
     """An error page, another document, or nesting without end."""
-    with pytest.raises(Malformed, match="no answer of Flickr"):
+    with pytest.raises(Malformed, match="invalid response of Flickr"):
         parse(raw, META)
 
 

@@ -81,7 +81,7 @@ def test_a_comment_that_is_no_more_is_a_delete(flag):
 
 def test_what_is_broken_is_malformed_and_what_is_odd_a_dead_letter():
     """A story without anything to know it by."""
-    with pytest.raises(Malformed, match="no feed: broken JSON"):
+    with pytest.raises(Malformed, match="invalid feed: broken JSON"):
         parse(b'[{"short_id": "a", ', META)
     assert len(read([STORY, {"score": 1}, 3]).rejects) == 2
 

@@ -286,7 +286,7 @@ def test_an_event_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
 @pytest.mark.parametrize("raw", [b"", b"<html>", b"[" * 100_000])
 def test_what_is_no_json_is_said_to_be_none(raw):
     """One dead letter for the whole."""
-    with pytest.raises(Malformed, match="no answer of a homeserver"):
+    with pytest.raises(Malformed, match="invalid response of a homeserver"):
         read(raw)
 
 

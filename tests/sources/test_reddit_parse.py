@@ -126,7 +126,7 @@ def test_answers_to_answers_are_read_as_deep_as_any_talk_and_what_is_deeper_is_a
     parsed = read(talk)
     assert [e.id for e in parsed.events] == [f"reddit::t1_{n}" for n in range(1, 51)]
     [letter] = parsed.rejects
-    assert "too deep" in letter.reason
+    assert "too deeply" in letter.reason
 
 
 def test_a_thing_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
@@ -222,7 +222,7 @@ def test_what_is_neither_post_nor_comment_says_what_it_is(thing, what):
 )
 def test_what_is_no_listing_is_said_to_be_none(raw, said):
     """One dead letter for the whole."""
-    with pytest.raises(Malformed, match=f"no listing: {said}"):
+    with pytest.raises(Malformed, match=f"invalid listing: {said}"):
         read(raw)
 
 

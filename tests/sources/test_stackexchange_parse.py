@@ -79,7 +79,7 @@ def test_one_bad_item_is_a_reject_and_can_be_read_again_alone():
     """Without its number, or with none of the kinds; the dead letter holds what was delivered."""
     parsed = read({"items": [{**QUESTION, "question_id": "x"}, {"tag": 1}, None, QUESTION]})
     assert [r.where for r in parsed.rejects][:3] == ["item 1", "item 2", "item 3"]
-    assert parsed.rejects[0].reason == "its question_id is no number: nothing to know it by"
+    assert parsed.rejects[0].reason == "its question_id is not a number, so it has no id"
     assert [e.id.rpartition(":")[2] for e in parsed.events] == ["comment/8", "101", "comment/7", "100"]
     alone = parse(json.dumps(QUESTION).encode(), META)
     assert alone.events[0].id == "stackexchange:stackoverflow:100"
@@ -110,7 +110,7 @@ def test_what_is_told_about_a_question_is_none():
 
 def test_an_error_is_told_as_the_service_says_it():
     """A page of the wrapper without items."""
-    with pytest.raises(Malformed, match="no answer of Stack Exchange but an error: too many requests"):
+    with pytest.raises(Malformed, match="an error of Stack Exchange: too many requests"):
         read({"error_id": 502, "error_name": "throttle_violation", "error_message": "too many requests"})
 
 
@@ -124,7 +124,7 @@ def test_times_that_cannot_be_are_not_believed():
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"items": 3}', b"<html>", b'{"a":' * 50_000])
 def test_what_is_no_answer_is_malformed(raw):
     """An error page, another document, or nesting without end."""
-    with pytest.raises(Malformed, match="no answer of Stack Exchange"):
+    with pytest.raises(Malformed, match="invalid response of Stack Exchange"):
         parse(raw, META)
 
 

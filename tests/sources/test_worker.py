@@ -80,7 +80,7 @@ def test_what_is_too_much_to_hold_says_what_to_do(document):
         (b"crash", "ended its process"),
         (b"eat", "memory"),
         (b"bug", "KeyError"),
-        (b"malformed", "no feed"),
+        (b"malformed", "not a feed"),
     ],
 )
 def test_whatever_a_document_does_is_a_dead_letter_and_the_next_is_parsed(document, said):

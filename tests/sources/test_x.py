@@ -334,7 +334,7 @@ def test_an_answer_that_cannot_be_read_counts_as_spent():
         await reader.poll()
         batch = await reader.poll()
         assert len(batch.rejects) == 1
-        assert "no answer of X" in batch.problem
+        assert "invalid response of X" in batch.problem
         assert (reader.state.spent, reader.state.reserved) == (100 * 45_000, 0)
 
     told(story)

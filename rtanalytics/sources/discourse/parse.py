@@ -1,4 +1,4 @@
-"""Answers of a Discourse forum → events. Pure: used live, in tests, and for dead letters."""
+"""Responses of a Discourse forum → events. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -22,71 +22,73 @@ _PRIVATE = "private_message"
 _MENTION = re.compile(r'class="mention" href="[^"]{0,200}/u(?:sers)?/([^"/]{1,100})"')
 _IMAGE = re.compile(r"<img\b[^<>]{0,4000}>")
 _CAPTION = re.compile(r'<div class="meta">(?:[^<]|<(?!/?div\b)){0,3000}</div>')
-"""The name and size of the file under a picture."""
+"""Name and size of the file below a picture."""
 
 _ATTRIBUTE = re.compile(r'\b(src|alt|class)="([^"]{0,2000})"')
 _ACTION, _WHISPER = 3, 4
-"""What ``post_type`` calls a note that the forum made itself, and one for its staff only."""
+"""Values of ``post_type`` for a note made by the forum itself and for one that only its staff can see."""
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """What the forum says.
+    """Parse a response of the forum.
 
     Parameters
     ----------
     raw : bytes
-        Posts (``/posts.json``), a topic with its posts (``/t/….json``), a list of topics
-        (``/latest.json`` and the like), what a search found, the body of a webhook, or one post or
-        topic, as JSON.
+        JSON: posts (``/posts.json``), a topic with its posts (``/t/….json``), a list of topics
+        (such as ``/latest.json``), the results of a search, the body of a webhook, or one post or
+        topic.
     meta : Meta
-        Which forum (``scope``), its address (``options["base"]``) and when it was received.
+        With the forum (``scope``), its URL (``options["base"]``) and the time of receipt.
 
     Raises
     ------
     Malformed
-        If it is none of them.
+        If it is none of these.
 
     Examples
     --------
     >>> from datetime import datetime, UTC
     >>> meta = Meta(source="discourse:forum", scope="forum.example", connector="discourse@1",
     ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC), options={"base": "https://forum.example"})
-    >>> told = b'"post_number": 2, "topic_id": 3, "cooked": "<p>Hi</p>", "created_at": "2026-05-15T08:59:00Z"'
-    >>> raw = b'{"id": 7, ' + told + b"}"
+    >>> post = b'"post_number": 2, "topic_id": 3, "cooked": "<p>Hi</p>", "created_at": "2026-05-15T08:59:00Z"'
+    >>> raw = b'{"id": 7, ' + post + b"}"
     >>> [event] = parse(raw, meta).events
     >>> event.id, event.type, event.text, event.url
     ('discourse:forum.example:7', 'reply', 'Hi', 'https://forum.example/t/3/2')
     """
-    told = load(raw, "answer of Discourse")
-    if not isinstance(told, dict):
-        raise Malformed("no answer of Discourse: no object", raw)
+    data = load(raw, "response of Discourse")
+    if not isinstance(data, dict):
+        raise Malformed("invalid response of Discourse: not a JSON object", raw)
     reading = Reading(meta, unique=True)
     following: str | None = None
     make: Callable[[Any], Iterator[Event]]
-    stream, listed = told.get("post_stream"), told.get("topic_list")
+    stream, listed = data.get("post_stream"), data.get("topic_list")
     for name in ("post", "topic"):  # of a webhook
-        if isinstance(told.get(name), dict) and "id" not in told:
-            told = told[name]
-    if isinstance(told.get("latest_posts"), list):
-        items = told["latest_posts"]
+        if isinstance(data.get(name), dict) and "id" not in data:
+            data = data[name]
+    if isinstance(data.get("latest_posts"), list):
+        items = data["latest_posts"]
         make = partial(_post, reading=reading, topic={}, numbers=_numbers(items))
     elif isinstance(stream, dict) and isinstance(stream.get("posts"), list):
         items = stream["posts"]
-        make = partial(_post, reading=reading, topic=told, numbers=_numbers(items))
-    elif isinstance(told.get("posts"), list) and "grouped_search_result" in told:
-        topics = {whole_number(t.get("id")): t for t in as_list(told.get("topics")) if isinstance(t, dict)}
-        items = [_found(post, topics) for post in told["posts"]]
+        make = partial(_post, reading=reading, topic=data, numbers=_numbers(items))
+    elif isinstance(data.get("posts"), list) and "grouped_search_result" in data:
+        topics = {whole_number(t.get("id")): t for t in as_list(data.get("topics")) if isinstance(t, dict)}
+        items = [_found(post, topics) for post in data["posts"]]
         make = partial(_post, reading=reading, topic={}, numbers={})
     elif isinstance(listed, dict) and isinstance(listed.get("topics"), list):
-        items, make = listed["topics"], partial(_topic, reading=reading, users=_users(told))
+        items, make = listed["topics"], partial(_topic, reading=reading, users=_users(data))
         following = as_text(listed.get("more_topics_url")) or None
-    elif "post_number" in told:
-        items, make = [told], partial(_post, reading=reading, topic={}, numbers={})
-    elif "posts_count" in told or "posters" in told:
-        items, make = [told], partial(_topic, reading=reading, users={})
+    elif "post_number" in data:
+        items, make = [data], partial(_post, reading=reading, topic={}, numbers={})
+    elif "posts_count" in data or "posters" in data:
+        items, make = [data], partial(_topic, reading=reading, users={})
     else:
-        said = " ".join(text for text in as_list(told.get("errors")) if isinstance(text, str))
-        raise Malformed(f"no answer of Discourse: {printable(said, 200) or 'neither posts nor topics'}", raw)
+        errors = " ".join(text for text in as_list(data.get("errors")) if isinstance(text, str))
+        raise Malformed(
+            f"invalid response of Discourse: {printable(errors, 200) or 'neither posts nor topics'}", raw
+        )
     reading.counts.update(items=len(items), repeated=0)
     for number, item in enumerate(items, start=1):
         reading.item(item, f"item {number}", partial(make, item))
@@ -99,7 +101,7 @@ def _post(
     item, meta, counts = require_dict(item), reading.meta, reading.counts
     number, in_topic = whole_number(item.get("id")), whole_number(item.get("topic_id"))
     if number is None:
-        raise ValueError("its id is no number: nothing to know it by")
+        raise ValueError("its id is not a number")
     kind = item.get("post_type")
     if kind == _WHISPER or _PRIVATE in (topic.get("archetype"), item.get("topic_archetype")):
         counts["not_public"] += 1
@@ -113,28 +115,28 @@ def _post(
     markup = _CAPTION.sub("", as_text(item.get("cooked")))
     cleaned = clean_html(markup, _base(meta)) if markup else ""
     text = plain(markup) if markup else as_text(item.get("raw"))
-    gone = item.get("hidden") is True or bool(item.get("deleted_at")) or item.get("user_deleted") is True
+    deleted = item.get("hidden") is True or bool(item.get("deleted_at")) or item.get("user_deleted") is True
     created = optional_time(item.get("created_at"))
     version = whole_number(item.get("version")) or 1
-    updated = optional_time(item.get("updated_at")) if version > 1 or gone else None
+    updated = optional_time(item.get("updated_at")) if version > 1 or deleted else None
     answered = whole_number(item.get("reply_to_post_number"))
     above = numbers.get((in_topic, answered)) if in_topic is not None and answered is not None else None
     yield build(
         meta,
         id=_id(meta, str(number)),
         type=type_,
-        op="delete" if gone else "create",
+        op="delete" if deleted else "create",
         created_at=created,
         edited_at=edit_time(updated, created, meta.received_at),
-        rev=_rev("delete") if gone else f"{version}.{_rev(title, text)}",
+        rev=_rev("delete") if deleted else f"{version}.{_rev(title, text)}",
         author=_author(item.get("username"), item.get("name"), item.get("user_id"), meta),
-        title=None if gone else title,
-        text=None if gone else text or None,
-        html=None if gone else cleaned or None,
+        title=None if deleted else title,
+        text=None if deleted else text or None,
+        html=None if deleted else cleaned or None,
         url=_address(meta, item.get("topic_slug"), in_topic, place),
-        mentions=[] if gone else list(dict.fromkeys(_MENTION.findall(markup)))[:50],
-        links=[] if gone or not cleaned else links(cleaned),
-        media=[] if gone else _pictures(markup, meta),
+        mentions=[] if deleted else list(dict.fromkeys(_MENTION.findall(markup)))[:50],
+        links=[] if deleted or not cleaned else links(cleaned),
+        media=[] if deleted else _pictures(markup, meta),
         reply_to=None if above is None else _id(meta, str(above)),
         thread=None if in_topic is None else _id(meta, f"topic/{in_topic}"),
         item=item,
@@ -142,7 +144,7 @@ def _post(
 
 
 def _found(post: Any, topics: dict[int | None, dict[str, Any]]) -> Any:
-    """A post as a search tells it, with what it says of the topic."""
+    """Return a post of a search with the fields of its topic, which the search returns apart."""
     if not isinstance(post, dict):
         return post
     topic = topics.get(whole_number(post.get("topic_id")), {})
@@ -153,19 +155,19 @@ def _found(post: Any, topics: dict[int | None, dict[str, Any]]) -> Any:
 
 
 def _pictures(markup: str, meta: Meta) -> list[Media]:
-    """The pictures in a post, not those of people nor of characters."""
+    """Return the pictures in a post without avatars and emoji."""
     found: dict[str, Media] = {}
     for image in _IMAGE.findall(markup):
-        told = dict(_ATTRIBUTE.findall(image))
-        url = _absolute(entities.unescape(told.get("src", "").strip()), meta)
-        if is_web_url(url) and not re.search(r"\b(emoji|avatar|site-icon)\b", told.get("class", "")):
-            alt = printable(entities.unescape(told.get("alt", "")), 1_000)
+        attributes = dict(_ATTRIBUTE.findall(image))
+        url = _absolute(entities.unescape(attributes.get("src", "").strip()), meta)
+        if is_web_url(url) and not re.search(r"\b(emoji|avatar|site-icon)\b", attributes.get("class", "")):
+            alt = printable(entities.unescape(attributes.get("alt", "")), 1_000)
             found.setdefault(url, Media(url=url, alt=None if alt in ("", "image") else alt))
     return list(found.values())[:20]
 
 
 def _absolute(url: str, meta: Meta) -> str:
-    """An address of the forum's; empty for one that cannot be."""
+    """Return an absolute URL; empty if it is invalid."""
     try:
         return urljoin(_base(meta), url) if url else ""
     except ValueError:
@@ -176,7 +178,7 @@ def _topic(item: Any, reading: Reading, users: dict[int, str]) -> Iterator[Event
     item, meta = require_dict(item), reading.meta
     number = whole_number(item.get("id"))
     if number is None:
-        raise ValueError("its id is no number: nothing to know it by")
+        raise ValueError("its id is not a number")
     if item.get("archetype") == _PRIVATE:
         reading.counts["not_public"] += 1
         return
@@ -205,7 +207,7 @@ def _topic(item: Any, reading: Reading, users: dict[int, str]) -> Iterator[Event
 
 
 def _numbers(items: list[Any]) -> dict[tuple[int, int], int]:
-    """Topic and number in it → the post's id: answers name the number only."""
+    """Map topic and number in the topic to the id of the post; replies have only the number."""
     found = {}
     for item in items:
         if isinstance(item, dict):
@@ -215,15 +217,15 @@ def _numbers(items: list[Any]) -> dict[tuple[int, int], int]:
     return found
 
 
-def _users(told: dict[str, Any]) -> dict[int, str]:
-    people = (user for user in as_list(told.get("users")) if isinstance(user, dict))
+def _users(data: dict[str, Any]) -> dict[int, str]:
+    people = (user for user in as_list(data.get("users")) if isinstance(user, dict))
     return {
         n: as_text(user.get("username")) for user in people if (n := whole_number(user.get("id"))) is not None
     }
 
 
 def _starter(item: dict[str, Any]) -> int:
-    """Who began a topic; -1 if it does not say so. What they are called depends on the forum's language."""
+    """Return the id of the user who began a topic, or -1; the description depends on the forum's language."""
     posters = [poster for poster in as_list(item.get("posters")) if isinstance(poster, dict)]
     named = [poster for poster in posters if "Original Poster" in as_text(poster.get("description"))]
     number = whole_number((named or posters)[0].get("user_id")) if posters else None
@@ -256,7 +258,7 @@ def _address(meta: Meta, slug: object, topic: int | None, place: int | None) -> 
 
 
 def _base(meta: Meta) -> str:
-    """The forum's address, with the slash at its end."""
+    """Return the URL of the forum with a slash at its end."""
     base = meta.options.get("base", "")
     return f"{base.rstrip('/')}/" if base else ""
 

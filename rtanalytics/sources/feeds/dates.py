@@ -1,8 +1,8 @@
-"""Dates as people write them into feeds, where feedparser reads none or another than is meant.
+"""Dates in feeds that feedparser does not read, or reads wrongly.
 
-It takes no half of the day (``4:24 PM``), no zone that it does not know (``CEST`` is not UTC), no
-weekday in another language, no month before its day. What is not wholly understood here is left
-to it.
+feedparser ignores AM and PM (``4:24 PM``) and time zones that it does not know (``CEST`` becomes
+UTC), and does not read weekdays in other languages or a month before its day. It still reads the
+dates that do not match a format here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-__all__ = ["spoken"]
+__all__ = ["parse_date"]
 
 _MONTHS = {
     name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)
@@ -24,7 +24,7 @@ _ZONES = {
     "nst": -3.5, "ndt": -2.5, "ast": -4, "adt": -3, "est": -5, "edt": -4, "cst": -6, "cdt": -5,
     "mst": -7, "mdt": -6, "pst": -8, "pdt": -7, "akst": -9, "akdt": -8, "hst": -10,
 }  # fmt: skip
-"""Hours; names that several zones have mean what feeds mean by them most of the time."""
+"""Offsets in hours; an ambiguous abbreviation has the meaning that is most common in feeds."""
 
 _DAY, _MONTH, _YEAR = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?", r"(?P<month>[a-z]{3,9})\.?", r"(?P<year>\d{4})"
 _CLOCK = (
@@ -43,44 +43,44 @@ _SHAPES = [
 ]
 
 
-def spoken(text: str) -> datetime | None:
-    """The time that a text tells, in UTC; None if it is told in a way that is not known here.
+def parse_date(text: str) -> datetime | None:
+    """Parse a date in a free format; return it in UTC, or None for an unknown format.
 
     Examples
     --------
-    >>> [str(spoken(text)) for text in ("Mon, 05 Oct 2026 04:24:21 CEST", "October 5, 2026 - 4:24 pm")]
+    >>> [str(parse_date(text)) for text in ("Mon, 05 Oct 2026 04:24:21 CEST", "October 5, 2026 - 4:24 pm")]
     ['2026-10-05 02:24:21+00:00', '2026-10-05 16:24:00+00:00']
-    >>> spoken("1791174261").year, spoken("2026-10-05T04:24:21Z")
+    >>> parse_date("1791174261").year, parse_date("2026-10-05T04:24:21Z")
     (2026, None)
     """
-    told = " ".join(text.lower().split())
-    if len(told) > 100:
+    text = " ".join(text.lower().split())
+    if len(text) > 100:
         return None
-    if re.fullmatch(r"\d{9,10}|\d{12,13}", told):
-        return datetime.fromtimestamp(int(told[:10] if len(told) < 12 else told[:-3]), UTC)
+    if re.fullmatch(r"\d{9,10}|\d{12,13}", text):
+        return datetime.fromtimestamp(int(text[:10] if len(text) < 12 else text[:-3]), UTC)
     for shape in _SHAPES:
-        if found := shape.fullmatch(told):
-            return _placed(found.groupdict())
+        if found := shape.fullmatch(text):
+            return _time_of(found.groupdict())
     return None
 
 
-def _placed(told: dict[str, str | None]) -> datetime | None:
-    month = told["month"] or ""
+def _time_of(parts: dict[str, str | None]) -> datetime | None:
+    month = parts["month"] or ""
     number = int(month) if month.isdecimal() else _MONTHS.get(month[:3], 0)
-    hour = int(told["hour"] or 0)
-    if told["half"]:
-        hour = hour % 12 + (12 if told["half"] == "p" else 0)
+    hour = int(parts["hour"] or 0)
+    if parts["half"]:
+        hour = hour % 12 + (12 if parts["half"] == "p" else 0)
     offset = 0.0
-    if told["zone"]:
-        known = _ZONES.get(told["zone"])
+    if parts["zone"]:
+        known = _ZONES.get(parts["zone"])
         if known is None:
             return None
         offset = known
-    if told["sign"]:
-        more = int(told["hours"] or 0) + int(told["minutes"] or 0) / 60
-        offset += more if told["sign"] == "+" else -more
-    day = (int(told["year"] or 0), number, int(told["day"] or 0))
-    clock = (hour, int(told["minute"] or 0), int(told["second"] or 0))
+    if parts["sign"]:
+        more = int(parts["hours"] or 0) + int(parts["minutes"] or 0) / 60
+        offset += more if parts["sign"] == "+" else -more
+    day = (int(parts["year"] or 0), number, int(parts["day"] or 0))
+    clock = (hour, int(parts["minute"] or 0), int(parts["second"] or 0))
     try:
         return datetime(*day, *clock, tzinfo=timezone(timedelta(hours=offset))).astimezone(UTC)
     except (ValueError, OverflowError):

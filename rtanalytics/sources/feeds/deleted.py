@@ -13,7 +13,7 @@ from rtanalytics.sources.feeds.items import identity
 
 __all__ = ["deletion", "deletions"]
 
-# What stands in an entry is its writer's, who must not delete what others wrote.
+# The content of an entry is ignored: its author must not delete what others wrote.
 _QUOTED = re.compile(rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)", re.DOTALL)
 _ENTRY = re.compile(rb"<((?:[\w-]{1,20}:)?(?:entry|item))[\s>].*?(?:</\1\s*>|\Z)", re.DOTALL | re.IGNORECASE)
 _ELEMENT = re.compile(rb"<(?:[\w-]{1,20}:)?deleted-entry\s([^<>]{1,2000})>")
@@ -23,7 +23,7 @@ MAX_DELETIONS = 1_000
 
 
 def deletions(raw: bytes, meta: Meta) -> list[Event]:
-    """What a document says to be deleted, each once.
+    """Return the deletions that a document lists, each once.
 
     Examples
     --------
@@ -39,11 +39,11 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
     found: dict[str, Event] = {}
     of_the_feed = _ENTRY.sub(b"", _QUOTED.sub(b"", raw))
     for element in _ELEMENT.findall(of_the_feed)[:MAX_DELETIONS]:
-        told = dict(_ATTRIBUTE.findall(element.decode("utf-8", "replace")))
-        ref = html.unescape(told.get("ref", "")[1:-1]).strip()
+        attributes = dict(_ATTRIBUTE.findall(element.decode("utf-8", "replace")))
+        ref = html.unescape(attributes.get("ref", "")[1:-1]).strip()
         if not ref:
             continue
-        when = optional_time(told.get("when", "")[1:-1])
+        when = optional_time(attributes.get("when", "")[1:-1])
         if when is None or not EARLIEST <= when <= meta.received_at:
             when = meta.received_at
         event = deletion(ref, when, meta)
@@ -52,7 +52,7 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
 
 
 def deletion(ref: str, when: datetime, meta: Meta) -> Event:
-    """That the entry with this id was deleted."""
+    """Return the event that deletes the entry with this id."""
     id, kind = identity(meta, ref)
     return Event(
         id=id,

@@ -1,8 +1,8 @@
-"""Feeds of services that give the same things in other ways too: their items keep the service's ids.
+"""Feeds of services that also have another source: their items get the ids of the service.
 
-A push is told by GitHub's API, by GH Archive and in the Atom feed of who pushed; all three call
-it by the same number. So the feed writes into the service's bucket, where the second telling of
-anything is a repetition. What such a feed has besides (commits, releases) is known by its feed.
+For example, GitHub's API, GH Archive and the Atom feed of a user contain the same push under the same
+number. So the feed writes into the bucket of the service, where duplicates are dropped. Items for
+which the service has no id (commits, releases) get an id of the feed.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ __all__ = ["FLAVOURS", "Flavour", "flavour_of"]
 
 @dataclass(frozen=True, slots=True)
 class Flavour:
-    """A service whose feeds are known.
+    """A service with feeds.
 
     Parameters
     ----------
     bucket : str
-        The service's, and the flavour's name.
+        Bucket of the service, and name of the flavour.
     hosts : str
         Regular expression for the hosts of its feeds.
     native : str
-        Regular expression for an item's ``id``, link or page of comments; its group ``id`` is the
-        service's own, a group ``kind`` what GitHub calls the event.
+        Regular expression for an item's ``id``, link or page of comments. Its group ``id`` is the id
+        of the service, a group ``kind`` GitHub's name of the event.
     footer : str, optional
-        Regular expression for the HTML that the feed adds to what somebody wrote: counts that change with
-        every reading, and links to the page itself.
+        Regular expression for the HTML that the feed adds to a text: counts that change all the time,
+        and links to the page itself.
     """
 
     bucket: str
@@ -38,33 +38,33 @@ class Flavour:
     native: str
     footer: str = ""
 
-    def known_as(self, *told: str | None) -> tuple[str, str | None] | None:
-        """Event id, and type if that is told too; None if the service has no id for it.
+    def known_as(self, *candidates: str | None) -> tuple[str, str | None] | None:
+        """Return the id and the type (or None) of an event; None if no candidate is an id of the service.
 
         Examples
         --------
         >>> FLAVOURS["github"].known_as("tag:github.com,2008:PushEvent/49")
         ('github::49', 'commit')
         """
-        for text in told:
+        for text in candidates:
             if text and (found := re.fullmatch(self.native, text.strip())):
                 kind = found.groupdict().get("kind") or ""
                 commit = "commit/" if kind == "Grit::Commit" else ""  # as the API has it
                 return f"{self.bucket}::{commit}{found['id']}", "commit" if commit else KINDS.get(kind)
         return None
 
-    def written(self, html: str) -> str:
-        """The HTML of an item without what the feed has added to it.
+    def without_footer(self, html: str) -> str:
+        """Return the HTML of an item without what the feed has added to it.
 
         Examples
         --------
-        >>> FLAVOURS["hackernews"].written('<p>Hi</p><hr><p>Points: 7</p><p># Comments: 0</p>')
+        >>> FLAVOURS["hackernews"].without_footer('<p>Hi</p><hr><p>Points: 7</p><p># Comments: 0</p>')
         '<p>Hi</p>'
         """
         return re.sub(self.footer, "", html) if self.footer else html
 
 
-# Each part in one way only and few times, so that blanks and paragraphs cost no more than their length.
+# Bounded and unambiguous repetition, so that matching takes time proportional to the length of the text.
 _HACKER_NEWS = (
     r"(?<!\s)\s*(<hr\s*/?>\s*)?(<p>(Article|Comments) URL: <a [^<>]*>[^<>]*</a></p>\s*){0,2}"
     r"<p>Points: -?\d+</p>\s*<p># Comments: \d+</p>\s*$"
@@ -102,9 +102,9 @@ FLAVOURS: dict[str, Flavour] = {
         Flavour("flickr", r"(api|www)\.flickr\.com", r"tag:flickr\.com,(2004|2005):/photo/(?P<id>\d{1,20})"),
     )
 }
-"""By bucket."""
+"""Flavours by bucket."""
 
 
 def flavour_of(host: str) -> Flavour | None:
-    """The flavour of the feeds of a host, if they have one."""
+    """Return the flavour of the feeds of a host, or None."""
     return next((f for f in FLAVOURS.values() if re.fullmatch(f.hosts, host.lower())), None)

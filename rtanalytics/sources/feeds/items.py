@@ -1,7 +1,7 @@
-"""An entry of any kind of feed, and the event that it becomes.
+"""Entries of all feed formats, and the events made of them.
 
-RSS, Atom, RDF and JSON Feed differ in how they are written; what an entry is called for ever,
-when it was said and what of it may be shown is decided here, once for all of them.
+The parsers of RSS, RDF, Atom, JSON Feed and Lobsters give an :class:`Item`. Its id, its times and its
+safe HTML are determined here, in the same way for all of them.
 """
 
 from __future__ import annotations
@@ -29,40 +29,40 @@ MAX_TAGS, MAX_MEDIA, MAX_NAME = 50, 20, 200
 _FACE = re.compile(
     r"https?://(avatars\d*\.githubusercontent\.com|([\w-]{1,20}\.)?gravatar\.com)/", re.IGNORECASE
 )
-"""Pictures of who wrote it, which some feeds have where the post's own are."""
+"""Avatars of authors, which some feeds list among the pictures of a post."""
 
-# Bounded, so that a long run of letters costs no more than its length.
+# Bounded repetition, so that matching takes time proportional to the length of the text.
 _EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 
 
 @dataclass(slots=True)
 class Item:
-    """An entry as its format tells it, not yet trusted.
+    """Entry of a feed, not yet checked.
 
     Parameters
     ----------
     place : int
         Its number in the document, from 1.
     source : dict
-        The entry, for a dead letter.
+        The entry as parsed, for a dead letter.
     id, link, title : str, optional
-        ``title`` is plain already.
+        ``title`` is plain text.
     html, text : str, optional
-        The content: markup, or else plain text.
+        The content: HTML, or else plain text.
     published, updated : datetime, optional
         Aware.
     date : str
-        The date as written, part of the identity where there is nothing better.
+        The date as written; part of the id of an entry that has neither an id nor a link.
     author : Author, optional
-        Who wrote it.
+        Who wrote the entry.
     tags, media : list
-        As found.
+        As in the feed.
     reply_to, thread : str, optional
-        The ``id`` of what it answers, and of what began the talk if that is another.
+        The ``id`` of the entry that it replies to, and of the first one of the discussion.
     comments : str, optional
-        The page where people talk about it.
+        URL of the discussion of the entry.
     lang, base, type : str
-        ``base`` is what relative addresses are relative to.
+        Language tag, base of relative URLs, and ``Event.type``.
     """
 
     place: int
@@ -99,25 +99,25 @@ def events_of(items: Iterable[Item], meta: Meta) -> Parsed:
 
 
 def event_id(bucket: str, scope: str, native: str) -> str:
-    """``bucket:scope:sha1``; addresses are the same under http and https.
+    """Return the id ``bucket:scope:sha1``, which is the same for http and https URLs.
 
-    The scope is hashed too, so that two feeds that count their entries 1, 2, 3 never meet.
+    The scope is hashed too, so that feeds that number their entries 1, 2, 3 have different ids.
     """
     native = re.sub(r"^https?://", "//", native.strip(), flags=re.IGNORECASE)
     digest = sha1(f"{scope}\n{native}".encode("utf-8", "replace"), usedforsecurity=False)
     return f"{bucket}:{scope}:{digest.hexdigest()}"
 
 
-def person(told: str, url: str = "") -> Author | None:
-    """Who wrote it, without e-mail addresses; of one that is all there is, what is before the ``@``.
+def person(text: str, url: str = "") -> Author | None:
+    """Return an author without the email address; if there is nothing else, with the part before ``@``.
 
     Examples
     --------
-    >>> [person(told).handle for told in ("ada@x.example (Ada L.)", "Ada (she)", "ada@x.example")]
+    >>> [person(text).handle for text in ("ada@x.example (Ada L.)", "Ada (she)", "ada@x.example")]
     ['Ada L.', 'Ada (she)', 'ada']
     """
-    email = _EMAIL.search(told)
-    name = re.sub(r"\(\s*\)|<\s*>", "", _EMAIL.sub("", told)).strip()
+    email = _EMAIL.search(text)
+    name = re.sub(r"\(\s*\)|<\s*>", "", _EMAIL.sub("", text)).strip()
     if email and name.startswith("(") and name.endswith(")"):
         name = name[1:-1]
     name = printable(name, MAX_NAME).strip(" \"'@")
@@ -128,7 +128,7 @@ def person(told: str, url: str = "") -> Author | None:
 
 
 def language(*claims: object) -> str | None:
-    """The first claim that looks like a language tag (BCP 47)."""
+    """Return the first value that looks like a language tag (BCP 47)."""
     for claim in claims:
         if isinstance(claim, str) and re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*", claim):
             return claim.replace("_", "-")
@@ -140,9 +140,9 @@ def _event(item: Item, meta: Meta) -> Event:
     base = _joined(meta.url, item.base) or meta.url
     link = _joined(base, item.link) if item.link else None
     if link and not item.base and _same_host(link, meta.url):
-        base = link  # who writes a page writes addresses that are relative to it
+        base = link  # relative URLs are mostly relative to the page of the entry
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
-    content = flavour.written(item.html) if flavour and item.html else item.html
+    content = flavour.without_footer(item.html) if flavour and item.html else item.html
     html = clean_html(content, base) if content else None
     text = plain(content) if content else item.text
     native, id_kind = _native(item, link, text)
@@ -178,22 +178,25 @@ def _event(item: Item, meta: Meta) -> Event:
 
 
 def _joined(base: str, address: str) -> str | None:
-    """An address, absolute; None if it cannot be one, which costs the address and not the entry."""
+    """Return an absolute URL; None if it is invalid, so that the entry is still read."""
     try:
         return urljoin(base, address)
-    except ValueError:  # half of a pair of brackets in the host
+    except ValueError:  # an unbalanced bracket in the host
         return None
 
 
-def identity(meta: Meta, native: str, *told: str | None) -> tuple[str, str | None]:
-    """The event's id, and its type where the service's own id tells that.
+def identity(meta: Meta, native: str, *candidates: str | None) -> tuple[str, str | None]:
+    """Return the id of an event, and its type if the service's own id contains it.
 
-    The first of what is told that has such an id counts: a story may link to another one's page.
+    The first of the ``candidates`` that is an id of the service is used, else ``native``.
     """
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
     if flavour is None:
         return event_id("feeds", meta.scope, native), None
-    return flavour.known_as(*(told or (native,))) or (event_id(flavour.bucket, meta.scope, native), None)
+    return flavour.known_as(*(candidates or (native,))) or (
+        event_id(flavour.bucket, meta.scope, native),
+        None,
+    )
 
 
 def _same_host(one: str, other: str) -> bool:
@@ -214,11 +217,11 @@ def _native(item: Item, link: str | None, text: str | None) -> tuple[str, str]:
         return f"{text}\n{item.date}", "derived"
     if item.media:
         return item.media[0].url, "derived"
-    raise ValueError("it has neither id, link, title nor text: nothing to know it by")
+    raise ValueError("it has no id, link, title or text")
 
 
 def _times(item: Item, meta: Meta) -> tuple[datetime, datetime | None, str, datetime | None]:
-    """created_at, edited_at, how far to trust it, and the claim that was not believed."""
+    """Return created_at, edited_at, time_kind, and the claimed time if it is not used."""
     claimed = item.published or item.updated
     if claimed is None or claimed < EARLIEST:
         return meta.received_at, None, "observed", claimed
@@ -229,10 +232,10 @@ def _times(item: Item, meta: Meta) -> tuple[datetime, datetime | None, str, date
 
 
 def _rev(item: Item, text: str | None, url: str | None) -> str:
-    """Changes with what a reader sees, not with our cleaning, nor with signatures in media's addresses."""
+    """Return a hash of what readers see, without our cleaning or signatures in URLs of media."""
     media = (m.url.partition("?")[0] for m in item.media[:MAX_MEDIA])
-    seen = (item.title or "", text or "", url or "", *media)
-    return blake2b("\0".join(seen).encode("utf-8", "replace"), digest_size=16).hexdigest()
+    visible = (item.title or "", text or "", url or "", *media)
+    return blake2b("\0".join(visible).encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def _tags(found: list[str]) -> list[str]:

@@ -12,36 +12,36 @@ from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.normalize.values import as_list, as_text
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import one_line
-from rtanalytics.sources.feeds.dates import spoken
+from rtanalytics.sources.feeds.dates import parse_date
 from rtanalytics.sources.feeds.items import Item, language, person
 
 __all__ = ["is_json", "read_json"]
 
 
 def is_json(raw: bytes) -> bool:
-    """True if a document begins as a JSON object does, whatever the server calls it."""
+    """Return True if a document begins like a JSON object; the media type is often wrong."""
     return raw[:200].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
 
 
 def read_json(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
-    """The entries of a document, and what it says about itself, as :func:`read_xml` does.
+    """Return the entries of a document, and facts about it, as :func:`read_xml` does.
 
     Raises
     ------
     Malformed
-        If it is no JSON Feed.
+        If it is not a JSON Feed.
     """
     try:
         feed = msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Malformed(f"no feed: broken JSON: {printable(error)}") from None
+        raise Malformed(f"not a feed: broken JSON: {printable(error)}") from None
     version, entries = feed.get("version"), feed.get("items")
     if (
         not isinstance(version, str)
         or "jsonfeed.org/version/" not in version
         or not isinstance(entries, list)
     ):
-        raise Malformed("no feed: JSON, but no JSON Feed: it lacks its version or its items")
+        raise Malformed("not a feed: JSON, but not a JSON Feed, which has a version and items")
     author = _author(feed)
     lang = language(feed.get("language"), meta.language)
     items = (
@@ -55,7 +55,7 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
     native = entry.get("id")
     if isinstance(native, float) and native.is_integer():
         native = int(native)
-    # A number is against the specification, and common.
+    # The specification does not allow numbers, but they are common.
     identity = str(native) if isinstance(native, (str, int, float)) and not isinstance(native, bool) else ""
     published, updated = _date(entry.get("date_published")), _date(entry.get("date_modified"))
     return Item(
@@ -99,9 +99,9 @@ def _media(entry: dict[str, Any]) -> list[Media]:
     return list(found.values())
 
 
-def _date(told: object) -> str:
-    """A date as written; a number of seconds is against the specification, too."""
-    return str(told) if isinstance(told, int) and not isinstance(told, bool) else as_text(told)
+def _date(date: object) -> str:
+    """Return a date as written; some feeds have seconds since 1970, against the specification."""
+    return str(date) if isinstance(date, int) and not isinstance(date, bool) else as_text(date)
 
 
 def _moment(text: str) -> datetime | None:
@@ -109,4 +109,4 @@ def _moment(text: str) -> datetime | None:
         moment = datetime.fromisoformat(text.strip())
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        return spoken(text)  # many write the dates of RSS into it
+        return parse_date(text)  # many feeds have dates in the format of RSS

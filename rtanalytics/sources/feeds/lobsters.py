@@ -1,6 +1,6 @@
-"""Lobsters' JSON: its lists of stories, and a story with the comments on it. No JSON Feed, but a feed.
+"""JSON of Lobsters: lists of stories, and a story with its comments. It is not in the JSON Feed format.
 
-Other sites run the same program; which one it is stands in the addresses of what it tells.
+Other sites run the same program; the URLs of the items contain the site.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ _SITE = re.compile(r"(https?://[^/\s]{1,200})/[cs]/")
 
 
 def is_lobsters(raw: bytes) -> bool:
-    """True if a document has a story where it begins."""
+    """Return True if a document begins with a story."""
     return raw[:200].lstrip()[:1] in (b"[", b"{") and b'"short_id"' in raw[:2_000]
 
 
 def read_lobsters(raw: bytes) -> tuple[list[Item], list[str], dict[str, Any]]:
-    """The stories and comments of a document, the ids of what is no more, and what it says about itself.
+    """Return the stories and comments of a document, the ids of deleted items, and facts about it.
 
     Raises
     ------
     Malformed
-        If it is no JSON.
+        If it is not JSON.
     """
-    told = load(raw, "feed")
+    stories = load(raw, "feed")
     items: list[Item] = []
-    gone: list[str] = []
-    for place, entry in enumerate(_unfolded(told if isinstance(told, list) else [told]), start=1):
+    deleted: list[str] = []
+    for place, entry in enumerate(_flatten(stories if isinstance(stories, list) else [stories]), start=1):
         if entry.get("is_deleted") is True or entry.get("is_moderated") is True:
-            gone.append(_page("c", entry))
+            deleted.append(_page("c", entry))
         else:
             items.append(_item(place, entry))
-    return items, gone, {"title": None, "wait": None, "complete": True}
+    return items, deleted, {"title": None, "wait": None, "complete": True}
 
 
-def _unfolded(stories: list[Any]) -> Iterator[dict[str, Any]]:
-    """Stories, each with its comments after it, which learn of what they are about."""
+def _flatten(stories: list[Any]) -> Iterator[dict[str, Any]]:
+    """Yield each story, then its comments with the id of the story."""
     for story in stories:
         if not isinstance(story, dict):
             yield {"entry": story}
@@ -100,7 +100,7 @@ def _site(entry: dict[str, Any]) -> str:
     return found[1] if found else SITE
 
 
-def _author(told: object, site: str) -> Author | None:
-    """A name; until 2024 an object with it."""
-    name = printable(as_text(told.get("username") if isinstance(told, dict) else told), 100)
+def _author(user: object, site: str) -> Author | None:
+    """Return an author; until 2024 the JSON had an object with the name."""
+    name = printable(as_text(user.get("username") if isinstance(user, dict) else user), 100)
     return Author(handle=name, url=f"{site}/~{name}") if name else None

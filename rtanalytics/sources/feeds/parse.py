@@ -1,4 +1,4 @@
-"""Bytes → events, for every kind of feed. Pure: used live, in tests, and when dead letters are read again."""
+"""Feeds of all formats → events. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["parse"]
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """What a feed says.
+    """Parse a feed.
 
     Parameters
     ----------
     raw : bytes
-        RSS, RDF, Atom or JSON Feed, in any encoding; or a list or page of Lobsters, as JSON.
+        RSS, RDF, Atom or JSON Feed in any encoding, or a list or page of Lobsters as JSON.
     meta : Meta
-        Which feed it is and when it was received.
+        Of the feed, with the time of receipt.
 
     Raises
     ------
     Malformed
-        If it is none of them.
+        If it is none of these.
 
     Examples
     --------
@@ -43,18 +43,18 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     items: Iterable[Item]
     if is_lobsters(raw):
         items, removed, about = read_lobsters(raw)
-        gone = [deletion(ref, meta.received_at, meta) for ref in dict.fromkeys(removed) if ref]
+        deletes = [deletion(ref, meta.received_at, meta) for ref in dict.fromkeys(removed) if ref]
     elif is_json(raw):
         items, about = read_json(raw, meta)
-        gone = []
+        deletes = []
     else:
         items, about = read_xml(raw, meta)
-        gone = deletions(raw, meta)
+        deletes = deletions(raw, meta)
     read = events_of(items, meta)
-    deleted = {event.id for event in gone}
+    deleted = {event.id for event in deletes}
     repeated = read.counts.get("repeated", 0)
     return Parsed(
-        events=[*(event for event in read.events if event.id not in deleted), *gone],
+        events=[*(event for event in read.events if event.id not in deleted), *deletes],
         rejects=read.rejects,
         complete=about["complete"],
         wait=about["wait"],

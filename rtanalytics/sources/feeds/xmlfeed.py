@@ -1,7 +1,7 @@
 """RSS, RDF and Atom, well-formed or not, by feedparser.
 
-feedparser is not asked to make anything safe or absolute: it takes longer over that than over
-the rest, and our own cleaning follows anyway.
+feedparser does not sanitize HTML or resolve URLs here: that takes it longer than everything else, and
+our own cleaning follows anyway.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.normalize.values import as_text, whole_number
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import one_line, plain_title
-from rtanalytics.sources.feeds.dates import spoken
+from rtanalytics.sources.feeds.dates import parse_date
 from rtanalytics.sources.feeds.items import Item, language, person
 
 __all__ = ["read_xml"]
@@ -32,26 +32,26 @@ _PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8
 
 
 def read_xml(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
-    """The entries of a document, and what it says about itself.
+    """Return the entries of a document, and facts about it.
 
     Returns
     -------
     items : iterable of Item
-        In the document's order, once.
+        In the order of the document; can be read once.
     about : dict
         ``title``, ``wait`` (timedelta or None) and ``complete``.
 
     Raises
     ------
     Malformed
-        If it is no feed.
+        If it is not a feed.
     """
     found = _parsed(raw, meta)
     broken = found.get("bozo_exception")
     broken = broken if isinstance(broken, xml.sax.SAXException) else None
     if not found.get("version") and not found.entries:
-        raise Malformed(_what_it_is(raw, broken))
-    feed = dict(found.feed)  # plain, because feedparser's own makes up what is missing
+        raise Malformed(_reason(raw, broken))
+    feed = dict(found.feed)  # a plain dict, because feedparser's own invents missing members
     author = _person(feed)
     atom = str(found.get("version", "")).startswith("atom")
     lang = as_text(feed.get("language")) or meta.language
@@ -62,40 +62,40 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
     about = {
         "title": plain_title(as_text(feed.get("title"))) or None,
         "wait": _wait(feed),
-        # Cut off in the middle by whoever wrote it: the next reading may bring the rest.
+        # a document that was cut off may be complete at the next poll
         "complete": broken is None or raw.rstrip()[-20:].lower().endswith(_ENDS),
     }
     return items, about
 
 
 def _consumed(entries: list[Any]) -> Iterator[dict[str, Any]]:
-    """The entries, each given up when it has been read: they are the largest part of what is held."""
+    """Yield the entries and release each one after use, because they take most of the memory."""
     entries.reverse()
     while entries:
         yield dict(entries.pop())
 
 
 def _parsed(raw: bytes, meta: Meta) -> Any:
-    for attempt in (raw, _referring(raw)):
+    for attempt in (raw, _repair_references(raw)):
         try:
             return feedparser.parse(
-                io.BytesIO(attempt),  # never bytes or text as such: it would take them for a file's name
+                io.BytesIO(attempt),  # not bytes or str, which feedparser may take for a file name
                 response_headers=_headers(meta),
                 resolve_relative_uris=False,
                 sanitize_html=False,
             )
         except (ValueError, OverflowError) as error:
-            broken: Exception = error  # a reference to no character, most of the time
+            broken: Exception = error  # mostly an invalid character reference
         except MemoryError:
-            raise  # a limit of ours
-        except Exception as error:  # noqa: BLE001  # what a library did not foresee is a dead letter
+            raise  # our own limit
+        except Exception as error:  # noqa: BLE001 - a bug of the library makes a dead letter
             broken = error
             break
     raise Malformed(f"feedparser failed: {type(broken).__name__}: {printable(broken)}")
 
 
-def _referring(raw: bytes) -> bytes:
-    """The document with its numeric references in order: halves of characters joined, the rest replaced."""
+def _repair_references(raw: bytes) -> bytes:
+    """Join the surrogates among the numeric character references, and replace invalid references."""
 
     def joined(found: re.Match[bytes]) -> bytes:
         high, low = int(found[1], 16), int(found[2], 16)
@@ -117,7 +117,7 @@ def _referring(raw: bytes) -> bytes:
 
 
 def _headers(meta: Meta) -> dict[str, str]:
-    """Only what the server said about the encoding: its media type is often wrong, and then in the way."""
+    """Return only the encoding that the server names; its media type is often wrong and would mislead."""
     charset = re.search(r"charset\s*=\s*[\"']?([\w.:-]+)", meta.content_type, re.IGNORECASE)
     headers = {"content-type": "application/xml" + (f"; charset={charset[1]}" if charset else "")}
     if lang := language(meta.language):
@@ -131,7 +131,7 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
     html, text = as_text(content.get("value")) or None, None
     video = as_text(entry.get("yt_videoid"))
     if (atom and content.get("type") == "text/plain") or video:
-        html, text = None, html  # what feedparser calls HTML of YouTube's is text: there is no type at it
+        html, text = None, html  # feedparser takes YouTube's text for HTML, because it has no type
     reply = next((value for name, value in entry.items() if name.endswith("in-reply-to")), None)
     return Item(
         place=number,
@@ -144,7 +144,7 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
         published=_moment(entry, "published") or _moment(entry, "created"),
         updated=_moment(entry, "updated"),
         date=as_text(entry.get("published")) or as_text(entry.get("updated")),
-        author=_known(_person(entry) or author, entry.get("yt_channelid")),
+        author=_with_channel(_person(entry) or author, entry.get("yt_channelid")),
         tags=[_tag(tag) for tag in entry.get("tags", ())],
         media=_media(entry),
         reply_to=as_text(reply.get("ref")) or None if isinstance(reply, dict) else None,
@@ -156,7 +156,7 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
 
 
 def _content(entry: dict[str, Any]) -> dict[str, Any]:
-    """The first content that is text, or else the summary."""
+    """Return the first content that is text, or else the summary."""
     for content in entry.get("content", ()):
         kind = str(content.get("type", "text/html"))
         if content.get("value") and (kind.startswith("text/") or kind.endswith("xml")):
@@ -166,25 +166,25 @@ def _content(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _title(title: str, *, literal: bool) -> str:
-    # Atom says whether a title is markup; RSS leaves one to guess, and much of it is.
+    # Atom declares whether a title is markup; in RSS many titles are markup without a declaration
     return one_line(title) if literal else plain_title(title)
 
 
 def _link(entry: dict[str, Any]) -> str | None:
     links = entry.get("links", ())
     link = as_text(entry.get("link"))
-    # An enclosure that is written as an element's text is taken for the entry's own page.
+    # feedparser takes an enclosure that is written as the text of an element for the page of the entry
     if not link or any(x.get("rel") == "enclosure" and x.get("href") == link for x in links):
         pages = (as_text(x.get("href")) for x in links if x.get("rel") in {None, "alternate"})
         link = next(pages, link)
     if entry.get("guidislink") and not re.match(r"(?i)\s*(https?:|/)", link):
-        return None  # feedparser takes any id for a page; a number is none
+        return None  # feedparser takes any id for a link
     return link.strip() or None
 
 
 def _moment(entry: dict[str, Any], name: str) -> datetime | None:
-    if told := spoken(as_text(entry.get(name))):
-        return told
+    if time := parse_date(as_text(entry.get(name))):
+        return time
     parsed = entry.get(f"{name}_parsed")
     if parsed is None:
         return None
@@ -196,17 +196,17 @@ def _moment(entry: dict[str, Any], name: str) -> datetime | None:
 
 def _person(context: dict[str, Any]) -> Author | None:
     several = [a for a in context.get("authors", ()) if isinstance(a, dict) and as_text(a.get("name"))]
-    if len(several) > 1:  # the first is who is named first; feedparser keeps the last
+    if len(several) > 1:  # feedparser keeps the last author
         return person(as_text(several[0].get("name")), as_text(several[0].get("href")))
-    # The whole as it was written: feedparser's own parting of it knows no domain like .photography.
+    # the whole text, because feedparser does not recognize email addresses in domains such as .photography
     detail = context.get("author_detail")
     return person(
         as_text(context.get("author")), as_text(detail.get("href")) if isinstance(detail, dict) else ""
     )
 
 
-def _known(author: Author | None, channel: object) -> Author | None:
-    """Who wrote it, with the id of the channel where the feed tells one: names may change."""
+def _with_channel(author: Author | None, channel: object) -> Author | None:
+    """Add the id of the channel, if the feed has one, to an author; names may change."""
     if author is None or not isinstance(channel, str) or not re.fullmatch(r"[\w-]{1,100}", channel):
         return author
     return msgspec.structs.replace(author, id=channel)
@@ -218,7 +218,7 @@ def _tag(tag: Any) -> str:
 
 
 def _media(entry: dict[str, Any]) -> list[Media]:
-    """Enclosures, media:content and media:thumbnail, each address once."""
+    """Return enclosures, media:content and media:thumbnail, each URL once."""
     found: dict[str, Media] = {}
     enclosures = [x for x in entry.get("links", ()) if x.get("rel") == "enclosure"]
     for thing in [*enclosures, *entry.get("media_content", ()), *entry.get("media_thumbnail", ())]:
@@ -230,7 +230,7 @@ def _media(entry: dict[str, Any]) -> list[Media]:
         if not kind and thing in entry.get("media_thumbnail", ()):
             kind = "image"
         if mime == "application/x-shockwave-flash" and entry.get("yt_videoid"):
-            kind = "video"  # it is no Flash any more, and still called so
+            kind = "video"  # YouTube still calls its videos Flash
         found[url] = Media(
             url=url,
             kind=kind if kind in {"image", "video", "audio"} else "file",
@@ -242,7 +242,7 @@ def _media(entry: dict[str, Any]) -> list[Media]:
 
 
 def _wait(feed: dict[str, Any]) -> timedelta | None:
-    """What ``ttl`` (minutes) or the syndication module asks for; the longer of the two."""
+    """Return the longer of ``ttl`` (minutes) and the period of the syndication module."""
     waits = []
     if minutes := whole_number(feed.get("ttl"), _LARGEST):
         waits.append(timedelta(minutes=minutes))
@@ -253,17 +253,17 @@ def _wait(feed: dict[str, Any]) -> timedelta | None:
     return max(waits, default=None)
 
 
-def _what_it_is(raw: bytes, broken: Exception | None) -> str:
+def _reason(raw: bytes, broken: Exception | None) -> str:
     head = raw[:2000].lower()
     if not raw.strip():
-        return "no feed: the document is empty"
+        return "not a feed: the document is empty"
     if b"<html" in head or b"<!doctype html" in head:
-        return 'no feed: a web page; its address may be in the page\'s <link rel="alternate">'
+        return 'not a feed but a web page; it may link to a feed with <link rel="alternate">'
     root = re.search(rb"<([a-z][\w:.-]*)", head)
     name = printable((root[1] if root else b"").decode("ascii", "replace"), 40)
     if root and not name.endswith(("rss", "rdf", "feed", "channel", "item", "entry")):
-        return f"no feed: it begins with <{name}>, and feeds with <rss>, <rdf:RDF> or <feed>"
+        return f"not a feed: it begins with <{name}>; feeds begin with <rss>, <rdf:RDF> or <feed>"
     if isinstance(broken, xml.sax.SAXParseException):
         at = f"line {broken.getLineNumber()}, column {(broken.getColumnNumber() or 0) + 1}"
-        return f"no feed: broken XML ({at}): {printable(broken.getMessage())}"
-    return f"no feed: {printable(broken) if broken else 'no element of RSS, RDF or Atom in it'}"
+        return f"not a feed: broken XML ({at}): {printable(broken.getMessage())}"
+    return f"not a feed: {printable(broken) if broken else 'it has no element of RSS, RDF or Atom'}"

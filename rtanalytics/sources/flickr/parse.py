@@ -1,4 +1,4 @@
-"""Flickr's answers → events. Pure: used live, in tests, and when dead letters are read again."""
+"""Responses of Flickr → events. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _UNIT = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
 _CALLED = re.compile(rb"[\w.$]{1,60}\((.*)\)[;\s]*", re.DOTALL)
 _SOLE = re.compile(rb"(?<!\\)((?:\\\\)*)\\'")
 _EDITED = timedelta(seconds=60)
-"""Putting a photo up takes Flickr as long as this: a later update is an edit."""
+"""Flickr takes up to this time to process an upload; a later update is an edit."""
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """Photos of a search, of the feed, or one alone.
+    """Parse photos of a search or of the feed, or a single photo.
 
     Parameters
     ----------
     raw : bytes
-        A page of ``flickr.photos.search`` or of a list like it, what ``flickr.photos.getInfo`` says,
-        the feed as JSON, or one photo of them, also as JSONP.
+        JSON or JSONP: a page of ``flickr.photos.search`` or of a similar list, a response of
+        ``flickr.photos.getInfo``, the feed, or a single photo of them.
     meta : Meta
         When it was received.
 
@@ -45,7 +45,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Raises
     ------
     Malformed
-        If it is none of them.
+        If it is none of these.
 
     Examples
     --------
@@ -58,13 +58,13 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.type, event.author.handle, event.tags
     ('flickr::53', 'photo', 'Ada', ['pycon', 'hall'])
     """
-    told = load(_mended(raw), "answer of Flickr")
+    data = load(_repaired(raw), "response of Flickr")
     reading, following = Reading(meta), None
-    if not isinstance(told, dict):
-        raise Malformed("no answer of Flickr: neither a search nor a feed nor a photo", raw)
-    items = told.get("items")
+    if not isinstance(data, dict):
+        raise Malformed("invalid response of Flickr: neither a search nor a feed nor a photo", raw)
+    items = data.get("items")
     photos: dict[str, Any] = next(
-        (told[key] for key in ("photos", "photoset") if isinstance(told.get(key), dict)), {}
+        (data[key] for key in ("photos", "photoset") if isinstance(data.get(key), dict)), {}
     )
     if isinstance(photos.get("photo"), list):
         shared = {key: photos[key] for key in ("owner", "ownername") if key in photos}
@@ -73,28 +73,28 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         following = str(page + 1) if page is not None and pages is not None and page < pages else None
     elif isinstance(items, list):
         found = items
-    elif isinstance(told.get("photo"), dict):
-        found = [_shown(told["photo"])]
-    elif "dateupload" in told or "author_id" in told:
-        found = [told]
+    elif isinstance(data.get("photo"), dict):
+        found = [_as_in_search(data["photo"])]
+    elif "dateupload" in data or "author_id" in data:
+        found = [data]
     else:
-        said = printable(_text(told, "message"), 200) or "neither a search nor a feed nor a photo"
-        raise Malformed(f"no answer of Flickr: {said}", raw)
+        message = printable(_text(data, "message"), 200) or "neither a search nor a feed nor a photo"
+        raise Malformed(f"invalid response of Flickr: {message}", raw)
     for number, item in enumerate(found, start=1):
         reading.item(item, f"photo {number}", lambda item=item: _photo(item, meta))  # type: ignore[misc]
         reading.counts["items"] += 1
     return reading.parsed(next=following)
 
 
-def _mended(raw: bytes) -> bytes:
-    """The feed has a backslash before each apostrophe, which JSON does not know; JSONP a call around it."""
+def _repaired(raw: bytes) -> bytes:
+    """Remove what is not JSON: backslashes before apostrophes (in the feed), the call around JSONP."""
     if called := _CALLED.fullmatch(raw.strip()):
         raw = called[1]
     return _SOLE.sub(rb"\1'", raw) if b"\\'" in raw else raw
 
 
-def _shown(photo: dict[str, Any]) -> dict[str, Any]:
-    """What is told of one photo, as a search tells it."""
+def _as_in_search(photo: dict[str, Any]) -> dict[str, Any]:
+    """Return the details of a single photo with the names that a search uses."""
     owner, dates, tags = (as_dict(photo.get(key)) for key in ("owner", "dates", "tags"))
     named = tags.get("tag")
     words = (
@@ -118,7 +118,7 @@ def _photo(item: Any, meta: Meta) -> Iterator[Event]:
 def _searched(item: dict[str, Any], meta: Meta) -> Event:
     number, owner = word(item.get("id"), 40), word(item.get("owner"), 100)
     if not re.fullmatch(r"\d{1,20}", number, re.ASCII):
-        raise ValueError("its id is no number: nothing to know it by")
+        raise ValueError("its id is not a number")
     if item.get("ispublic") in (0, "0"):
         raise ValueError("it is not public")
     described, title = item.get("description"), item.get("title")
@@ -154,13 +154,13 @@ def _searched(item: dict[str, Any], meta: Meta) -> Event:
 def _listed(item: dict[str, Any], meta: Meta) -> Event:
     found = _LINK.match(word(item.get("link"), 400))
     if found is None:
-        raise ValueError("its link leads to no photo: nothing to know it by")
-    said = word(item.get("author"), 300)
-    said = _UNIT.sub(lambda unit: chr(int(unit[1], 16)), said)  # the feed escapes names twice
-    named = _WHO.fullmatch(said)
+        raise ValueError("its link is not one of a photo, so it has no id")
+    author = word(item.get("author"), 300)
+    author = _UNIT.sub(lambda unit: chr(int(unit[1], 16)), author)  # in the feed, names are escaped twice
+    named = _WHO.fullmatch(author)
     picture = item.get("media")
     picture = picture.get("m") if isinstance(picture, dict) else None
-    # three paragraphs: who posted a photo, the picture, what they say of it
+    # three paragraphs: the author, the picture, the description
     described = re.sub(
         r"(?s)^.{0,2000}?posted (?:a photo|a video):</p>\s*<p>.{0,2000}?</p>", "", _text(item, "description")
     )
@@ -168,7 +168,7 @@ def _listed(item: dict[str, Any], meta: Meta) -> Event:
         meta, item, found[2], item.get("title"), described, found[0] + "/",
         created_at=parse_time(item["published"]) if item.get("published") is not None else None,
         author=author_of(
-            named[1] if named else said or found[1], item.get("author_id"),
+            named[1] if named else author or found[1], item.get("author_id"),
             url=f"https://www.flickr.com/photos/{found[1]}/",
         ),
         tags=_words(item.get("tags")),

@@ -1,4 +1,4 @@
-"""Bytes → events: a page of GitHub's events or one of them, a webhook, an answer of its REST API. Pure."""
+"""Events, webhooks and REST responses of GitHub → events. No I/O: for live use, tests and dead letters."""
 
 from __future__ import annotations
 
@@ -23,21 +23,22 @@ MAX_EVENTS = 1_000
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """What GitHub told.
+    """Parse a response or webhook of GitHub.
 
     Parameters
     ----------
     raw : bytes
-        A page: a JSON array of events, one event, or one a line. Also the body of a webhook, and what the
-        REST API says of issues, pull requests, comments, reviews, releases, commits and stars.
+        JSON: an array of events, one event, or one event per line. Also the body of a webhook, and
+        responses of the REST API about issues, pull requests, comments, reviews, releases, commits
+        and stars.
     meta : Meta
-        Where it is from; ``options`` may have ``host``, the name of a GitHub of one's own, which
-        then is part of the ids.
+        ``options`` may have ``host``, the host name of a GitHub Enterprise server, which is then
+        part of the ids.
 
     Raises
     ------
     Malformed
-        If it is neither.
+        If it is none of these.
 
     Examples
     --------
@@ -51,55 +52,55 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     ('github::7', 'star', 'ada')
     """
     try:
-        told = [_decoded(line) for line in lines_of(raw)] or json.loads(raw.decode("utf-8", "replace"))
+        data = [_decoded(line) for line in lines_of(raw)] or json.loads(raw.decode("utf-8", "replace"))
     except RecursionError:
-        raise Malformed("no events: JSON that is nested too deeply", raw) from None
+        raise Malformed("invalid response of GitHub: nested too deeply", raw) from None
     except ValueError as error:
-        raise Malformed(f"no events: broken JSON: {printable(error)}", raw) from None
-    told = _items(told, raw)
+        raise Malformed(f"invalid response of GitHub: broken JSON: {printable(error)}", raw) from None
+    data = _items(data, raw)
     reading = Reading(meta)
-    reading.counts["entries"] = len(told)
-    for place, item in enumerate(told[:MAX_EVENTS], start=1):
-        whole = item.around or item.item if isinstance(item, Thing) else item
-        reading.item(whole, f"event {place}", partial(_made, item, meta, reading.counts))
-    if len(told) > MAX_EVENTS:
-        reading.reject(f"{len(told):,} events in one answer; the first {MAX_EVENTS:,} were read", "", raw)
+    reading.counts["entries"] = len(data)
+    for place, item in enumerate(data[:MAX_EVENTS], start=1):
+        full = item.around or item.item if isinstance(item, Thing) else item
+        reading.item(full, f"event {place}", partial(_events, item, meta, reading.counts))
+    if len(data) > MAX_EVENTS:
+        reading.reject(f"{len(data):,} events in one response; the first {MAX_EVENTS:,} were read", "", raw)
     return reading.parsed()
 
 
 def _decoded(line: bytes) -> Any:
-    """An event of GH Archive; of a line that is none, its beginning."""
+    """Decode a line of GH Archive; return the beginning of a line that is not JSON."""
     try:
         return json.loads(line.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return line[:100].decode("utf-8", "replace")
 
 
-def _items(told: Any, raw: bytes) -> list[Any]:
-    """Events and things as they come, one after the other; what is neither, as it is."""
-    if isinstance(told, dict):
-        if _is_event(told):
-            return [told]
-        if isinstance(told.get("items"), list) and "total_count" in told:  # of a search
-            return _items(told["items"], raw)
-        said = told.get("message") if len(told) < 5 else None  # a commit has one too
-        if said or told.keys() <= {"data", "errors", "extensions"}:
-            said = said or "an answer of the GraphQL API, which is not read; ask the REST API"
-            raise Malformed(f"no events but {printable(said, 200)}", raw)
+def _items(data: Any, raw: bytes) -> list[Any]:
+    """Return the events and things of a response, in its order."""
+    if isinstance(data, dict):
+        if _is_event(data):
+            return [data]
+        if isinstance(data.get("items"), list) and "total_count" in data:  # a search
+            return _items(data["items"], raw)
+        message = data.get("message") if len(data) < 5 else None  # a commit has one too
+        if message or data.keys() <= {"data", "errors", "extensions"}:
+            message = message or "a response of the GraphQL API; only the REST API is supported"
+            raise Malformed(f"invalid response of GitHub: {printable(message, 200)}", raw)
         try:
-            return list(things_of(told))
+            return list(things_of(data))
         except ValueError as error:
-            raise Malformed(f"no events: {printable(error)}", raw) from None
-    if not isinstance(told, list):
-        raise Malformed(f"no events but {type(told).__name__}", raw)
-    return told
+            raise Malformed(f"invalid response of GitHub: {printable(error)}", raw) from None
+    if not isinstance(data, list):
+        raise Malformed(f"invalid response of GitHub: {type(data).__name__}", raw)
+    return data
 
 
 def _is_event(item: dict[str, Any]) -> bool:
     return isinstance(item.get("type"), str) and ("payload" in item or item["type"].endswith("Event"))
 
 
-def _made(item: Any, meta: Meta, counts: Counter[str]) -> Iterator[Event]:
+def _events(item: Any, meta: Meta, counts: Counter[str]) -> Iterator[Event]:
     if isinstance(item, dict) and not _is_event(item):
         yield from (event_of(thing, meta) for thing in things_of(item))
     elif isinstance(item, Thing):
@@ -109,26 +110,26 @@ def _made(item: Any, meta: Meta, counts: Counter[str]) -> Iterator[Event]:
 
 
 def _event(item: Any, meta: Meta, counts: Counter[str]) -> Event | None:
-    found = about(item)
+    described = about(item)
     if item.get("public") is False:
         counts["private"] += 1
         return None
-    if found.kind not in KINDS:
-        counts[f"unknown_type_{printable(found.kind, 40)}"] += 1
-    text = plain_text(found.text)
+    if described.kind not in KINDS:
+        counts[f"unknown_type_{printable(described.kind, 40)}"] += 1
+    text = plain_text(described.text)
     if len(text) > MAX_TEXT:
         raise ValueError(f"its text has {len(text):,} characters; the limit is {MAX_TEXT:,}")
-    is_commit = found.kind == "PushEvent"  # in commit messages # begins the number of an issue
+    is_commit = described.kind == "PushEvent"  # in commit messages # begins the number of an issue
     return build(
         meta,
         id=f"github:{meta.options.get('host', '')}:{numeric_id(item.get('id'))}",
-        type=found.type,
+        type=described.type,
         created_at=optional_time(item.get("created_at")),
-        author=_author(found.login, found.actor),
-        channel=found.repo,
-        title=found.title,
+        author=_author(described.login, described.actor),
+        channel=described.repo,
+        title=described.title,
         text=text,
-        url=found.url,
+        url=described.url,
         tags=() if is_commit else find_tags(text),
         links=find_links(text),
         item=item,

@@ -1,9 +1,8 @@
-"""What GitHub tells outside its events: bodies of webhooks, and answers of its REST API.
+"""Webhooks and responses of GitHub's REST API, which do not contain the ids of events.
 
-Neither has the number of an event, so the thing itself is what is known: an issue, a pull request or a
-discussion by its repository and number (which they share), a comment by the anchor that its page has,
-a release by its number, a commit by its hash. A webhook about the same thing, and the API's answer, are
-later versions of one event.
+Their events get the id of the thing that they are about: of an issue, a pull request or a discussion
+its repository and number, of a comment the anchor on its page, of a release its number, of a commit
+its hash. So a webhook and a response about the same thing are versions of one event.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ _REPO = re.compile(
     r"https://(?:api\.|www\.)?github\.com/(?:repos/)?((?!gists/)[\w.-]{1,100}/[\w.-]{1,100})(?=/|$)", re.ASCII
 )
 _ABOVE = re.compile(r"/(?:issues|pulls)/(\d{1,12})$", re.ASCII)
-_GONE = {"deleted", "unpublished"}
+_DELETED = {"deleted", "unpublished"}
 _TALK = ("discussion", "issue", "pull_request", "release")
 _EDITED = timedelta(seconds=1)
 
 
 class Thing(NamedTuple):
-    """Something that happened, or that is there.
+    """An item of a webhook or of a response.
 
     Parameters
     ----------
     name : str
-        What it is: ``issue``, ``pull_request``, ``discussion``, ``comment``, ``review``, ``release``,
+        Its kind: ``issue``, ``pull_request``, ``discussion``, ``comment``, ``review``, ``release``,
         ``commit``, ``star``, ``fork``, ``page``, ``create``, ``remove``, ``join``, ``public``, ``action``.
     item : dict
         As delivered.
     around : dict
-        The webhook that it was in; empty for an answer.
+        The webhook that contains it; empty for a response.
     """
 
     name: str
@@ -49,60 +48,60 @@ class Thing(NamedTuple):
     around: dict[str, Any]
 
 
-def things_of(told: dict[str, Any]) -> Iterator[Thing]:
-    """The things in a webhook, or the one that an answer has.
+def things_of(data: dict[str, Any]) -> Iterator[Thing]:
+    """Yield the things in a webhook, or the one of a response.
 
     Raises
     ------
     ValueError
-        If there is none in it; the message says what it is instead.
+        If there is none; the message says what it is instead.
     """
-    if as_dict(told.get("repository")).get("private") is True:
+    if as_dict(data.get("repository")).get("private") is True:
         raise ValueError("its repository is private")
-    if as_dict(told.get("sender")) or as_dict(told.get("pusher")):
-        yield from _told(told)
+    if as_dict(data.get("sender")) or as_dict(data.get("pusher")):
+        yield from _webhook_things(data)
     else:
-        yield Thing(_name(told), told, {})
+        yield Thing(_name(data), data, {})
 
 
 def event_of(thing: Thing, meta: Meta) -> Event:
-    """The event of a thing.
+    """Return the event of a thing.
 
     Raises
     ------
     ValueError
-        If there is nothing to know it by.
+        If it has nothing from which an id can be made.
     """
     name, item, around = thing
     repo = _repo(item, around)
-    if not repo and name == "star":  # people who starred what was asked about
+    if not repo and name == "star":  # a response with the users who starred a repository
         repo = meta.scope.partition("repos/")[2]
-    deed = around.get("action")
+    action = around.get("action")
     created, updated = (_first(item, names) for names in (_CREATED, ("updated_at",)))
     if name in {"create", "remove", "public", "join", "fork", "star", "page"} and around:
         created, updated = _when(name, item, around), None
-    gone = deed in _GONE and (name in {"comment", "release", "star"} or item is around.get(name))
+    deleted = action in _DELETED and (name in {"comment", "release", "star"} or item is around.get(name))
     above = next((as_dict(at[key]) for at in (around, item) for key in _TALK if as_dict(at.get(key))), {})
     thread = (
         (_numbered(repo, above) or _under(repo, item)) if name in {"comment", "review", "action"} else None
     )
-    title, text = _said(name, item, above)
+    title, text = _texts(name, item, above)
     host = meta.options.get("host", "")
     edited = updated if created and updated and updated - created >= _EDITED else None
     return build(
         meta,
         id=f"github:{host}:{_native(name, item, around, repo)}",
         type="comment" if name == "review" else name,
-        op="delete" if gone else "create",
+        op="delete" if deleted else "create",
         created_at=created,
-        edited_at=meta.received_at if gone else edited,  # when it was deleted is not told
+        edited_at=meta.received_at if deleted else edited,  # the time of deletion is unknown
         author=_author(name, item, around),
         channel=repo or None,
-        title=None if gone else title,
-        text=None if gone else text,
+        title=None if deleted else title,
+        text=None if deleted else text,
         url=_url(name, item, around, repo),
-        tags=find_tags(text) if name != "commit" and not gone else (),
-        links=() if gone else find_links(text),
+        tags=find_tags(text) if name != "commit" and not deleted else (),
+        links=() if deleted else find_links(text),
         thread=thread and f"github:{host}:{thread}",
         reply_to=_answered(item, thread, host) if name == "comment" else thread and f"github:{host}:{thread}",
         item=_slim(item),
@@ -112,9 +111,9 @@ def event_of(thing: Thing, meta: Meta) -> Event:
 _CREATED = ("published_at", "submitted_at", "starred_at", "timestamp", "created_at")
 
 
-def _told(hook: dict[str, Any]) -> Iterator[Thing]:
-    """What a webhook tells; its name stands in a header, so it is known by what it has in it."""
-    deed = hook.get("action")
+def _webhook_things(hook: dict[str, Any]) -> Iterator[Thing]:
+    """Yield the things of a webhook; its name is in a header, so it is recognized by its members."""
+    action = hook.get("action")
     if isinstance(hook.get("commits"), list) and "ref" in hook:
         for commit in hook["commits"]:
             yield Thing("commit", require_dict(commit), hook)
@@ -129,9 +128,9 @@ def _told(hook: dict[str, Any]) -> Iterator[Thing]:
     if isinstance(hook.get("pages"), list):
         for page in hook["pages"]:
             yield Thing("page", require_dict(page), hook)
-    elif "starred_at" in hook or (deed == "started" and "repository" in hook):
+    elif "starred_at" in hook or (action == "started" and "repository" in hook):
         yield Thing("star", hook, hook)
-    elif as_dict(hook.get("member")) and deed == "added" and "repository" in hook:
+    elif as_dict(hook.get("member")) and action == "added" and "repository" in hook:
         yield Thing("join", hook, hook)
     elif isinstance(hook.get("ref_type"), str):
         yield Thing("create" if "master_branch" in hook else "remove", hook, hook)
@@ -141,12 +140,12 @@ def _told(hook: dict[str, Any]) -> Iterator[Thing]:
         rest = sorted(
             set(hook) - {"repository", "sender", "organization", "installation", "enterprise", "action"}
         )
-        about = printable(", ".join(rest) or f"what was {word(deed, 40)}", 80)
-        raise ValueError(f"a webhook about {about}, which is nothing that people said")
+        about = printable(", ".join(rest) or f"the action {word(action, 40)}", 80)
+        raise ValueError(f"unsupported webhook: {about}")
 
 
 def _name(item: dict[str, Any]) -> str:
-    """What an answer's item is."""
+    """Return the kind of an item of a response."""
     page = word(item.get("html_url"))
     if as_dict(item.get("commit")) and "sha" in item:
         return "commit"
@@ -158,7 +157,7 @@ def _name(item: dict[str, Any]) -> str:
         return "action"
     if "submitted_at" in item or "#pullrequestreview-" in page:
         return "review"
-    if "title" in item and "number" in item and "open_issues" not in item:  # as a milestone has
+    if "title" in item and "number" in item and "open_issues" not in item:  # which a milestone has
         if "/discussions/" in page or "answer_chosen_at" in item:
             return "discussion"
         is_pull = (
@@ -173,9 +172,7 @@ def _name(item: dict[str, Any]) -> str:
         return "comment"
     what = next((name for name, key in _OTHERS if key in item), None)
     has = printable(", ".join(sorted(map(str, item))[:6]), 80)
-    raise ValueError(
-        f"it is {what}, nothing that people said" if what else f"it has {has}: no event of GitHub's"
-    )
+    raise ValueError(f"unsupported: {what}" if what else f"not an item of GitHub; its members are {has}")
 
 
 _OTHERS = (
@@ -211,11 +208,11 @@ def _native(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) 
         return f"{name}/{repo.lower()}/{ref}" + (f"/{at:%FT%TZ}" if at else "")
     elif name in {"join", "public"} and repo:
         return f"{name}/{repo.lower()}/{word(as_dict(item.get('member')).get('login')).lower()}".rstrip("/")
-    raise ValueError("it has no number, or no repository: nothing to know it by")
+    raise ValueError("it has no number or no repository, so no id")
 
 
 def _anchor(name: str, item: dict[str, Any], around: dict[str, Any]) -> str:
-    """What the address of a comment has before its number."""
+    """Return the part of a comment's anchor before its number."""
     if name == "review":
         return "pullrequestreview-"
     if name != "comment":
@@ -240,7 +237,7 @@ def _numbered(repo: str, item: dict[str, Any]) -> str | None:
 
 
 def _under(repo: str, item: dict[str, Any]) -> str | None:
-    """What a comment is about, by the address of it that the API tells."""
+    """Return the id of what a comment is about, from the URL of it in the response."""
     for key in ("issue_url", "pull_request_url"):
         if repo and (found := _ABOVE.search(word(item.get(key), 500))):
             return f"{repo.lower()}#{found[1]}"
@@ -255,8 +252,8 @@ def _answered(item: dict[str, Any], thread: str | None, host: str) -> str | None
     return thread and f"github:{host}:{thread}"
 
 
-def _said(name: str, item: dict[str, Any], above: dict[str, Any]) -> tuple[str | None, str]:
-    """Title and text."""
+def _texts(name: str, item: dict[str, Any], above: dict[str, Any]) -> tuple[str | None, str]:
+    """Return title and text."""
     if name == "commit":
         message = as_text(as_dict(item.get("commit")).get("message") or item.get("message"))
         title, _, rest = message.strip().partition("\n")
@@ -279,20 +276,20 @@ def _said(name: str, item: dict[str, Any], above: dict[str, Any]) -> tuple[str |
 
 
 def _author(name: str, item: dict[str, Any], around: dict[str, Any]) -> Author | None:
-    """Whose words they are; of a deed, who did it."""
-    said = next((as_dict(item[key]) for key in ("user", "author", "actor") if as_dict(item.get(key))), {})
+    """Return the author of a text, or who did an action."""
+    user = next((as_dict(item[key]) for key in ("user", "author", "actor") if as_dict(item.get(key))), {})
     if name in {"create", "remove", "public", "join", "fork", "star", "page"}:
-        said = as_dict(around.get("sender")) or (said if name == "star" else {})
-    login = word(said.get("login") or said.get("username"))
+        user = as_dict(around.get("sender")) or (user if name == "star" else {})
+    login = word(user.get("login") or user.get("username"))
     git = as_dict(as_dict(item.get("commit")).get("author"))
     if not login:
-        # Who has no account is called as git does; the address beside it is not kept.
-        return author_of(said.get("name") or git.get("name")) if name == "commit" else None
-    full = said.get("name") if name == "commit" and around else git.get("name")
-    native = said.get("id")
+        # An author without an account has a name in git; the email address beside it is not kept.
+        return author_of(user.get("name") or git.get("name")) if name == "commit" else None
+    full = user.get("name") if name == "commit" and around else git.get("name")
+    native = user.get("id")
     return author_of(
         login, native if _is_number(native) else None, full,
-        url=f"https://github.com/{login}", bot=said.get("type") == "Bot" or login.endswith("[bot]"),
+        url=f"https://github.com/{login}", bot=user.get("type") == "Bot" or login.endswith("[bot]"),
     )  # fmt: skip
 
 
@@ -325,7 +322,7 @@ def _first(item: dict[str, Any], names: Iterable[str]) -> datetime | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """A time, also in seconds as webhooks of pushes have some; None if none is told."""
+    """Parse a time; webhooks of pushes have some in seconds. Return None if it is missing."""
     if value is None or value == "":
         return None
     if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", value):
@@ -345,7 +342,7 @@ def _url(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) -> 
 
 
 def _slim(item: dict[str, Any]) -> dict[str, Any]:
-    """An item without the repository around it, which is most of a webhook's bytes."""
+    """Return an item without its repository, which makes up most of a webhook."""
     return {key: value for key, value in item.items() if key not in {"repository", "organization", "sender"}}
 
 

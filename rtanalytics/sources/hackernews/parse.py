@@ -1,4 +1,4 @@
-"""Answers of the search and of the item API → events. Pure: used live, in tests, and for dead letters."""
+"""Responses of the search and the item API → events. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ _TYPES = {"story": "story", "comment": "reply", "job": "job", "poll": "poll", "p
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """What the search or the item API says.
+    """Parse a response of the search or of the item API.
 
     Parameters
     ----------
     raw : bytes
-        A page of hits, one hit, one item, or a list of them, as JSON; also an item of the search with
-        its comments in it. ``null``, which the item API says of a number that it does not have, gives
-        nothing and is counted as ``absent``.
+        JSON: a page of hits, one hit, one item, or a list of them; also an item of the search that
+        contains its comments. ``null``, the item API's response for an unknown number, gives no event
+        and is counted as ``absent``.
     meta : Meta
         When it was received.
 
     Raises
     ------
     Malformed
-        If it is none of them.
+        If it is none of these.
 
     Examples
     --------
@@ -50,21 +50,19 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.text, event.reply_to
     ('hackernews::7', "I'm in", 'hackernews::6')
     """
-    told = load(raw, "answer of Hacker News")
-    if told is None:
+    data = load(raw, "response of Hacker News")
+    if data is None:
         return Parsed(counts={"absent": 1})
-    if isinstance(told, dict) and isinstance(told.get("hits"), list):
-        items = told["hits"]
-    elif isinstance(told, dict) and ("objectID" in told or "id" in told):
-        items = list(_tree(told))
-    elif isinstance(told, list):
-        items = told
+    if isinstance(data, dict) and isinstance(data.get("hits"), list):
+        items = data["hits"]
+    elif isinstance(data, dict) and ("objectID" in data or "id" in data):
+        items = list(_tree(data))
+    elif isinstance(data, list):
+        items = data
         if items and all(isinstance(item, int) for item in items):
-            raise Malformed(
-                "no answer of Hacker News: numbers of items only; each is at /v0/item/NUMBER.json", raw
-            )
+            raise Malformed("item numbers only; each item is at /v0/item/NUMBER.json", raw)
     else:
-        raise Malformed("no answer of Hacker News: neither hits nor an item", raw)
+        raise Malformed("invalid response of Hacker News: neither hits nor an item", raw)
     reading = Reading(meta, unique=True)
     reading.counts.update(hits=len(items), repeated=0)
     for number, item in enumerate(items, start=1):
@@ -73,15 +71,12 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 def _tree(item: dict[str, Any]) -> Iterator[Any]:
-    """An item, and the comments in it, as the search has them under ``/items``; each without those in it."""
+    """Yield an item and all comments below it (the search has them under ``/items``), each on its own."""
     waiting: deque[Any] = deque([item])
     while waiting:
         found = waiting.popleft()
         if isinstance(found, dict) and (below := as_list(found.get("children"))):
-            below = [
-                item for item in below if not isinstance(item, int)
-            ]  # numbers of those that are not here
-            waiting += below
+            waiting += [child for child in below if not isinstance(child, int)]  # numbers: not included
             found = {**found, "children": None}
         yield found
 
@@ -91,17 +86,17 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
     found = "objectID" in item
     number = whole_number(item.get("objectID") if found else item.get("id"))
     if "karma" in item:
-        raise ValueError("it is an account, nothing that anybody said")
+        raise ValueError("it is an account, not an item")
     if number is None:
-        raise ValueError("it has no number: nothing to know it by")
+        raise ValueError("it has no number, so no id")
     kind = _kind(item, counts) if found else as_text(item.get("type"))
     type_ = _TYPES.get(kind)
     if type_ is None:
         type_ = f"x:{printable(kind, 40) or 'item'}"
         counts["unknown_type"] += 1
-    told = optional_time(item.get("time")) or optional_time(item.get("created_at_i"))
-    created = told or optional_time(item.get("created_at"))
-    gone = item.get("deleted") is True or item.get("dead") is True
+    times = (optional_time(item.get(key)) for key in ("time", "created_at_i", "created_at"))
+    created = next(filter(None, times), None)
+    deleted = item.get("deleted") is True or item.get("dead") is True
     parent = whole_number(item.get("parent_id") if "parent_id" in item else item.get("parent"))
     story = whole_number(item.get("story_id"))
     if type_ == "option":
@@ -110,22 +105,22 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
     text = plain(html) if html else None
     title = plain_title(as_text(item.get("title"))) or None
     cleaned = clean_html(html, SITE) if html else None
-    pointed = [target] if target else []
+    linked = [target] if target else []
     yield build(
         meta,
         id=f"{PREFIX}{number}",
         type=type_,
-        op="delete" if gone else "create",
+        op="delete" if deleted else "create",
         created_at=created,
-        # neither API says when something was edited; of a deletion, when it was seen is told
-        edited_at=edit_time(meta.received_at, created, meta.received_at) if gone else None,
-        rev=_rev("delete") if gone else _rev(title, text, target),
+        # neither API has times of edits; a deletion gets the time at which it was seen
+        edited_at=edit_time(meta.received_at, created, meta.received_at) if deleted else None,
+        rev=_rev("delete") if deleted else _rev(title, text, target),
         author=_author(item.get("author") or item.get("by")),
-        title=None if gone else title,
-        text=None if gone else text or None,
-        html=None if gone else cleaned or None,
+        title=None if deleted else title,
+        text=None if deleted else text or None,
+        html=None if deleted else cleaned or None,
         url=f"{SITE}item?id={number}",
-        links=[] if gone else list(dict.fromkeys(pointed + (links(cleaned) if cleaned else []))),
+        links=[] if deleted else list(dict.fromkeys(linked + (links(cleaned) if cleaned else []))),
         reply_to=f"{PREFIX}{parent}" if parent is not None and type_ in {"reply", "option"} else None,
         thread=f"{PREFIX}{story}" if story is not None and type_ in {"reply", "option"} else None,
         item=item,
@@ -133,7 +128,7 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
 
 
 def _kind(item: dict[str, Any], counts: Counter[str]) -> str:
-    """What a hit is: the search says so among its tags."""
+    """Return the kind of a hit, which is one of its tags."""
     tags = as_list(item.get("_tags"))
     for kind in ("comment", "pollopt", "story", "job", "poll"):
         if kind in tags:
@@ -143,7 +138,7 @@ def _kind(item: dict[str, Any], counts: Counter[str]) -> str:
 
 
 def _content(item: dict[str, Any]) -> tuple[str, str | None]:
-    """The HTML that was written, and the address that a story points to."""
+    """Return the HTML of an item and the URL that a story links to."""
     html = next((t for k in ("comment_text", "story_text", "text") if (t := as_text(item.get(k)))), "")
     target = as_text(item.get("url")).strip()
     return html, target if is_web_url(target) else None

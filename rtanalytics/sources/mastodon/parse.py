@@ -69,7 +69,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.author.handle, event.text
     ('mastodon::https://m.example/s/7', 'ada@m.example', 'Hi all')
     """
-    told = _sent(raw) or load(raw, "answer of Mastodon")
+    told = _sent(raw) or load(raw, "response of Mastodon")
     reading = Reading(meta)
     if isinstance(told, dict) and isinstance(told.get("event"), str):
         if not told["event"]:

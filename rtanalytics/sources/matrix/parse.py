@@ -88,7 +88,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     ('matrix::$1:x.example', 'ada:x.example', 'hello')
     """
     reading = _Page(meta)
-    value = load(raw, "answer of a homeserver")
+    value = load(raw, "response of a homeserver")
     reading.know(value)
     told = Told()
     if not isinstance(value, dict):

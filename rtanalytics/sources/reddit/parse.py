@@ -1,6 +1,6 @@
-"""Listings → events. Pure: used live, in tests, and when dead letters are read again.
+"""Listings of Reddit → events. No I/O: used live, in tests and for dead letters.
 
-An item is known by its fullname (``t3_…`` a post, ``t1_…`` a comment), under which feeds have it too.
+The id of an item is its fullname (``t3_…`` for a post, ``t1_…`` for a comment), as in Reddit's feeds.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Event, Media, is_web_url
-from rtanalytics.normalize.text import author_of, find_links, plain_text, word
-from rtanalytics.normalize.values import as_dict, parse_time
+from rtanalytics.normalize.text import author_of, find_links, word
+from rtanalytics.normalize.values import as_dict, as_text, parse_time
 from rtanalytics.sources.base import Malformed, Meta, Parsed
 from rtanalytics.sources.clean import clean_html, links, plain
 from rtanalytics.sources.json_items import Reading, build, lines_of, load
+from rtanalytics.untrusted import abbreviate
 
 __all__ = ["parse"]
 
@@ -26,7 +27,7 @@ _REMOVED = {"[removed]", "[ Removed by Reddit ]"}
 _GONE = {"[deleted]", *_REMOVED}
 _NAME = re.compile(r"t\d_[a-z0-9]{1,20}")
 _DEPTH = 100
-"""How deep things may lie in things, two for each answer to an answer: Reddit tells ten of these at once."""
+"""Limit of nesting; each reply takes two levels, and Reddit returns ten levels of replies at once."""
 
 _PLAIN = re.compile(rb'_html"\s*:\s*"[^"]{0,9}<')
 _ESCAPED = re.compile(rb"&(?:lt|gt|amp);")
@@ -34,26 +35,26 @@ _PICTURE = re.compile(r"https?://i\.(redd\.it|imgur\.com)/[\w-]+\.(png|jpe?g|gif
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """The posts and comments of an answer.
+    """Parse the posts and comments of a response.
 
     Parameters
     ----------
     raw : bytes
-        A listing, several of them (as a post with its comments is delivered), or one thing, also
-        without its kind or one a line, as archives keep them. What Reddit escapes unless it is asked with
-        ``raw_json=1`` is resolved.
+        A listing, several of them (a post with its comments), or one thing; also things without their
+        kind or one per line, as in archives. HTML entities, which Reddit writes unless the request has
+        ``raw_json=1``, are resolved.
     meta : Meta
         ``source`` and ``received_at`` are used.
 
     Returns
     -------
     Parsed
-        ``next`` is the fullname after which the listing goes on.
+        ``next`` is the fullname after which the next page begins.
 
     Raises
     ------
     Malformed
-        If it is no JSON, or JSON of something else.
+        If it is not JSON, or JSON of something else.
 
     Examples
     --------
@@ -74,13 +75,13 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         value = _kinded(value, raw)
     after = None
     for number, thing in enumerate(value if isinstance(value, list) else [value], start=1):
-        told = _thing(thing, f"item {number}" if isinstance(value, list) else "", reading, _DEPTH)
-        after = told or after
+        where = f"item {number}" if isinstance(value, list) else ""
+        after = _thing(thing, where, reading, _DEPTH) or after
     return reading.parsed(next=after)
 
 
 def _lines(raw: bytes, reading: Reading) -> list[Any]:
-    """Things of an archive, one a line."""
+    """Return the things of an archive with one thing per line."""
     found = []
     for number, line in enumerate(lines_of(raw), start=1):
         try:
@@ -91,27 +92,26 @@ def _lines(raw: bytes, reading: Reading) -> list[Any]:
 
 
 def _kinded(value: dict[str, Any], raw: bytes) -> Any:
-    """The things in an answer that is no listing: of more comments, or of an archive."""
-    said = as_dict(value.get("json")).get("data")
-    if isinstance(things := as_dict(said).get("things"), list):
+    """Return the things of a response that is not a listing: of ``morechildren``, or of an archive."""
+    if isinstance(things := as_dict(as_dict(value.get("json")).get("data")).get("things"), list):
         return things
     if (kind := _kind(value)) is not None:
         return {"kind": kind, "data": value}
     if isinstance(value.get("data"), list):
         return value["data"]
-    told = word(value.get("message")) or word(value.get("error")) or "it has no kind"
-    raise Malformed(f"no listing: {told}", raw)
+    reason = word(value.get("message")) or word(value.get("error")) or "it has no kind"
+    raise Malformed(f"invalid listing: {reason}", raw)
 
 
 def _kind(value: dict[str, Any]) -> str | None:
-    """What a thing is that does not say so."""
+    """Return the kind of a thing that has no ``kind``; None if it is unknown."""
     if isinstance(value.get("body"), str) and "link_id" in value:
         return "t1"
     return "t3" if isinstance(value.get("title"), str) and "selftext" in value else None
 
 
 def _unescaped(value: Any) -> Any:
-    """All texts with the entities resolved that Reddit puts for ``<``, ``>`` and ``&``."""
+    """Resolve the entities for ``<``, ``>`` and ``&`` in all texts of a JSON value."""
     if isinstance(value, str):
         return entities.unescape(value) if "&" in value else value
     if isinstance(value, list):
@@ -125,7 +125,7 @@ def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
     if isinstance(thing, dict) and kind is None and (kind := _kind(thing)) is not None:
         thing = {"kind": kind, "data": (data := thing)}
     if not depth:
-        reading.reject("an answer to an answer to an answer: too deep to be read", where, thing)
+        reading.reject(f"replies nested too deeply: more than {_DEPTH // 2} levels", where, thing)
     elif kind == "Listing":
         children = data.get("children")
         for number, child in enumerate(children if isinstance(children, list) else (), start=1):
@@ -141,10 +141,10 @@ def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
     elif isinstance(kind, str):
         reading.unknown("kind", kind)
         reading.reject(
-            f"it is {_OTHERS.get(kind, ascii(kind)[:40])}: neither a post nor a comment", where, thing
+            f"it is {_OTHERS.get(kind, abbreviate(kind, 40))}: neither a post nor a comment", where, thing
         )
     else:
-        reading.reject("it is no thing of Reddit's: it has no kind", where, thing)
+        reading.reject("not a thing of Reddit: it has no kind", where, thing)
     return None
 
 
@@ -154,7 +154,7 @@ _OTHERS = {"t2": "an account", "t4": "a private message", "t5": "a subreddit", "
 def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event]:
     meta, name = reading.meta, data.get("name") or f"{kind}_{data.get('id')}"
     if not isinstance(name, str) or not _NAME.fullmatch(name) or not name.startswith(kind):
-        raise ValueError(f"its name {ascii(name)[:60]} is none of a {kind}")
+        raise ValueError(f"invalid name {abbreviate(name)} for a {kind}")
     created = parse_time(float(at) if isinstance(at := data.get("created_utc"), str) else at)
     text = data.get("body" if kind == "t1" else "selftext")
     if kind == "t1" and not isinstance(text, str):
@@ -165,12 +165,12 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
         return
     html = data.get("body_html" if kind == "t1" else "selftext_html")
     cleaned = clean_html(html, _SITE) if isinstance(html, str) and html else None
-    said = plain(cleaned) if cleaned else plain_text(text) if isinstance(text, str) and text else None
+    body = plain(cleaned) if cleaned else as_text(text) or None
     if options := _poll(data):
-        said = "\n".join(filter(None, (said, *options)))
+        body = "\n".join(filter(None, (body, *options)))
     outside = data.get("url") if kind == "t3" and data.get("is_self") is not True else None
     target = outside if isinstance(outside, str) and is_web_url(outside) else None
-    found = [*([target] if target else ()), *(links(cleaned) if cleaned else find_links(said or ""))]
+    found = [*([target] if target else ()), *(links(cleaned) if cleaned else find_links(body or ""))]
     parent, post = data.get("parent_id"), data.get("link_id")
     edited = data.get("edited")
     yield _event(
@@ -181,7 +181,7 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
         meta,
         author=None if handle == "[deleted]" else author_of(handle, data.get("author_fullname")),
         title=data.get("title") if kind == "t3" else None,
-        text=said,
+        text=body,
         html=cleaned,
         links=found,
         media=_media(data, target),
@@ -196,14 +196,14 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
 
 
 def _poll(data: dict[str, Any]) -> list[str]:
-    """What a poll asks to choose from."""
+    """Return the options of a poll."""
     options = as_dict(data.get("poll_data")).get("options")
     found = (word(as_dict(option).get("text")) for option in options) if isinstance(options, list) else ()
     return [text for text in found if text]
 
 
 def _media(data: dict[str, Any], target: str | None) -> list[Media]:
-    """The picture that a post points to, the pictures of a gallery, or its video."""
+    """Return the picture that a post links to, its video, or the pictures of its gallery."""
     sensitive = data.get("over_18") is True
     if target and _PICTURE.fullmatch(target):
         return [Media(url=target, sensitive=sensitive)]
@@ -227,9 +227,9 @@ def _event(name: str, kind: str, data: dict[str, Any], created: datetime, meta: 
     permalink = data.get("permalink") or data.get("context")
     if not isinstance(permalink, str) or not permalink.startswith("/"):
         post = str(data.get("link_id") or "").removeprefix("t3_")
-        room = word(data.get("subreddit"), 60)
-        ours = f"{post}/_/{name[3:]}" if kind == "t1" else name[3:]
-        permalink = f"/r/{room}/comments/{ours}/" if room and (post or kind == "t3") else ""
+        subreddit = word(data.get("subreddit"), 60)
+        path = f"{post}/_/{name[3:]}" if kind == "t1" else name[3:]
+        permalink = f"/r/{subreddit}/comments/{path}/" if subreddit and (post or kind == "t3") else ""
     return build(
         meta,
         id=f"reddit::{name}",

@@ -1,4 +1,4 @@
-"""Answers of the Stack Exchange API → events. Pure: used live, in tests, and for dead letters."""
+"""Responses of the Stack Exchange API → events. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from rtanalytics.sources.json_items import Reading, build, edit_time, load
 __all__ = ["parse"]
 
 EMPTY = timedelta(hours=1)
-"""How often to ask whether there is a new quota."""
+"""How often to check for a new quota."""
 
-_NOT_SAID = ("timeline_type", "revision_guid", "badge_id", "notification_type")
+_OTHER_ITEMS = ("timeline_type", "revision_guid", "badge_id", "notification_type")
 _KINDS = (("comment_id", "comment"), ("answer_id", "answer"), ("question_id", "question"))
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """What the API says.
+    """Parse a response of the API.
 
     Parameters
     ----------
     raw : bytes
-        A page, or one question, answer, comment or post, as JSON. Answers and comments that a question
-        has with it are read too, if they have a text: what is asked for with another filter has none.
+        JSON: a page, or one question, answer, comment or post. Answers and comments inside a question
+        are read too if they have a text; with some filters of the API they have none.
     meta : Meta
         Which site it is (``options["site"]``) and when it was received.
 
     Returns
     -------
     Parsed
-        ``next`` is ``more`` if there is another page. ``wait`` is what ``backoff`` demands; an hour
-        at least once the quota is used up.
+        ``next`` is ``more`` if there is another page. ``wait`` is the ``backoff`` of the response, and
+        at least an hour if the quota is used up.
 
     Raises
     ------
     Malformed
-        If it is none of them.
+        If it is none of these.
 
     Examples
     --------
@@ -55,30 +55,30 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.title, event.tags
     ('stackexchange:stackoverflow:7', 'Why <b>?', ['html'])
     """
-    told = load(raw, "answer of Stack Exchange")
-    if not isinstance(told, dict):
-        raise Malformed("no answer of Stack Exchange: no object", raw)
-    if isinstance(told.get("items"), list):
-        items = told["items"]
-    elif any(key in told for key, _ in _KINDS) or "post_type" in told:
-        items = [told]
+    data = load(raw, "response of Stack Exchange")
+    if not isinstance(data, dict):
+        raise Malformed("invalid response of Stack Exchange: not a JSON object", raw)
+    if isinstance(data.get("items"), list):
+        items = data["items"]
+    elif any(key in data for key, _ in _KINDS) or "post_type" in data:
+        items = [data]
     else:
-        if said := printable(as_text(told.get("error_message")) or as_text(told.get("error_name")), 200):
-            raise Malformed(f"no answer of Stack Exchange but an error: {said}", raw)
-        raise Malformed("no answer of Stack Exchange: it has no items", raw)
+        if message := printable(as_text(data.get("error_message")) or as_text(data.get("error_name")), 200):
+            raise Malformed(f"an error of Stack Exchange: {message}", raw)
+        raise Malformed("invalid response of Stack Exchange: it has no items", raw)
     reading = Reading(meta, unique=True)
     reading.counts.update(items=len(items), repeated=0)
     for where, item, inside in _flatten(items):
         reading.item(item, where, partial(_events, item, reading, inside=inside))
-    backoff, left = whole_number(told.get("backoff")), whole_number(told.get("quota_remaining"))
+    backoff, left = whole_number(data.get("backoff")), whole_number(data.get("quota_remaining"))
     wait = timedelta(seconds=min(backoff or 0, 86_400))
     if left == 0:
         wait = max(wait, EMPTY)
-    return reading.parsed(wait=wait or None, next="more" if told.get("has_more") is True else None)
+    return reading.parsed(wait=wait or None, next="more" if data.get("has_more") is True else None)
 
 
 def _flatten(items: list[Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Yield each item and the comments and answers inside it: where it is, itself, and if it was inside."""
+    """Yield each item, then the comments and answers in it: its place, itself, and whether it was inside."""
     for number, item in enumerate(items, start=1):
         where = f"item {number}"
         yield where, item, False
@@ -95,11 +95,11 @@ def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
     kind, key = next(((kind, key) for key, kind in _KINDS if key in item), (None, ""))
     if kind is None and item.get("post_type") in ("question", "answer"):
         kind, key = item["post_type"], "post_id"
-    if kind is None or any(name in item for name in _NOT_SAID):
-        raise ValueError("it is neither question nor answer nor comment: it has the number of none")
+    if kind is None or any(name in item for name in _OTHER_ITEMS):
+        raise ValueError("it is not a question, answer or comment: it has none of their ids")
     number = whole_number(item.get(key))
     if number is None:
-        raise ValueError(f"its {key} is no number: nothing to know it by")
+        raise ValueError(f"its {key} is not a number, so it has no id")
     markup, markdown = as_text(item.get("body")), as_text(item.get("body_markdown"))
     text = plain(markup) if markup else entities.unescape(markdown)
     if not text and inside:
@@ -108,8 +108,8 @@ def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
     url = as_text(item.get("link")).strip()
     cleaned = clean_html(markup, url) if markup else ""
     created = optional_time(item.get("creation_date"))
-    asked = whole_number(item.get("post_id" if kind == "comment" else "question_id"))
-    above = _id(meta, str(asked)) if kind != "question" and asked is not None else None
+    question = whole_number(item.get("post_id" if kind == "comment" else "question_id"))
+    above = _id(meta, str(question)) if kind != "question" and question is not None else None
     title = plain_title(as_text(item.get("title"))) if kind == "question" else ""
     yield build(
         meta,

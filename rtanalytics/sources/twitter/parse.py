@@ -64,7 +64,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     reading = Reading(meta)
     token = None
     try:
-        values = [load(raw, "answer of X")]
+        values = [load(raw, "response of X")]
     except Malformed:
         if b"\n" not in raw.strip():
             raise

@@ -271,14 +271,14 @@ def test_keys_go_into_the_headers_that_discourse_wants(monkeypatch):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"url": "https://forum.example/latest.json"}, "the forum's own address"),
-        ({"url": "https://forum.example/?a=1"}, "the forum's own address"),
+        ({"url": "https://forum.example/latest.json"}, "the URL of the forum"),
+        ({"url": "https://forum.example/?a=1"}, "the URL of the forum"),
         ({"url": "forum.example"}, "https://host/path"),
         ({"read": "users"}, "Invalid enum"),
         ({"api_key": "abc123", "api_username": "x"}, 'api_key = "env:API_KEY"'),
         ({"api_key": "env:A"}, "belong together"),
         ({"api_key": "env:A", "api_username": "a\nb"}, "api_username"),
-        ({"api_key": "env:A", "api_username": "a", "user_api_key": "env:B"}, "exclude one another"),
+        ({"api_key": "env:A", "api_username": "a", "user_api_key": "env:B"}, "exclude each other"),
     ],
 )
 def test_a_mistake_is_told_with_the_remedy(change, said):

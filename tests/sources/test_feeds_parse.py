@@ -117,7 +117,7 @@ def test_an_item_is_known_by_guid_then_link_then_title_and_date():
     assert len({e.id for e in parsed.events}) == 5
     assert [e.id for e in read(rss(*reversed(items))).events] == [e.id for e in reversed(parsed.events)]
     [reject] = parsed.rejects
-    assert (reject.where, "neither" in reject.reason, b"nothing" in reject.raw) == ("entry 6", True, True)
+    assert (reject.where, "no id" in reject.reason, b"nothing" in reject.raw) == ("entry 6", True, True)
 
 
 def test_ids_survive_a_move_to_tls_and_differ_between_feeds():

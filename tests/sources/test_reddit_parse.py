@@ -297,7 +297,7 @@ def test_any_damage_to_a_listing_is_read_or_refused(page):
     try:
         parsed = read(page)
     except Malformed as error:
-        assert str(error).startswith("no listing")
+        assert str(error).startswith("invalid listing")
         return
     assert all(decode(encode(e)).id == e.id for e in parsed.events)
     assert all(letter.reason.isprintable() for letter in parsed.rejects)

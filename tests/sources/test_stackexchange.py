@@ -265,7 +265,7 @@ def test_without_tags_every_question_of_the_site_is_read():
     [
         ({"site": None}, "site", "'site' is missing"),
         ({"site": "Stack Overflow"}, "site", 'site = "stackoverflow"'),
-        ({"tags": ["a;b"]}, "tags", "one by one"),
+        ({"tags": ["a;b"]}, "tags", "write a list"),
         ({"tags": "python"}, "tags", "must be a list"),
         ({"api_key": "abc123"}, "api_key", 'api_key = "env:API_KEY"'),
         ({"url": "api"}, "url", "https://host/path"),

@@ -28,11 +28,12 @@ CONNECTOR = "bitbucket@1"
 PARSE = "rtanalytics.sources.bitbucket.parse:parse"
 ACCESS = "open"
 ABOUT = """\
-Reads the commits of a repository of Bitbucket Cloud, or its pull requests; the parser also bodies of
-webhooks, issues, comments and tags. Public ones need no account, but an address may then ask 60 times an
-hour only, all tables together, so this asks every 10 minutes; with a token it asks every minute. The token
-is one of the repository or workspace; one of your own account wants your e-mail address as `user` as well.
-Edits of a pull request reach us, what is deleted does not. E-mail addresses of committers are not kept.
+Reads the commits of a repository of Bitbucket Cloud, or its pull requests; the parser also reads the
+bodies of webhooks, issues, comments and tags. Public repositories need no account, but then only 60
+requests per hour and IP address are allowed for all sources together, so it polls every 10 minutes; with
+a token it polls every minute. Use a token of the repository or workspace; a token of your own account
+needs your email address as `user` too. Edits of a pull request are seen, deletions are not. Email
+addresses of committers are not kept.
 """
 EXAMPLE = """\
 [[source]]
@@ -52,19 +53,19 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     repo : str
-        Workspace and repository, as ``"atlassian/stash-example-plugin"``.
+        Workspace and repository, such as ``"atlassian/stash-example-plugin"``.
     listing : {'commits', 'pullrequests'}
-        What is read of it.
+        What is read.
     token : str, optional
         ``"env:NAME"``: an access token.
     user : str, optional
-        The e-mail address that a token of an account belongs to.
+        Email address of the account, for a token of an account.
     pages : int
-        Pages that are read one after another at most.
+        Limit of the pages per poll.
     api : str
-        Where the API is.
+        URL of the API.
     every : timedelta, optional
         How often to ask; a minute with a token, 10 minutes without.
     timeout : timedelta
@@ -96,7 +97,7 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
         check_secret(self.token, "token")
         check_address(self.api, "api")
         if not re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", self.repo, re.ASCII):
-            raise ValueError(f"repo {printable(self.repo, 60)!r} is none; write it as 'workspace/repository'")
+            raise ValueError(f"invalid repo {printable(self.repo, 60)!r}; write it as 'workspace/repository'")
         if self.user is not None and self.token is None:
             raise ValueError('user needs a token; write token = "env:BITBUCKET_TOKEN"')
         if not 1 <= self.pages <= 100:
@@ -104,7 +105,7 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
 
     @property
     def scope(self) -> str:
-        """The repository and what is read of it."""
+        """The repository and the listing."""
         return f"{self.repo.lower()}/{self.listing}"
 
 
@@ -112,12 +113,12 @@ Spec = BitbucketSpec
 
 
 def open_source(spec: BitbucketSpec, counts: Counter[str]) -> Source:
-    """A repository; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return BitbucketSource(spec, counts)
 
 
 def meta(spec: BitbucketSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(
         source="bitbucket",
         scope=spec.scope,
@@ -128,12 +129,12 @@ def meta(spec: BitbucketSpec, received_at: datetime) -> Meta:
 
 
 class BitbucketSource(PolledSource[BitbucketSpec, SeenCursor]):
-    """One repository.
+    """Commits or pull requests of one repository.
 
     Parameters
     ----------
     spec : BitbucketSpec
-        Which.
+        Configuration.
     counts : Counter
         ``items``, ``unknown_record_<type>`` and what every polled source counts.
     """
@@ -148,14 +149,14 @@ class BitbucketSource(PolledSource[BitbucketSpec, SeenCursor]):
         super().__init__(spec, counts, spec.api)
         self.pages = spec.pages
         if spec.token is None:
-            self.every = timedelta(minutes=10)  # 60 requests an hour have to do for all tables
+            self.every = timedelta(minutes=10)  # 60 requests per hour are shared by all sources
 
     def first(self, state: SeenCursor) -> str:
-        asked = "pagelen=100"
+        query = "pagelen=100"
         if self.spec.listing == "pullrequests":
             states = "&".join(f"state={s}" for s in ("OPEN", "MERGED", "DECLINED", "SUPERSEDED"))
-            asked = f"pagelen=50&sort=-updated_on&{states}"
-        return f"{self.spec.api.rstrip('/')}/repositories/{self.spec.repo}/{self.spec.listing}?{asked}"
+            query = f"pagelen=50&sort=-updated_on&{states}"
+        return f"{self.spec.api.rstrip('/')}/repositories/{self.spec.repo}/{self.spec.listing}?{query}"
 
     def headers(self) -> dict[str, str]:
         token = self.secret("token")

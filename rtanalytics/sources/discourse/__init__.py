@@ -1,7 +1,7 @@
 """Discourse: the posts of a forum, or only its topics.
 
-The latest posts are read, and from there backwards by number until one is known, so that nothing
-is missed after a pause.
+Each poll reads the latest posts and continues backwards by number until it reaches a known one, so
+that nothing is missed after a pause.
 """
 
 from __future__ import annotations
@@ -38,14 +38,13 @@ CONNECTOR = "discourse@1"
 PARSE = "rtanalytics.sources.discourse.parse:parse"
 ACCESS = "open"
 ABOUT = """\
-The posts of a Discourse forum (`/posts.json`), or only its topics (`/latest.json`). A public forum
-needs no account; for a closed one, give a key that its staff made (`api_key` and `api_username`) or
-one of your own (`user_api_key`). Forums allow 200 requests a minute for each address, an admin key 60,
-a user's key 20 and 2,880 a day; when told to wait, this waits. After a pause it reads backwards by
-number until it meets what it knows, 20 pages at most; a `gap` event tells if that was not enough.
-While a post is among the latest 50, its edits reach us (known by its version), and so does that it was
-hidden, marked as deleted, or is gone: one that is missing from the list is looked up before that is
-believed. For one category or tag, read its `.rss` as a feed.
+Reads the posts of a Discourse forum (`/posts.json`), or only its topics (`/latest.json`). A public forum
+needs no account; for a closed one, give a key made by its staff (`api_key` and `api_username`) or one of
+your own (`user_api_key`). Forums allow 200 requests per minute and IP address, 60 with an admin key, and
+20 (2,880 per day) with a user's key; requests to wait are obeyed. After a pause it reads backwards by
+number until it reaches a known post, 20 pages at most; a `gap` event marks the rest. While a post is
+among the latest 50, its edits are seen (by its version), and so is that it was hidden or deleted; a post
+that is missing from the list is looked up first. For one category or tag, read its `.rss` as a feed.
 """
 EXAMPLE = """\
 [[source]]
@@ -61,20 +60,20 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     url : str
-        Of the forum, http or https, with the folder it lies in if there is one. Part of the ids,
-        but for ``http`` or ``https``.
+        URL of the forum, with its folder if it has one. Part of the ids, without ``http`` or
+        ``https``.
     read : {'posts', 'topics'}
-        Every post, or only that there is a new topic.
+        All posts, or only new topics.
     back : timedelta
-        How far back the first reading goes.
+        How far back the first poll goes.
     api_key : str, optional
-        ``"env:NAME"``: a key that the forum's staff made; with ``api_username``.
+        ``"env:NAME"``: a key made by the staff of the forum; needs ``api_username``.
     api_username : str, optional
-        For whom the key was made.
+        User name for which the key was made.
     user_api_key : str, optional
-        ``"env:NAME"``: a key of one user.
+        ``"env:NAME"``: the key of a user.
     every : timedelta, optional
         How often to ask; 2 minutes.
     key : str, optional
@@ -108,30 +107,32 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
         check_secret(self.user_api_key, "user_api_key")
         if "?" in self.url or "#" in self.url or self.url.rstrip("/").endswith((".json", ".rss")):
             raise ValueError(
-                'url is the forum\'s own address, not one of its pages; write url = "https://forum.example"'
+                'url must be the URL of the forum, not of a page, such as url = "https://forum.example"'
             )
         if (self.api_key is None) != (self.api_username is None):
-            raise ValueError("api_key and api_username belong together; write both of them or none")
+            raise ValueError("api_key and api_username belong together; give both or none")
         if self.api_username is not None and (
             not self.api_username.isascii()
             or not self.api_username
             or printable(self.api_username, 100) != self.api_username
         ):
-            raise ValueError('api_username is a name of the forum, such as api_username = "system"')
+            raise ValueError(
+                'invalid api_username; write a user name of the forum, such as api_username = "system"'
+            )
         if self.api_key is not None and self.user_api_key is not None:
-            raise ValueError("api_key and user_api_key exclude one another; remove one of them")
+            raise ValueError("api_key and user_api_key exclude each other; remove one of them")
 
 
 Spec = DiscourseSpec
 
 
 def open_source(spec: DiscourseSpec, counts: Counter[str]) -> Source:
-    """A forum; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return DiscourseSource(spec, counts)
 
 
 def meta(spec: DiscourseSpec, received_at: datetime) -> Meta:
-    """What the parser has to know of a forum, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(
         source=f"discourse:{spec.name}",
         scope=spec.scope,
@@ -143,24 +144,24 @@ def meta(spec: DiscourseSpec, received_at: datetime) -> Meta:
 
 
 FOLLOWED = 200
-"""Posts that the cursor keeps to see whether they vanish, the latest of them."""
+"""Limit of the posts that are checked for deletion; the latest are kept."""
 
 LOOKED_UP = 5
-"""Posts that are looked up after one reading, at most."""
+"""Limit of the posts that are looked up per poll."""
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
-    floor: int = 0  # what was said before it (ms) is not told
-    posts: dict[str, int] = msgspec.field(default_factory=dict)  # number → when it was said (ms)
+    floor: int = 0  # posts from before this time (ms) are ignored
+    posts: dict[str, int] = msgspec.field(default_factory=dict)  # number → posted at (ms)
 
 
 class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
-    """One forum.
+    """Posts or topics of one forum.
 
     Parameters
     ----------
     spec : DiscourseSpec
-        Which.
+        Configuration.
     counts : Counter
         ``items``, ``not_public``, ``looked_up``, ``vanished`` and what every polled source counts.
     """
@@ -194,7 +195,7 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
         if not state.floor:
             state.floor = max(1, int((received - self.spec.back).timestamp() * 1000))
         self._floor = datetime.fromtimestamp(state.floor / 1000, UTC)
-        # a post that was gone before we saw it is none that anybody has to forget
+        # no delete for a post that was deleted before it was read
         events = [
             e
             for e in parsed.events
@@ -215,16 +216,16 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
         batch = await super().read(state)
         if later or not self._listed:
             return batch
-        gone, wait = await self._vanished(state, min(self._listed))
-        events, wait = [*batch.events, *gone], max(batch.wait, wait)
+        deletes, wait = await self._vanished(state, min(self._listed))
+        events, wait = [*batch.events, *deletes], max(batch.wait, wait)
         return replace(batch, events=events, cursor=msgspec.json.encode(state), wait=wait)
 
-    async def _vanished(self, state: _Cursor, least: int) -> tuple[list[Event], timedelta]:
-        """Deletes of posts that should be on the first page, are not, and are not found either.
+    async def _vanished(self, state: _Cursor, lowest: int) -> tuple[list[Event], timedelta]:
+        """Return deletes of posts that are missing from the first page and are not found elsewhere.
 
-        And how long the forum asks us to wait, if it does.
+        The second value is how long the forum asks to wait.
         """
-        missing = [n for n in map(int, state.posts) if n > least and n not in self._listed]
+        missing = [n for n in map(int, state.posts) if n > lowest and n not in self._listed]
         events: list[Event] = []
         for number in missing[:LOOKED_UP]:
             self.counts["looked_up"] += 1
@@ -232,22 +233,22 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
                 await self.ask(f"{self.spec.url.rstrip('/')}/posts/{number}.json")
             except SourceError as error:
                 if error.status not in {404, 410}:
-                    # a forum that has trouble has not deleted anything; the next reading asks again
+                    # an error of the forum is not a deletion; the next poll checks again
                     wait = error.wait if isinstance(error, RateLimited) else None
                     return events, wait or timedelta(0)
             else:
                 continue
             self.counts["vanished"] += 1
             now = datetime.now(UTC)
-            said = datetime.fromtimestamp(state.posts.pop(str(number)) / 1000, UTC)
+            posted = datetime.fromtimestamp(state.posts.pop(str(number)) / 1000, UTC)
             event = Event(
                 id=f"discourse:{self.scope}:{number}",
                 source=self.meta(now).source,
                 type="reply",
                 op="delete",
-                created_at=said,
+                created_at=posted,
                 received_at=now,
-                edited_at=max(now, said),
+                edited_at=max(now, posted),
                 rev=short("delete"),
                 ingest=Ingest(connector=CONNECTOR),
             )
@@ -255,7 +256,7 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
         return events, timedelta(0)
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
-        """What is older: of posts by the least number, of topics where the forum says."""
+        """Return the URL of older items: of posts by their lowest number, of topics as the forum says."""
         from yarl import URL
 
         if not parsed.events or parsed.events[-1].created_at < self._floor:
@@ -265,17 +266,17 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
             if more is None:
                 return None
             url = URL(more)
-            if not url.path.endswith(".json"):  # the page for people, not its data
+            if not url.path.endswith(".json"):  # the page instead of its JSON
                 url = url.with_path(f"{url.path}.json", keep_query=True)
             return str(url)
-        least = min(map(_number, parsed.events))
+        lowest = min(map(_number, parsed.events))
         before = URL(answer.url).query.get("before")
-        if least <= 1 or before == str(least):
+        if lowest <= 1 or before == str(lowest):
             return None
-        return str(URL(answer.url).update_query(before=str(least)))
+        return str(URL(answer.url).update_query(before=str(lowest)))
 
 
 def _number(event: Event) -> int:
-    """A post's number; -1 for what is none."""
+    """Return the number of a post; -1 for another item."""
     number = whole_number(event.id.rpartition(":")[2])
     return -1 if number is None else number

@@ -1,9 +1,8 @@
 """Feeds: RSS, RDF, Atom and JSON Feed over HTTP.
 
-An item is known by its ``guid`` (or ``id``), else by its link, else by title and date. What has
-been told is kept in the cursor, so a poll gives only what is new or says something else now, and
-the numbers (``seq``) of what it gives have no holes. An item stays said when it was first said,
-whatever its later versions claim.
+The id of an item is made of its ``guid`` (or ``id``), else of its link, else of title and date. The
+cursor contains the known items, so that a poll gives only new and changed ones, and the numbers
+(``seq``) of its events have no gaps. An item keeps its first time of posting, whatever later versions say.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ ACCEPT = (
 EVERY = timedelta(minutes=5)
 ACCESS = "open"
 ABOUT = """\
-Reads RSS, RDF, Atom and JSON Feed from any address, and the lists of Lobsters as JSON. Asks with the \
-validators that the server gave, so what has not changed costs nothing, and as rarely as the feed or the \
-server wants. A changed item is an edit; few feeds tell deletions (Atom's `deleted-entry`). An item is \
-known by its `guid` or `id`, else by its link, else by title and date. Feeds of GitHub, YouTube, Hacker \
-News, Reddit, Lobsters and Flickr write into the bucket of that service, under the ids that its other \
-sources use. YouTube answers 404 for channels that are there, for days: it is asked again. Reddit \
-answers about one request a minute without an account."""
+Reads RSS, RDF, Atom and JSON Feed from any URL, and the lists of Lobsters as JSON. Requests are \
+conditional (ETag, Last-Modified), so an unchanged feed costs little, and as rare as the feed or the \
+server asks. A changed item is an edit; few feeds list deletions (Atom's `deleted-entry`). The id of an \
+item is made of its `guid` or `id`, else of its link, else of title and date. Feeds of GitHub, YouTube, \
+Hacker News, Reddit, Lobsters and Flickr write into the bucket of that service, with the ids that its \
+other sources use. YouTube may answer 404 for an existing channel for days; it is polled again. Reddit \
+allows about one request per minute without an account."""
 EXAMPLE = """\
 [[source]]
 type = "feed"
@@ -51,10 +50,10 @@ class FeedSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="fe
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     url : str
-        Of the feed, http or https. Part of the ids of its items, but for ``http`` or ``https``,
-        a password and secrets in its query.
+        URL of the feed. Part of the ids of its items, without ``http`` or ``https``, a password and
+        secrets in the query.
     every : timedelta, optional
         How often to ask; 5 minutes, or more rarely if the feed itself (``<ttl>``) asks for it. The
         server's ``Cache-Control`` always counts, up to an hour, unless ``hints`` is false.
@@ -83,12 +82,12 @@ Spec = FeedSpec
 
 
 def open_source(spec: FeedSpec, counts: Counter[str]) -> Source:
-    """A feed; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return FeedSource(spec, counts)
 
 
 def meta(spec: FeedSpec, received_at: datetime) -> Meta:
-    """What the parser has to know of a feed, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     flavour = flavour_of(host_of(spec.url))
     return Meta(
         source=f"{flavour.bucket if flavour else 'feeds'}:{spec.name}",
@@ -106,7 +105,7 @@ class FeedSource(PolledSource[FeedSpec, SeenCursor]):
     Parameters
     ----------
     spec : FeedSpec
-        Which.
+        Configuration.
     counts : Counter
         ``entries``, ``repeated`` and what every polled source counts.
     """
@@ -131,6 +130,6 @@ class FeedSource(PolledSource[FeedSpec, SeenCursor]):
 
     def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
         wait = super().wait(answer)
-        # what the document asks for is a hint, unlike what a service's answer asks for
+        # the interval in a document is a hint; that in the response of a service is a demand
         hint = parsed.wait if parsed is not None and self.spec.hints and self.spec.every is None else None
         return max(wait, min(hint, LONGEST_HINT)) if hint else wait

@@ -1,4 +1,4 @@
-"""Flickr: public photos with certain tags, by its search or, without a key, by its feed."""
+"""Flickr: public photos with given tags, from its search or, without a key, from its feed."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ CONNECTOR = "flickr@1"
 PARSE = "rtanalytics.sources.flickr.parse:parse"
 ACCESS = "open"
 ABOUT = """\
-Reads public photos and films that have certain tags. Without a key it reads Flickr's feed, which has the
-20 newest only: what comes between two readings beyond that is lost, and told as a gap where it shows. With
-the key of an application of your own it searches, up to 4,000 photos back, 3,600 requests an hour. Pictures
-are linked to, never fetched. A photo is known by its number, however it was found; later titles and
-descriptions reach us with the key only, and what is deleted does not.
+Reads public photos and videos with given tags. Without a key it reads Flickr's feed, which has only the
+20 newest: if there are more between two polls, the others are lost, and a `gap` event is sent where that
+can be seen. With the key of an application of your own it searches, up to 4,000 photos back, with 3,600
+requests per hour. Pictures are linked, never downloaded. The id of a photo is its number in both cases.
+Edits of titles and descriptions are seen only with a key, deletions never.
 """
 EXAMPLE = """\
 [[source]]
@@ -49,7 +49,7 @@ api_key = "env:FLICKR_KEY"         # optional
 
 PAGE = 250
 OVERLAP = timedelta(hours=1)
-"""How much of what was seen is searched for again: photos enter the search some time after their upload."""
+"""How far before the newest known photo each search begins, because photos are indexed late."""
 
 EXTRAS = "date_upload,date_taken,last_update,owner_name,tags,description,url_m,url_z,media"
 _REFUSED = re.compile(rb'"stat"\s*:\s*"fail"')
@@ -63,17 +63,17 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     tags : list of str
-        What photos are tagged with; 20 at most.
+        Tags of the photos, at most 20.
     match : {'any', 'all'}
-        Whether one of the tags is enough.
+        Whether photos need any or all of the tags.
     api_key : str, optional
-        ``"env:NAME"``: the key of an application of yours. Without it the feed is read.
+        ``"env:NAME"``: the key of your application. Without it the feed is read.
     back : timedelta
-        How far back the first search goes.
+        How far back the first poll goes.
     url : str
-        Where Flickr's services are.
+        URL of Flickr's services.
     every : timedelta, optional
         How often to ask; 5 minutes.
     timeout : timedelta
@@ -104,19 +104,17 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
         check_address(self.url, "url")
         check_secret(self.api_key, "api_key")
         if not 1 <= len(self.tags) <= 20:
-            raise ValueError('tags has 1 to 20 tags; write them one by one, such as tags = ["pycon"]')
+            raise ValueError('tags must have 1 to 20 tags; write a list such as tags = ["pycon"]')
         for tag in self.tags:
             if not re.fullmatch(r"[^\s,#]{1,100}", tag) or not tag.isprintable():
-                raise ValueError(
-                    f"tags: {printable(tag, 60)!r} is no tag; write it without # and spaces, such as pycon"
-                )
+                raise ValueError(f"invalid tag {printable(tag, 60)!r} in tags; write it without # and spaces")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r}, tags={self.tags!r})"
 
     @property
     def scope(self) -> str:
-        """The tags, in any order."""
+        """The sorted tags."""
         tags = ",".join(sorted({tag.lower() for tag in self.tags}))
         return f"{tags}/all" if self.match == "all" and len(self.tags) > 1 else tags
 
@@ -125,22 +123,22 @@ Spec = FlickrSpec
 
 
 def open_source(spec: FlickrSpec, counts: Counter[str]) -> Source:
-    """Photos with tags; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return FlickrSource(spec, counts)
 
 
 def meta(spec: FlickrSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(source="flickr", scope=spec.scope, connector=CONNECTOR, received_at=received_at, url=spec.url)
 
 
 class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
-    """Photos with certain tags.
+    """Photos with given tags.
 
     Parameters
     ----------
     spec : FlickrSpec
-        Which.
+        Configuration.
     counts : Counter
         ``items`` and what every polled source counts.
     """
@@ -158,13 +156,13 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
         tags, base = sorted({tag.lower() for tag in self.spec.tags}), self.spec.url.rstrip("/")
         key = self.secret("api_key")
         if key is None:
-            asked = {
+            query = {
                 "tags": ",".join(tags),
                 "tagmode": self.spec.match,
                 "format": "json",
                 "nojsoncallback": "1",
             }
-            return f"{base}/feeds/photos_public.gne?{urlencode(asked)}"
+            return f"{base}/feeds/photos_public.gne?{urlencode(query)}"
         since = datetime.now(UTC) - self.spec.back
         if state.newest:
             since = datetime.fromtimestamp(state.newest / 1000, UTC) - OVERLAP
@@ -186,12 +184,12 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
         return meta(self.spec, received_at)
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
-        """Fetch; a refusal, which the service gives as 200 with the reason in the body, is raised.
+        """Fetch a page, and raise an error that the service sends as 200 with the reason in the body.
 
         Raises
         ------
         AuthFailed, Blocked, Transient
-            As the reason says.
+            Depending on the reason.
         """
         answer = await super().ask(url, known)
         if len(answer.body) < 5_000 and (refusal := _refusal(answer.body)) is not None:
@@ -204,24 +202,24 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
         return None if parsed.next is None else str(URL(answer.url).update_query(page=parsed.next))
 
     def meets_known(self, state: SeenCursor, parsed: Parsed) -> bool:
-        """As the base has it for the feed; ``min_upload_date`` says how far back a search goes."""
+        """Return True if a page of the feed has known photos; a search has a lower bound instead."""
         if self.spec.api_key is None:
             return super().meets_known(state, parsed)
         return not parsed.events and not parsed.rejects
 
 
 def _refusal(body: bytes) -> SourceError | None:
-    """What the service says that is wrong, as an error whose class says what to do."""
+    """Return the error that a response contains; its class determines the reaction."""
     if not _REFUSED.search(body):
         return None
     try:
-        told = msgspec.json.decode(body)
+        data = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if not isinstance(told, dict) or told.get("stat") != "fail":
+    if not isinstance(data, dict) or data.get("stat") != "fail":
         return None
-    code, said = told.get("code"), printable(told.get("message", ""), 200)
-    message = f"Flickr refuses ({printable(code, 20)}): {said}"
+    code, reason = data.get("code"), printable(data.get("message", ""), 200)
+    message = f"Flickr refuses ({printable(code, 20)}): {reason}"
     if code in _CREDENTIALS:
         return AuthFailed(f"{message}; check the key that api_key names")
     return Transient(message) if code in _PASSING else Blocked(f"{message}; check the tags")

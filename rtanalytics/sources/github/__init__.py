@@ -1,8 +1,8 @@
-"""GitHub's events: what happens in a repository, an organisation or to a user's account.
+"""GitHub: public events of a repository, an organisation or a user.
 
-The API tells the newest 300 of the last 30 days, in pages of 100. It is asked with its own ETag and
-no more often than its ``X-Poll-Interval`` allows; where more has happened since than it tells, an
-event of type ``gap`` says so.
+The API has the newest 300 events of the last 30 days, in pages of 100. It is polled with its ETag, and
+at most as often as its ``X-Poll-Interval`` allows. If more has happened since the last poll, an event of
+type ``gap`` is sent.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ PARSE = "rtanalytics.sources.github.parse:parse"
 API = "https://api.github.com"
 ACCESS = "open"
 ABOUT = """\
-Reads what happens in public on GitHub: pushes, issues, pull requests, comments, releases, forks, stars. \
-One table names one repository, organisation or user. Without a token GitHub answers 60 requests an hour \
-for all tables together, with one 5,000; a token needs no permissions. Events are late by 30 seconds to 6 \
-hours, and only the newest 300 of the last 30 days are told: when more has happened since the last \
-reading, an event of type `gap` says so. Since October 2025 a push comes without its commits and a pull \
-request without its text: such events have a title and an address, and little to count words in. Edits \
-and deletions are not told. GitHub's Atom feeds and GH Archive have the same events under the same ids."""
+Reads public events of GitHub: pushes, issues, pull requests, comments, releases, forks, stars. One table \
+is for one repository, organisation or user. Without a token GitHub allows 60 requests per hour for all \
+sources together, with a token 5,000; the token needs no permissions. Events are delayed by 30 seconds to \
+6 hours. Only the newest 300 events of the last 30 days are available: if more has happened since the last \
+poll, an event of type `gap` is sent. Since October 2025 a push comes without its commits and a pull \
+request without its text: such events have a title and a URL, and few words to count. Edits and deletions \
+are not available. GitHub's Atom feeds and GH Archive have the same events under the same ids."""
 EXAMPLE = """\
 [[source]]
 type = "github"
@@ -47,21 +47,21 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     repo : str, optional
-        A repository, as ``owner/name``.
+        A repository, such as ``owner/name``.
     org : str, optional
-        An organisation: what happens in all its public repositories.
+        An organisation: events of all its public repositories.
     user : str, optional
-        A user: what that person does in public.
+        A user: public events of that person.
     token : str, optional
-        ``env:NAME`` of the variable with a personal access token.
+        ``"env:NAME"``: a personal access token.
     every : timedelta, optional
         How often to ask: a minute with a token, 5 minutes without; more rarely if GitHub asks for it.
     pages : int
-        Pages of 100 events that are read when there is so much that is new; GitHub tells 3.
+        Limit of the pages (of 100 events) per poll; GitHub has 3.
     api : str
-        Where the API is, for a GitHub Enterprise of one's own; its host is then part of the ids.
+        URL of the API, for GitHub Enterprise; its host is then part of the ids.
     timeout : timedelta
         For a whole request, the last byte included.
     budget : timedelta
@@ -93,25 +93,25 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
             what = f"{' and '.join(given)} are both given" if given else "repo is missing"
             raise ValueError(f'{what}; write one of repo = "owner/name", org = "name" and user = "name"')
         if self.repo is not None and not _REPO.fullmatch(self.repo):
-            raise ValueError(f"repo {printable(self.repo)!r} is no repository; write owner/name")
+            raise ValueError(f"invalid repo {printable(self.repo)!r}; write owner/name")
         for key, value in (("org", self.org), ("user", self.user)):
             if value is not None and not _NAME.fullmatch(value):
-                raise ValueError(f"{key} {printable(value)!r} is no name of GitHub's; write it without @")
+                raise ValueError(f"invalid {key} {printable(value)!r}; write a name of GitHub without @")
         if not 1 <= self.pages <= 10:
-            raise ValueError(f"pages {self.pages} must be 1 to 10; write 3")
+            raise ValueError(f"pages {self.pages} is out of range; write 1 to 10")
         check_secret(self.token, "token")
         check_address(self.api, "api")
 
     @property
     def path(self) -> str:
-        """What is read, as the API's address has it."""
+        """Path of the repository, organisation or user in the API."""
         if self.repo is not None:
             return f"repos/{self.repo}"
         return f"orgs/{self.org}" if self.org is not None else f"users/{self.user}"
 
     @property
     def scope(self) -> str:
-        """What is read, in lower case as GitHub compares names; with the API's host if that is another."""
+        """The path in lower case, with the host of the API if it is not GitHub's."""
         path = self.path.lower()
         return path if _is_github(self.api) else f"{scope_of(self.api)}/{path}"
 
@@ -120,12 +120,12 @@ Spec = GitHubSpec
 
 
 def open_source(spec: GitHubSpec, counts: Counter[str]) -> Source:
-    """GitHub's events; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return GitHubSource(spec, counts)
 
 
 def meta(spec: GitHubSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(
         source="github",
         scope=spec.scope,
@@ -142,7 +142,7 @@ class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
     Parameters
     ----------
     spec : GitHubSpec
-        Which.
+        Configuration.
     counts : Counter
         ``entries``, ``repeated``, ``private``, ``unknown_type_<type>``, and what every polled
         source counts.
@@ -161,16 +161,16 @@ class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
         super().__init__(spec, counts, spec.api)
         self.pages = spec.pages
         if spec.token is None:
-            self.every = timedelta(minutes=5)  # 60 requests an hour have to do for all tables
+            self.every = timedelta(minutes=5)  # 60 requests per hour are shared by all sources
 
     def first(self, state: SeenCursor) -> str:
         public = "/public" if self.spec.user is not None else ""
         return f"{self.spec.api.rstrip('/')}/{self.spec.path}/events{public}?per_page=100"
 
     def headers(self) -> dict[str, str]:
-        told = {"X-GitHub-Api-Version": "2022-11-28"}
+        headers = {"X-GitHub-Api-Version": "2022-11-28"}
         token = self.secret("token")
-        return {**told, "Authorization": f"Bearer {token}"} if token else told
+        return {**headers, "Authorization": f"Bearer {token}"} if token else headers
 
     def meta(self, received_at: datetime) -> Meta:
         return meta(self.spec, received_at)

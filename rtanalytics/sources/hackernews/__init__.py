@@ -1,8 +1,8 @@
-"""Hacker News: what is found for a query, and what becomes of it.
+"""Hacker News: stories and comments that match a query, with their edits and deletions.
 
-The search (by Algolia) finds stories and comments, the item API (by Firebase) says whether one
-that was found has been deleted or killed since. The search is asked for everything since a little
-before the newest that was told, because it indexes late, and because its own copy follows edits.
+The search (by Algolia) finds stories and comments; the item API (by Firebase) shows whether one of them
+has been deleted or killed since. Each search begins some time before the newest known item, because
+items are indexed late and because the search follows edits.
 """
 
 from __future__ import annotations
@@ -50,14 +50,13 @@ CONNECTOR = "hackernews@1"
 PARSE = "rtanalytics.sources.hackernews.parse:parse"
 ACCESS = "open"
 ABOUT = """\
-Stories and comments of Hacker News in which a query is found, newest first, by its search
-(`hn.algolia.com`); no account and no token. The search follows the site within a minute or so and
-allows 10,000 requests an hour for each address of yours, far more than this asks. Edits within three
-hours (people may edit for two) come with the search itself. Each item that was told is looked up
-again 10 minutes, 1, 6 and 24 hours after it was said, with the site's item API: what is deleted or
-killed by then becomes a delete, and does not come back. Words of a query must all occur; put
-`"a phrase"` in quotes, and write a source for each alternative. For front pages, read
-`https://hnrss.org/frontpage` as a feed.
+Reads stories and comments of Hacker News that match a query, newest first, from its search
+(`hn.algolia.com`), without an account or a token. The search follows the site within about a minute and
+allows 10,000 requests per hour and IP address, far more than needed. Edits within three hours (users can
+edit for two) come with the search. The site's item API is asked for each item again 10 minutes, 1, 6 and
+24 hours after it was posted: an item that was deleted or killed gives a delete, and does not come back.
+All words of a query must occur; put `"a phrase"` in quotes, and write one source per alternative. For
+front pages, read `https://hnrss.org/frontpage` as a feed.
 """
 EXAMPLE = """\
 [[source]]
@@ -67,24 +66,24 @@ query = "pycon"
 """
 
 PREFIX = "hackernews::"
-"""What the ids begin with; the item's number follows."""
+"""Prefix of the ids; the number of the item follows."""
 
 PAGE = 100
 OVERLAP = timedelta(hours=3)
-"""How much of what was told the search is asked for again."""
+"""How far before the newest known item each search begins."""
 
 AGES = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
-"""How old an item is when it is looked up again."""
+"""Ages of an item at which it is looked up again."""
 
 _PHRASE = re.compile(r'"[^"]*"')
 _OR = re.compile(r"\S\s+(OR|\|\|?)\s+\S")
-"""What other searches take for alternatives, and this one for a word."""
+"""Alternatives in other searches, but words in this one."""
 
 LOOKED_UP = 20
-"""Items that are looked up after one reading, at most."""
+"""Limit of the items that are looked up per poll."""
 
 WATCHED = 2_000
-"""Items that the cursor keeps to be looked up, the latest of them."""
+"""Limit of the items that wait to be looked up; the latest are kept."""
 
 
 class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="hackernews"):
@@ -93,19 +92,19 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     query : str
         Words that must all occur, or ``"a phrase"`` in quotes.
     kind : {'both', 'story', 'comment'}
         Stories, comments, or both.
     back : timedelta
-        How far back the first reading goes.
+        How far back the first poll goes.
     deletes : bool
-        False not to look up whether what was told has been deleted.
+        Whether to look up deletions.
     every : timedelta, optional
         How often to ask; 2 minutes.
     search_url, items_url : str
-        Of the two services, for a copy of one's own.
+        URLs of the two services.
     timeout : timedelta
         For a whole request, the last byte included.
     budget : timedelta
@@ -135,13 +134,11 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
         check_address(self.search_url, "search_url")
         check_address(self.items_url, "items_url")
         if not self.query.strip() or printable(self.query, 200) != self.query:
-            raise ValueError(
-                'query may have 200 characters on one line, and needs one; write query = "pycon"'
-            )
+            raise ValueError('query must have 1 to 200 characters on one line, such as query = "pycon"')
         if found := _OR.search(_PHRASE.sub('""', self.query)):
             raise ValueError(
-                f"query has {found[1]!r} in it, but the search finds only what has all words; "
-                "write a [[source]] for each alternative, or put a phrase in quotes"
+                f"query contains {found[1]!r}, but the search has no alternatives; "
+                "write one [[source]] per alternative, or put a phrase in quotes"
             )
 
     def __repr__(self) -> str:
@@ -150,7 +147,7 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
 
     @property
     def scope(self) -> str:
-        """What is looked for; sources for the same query are the same."""
+        """Kind and query; sources with the same query are the same."""
         return f"{self.kind}/{' '.join(self.query.casefold().split())}"
 
 
@@ -158,12 +155,12 @@ Spec = HackerNewsSpec
 
 
 def open_source(spec: HackerNewsSpec, counts: Counter[str]) -> Source:
-    """A query; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return HackerNewsSource(spec, counts)
 
 
 def meta(spec: HackerNewsSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(
         source="hackernews",
         scope=spec.scope,
@@ -174,19 +171,19 @@ def meta(spec: HackerNewsSpec, received_at: datetime) -> Meta:
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
-    """What was told, what of it is to be looked up and when, and what is gone."""
+    """Items that are known, that are to be looked up (and when), and that were deleted."""
 
-    watch: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)  # number → said, due (s)
+    watch: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)  # number → posted at, due at (s)
     gone: list[str] = msgspec.field(default_factory=list)  # short(id)
 
 
 class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
-    """One query.
+    """Stories and comments that match one query.
 
     Parameters
     ----------
     spec : HackerNewsSpec
-        Which.
+        Configuration.
     counts : Counter
         ``hits``, ``looked_up``, ``deleted``, ``not_looked_up`` and what every polled source counts.
     """
@@ -220,7 +217,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         return meta(self.spec, received_at)
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
-        """The same question about what is older; pages by number end after 1,000 hits."""
+        """Return the search for older items; numbered pages would end after 1,000 hits."""
         from yarl import URL
 
         if parsed.counts.get("hits", 0) < PAGE or not parsed.events:
@@ -230,16 +227,16 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         since = next((f for f in filters if f.startswith("created_at_i>")), "created_at_i>0")
         older = f"{since},created_at_i<{int(until.timestamp()) + 1}"
         if older.split(",") == filters:
-            return None  # more than a page of one second: it does not go on
+            return None  # more than a page within one second: no further page
         return str(URL(answer.url).update_query(numericFilters=older))
 
     def meets_known(self, state: _Cursor, parsed: Parsed) -> bool:
-        """False: the question itself says how far back to go; what is new may stand below what is known."""
+        """Return False for all items: the search has a lower bound, and new items may follow known ones."""
         return not parsed.events and not parsed.rejects
 
     def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
-        gone = set(state.gone)
-        events = self.fresh(state, [e for e in parsed.events if short(e.id) not in gone])
+        deleted = set(state.gone)
+        events = self.fresh(state, [e for e in parsed.events if short(e.id) not in deleted])
         for event in events if self.spec.deletes else ():
             self._watch(state, event, received)
         return events
@@ -248,9 +245,9 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         batch = await super().read(state)
         if state.next or not self.spec.deletes:
             return batch
-        events, rejects, trouble = await self._look_up(state)
-        problem = None if trouble is None else f"what was deleted is not known: {trouble}"
-        wait = trouble.wait if isinstance(trouble, RateLimited) else None
+        events, rejects, error = await self._look_up(state)
+        problem = None if error is None else f"deletions were not looked up: {error}"
+        wait = error.wait if isinstance(error, RateLimited) else None
         return replace(
             batch,
             wait=max(batch.wait, wait or timedelta(0)),
@@ -262,25 +259,25 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
 
     def _search(self, since: datetime) -> str:
         tags = {"both": "(story,comment)"}.get(self.spec.kind, self.spec.kind)
-        asked = {
+        query = {
             "query": self.spec.query,
             "tags": tags,
             "hitsPerPage": PAGE,
             "numericFilters": f"created_at_i>{int(since.timestamp()) - 1}",
         }
-        return f"{self.spec.search_url.rstrip('/')}/search_by_date?{urlencode(asked)}"
+        return f"{self.spec.search_url.rstrip('/')}/search_by_date?{urlencode(query)}"
 
     def _watch(self, state: _Cursor, event: Event, now: datetime) -> None:
         number = event.id.removeprefix(PREFIX)
-        said = state.watch.pop(number, (int(event.created_at.timestamp()), 0))[0]
-        due = _due(said, now)
+        posted = state.watch.pop(number, (int(event.created_at.timestamp()), 0))[0]
+        due = _due(posted, now)
         if due is not None:
-            state.watch[number] = (said, due)
+            state.watch[number] = (posted, due)
         for old in list(state.watch)[:-WATCHED]:
             del state.watch[old]
 
     async def _look_up(self, state: _Cursor) -> tuple[list[Event], list[Reject], SourceError | None]:
-        """What has become of the items whose time has come; an item API that is down spoils no search."""
+        """Look up the items that are due; an error of the item API does not affect the search."""
         now = datetime.now(UTC)
         due = [n for n, (_, at) in state.watch.items() if at <= now.timestamp()][:LOOKED_UP]
         events: list[Event] = []
@@ -298,17 +295,17 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
             self.counts["looked_up"] += 1
             rejects += parsed.rejects
             events += self._changed(state, parsed, number, now)
-            said = state.watch.pop(number)[0]
-            again = _due(said, now)
+            posted = state.watch.pop(number)[0]
+            again = _due(posted, now)
             if again is not None and short(f"{PREFIX}{number}") not in state.gone:
-                state.watch[number] = (said, again)
+                state.watch[number] = (posted, again)
         return events, rejects, None
 
     def _changed(self, state: _Cursor, parsed: Parsed, number: str, now: datetime) -> list[Event]:
-        """A deletion, or an edit that the search is no longer asked about.
+        """Return a deletion, or an edit of an item that is too old for the searches.
 
-        The two services may write the same text in two ways, so only one of them is believed at
-        any time; otherwise an item would change to and fro.
+        The two services may format the same text differently. So an edit is taken from only one of
+        them at any time; otherwise an item would change back and forth.
         """
         known = [event for event in parsed.events if event.id == f"{PREFIX}{number}"]
         newest = datetime.fromtimestamp(state.newest / 1000, UTC)
@@ -320,7 +317,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         return self.fresh(state, [e for e in known if e.created_at < newest - OVERLAP])
 
 
-def _due(said: int, now: datetime) -> int | None:
-    """When an item is to be looked up next, in seconds since 1970."""
-    times = (said + int(age.total_seconds()) for age in AGES)
+def _due(posted: int, now: datetime) -> int | None:
+    """Return when an item is looked up next, in seconds since 1970, or None."""
+    times = (posted + int(age.total_seconds()) for age in AGES)
     return next((at for at in times if at > now.timestamp()), None)

@@ -1,4 +1,4 @@
-"""Reddit: what is new in subreddits, posts or comments, with an app's credentials."""
+"""Reddit: new posts or comments of subreddits, with the credentials of an app."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PARSE = "rtanalytics.sources.reddit.parse:parse"
 ACCESS = "token"
 ABOUT = """\
 Reads new posts or new comments of one or more subreddits from Reddit's API, as JSON, with the id and
-secret of an app of your own; new apps need Reddit's approval, and without credentials there is nothing
-to be had this way. 100 requests a minute are allowed, counted over ten; by default it asks once a
-minute. A listing holds the newest 1,000 items: more than that between two polls is told as a gap. An
-edit or a deletion is seen only as long as the item is on the pages that are read, and Reddit demands
-that deletions are honoured. Text is Markdown, as it was written. A user's own feed of a subreddit
-(`.rss`, about one request a minute) can be read with `type = "feed"` and gives the same ids."""
+secret of an app of your own; new apps need Reddit's approval, and the API needs credentials. 100 requests
+per minute are allowed, averaged over ten minutes; by default it polls once per minute. A listing contains
+the newest 1,000 items: more than that between two polls gives a `gap` event. An edit or a deletion is
+seen only while the item is on the pages that are read; Reddit demands that deletions are respected. Text
+is Markdown, as posted. The feed of a subreddit (`.rss`, about one request per minute) can be read without
+credentials with `type = "feed"` and gives the same ids."""
 EXAMPLE = """\
 [[source]]
 type = "reddit"
@@ -40,15 +40,15 @@ class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="r
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     subreddit : str
-        Without ``r/``; several are joined by ``+``: ``Python+django``.
+        Name without ``r/``; several names are joined by ``+``: ``Python+django``.
     client_id, client_secret : str
-        ``"env:NAME"``: the app's are in these variables of the environment.
+        ``"env:NAME"``: environment variables with the credentials of the app.
     listing : str
         ``new`` for posts, ``comments`` for comments; write two tables for both.
     pages : int
-        Of 100 items, read one after another at most; 10 is all that Reddit has.
+        Limit of the pages (of 100 items) per poll; Reddit has 10.
     every : timedelta, optional
         How often to ask; a minute.
     timeout : timedelta
@@ -62,7 +62,7 @@ class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="r
     hints : bool
         False to ask every ``every``, whatever the caching headers say.
     api, login : str
-        Where the API is, and where it gives tokens.
+        URLs of the API and of its token service.
 
     Raises
     ------
@@ -86,11 +86,11 @@ class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="r
         super().__post_init__()
         if not re.fullmatch(r"[A-Za-z0-9_]{2,50}(\+[A-Za-z0-9_]{2,50}){0,50}", self.subreddit):
             raise ValueError(
-                f"subreddit {printable(self.subreddit, 60)!r} is none; "
+                f"invalid subreddit {printable(self.subreddit, 60)!r}; "
                 "write it without r/, several as Python+django"
             )
         if self.listing not in {"new", "comments"}:
-            raise ValueError(f'listing {printable(self.listing, 60)!r} is none; write "new" or "comments"')
+            raise ValueError(f'invalid listing {printable(self.listing, 60)!r}; write "new" or "comments"')
         if not 1 <= self.pages <= 10:
             raise ValueError(f"pages {self.pages} is out of range; write 1 to 10")
 
@@ -102,14 +102,14 @@ Spec = RedditSpec
 
 
 def open_source(spec: RedditSpec, counts: Counter[str]) -> Source:
-    """The listing; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     from rtanalytics.sources.reddit.listing import RedditSource
 
     return RedditSource(spec, counts)
 
 
 def meta(spec: RedditSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(
         source="reddit",
         scope=spec.scope,

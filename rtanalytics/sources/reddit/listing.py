@@ -1,4 +1,4 @@
-"""A subreddit's listing, asked for again and again with a token that lasts for an hour or a day."""
+"""Polling of a subreddit's listing, with a token that is valid for an hour or a day."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ __all__ = ["RedditSource"]
 
 EVERY = timedelta(minutes=1)
 MARGIN = timedelta(minutes=1)
-"""A token is renewed when it has less than this left."""
+"""A token is renewed this long before it expires."""
 
 
 class RedditSource(PolledSource[RedditSpec, SeenCursor]):
-    """New posts or comments.
+    """New posts or comments of subreddits.
 
     Parameters
     ----------
     spec : RedditSpec
-        Of which subreddits.
+        Configuration.
     counts : Counter
         ``tokens``, and what every polled source counts.
     """
@@ -77,11 +77,11 @@ class RedditSource(PolledSource[RedditSpec, SeenCursor]):
             self._until = datetime.now(UTC)
             if fresh:
                 raise
-        await self._renew()  # it was withdrawn before its time
+        await self._renew()  # the token was revoked early
         return await super().ask(url, known)
 
     async def close(self) -> None:
-        """Give back connections and the parser's process."""
+        """Close the connections and the process of the parser."""
         await self._login.close()
         await super().close()
 
@@ -97,13 +97,13 @@ class RedditSource(PolledSource[RedditSpec, SeenCursor]):
         )
         self.counts["tokens"] += 1
         try:
-            told = msgspec.json.decode(answer.body)
-            token, lasts = told["access_token"], float(told.get("expires_in", 3600))
+            response = msgspec.json.decode(answer.body)
+            token, lasts = response["access_token"], float(response.get("expires_in", 3600))
             if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token:
                 raise ValueError("no token")
             self._until = datetime.now(UTC) + max(MARGIN, timedelta(seconds=min(lasts, 1e7)) - MARGIN)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise Transient(f"{self.spec.login}: no token came for the app's credentials") from None
+            raise Transient(f"{self.spec.login}: no token in the response") from None
         self._token = self._secrets["access_token"] = token
 
     def _address(self, **more: str) -> str:

@@ -1,9 +1,9 @@
-"""Schedules over HTTP: what is added, moved, cancelled or retitled becomes an event.
+"""Schedules over HTTP: talks that are added, moved, cancelled or retitled become events.
 
-A schedule is a state, not a stream. The first reading tells nothing: it is what the later ones are
-compared with. The talks as last told are kept in the cursor, so that they are stored together with
-the events that brought them there, and a poll that is repeated tells the same changes under the
-same ids. A talk that is over and then no longer listed is not cancelled.
+A schedule is a state, not a stream: the first poll gives no events, and each later one is compared with
+the poll before. The cursor contains the talks, so they are stored together with the events of their
+changes, and a repeated poll gives the same changes with the same ids. A talk that is over and no longer
+listed is not cancelled.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ ACCEPT = (
 EVERY = timedelta(minutes=10)
 ACCESS = "open"
 ABOUT = """\
-Reads a conference's schedule again and again and tells what is added, moved, cancelled and retitled; the \
-first reading tells nothing. Knows the JSON and XML of pretalx and frab, pretalx's API, pentabarf, \
-iCalendar and xCal, the files of EuroPython and PyCon US, CSV and YAML. A talk that cannot be read is a \
-dead letter, and as long as there is one, none is cancelled; a schedule that cannot be read at all, or has \
-no talk left, cancels nothing either. A talk that is over and no longer listed is not cancelled."""
+Polls the schedule of a conference; talks that are added, moved, cancelled or retitled give events, the \
+first poll gives none. Reads the JSON and XML of pretalx and frab, pretalx's API, pentabarf, iCalendar and \
+xCal, the files of EuroPython and PyCon US, CSV and YAML. A talk that cannot be read is a dead letter, and \
+while there is one, no talk is cancelled; nor does an unreadable or empty schedule cancel any. A talk that \
+is over and no longer listed is not cancelled."""
 EXAMPLE = """\
 [[source]]
 type = "schedule"
@@ -50,7 +50,7 @@ timezone = "Europe/Berlin"
 """
 
 REMEMBERED = 5_000
-"""Talks of which the cursor knows what was told last: those that are gone may come back."""
+"""Limit of the removed talks whose last change is kept, because they may come back."""
 
 _WORDS = {"added": "Added", "moved": "Moved", "cancelled": "Cancelled", "retitled": "Retitled"}
 
@@ -61,23 +61,23 @@ class ScheduleSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     url : str
-        Of the schedule, http or https. Part of the ids of its changes, but for ``http`` or
-        ``https``, a password and secrets in its query.
+        URL of the schedule. Part of the ids of its changes, without ``http`` or ``https``, a password
+        and secrets in the query.
     every : timedelta, optional
         How often to ask; 10 minutes. The server's ``Cache-Control`` counts, up to an hour.
     key : str, optional
         Takes the address's place in the ids: when a schedule has moved, its old address.
     format : str, optional
-        A key of :data:`rtanalytics.schedules.FORMATS`, if what is in the file misleads.
+        A key of :data:`rtanalytics.schedules.FORMATS`, if the format is not recognized.
     timezone : str, optional
-        IANA name, for times without an offset in a file without a time zone; changes are told in
-        it. The conference's unless given.
+        IANA name, for times without an offset in a file without a time zone, and for the texts of
+        changes; by default the zone of the conference.
     first_day : str, optional
-        Date of the first day, for tables that name days of the week.
+        Date of the first day, for tables with days of the week.
     length : timedelta
-        Of talks whose end is not told.
+        Length of talks without an end.
     timeout, budget : timedelta
         For a whole request, and for parsing one document, on the clock.
     max_bytes : int
@@ -102,39 +102,35 @@ class ScheduleSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.format is not None and self.format not in FORMATS:
-            raise ValueError(
-                f"format {printable(self.format)!r} is not known; known are {', '.join(FORMATS)}"
-            )
+            raise ValueError(f"unknown format {printable(self.format)!r}; use one of {', '.join(FORMATS)}")
         if self.timezone is not None and named_zone(self.timezone) is None:
-            raise ValueError(
-                f"timezone {printable(self.timezone)!r} is unknown; write an IANA name such as Europe/Berlin"
-            )
+            raise ValueError(f"unknown timezone {printable(self.timezone)!r} (examples: Europe/Berlin, UTC)")
         if self.first_day is not None:
             try:
                 date.fromisoformat(self.first_day)
             except ValueError:
                 raise ValueError(
-                    f"first_day {printable(self.first_day)!r} is no date; write '2026-05-15'"
+                    f"invalid first_day {printable(self.first_day)!r} (example: '2026-05-15')"
                 ) from None
 
     @property
     def options(self) -> dict[str, str]:
-        """How it is read, as :attr:`Meta.options`."""
-        told = {"format": self.format, "timezone": self.timezone, "first_day": self.first_day}
+        """Options of the parser, for :attr:`Meta.options`."""
+        options = {"format": self.format, "timezone": self.timezone, "first_day": self.first_day}
         length = {"length": str(self.length.total_seconds())}
-        return {name: value for name, value in told.items() if value is not None} | length
+        return {name: value for name, value in options.items() if value is not None} | length
 
 
 Spec = ScheduleSpec
 
 
 def open_source(spec: ScheduleSpec, counts: Counter[str]) -> Source:
-    """A schedule; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return ScheduleSource(spec, counts)
 
 
 def meta(spec: ScheduleSpec, received_at: datetime) -> Meta:
-    """What the parser has to know of a schedule, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(
         source=f"schedules:{spec.name}",
         scope=spec.scope,
@@ -146,21 +142,21 @@ def meta(spec: ScheduleSpec, received_at: datetime) -> Meta:
 
 
 class _Cursor(Cursor, omit_defaults=True):
-    """The schedule as it was last told; stored with the events that made it so."""
+    """The schedule at the last poll; stored together with the events of its changes."""
 
     talks: list[Talk] | None = None  # None before the first reading; without abstracts
-    told: dict[str, str] = msgspec.field(default_factory=dict)  # talk → the last change of it that was told
+    told: dict[str, str] = msgspec.field(default_factory=dict)  # talk → its last change
 
 
 class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
-    """One schedule that is read again and again.
+    """Changes of one schedule.
 
     Parameters
     ----------
     spec : ScheduleSpec
-        Which.
+        Configuration.
     counts : Counter
-        ``talks``, one for each kind of change, and what every polled source counts.
+        ``talks``, one count per kind of change, and what every polled source counts.
     """
 
     bucket = "schedules"
@@ -184,24 +180,24 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
     def notes(
         self, answer: Answer, parsed: Parsed | None = None, state: _Cursor | None = None
     ) -> dict[str, str]:
-        told = super().notes(answer)
-        return told if state is None else {**told, "talks": str(len(state.talks or ()))}
+        notes = super().notes(answer)
+        return notes if state is None else {**notes, "talks": str(len(state.talks or ()))}
 
     def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
-        """The changes as events; ``state`` is brought to what they make of it."""
+        """Return the changes as events, and update ``state``."""
         talks = [_slim(msgspec.json.decode(event.raw or b"", type=Talk)) for event in parsed.events]
         if state.talks is None:
             state.talks = talks
             return []
         if state.talks and not talks:
             raise Malformed(
-                f"{redact(self.spec.url)}: no talk at all, where there were {len(state.talks)}; "
-                "that all are cancelled is not believed",
+                f"{redact(self.spec.url)}: no talks, but {len(state.talks)} at the last poll; "
+                "the schedule is ignored",
                 answer.body,
             )
         talks = list(keep_ids(state.talks, talks))
         if parsed.rejects:
-            # which of the known talks could not be read is not known: none that is missing is cancelled
+            # a missing talk may be one that could not be read, so no talk is cancelled
             listed = {talk.id for talk in talks}
             talks += [talk for talk in state.talks if talk.id not in listed]
         events = []
@@ -211,15 +207,15 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
             self.counts[change.kind] += 1
             events.append(self.numbered(state, self._event(change, state, received)))
         known = {talk.id for talk in talks}
-        gone = [name for name in state.told if name not in known]
-        for name in gone[: max(0, len(gone) - REMEMBERED)]:
+        removed = [name for name in state.told if name not in known]
+        for name in removed[: max(0, len(removed) - REMEMBERED)]:
             del state.told[name]
         state.talks = talks
         return events
 
     def _event(self, change: Change, state: _Cursor, received: datetime) -> Event:
         talk = change.talk
-        # each change is named by the one before it, so that a talk may move to and fro
+        # the id includes the previous change, so that a talk can move back and forth
         facts = msgspec.json.encode([state.told.pop(talk.id, ""), change])
         digest = state.told[talk.id] = short(facts)
         thread = talk_id(self.scope, talk)
@@ -255,5 +251,5 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
 
 
 def _slim(talk: Talk) -> Talk:
-    """Without what no change is about; the cursor holds the whole schedule."""
+    """Return a talk without the fields that are not compared, to keep the cursor small."""
     return msgspec.structs.replace(talk, abstract=None, track=None)

@@ -1,4 +1,4 @@
-"""Bytes → talks, as events of type ``talk``. Pure, so that dead letters are read again as they were."""
+"""Schedules → events of type ``talk``. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ __all__ = ["parse", "talk_id"]
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    r"""The talks of a schedule: one event each, with the whole talk as JSON in ``raw``.
+    r"""Parse a schedule: one event per talk, with the talk as JSON in ``raw``.
 
-    A talk that cannot be read is a dead letter whose ``raw`` is the line that says why.
+    A talk that cannot be read is a dead letter with the reason in ``raw``.
 
     Parameters
     ----------
     raw : bytes
-        In any of :data:`rtanalytics.schedules.FORMATS`.
+        A schedule in one of :data:`rtanalytics.schedules.FORMATS`.
     meta : Meta
-        Which schedule it is; ``options`` may have ``format``, ``timezone``, ``first_day`` and
+        Of the schedule; ``options`` may have ``format``, ``timezone``, ``first_day`` and
         ``length`` (seconds).
 
     Raises
     ------
     Malformed
-        If it is no schedule, or no talk in it can be read.
+        If it is not a schedule, or no talk in it can be read.
 
     Examples
     --------
@@ -63,7 +63,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 def talk_id(scope: str, talk: Talk) -> str:
-    """The id of a talk in the bucket: its own where that is short and plain."""
+    """Return the event id of a talk, with the talk's own id if that is short and simple, else its hash."""
     own = talk.id
     if not re.fullmatch(r"[\w.@/#~+=?&%-]{1,100}", own):
         own = blake2b(own.encode("utf-8", "replace"), digest_size=9).hexdigest()

@@ -1,7 +1,7 @@
-"""Stack Exchange: questions with given tags on one of its sites, Stack Overflow for one.
+"""Stack Exchange: questions with given tags on one of its sites, such as Stack Overflow.
 
-Questions are read by their latest activity, so that one that was edited comes again; how far that
-went is in the cursor.
+Questions are read in the order of their latest activity, so that edited ones come again. The cursor
+contains the latest known activity.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ CONNECTOR = "stackexchange@1"
 PARSE = "rtanalytics.sources.stackexchange.parse:parse"
 ACCESS = "open"
 ABOUT = """\
-Questions that have one of the given tags, on one site of Stack Exchange (`api.stackexchange.com`).
-Without a key, 300 requests a day are allowed for your address, all sources together, so this asks every
-10 minutes; a key is free, needs no login (`api_key`), allows 10,000 and lets it ask every 2 minutes.
-What the service asks for in its answers (`backoff`, an exhausted quota, `throttle_violation`) is kept to.
-A question comes when it was asked and again when it was edited, as long as it is not older than `back`;
-answers, comments and deletions are not told. What people wrote there is licensed CC BY-SA: whoever
-shows it has to name the author and link to the question, which is why both are kept.
+Reads questions with one of the given tags from one site of Stack Exchange (`api.stackexchange.com`).
+Without a key, 300 requests per day and IP address are allowed for all sources together, so it polls
+every 10 minutes. A key (`api_key`) is free, needs no login, allows 10,000 requests per day and lets it
+poll every 2 minutes. The service's own limits (`backoff`, an exhausted quota, `throttle_violation`) are
+obeyed. A question gives an event when it is asked and when it is edited, as long as it is not older than
+`back`; answers, comments and deletions give none. The texts have the license CC BY-SA: a page that shows
+them must name the author and link to the question, so both are kept.
 """
 EXAMPLE = """\
 [[source]]
@@ -69,7 +69,7 @@ tags = ["pandas", "scipy"]
 PAGE = 100
 ALONE = timedelta(minutes=10)
 OVERLAP = timedelta(minutes=2)
-"""How much of the activity that was seen is asked for again: answers come from copies."""
+"""How far before the latest known activity each poll begins, because the API's replicas lag."""
 
 _REFUSED = re.compile(rb'"error_(?:id|name)"')
 _SECONDS = re.compile(r"in (\d{1,7}) seconds?")
@@ -83,19 +83,19 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     site : str
-        As the API calls it: ``stackoverflow``, ``superuser``, ``datascience``, ``ru.stackoverflow``.
+        Name of the site in the API: ``stackoverflow``, ``superuser``, ``datascience``, ``ru.stackoverflow``.
     tags : list of str
-        Questions that have one of them; every question if there is none.
+        Questions with at least one of these tags; all questions if empty.
     back : timedelta
-        How far back the first reading goes, and how old a question may be whose edits are told.
+        How far back the first poll goes, and how old questions may be whose edits are read.
     api_key : str, optional
         ``"env:NAME"``: the key of an application registered at stackapps.com.
     every : timedelta, optional
         How often to ask; 10 minutes, 2 minutes with a key.
     url : str
-        Of the API with its version, for a copy of one's own.
+        URL of the API with its version.
     timeout : timedelta
         For a whole request, the last byte included.
     budget : timedelta
@@ -126,13 +126,13 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
         check_secret(self.api_key, "api_key")
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", self.site):
             raise ValueError(
-                f"site {printable(self.site)!r} is no name of a site; "
-                'write it in small letters, such as site = "stackoverflow"'
+                f"invalid site {printable(self.site)!r}; "
+                'write its name in lower case, such as site = "stackoverflow"'
             )
         for tag in self.tags:
             if not re.fullmatch(r"[\w.+#-]{1,50}", tag):
                 raise ValueError(
-                    f'tags: {printable(tag)!r} is no tag; write them one by one, such as tags = ["python"]'
+                    f'invalid tag {printable(tag)!r} in tags; write a list such as tags = ["python"]'
                 )
 
     def __repr__(self) -> str:
@@ -140,7 +140,7 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
 
     @property
     def scope(self) -> str:
-        """The site and the tags, in any order."""
+        """The site and the sorted tags."""
         return "/".join([self.site, *([",".join(sorted(set(self.tags)))] if self.tags else [])])
 
 
@@ -148,12 +148,12 @@ Spec = StackExchangeSpec
 
 
 def open_source(spec: StackExchangeSpec, counts: Counter[str]) -> Source:
-    """Questions of a site; it connects when it is first polled."""
+    """Return the source; it connects at the first poll."""
     return StackExchangeSource(spec, counts)
 
 
 def meta(spec: StackExchangeSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, live and for dead letters."""
     return Meta(
         source=f"stackexchange:{spec.site}",
         scope=spec.scope,
@@ -165,11 +165,11 @@ def meta(spec: StackExchangeSpec, received_at: datetime) -> Meta:
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
-    active: int = 0  # the latest activity that was seen (s)
+    active: int = 0  # the latest known activity (s)
 
 
 class _About(msgspec.Struct):
-    """What the source itself has to know of an answer."""
+    """The part of a response that the source itself reads."""
 
     items: list[Any] = []
     quota_remaining: Any = None
@@ -181,7 +181,7 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
     Parameters
     ----------
     spec : StackExchangeSpec
-        Which.
+        Configuration.
     counts : Counter
         ``items``, ``without_text`` and what every polled source counts.
     """
@@ -190,7 +190,7 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
     target = PARSE
     cursor = _Cursor
     every = timedelta(minutes=2)
-    pages = 25  # nobody without a login may have more
+    pages = 25  # the limit without a login
     gaps: ClassVar[bool] = True
 
     def __init__(self, spec: StackExchangeSpec, counts: Counter[str]) -> None:
@@ -206,7 +206,7 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
             asked["tagged"] = ";".join(sorted(set(self.spec.tags)))
         if (key := self.secret("api_key")) is not None:
             asked["key"] = key
-        # only the search takes tags of which one is enough
+        # only the search supports "any of these tags"
         path = "search" if self.spec.tags else "questions"
         return f"{self.spec.url.rstrip('/')}/{path}?{urlencode(asked)}"
 
@@ -217,12 +217,12 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
         return meta(self.spec, received_at)
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
-        """Fetch; a refusal, which the service gives as 400 or 200 with the reason in the body, is raised.
+        """Fetch a page, and raise an error that the service sends as 400 or 200 with the reason in the body.
 
         Raises
         ------
         RateLimited, AuthFailed, Blocked, Transient
-            As the reason says.
+            Depending on the reason.
         """
         try:
             answer = await super().ask(url, known)
@@ -244,7 +244,7 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
         return str(URL(answer.url).update_query(page=int(page) + 1 if page.isdecimal() else 2))
 
     def meets_known(self, state: _Cursor, parsed: Parsed) -> bool:
-        """False: ``min`` says how far back to go; an answer brings up a question that is known."""
+        """Return False for all questions: ``min`` is the lower bound, and an answer makes old ones active."""
         return not parsed.events and not parsed.rejects
 
     def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
@@ -262,13 +262,13 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
     def notes(
         self, answer: Answer, parsed: Parsed | None = None, state: _Cursor | None = None
     ) -> dict[str, str]:
-        told = super().notes(answer, parsed, state)
+        notes = super().notes(answer, parsed, state)
         left = _about(answer).quota_remaining
-        return {**told, "quota_remaining": str(left)} if isinstance(left, int) else told
+        return {**notes, "quota_remaining": str(left)} if isinstance(left, int) else notes
 
 
 def _about(answer: Answer) -> _About:
-    """Read apart from the parser, of a page that the parser could read."""
+    """Decode the part of a response that the source needs; the parser runs in another process."""
     try:
         return msgspec.json.decode(answer.body, type=_About)
     except (msgspec.DecodeError, RecursionError):
@@ -276,23 +276,23 @@ def _about(answer: Answer) -> _About:
 
 
 def _refusal(body: bytes) -> SourceError | None:
-    """What the service says that is wrong, as an error whose class says what to do."""
+    """Return the error that a response contains; its class determines the reaction."""
     if not _REFUSED.search(body):
         return None
     try:
-        told = msgspec.json.decode(body)
+        data = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if not isinstance(told, dict) or told.get("items"):
+    if not isinstance(data, dict) or data.get("items"):
         return None
-    name, said = printable(told.get("error_name", ""), 60), printable(told.get("error_message", ""), 200)
-    message = f"Stack Exchange refuses: {name or told.get('error_id')}: {said}"
+    name, reason = printable(data.get("error_name", ""), 60), printable(data.get("error_message", ""), 200)
+    message = f"Stack Exchange refuses: {name or data.get('error_id')}: {reason}"
     if name == "throttle_violation":
-        found = _SECONDS.search(said)
+        found = _SECONDS.search(reason)
         wait = min(timedelta(seconds=int(found[1])), MAX_WAIT) if found else None
         return RateLimited(message, wait)
     if name in _PASSING:
         return Transient(message)
-    if name in _CREDENTIALS or "`key`" in said:
+    if name in _CREDENTIALS or "`key`" in reason:
         return AuthFailed(f"{message}; check the key that api_key names")
     return Blocked(f"{message}; check site and tags")

@@ -6,29 +6,27 @@ A tweet has the same id and says the same here as when it is imported from a fil
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from rtanalytics.event import Event, Media
-from rtanalytics.normalize.text import author_of, language
-from rtanalytics.normalize.values import as_dict, as_dicts, numeric_id, parse_time, whole_number
-from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
+from rtanalytics.event import Event
+from rtanalytics.normalize.tweets import (
+    REFERENCES,
+    Included,
+    first_error,
+    included_by_id,
+    snowflake_time,
+    tweet_fields,
+)
+from rtanalytics.normalize.values import as_dict, as_dicts, numeric_id, parse_time
+from rtanalytics.sources.base import Malformed, Meta, Parsed
 from rtanalytics.sources.json_items import Reading, build, load
 
-__all__ = ["native_id", "parse", "snowflake_time"]
-
-Included = dict[str, dict[str, dict[str, Any]]]
+__all__ = ["native_id", "parse"]
 
 MAX_LINES = 20_000
 """Of one document; no page, frame or batch of them has as many."""
-
-_FIRST_SNOWFLAKE = 30_000_000_000
-"""Numbers below were counted, those above (from November 2010 on) have the time in them."""
-
-_NO_LANGUAGES = {"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"}
-_LANGUAGES = {"in": "id", "iw": "he", "msa": "ms"}
-_KINDS = {"retweeted": "repost", "replied_to": "reply", "quoted": "quote"}
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
@@ -83,19 +81,6 @@ def native_id(event: Event) -> str:
     return (event.url or event.id).rpartition("/" if event.url else ":")[2]
 
 
-def snowflake_time(native: str) -> datetime | None:
-    """When a tweet was written, to the millisecond, if its number tells.
-
-    Examples
-    --------
-    >>> snowflake_time("310839606679588864").isoformat()
-    '2013-03-10T19:48:32.010000+00:00'
-    """
-    if int(native) < _FIRST_SNOWFLAKE:
-        return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=(int(native) >> 22) + 1288834974657)
-
-
 def _lines(raw: bytes, reading: Reading) -> Iterator[Any]:
     lines = [line for line in raw.splitlines() if line.strip()]
     if len(lines) > MAX_LINES:
@@ -124,7 +109,7 @@ def _value(value: Any, reading: Reading, where: str) -> str | None:
     token = token if isinstance(token, str) and 0 < len(token) <= 400 else None
     data, errors = value.get("data"), value.get("errors")
     if errors and data is None:
-        reading.reject(f"an error of the API, not a tweet: {_first_error(errors)}", where, value)
+        reading.reject(f"an error of the API, not a tweet: {first_error(errors)}", where, value)
         return None
     if isinstance(errors, list) and errors:
         reading.counts["partial_errors"] += len(errors)
@@ -132,7 +117,7 @@ def _value(value: Any, reading: Reading, where: str) -> str | None:
     if found and isinstance(found[0], dict) and "tweet_count" in found[0]:
         reading.reject("counts of tweets, not tweets", where, value)
         return None
-    include = _by_id(value.get("includes"))
+    include = included_by_id(value.get("includes"))
     if not found:
         return token
     reading.counts["posts"] += len(found) + len(include.get("tweets", {}))
@@ -178,58 +163,10 @@ def _datum(datum: Any, include: Included, reading: Reading) -> Event:
 
 
 def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
-    native, first = numeric_id(tweet.get("id")), _first(tweet)
-    written = tweet.get("created_at")
-    created = parse_time(written) if written else None
-    edited_at = created if first != native else None
-    if created is None or edited_at is not None:
-        created = snowflake_time(first) or created
-    if created is None:
-        raise ValueError("it has no time")
-    note = as_dict(tweet.get("note_tweet"))
-    text = note.get("text") or tweet["text"]
-    said = [as_dict(note.get("entities")) or as_dict(tweet.get("entities"))]
-    author = _author(tweet, include)
-    refers: dict[str, dict[str, Any]] = {}
     for reference in as_dicts(tweet.get("referenced_tweets")):
-        kind = str(reference.get("type"))
-        if kind not in _KINDS:
-            reading.unknown("reference", kind)
-        refers[kind] = {**reference, **include.get("tweets", {}).get(str(reference.get("id")), {})}
-    original = refers.get("retweeted")
-    if original is not None and original.get("text"):
-        inner = as_dict(original.get("note_tweet"))
-        said.append(as_dict(inner.get("entities")) or as_dict(original.get("entities")))
-        if text.rstrip().endswith("…") and (by := _author(original, include)) is not None:
-            text = f"RT @{by.handle}: {inner.get('text') or original['text']}"
-    parts = {kind: f"twitter::{_first(r)}" for kind, r in refers.items()}
-    conversation = tweet.get("conversation_id")
-    apart = conversation and str(conversation) not in (native, first) and "retweeted" not in parts
-    handle = author.handle if author else "i"
-    return build(
-        reading.meta,
-        id=f"twitter::{first}",
-        type=next((_KINDS[kind] for kind in _KINDS if kind in parts), "post"),
-        created_at=created,
-        edited_at=edited_at,
-        author=author,
-        text="\n".join([_unquoted(text), *_choices(tweet, include)]),
-        url=f"https://twitter.com/{handle}/status/{native}",
-        lang=_tongue(tweet.get("lang")),
-        tags=[str(t.get("tag", "")) for e in said for t in as_dicts(e.get("hashtags"))],
-        mentions=[str(m.get("username", "")) for e in said for m in as_dicts(e.get("mentions"))],
-        links=[
-            str(u.get("expanded_url") or u.get("url") or "")
-            for e in said
-            for u in as_dicts(e.get("urls"))
-            if not u.get("media_key")
-        ],
-        media=_media(tweet, include) or _media(original or {}, include),
-        reply_to=parts.get("replied_to"),
-        repost_of=parts.get("retweeted"),
-        thread=f"twitter::{numeric_id(conversation)}" if apart else None,
-        item=_alone(tweet, include),
-    )
+        if str(reference.get("type")) not in REFERENCES:
+            reading.unknown("reference", reference.get("type"))
+    return build(reading.meta, item=_alone(tweet, include), **tweet_fields(tweet, include))
 
 
 def _compliance(line: dict[str, Any], meta: Meta) -> Event:
@@ -247,40 +184,6 @@ def _deletion(
 ) -> Event:
     created = created or snowflake_time(native) or gone
     return build(meta, id=f"twitter::{native}", op="delete", created_at=created, edited_at=gone, item=item)
-
-
-def _media(tweet: dict[str, Any], include: Included) -> list[Media]:
-    attached = as_dict(tweet.get("attachments"))
-    keys = attached.get("media_keys")
-    keyed = [include.get("media", {}).get(str(k), {}) for k in (keys if isinstance(keys, list) else ())]
-    return [
-        Media(
-            url=str(one.get("url") or one.get("preview_image_url") or ""),
-            kind="image" if one.get("type") == "photo" else "video",
-            alt=alt[:2_000] if isinstance(alt := one.get("alt_text"), str) else None,
-            width=whole_number(one.get("width"), 2**31 - 1),
-            height=whole_number(one.get("height"), 2**31 - 1),
-            sensitive=tweet.get("possibly_sensitive") is True,
-        )
-        for one in as_dicts(attached.get("media")) or keyed
-    ]
-
-
-def _choices(tweet: dict[str, Any], include: Included) -> list[str]:
-    """What a poll lets people choose from."""
-    attached = as_dict(tweet.get("attachments"))
-    ids = attached.get("poll_ids")
-    polls = [include.get("polls", {}).get(str(n), {}) for n in (ids if isinstance(ids, list) else ())]
-    found = as_dict(attached.get("poll")) or next(filter(None, polls), {})
-    return [str(option["label"]) for option in as_dicts(found.get("options")) if option.get("label")]
-
-
-def _author(tweet: dict[str, Any], include: Included) -> Any:
-    native = tweet.get("author_id")
-    user = as_dict(tweet.get("author")) or include.get("users", {}).get(str(native)) or {}
-    handle = user.get("username")
-    url = f"https://twitter.com/{handle}" if isinstance(handle, str) and handle.isascii() else None
-    return author_of(handle or native, user.get("id") or native, user.get("name"), url=url)
 
 
 def _alone(tweet: Any, include: Included) -> dict[str, Any]:
@@ -301,29 +204,3 @@ def _alone(tweet: Any, include: Included) -> dict[str, Any]:
         if kind in include
     }
     return {"data": tweet, **({"includes": kept} if (kept := {k: v for k, v in found.items() if v}) else {})}
-
-
-def _first(tweet: dict[str, Any]) -> str:
-    history = tweet.get("edit_history_tweet_ids")
-    return numeric_id(history[0] if isinstance(history, list) and history else tweet.get("id"))
-
-
-def _unquoted(text: str) -> str:
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-
-
-def _tongue(claim: object) -> str | None:
-    return None if str(claim) in _NO_LANGUAGES else language(_LANGUAGES.get(str(claim), claim))
-
-
-def _by_id(includes: Any) -> Included:
-    found: Included = {}
-    for kind, things in as_dict(includes).items():
-        found[str(kind)] = {str(t.get("media_key") or t.get("id")): t for t in as_dicts(things)}
-    return found
-
-
-def _first_error(errors: Any) -> str:
-    first = errors[0] if isinstance(errors, list) and errors else errors
-    told = str(first.get("detail") or first.get("title") or first) if isinstance(first, dict) else str(first)
-    return printable(told, 200)

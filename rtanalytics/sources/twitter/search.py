@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from rtanalytics.event import Event, Ingest
+from rtanalytics.normalize.tweets import snowflake_time
 from rtanalytics.sources.base import (
     Batch,
     CursorInvalid,
@@ -24,7 +25,7 @@ from rtanalytics.sources.base import (
 from rtanalytics.sources.polled import PolledSource
 from rtanalytics.sources.twitter import CHEAPEST_SEARCH, CONNECTOR, MOST_POSTS, PARSE, XSpec, meta
 from rtanalytics.sources.twitter.budget import Ledger, until_midnight
-from rtanalytics.sources.twitter.parse import native_id, snowflake_time
+from rtanalytics.sources.twitter.parse import native_id
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators

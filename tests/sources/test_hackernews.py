@@ -258,7 +258,7 @@ def test_nobody_is_looked_up_when_deletes_are_not_wanted():
         ({"query": '"pycon us" | pydata'}, "query", r"one \[\[source\]\] per alternative"),
         ({"kind": "poll"}, "kind", "Invalid enum"),
         ({"items_url": "news"}, "items_url", "https://host/path"),
-        ({"back": "1 day"}, "back", "'5min'"),
+        ({"back": "soon"}, "back", "5min"),
     ],
 )
 def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, said):

@@ -97,7 +97,7 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
         check_secret(self.token, "token")
         check_address(self.api, "api")
         if not re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", self.repo, re.ASCII):
-            raise ValueError(f"invalid repo {printable(self.repo, 60)!r}; write it as 'workspace/repository'")
+            raise ValueError(f"repo {printable(self.repo, 60)!r} is invalid; write workspace/repository")
         if self.user is not None and self.token is None:
             raise ValueError('user needs a token; write token = "env:BITBUCKET_TOKEN"')
         if not 1 <= self.pages <= 100:

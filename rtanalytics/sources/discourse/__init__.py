@@ -117,7 +117,7 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
             or printable(self.api_username, 100) != self.api_username
         ):
             raise ValueError(
-                'invalid api_username; write a user name of the forum, such as api_username = "system"'
+                'api_username is invalid; write a user name of the forum, such as api_username = "system"'
             )
         if self.api_key is not None and self.user_api_key is not None:
             raise ValueError("api_key and user_api_key exclude each other; remove one of them")

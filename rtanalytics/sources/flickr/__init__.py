@@ -107,7 +107,7 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
             raise ValueError('tags must have 1 to 20 tags; write a list such as tags = ["pycon"]')
         for tag in self.tags:
             if not re.fullmatch(r"[^\s,#]{1,100}", tag) or not tag.isprintable():
-                raise ValueError(f"invalid tag {printable(tag, 60)!r} in tags; write it without # and spaces")
+                raise ValueError(f"tags: invalid tag {printable(tag, 60)!r}; write it without # and spaces")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r}, tags={self.tags!r})"

@@ -93,10 +93,10 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
             what = f"{' and '.join(given)} are both given" if given else "repo is missing"
             raise ValueError(f'{what}; write one of repo = "owner/name", org = "name" and user = "name"')
         if self.repo is not None and not _REPO.fullmatch(self.repo):
-            raise ValueError(f"invalid repo {printable(self.repo)!r}; write owner/name")
+            raise ValueError(f"repo {printable(self.repo)!r} is invalid; write owner/name")
         for key, value in (("org", self.org), ("user", self.user)):
             if value is not None and not _NAME.fullmatch(value):
-                raise ValueError(f"invalid {key} {printable(value)!r}; write a name of GitHub without @")
+                raise ValueError(f"{key} {printable(value)!r} is invalid; write a name of GitHub without @")
         if not 1 <= self.pages <= 10:
             raise ValueError(f"pages {self.pages} is out of range; write 1 to 10")
         check_secret(self.token, "token")

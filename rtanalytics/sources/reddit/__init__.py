@@ -86,11 +86,11 @@ class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="r
         super().__post_init__()
         if not re.fullmatch(r"[A-Za-z0-9_]{2,50}(\+[A-Za-z0-9_]{2,50}){0,50}", self.subreddit):
             raise ValueError(
-                f"invalid subreddit {printable(self.subreddit, 60)!r}; "
+                f"subreddit {printable(self.subreddit, 60)!r} is invalid; "
                 "write it without r/, several as Python+django"
             )
         if self.listing not in {"new", "comments"}:
-            raise ValueError(f'invalid listing {printable(self.listing, 60)!r}; write "new" or "comments"')
+            raise ValueError(f'listing {printable(self.listing, 60)!r} is invalid; write "new" or "comments"')
         if not 1 <= self.pages <= 10:
             raise ValueError(f"pages {self.pages} is out of range; write 1 to 10")
 

@@ -102,15 +102,15 @@ class ScheduleSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.format is not None and self.format not in FORMATS:
-            raise ValueError(f"unknown format {printable(self.format)!r}; use one of {', '.join(FORMATS)}")
+            raise ValueError(f"format {printable(self.format)!r} is unknown; use one of {', '.join(FORMATS)}")
         if self.timezone is not None and named_zone(self.timezone) is None:
-            raise ValueError(f"unknown timezone {printable(self.timezone)!r} (examples: Europe/Berlin, UTC)")
+            raise ValueError(f"timezone {printable(self.timezone)!r} is unknown (example: Europe/Berlin)")
         if self.first_day is not None:
             try:
                 date.fromisoformat(self.first_day)
             except ValueError:
                 raise ValueError(
-                    f"invalid first_day {printable(self.first_day)!r} (example: '2026-05-15')"
+                    f"first_day {printable(self.first_day)!r} is invalid (example: '2026-05-15')"
                 ) from None
 
     @property

@@ -126,13 +126,13 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
         check_secret(self.api_key, "api_key")
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", self.site):
             raise ValueError(
-                f"invalid site {printable(self.site)!r}; "
+                f"site {printable(self.site)!r} is invalid; "
                 'write its name in lower case, such as site = "stackoverflow"'
             )
         for tag in self.tags:
             if not re.fullmatch(r"[\w.+#-]{1,50}", tag):
                 raise ValueError(
-                    f'invalid tag {printable(tag)!r} in tags; write a list such as tags = ["python"]'
+                    f'tags: invalid tag {printable(tag)!r}; write a list such as tags = ["python"]'
                 )
 
     def __repr__(self) -> str:

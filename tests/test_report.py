@@ -1,4 +1,4 @@
-"""The report: what it tells, that it harms nobody who opens it, and that it needs nothing else."""
+"""The report: its content, its safety, and that it is self-contained."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from rtanalytics.importers import open_events
 from rtanalytics.report import build_markdown, build_report, gather, write_report
 from rtanalytics.report.charts import day_chart, overview
 from rtanalytics.report.page import span
-from rtanalytics.report.quotes import chosen
+from rtanalytics.report.quotes import choose_quotes
 from rtanalytics.report.text import escape
-from rtanalytics.report.words import clean, keyed, pieces
+from rtanalytics.report.words import clean, pieces, with_keys
 from rtanalytics.resources import recordings_folder
 from rtanalytics.schedule import ReferenceTopic, Schedule, Talk, read_truth
 from rtanalytics.topics import Settings, Trend, TrendBin, trends
@@ -133,9 +133,9 @@ def a_trend(
     )  # fmt: skip
 
 
-def a_bin(start: datetime, *told: Trend) -> TrendBin:
+def a_bin(start: datetime, *found: Trend) -> TrendBin:
     """A bin in which this trended."""
-    return TrendBin(start=start, end=start + HALF, trends=list(told), messages=20, authors=10)
+    return TrendBin(start=start, end=start + HALF, trends=list(found), messages=20, authors=10)
 
 
 HALF = timedelta(minutes=30)
@@ -185,7 +185,7 @@ BINS = [
 ]
 
 
-# --- what it tells -----------------------------------------------------------------------------
+# --- content -----------------------------------------------------------------------------
 
 
 def test_one_topic_in_successive_bins_is_one_entry_about_its_talk(morning: list[Event]) -> None:
@@ -198,7 +198,7 @@ def test_one_topic_in_successive_bins_is_one_entry_about_its_talk(morning: list[
     walrus, alarm = recap.topics
     assert (walrus.start, walrus.end) == (at(0), at(60))
     assert [place.title for place in alarm.during] == ["Lunch"]
-    assert (walrus.observed, walrus.expected, recap.told) == (5, 0.2, 2)
+    assert (walrus.observed, walrus.expected, recap.detected) == (5, 0.2, 2)
 
 
 def test_a_room_is_no_topic(morning: list[Event]) -> None:
@@ -229,7 +229,7 @@ def test_topics_do_not_grow_into_one_another() -> None:
     assert len(recap.topics) > 8
 
 
-def test_only_the_strongest_are_told_in_order_of_time() -> None:
+def test_only_the_strongest_topics_are_listed_in_order_of_time() -> None:
     """Of more topics than asked for, those of the highest peaks are there, numbered as they came."""
     bins = [a_bin(at(120 * n), a_trend([f"thing{n}"], at(120 * n), score=n % 5)) for n in range(20)]
     recap = gather([say(n, 120 * n, f"thing{n}") for n in range(20)], bins, title="X", topics=8)
@@ -257,7 +257,7 @@ def test_quotes_are_of_different_people_and_none_twice() -> None:
         say(5, 5, "walrus reminder from your favourite robot friend", bot),
         say(6, 6, "nobody told me a walrus could sing like this", "di"),
     ]
-    best = chosen(keyed(said), {"walrus"}, 4, reposts={})
+    best = choose_quotes(with_keys(said), {"walrus"}, 4, reposts={})
     assert sorted(one.event.handle for one in best) == ["ada", "di"]
 
 
@@ -268,11 +268,11 @@ def test_times_are_those_of_the_venue(morning: list[Event]) -> None:
     assert all(q.when.utcoffset() == timedelta(hours=12) for t in recap.topics for q in t.quotes)
 
 
-def test_the_echo_counts_what_is_about_a_talk(morning: list[Event]) -> None:
+def test_messages_about_a_talk_are_counted(morning: list[Event]) -> None:
     """During and after, by speaker, by handle and by title; a talk nobody names has none."""
     after = say(90, 300, "still thinking of Lovelace")
     recap = gather([*morning, after], BINS, title="X", schedule=PROGRAMME)
-    keynote, other = recap.echoes
+    keynote, other = recap.talk_messages
     assert (keynote.during, keynote.after, keynote.people) == (12, 1, 13)
     assert (other.during, other.after, other.quote) == (0, 0, None)
     assert keynote.topics == (1,)
@@ -302,28 +302,28 @@ def test_known_topics_are_looked_up_among_the_trends(morning: list[Event]) -> No
         ReferenceTopic(start=at(60), end=at(90), keywords=("fire alarm",), extra={"title": "C"}),
     ]
     recap = gather(morning, BINS, title="X", truth=truth)
-    assert {k.label: k.found for k in recap.known} == {"A": "@lovelace_ada", "B": "", "C": "fire alarm"}
+    assert {k.label: k.found for k in recap.reference} == {"A": "@lovelace_ada", "B": "", "C": "fire alarm"}
 
 
-def test_without_a_schedule_known_sessions_stand_in(morning: list[Event]) -> None:
-    """Known topics with a speaker become the programme, and the page calls them what they are."""
+def test_reference_topics_replace_a_missing_schedule(morning: list[Event]) -> None:
+    """Reference topics with a speaker become the schedule, and the page calls them reference topics."""
     truth = [ReferenceTopic(start=at(0), end=at(45), keywords=("walrus",), extra={"speaker": "Ada Lovelace"})]
     recap = gather(morning, BINS, title="X", truth=truth)
     assert recap.topics[0].about is not None
-    assert (recap.talks, recap.own_programme) == (1, False)
-    assert "known sessions" in build_report(morning, BINS, title="X", truth=truth)
+    assert (recap.talks, recap.has_schedule) == (1, False)
+    assert "All reference topics" in build_report(morning, BINS, title="X", truth=truth)
 
 
 def test_the_method_is_stated(morning: list[Event]) -> None:
     """Algorithm, bins and what may not trend are on the page when the settings are given."""
     settings = Settings(bin=HALF, own_tags=frozenset({"xconf"}), top=7)
     page = build_report(morning, BINS, title="X", settings=settings)
-    for words in ("30 minutes, 3 of them counted", "xconf", "7 topics at most"):
+    for words in ("30 minutes; 3 in total", "xconf", "at most 7 topics"):
         assert words in page
     late = [*BINS[:-1], msgspec.structs.replace(BINS[-1], late=47)]
     page = build_report(morning, late, title="X", settings=settings)
     assert "Not in the trends" in page
-    assert "47 messages received after the bin of their time was told" in page
+    assert "47 messages received after their bin was closed" in page
 
 
 def test_the_same_input_gives_the_same_page(morning: list[Event]) -> None:
@@ -343,10 +343,10 @@ def test_the_same_input_gives_the_same_page(morning: list[Event]) -> None:
     ],
     ids=["one", "nameless", "empty", "years", "many-kinds"],
 )
-def test_little_is_told_as_well(events: list[Event]) -> None:
+def test_small_recordings_are_reported(events: list[Event]) -> None:
     """One message, no author, no text, years of silence, more kinds of source than colours."""
     page = needs_nothing(build_report(events, trends(events), title="Small"))
-    assert "Nothing rose clearly above the rest." in " ".join("".join(page.text).split())
+    assert "No topic stood out." in " ".join("".join(page.text).split())
 
 
 def test_what_has_no_author_is_nobodys() -> None:
@@ -360,7 +360,7 @@ def test_what_has_no_author_is_nobodys() -> None:
     page = needs_nothing(build_report(said, told, title="Small"))
     text = " ".join("".join(page.text).split())
     assert "10 messages Peak at 10:00: 10 messages, expected" in text
-    assert "Who wrote most" not in text
+    assert "Most active people" not in text
     for written in (text, build_markdown(said, told, title="Small")):
         assert not re.search(r"\d (people|person)", written)
 
@@ -499,9 +499,9 @@ def test_a_report_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: py
     with pytest.raises(OSError, match="No space left"):
         write_report(target, "second")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("r.html", "first")]
-    with pytest.raises(FileNotFoundError, match="make it before"):
+    with pytest.raises(FileNotFoundError, match="create it first"):
         write_report(tmp_path / "no" / "r.html", "x")
-    with pytest.raises(IsADirectoryError, match="name a file"):
+    with pytest.raises(IsADirectoryError, match="name of a file"):
         write_report(tmp_path, "x")
 
 
@@ -528,7 +528,7 @@ def test_the_command_writes_the_report_of_an_archive(tmp_path: Path, name: str) 
     ("words", "status", "said"),
     [
         (["--out", "r.pdf"], 2, "ends neither in .html nor in .md"),
-        (["--out", "no/such/r.html"], 1, "is no folder"),
+        (["--out", "no/such/r.html"], 1, "does not exist"),
         (["--out", "r.html", "--timezone", "Mars/Base"], 1, "'Mars/Base' is unknown"),
         (["--out", "r.html", "--truth", "none.csv"], 1, "none.csv"),
         (["--out", "r.html", "--schedule", "none.json"], 1, "none.json"),
@@ -543,7 +543,7 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, words: list[str], sta
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_report_of_the_fixture_tells_of_it(tmp_path: Path) -> None:
+def test_the_report_of_the_fixture(tmp_path: Path) -> None:
     """Small, complete in itself, with every talk, and topics that were planted in the recording."""
     recording = Recording(FIXTURE)
     own = [*recording.meta.hashtags, *recording.meta.accounts]
@@ -566,7 +566,7 @@ def test_the_report_of_the_fixture_tells_of_it(tmp_path: Path) -> None:
     assert len(recap.topics) == 25
     assert all(topic.quotes for topic in recap.topics)
     assert not {topic.label.casefold().lstrip("#@") for topic in recap.topics} & settings.own_tags
-    assert sum(bool(known.found) for known in recap.known) > 0.8 * len(recap.known)
+    assert sum(bool(known.found) for known in recap.reference) > 0.8 * len(recap.reference)
     assert sum(topic.about is not None for topic in recap.topics) > 10
 
 
@@ -583,10 +583,10 @@ def test_the_report_of_user2018_finds_its_keynotes(data_folder: Path, tmp_path: 
     assert len(text.encode()) < 2_000_000
     needs_nothing(text)
     recap = gather(recording, bins, **options)
-    assert [known.label for known in recap.known if not known.found] == []
+    assert [known.label for known in recap.reference if not known.found] == []
     assert recap.first == datetime(2018, 7, 1, 2, 32, 11, tzinfo=UTC)
     assert {name for name, _ in recap.families} == {"twitter", "github"}
-    assert all(echo.total > 10 for echo in recap.echoes)
+    assert all(entry.total > 10 for entry in recap.talk_messages)
 
 
 def test_who_said_it_first_is_quoted_for_it() -> None:

@@ -1,8 +1,7 @@
-"""A recording and its trends as one self-contained page for people who were not there.
+"""Reports: one self-contained page about a recording and its trends.
 
-:func:`gather` counts and chooses, :func:`build_report` writes it down as HTML and
-:func:`build_markdown` as Markdown; :func:`write_report` puts a text where it belongs, whole or not
-at all.
+:func:`gather` collects the content, :func:`build_report` renders it as HTML and :func:`build_markdown`
+as Markdown; :func:`write_report` writes the file, completely or not at all.
 """
 
 from __future__ import annotations
@@ -36,32 +35,33 @@ def build_report(
     people: int = 15,
     quotes: int = 3,
 ) -> str:
-    """The report as one HTML page that needs nothing but itself.
+    """Render the report as one self-contained HTML page.
 
     Parameters
     ----------
     events : iterable of Event
-        All of the recording; a :class:`~rtanalytics.feed.Recording` is one. Held in memory.
+        All events of the recording, such as a :class:`~rtanalytics.archive.Recording`. They are held in
+        memory.
     bins : iterable of TrendBin
         The trends of these events.
     title : str
-        What the conference is called.
+        Name of the conference.
     schedule : Schedule, optional
-        Its talks. Without any, reference topics that have a speaker stand in for them.
+        The talks. Without any, reference topics that have a speaker take their place.
     timezone : str
-        IANA name of the venue's zone, which all times are shown in.
+        IANA name of the venue's time zone, in which all times are shown.
     truth : sequence of ReferenceTopic, optional
-        Topics that are known, to say which of them the trends found.
+        Ground truth; the report lists which of these topics were detected.
     settings : Settings, optional
-        How the trends were told, so that the report can say it.
+        Settings with which the trends were detected; the report states them.
     topics, people, quotes : int
-        How many topics and people the report tells of, and quotes a topic has, at most.
+        Maximum number of topics and of people in the report, and of quotes per topic.
 
     Returns
     -------
     str
-        HTML, the same for the same input. All text is escaped; links lead to http and https
-        addresses only, and nothing is fetched or run.
+        The page; equal for equal input. All text is escaped, links lead to http and https addresses
+        only, and the page loads and runs nothing.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def build_markdown(
     people: int = 15,
     quotes: int = 3,
 ) -> str:
-    """The report as Markdown, without charts; the same parameters as :func:`build_report`."""
+    """Render the report as Markdown, without charts; the parameters are those of :func:`build_report`."""
     return markdown(
         gather(
             events,
@@ -115,14 +115,14 @@ def build_markdown(
 
 
 def write_report(path: str | Path, text: str) -> Path:
-    """Write a text to a file: in a new file beside it, which then takes its place.
+    """Write a report to a file, atomically.
 
     Parameters
     ----------
     path : str or Path
-        A file that there is stays as it is until the new one is complete.
+        File to write; an existing file is replaced when the new one is complete.
     text : str
-        What :func:`build_report` or :func:`build_markdown` gave.
+        Result of :func:`build_report` or :func:`build_markdown`.
 
     Returns
     -------
@@ -132,13 +132,13 @@ def write_report(path: str | Path, text: str) -> Path:
     Raises
     ------
     OSError
-        If it cannot be written; nothing is left behind.
+        If the file cannot be written; no temporary file is left.
     """
     path = Path(path)
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; name a file in it")
+        raise IsADirectoryError(f"{path} is a folder (give the name of a file in it)")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"{path.parent} is no folder; make it before a report goes there")
+        raise FileNotFoundError(f"folder {path.parent} does not exist (create it first)")
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("x", encoding="utf-8", newline="\n") as file:

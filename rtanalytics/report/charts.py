@@ -1,8 +1,7 @@
-"""Where things stand in the report's charts: numbers only, the templates draw them as inline SVG.
+"""Layout of the report's charts: numbers only; the templates draw them as inline SVG.
 
-The report does not use :mod:`rtanalytics.plot`: what the templates draw takes its colours from
-the style sheet, so that one file looks right in a light and a dark theme and on paper, stays
-small, and links into the page.
+The report does not use :mod:`rtanalytics.plot`: its SVG takes colours from the style sheet, so that
+one small file suits a light theme, a dark theme and paper, and its charts link into the page.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ from rtanalytics.report.facts import Day, Place, Recap, Topic
 __all__ = ["Bars", "DayChart", "Overview", "day_chart", "fit", "overview", "spark", "width_of"]
 
 WIDTH = 1080
-"""Of every chart, in the units that texts are measured in; charts scale, they do not reflow."""
+"""Width of every chart, in SVG units; charts are scaled and not rearranged."""
 _LEFT, _RIGHT = 44, 12
 _STEPS = [timedelta(minutes=m) for m in (10, 15, 30, 60, 120, 180, 360, 720, 1440, 10080)]
 _FINE = [timedelta(minutes=m) for m in (1, 2, 5)]
-"""Of bars where little time is drawn."""
+"""Widths of bars in a chart of a short time."""
 _LITTLE = timedelta(hours=4)
 _SHORT = timedelta(hours=8)
-"""Up to this length the chart of the whole time has hours and no days."""
+"""Up to this duration, the axis of the overview shows hours instead of days."""
 _ROWS = 4
 _SLOTS = 7
-"""Colours for kinds of source; the last one is for all the rest."""
+"""Number of colours for kinds of source; the last one is for all others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """A place on an axis and what is written there."""
+    """Position on an axis and its label."""
 
     at: float
     text: str
@@ -42,7 +41,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """The bars of one kind of source, stacked on those before: an SVG path, and a colour."""
+    """Bars of one kind of source, stacked on those before: an SVG path and a colour."""
 
     name: str
     slot: int
@@ -51,7 +50,7 @@ class Bars:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A topic above the bars: where its line stands, from where to where, and its text."""
+    """Label of a topic above the bars, with a vertical line from ``top`` to ``foot``."""
 
     topic: Topic
     x: float
@@ -63,7 +62,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle with a text in it, or beside it if ``tx`` lies outside."""
+    """Rectangle with a text inside, or beside it if ``tx`` is outside."""
 
     x: float
     y: float
@@ -78,7 +77,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Messages over the whole time, with the strongest topics on them."""
+    """Chart of messages over the whole time, with the strongest topics."""
 
     height: float
     top: float
@@ -94,14 +93,14 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class DayChart:
-    """A day: its topics, its messages, its talks, one over the other on one axis of time."""
+    """Chart of a day: topics, messages and talks above one another on one time axis."""
 
     height: float
     hours: tuple[Tick, ...]
     lines: tuple[Tick, ...]
     topics: tuple[Box, ...]
     bars: tuple[Bars, ...]
-    pauses: tuple[Box, ...]
+    breaks: tuple[Box, ...]
     talks: tuple[Box, ...]
     rooms: tuple[Tick, ...]
     top: float
@@ -113,12 +112,12 @@ class DayChart:
 
 
 def slots(recap: Recap) -> dict[str, int]:
-    """The colour of each kind of source: its place, from 1."""
+    """Return the colour number of each kind of source, from 1."""
     return {name: min(place, _SLOTS) for place, (name, _) in enumerate(recap.families, 1)}
 
 
 def overview(recap: Recap, most: int = 7) -> Overview:
-    """The chart of the whole time."""
+    """Lay out the chart of the whole time."""
     first, end = _busy(recap)
     step = _step(end - first, 200)
     start = first
@@ -141,7 +140,7 @@ def overview(recap: Recap, most: int = 7) -> Overview:
     days = _hours(start, end, x) if end - start <= _SHORT else _days(start, end, x)
     talks = tuple(
         Box(x(e.place.start), base + 4, max(x(e.place.end) - x(e.place.start), 1.5), 7, "", 0, place=e.place)
-        for e in recap.echoes
+        for e in recap.talk_messages
         if start <= e.place.start and e.place.end <= end
     )
     outside = sum(not start <= at < end for at, _ in recap.moments)
@@ -149,25 +148,25 @@ def overview(recap: Recap, most: int = 7) -> Overview:
 
 
 def _step(length: timedelta, most: int) -> timedelta:
-    """The shortest width of bars of which there are not too many."""
+    """Return the shortest width that gives at most ``most`` bars."""
     steps = [*_FINE, *_STEPS] if length < _LITTLE else _STEPS
     return next((step for step in steps if length / step <= most), _STEPS[-1])
 
 
 def _days(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
-    """Midnights from the first one on, and which days they begin."""
+    """Return a tick per midnight, with the date."""
     days: list[Tick] = []
     day = start
     every = max(1, ceil((end - start) / timedelta(days=16)))
     while day < end:
-        told = len(days) % every == 0 and x(day) < WIDTH - 70
-        days.append(Tick(x(day), f"{day:%a} {day.day} {day:%b}" if told else ""))
+        labelled = len(days) % every == 0 and x(day) < WIDTH - 70
+        days.append(Tick(x(day), f"{day:%a} {day.day} {day:%b}" if labelled else ""))
         day = _midnight(day + timedelta(hours=36))
     return tuple(days)
 
 
 def _hours(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
-    """Full hours, or quarters of them where there are few."""
+    """Return a tick per hour, or per 15 or 30 minutes if the time is short."""
     length = end - start
     every = timedelta(hours=1 if length <= timedelta(hours=16) else 2)
     if length < _LITTLE:
@@ -182,18 +181,16 @@ def _hours(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
 
 
 def _busy(recap: Recap) -> tuple[datetime, datetime]:
-    """From the midnight before nearly all messages, topics and talks to the one after.
+    """Return the time to draw: whole days with the topics, the talks and 96 % of the messages.
 
-    If all of that is within a few hours, from full hour to full hour.
-
-    What was said in the weeks before and after is one message in twenty-five at most, and would leave
-    the conference itself no room.
+    If that is within a few hours, the result is in whole hours. The first and the last 2 % of the messages
+    are left out, because messages from weeks before or after would leave no room for the conference.
     """
     few = len(recap.moments) // 50
     times = recap.moments[few : len(recap.moments) - few]
     topics, places = (
         recap.topics,
-        [e.place for e in recap.echoes if recap.first <= e.place.start < recap.last],
+        [e.place for e in recap.talk_messages if recap.first <= e.place.start < recap.last],
     )
     first = min([times[0][0], *(t.start for t in topics), *(p.start for p in places)])
     last = max([times[-1][0], *(t.peak_end for t in topics), *(p.end for p in places)])
@@ -208,18 +205,18 @@ def _middle(topic: Topic) -> datetime:
 
 
 def _places(topics: Sequence[Topic], x: _Scale) -> list[tuple[Topic, int, str, str]]:
-    """Row, text and anchor of a label over each peak; what finds no room is left out."""
+    """Place a label over each peak: row, text and anchor; labels without room are left out."""
     labels: list[tuple[float, float, int]] = []
     lines: list[tuple[float, int]] = []
     placed = []
     for topic in topics:
         at = x(_middle(topic))
         text = fit(topic.label, 150, 12)
-        width = 1.3 * width_of(text, 12) + 6  # it is bold, and some fonts are wide
+        width = 1.3 * width_of(text, 12) + 6  # bold text, and some fonts are wide
         for row, anchor in ((row, anchor) for row in range(_ROWS) for anchor in ("start", "end")):
             left = at + 5 if anchor == "start" else at - 5 - width
             right = left + width
-            # neither two labels in one place, nor a line through a label under its own
+            # labels must not overlap, and no line may cross another label
             clear = (
                 left > _LEFT
                 and right < WIDTH
@@ -236,7 +233,7 @@ def _places(topics: Sequence[Topic], x: _Scale) -> list[tuple[Topic, int, str, s
 
 
 def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
-    """The chart of a day."""
+    """Lay out the chart of a day."""
     start, end = _window(day, recap)
     x = _Scale(start, end)
     topics, rows = _lanes(day.topics, x)
@@ -244,17 +241,17 @@ def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
     base = top + 92
     step = _step(end - start, 110)
     bars, lines, _ = _bars(day.times, slots(recap), start, end, step, top, base)
-    names = list(dict.fromkeys(p.room for p in day.places if not p.pause))
+    names = list(dict.fromkeys(p.room for p in day.places if not p.is_break))
     lane = {name: base + 24 + 24 * n for n, name in enumerate(names[:rooms])}
     foot = base + 24 + 24 * len(lane)
-    talks, pauses = [], []
+    talks, breaks = [], []
     for place in day.places:
         left, right = max(x(place.start), _LEFT), min(x(place.end), WIDTH - _RIGHT)
         if right <= left:
             continue
-        if place.pause:
+        if place.is_break:
             text = place.title if width_of(place.title, 10) < right - left - 4 else ""
-            pauses.append(Box(left, top, right - left, foot - top, text, (left + right) / 2, place=place))
+            breaks.append(Box(left, top, right - left, foot - top, text, (left + right) / 2, place=place))
         elif place.room in lane:
             text = _short(place, right - left - 12)
             talks.append(Box(left, lane[place.room], right - left - 2, 21, text, left + 5, place=place))
@@ -264,7 +261,7 @@ def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
         lines=lines,
         topics=topics,
         bars=bars,
-        pauses=tuple(pauses) if len(lane) < 5 else (),
+        breaks=tuple(breaks) if len(lane) < 5 else (),
         talks=tuple(talks),
         rooms=tuple(Tick(y, name) for name, y in lane.items()),
         top=top,
@@ -277,14 +274,16 @@ def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
 
 
 def spark(topic: Topic, width: float = 260, height: float = 44) -> tuple[tuple[str, ...], str, float]:
-    """The course of a topic.
+    """Draw the messages of a topic over time as bars.
 
     Returns
     -------
-    (before, in and after its bins) : tuple of str
-        Two SVG paths: bars outside its bins, and within.
+    paths : tuple of str
+        Two SVG paths: bars outside and inside the bins of the topic.
     text : str
-        When it starts and ends.
+        Start and end of the chart.
+    most : float
+        Count of the highest bar.
     """
     most = max([count for _, count in topic.course] + [1])
     each = width / max(len(topic.course), 1)
@@ -299,11 +298,11 @@ def spark(topic: Topic, width: float = 260, height: float = 44) -> tuple[tuple[s
 
 
 def _window(day: Day, recap: Recap) -> tuple[datetime, datetime]:
-    """Whole hours, with the talks and topics of a day in them; without talks, nearly all messages."""
+    """Return the whole hours that contain the talks and topics of a day, or most messages without talks."""
     zone = recap.zone
     start = datetime.combine(day.date, time(), zone)
     end = datetime.combine(day.date + timedelta(days=1), time(), zone)
-    talks = [place for place in day.places if not place.pause]
+    talks = [place for place in day.places if not place.is_break]
     few = len(day.times) // 40
     times = [at for at, _ in day.times][few : len(day.times) - few]
     first = [p.start for p in talks] + [t.start for t in day.topics]
@@ -320,7 +319,7 @@ def _window(day: Day, recap: Recap) -> tuple[datetime, datetime]:
 
 
 def _short(place: Place, width: float) -> str:
-    """What of a talk has room: its title, the names of who speaks, or the beginning of its title."""
+    """Return the text for a talk that fits: its title, its speakers, or the beginning of its title."""
     if width_of(place.title, 11) > width and place.speakers:
         families = ", ".join(name.split()[-1] for name in place.speakers.split(", "))
         for names in (place.speakers, families):
@@ -330,7 +329,7 @@ def _short(place: Place, width: float) -> str:
 
 
 def _lanes(topics: Sequence[Topic], x: _Scale) -> tuple[tuple[Box, ...], int]:
-    """A bar for each topic, in as few rows as they fit into."""
+    """Place a bar per topic, in as few rows as possible."""
     free: list[float] = []
     boxes = []
     for topic in topics:
@@ -348,7 +347,7 @@ def _lanes(topics: Sequence[Topic], x: _Scale) -> tuple[tuple[Box, ...], int]:
 
 
 class _Scale:
-    """Time to x."""
+    """Maps a time to an x coordinate."""
 
     def __init__(self, start: datetime, end: datetime) -> None:
         self.start = start
@@ -367,7 +366,7 @@ def _bars(
     top: float,
     base: float,
 ) -> tuple[tuple[Bars, ...], tuple[Tick, ...], dict[int, float]]:
-    """Stacked bars, the lines to read them by, and how high each bar reaches."""
+    """Return stacked bars, grid lines, and the y coordinate of the top of each bar."""
     x = _Scale(start, end)
     counts = Counter((slot[name], (at - start) // step) for at, name in moments if start <= at < end)
     names = {slot[name]: name for name in reversed(slot)}
@@ -395,7 +394,7 @@ def _bar(x: float, y: float, width: float, height: float) -> str:
 
 
 def _round_numbers(most: int) -> list[int]:
-    """One to three round numbers up to ``most``."""
+    """Return one to four round numbers up to ``most``."""
     unit = 10 ** int(log10(max(most, 1)))
     size = next((s for s in (unit, unit // 2, unit // 5) if s and most // s >= 2), 1)
     numbers = list(range(size, most + 1, size))
@@ -411,7 +410,7 @@ def _full_hour(at: datetime) -> datetime:
 
 
 def width_of(text: str, size: float) -> float:
-    """About how wide a text is in a sans serif of this size."""
+    """Estimate the width of a text in a sans-serif font of this size."""
     return size * sum(
         0
         if unicodedata.combining(c)
@@ -426,7 +425,7 @@ _NARROW = dict.fromkeys("iljtfrI.,:;'|!()[] ", 0.32) | dict.fromkeys("mwMW@", 0.
 
 
 def fit(text: str, width: float, size: float) -> str:
-    """As much of a text as has room, with an ellipsis where it is cut; nothing if next to nothing has."""
+    """Cut a text to a width, with an ellipsis; return nothing if fewer than two characters would remain."""
     if width_of(text, size) <= width:
         return text
     while text and width_of(text + "…", size) > width:

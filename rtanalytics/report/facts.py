@@ -1,4 +1,4 @@
-"""What a report says, as plain values."""
+"""The content of a report, as plain values."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from datetime import date, datetime, timedelta, tzinfo
 from rtanalytics.report.quotes import Quote
 from rtanalytics.topics import Settings
 
-__all__ = ["Day", "Echo", "Known", "Person", "Place", "Recap", "Source", "Topic"]
+__all__ = ["Day", "Person", "Place", "Recap", "ReferenceMatch", "Source", "TalkMessages", "Topic"]
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A talk as it is printed; ``number`` is its place in the programme, 0 for a break."""
+    """A talk prepared for printing; ``number`` is its place in the schedule, 0 for a break."""
 
     number: int
     title: str
@@ -25,8 +25,8 @@ class Place:
     url: str
 
     @property
-    def pause(self) -> bool:
-        """True for a break, which is no talk."""
+    def is_break(self) -> bool:
+        """True for a break."""
         return self.number == 0
 
 
@@ -37,31 +37,31 @@ class Topic:
     Parameters
     ----------
     number : int
-        Its place in the report, from 1.
+        Position in the report, from 1.
     label, terms : str, tuple of str
-        What to call it, and its other terms.
+        Its name, and its other terms.
     start, end : datetime
-        From its first to its last bin, in the venue's zone.
+        From its first to its last bin, in the venue's time zone.
     peak, peak_end : datetime
         Its strongest bin.
     observed, expected : int, float
-        Count of its most telling term in that bin, and what the algorithm expected.
+        Count of its leading term in that bin, and the count that the algorithm expected.
     counted : (str, str)
-        What is counted there, one and many.
+        Noun for what is counted, singular and plural.
     messages, people : int
-        That say any of its terms in the bins in which it trended. People are those that are known.
+        Messages with any of its terms in the bins in which it trended, and their known authors.
     families : tuple of (str, int)
-        Messages by kind of source, most first.
+        Messages per kind of source, largest first.
     about : Place, optional
-        The talk that it names.
+        The talk that it is about.
     during : tuple of Place
-        What else was on at its peak.
+        Talks and breaks at its peak, if it is not about a talk.
     quotes : tuple of Quote
-        By different people.
+        Messages by different people.
     course : tuple of (datetime, int)
-        Start and messages of short bins from an hour before to two hours after.
+        Start and number of messages of short bins, from an hour before to two hours after.
     step : timedelta
-        Their width.
+        Width of these bins.
     """
 
     number: int
@@ -86,13 +86,13 @@ class Topic:
 
     @property
     def times(self) -> int | None:
-        """How many times more than expected, if the expectation is more than next to nothing."""
+        """Ratio of observed to expected, or None if less than 0.5 was expected."""
         return round(self.observed / self.expected) if self.expected >= 0.5 else None
 
 
 @dataclass(frozen=True, slots=True)
-class Echo:
-    """A talk and what was said of it: messages while it was on, in the day after, and by how many."""
+class TalkMessages:
+    """Messages about a talk: number during it, in the day after, and number of people."""
 
     place: Place
     during: int
@@ -103,27 +103,27 @@ class Echo:
 
     @property
     def total(self) -> int:
-        """Messages about it."""
+        """Number of messages about the talk."""
         return self.during + self.after
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who wrote: messages, how often others addressed or passed them on, and where."""
+    """A person, with the number of their messages, mentions by others, and reposts."""
 
     name: str
     handle: str
     url: str
     source: str
     messages: int
-    named: int
-    reposted: int
+    mentions: int
+    reposts: int
     bot: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A source: what it gave, and when it gave most (an hour in the venue's zone)."""
+    """A source, with its messages and its busiest hour (in the venue's time zone)."""
 
     name: str
     family: str
@@ -137,8 +137,8 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """A reference topic, and the first trend that names it, if one does."""
+class ReferenceMatch:
+    """A reference topic, and the first trend that contains a keyword of it, if any."""
 
     label: str
     start: datetime
@@ -150,7 +150,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day that is told: its topics, its programme, and the messages of it by time and kind."""
+    """A day of the report: its topics, its schedule, and time and source kind of its messages."""
 
     date: date
     messages: int
@@ -162,26 +162,26 @@ class Day:
 
 @dataclass(frozen=True, slots=True)
 class Recap:
-    """All that a report says.
+    """Content of a report.
 
     Parameters
     ----------
     title, zone_name : str
-        The conference, and the zone that all times are in.
+        Name of the conference, and time zone of all times.
     first, last : datetime
-        Of the messages.
+        Times of the first and the last message.
     messages, people, bots : int
-        Authors that the platform marks as bots are not people.
+        Totals; authors that the platform marks as bots do not count as people.
     families : tuple of (str, int)
-        Kinds of source by messages, most first.
+        Messages per kind of source, largest first.
     loudest : (datetime, datetime, int, tuple of Place)
-        The busiest half hour, its messages, and what was on.
+        The busiest half hour, its messages, and the talks at that time.
     moments : tuple of (datetime, str)
         Time and kind of source of every message, in order.
     settings : Settings, optional
-        How the trends were told.
+        Settings with which the trends were detected.
     late : int
-        Messages that came after their bin had been told.
+        Messages that were received after their bin was closed.
     """
 
     title: str
@@ -198,23 +198,23 @@ class Recap:
     sources: tuple[Source, ...]
     persons: tuple[Person, ...]
     topics: tuple[Topic, ...]
-    told: int
+    detected: int
     days: tuple[Day, ...]
-    echoes: tuple[Echo, ...]
-    known: tuple[Known, ...]
+    talk_messages: tuple[TalkMessages, ...]
+    reference: tuple[ReferenceMatch, ...]
     loudest: tuple[datetime, datetime, int, tuple[Place, ...]]
     moments: tuple[tuple[datetime, str], ...]
     settings: Settings | None
     bins: int
     late: int
-    own_programme: bool
+    has_schedule: bool
 
     @property
     def hours(self) -> int:
-        """Hours from the first message to the last, begun ones counted."""
+        """Hours from the first message to the last, rounded up."""
         return -int(-(self.last - self.first).total_seconds() // 3600) or 1
 
     @property
     def best(self) -> tuple[Topic, ...]:
-        """The topics, the strongest first."""
+        """The topics by score, highest first."""
         return tuple(sorted(self.topics, key=lambda topic: -topic.score))

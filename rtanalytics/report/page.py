@@ -13,17 +13,17 @@ from rtanalytics.report.facts import Recap
 from rtanalytics.report.words import clean
 from rtanalytics.trending import algorithm_of
 
-__all__ = ["day_name", "duration", "how", "page", "plural", "said_by", "span"]
+__all__ = ["day_name", "duration", "messages_by", "methods", "page", "plural", "span"]
 
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
 def page(recap: Recap) -> str:
-    """The page.
+    """Render the page.
 
-    Every text is escaped by the template engine, every foreign one stands in an element of its
-    own direction, and a content security policy forbids whatever might fetch or run something.
+    The template engine escapes every text, the reading direction of each text from outside is isolated,
+    and a content security policy forbids loading or running anything.
     """
     return (
         _environment()
@@ -33,7 +33,7 @@ def page(recap: Recap) -> str:
             slot=slots(recap),
             overview=overview(recap),
             days=[(day, day_chart(recap, day)) for day in recap.days],
-            method=how(recap),
+            method=methods(recap),
             version=version("rtanalytics"),
         )
     )
@@ -51,27 +51,27 @@ def _environment() -> Environment:
     environment.filters.update(
         day=day_name, weekday=lambda at: _DAYS[at.weekday()], number=lambda n: f"{n:,}", duration=duration
     )
-    environment.globals.update(span=span, spark=spark, plural=plural, said_by=said_by)
+    environment.globals.update(span=span, spark=spark, plural=plural, messages_by=messages_by)
     return environment
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:
-    """A number and its noun."""
+    """Return a number and its noun."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
-def said_by(messages: int, people: int) -> str:
-    """How many messages, and by how many people where it is known who wrote."""
+def messages_by(messages: int, people: int) -> str:
+    """Return the number of messages, and of people if the authors are known."""
     return plural(messages, "message") + (f" by {plural(people, 'person', 'people')}" if people else "")
 
 
 def day_name(at: date) -> str:
-    """``10 June 2026``, whatever the locale."""
+    """Return a date as ``10 June 2026``, independent of the locale."""
     return f"{at.day} {_MONTHS[at.month - 1]} {at.year}"
 
 
 def span(first: date, last: date) -> str:
-    """The days from one to another, no more said twice than must be.
+    """Return a range of dates without repeated month and year.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def span(first: date, last: date) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """A duration as people say it."""
+    """Return a duration in words."""
     minutes = round(length.total_seconds() / 60)
     if minutes % 60:
         return plural(minutes, "minute")
@@ -96,33 +96,31 @@ def duration(length: timedelta) -> str:
     return plural(hours, "hour") if hours % 24 or hours < 48 else plural(hours // 24, "day")
 
 
-def how(recap: Recap) -> list[tuple[str, str]]:
-    """How the trends were told, as names and values."""
+def methods(recap: Recap) -> list[tuple[str, str]]:
+    """Return the settings of the trends, as names and values for the page."""
     settings = recap.settings
     if settings is None:
         return []
     algorithm = algorithm_of(settings)
     parameters = ", ".join(f"{name} = {value}" for name, value in algorithm.get_params().items())
-    least = algorithm.floor if settings.min_score is None else settings.min_score
+    min_score = algorithm.floor if settings.min_score is None else settings.min_score
     own = ", ".join(sorted(settings.own_tags)) or "tags in more than a fifth of the messages"
     counted: str = settings.channel
     if counted == "authors":
         known = recap.people or recap.bots
-        counted = (
-            "people who say a term" if known else "messages that say a term; nobody knows whose they are"
-        )
-    told = [
+        counted = "people who use a term" if known else "messages with a term; their authors are unknown"
+    rows = [
         ("Algorithm", f"{algorithm.name} ({parameters})" if parameters else algorithm.name),
-        ("Bins", f"{duration(settings.bin)}, {recap.bins:,} of them counted"),
+        ("Bins", f"{duration(settings.bin)}; {recap.bins:,} in total"),
         ("Counted", counted),
-        ("A trend", f"scores over {least:g} with a count of {settings.min_count} or more"),
-        ("Per bin", f"{settings.top} topics at most"),
+        ("A trend", f"score above {min_score:g} and a count of {settings.min_count} or more"),
+        ("Per bin", f"at most {plural(settings.top, 'topic')}"),
         ("Never a topic", own),
         ("Also ignored", ", ".join(sorted(settings.ignore)) or "nothing"),
         ("Muted", plural(len(settings.mute), "account")),
         (
             "Not in the trends",
-            f"{plural(recap.late, 'message')} received after the bin of their time was told",
+            f"{plural(recap.late, 'message')} received after their bin was closed",
         ),
     ]
-    return [(name, clean(value, 1000)) for name, value in told]
+    return [(name, clean(value, 1000)) for name, value in rows]

@@ -1,4 +1,4 @@
-"""Choosing what to quote: different people, different words, nothing said twice."""
+"""Choose messages to quote: by different people, in different words, each one once."""
 
 from __future__ import annotations
 
@@ -8,32 +8,41 @@ from datetime import datetime, tzinfo
 from math import log1p
 
 from rtanalytics.event import Event
-from rtanalytics.report.words import Piece, Said, address, clean, pieces
+from rtanalytics.report.words import Message, Piece, clean, pieces, safe_url
 
-__all__ = ["Quote", "chosen", "family", "is_repost", "people_of", "person_key", "quote", "shown_name"]
+__all__ = [
+    "Quote",
+    "author_key",
+    "choose_quotes",
+    "count_people",
+    "display_name",
+    "family",
+    "is_repost",
+    "quote",
+]
 
 _QUOTED = '“”„«»"‘'
-"""Somebody who quotes was listening."""
+"""Quotation marks; a message that quotes a speaker is preferred."""
 _ALIKE = 0.6
-"""Two messages that share this much of their words are the same quote."""
+"""Two messages that share this part of their words count as the same quote."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A message as it is printed.
+    """A message prepared for printing.
 
     Parameters
     ----------
     author, handle : str
-        What the person is called, and by what name others address them (empty if it is the same).
+        Name of the person, and handle (empty if it is the same).
     when : datetime
-        In the venue's zone.
+        Time of the message in the venue's time zone.
     source : str
-        What it came from, as people say it.
+        Name of the source.
     family : str
-        The source up to the first colon: what colours go by.
+        The source up to the first colon, which determines its colour.
     url : str
-        Where to read it, or empty.
+        URL of the message, or empty.
     pieces : tuple of Piece
         The text.
     bot : bool
@@ -51,35 +60,35 @@ class Quote:
 
     @property
     def text(self) -> str:
-        """The text in one piece, links shortened."""
+        """The whole text, with shortened links."""
         return "".join(piece.text for piece in self.pieces)
 
 
 def family(source: str) -> str:
-    """A source up to its first colon: ``irc`` of ``irc:#python``."""
+    """Return a source up to its first colon: ``irc`` of ``irc:#python``."""
     return clean(source.partition(":")[0], 40) or "?"
 
 
-def person_key(event: Event) -> tuple[str, str] | None:
-    """What tells people apart: the platform and its id for them; None if nobody is named."""
+def author_key(event: Event) -> tuple[str, str] | None:
+    """Return the platform and the id of the author there, or None if the author is unknown."""
     author = event.author
     if author is None or not (author.id or author.handle):
         return None
     return event.bucket, author.id or author.handle.casefold()
 
 
-def people_of(events: Iterable[Event]) -> int:
-    """How many people wrote them, as far as it is known; what has no author is nobody's."""
-    return len({person_key(event) for event in events} - {None})
+def count_people(events: Iterable[Event]) -> int:
+    """Return the number of known authors of these events."""
+    return len({author_key(event) for event in events} - {None})
 
 
 def is_repost(event: Event) -> bool:
-    """True if it says again what somebody else said."""
+    """Check whether an event repeats a message of somebody else."""
     return event.type == "repost" or event.repost_of is not None or event.body.startswith("RT @")
 
 
-def shown_name(event: Event) -> tuple[str, str]:
-    """What to call its author, and the handle where that says more."""
+def display_name(event: Event) -> tuple[str, str]:
+    """Return the name of the author, and the handle if it differs."""
     if event.author is None:
         return "somebody", ""
     handle = clean(event.author.handle, 60)
@@ -88,22 +97,22 @@ def shown_name(event: Event) -> tuple[str, str]:
 
 
 def quote(event: Event, zone: tzinfo, hits: Collection[str] = ()) -> Quote:
-    """The event as it is printed."""
-    name, handle = shown_name(event)
+    """Prepare an event for printing."""
+    name, handle = display_name(event)
     return Quote(
         author=name,
         handle=handle,
         when=event.posted_at.astimezone(zone),
         source=clean(event.source, 60),
         family=family(event.source),
-        url=address(event.url),
+        url=safe_url(event.url),
         pieces=pieces(event.body, hits),
         bot=bool(event.author and event.author.bot),
     )
 
 
-def chosen(
-    said: Sequence[Said],
+def choose_quotes(
+    messages: Sequence[Message],
     hits: Collection[str],
     most: int,
     *,
@@ -111,44 +120,44 @@ def chosen(
     examples: Collection[str] = (),
     used: Collection[str] = (),
     dull: Callable[[frozenset[str]], bool] = lambda _: False,
-) -> list[Said]:
-    """The messages to quote, in order of time.
+) -> list[Message]:
+    """Choose the messages to quote, in order of time.
 
     Parameters
     ----------
-    said : sequence of Said
-        What there is to choose from.
+    messages : sequence of Message
+        Candidates.
     hits : collection of str
-        Keys of words that a good quote has.
+        Keys of words that a good quote contains.
     most : int
-        How many at most; each is by somebody else.
+        Maximum number of quotes; each has another author.
     reposts : mapping of str to int
-        How often the message of an id was passed on.
+        Number of reposts by id of the message.
     examples : collection of str
-        Ids of messages that the trends name; they are preferred.
+        Ids of example messages of the trends; they are preferred.
     used : collection of str
-        Ids of messages that have been quoted elsewhere; they come last.
+        Ids of messages that are quoted elsewhere; they come last.
     dull : callable, optional
-        Takes the keys of a message; True for what says no more than the page says anyway.
+        Takes the keys of a message and returns True if it adds nothing to the rest of the page.
     """
 
-    def merit(one: Said) -> float:
+    def merit(one: Message) -> float:
         event, words = one.event, len(one.keys)
-        worth = 2.0 * min(len(one.keys & frozenset(hits)), 3) + 1.5 * log1p(reposts.get(event.id, 0))
-        worth += 1.5 * (event.id in examples) + (1.5 if 50 <= len(event.body) <= 260 else 0)
-        worth += any(mark in event.body for mark in _QUOTED)
-        worth -= 3 * (words < 6) + 4 * (event.id in used) + 3 * dull(one.keys)
-        worth -= 0.5 * max(event.body.count("#") + event.body.count("http") - 3, 0)
-        return worth
+        value = 2.0 * min(len(one.keys & frozenset(hits)), 3) + 1.5 * log1p(reposts.get(event.id, 0))
+        value += 1.5 * (event.id in examples) + (1.5 if 50 <= len(event.body) <= 260 else 0)
+        value += any(mark in event.body for mark in _QUOTED)
+        value -= 3 * (words < 6) + 4 * (event.id in used) + 3 * dull(one.keys)
+        value -= 0.5 * max(event.body.count("#") + event.body.count("http") - 3, 0)
+        return value
 
-    original = [one for one in said if not is_repost(one.event) and one.event.body.strip()]
+    original = [one for one in messages if not is_repost(one.event) and one.event.body.strip()]
     people = [one for one in original if not (one.event.author and one.event.author.bot)] or original
-    best: list[Said] = []
+    best: list[Message] = []
     authors: set[tuple[str, str] | None] = set()
     for one in sorted(people, key=lambda one: (-merit(one), one.event.posted_at, one.event.id)):
         if len(best) == most:
             break
-        author = person_key(one.event)
+        author = author_key(one.event)
         if (author is not None and author in authors) or any(_alike(one, other) for other in best):
             continue
         authors.add(author)
@@ -156,6 +165,6 @@ def chosen(
     return sorted(best, key=lambda one: (one.event.posted_at, one.event.id))
 
 
-def _alike(one: Said, other: Said) -> bool:
+def _alike(one: Message, other: Message) -> bool:
     both = len(one.keys & other.keys)
     return both >= _ALIKE * max(min(len(one.keys), len(other.keys)), 1)

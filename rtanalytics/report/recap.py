@@ -1,4 +1,4 @@
-"""Counting and choosing: everything that a report says is decided here, nothing is drawn."""
+"""Collect the content of a report: count messages, choose topics, talks and quotes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from datetime import datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rtanalytics.event import Event
-from rtanalytics.report.facts import Echo, Place, Recap, Topic
-from rtanalytics.report.merge import Merged, merged, strongest
-from rtanalytics.report.quotes import chosen, family, is_repost, people_of, person_key, quote
-from rtanalytics.report.tables import days, floor, is_bot, known, persons, sources
-from rtanalytics.report.talks import Names, Stage, stage_of
-from rtanalytics.report.words import Said, address, clean, keyed, keys_of, needle, says, telling
+from rtanalytics.report.facts import Place, Recap, TalkMessages, Topic
+from rtanalytics.report.merge import MergedTopic, merge, strongest
+from rtanalytics.report.quotes import author_key, choose_quotes, count_people, family, is_repost, quote
+from rtanalytics.report.tables import days, floor, is_bot, people_table, reference_matches, sources
+from rtanalytics.report.talks import Stage, TalkNames, schedule_of
+from rtanalytics.report.words import (
+    Message,
+    clean,
+    content_keys,
+    keys_of,
+    mentions,
+    pattern_of,
+    safe_url,
+    with_keys,
+)
 from rtanalytics.schedule import ReferenceTopic, Schedule, Talk
 from rtanalytics.terms import fold
 from rtanalytics.topics import Settings, Trend, TrendBin
@@ -34,31 +43,31 @@ def gather(
     people: int = 15,
     quotes: int = 3,
 ) -> Recap:
-    """Count and choose what a report says.
+    """Collect the content of a report.
 
     Parameters
     ----------
     events : iterable of Event
-        All of the recording; each id once. Deletes are passed over. They are held in memory.
+        All events of the recording, each id once; deletes are ignored. They are held in memory.
     bins : iterable of TrendBin
         The trends of these events.
     title : str
-        What the conference is called.
+        Name of the conference.
     schedule : Schedule, optional
-        Its talks. Without any, reference topics that have a speaker stand in for them.
+        The talks. Without any, reference topics that have a speaker take their place.
     timezone : str
-        IANA name of the venue's zone, which all times are shown in.
+        IANA name of the venue's time zone, in which all times are shown.
     truth : sequence of ReferenceTopic, optional
-        Topics that are known, to say which of them the trends found.
+        Ground truth; the report lists which of these topics were detected.
     settings : Settings, optional
-        How the trends were told, so that the report can say it.
+        Settings with which the trends were detected; the report states them.
     topics, people, quotes : int
-        How many topics and people the report tells of, and quotes a topic has, at most.
+        Maximum number of topics and of people in the report, and of quotes per topic.
 
     Returns
     -------
     Recap
-        The same for the same input.
+        Content of the report; equal for equal input.
 
     Raises
     ------
@@ -69,19 +78,19 @@ def gather(
     kept = sorted((e for e in events if e.op != "delete"), key=lambda e: (e.posted_at, e.id))
     if not kept:
         raise ValueError(f"{clean(title, 80)}: there are no events to report on")
-    said = keyed(kept)
+    messages = with_keys(kept)
     truth = truth or ()
-    programme = stage_of(schedule, truth)
-    stage = Stage(programme, said, truth)
-    told = list(bins)
-    book = _Book(said, zone, stage, quotes)
-    every = merged(told, stage)
+    programme = schedule_of(schedule, truth)
+    stage = Stage(programme, messages, truth)
+    trend_bins = list(bins)
+    builder = _Builder(messages, zone, stage, quotes)
+    merged = merge(trend_bins, stage)
     entries = tuple(
-        book.topic(number, topic) for number, topic in enumerate(strongest(every, stage, topics), 1)
+        builder.topic(number, topic) for number, topic in enumerate(strongest(merged, stage, topics), 1)
     )
-    echoes = tuple(book.echo(names, entries) for names in stage)
-    humans = {key for one in said if (key := person_key(one.event)) and not is_bot(one.event)}
-    machines = {key for one in said if (key := person_key(one.event)) and is_bot(one.event)}
+    talk_messages = tuple(builder.talk(names, entries) for names in stage)
+    humans = {key for one in messages if (key := author_key(one.event)) and not is_bot(one.event)}
+    machines = {key for one in messages if (key := author_key(one.event)) and is_bot(one.event)}
     moments = tuple((e.posted_at.astimezone(zone), family(e.source)) for e in kept)
     return Recap(
         title=clean(title, 120) or "A conference",
@@ -89,41 +98,41 @@ def gather(
         zone=zone,
         first=moments[0][0],
         last=moments[-1][0],
-        messages=len(said),
+        messages=len(messages),
         people=len(humans),
         bots=len(machines),
-        reposts=sum(is_repost(one.event) for one in said),
+        reposts=sum(is_repost(one.event) for one in messages),
         talks=len(stage.talks),
         families=tuple(Counter(name for _, name in moments).most_common()),
-        sources=tuple(sources(said, zone)),
-        persons=tuple(persons(said, people, book.reposts)),
+        sources=tuple(sources(messages, zone)),
+        persons=tuple(people_table(messages, people, builder.reposts)),
         topics=entries,
-        told=len(every),
-        days=tuple(days(said, moments, entries, book.places.values())),
-        echoes=echoes,
-        known=tuple(known(truth, told, zone)),
-        loudest=book.loudest(),
+        detected=len(merged),
+        days=tuple(days(messages, moments, entries, builder.places.values())),
+        talk_messages=talk_messages,
+        reference=tuple(reference_matches(truth, trend_bins, zone)),
+        loudest=builder.loudest(),
         moments=moments,
         settings=settings,
-        bins=len(told),
-        late=sum(bin.late for bin in told),
-        own_programme=bool(schedule),
+        bins=len(trend_bins),
+        late=sum(bin.late for bin in trend_bins),
+        has_schedule=bool(schedule),
     )
 
 
 _SENTENCE = 40
-"""Characters from which on the same text is no coincidence."""
+"""Minimum length of a text whose repetition is a copy and not a coincidence."""
 
 
-class _Book:
-    """What the entries are written from."""
+class _Builder:
+    """Builds the entries of topics and talks."""
 
-    def __init__(self, said: Sequence[Said], zone: tzinfo, stage: Stage, quotes: int) -> None:
+    def __init__(self, messages: Sequence[Message], zone: tzinfo, stage: Stage, quotes: int) -> None:
         self.zone, self.stage, self.quotes = zone, stage, quotes
-        self.reposts = Counter(e.repost_of for e in (one.event for one in said) if e.repost_of)
+        self.reposts = Counter(e.repost_of for e in (one.event for one in messages) if e.repost_of)
         self.used: set[str] = set()
-        self.first: dict[str, Said] = {}
-        for one in said:
+        self.first: dict[str, Message] = {}
+        for one in messages:
             if len(one.event.body) >= _SENTENCE and not is_repost(one.event):
                 self.first.setdefault(one.event.body, one)
         numbers = {talk.id: number for number, talk in enumerate(stage.talks, 1)}
@@ -140,27 +149,27 @@ class _Book:
             kind=clean(talk.kind, 30),
             start=talk.start.astimezone(self.zone),
             end=talk.end.astimezone(self.zone),
-            url=address(talk.url),
+            url=safe_url(talk.url),
         )
 
-    def originals(self, said: Sequence[Said]) -> list[Said]:
-        """Who said a thing first is quoted for it, and not who said the same later."""
-        return list({(o := self.first.get(s.event.body, s)).event.id: o for s in said}.values())
+    def originals(self, messages: Sequence[Message]) -> list[Message]:
+        """Replace copies of a text by the message that posted it first."""
+        return list({(o := self.first.get(s.event.body, s)).event.id: o for s in messages}.values())
 
     def on(self, start: datetime, end: datetime) -> list[Place]:
-        """What was on in the middle of this time, or else in any part of it; breaks if nothing else was."""
+        """Return the talks at the middle of this time, or else in any part of it; breaks if none."""
         middle = start + (end - start) / 2
         places = [self.places[talk.id] for talk in self.stage.between(start, end)]
-        places = [p for p in places if not p.pause] or places
+        places = [p for p in places if not p.is_break] or places
         return [p for p in places if p.start <= middle < p.end] or places
 
-    def topic(self, number: int, topic: Merged) -> Topic:
+    def topic(self, number: int, topic: MergedTopic) -> Topic:
         of = self._messages(topic.trends)
         peak = topic.peak
-        shown = [*(trend.label for trend in topic.trends), *peak.terms[:3]]
-        hits = frozenset(key for term in shown for key in telling(term) or keys_of(term))
+        label_terms = [*(trend.label for trend in topic.trends), *peak.terms[:3]]
+        hits = frozenset(key for term in label_terms for key in content_keys(term) or keys_of(term))
         examples = frozenset(id for trend in topic.trends for id in trend.examples)
-        best = chosen(
+        best = choose_quotes(
             self.originals(of),
             hits,
             self.quotes,
@@ -171,7 +180,7 @@ class _Book:
         )
         self.used.update(one.event.id for one in best)
         about = self.places[topic.talk.talk.id] if topic.talk else None
-        terms = [clean(term, 60) for term in topic.shown()]
+        terms = [clean(term, 60) for term in topic.top_terms()]
         label = clean(peak.label, 80)
         step = max((peak.bin_end - peak.bin_start) / 3, timedelta(minutes=5))
         return Topic(
@@ -187,7 +196,7 @@ class _Book:
             expected=peak.expected,
             score=peak.score,
             messages=len(of),
-            people=people_of(one.event for one in of),
+            people=count_people(one.event for one in of),
             families=tuple(Counter(family(one.event.source) for one in of).most_common()),
             about=about,
             during=() if about else tuple(self.on(peak.bin_start, peak.bin_end)),
@@ -196,35 +205,35 @@ class _Book:
             step=step,
         )
 
-    def _messages(self, members: Sequence[Trend]) -> list[Said]:
-        found: dict[str, Said] = {}
+    def _messages(self, members: Sequence[Trend]) -> list[Message]:
+        matches: dict[str, Message] = {}
         for trend in members:
-            needles = [needle(term) for term in trend.terms]
-            for one in self.stage.within(trend.bin_start, trend.bin_end):
-                if one.event.id not in found and says(one, needles):
-                    found[one.event.id] = one
-        return sorted(found.values(), key=lambda one: (one.event.posted_at, one.event.id))
+            patterns = [pattern_of(term) for term in trend.terms]
+            for one in self.stage.between_times(trend.bin_start, trend.bin_end):
+                if one.event.id not in matches and mentions(one, patterns):
+                    matches[one.event.id] = one
+        return sorted(matches.values(), key=lambda one: (one.event.posted_at, one.event.id))
 
-    def _course(self, topic: Merged, step: timedelta) -> Iterable[tuple[datetime, int]]:
-        needles = [needle(term) for trend in topic.trends for term in trend.terms[:3]]
+    def _course(self, topic: MergedTopic, step: timedelta) -> Iterable[tuple[datetime, int]]:
+        patterns = [pattern_of(term) for trend in topic.trends for term in trend.terms[:3]]
         start = topic.start - timedelta(hours=1)
         end = topic.end + timedelta(hours=2)
         steps = -(-(end - start) // step)
         counts = [0] * steps
-        for one in self.stage.within(start, start + steps * step):
-            if says(one, needles):
+        for one in self.stage.between_times(start, start + steps * step):
+            if mentions(one, patterns):
                 counts[(one.event.posted_at - start) // step] += 1
         return (((start + n * step).astimezone(self.zone), count) for n, count in enumerate(counts))
 
-    def echo(self, names: Names, topics: Sequence[Topic]) -> Echo:
-        during, after = self.stage.echo(names)
+    def talk(self, names: TalkNames, topics: Sequence[Topic]) -> TalkMessages:
+        during, after = self.stage.messages_about(names)
         both = during + after
         place = self.places[names.talk.id]
         hits = names.families
         settled = {
             one.event.id for one in both if one.event.posted_at > names.talk.start + timedelta(minutes=10)
         }
-        best = chosen(
+        best = choose_quotes(
             self.originals(both),
             hits,
             1,
@@ -234,11 +243,11 @@ class _Book:
             dull=names.title_in,
         )
         self.used.update(one.event.id for one in best)
-        return Echo(
+        return TalkMessages(
             place=place,
             during=len(during),
             after=len(after),
-            people=people_of(one.event for one in both),
+            people=count_people(one.event for one in both),
             quote=quote(best[0].event, self.zone, hits) if best else None,
             topics=tuple(topic.number for topic in topics if topic.about == place),
         )

@@ -7,30 +7,30 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
 from rtanalytics.event import Event
-from rtanalytics.report.facts import Day, Known, Person, Place, Source, Topic
-from rtanalytics.report.quotes import family, people_of, person_key, shown_name
-from rtanalytics.report.words import Said, address, clean, keys_of
+from rtanalytics.report.facts import Day, Person, Place, ReferenceMatch, Source, Topic
+from rtanalytics.report.quotes import author_key, count_people, display_name, family
+from rtanalytics.report.words import Message, clean, keys_of, safe_url
 from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.terms import fold
 from rtanalytics.topics import TrendBin
 
-__all__ = ["days", "floor", "is_bot", "known", "persons", "sources"]
+__all__ = ["days", "floor", "is_bot", "people_table", "reference_matches", "sources"]
 
 
 def is_bot(event: Event) -> bool:
-    """True if the platform marks its author as automated."""
+    """Check whether the platform marks the author as automated."""
     return bool(event.author and event.author.bot)
 
 
 def floor(at: datetime, step: timedelta) -> datetime:
-    """The last multiple of ``step`` that is not after ``at``."""
+    """Round a time down to a multiple of ``step``."""
     return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % step
 
 
-def sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
-    """The sources, the largest first."""
+def sources(messages: Sequence[Message], zone: tzinfo) -> Iterable[Source]:
+    """Yield the sources, the largest first."""
     by: dict[str, list[Event]] = defaultdict(list)
-    for one in said:
+    for one in messages:
         by[one.event.source].append(one.event)
     for name, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0])):
         hours = Counter(floor(e.posted_at.astimezone(zone), timedelta(hours=1)) for e in events)
@@ -39,8 +39,8 @@ def sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
             name=clean(name, 60) or "?",
             family=family(name),
             messages=len(events),
-            people=people_of(events),
-            share=len(events) / len(said),
+            people=count_people(events),
+            share=len(events) / len(messages),
             first=events[0].posted_at.astimezone(zone),
             last=events[-1].posted_at.astimezone(zone),
             busiest=busiest,
@@ -48,58 +48,62 @@ def sources(said: Sequence[Said], zone: tzinfo) -> Iterable[Source]:
         )
 
 
-def persons(said: Sequence[Said], most: int, reposts: Counter[str]) -> Iterable[Person]:
-    """Those who wrote most, at most ``most``; ``reposts`` says how often an id was passed on."""
+def people_table(messages: Sequence[Message], most: int, reposts: Counter[str]) -> Iterable[Person]:
+    """Yield the ``most`` people who wrote most; ``reposts`` counts reposts by id of the message."""
     by: dict[tuple[str, str], list[Event]] = defaultdict(list)
-    named: Counter[str] = Counter()
-    for one in said:
-        key = person_key(one.event)
+    mentions: Counter[str] = Counter()
+    for one in messages:
+        key = author_key(one.event)
         if key is not None:
             by[key].append(one.event)
         own = f"@{fold(one.event.handle)}"
-        named.update(word for word in one.keys if word[:1] == "@" and word != own)
+        mentions.update(word for word in one.keys if word[:1] == "@" and word != own)
     for _, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0]))[:most]:
         last = events[-1]
-        name, handle = shown_name(last)
+        name, handle = display_name(last)
         url = last.author.url if last.author else None
         yield Person(
             name=name,
             handle=handle,
-            url=address(url),
+            url=safe_url(url),
             source=", ".join(dict.fromkeys(family(e.source) for e in events)),
             messages=len(events),
-            named=named[f"@{fold(last.handle)}"],
-            reposted=sum(reposts.get(e.id, 0) for e in events),
+            mentions=mentions[f"@{fold(last.handle)}"],
+            reposts=sum(reposts.get(e.id, 0) for e in events),
             bot=is_bot(last),
         )
 
 
 def days(
-    said: Sequence[Said],
+    messages: Sequence[Message],
     moments: Sequence[tuple[datetime, str]],
     topics: Sequence[Topic],
     programme: Collection[Place],
 ) -> Iterable[Day]:
-    """The days that have a topic or a talk; the busiest one if there is no such day."""
+    """Yield the days that have a topic or a talk, or else the busiest day."""
     by: dict[date, list[int]] = defaultdict(list)
     for number, (at, _) in enumerate(moments):
         by[at.date()].append(number)
-    places = [place for place in programme if not place.pause]
-    told = {topic.start.date() for topic in topics} | {p.start.date() for p in places if p.start.date() in by}
-    for day in sorted(told) or [max(by, key=lambda day: len(by[day]))]:
+    places = [place for place in programme if not place.is_break]
+    dates = {topic.start.date() for topic in topics} | {
+        p.start.date() for p in places if p.start.date() in by
+    }
+    for day in sorted(dates) or [max(by, key=lambda day: len(by[day]))]:
         of = by.get(day, [])
         yield Day(
             date=day,
             messages=len(of),
-            people=people_of(said[n].event for n in of),
+            people=count_people(messages[n].event for n in of),
             topics=tuple(topic for topic in topics if topic.start.date() == day),
             places=tuple(p for p in programme if p.start.date() == day),
             times=tuple(moments[n] for n in of),
         )
 
 
-def known(truth: Sequence[ReferenceTopic], bins: Sequence[TrendBin], zone: tzinfo) -> Iterable[Known]:
-    """A reference topic is found if a trend from its time, or up to an hour later, has a keyword of it."""
+def reference_matches(
+    truth: Sequence[ReferenceTopic], bins: Sequence[TrendBin], zone: tzinfo
+) -> Iterable[ReferenceMatch]:
+    """Look up the first trend of its time, or the hour after, that has a keyword of each reference topic."""
     for topic in sorted(truth, key=lambda t: (t.start, t.end)):
         wanted = [keys for word in topic.keywords if (keys := keys_of(word))]
         found = next(
@@ -112,7 +116,7 @@ def known(truth: Sequence[ReferenceTopic], bins: Sequence[TrendBin], zone: tzinf
             ),
             None,
         )
-        yield Known(
+        yield ReferenceMatch(
             label=clean(topic.label, 120),
             start=topic.start.astimezone(zone),
             end=topic.end.astimezone(zone),
@@ -123,7 +127,7 @@ def known(truth: Sequence[ReferenceTopic], bins: Sequence[TrendBin], zone: tzinf
 
 
 def _names(wanted: frozenset[str], keys: frozenset[str]) -> bool:
-    """True if a term has the words of a keyword, or is a handle with that one word in it."""
+    """Check whether a term has the words of a keyword, or is a handle that contains a single one."""
     if wanted <= keys:
         return True
     word = next(iter(wanted))

@@ -1,4 +1,4 @@
-"""A recap as Markdown: the same choice as the page, without its charts."""
+"""Render a report as Markdown, with the content of the HTML page but without charts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import regex
 
 from rtanalytics.report.facts import Place, Recap, Topic
-from rtanalytics.report.page import day_name, how, plural, said_by, span
+from rtanalytics.report.page import day_name, messages_by, methods, plural, span
 from rtanalytics.report.quotes import Quote
 
 __all__ = ["escape", "markdown"]
@@ -17,14 +17,14 @@ _NUMBERED = regex.compile(r"^(\d+)\.")
 
 
 def escape(text: str) -> str:
-    r"""Text of others, so that no Markdown reader takes a part of it for markup, HTML or a link.
+    r"""Escape a text so that no part of it is markup, HTML or a link in Markdown.
 
     Examples
     --------
     >>> escape("<b> [x](javascript:y)")
     '\\<b\\> \\[x\\]\\(javascript\\:y\\)'
     """
-    # an address that a reader would link by itself is broken by its escaped colon
+    # some readers turn plain addresses into links; the escaped colon prevents it
     plain: str = _SPECIAL.sub(r"\\\1", text.replace("www.", "www\u2060."))
     whole: str = _NUMBERED.sub(r"\1\\.", plain)
     return whole
@@ -35,15 +35,15 @@ def _link(text: str, url: str) -> str:
 
 
 def markdown(recap: Recap) -> str:
-    """The recap in CommonMark with tables.
+    """Render a report in CommonMark with tables.
 
-    Every text of others is escaped; links lead to http and https addresses only.
+    Text from outside is escaped; links lead to http and https addresses only.
     """
     return "\n".join(_lines(recap)) + "\n"
 
 
 def _lines(recap: Recap) -> Iterator[str]:
-    talks = "talk" if recap.own_programme else "known session"
+    talks = "talk" if recap.has_schedule else "reference topic"
     counts = [
         plural(recap.messages, "message"),
         *([plural(recap.people, "person", "people")] if recap.people else []),
@@ -55,36 +55,37 @@ def _lines(recap: Recap) -> Iterator[str]:
     yield f"\n{span(recap.first, recap.last)}, all times {escape(recap.zone_name)}. {', '.join(counts)}."
     for day in recap.days:
         yield f"\n## {day.date:%A}, {day_name(day.date)}"
-        yield f"\n{said_by(day.messages, day.people)}."
+        yield f"\n{messages_by(day.messages, day.people)}."
         for topic in day.topics:
             yield from _topic(topic)
-    if recap.echoes:
-        yield "\n## Talks and their echo\n"
+    if recap.talk_messages:
+        yield "\n## Messages about the talks\n"
         yield "| Time | Talk | During | After | People |\n| --- | --- | ---: | ---: | ---: |"
-        for echo in recap.echoes:
+        for echo in recap.talk_messages:
             counted = f"{echo.during} | {echo.after} | {echo.people}"
             yield f"| {echo.place.start:%a %H:%M} | {_place(echo.place)} | {counted} |"
-    yield "\n## Who wrote most\n"
-    yield "| Who | Where | Messages | Addressed | Passed on |\n| --- | --- | ---: | ---: | ---: |"
+    yield "\n## Most active people\n"
+    yield "| Person | Source | Messages | Mentions | Reposts |\n| --- | --- | ---: | ---: | ---: |"
     for person in recap.persons:
         name = _link(person.name, person.url) + (" (bot)" if person.bot else "")
-        yield f"| {name} | {escape(person.source)} | {person.messages} | {person.named} | {person.reposted} |"
-    yield "\n## Where it was said\n"
+        numbers = f"{person.messages} | {person.mentions} | {person.reposts}"
+        yield f"| {name} | {escape(person.source)} | {numbers} |"
+    yield "\n## Sources\n"
     yield "| Source | Messages | People |\n| --- | ---: | ---: |"
     for source in recap.sources:
         yield f"| {escape(source.name)} | {source.messages} | {source.people} |"
-    yield "\n## How it was counted\n"
-    for name, value in how(recap):
+    yield "\n## Methods\n"
+    for name, value in methods(recap):
         yield f"- {name}: {escape(value)}"
-    if recap.known:
-        found = sum(bool(known.found) for known in recap.known)
-        yield f"- Known topics found: {found} of {len(recap.known)}"
+    if recap.reference:
+        found = sum(bool(match.found) for match in recap.reference)
+        yield f"- Reference topics detected: {found} of {len(recap.reference)}"
 
 
 def _topic(topic: Topic) -> Iterator[str]:
     yield f"\n### {topic.number}. {escape(topic.label)}"
     when = f"{topic.start:%H:%M}–{topic.end:%H:%M}"
-    counts = said_by(topic.messages, topic.people)
+    counts = messages_by(topic.messages, topic.people)
     yield f"\n{when}, {counts}; {topic.observed} at {topic.peak:%H:%M}, expected {topic.expected:.1f}."
     if topic.terms:
         yield f"Also: {', '.join(map(escape, topic.terms))}."

@@ -1,4 +1,4 @@
-"""Other people's text, made fit to print; and which messages say what."""
+"""Text of messages: cleaned for printing, split into pieces, and searched for terms."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from rtanalytics.terms import Vocabulary, fold, text_of
 from rtanalytics.terms.stopwords import words as stop_words
 
 __all__ = [
-    "Needle",
+    "Message",
+    "Pattern",
     "Piece",
-    "Said",
-    "address",
     "clean",
-    "keyed",
+    "content_keys",
     "keys_of",
-    "needle",
+    "mentions",
+    "pattern_of",
     "pieces",
-    "says",
-    "telling",
+    "safe_url",
+    "with_keys",
 ]
 
 _LONGEST = 400
-"""Characters of a quote that are shown."""
+"""Number of characters of a quote that are shown."""
 _MISLEADING = regex.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u00ad]")
-"""Marks that turn the direction of what follows, and characters that nobody sees."""
+"""Marks that change the reading direction, and invisible characters."""
 _CONTROL = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}]")
 _STACKED = regex.compile(r"(\p{M}{4})\p{M}+")
 _TOKEN = regex.compile(
@@ -45,18 +45,17 @@ _TOKEN = regex.compile(
 
 
 def clean(text: str | None, limit: int | None = None) -> str:
-    r"""Text on one line without anything that is not to be seen.
+    r"""Return a text on one line, without invisible and control characters.
 
-    Control characters become U+FFFD, marks that turn the reading direction go, and of many marks
-    stacked on one letter four are left. Direction is then the page's business, which isolates
-    each foreign text.
+    Control characters become U+FFFD, marks that change the reading direction are removed, and at most
+    four marks remain stacked on one letter. The page isolates the direction of each text.
 
     Parameters
     ----------
     text : str or None
-        As it came; None is as good as empty.
+        The original text; None counts as empty.
     limit : int, optional
-        Characters to keep at most; what is cut ends in an ellipsis.
+        Maximum number of characters; a longer text ends in an ellipsis.
 
     Examples
     --------
@@ -73,15 +72,15 @@ def clean(text: str | None, limit: int | None = None) -> str:
     return line
 
 
-def address(url: str | None) -> str:
-    """An address as it may stand in a page: http or https, all of it to be seen; else nothing."""
+def safe_url(url: str | None) -> str:
+    """Return a URL escaped for a page, or an empty string if it is not a printable http(s) URL."""
     if not (url and url.isprintable() and is_web_url(url)):
         return ""
     return url.replace('"', "%22").replace("<", "%3C").replace(">", "%3E")
 
 
 class Piece(NamedTuple):
-    """A piece of a quote: ``kind`` is ``text``, ``link``, ``mark`` (a tag or handle) or ``hit``."""
+    """Part of a quote: ``kind`` is ``text``, ``link``, ``mark`` (a tag or handle) or ``hit`` (a term)."""
 
     kind: str
     text: str
@@ -89,18 +88,18 @@ class Piece(NamedTuple):
 
 
 _ENTITY = regex.compile(r"&(?:amp|lt|gt|quot|#39);")
-"""Left in by some sources; the text is read as what they mean, and the page escapes it again."""
+"""Entities that some sources leave in a text; they are decoded, and the page escapes them again."""
 
 
 def pieces(text: str, hits: Collection[str] = ()) -> tuple[Piece, ...]:
-    """A quote in pieces: its links, its tags and handles, and the words that made it a topic.
+    """Split a quote into plain text, links, tags and handles, and highlighted words.
 
     Parameters
     ----------
     text : str
-        As it came.
+        The original text.
     hits : collection of str
-        Keys (:func:`rtanalytics.terms.fold`) of the words to be marked.
+        Keys (:func:`rtanalytics.terms.fold`) of the words to highlight.
 
     Examples
     --------
@@ -108,33 +107,33 @@ def pieces(text: str, hits: Collection[str] = ()) -> tuple[Piece, ...]:
     [('text', 'the '), ('hit', 'keynote'), ('text', '! see '), ('link', 'example.org/a'), ('text', ' '), ('mark', '#pycon')]
     """  # noqa: E501  (one list, as Python prints it)
     text = clean(_ENTITY.sub(lambda e: html.unescape(e.group()), text), _LONGEST)
-    found: list[Piece] = []
+    result: list[Piece] = []
     plain = 0
     for token in _TOKEN.finditer(text):
         piece = _piece(token, hits)
         if piece is None:
             continue
         if token.start() > plain:
-            found.append(Piece("text", text[plain : token.start()]))
-        found.append(piece)
+            result.append(Piece("text", text[plain : token.start()]))
+        result.append(piece)
         plain = token.start() + len(token.group() if piece.kind != "link" else piece.href)
     if plain < len(text):
-        found.append(Piece("text", text[plain:]))
-    return tuple(found)
+        result.append(Piece("text", text[plain:]))
+    return tuple(result)
 
 
 def _piece(token: regex.Match[str], hits: Collection[str]) -> Piece | None:
     word = token.group()
     if token.lastgroup == "link":
-        found = word.rstrip(".,;:!?'’)]}…")
-        return Piece("link", _short(found), found) if address(found) else None
+        url = word.rstrip(".,;:!?'’)]}…")
+        return Piece("link", _short(url), url) if safe_url(url) else None
     if fold(word) in hits:
         return Piece("hit", word)
     return Piece("mark", word) if token.lastgroup == "mark" else None
 
 
 def _short(url: str) -> str:
-    """Where an address leads, short enough to be read in passing."""
+    """Return host and path of a URL, shortened."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").removeprefix("www.")
@@ -144,61 +143,62 @@ def _short(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Message:
     """An event and the keys of its words."""
 
     event: Event
     keys: frozenset[str]
 
 
-def keyed(events: Sequence[Event]) -> list[Said]:
-    """Each event with the keys of the tokens in it, cut as they are cut for counting."""
+def with_keys(events: Sequence[Event]) -> list[Message]:
+    """Add the keys of its tokens to each event; the tokens are those that are counted."""
     vocabulary = Vocabulary()
     surfaces, offsets = vocabulary.encode(text_of(event) for event in events)
-    terms = np.append(vocabulary.term_of, -1)[surfaces]  # -1 parts rows of tokens, and stays -1
+    terms = np.append(vocabulary.term_of, -1)[surfaces]  # -1 separates tokens and stays -1
     keys = [*vocabulary.keys, ""]
     bounds = offsets.tolist()
     numbers = terms.tolist()
     return [
-        Said(event, frozenset(keys[t] for t in numbers[bounds[i] : bounds[i + 1]] if t >= 0))
+        Message(event, frozenset(keys[t] for t in numbers[bounds[i] : bounds[i + 1]] if t >= 0))
         for i, event in enumerate(events)
     ]
 
 
-class Needle(NamedTuple):
-    """A term to look for: all ``keys`` in any order, or ``text`` in a script without spaces."""
+class Pattern(NamedTuple):
+    """Pattern of a term: all ``keys`` in any order, or ``text`` in a script without spaces."""
 
     keys: frozenset[str]
     text: str = ""
 
 
-def needle(term: str) -> Needle:
-    """What a message must have to say ``term``, given as it is written."""
+def pattern_of(term: str) -> Pattern:
+    """Return the pattern that finds ``term`` in messages."""
     if not term.isascii() and not any(c.isspace() for c in term) and _UNSPACED.search(term):
-        return Needle(frozenset(), fold(term))
-    return Needle(frozenset(key for word in term.split() if (key := fold(word))))
+        return Pattern(frozenset(), fold(term))
+    return Pattern(frozenset(key for word in term.split() if (key := fold(word))))
 
 
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 
 
-def says(said: Said, needles: Collection[Needle]) -> bool:
-    """True if the message says any of the terms."""
+def mentions(message: Message, patterns: Collection[Pattern]) -> bool:
+    """Check whether a message contains any of the terms."""
     return any(
-        (keys and keys <= said.keys) or (text and text in fold(said.event.body)) for keys, text in needles
+        (keys and keys <= message.keys) or (text and text in fold(message.event.body))
+        for keys, text in patterns
     )
 
 
 def keys_of(*texts: str) -> frozenset[str]:
-    """Keys of all words of these texts."""
+    """Return the keys of all words of these texts."""
     return frozenset(fold(word.group()) for text in texts for word in _TOKEN.finditer(text))
 
 
-def telling(text: str) -> frozenset[str]:
-    """Keys of the words of a text that say something by themselves."""
-    return frozenset(key for key in keys_of(text) if len(key) > 2 and key not in _silent())
+def content_keys(text: str) -> frozenset[str]:
+    """Return the keys of the words of a text, without stop words and very short words."""
+    return frozenset(key for key in keys_of(text) if len(key) > 2 and key not in _stop_keys())
 
 
 @cache
-def _silent() -> frozenset[str]:
+def _stop_keys() -> frozenset[str]:
     return frozenset(fold(word) for word in stop_words())

@@ -1,7 +1,7 @@
-"""Invented conferences, made from a seed: for the bundled recording, for tests, and to measure on.
+"""Synthetic conferences, generated from a seed: for the bundled recording, for tests and for measurements.
 
-Every event, talk and name is fiction. What makes them useful is that the truth is known: which
-topics were planted, when, and by which words they are recognised, and which bursts are decoys.
+Every event, talk and name is fictional. The ground truth is known: which topics were planted, when,
+and by which words they are recognised, and which bursts are decoys.
 """
 
 from rtanalytics.synthetic.generate import Synthetic, conference, hard_conference

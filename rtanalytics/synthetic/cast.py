@@ -1,4 +1,4 @@
-"""People, places and words of an invented conference, all made from the seed."""
+"""People, places and words of a synthetic conference, generated from the seed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rtanalytics.synthetic.rng import Dice, Weighted, zipf
 INSTANCES = (
     "social.example.org", "fedi.example.net", "toots.example.com", "hachy.example.org", "mast.example.net"
 )  # fmt: skip
-"""Servers on which the posts are made; names reserved for examples, as in every address here."""
+"""Servers of the posts; their names, as all names of hosts here, are reserved for examples."""
 
 _PLAIN = str.maketrans(
     {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "Æ": "Ae", "ə": "e"}
@@ -20,20 +20,20 @@ _PLAIN = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who takes part, and how they write.
+    """Participant and writing style.
 
     Parameters
     ----------
     name, given, surname, handle, nick : str
         Display name and its parts, handle on the network of posts, nick on IRC.
     lang : str
-        BCP 47 code of the mother tongue.
+        BCP 47 code of the first language.
     instance : str
         The server of the person's posts.
     lower, drops_stop : bool
-        Begins sentences in lower case; leaves out the last full stop.
+        Whether sentences begin in lower case, and whether the last full stop is left out.
     tags, emoji : float
-        How often a post gets the conference's hashtag, an emoji.
+        Probabilities that a post has the conference's hashtag, and an emoji.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """The words that a conference uses all the time, most used first.
+    """Words in constant use at a conference, most frequent first.
 
     Parameters
     ----------
     things : Weighted of str
-        What the talk is of: plain nouns first, compounds in the long tail; Zipf weights.
+        Subjects of conversation: nouns first, compounds in the long tail; Zipf weights.
     tools : Weighted of str
         Names of software.
     """
@@ -67,7 +67,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where and as what the conference takes place."""
+    """Name, year and place of the conference."""
 
     conf: str
     tag: str
@@ -80,19 +80,19 @@ class Place:
 
 
 def words(section: str) -> list[str]:
-    """A list of ``words.txt``, parted by ``|`` where it has any, otherwise by white space."""
+    """Return a list of ``words.txt``, split at ``|`` if there is any, otherwise at white space."""
     text = "\n".join(read_blocks("words.txt")[section])
     return [w.strip() for w in text.split("|")] if "|" in text else text.split()
 
 
 def plain(text: str) -> str:
-    """``text`` in lower-case ASCII letters and digits."""
+    """Return ``text`` in lower-case ASCII letters and digits."""
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN))
     return "".join(c for c in decomposed.lower() if c.isascii() and c.isalnum())
 
 
 def make_people(n: int, dice: Dice) -> list[Person]:
-    """``n`` people of many cultures with distinct names, handles and nicks."""
+    """Return ``n`` people of many cultures with distinct names, handles and nicks."""
     cultures = [
         (section, lines[0].split(), lines[1].split()) for section, lines in read_blocks("people.txt").items()
     ]
@@ -143,10 +143,10 @@ def make_people(n: int, dice: Dice) -> list[Person]:
 
 
 def make_vocabulary(size: int, dice: Dice) -> Vocabulary:
-    """``size`` things and a twentieth as many tools (40 at least), in the seed's own order.
+    """Return ``size`` things and a twentieth as many tools (at least 40), in an order set by the seed.
 
-    Plain nouns and set phrases first, then nouns with an adjective, then compounds. In a large
-    vocabulary some of each stand among the most frequent, so that these are no fixed list either.
+    Nouns and set phrases come first, then nouns with an adjective, then compounds. In a large
+    vocabulary some of each are among the most frequent, so that these are not a fixed list.
     """
     stems, heads, tails = words("stems"), words("heads"), words("tails")
     compounds = dice.shuffled([h + s for h in heads for s in stems] + [s + t for s in stems for t in tails])
@@ -165,7 +165,7 @@ def make_vocabulary(size: int, dice: Dice) -> Vocabulary:
 
 
 def make_place(year: int, dice: Dice) -> Place:
-    """Conference, city, venue and rooms."""
+    """Return conference, city, venue and rooms."""
     heads, tails = words("townheads"), words("towntails")
     towns: list[str] = []
     while len(towns) < 25:
@@ -182,7 +182,7 @@ def make_place(year: int, dice: Dice) -> Place:
 
 
 def project_name(taken: set[str], dice: Dice) -> str:
-    """A name for somebody's project that is not taken yet; it is added to ``taken``."""
+    """Return a name for a project that is not in ``taken`` yet, and add it."""
     stems, heads, tails = words("stems"), words("heads"), words("tails")
     while True:
         stem = dice.pick(stems)

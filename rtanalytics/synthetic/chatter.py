@@ -1,4 +1,4 @@
-"""What people say: about the talk that is on, and about everything else."""
+"""Messages about talks, and about everything else."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ MOMENTS = {
     "end": (("ask", 5), ("end", 5), ("praise", 4), ("quote", 2), ("link", 2)),
     "after": (("idea", 4), ("link", 4), ("end", 3), ("praise", 3), ("ask", 2), ("quote", 1), ("speaker", 2)),
 }
-"""What people write at the start of a talk, while it is on, at its end and after it."""
+"""Phase of a talk → sections of ``reactions.txt`` and their weights."""
 
 
 def grammar_for(dice: Dice) -> Grammar:
-    """The grammar of all sentences."""
+    """Return the grammar of all sentences."""
     return Grammar(read_sections("reactions.txt", "hallway.txt", "languages.txt", "feeds.txt"), dice)
 
 
 class Chatter:
-    """Drafts of everything that is said.
+    """Generator of drafts of all messages.
 
     Parameters
     ----------
     writer : Writer
-        Knows people and words, and how many lead days there are.
+        Has people and words, and the number of lead days.
     rhythm : Rhythm
         When people write.
     days : int
         Days of the conference.
     shop_talk : float
-        Share of the other chatter that is about the vocabulary's things; the rest is small talk.
+        Share of the other chatter that is about words of the vocabulary; the rest is small talk.
     ambient : float
-        Share of it that sounds like reactions to talks, about words and people drawn at random.
+        Share of it that reads like reactions to talks, about random words and people.
     habits : bool
-        Small talk keeps to the hours of the timetable; otherwise all of it may come at any hour.
+        Small talk follows the hours of the timetable; otherwise it may come at any hour.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Chatter:
             [_sections(day - writer.lead_days, days, hour if habits else None) for hour in range(24)]
             for day in range(writer.lead_days + days)
         ]
-        self._unmended: dict[str, list[str]] = {}
+        self._open_commits: dict[str, list[str]] = {}
         self._moments = {moment: Weighted.of(rows) for moment, rows in MOMENTS.items()}
         happening, aside = writer.grammar.sections["any happening"], writer.grammar.sections["aside"]
         self._happening, self._aside = happening, aside
@@ -74,7 +74,7 @@ class Chatter:
     # --- about talks -------------------------------------------------------------------------
 
     def react(self, subject: Subject, n: int, origin: int) -> list[Draft]:
-        """``n`` drafts about a talk or a happening, its answers and repetitions included.
+        """Return ``n`` drafts about a talk or a happening, including replies and reposts.
 
         Parameters
         ----------
@@ -84,13 +84,13 @@ class Chatter:
         length = int((subject.end - subject.start).total_seconds() * 1000)
         audience = self._audience(subject, max(4, int(0.8 * n)))
         slots = self._slots(subject)
-        says = subject.says + (self._happening if "it" in subject.context else ())
-        deck = Deck(len(says), self.dice)
+        templates = subject.templates + (self._happening if "it" in subject.context else ())
+        deck = Deck(len(templates), self.dice)
         drafts: list[Draft] = []
         while len(drafts) < n:
-            if says:
+            if templates:
                 at = origin + _outburst(length, self.dice)
-                new = [self._about_happening(lambda: says[deck.deal()], at, slots, audience)]
+                new = [self._about_happening(lambda: templates[deck.deal()], at, slots, audience)]
             else:
                 new = self._about_talk(subject, origin, length, slots, audience)
             for draft in new:
@@ -99,7 +99,7 @@ class Chatter:
             head = new[0]
             if head.source == "mastodon" and head.type == "post":
                 if self.dice.chance(0.12):
-                    answers = "reply" if says else "agree"
+                    answers = "reply" if templates else "agree"
                     drafts.append(self.writer.reply(head, answers, slots))
                 while self.dice.chance(0.07):
                     drafts.append(self.writer.boost(head))
@@ -126,17 +126,17 @@ class Chatter:
         return [writer.post(person, at, section, slots)]
 
     def _speaks_own(self, person: Person, about: str) -> bool:
-        """Whether a person writes in the mother tongue: the more often, the more there is to say in it."""
+        """Return whether a person writes in the first language: more often with more templates in it."""
         own = self.writer.grammar.sections.get(f"{person.lang} {about}", ())
         return bool(own) and self.dice.chance(min(0.35, 0.035 * len(own)))
 
     def _about_happening(
         self, deal: Callable[[], Template], at: int, slots: Slots, audience: list[Person]
     ) -> Draft:
-        """A post or a line on IRC, sometimes with an aside, so that no two people say the same."""
+        """Return a post or a line on IRC, sometimes with an aside, so that no two people write the same."""
         dice, writer = self.dice, self.writer
         person = dice.pick(audience)
-        text, literal = writer.unsaid(deal, slots, at)
+        text, literal = writer.fresh_from(deal, slots, at)
         if "it" in slots and len(text) < 120 and dice.chance(0.3):
             aside = writer.fill(dice.pick(self._aside), slots, at)
             text = f"{text}{'' if text[-1] in '.?!' else '.'} {aside}"
@@ -155,7 +155,7 @@ class Chatter:
         return list(people.values())
 
     def _slots(self, subject: Subject) -> Slots:
-        """What the templates may say about a subject."""
+        """Return the slots of templates about a subject."""
         dice, context = self.dice, subject.context
         slots: Slots = {**self.writer.base, **context}
         if subject.kind == "buzz":
@@ -194,16 +194,16 @@ class Chatter:
     # --- about everything else ---------------------------------------------------------------
 
     def background(self, n: int, talks_of: dict[int, list[Subject]]) -> list[Draft]:
-        """``n`` drafts of small talk, shop talk, IRC, photographs, commits and blog posts.
+        """Return ``n`` drafts of small talk, shop talk, IRC, photographs, commits and blog posts.
 
         Parameters
         ----------
         talks_of : dict
-            The talks of each day, for those who blog and those who mend what they have shown.
+            The talks of each day, for blog posts and commits.
         """
         dice, writer = self.dice, self.writer
         kinds = Weighted(["post", "irc", "photo", "commit", "essay"], [58, 7.0, 3.4, 3.0, 0.25])
-        # Blogs tell the same day in the same words: some a day, however much is said elsewhere.
+        # A few blog posts per day, however many other messages there are, because blogs repeat one another.
         drafts = [
             self._article(kind, day * DAY, talks)
             for day, talks in talks_of.items()
@@ -243,7 +243,7 @@ class Chatter:
             section = f"{person.lang} {'morning' if early else 'hall'}"
             post = writer.post(person, at, section, slots, lang=person.lang)
         else:
-            for _ in range(4):  # until somebody says something new
+            for _ in range(4):  # until the text is new
                 section = self._small_talk[at // DAY][at // HOUR % 24].draw(dice)
                 author = writer.official if section == "official" else person
                 post = writer.post(author, at, section, slots)
@@ -257,7 +257,7 @@ class Chatter:
         return drafts
 
     def _ambient(self) -> Slots:
-        """Slots that let a reaction to a talk be about anybody and anything."""
+        """Return slots for reactions to talks about random people and words."""
         dice, writer, base = self.dice, self.writer, self.writer.base
         person = writer.anybody()
         slots: Slots = dict(base)
@@ -268,12 +268,12 @@ class Chatter:
             "who": lambda: names["speaker"] if dice.chance(0.4) else names["at"],
             "key": writer.thing, "key2": writer.thing, "key3": writer.thing, "bare": writer.thing,
             "product": writer.tool,
-            "title": lambda: writer.grammar.say("any title", slots),
-            "about": lambda: writer.grammar.say("any about", slots),
-            "claim": lambda: writer.grammar.say("any claim", slots),
-            "quote": lambda: writer.grammar.say("any quote", slots),
-            "ask": lambda: writer.grammar.say("any ask", slots),
-            "joke": lambda: writer.grammar.say("any joke", slots),
+            "title": lambda: writer.grammar.sentence("any title", slots),
+            "about": lambda: writer.grammar.sentence("any about", slots),
+            "claim": lambda: writer.grammar.sentence("any claim", slots),
+            "quote": lambda: writer.grammar.sentence("any quote", slots),
+            "ask": lambda: writer.grammar.sentence("any ask", slots),
+            "joke": lambda: writer.grammar.sentence("any joke", slots),
         }  # fmt: skip
         return slots
 
@@ -288,35 +288,37 @@ class Chatter:
         return Draft(at, "flickr", "photo", person, text, title=title, channel="conference pool")
 
     def _commits(self, at: int, talks: list[Subject]) -> list[Draft]:
-        """One to three commits to one repository; speakers mend what they have shown."""
+        """Return one to three commits to a repository; speakers fix the projects that they have shown."""
         dice, writer = self.dice, self.writer
         person, repo = writer.anybody(), writer.tool()
         messages: list[str] = []
         subject = dice.pick(talks) if talks and dice.chance(0.3) else None
         if subject is not None and subject.matter is not None and subject.speaker is not None:
             person, repo = subject.speaker, subject.context["product"]
-            messages = self._unmended.setdefault(subject.title, dice.shuffled(subject.matter.lines["commit"]))
+            messages = self._open_commits.setdefault(
+                subject.title, dice.shuffled(subject.matter.lines["commit"])
+            )
         channel = f"{plain(person.handle)}/{plain(repo)}"
         drafts = []
         for _ in range(1 + dice.below(3)):
-            told = messages.pop() if messages and dice.chance(0.7) else None
-            message = told or writer.fresh("commit", writer.base, at)[0]
+            own = messages.pop() if messages and dice.chance(0.7) else None
+            message = own or writer.fresh("commit", writer.base, at)[0]
             drafts.append(Draft(at, "github", "commit", person, message, channel=channel))
             at += int(dice.between(2, 40) * MINUTE)
         return drafts
 
     def _article(self, kind: str, at: int, talks: list[Subject]) -> Draft:
-        """A blog post; a recapitulation or a speaker's notes in the evening after that day's talks."""
+        """Return a blog post; a recap or the notes of a speaker come in the evening after the talks."""
         dice, writer = self.dice, self.writer
         base = writer.base
         person = writer.anybody()
         if kind != "essay":
             at = at // DAY * DAY + int(dice.between(17.8, 23.4) * HOUR)
         if kind == "recap":
-            told = dice.shuffled(talks)[: 2 + dice.below(2)]
+            recapped = dice.shuffled(talks)[: 2 + dice.below(2)]
             parts = [
                 writer.fresh("recap open", base, at)[0],
-                *(writer.fresh("recap talk", self._slots(subject), at)[0] for subject in told),
+                *(writer.fresh("recap talk", self._slots(subject), at)[0] for subject in recapped),
                 writer.fresh("recap close", base, at)[0],
             ]
             title = writer.fresh("recap title", base, at)[0]
@@ -332,7 +334,7 @@ class Chatter:
         return Draft(at, "feeds", "article", person, "\n\n".join(parts), title=title, channel=site, lang="en")
 
     def _in_order(self, section: str, n: int, slots: Slots, at: int) -> list[str]:
-        """``n`` sentences of a section, in the order in which they stand there."""
+        """Return ``n`` sentences of a section, in their order there."""
         templates = self.writer.grammar.sections[section]
         chosen = sorted(self.dice.shuffled(range(len(templates)))[:n])
         return [self.writer.fill(templates[number], slots, at) for number in chosen]
@@ -342,7 +344,7 @@ class Chatter:
 
 
 def _sections(day: int, days: int, hour: int | None) -> Weighted[str]:
-    """The sections of small talk at an hour (or any) of a day; day 0 is the first of the conference."""
+    """Return the sections of small talk at an hour (or any) of a day; day 0 is the first day."""
     if hour is None:
         return Weighted.of([(name, w * (end - first)) for name, first, end, w, _ in TIMETABLE])
     kinds = {"all"}
@@ -354,7 +356,7 @@ def _sections(day: int, days: int, hour: int | None) -> Weighted[str]:
 
 
 def _moment(length: int, dice: Dice) -> tuple[str, int]:
-    """A phase of a talk, and a time in it, in milliseconds after the start."""
+    """Draw a phase of a talk, and a time in it, in milliseconds after the start."""
     roll = dice.random()
     if roll < 0.1:
         return "start", int(dice.between(-2, 5) * MINUTE)
@@ -368,13 +370,13 @@ def _moment(length: int, dice: Dice) -> tuple[str, int]:
 
 
 def _outburst(length: int, dice: Dice) -> int:
-    """When somebody speaks of a happening: mostly soon."""
+    """Draw the time of a message about a happening: most come early."""
     u = dice.random()
     return int(length * (0.75 * u * u + 0.25 * dice.random()))
 
 
 def _misquoted(quote: str, dice: Dice) -> str:
-    """Now and then people write down only the beginning."""
+    """Cut a quotation now and then, as people do."""
     words = quote.split()
     if len(words) > 9 and dice.chance(0.14):
         return " ".join(words[: 6 + dice.below(len(words) - 8)]).rstrip(".,") + " …"

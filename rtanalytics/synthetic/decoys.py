@@ -1,4 +1,4 @@
-"""What looks like a topic and is none: daily tags, copies, a spammer, a bot."""
+"""Decoys, which burst but are not topics: daily hashtags, copied jokes, a spammer, a bot."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from rtanalytics.synthetic.writer import DAY, HOUR, MINUTE, Draft, Writer, dice_
 def make_decoys(
     writer: Writer, talks: list[Subject], days: int, unit: float, start: datetime
 ) -> tuple[list[Draft], list[ReferenceTopic]]:
-    """All kinds of decoys, in the size of what is planted.
+    """Generate all kinds of decoys, as large as the planted topics.
 
     Parameters
     ----------
     days : int
-        Days of the conference; the writer knows the lead days.
+        Days of the conference; the writer has the lead days.
     unit : float
         Messages of a planted topic of size 1.
     """
     dice, lead = writer.dice, writer.lead_days
     drafts, found = daily_tags(writer, days + lead, lead, max(5, round(0.35 * unit)), start)
     found += [
-        known(start, day * DAY, (day + 1) * DAY, (f"day {n}",), title=f"day {n}", kind="daily")
+        reference_topic(start, day * DAY, (day + 1) * DAY, (f"day {n}",), title=f"day {n}", kind="daily")
         for n, day in enumerate(range(lead, lead + days), 1)
     ]
     storms = max(2, days - 1)
@@ -43,8 +43,10 @@ def make_decoys(
     return drafts + more, found + several
 
 
-def known(start: datetime, at: int, end: int, keywords: tuple[str, ...], **extra: str) -> ReferenceTopic:
-    """A reference topic between two moments in milliseconds after ``start``."""
+def reference_topic(
+    start: datetime, at: int, end: int, keywords: tuple[str, ...], **extra: str
+) -> ReferenceTopic:
+    """Return a reference topic between two times in milliseconds after ``start``."""
     return ReferenceTopic(
         start=(start + timedelta(milliseconds=at)).astimezone(UTC),
         end=(start + timedelta(milliseconds=end)).astimezone(UTC),
@@ -55,11 +57,11 @@ def known(start: datetime, at: int, end: int, keywords: tuple[str, ...], **extra
 def daily_tags(
     writer: Writer, days: int, lead: int, size: int, start: datetime
 ) -> tuple[list[Draft], list[ReferenceTopic]]:
-    """Three hashtags, each at its own hour of every day, by many people."""
+    """Generate three hashtags, each at its own hour of every day, by many people."""
     dice = writer.dice
     drafts, decoys = [], []
-    for tags, usual in zip(words("daily"), (7.5, 12.75, 20.5), strict=True):
-        tag, hour = dice.pick(tags.split(",")), usual + dice.between(-0.5, 0.5)
+    for tags, base_hour in zip(words("daily"), (7.5, 12.75, 20.5), strict=True):
+        tag, hour = dice.pick(tags.split(",")), base_hour + dice.between(-0.5, 0.5)
         for day in range(days):
             n = max(4, int(size * dice.between(0.8, 1.2) * (0.5 if day < lead else 1.0)))
             first = int((day * 24 + hour) * HOUR)
@@ -69,7 +71,7 @@ def daily_tags(
                 slots = {**writer.base, "dailytag": tag, "day_word": dice.pick(("☀️", "🌧️", "👟", "📷", "🍵"))}
                 drafts.append(writer.post(person, at, "daily", slots))
             decoys.append(
-                known(
+                reference_topic(
                     start, first, first + 45 * MINUTE, (f"#{tag}",), title=f"#{tag}, day {day + 1 - lead}",
                     kind="daily", planted=str(n),
                 )
@@ -78,7 +80,7 @@ def daily_tags(
 
 
 def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], ReferenceTopic]:
-    """One joke that many people repeat, word for word."""
+    """Generate a joke that many people repeat, word for word."""
     dice = writer.dice
     animal, pastry = dice.pick(("llama", "tortoise", "donkey", "ferret", "goose", "alpaca")), dice.pick(
         ("pretzel", "strudel", "bagel", "churro", "doughnut", "croissant")
@@ -103,7 +105,7 @@ def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Dra
             break
     text = first.text.lower()
     keywords = tuple(k for k in (animal, pastry) if k in text) or (text.split()[1],)
-    decoy = known(
+    decoy = reference_topic(
         start, at, at + 75 * MINUTE, keywords, title=first.text, speaker=f"@{first.person.handle}",
         kind="storm", planted=str(len(drafts)),
     )  # fmt: skip
@@ -111,7 +113,7 @@ def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Dra
 
 
 def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], ReferenceTopic]:
-    """One account that sends one text over and over, in the conference's tag."""
+    """Generate an account that sends one text again and again, with the conference's hashtag."""
     dice = writer.dice
     person = Person(
         "Grow Fast Academy", "Grow", "Academy", f"growfast{dice.below(9000) + 1000}", "growfast", "en",
@@ -130,7 +132,7 @@ def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[D
             Draft(moment, "mastodon", "post", person, f"{text} {hijack}", lang="en", channel=channel)
         )
         moment += int(dice_delay(dice, 150 / size) * MINUTE)
-    decoy = known(
+    decoy = reference_topic(
         start, at, moment + 1, (topic.lower(), f"@{person.handle}", "growfast"), title=text,
         speaker=f"@{person.handle}", kind="spam", planted=str(size),
     )  # fmt: skip
@@ -140,12 +142,12 @@ def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[D
 def bot(
     writer: Writer, subjects: list[Subject], days: range, size: int, start: datetime
 ) -> tuple[list[Draft], list[ReferenceTopic]]:
-    """An account that speaks every full hour: what begins soon, the time, drink some water.
+    """Generate a bot that posts every full hour: talks that start soon, the time, a reminder to drink.
 
     Parameters
     ----------
     size : int
-        Messages an hour.
+        Messages per hour.
     """
     dice = writer.dice
     name = bot_name(writer)
@@ -175,7 +177,7 @@ def bot(
                     )
                 )  # fmt: skip
             decoys.append(
-                known(
+                reference_topic(
                     start, at, at + 10 * MINUTE, ("hourly reminder", "starting soon", f"@{name}"),
                     title=f"bot at {hour}:00", speaker=f"@{name}", kind="bot", planted=str(size),
                 )
@@ -184,15 +186,17 @@ def bot(
 
 
 def bot_name(writer: Writer) -> str:
-    """The bot's handle."""
+    """Return the handle of the bot."""
     return f"{writer.channel[1:]}_bot"
 
 
 def meals(days: int, start: datetime) -> list[ReferenceTopic]:
-    """Lunch and coffee: everybody writes about them, every day at the same hours."""
+    """Return lunch and coffee, which many people write about every day at the same hours."""
     rows = (("lunch", 12, 14, "lunch"), ("morning coffee", 9, 11, "coffee"), ("tea time", 15, 17, "coffee"))
     return [
-        known(start, day * DAY + first * HOUR, day * DAY + end * HOUR, (word,), title=title, kind="daily")
+        reference_topic(
+            start, day * DAY + first * HOUR, day * DAY + end * HOUR, (word,), title=title, kind="daily"
+        )
         for day in range(days)
         for title, first, end, word in rows
     ]

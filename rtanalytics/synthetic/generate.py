@@ -1,4 +1,4 @@
-"""Puts a conference together: programme, happenings, decoys, and chatter to fill the rest."""
+"""Generation of a conference: programme, happenings, decoys, and chatter for the rest."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from rtanalytics.synthetic.rng import Dice
 from rtanalytics.synthetic.writer import Draft, Rhythm, Writer, to_events
 
 FIRST_DAY = datetime(2026, 6, 10, tzinfo=timezone(timedelta(hours=1)))
-"""Local midnight of the default's first day, a Wednesday."""
+"""Local midnight of the first day by default, a Wednesday."""
 
 TIMEZONE = "Europe/Lisbon"
-"""An IANA zone that has the offset of :data:`FIRST_DAY`, for showing times."""
+"""IANA zone with the offset of :data:`FIRST_DAY`, for display."""
 
 SLACK = timedelta(minutes=30)
-"""How long after its end a topic's messages still count as planted in it."""
+"""How long after the end of a topic its messages still count as planted."""
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """A generated conference.
+    """Generated conference.
 
     Parameters
     ----------
     name, title, city : str
-        Short name for files and keys; how people call it; where it is.
+        Short name for files and keys; title; city.
     seed : int
-        What it was made from.
+        Seed of the generator.
     events : list of Event
         In the order in which they were received.
     schedule : Schedule
         Talks and breaks.
     truth : list of ReferenceTopic
-        What was planted, by start. ``extra``: title, speaker, kind (keynote, talk, buzz, or the kind
+        Planted topics, by start. ``extra``: title, speaker, kind (keynote, talk, buzz, or the kind
         of a happening such as alarm), room, planted (number of events within
         ``[start, end + 30 min)`` that have one of the keywords).
     decoys : list of ReferenceTopic
-        What bursts and is no topic, by start. ``extra``: title, kind (daily, storm, spam, bot), and
+        Bursts that are not topics, by start. ``extra``: title, kind (daily, storm, spam, bot), and
         speaker and planted where they apply.
     hashtags, accounts : list of str
-        The conference's own, which should never trend.
+        The conference's own tags and accounts, which should never trend.
     timezone : str
-        For showing times; right for the default ``start``.
+        For display; correct for the default ``start``.
     """
 
     name: str
@@ -85,43 +85,43 @@ def conference(
     lead_days: int = 0,
     start: datetime = FIRST_DAY,
 ) -> Synthetic:
-    """An invented conference, with everything that people said about it online.
+    """Generate a conference, with all messages about it.
 
     The same seed and arguments give the same events everywhere.
 
     Parameters
     ----------
     seed : int
-        Names, subjects, words and times all follow from it.
+        Determines names, subjects, words and times.
     days : int
         Days of the conference.
     events : int
-        How many events in all; the planted ones are among them.
+        Total number of events, including the planted ones.
     talks_per_day : int
-        Two of them are keynotes.
+        Talks per day, of which two are keynotes.
     bursts : int, optional
-        How many topics are planted, each of about ``burst_size * sqrt(events / days)`` messages,
-        three in four of them on talks; the other talks go unmentioned. Without it every talk gets
-        its share, keynotes most, and a few things happen beside the programme.
+        Number of planted topics, each of about ``burst_size * sqrt(events / days)`` messages. Three in
+        four are talks; nobody mentions the other talks. By default every talk is mentioned, keynotes
+        most, and there are a few happenings beside the programme.
     burst_size : float
-        Relative size of what is planted; 0.5 halves it.
+        Relative size of the planted topics; 0.5 halves it.
     existing_words : bool
-        Topics are made of words, and held by people, that are talked of all the time; otherwise
-        they bring names and phrases of their own.
+        Topics consist of words, and have speakers, that are mentioned all the time; otherwise
+        they have names and phrases of their own.
     written : bool
-        Talks are about the subjects written out in ``texts/subjects.txt``, as far as they go;
-        otherwise all are composed of the vocabulary.
+        Talks are about the subjects in ``texts/subjects.txt``, as long as there are any left;
+        otherwise all are composed from the vocabulary.
     decoys : bool
         Add daily hashtags, copied jokes, a spammer and a bot.
     vocabulary : int
         Number of words in constant use, with Zipf frequencies.
     shop_talk, ambient : float
-        Shares of the other posts that are about those words, and that sound like reactions to a
-        talk but are about words and people at random.
+        Shares of the other posts that are about those words, and that read like reactions to a
+        talk but are about random words and people.
     habits : bool
-        Coffee is talked of at coffee time, lunch at noon, and so on; otherwise at any time.
+        Messages about coffee come at coffee time, about lunch at noon, and so on; otherwise at any time.
     people : int, optional
-        Who takes part; ``events ** 0.7`` by default.
+        Number of participants; ``events ** 0.7`` by default.
     lead_days : int
         Quieter days before the first talk, with the same daily habits.
     start : datetime
@@ -136,13 +136,13 @@ def conference(
     Raises
     ------
     ValueError
-        If ``start`` is naive, a number is out of range, or so much is planted that no room is
-        left for other chatter.
+        If ``start`` is naive, a number is out of range, or so many events are planted that there are
+        too few left for other chatter.
 
     Examples
     --------
-    >>> made = conference(7, events=500, talks_per_day=4)
-    >>> len(made.events), len(made.schedule) > 12, made.truth[0].extra["kind"]
+    >>> synthetic = conference(7, events=500, talks_per_day=4)
+    >>> len(synthetic.events), len(synthetic.schedule) > 12, synthetic.truth[0].extra["kind"]
     (500, True, 'keynote')
     """
     _check(start, days, events, burst_size, vocabulary, lead_days)
@@ -184,7 +184,7 @@ def conference(
         false += false_topics.meals(days + lead_days, start) if habits else []
     if events - len(drafts) < events // 10:
         raise ValueError(
-            f"{len(drafts)} of {events} events are planted, which leaves nothing to hide them in; "
+            f"{len(drafts)} of {events} events are planted, which leaves too few others; "
             f"raise events or lower bursts or burst_size"
         )
     drafts += chatter.background(events - len(drafts), _by_day([s for s, _ in planted], start))
@@ -195,7 +195,7 @@ def conference(
         seed=seed,
         events=to_events(drafts, start, seed),
         schedule=schedule_of(talks, midnights, place),
-        truth=_in_order([_known(subject, drafts, start) for subject, _ in planted]),
+        truth=_in_order([_reference_topic(subject, drafts, start) for subject, _ in planted]),
         decoys=_in_order(false),
         hashtags=list(writer.tags),
         accounts=[writer.official.handle, false_topics.bot_name(writer)],
@@ -205,11 +205,11 @@ def conference(
 def hard_conference(
     seed: int, *, events: int = 100_000, bursts: int = 20, burst_size: float = 0.5, lead_days: int = 0
 ) -> Synthetic:
-    """A conference to measure algorithms on: small bursts of existing words, in much chatter.
+    """Generate a conference to measure algorithms on: small bursts of existing words, in much chatter.
 
-    Half-size bursts, a Zipf vocabulary of a fifth of a word an event (20,000 for 100,000), and all
-    decoys. Nothing in it is from a list of subjects, and what bursts is in ``truth`` or ``decoys``:
-    small talk keeps no hours here.
+    Half-size bursts, a Zipf vocabulary of one word per five events (20,000 for 100,000), and all
+    decoys. Nothing in it is from a list of subjects, and all bursts are in ``truth`` or ``decoys``:
+    small talk does not depend on the hour.
 
     Parameters
     ----------
@@ -235,12 +235,12 @@ def _check(
 
 
 def _rhythm(days: int, lead_days: int) -> Rhythm:
-    """Full days, a little less on the last, and much less before the first."""
+    """Return the weights of the days: full days, slightly less on the last, much less before the first."""
     return Rhythm([0.4] * lead_days + [1.05] * (days - 1) + [0.95])
 
 
 def _speakers(crowd: list[Person], n: int, dice: Dice, *, known: bool) -> list[Person]:
-    """Distinct people with distinct surnames; ``known``: among those whom others mention often."""
+    """Return people with distinct surnames; with ``known``, of those who are mentioned often."""
     pool = crowd[: max(4 * n, 40)] if known else crowd[5:]
     chosen: dict[str, Person] = {}
     for person in dice.shuffled(pool):
@@ -251,17 +251,18 @@ def _speakers(crowd: list[Person], n: int, dice: Dice, *, known: bool) -> list[P
 
 
 def _familiar(lexicon: Vocabulary, n: int, dice: Dice) -> list[str]:
-    """Single words of middling frequency: in use every day, and nobody's topic."""
+    """Return single words of medium frequency: in use every day, and not a topic."""
     single = [w for w in lexicon.things.items[30:1100] if " " not in w and "-" not in w]
     if len(single) < n:
         raise ValueError(
-            f"{n} familiar words are needed and {len(single)} there; raise vocabulary or lower talks_per_day"
+            f"{n} familiar words are needed, but there are only {len(single)}; "
+            "raise vocabulary or lower talks_per_day"
         )
     return dice.shuffled(single)[:n]
 
 
 def _by_day(subjects: list[Subject], start: datetime) -> dict[int, list[Subject]]:
-    """The talks of each day, days counted from ``start``."""
+    """Return the talks of each day, with days counted from ``start``."""
     days: dict[int, list[Subject]] = {}
     for subject in subjects:
         if subject.matter is not None:
@@ -269,8 +270,8 @@ def _by_day(subjects: list[Subject], start: datetime) -> dict[int, list[Subject]
     return days
 
 
-def _known(subject: Subject, drafts: list[Draft], start: datetime) -> ReferenceTopic:
-    """The truth about a subject, with what was planted counted in the finished texts."""
+def _reference_topic(subject: Subject, drafts: list[Draft], start: datetime) -> ReferenceTopic:
+    """Return the reference topic of a subject, with the planted messages counted in the final texts."""
     first = int((subject.start - start).total_seconds() * 1000)
     last = int((subject.end + SLACK - start).total_seconds() * 1000)
     keywords = [k.casefold() for k in subject.keywords]

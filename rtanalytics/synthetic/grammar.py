@@ -1,7 +1,7 @@
-"""Sentences from templates: ``{slot}``, ``{+slot}`` (capitalised) and ``{this|that}``, nested at will.
+"""Sentences from templates: ``{slot}``, ``{+slot}`` (capitalised) and ``{this|that}``, also nested.
 
 The templates live in text files under ``texts/``, in sections headed ``== name``; a line that
-begins with ``# `` is a comment. Reading them checks them: an unbalanced brace names file and line.
+begins with ``# `` is a comment. The error for an unbalanced brace names file and section.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.resources import files
 from rtanalytics.synthetic.rng import Deck, Dice
 
 Context = Mapping[str, str | Callable[[], str]]
-"""What the slots stand for: a text, or how to make one."""
+"""Slot → its text, or a function that returns one."""
 
 _NOUNS = frozenset({"thing", "thing2", "tech", "tech2", "drink", "product", "bare"})
 _VOWELS = frozenset("aeiou")
@@ -24,7 +24,7 @@ _SLOT = re.compile(r"\+?[a-zA-Z][a-z_]*\d*")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A named hole in a template."""
+    """Named placeholder in a template."""
 
     name: str
     capital: bool
@@ -32,7 +32,7 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Templates of which one is taken."""
+    """Alternative templates."""
 
     options: tuple[Template, ...]
 
@@ -41,20 +41,20 @@ Template = tuple[str | Slot | Choice, ...]
 Record = dict[str, tuple[str, ...]]
 """The texts of each field of a block."""
 Script = tuple[tuple[str, bool, Template], ...]
-"""A conversation: who says it, is it an action, and what."""
+"""Conversation: for each line its person, whether it is an action, and its template."""
 
 
 def parse(text: str, where: str = "template") -> Template:
-    """Read one template.
+    """Parse a template.
 
     Raises
     ------
     ValueError
-        If its braces do not match; the message says where.
+        If its braces do not match; the message names the place.
     """
     parts, end = _sequence(text, 0, where, top=True)
     if end != len(text):
-        raise ValueError(f"{where}: a '}}' closes nothing in {text!r}")
+        raise ValueError(f"{where}: unbalanced '}}' in {text!r}")
     return parts
 
 
@@ -89,14 +89,14 @@ def _braces(text: str, at: int, where: str) -> tuple[Slot | Choice, int]:
         option, at = _sequence(text, at, where, top=False)
         options.append(option)
         if at == len(text):
-            raise ValueError(f"{where}: a '{{' is never closed in {text!r}")
+            raise ValueError(f"{where}: unbalanced '{{' in {text!r}")
         at += 1
         if text[at - 1] == "}":
             return Choice(tuple(options)), at
 
 
 def slots(template: Template) -> Iterator[str]:
-    """The names of all slots in a template."""
+    """Yield the names of all slots in a template."""
     for part in template:
         if isinstance(part, Slot):
             yield part.name
@@ -106,7 +106,7 @@ def slots(template: Template) -> Iterator[str]:
 
 
 def expand(template: Template, context: Context, dice: Dice) -> str:
-    """Fill a template in; "a" before a noun that begins with a vowel becomes "an".
+    """Fill in a template; "a" before a noun that begins with a vowel becomes "an".
 
     Raises
     ------
@@ -129,7 +129,7 @@ def expand(template: Template, context: Context, dice: Dice) -> str:
 
 
 class Memo(dict[str, str]):
-    """A context in which every slot keeps the first text it got: for conversations."""
+    """Context in which every slot keeps its first text, for conversations."""
 
     def __init__(self, context: Context, **fixed: str) -> None:
         super().__init__(fixed)
@@ -142,7 +142,7 @@ class Memo(dict[str, str]):
 
 
 class Grammar:
-    """Sections of templates, dealt like cards so that a template returns as late as possible.
+    """Sections of templates, used in shuffled order so that each repeats as late as possible.
 
     Parameters
     ----------
@@ -158,28 +158,28 @@ class Grammar:
         self._decks = {name: Deck(len(lines), dice) for name, lines in sections.items()}
 
     def deal(self, section: str) -> Template:
-        """The next template of a section."""
+        """Return the next template of a section."""
         return self.sections[section][self._decks[section].deal()]
 
-    def say(self, section: str, context: Context) -> str:
-        """The next template of a section, filled in."""
+    def sentence(self, section: str, context: Context) -> str:
+        """Fill in the next template of a section."""
         return expand(self.deal(section), context, self.dice)
 
     def fill(self, template: Template, context: Context) -> str:
-        """A given template, filled in."""
+        """Fill in a given template."""
         return expand(template, context, self.dice)
 
 
 @cache
 def read_lines(name: str) -> tuple[tuple[int, str], ...]:
-    """Numbered lines of a text file of this package, without comments."""
+    """Return numbered lines of a text file of this package, without comments."""
     text = files("rtanalytics.synthetic").joinpath("texts", name).read_text(encoding="utf-8")
     return tuple((n, line) for n, line in enumerate(text.splitlines(), 1) if not line.startswith("# "))
 
 
 @cache
 def read_blocks(name: str) -> dict[str, tuple[str, ...]]:
-    """The lines of each ``== section`` of a text file; empty lines are kept."""
+    """Return the lines of each ``== section`` of a text file; empty lines are kept."""
     blocks: dict[str, list[str]] = {}
     lines: list[str] = []
     for _, line in read_lines(name):
@@ -192,7 +192,7 @@ def read_blocks(name: str) -> dict[str, tuple[str, ...]]:
 
 @cache
 def read_sections(*names: str) -> dict[str, tuple[Template, ...]]:
-    """The sections of several text files, each line a parsed template."""
+    """Return the sections of several text files, with each line parsed as a template."""
     return {
         section: tuple(parse(line, f"{name}, section {section}") for line in lines if line)
         for name in names
@@ -202,7 +202,7 @@ def read_sections(*names: str) -> dict[str, tuple[Template, ...]]:
 
 @cache
 def read_records(name: str) -> tuple[Record, ...]:
-    """Blocks of ``field: text`` lines, parted by empty lines; a field may be repeated."""
+    """Return blocks of ``field: text`` lines, separated by empty lines; a field may be repeated."""
     records: list[dict[str, list[str]]] = [{}]
     for number, line in read_lines(name):
         if not line:
@@ -217,7 +217,7 @@ def read_records(name: str) -> tuple[Record, ...]:
 
 @cache
 def read_conversations(name: str) -> dict[str, tuple[Script, ...]]:
-    """The scripts of each section; an empty line ends a script."""
+    """Return the scripts of each section; an empty line ends a script."""
     found = {}
     for section, lines in read_blocks(name).items():
         talks: list[Script] = []

@@ -1,4 +1,4 @@
-"""What bursts beside the programme: a fire alarm, a gull, or words that suddenly go round."""
+"""Topics beside the programme: a fire alarm, a gull, or words that many people suddenly use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtanalytics.synthetic.writer import Writer
 
 
 def make_happenings(writer: Writer, midnights: list[datetime], dice: Dice) -> list[Subject]:
-    """Two happenings a day, as far as there are any, and at last where it will be next year."""
+    """Return up to two happenings per day, and at the end the place of the next conference."""
     records = dice.shuffled(read_records("happenings.txt"))
     rest = [r for r in records if r["kind"][0] != "next year"]
     plan = [(midnights[n // 2], record) for n, record in enumerate(rest[: 2 * len(midnights)])]
@@ -21,7 +21,7 @@ def make_happenings(writer: Writer, midnights: list[datetime], dice: Dice) -> li
 
 
 def _happening(writer: Writer, midnight: datetime, record: Record, dice: Dice) -> Subject:
-    """One of the records of ``happenings.txt``, with its names chosen and a time within its hours."""
+    """Return a record of ``happenings.txt`` with names filled in and a time within its hours."""
     first, end = (int(hour) for hour in record["hours"][0].split("-"))
     minutes = int(record["minutes"][0])
     begin = midnight + timedelta(minutes=int(dice.between(first * 60, end * 60 - min(30, minutes))))
@@ -37,25 +37,25 @@ def _happening(writer: Writer, midnight: datetime, record: Record, dice: Dice) -
         writer.grammar.fill(parse(text, "happenings.txt"), memo)
         for text in (record["it"][0], record["title"][0], *record["key"])
     )
-    # Names that a template drew are the same for all who speak of it; "it" is how most call it.
+    # Names drawn by a template are the same in all messages; "it" is the most common name.
     context |= {name: memo[name] for name in ("bird", "printed", "quizword") if name in memo}
     context["it"] = it
     return Subject(
         title, record["kind"][0], begin, begin + timedelta(minutes=minutes),
         tuple(dict.fromkeys(key.lower() for key in keys)), context,
-        says=tuple(parse(line, "happenings.txt") for line in record["say"]),
+        templates=tuple(parse(line, "happenings.txt") for line in record["say"]),
     )  # fmt: skip
 
 
 def make_buzz(
     writer: Writer, midnights: list[datetime], n: int, dice: Dice, familiar: list[str] | None
 ) -> list[Subject]:
-    """``n`` times three words that many people suddenly use, on no talk's account.
+    """Return ``n`` topics of three words each that many people suddenly use, without a talk.
 
     Parameters
     ----------
     familiar : list of str, optional
-        The words to use; without them new ones are coined.
+        The words to use; new ones are coined by default.
     """
     subjects = []
     for number in range(n):
@@ -68,7 +68,7 @@ def make_buzz(
         subjects.append(
             Subject(
                 f"{keys[0]} and {keys[1]}", "buzz", begin, begin + timedelta(minutes=30 + dice.below(30)),
-                tuple(keys), {"keys": "|".join(keys)}, says=read_sections("hallway.txt")["work"],
+                tuple(keys), {"keys": "|".join(keys)}, templates=read_sections("hallway.txt")["work"],
             )
         )  # fmt: skip
     return subjects

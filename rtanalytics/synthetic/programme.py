@@ -1,8 +1,8 @@
-"""The programme: who speaks when about what, and what else will be on everybody's lips.
+"""The programme: speakers, times and subjects of the talks.
 
-A subject is either *written* (``texts/subjects.txt``: one block of claims, quotations and
-questions that belong together) or *composed* of words of the seed's own vocabulary. Either way
-everything that can be said about a talk is fixed here, so that two people who quote it agree.
+A subject is either *written* (``texts/subjects.txt``: a block of claims, quotations and questions that
+belong together) or *composed* of words of the generated vocabulary. All texts about a talk are fixed
+here, so that two people who quote it agree.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ SLOTS = ((10, 30), (11, 20), (13, 45), (14, 35), (15, 50))
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """What can be said about a talk, whoever gives it and whenever.
+    """Texts about a talk, independent of its speaker and time.
 
     Parameters
     ----------
     context : dict of str to str
-        Fills the slots of templates: title, abstract, area, about, product, names.
+        Texts for the slots of templates: title, abstract, area, about, product, names.
     lines : dict of str to list of str
-        Finished texts by kind: claim, quote, ask, joke, commit.
+        Final texts by kind: claim, quote, ask, joke, commit.
     keys : tuple of str
-        The phrases that belong to it, with their article where they have one.
+        Its phrases, with their article if they have one.
     """
 
     context: dict[str, str]
@@ -41,10 +41,10 @@ class Matter:
 
 @dataclass(slots=True)
 class Subject:
-    """Something that people talk about from ``start`` to ``end``; ``keywords`` recognise it.
+    """Topic of messages from ``start`` to ``end``, recognised by its ``keywords``.
 
-    A talk has a speaker, a :class:`Matter` and a weight, its popularity; what happens beside the
-    programme has sentences of its own, ``says``.
+    A talk has a speaker, a :class:`Matter` and a weight, its popularity; a happening beside the
+    programme has sentences of its own, ``templates``.
     """
 
     title: str
@@ -57,11 +57,11 @@ class Subject:
     speaker: Person | None = None
     talk: Talk | None = None
     weight: float = 1.0
-    says: tuple[Template, ...] = ()
+    templates: tuple[Template, ...] = ()
 
 
 def day_plan(talks_per_day: int, rooms: int) -> list[tuple[int, int, int, int]]:
-    """Rows of (hour, minute, length in minutes, room) of one day; keynotes are in room 0.
+    """Return rows of (hour, minute, length in minutes, room) of a day; keynotes are in room 0.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def day_plan(talks_per_day: int, rooms: int) -> list[tuple[int, int, int, int]]:
         )
     plan = [(9, 15, 45, 0)]
     rest = talks_per_day - 2
-    used = max(1, -(-rest // rooms), min(4, rest))  # slots; as few talks side by side as possible
+    used = max(1, -(-rest // rooms), min(4, rest))  # slots; as few parallel talks as possible
     for number in range(rest):
         hour, minute = SLOTS[number % used]
         plan.append((hour, minute, 40, number // used))
@@ -86,14 +86,14 @@ def make_talks(
     days: list[datetime], per_day: int, place: Place, speakers: list[Person], vocabulary: Vocabulary,
     grammar: Grammar, dice: Dice, *, written: bool, familiar: list[str] | None,
 ) -> list[Subject]:  # fmt: skip
-    """One subject a talk, in order of time.
+    """Return one subject per talk, in order of time.
 
     Parameters
     ----------
     days : list of datetime
         Local midnights.
     familiar : list of str, optional
-        If given, talks are about these words, three each, and bring no names of their own.
+        If given, talks are about these words, three each, and have no names of their own.
     """
     blocks = dice.shuffled(read_records("subjects.txt")) if written and familiar is None else []
     taken = {name.lower() for name in (*vocabulary.things.items, *vocabulary.tools.items)}
@@ -134,12 +134,12 @@ def make_talks(
 
 
 def bare(key: str) -> str:
-    """A phrase without its article."""
+    """Return a phrase without its article."""
     return key.removeprefix("the ").removeprefix("a ").removeprefix("an ")
 
 
 def talk_context(speaker: Person, place: Place, room: int, product: str, dice: Dice) -> dict[str, str]:
-    """Names and numbers of one talk; a surname too short to be told apart is used with its given name."""
+    """Return the names and links of a talk; a surname too short to be distinctive includes the given name."""
     full = f"{speaker.given} {speaker.surname}"
     return {
         "speaker": full,
@@ -157,12 +157,12 @@ def talk_context(speaker: Person, place: Place, room: int, product: str, dice: D
 
 
 def a_place(dice: Dice) -> str:
-    """Where somebody works."""
+    """Return a place of work."""
     return dice.pick(words("places"))
 
 
 def numbers(dice: Dice) -> dict[str, str]:
-    """The numbers that templates ask for."""
+    """Return numbers for the slots of templates."""
     return {
         "n2": str(2 + dice.below(8)),
         "n10": str(11 + dice.below(85)),
@@ -176,7 +176,7 @@ def numbers(dice: Dice) -> dict[str, str]:
 def written_matter(
     block: Record, context: dict[str, str], grammar: Grammar, dice: Dice, *, keynote: bool
 ) -> Matter:
-    """What ``subjects.txt`` says about one subject, numbers and names filled in once."""
+    """Return the texts of ``subjects.txt`` about a subject, with numbers and names filled in once."""
 
     def fill(text: str) -> str:
         return expand(parse(text, "subjects.txt"), {**context, **numbers(dice)}, dice)
@@ -192,7 +192,7 @@ def written_matter(
 def composed_matter(
     context: dict[str, str], vocabulary: Vocabulary, keys: list[str] | None, grammar: Grammar, dice: Dice
 ) -> Matter:
-    """What can be said with the vocabulary alone; ``keys`` are words already in use, or none."""
+    """Return texts composed from the vocabulary; ``keys`` are words already in use, or None."""
     things = vocabulary.things
     if keys is None:
         keys = [f"{dice.pick((context['town2'], *ADJECTIVES))} {things.draw(dice)}" for _ in range(3)]
@@ -200,7 +200,7 @@ def composed_matter(
         context |= dict.fromkeys(("speaker", "surname", "first"), context["at"])
     slots = {**context, "key": keys[0], "key2": keys[1], "key3": keys[2], "place": a_place(dice)}
     for name in ("about", "title", "abstract"):
-        context[name] = grammar.say(f"any {name}", {**slots, **numbers(dice)})
+        context[name] = grammar.sentence(f"any {name}", {**slots, **numbers(dice)})
     lines: dict[str, list[str]] = {"claim": [], "quote": [], "ask": [], "joke": [], "commit": []}
     add_generic(lines, context, tuple(keys), grammar, dice, 4)
     return Matter(context, lines, tuple(keys))
@@ -213,7 +213,7 @@ ADJECTIVES = tuple(
     bitter
     """.split()
 )
-"""Make phrases that nobody has used before of words that everybody uses."""
+"""Adjectives that turn common words into new phrases."""
 
 
 def add_generic(
@@ -222,7 +222,7 @@ def add_generic(
 ) -> None:  # fmt: skip
     """Add ``n`` claims and quotations, and half as many questions and jokes, that suit any talk.
 
-    What is the talk's own stands there three times, since people prefer to repeat that.
+    The talk's own lines are repeated three times, because people quote those more often.
     """
     for kind, count in (("claim", n), ("quote", n), ("ask", (n + 1) // 2), ("joke", n // 2)):
         lines[kind] *= 3
@@ -231,11 +231,11 @@ def add_generic(
             slots = {**context, **numbers(dice), "key": first, "key2": second, "key3": third}
             slots["bare"] = bare(first)
             slots["place"] = a_place(dice)
-            lines[kind].append(grammar.say(f"any {kind}", slots))
+            lines[kind].append(grammar.sentence(f"any {kind}", slots))
 
 
 def schedule_of(subjects: list[Subject], days: list[datetime], place: Place) -> Schedule:
-    """The talks, and what lies between them."""
+    """Return the schedule of the talks and the breaks between them."""
     talks = [s.talk for s in subjects if s.talk is not None]
     for day, midnight in enumerate(days, 1):
         between = [

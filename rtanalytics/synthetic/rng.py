@@ -1,9 +1,8 @@
-"""Randomness that comes out the same on every platform and in every Python.
+"""Random numbers that are the same on every platform and Python version for a seed.
 
-Only :meth:`random.Random.random` is promised to stay the same for a seed; ``choice``,
-``shuffle`` and the others may change between versions of Python. So everything here is built
-on that one method, and each part of the generator has dice of its own: a change in how one part
-rolls does not shift the others.
+Only :meth:`random.Random.random` is guaranteed to be stable for a seed; ``choice``, ``shuffle`` and
+others may change between versions of Python. So everything here uses that method only, and each part
+of the generator has its own :class:`Dice`, so that a change in one part does not affect the others.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ T = TypeVar("T")
 
 
 class Dice:
-    """A seeded source of choices.
+    """Seeded random generator.
 
     Parameters
     ----------
     *seed : object
-        Numbers and words; their text is the seed.
+        Numbers and words; the seed is their joined text.
 
     Examples
     --------
@@ -37,23 +36,23 @@ class Dice:
         self.random = Random(int.from_bytes(digest, "big")).random
 
     def below(self, n: int) -> int:
-        """An integer in ``[0, n)``."""
+        """Return an integer in ``[0, n)``."""
         return int(self.random() * n)
 
     def between(self, low: float, high: float) -> float:
-        """A number in ``[low, high)``."""
+        """Return a number in ``[low, high)``."""
         return low + (high - low) * self.random()
 
     def chance(self, probability: float) -> bool:
-        """True with this probability."""
+        """Return True with this probability."""
         return self.random() < probability
 
     def pick(self, items: Sequence[T]) -> T:
-        """One of the items."""
+        """Return one of the items."""
         return items[int(self.random() * len(items))]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
-        """A new list with the items in random order (Fisher and Yates)."""
+        """Return a new list with the items in random order (Fisher and Yates)."""
         mixed = list(items)
         for i in range(len(mixed) - 1, 0, -1):
             j = int(self.random() * (i + 1))
@@ -62,7 +61,7 @@ class Dice:
 
 
 class Weighted(Generic[T]):
-    """Items that are drawn in proportion to their weights.
+    """Items drawn in proportion to their weights.
 
     Parameters
     ----------
@@ -78,28 +77,28 @@ class Weighted(Generic[T]):
 
     @classmethod
     def of(cls, rows: Sequence[tuple[T, float]]) -> Weighted[T]:
-        """From rows of item and weight."""
+        """Create from rows of item and weight."""
         return cls([item for item, _ in rows], [weight for _, weight in rows])
 
     def draw(self, dice: Dice) -> T:
-        """The item that the dice choose."""
+        """Return a random item."""
         return self.items[min(bisect_right(self._sums, dice.random() * self._sums[-1]), len(self.items) - 1)]
 
 
 class Deck:
-    """Cards that are dealt in random order, and shuffled again only when all have been dealt."""
+    """Numbers in random order, shuffled again only after all have been drawn."""
 
     def __init__(self, size: int, dice: Dice) -> None:
         self._size, self._dice = size, dice
         self._cards: list[int] = []
 
     def deal(self) -> int:
-        """The number of the next card."""
+        """Return the next number."""
         if not self._cards:
             self._cards = self._dice.shuffled(range(self._size))
         return self._cards.pop()
 
 
 def zipf(n: int, exponent: float = 1.0, offset: float = 2.7) -> list[float]:
-    """Zipf–Mandelbrot weights of ranks 0 … n − 1."""
+    """Return Zipf–Mandelbrot weights of ranks 0 … n − 1."""
     return [1.0 / (rank + 1 + offset) ** exponent for rank in range(n)]

@@ -1,4 +1,4 @@
-"""From a sentence to an event: who writes it, when, in which style, under which id."""
+"""From sentences to events: author, time, style and id."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _TAG = re.compile(r"(?<![\w/])#([^\W\d]\w*)")
 
 
 Slots = dict[str, str | Callable[[], str]]
-"""What the slots of a template stand for."""
+"""Slot of a template → its text, or a function that returns one."""
 
 
 @dataclass(slots=True)
 class Draft:
-    """An event before it has an id. ``at`` is in milliseconds after local midnight of day one."""
+    """Event without an id yet; ``at`` is in milliseconds after local midnight of the first day."""
 
     at: int
     source: str
@@ -50,37 +50,37 @@ class Draft:
 
 
 class Rhythm:
-    """When people write: little at night, much between nine and six.
+    """Distribution of messages over time: few at night, many between nine and six.
 
     Parameters
     ----------
     day_weights : list of float
-        How busy each day is.
+        Relative volume of each day.
     """
 
     HOURLY = (
         3, 1.5, 1, 1, 1, 2, 8, 22, 48, 66, 74, 66, 62, 58, 66, 64, 66, 60, 42, 34, 34, 30, 20, 9,
     )  # fmt: skip
-    """Relative volume of the hours of a day."""
+    """Relative volume of each hour of a day."""
 
     def __init__(self, day_weights: list[float]) -> None:
         self._sums = list(accumulate(w * h for w in day_weights for h in self.HOURLY))
 
     def moment(self, dice: Dice) -> int:
-        """Milliseconds after the first midnight."""
+        """Draw a time in milliseconds after the first midnight."""
         hour = min(bisect_right(self._sums, dice.random() * self._sums[-1]), len(self._sums) - 1)
         return int((hour + dice.random()) * HOUR)
 
 
 class Writer:
-    """Knows the people and the words, and turns templates into drafts in somebody's style.
+    """Writer of drafts: fills in templates with people and words, in the style of a person.
 
     Parameters
     ----------
     people : list of Person
         The most active first.
     dice : Dice
-        Makes every choice; the grammar has it as well.
+        Random generator; the grammar has the same one.
     lead_days : int
         Days before the first day of the conference.
     """
@@ -99,8 +99,8 @@ class Writer:
             place.conf, place.conf, "", plain(place.conf), plain(place.conf), "en", "social.example.org",
             lower=False, drops_stop=False, tags=0.9, emoji=0.02,
         )  # fmt: skip
-        self._said: set[str] = set()
-        self.repeated = False  # was the last text said before?
+        self._texts: set[str] = set()
+        self.repeated = False  # whether the last text was used before
         self._last_thing = ""
         self._at = 0
         self.lead_days = lead_days
@@ -145,59 +145,59 @@ class Writer:
         }
 
     def anybody(self) -> Person:
-        """Somebody; active people more often."""
+        """Return a random person; active people more often."""
         return self.active.draw(self.dice)
 
     def thing(self) -> str:
-        """A word of the vocabulary, not the same twice in a row."""
-        found = self._last_thing
-        while found == self._last_thing:
-            found = self.things.draw(self.dice)
-        self._last_thing = found
-        return found
+        """Return a word of the vocabulary, never the same twice in a row."""
+        thing = self._last_thing
+        while thing == self._last_thing:
+            thing = self.things.draw(self.dice)
+        self._last_thing = thing
+        return thing
 
     def tool(self) -> str:
-        """A name of software."""
+        """Return a name of software."""
         return self.tools.draw(self.dice)
 
     def link(self) -> str:
-        """An address under a name that is reserved for examples."""
+        """Return a URL with a host that is reserved for examples."""
         host = self.dice.pick(("pad.example.net", "slides.example.org", "video.example.com", "example.org/s"))
         return f"https://{host}/{self.token(6)}"
 
     def token(self, length: int) -> str:
-        """Random letters and digits that cannot be mistaken for one another."""
+        """Return random letters and digits that do not look alike."""
         return "".join(self.dice.pick("23456789abcdefghjkmnpqrstuvwxyz") for _ in range(length))
 
     def fill(self, template: Template, context: Context, at: int) -> str:
-        """A given template, filled in as of a moment."""
+        """Fill in a given template at a time."""
         self._at = at
         return self.grammar.fill(template, context)
 
     def fresh(self, section: str, context: Context, at: int, tries: int = 4) -> tuple[str, bool]:
-        """A text that was not said before, if a few tries find one; and whether it begins literally."""
-        return self.unsaid(partial(self.grammar.deal, section), context, at, tries)
+        """Return a new text, if a few tries find one, and whether it begins with a literal."""
+        return self.fresh_from(partial(self.grammar.deal, section), context, at, tries)
 
-    def unsaid(
+    def fresh_from(
         self, deal: Callable[[], Template], context: Context, at: int, tries: int = 4
     ) -> tuple[str, bool]:
-        """As :meth:`fresh`, with templates that ``deal`` hands out."""
+        """Return a text as :meth:`fresh` does, with templates from ``deal``."""
         self._at = at
         for _ in range(tries):
             template = deal()
             text = self.grammar.fill(template, context)
-            self.repeated = text in self._said
+            self.repeated = text in self._texts
             if not self.repeated:
                 break
         if len(text) > 30:
-            self._said.add(text)
+            self._texts.add(text)
         return text, isinstance(template[0], str)
 
     def post(
         self, person: Person, at: int, section: str, context: Context, *, lang: str = "en",
         tagged: bool = True, tries: int = 4,
     ) -> Draft:  # fmt: skip
-        """A post in the person's own style, with or without the conference's hashtag."""
+        """Return a post in the style of a person, with or without the conference's hashtag."""
         text, literal = self.fresh(section, context, at, tries)
         return self.styled(person, at, text.strip(), lang=lang, tagged=tagged, literal=literal)
 
@@ -205,12 +205,12 @@ class Writer:
         self, person: Person, at: int, text: str, *, lang: str = "en", tagged: bool = True,
         literal: bool = False,
     ) -> Draft:  # fmt: skip
-        """A post with the given text, as this person would write it.
+        """Return a post with the given text in the style of a person.
 
         Parameters
         ----------
         literal : bool
-            The text begins with a plain word, which may be written in lower case.
+            The text begins with a literal word, which may be written in lower case.
         """
         dice = self.dice
         if lang == "en":
@@ -231,7 +231,7 @@ class Writer:
         self, script: Script, at: int, context: Context, people: list[Person],
         channel: str,
     ) -> list[Draft]:  # fmt: skip
-        """An IRC conversation: a line that begins with a nick and a colon answers that person."""
+        """Return an IRC conversation; a line that begins with a nick and a colon replies to that person."""
         dice = self.dice
         self._at = at
         cast = dict(zip("ABC", people, strict=False))
@@ -250,7 +250,7 @@ class Writer:
         return drafts
 
     def reply(self, to: Draft, section: str, context: Slots) -> Draft:
-        """An answer to a post, some minutes later."""
+        """Return a reply to a post, some minutes later."""
         person = self.other(to.person)
         at = to.at + int(dice_delay(self.dice, 4.0) * MINUTE)
         fixed = {**context, "at": f"@{to.person.handle}"}
@@ -259,7 +259,7 @@ class Writer:
         return draft
 
     def boost(self, of: Draft, minutes: float = 6.0) -> Draft:
-        """Somebody else repeats a post: half with ``RT``, half as the network does it."""
+        """Return a repost by somebody else."""
         original = of.repost_of or of
         at = of.at + int(dice_delay(self.dice, minutes) * MINUTE)
         return Draft(
@@ -268,7 +268,7 @@ class Writer:
         )  # fmt: skip
 
     def other(self, than: Person) -> Person:
-        """Somebody else."""
+        """Return another person."""
         person = self.anybody()
         while person is than:
             person = self.anybody()
@@ -279,16 +279,16 @@ class Writer:
 
 
 def dice_delay(dice: Dice, mean: float) -> float:
-    """A waiting time above zero with a long tail and the given mean.
+    """Draw a waiting time above zero with a long tail and the given mean.
 
-    It is made of products, not of logarithms, so that platforms agree on every bit.
+    It uses products instead of logarithms, so that platforms agree on every bit.
     """
     u = dice.random()
     return mean * (0.15 + 2.55 * u * u * u + 0.425 * dice.random())
 
 
 def to_events(drafts: list[Draft], start: datetime, seed: int) -> list[Event]:
-    """Give every draft its id and its times, and return the events as they were received."""
+    """Give every draft its id and times, and return the events in order of reception."""
     drafts = sorted(drafts, key=lambda d: d.at)
     dice = Dice(seed, "received")
     epoch = int(start.timestamp()) * 1000
@@ -317,7 +317,7 @@ def to_events(drafts: list[Draft], start: datetime, seed: int) -> list[Event]:
 
 
 def _identify(draft: Draft, epoch: int, number: int, seed: int) -> str | None:
-    """Set the draft's id; return its address, if its source has one."""
+    """Set the id of a draft; return its URL, if its source has one."""
     digest = blake2b(f"{seed}/{number}/{draft.at}".encode(), digest_size=20).hexdigest()
     match draft.source:
         case "irc":
@@ -374,7 +374,7 @@ def _media(draft: Draft, url: str | None) -> list[Media]:
 
 
 def _delay(source: str, dice: Dice) -> int:
-    """Milliseconds until we have it: streams at once, polled sources when their turn comes."""
+    """Draw the delay until reception in milliseconds: short for streams, long for polled sources."""
     u = dice.random()
     match source:
         case "irc":

@@ -1,7 +1,7 @@
-"""Pictures for notebooks, drawn by matplotlib: each function takes ``ax`` and returns it.
+"""Plots for notebooks, drawn by matplotlib: each function takes ``ax`` and returns it.
 
-Without an ``ax`` a figure of its own is made that pyplot does not know: it is shown as the last
-value of a cell (``volume(events).figure``), and gone when nobody holds it any more.
+Without an ``ax`` a new figure is created that pyplot does not manage: it is shown as the last value of
+a cell (``volume(events).figure``), and deleted when there is no reference to it any more.
 """
 
 from __future__ import annotations
@@ -43,23 +43,23 @@ def volume(
     schedule: Schedule | None = None,
     zone: tzinfo = UTC,
 ) -> Axes:
-    """Messages over time, stacked.
+    """Plot messages over time as stacked bars.
 
     Parameters
     ----------
     events : iterable of Event, or pandas.DataFrame
-        A frame has the column ``created_at`` and, if ``by`` is given, that one.
+        A frame needs the column ``created_at`` and, if ``by`` is given, that column.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Axes to draw on.
     by : {'source', 'type', 'lang', 'channel'} or None
-        What is stacked; the six largest have a colour, all others share grey. A source counts up
-        to its first colon.
+        Field to stack by; the six largest values have a colour, all others are grey. A source counts
+        up to its first colon.
     step : timedelta, optional
-        Width of a bar; one that gives at most 150 bars unless given.
+        Width of a bar; chosen to give at most 150 bars by default.
     schedule : Schedule, optional
-        Talks, as marks under the bars.
+        Talks to mark under the bars.
     zone : tzinfo
-        Of the axis.
+        Time zone of the axis.
 
     Returns
     -------
@@ -72,9 +72,9 @@ def volume(
 
     Examples
     --------
-    >>> said = [Event(id=f"irc:x:{n}", source="irc", created_at=datetime(2026, 5, 15, 9, n, tzinfo=UTC))
-    ...         for n in range(60)]
-    >>> volume(said, step=timedelta(minutes=20)).get_ylabel()
+    >>> events = [Event(id=f"irc:x:{n}", source="irc", created_at=datetime(2026, 5, 15, 9, n, tzinfo=UTC))
+    ...           for n in range(60)]
+    >>> volume(events, step=timedelta(minutes=20)).get_ylabel()
     'messages in 20 min'
     """
     moments = sorted(_moments(events, by), key=lambda moment: moment[0])
@@ -85,7 +85,7 @@ def volume(
     if step is None:
         step = next((s for s in _STEPS if span / s <= 150), _STEPS[-1])
     if step <= timedelta(0):
-        raise ValueError(f"step is {step}; a bar has a width above 0")
+        raise ValueError(f"step is {step}; it must be above 0")
     start = _floor(moments[0][0], step)
     bins = (moments[-1][0] - start) // step + 1
     ranked = [name for name, _ in Counter(name for _, name in moments).most_common()]
@@ -120,18 +120,18 @@ def volume(
 def trends_timeline(
     bins: Iterable[TrendBin], ax: Axes | None = None, *, top: int = 20, zone: tzinfo = UTC
 ) -> Axes:
-    """When which topic trended: a row a label, a bar a bin, the darker the more people said it.
+    """Plot when topics trended: one row per label, one bar per bin, darker for more people.
 
     Parameters
     ----------
     bins : iterable of TrendBin
         In any order.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Axes to draw on.
     top : int
-        How many labels, those of the highest scores, in order of their first bin.
+        Number of labels, those with the highest scores, in order of their first bin.
     zone : tzinfo
-        Of the axis.
+        Time zone of the axis.
 
     Returns
     -------
@@ -153,36 +153,38 @@ def trends_timeline(
     ax = _axes(ax, height=0.9 + 0.3 * len(best))
     if not best:
         return _nothing(ax, "no trends")
-    most = max(_said_by(trend) for row in best for trend in row)
+    most = max(_people_or_messages(trend) for row in best for trend in row)
     for y, row in enumerate(best):
         for trend in row:
             left = _number(trend.bin_start.astimezone(zone))
             length = (trend.bin_end - trend.bin_start) / timedelta(days=1)
-            ax.barh([y], [length], 0.7, [left], color=_ACCENT, alpha=0.3 + 0.7 * _said_by(trend) / most)
+            ax.barh(
+                [y], [length], 0.7, [left], color=_ACCENT, alpha=0.3 + 0.7 * _people_or_messages(trend) / most
+            )
     ax.set_yticks(range(len(best)), [plain(row[0].label) for row in best])
     ax.set_ylim(-0.6, len(best) - 0.4)
     ax.grid(axis="x", alpha=0.25)
     return _dated(ax, zone)
 
 
-def _said_by(trend: Trend) -> int:
-    """Its people, or its messages where nobody knows who wrote them."""
+def _people_or_messages(trend: Trend) -> int:
+    """Return the number of people, or of messages if the authors are not known."""
     return trend.authors or trend.messages
 
 
 def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes:
-    """How often a topic was said in each bin, beside what was expected of its most telling term.
+    """Plot the counts of a topic in each bin, and the expected counts of its strongest term.
 
     Parameters
     ----------
     bins : iterable of TrendBin
         In order.
     label : str
-        One of its labels, in any case.
+        Label of the topic; case is ignored.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Axes to draw on.
     zone : tzinfo
-        Of the axis.
+        Time zone of the axis.
 
     Returns
     -------
@@ -193,15 +195,15 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
     ValueError
         If no topic has this label.
     """
-    told = [t for bin in bins for t in bin.trends if t.label.casefold() == label.casefold()]
-    if not told:
-        raise ValueError(f"no topic is called {label!r}")
+    trends = [t for bin in bins for t in bin.trends if t.label.casefold() == label.casefold()]
+    if not trends:
+        raise ValueError(f"no topic has the label {label!r}")
     ax = _axes(ax)
-    lefts = [_number(trend.bin_start.astimezone(zone)) for trend in told]
-    wides = [(trend.bin_end - trend.bin_start) / timedelta(days=1) for trend in told]
-    ax.bar(lefts, [t.observed for t in told], wides, align="edge", color=_ACCENT, label="observed")
+    lefts = [_number(trend.bin_start.astimezone(zone)) for trend in trends]
+    wides = [(trend.bin_end - trend.bin_start) / timedelta(days=1) for trend in trends]
+    ax.bar(lefts, [t.observed for t in trends], wides, align="edge", color=_ACCENT, label="observed")
     ends = [left + wide for left, wide in zip(lefts, wides, strict=True)]
-    expected = [trend.expected for trend in told]
+    expected = [trend.expected for trend in trends]
     ax.hlines(expected, lefts, ends, color="#1c2024", linewidth=2, label="expected")
     ax.set_title(plain(label), loc="left")
     ax.legend(frameon=False)
@@ -209,20 +211,20 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
 
 
 def explanation(why: Explanation, *, zone: tzinfo = UTC) -> Figure:
-    """Why a topic is on the list: how often it was said before and now, and what that convinces by.
+    """Plot why a topic is listed: its counts before and now, and the parts of its probability.
 
     Parameters
     ----------
     why : Explanation
-        What :meth:`TrendBin.explain <rtanalytics.topics.TrendBin.explain>` gives.
+        Result of :meth:`TrendBin.explain <rtanalytics.topics.TrendBin.explain>`.
     zone : tzinfo
-        Of the axis.
+        Time zone of the axis.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Of its own, that no window holds: the last value of a cell. Without the reasons where an
-        algorithm tells no probability.
+        A new figure without a window, to be the last value of a cell. There are no reasons in it if
+        the algorithm gives no probability.
     """
     figure = _figure(max(3.2, 1.5 + 0.4 * len(why.reasons)))
     left, *right = figure.subplots(1, 2 if why.reasons else 1, squeeze=False)[0]
@@ -236,16 +238,16 @@ def explanation(why: Explanation, *, zone: tzinfo = UTC) -> Figure:
 
 
 def history(trend: Trend, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes:
-    """Counts of a trend's most telling term in the bins before and in its own, with what was expected.
+    """Plot the counts of a trend's strongest term in its bin and the bins before, with the expected count.
 
     Parameters
     ----------
     trend : Trend
-        What to draw.
+        Trend to plot.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Axes to draw on.
     zone : tzinfo
-        Of the axis.
+        Time zone of the axis.
 
     Returns
     -------
@@ -278,23 +280,23 @@ def history(trend: Trend, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes
 
 
 def reasons(why: Explanation, ax: Axes | None = None) -> Axes:
-    """What the probability of a topic rests on, each part a step, from nothing to the sum of all.
+    """Plot the parts of a topic's probability as steps, from zero to their sum.
 
     Parameters
     ----------
     why : Explanation
-        What to draw. The steps of the topic that it outranks are drawn below its own, in grey.
+        Explanation of the topic. The steps of the topic ranked below it are drawn in grey.
     ax : matplotlib.axes.Axes, optional
-        Where to draw.
+        Axes to draw on.
 
     Returns
     -------
     matplotlib.axes.Axes
-        The scale below is log odds, the one above the probability that they mean.
+        The lower scale is in log odds, the upper one in probabilities.
     """
     ax = _axes(ax, height=1.5 + 0.4 * len(why.reasons))
     if not why.reasons:
-        return _nothing(ax, "this algorithm tells no probability")
+        return _nothing(ax, "this algorithm gives no probability")
     mine = {reason.name: reason for reason in why.reasons}
     theirs = {reason.name: reason for reason in reasons_of(why.next)} if why.next is not None else {}
     names = list(mine | theirs)
@@ -345,7 +347,7 @@ def reasons(why: Explanation, ax: Axes | None = None) -> Axes:
 
 
 def plain(text: str, limit: int = 40) -> str:
-    r"""Text of others as a label: on one line, cut, and with nothing in it that is read as a formula.
+    r"""Make untrusted text a label: on one line, cut, and without formulas.
 
     Examples
     --------
@@ -357,13 +359,13 @@ def plain(text: str, limit: int = 40) -> str:
 
 def _moments(events: Iterable[Event] | pd.DataFrame, by: str | None) -> list[tuple[datetime, str]]:
     of: Callable[[Any], str] = lambda value: str(value or "none").partition(":")[0] or "none"
-    given: Any = events  # pandas is not imported to ask whether it is one of its frames
+    given: Any = events  # any type, so that pandas is not imported for an isinstance check
     if not hasattr(given, "columns"):
         return [(e.posted_at, of(getattr(e, by)) if by else "") for e in given]
     missing = [name for name in ("created_at", by) if name is not None and name not in given.columns]
     if missing:
         known = ", ".join(map(str, given.columns))
-        raise ValueError(f"the frame has no column {missing[0]!r}; there are {known}")
+        raise ValueError(f"the frame has no column {missing[0]!r}; its columns are {known}")
     names = map(of, given[by]) if by else [""] * len(given)
     return [(at.to_pydatetime(), name) for at, name in zip(given["created_at"], names, strict=True)]
 
@@ -386,7 +388,7 @@ def _dated(ax: Axes, zone: tzinfo) -> Axes:
     with extra("views"):
         from matplotlib import dates
 
-    untyped: Any = dates  # matplotlib leaves this module without annotations
+    untyped: Any = dates  # matplotlib has no annotations in this module
     locator = untyped.AutoDateLocator(tz=zone)
     ax.xaxis.set_major_locator(locator)
     ax.xaxis.set_major_formatter(untyped.ConciseDateFormatter(locator, tz=zone))

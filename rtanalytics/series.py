@@ -1,8 +1,8 @@
-"""Plain series of counts: how anomalous is each value, given those before it?
+"""Detectors of anomalies in series of counts.
 
-A detector takes one value after the other and gives a score in [0, 1] for each, at once: what
-comes later cannot change it. Steps between values may be of any length. :class:`Peaks` is the one
-to use; the others are there to be compared with.
+A detector takes values one at a time and immediately returns a score in [0, 1] for each; later values
+do not change it. Steps between values may have any length. :class:`Peaks` is the recommended detector;
+the others are baselines.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ _GREATEST = 1e100
 
 
 class SeriesError(ValueError):
-    """A file is no series; the message names file and line."""
+    """A file that is not a series; the message names file and line."""
 
 
 class Row(NamedTuple):
-    """One value of a series.
+    """Value of a series.
 
     Parameters
     ----------
     timestamp : str
-        As it is written in the file.
+        The time as it is written in the file.
     time : datetime
-        The same, aware UTC.
+        The time, aware UTC.
     value : float
         A count, or any other finite number.
     """
@@ -61,37 +61,37 @@ class Row(NamedTuple):
 
 
 class Detector(ABC):
-    """Values in, scores out, one at a time.
+    """Detector that scores one value at a time.
 
     Attributes
     ----------
     name : str
-        On the command line.
+        Name on the command line.
     """
 
     name: ClassVar[str]
 
     @abstractmethod
     def update(self, time: datetime, value: float) -> float:
-        """Score a value, then learn it.
+        """Score a value, then learn from it.
 
         Parameters
         ----------
         time : datetime
-            Aware; not before the one before.
+            Aware; not before the previous time.
         value : float
-            At most 1e100, or −1e100: squares of it must be numbers.
+            From −1e100 to 1e100, so that its square is finite.
 
         Returns
         -------
         float
-            0 (as usual) to 1.
+            From 0 (normal) to 1.
         """
 
 
 @dataclass
 class _Moments:
-    """Mean and variance of what was seen, what is older weighing less."""
+    """Exponentially weighted mean and variance."""
 
     weight: float
     mean: float = 0.0
@@ -99,7 +99,7 @@ class _Moments:
     seen: int = 0
 
     def learn(self, value: float) -> None:
-        """Take a value in; the first ones weigh alike."""
+        """Update with a value; the first values have equal weights."""
         self.seen += 1
         weight = max(self.weight, 1 / self.seen)
         step = value - self.mean
@@ -108,7 +108,7 @@ class _Moments:
 
 
 class _Deviation(Detector):
-    """Distance from the mean in standard deviations, both learnt before; only rises count."""
+    """Standard deviations above the mean of earlier values; falls score 0."""
 
     def __init__(self, weight: float, warm: int) -> None:
         self._moments = _Moments(weight)
@@ -122,12 +122,12 @@ class _Deviation(Detector):
 
 
 class ZScore(_Deviation):
-    """Standard deviations above the mean of everything before.
+    """Standard deviations above the mean of all earlier values.
 
     Parameters
     ----------
     warm : int
-        Values that are only learnt, and score 0.
+        Number of values at the beginning that are only learnt, and score 0.
     """
 
     name = "zscore"
@@ -142,9 +142,9 @@ class Ewma(_Deviation):
     Parameters
     ----------
     half_life : float
-        Values after which one weighs half.
+        Number of values after which the weight of a value is halved.
     warm : int
-        Values that are only learnt, and score 0.
+        Number of values at the beginning that are only learnt, and score 0.
     """
 
     name = "ewma"
@@ -156,58 +156,58 @@ class Ewma(_Deviation):
 
 
 class Peaks(Detector):
-    """Peaks over threshold of what is high and stays high, told once a day for each power of ten.
+    """Peaks over threshold of high and sustained values, reported once per day and power of ten.
 
-    1. The value is put on a scale on which counts vary alike at every level: y = √(x + ⅜)
+    1. The value is transformed so that the variance of counts is the same at every level: y = √(x + ⅜)
        (Anscombe 1948), or log(1 + x).
-    2. The season goes: r = y − m, where m is the moving mean of y at this time of day.
-    3. What stays high counts with what is high: c = r + ``weight`` · r̄, where r̄ is the moving mean
-       of r that forgets half within ``sustained``. It answers to a burst that has begun sharply and
-       goes on, less to a single high value, and less to a drift (a matched filter, Turin 1960).
-    4. The tail: u is a high quantile of all c before; those above it follow a generalised Pareto
+    2. The season is removed: r = y − m, where m is the moving mean of y at this time of day.
+    3. Sustained excess is added: c = r + ``weight`` · r̄, where r̄ is the moving mean of r with the
+       half-life ``sustained``. It responds to a burst that begins sharply and continues, less to a
+       single high value, and less to a drift (a matched filter, Turin 1960).
+    4. The tail: u is a high quantile of all earlier c; those above it follow a generalised Pareto
        distribution (Pickands 1975; on streams: Siffer et al. 2017, "Anomaly Detection in Streams
-       with Extreme Value Theory"), here by the method of moments. With N values before, n of them
+       with Extreme Value Theory"), here by the method of moments. With N earlier values, n of them
        above u: P(C > c) = n/N · (1 + ξ(c − u)/σ)^(−1/ξ), and d = ⌊−log₁₀ P(C > c)⌋.
-    5. d is told only if no d as high was told within ``hold``; otherwise 0. A burst rings once, and
-       again only when it has become ten times rarer; its aftermath is silent.
+    5. d is reported only if no d as high was reported within ``hold``; otherwise it is 0. So a burst
+       gives one alert, and another only when it has become ten times rarer.
 
-    What the season learns is cut off at u / (1 + ``weight``), which is where a steady excess
-    reaches the tail, so that a burst does not become the next day's season.
+    The values that the season learns are clipped at u / (1 + ``weight``), where a steady excess
+    reaches the tail, so that a burst does not become the season of the next day.
 
-    Score: d / (1 + d). So 0.75 means one value in a thousand, 0.8 one in ten thousand; the least
-    that is worth an alarm is 0.75 for values of five minutes.
+    Score: d / (1 + d). So 0.75 means one value in a thousand, 0.8 one in ten thousand. For values of
+    five minutes, 0.75 is the lowest reasonable threshold for an alert.
 
-    A step costs O(1) but for keeping the last values sorted; the tail is fitted every ``refit``
-    values. How it was chosen: decision 8 in ``docs/decisions``.
+    A step costs O(1), except for keeping the last values sorted; the tail is fitted every ``refit``
+    values. Decision 8 in ``docs/decisions`` explains how the detector was chosen.
 
     Parameters
     ----------
     quantile : float
-        Of c, from where on the tail begins.
+        Quantile of c at which the tail begins.
     scale : {'sqrt', 'log'}
-        Step 1.
+        Transformation of step 1: square root or logarithm.
     slots : int
-        Parts of a day of which each has its own mean.
+        Number of parts of a day with a mean of their own.
     half_life : float
-        Days after which a value of the season weighs half.
+        Days after which the weight of a value of the season is halved.
     weight : float
-        Of r̄ beside r; 0 leaves the value alone.
+        Weight of r̄ relative to r; 0 ignores sustained excess.
     sustained : timedelta
-        After which a value in r̄ weighs half.
+        Time after which the weight of a value in r̄ is halved.
     hold : timedelta
-        For how long what was told silences what is not rarer.
+        How long a reported burst suppresses others that are not rarer.
     warm : timedelta
-        Time in which the season alone is learnt, and scores are 0. They are until the tail has some
-        values as well.
+        Time at the beginning in which only the season is learnt, and scores are 0. Scores also stay
+        0 until the tail has enough values.
     refit : int
-        Values after which the tail is fitted again.
+        Number of values after which the tail is fitted again.
     keep : int
-        Last values that the tail is fitted to, which bounds the memory.
+        Number of last values that the tail is fitted to; it limits the memory.
 
     Raises
     ------
     ValueError
-        If a parameter is out of its range; the message names it.
+        If a parameter is out of range; the message names it.
     """
 
     name = "peaks"
@@ -227,7 +227,7 @@ class Peaks(Detector):
         keep: int = 20_000,
     ) -> None:
         if not 0.5 <= quantile < 1:
-            raise ValueError(f"quantile is {quantile}; the tail begins from 0.5 to below 1")
+            raise ValueError(f"quantile is {quantile}; it must be from 0.5 to below 1")
         if min(slots, refit, keep) < 1 or not half_life > 0:
             raise ValueError(
                 f"slots {slots}, refit {refit}, keep {keep} and half_life {half_life} must be above 0"
@@ -243,7 +243,7 @@ class Peaks(Detector):
         self._last: deque[float] = deque()
         self._sorted: list[float] = []
         self._tail: _Tail | None = None
-        self._told = (-math.inf, 0)
+        self._reported = (-math.inf, 0)
         self._first: float | None = None
 
     def update(self, time: datetime, value: float) -> float:
@@ -255,14 +255,14 @@ class Peaks(Detector):
         r = y - expected
         self._excess.learn(r, now / _DAY, self._sustained)
         c = r + self._weight * self._excess.mean
-        told = self._tell(now, self._tail.surprise(c)) if self._tail else 0
-        usual = math.inf if self._tail is None else self._tail.threshold / (1 + self._weight)
+        reported = self._report(now, self._tail.surprise(c)) if self._tail else 0
+        limit = math.inf if self._tail is None else self._tail.threshold / (1 + self._weight)
         for level in (slot, self._level):
-            level.learn(expected + min(r, usual), now / _DAY, self._half_life)
+            level.learn(expected + min(r, limit), now / _DAY, self._half_life)
         if now - self._first >= self._warm:
-            # before, r was measured against a season that was not known yet, and is no excess
+            # earlier values of r are not an excess, because the season was not known yet
             self._learn(c)
-        return _squashed(told)
+        return _squashed(reported)
 
     def _learn(self, c: float) -> None:
         self._seen += 1
@@ -273,29 +273,29 @@ class Peaks(Detector):
         if self._seen % self._refit == 0:
             self._tail = _fit(self._sorted, self._quantile)
 
-    def _tell(self, now: float, surprise: float) -> int:
-        """Whole powers of ten, if none as high was told within hold.
+    def _report(self, now: float, surprise: float) -> int:
+        """Return the whole powers of ten; 0 if a value as high was reported within hold.
 
-        What was told last is the highest of those within hold: a lower one would not have been told.
+        The last reported value is the highest within hold, because lower ones are not reported.
         """
         power = math.floor(surprise)
-        time, last = self._told
+        time, last = self._reported
         if power <= (last if now - time < self._hold else 0):
             return 0
-        self._told = now, power
+        self._reported = now, power
         return power
 
 
 @dataclass
 class _Level:
-    """A mean in which days fade."""
+    """Mean with weights that decay by days."""
 
     mean: float = 0.0
     weight: float = 0.0
     day: float = 0.0
 
     def learn(self, value: float, day: float, half_life: float) -> None:
-        """Take a value in."""
+        """Update with a value."""
         self.weight = self.weight * 2 ** (-(day - self.day) / half_life) + 1
         self.mean += (value - self.mean) / self.weight
         self.day = day
@@ -303,7 +303,7 @@ class _Level:
 
 @dataclass(frozen=True)
 class _Tail:
-    """P(R > r) = share · (1 + shape·(r − threshold)/width)^(−1/shape) above the threshold."""
+    """Tail above the threshold: P(R > r) = share · (1 + shape·(r − threshold)/width)^(−1/shape)."""
 
     threshold: float
     share: float
@@ -311,7 +311,7 @@ class _Tail:
     width: float
 
     def surprise(self, r: float) -> float:
-        """−log₁₀ P(R > r); 0 below the threshold."""
+        """Return −log₁₀ P(R > r); 0 below the threshold."""
         excess = (r - self.threshold) / self.width
         if excess <= 0:
             return 0.0
@@ -319,24 +319,24 @@ class _Tail:
         return power / math.log(10) - math.log10(self.share)
 
 
-_LEAST_PEAKS = 10
+_MIN_PEAKS = 10
 
 
 def _fit(past: list[float], quantile: float) -> _Tail | None:
-    """The tail of sorted values; None as long as there is none to speak of.
+    """Fit the tail of sorted values; return None if there are too few.
 
-    Where few values are known, the tail begins lower, so that there are some in it.
+    With few values the tail begins lower, so that it contains enough of them.
     """
-    place = min(int(quantile * (len(past) - 1)), len(past) - 1 - _LEAST_PEAKS)
+    place = min(int(quantile * (len(past) - 1)), len(past) - 1 - _MIN_PEAKS)
     if place < len(past) / 2:
         return None
     threshold = past[place]
     peaks = [r - threshold for r in past[place + 1 :] if r > threshold]
-    if len(peaks) < _LEAST_PEAKS / 2:
+    if len(peaks) < _MIN_PEAKS / 2:
         return None
     mean = math.fsum(peaks) / len(peaks)
     variance = math.fsum((x - mean) ** 2 for x in peaks) / (len(peaks) - 1)
-    # no upper end is believed in (shape below 0), nor a tail without a variance (from 1/2 on)
+    # the tail has no upper end (shape below 0) and a finite variance (shape below 1/2)
     shape = min(max((1 - mean * mean / variance) / 2, 0.0), 0.45) if variance > 0 else 0.0
     return _Tail(threshold, len(peaks) / len(past), shape, mean * (1 - shape))
 
@@ -346,26 +346,26 @@ def _squashed(x: float) -> float:
 
 
 DETECTORS: dict[str, type[Detector]] = {cls.name: cls for cls in (Peaks, Ewma, ZScore)}
-"""The registry: name → class."""
+"""Registry: name → class."""
 DEFAULT = Peaks.name
-"""The detector that is used unless another is named."""
+"""Name of the default detector."""
 
 
 def detector(name: str = DEFAULT) -> Detector:
-    """A new detector by its name.
+    """Create a detector by its name.
 
     Raises
     ------
     ValueError
-        If there is none of that name.
+        If there is no such detector.
     """
     if name not in DETECTORS:
-        raise ValueError(f"no algorithm {name!r} for series; there are {', '.join(DETECTORS)}")
+        raise ValueError(f"unknown detector {name!r}; use one of {', '.join(DETECTORS)}")
     return DETECTORS[name]()
 
 
 def anomaly_scores(rows: Iterable[Row], by: str | Detector = DEFAULT) -> Iterator[float]:
-    """A score in [0, 1] for each row, in order, each before the next row is read.
+    """Yield a score in [0, 1] for each row, before the next row is read.
 
     Examples
     --------
@@ -385,13 +385,13 @@ def anomaly_scores(rows: Iterable[Row], by: str | Detector = DEFAULT) -> Iterato
 def read_series(path: str | Path) -> Iterator[Row]:
     """Read a CSV file with the columns ``timestamp`` and ``value``, row by row.
 
-    Times without an offset are taken as UTC; they may be equal, and of any distance, but never go
-    back. Other columns are left alone.
+    Times without an offset are in UTC. They may be equal and at any distance, but must not go back.
+    Other columns are ignored.
 
     Raises
     ------
     SeriesError
-        If a column is missing, a time or a number is none, or a time goes back; the message names
+        If a column is missing, a time or number is invalid, or a time goes back; the message names
         file and line.
     OSError
         If the file cannot be read.
@@ -426,5 +426,5 @@ def _row(cells: dict[str, str | None]) -> Row:
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is not a finite number")
     if abs(value) > _GREATEST:
-        raise ValueError(f"{text.strip()} is beyond {_GREATEST:g}; it is no count")
+        raise ValueError(f"{text.strip()} is beyond {_GREATEST:g}; it is not a count")
     return Row(timestamp, parse_time(timestamp), value)

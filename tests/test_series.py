@@ -167,7 +167,7 @@ def test_parameters_that_make_no_sense_are_refused(wrong):
 
 def test_an_unknown_detector_is_told_with_those_there_are():
     """Names come from people."""
-    with pytest.raises(ValueError, match="no algorithm 'magic' for series; there are peaks, ewma, zscore"):
+    with pytest.raises(ValueError, match="unknown detector 'magic'; use one of peaks, ewma, zscore"):
         detector("magic")
 
 

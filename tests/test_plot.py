@@ -77,7 +77,7 @@ def test_a_frame_is_drawn_like_its_events():
 
 def test_a_frame_without_the_column_is_refused():
     """The message names the column that is missing and those there are."""
-    with pytest.raises(ValueError, match="no column 'created_at'; there are source"):
+    with pytest.raises(ValueError, match="no column 'created_at'; its columns are source"):
         plot.volume(pd.DataFrame({"source": ["a"]}))
 
 

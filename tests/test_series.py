@@ -91,19 +91,19 @@ def test_a_burst_rings_once_and_again_when_it_is_ten_times_rarer_or_a_day_later(
         assert (scores[second] >= 0.75) == rings
 
 
-def test_what_is_told_is_the_first_of_its_power_of_ten_within_hold():
-    """What is remembered of the last telling agrees with looking at all of the last 24 hours."""
+def test_a_value_is_reported_once_per_power_of_ten_within_hold():
+    """Remembering the last report is equivalent to looking at all reports of the last 24 hours."""
     dice = random.Random(11)
-    peaks, told, now = Peaks(), [], 0.0
+    peaks, reported, now = Peaks(), [], 0.0
     for _ in range(5000):
         now += dice.choice([60, 3600, 40_000])
         surprise = dice.uniform(0, 9)
         power = int(surprise)
-        silenced = any(p >= power for t, p in told if now - t < 86400)
-        assert peaks._tell(now, surprise) == (0 if silenced else power)
-        if power and not silenced:
-            told.append((now, power))
-    assert len(told) > 500
+        suppressed = any(p >= power for t, p in reported if now - t < 86400)
+        assert peaks._report(now, surprise) == (0 if suppressed else power)
+        if power and not suppressed:
+            reported.append((now, power))
+    assert len(reported) > 500
 
 
 def test_scores_are_whole_powers_of_ten():
@@ -211,7 +211,7 @@ def test_a_bad_row_is_told_with_its_line(tmp_path, text, message):
         list(read_series(path))
 
 
-def test_bytes_that_are_no_text_are_told(tmp_path):
+def test_bytes_that_are_not_text_are_reported(tmp_path):
     """A file in another encoding is no series."""
     path = tmp_path / "counts.csv"
     path.write_bytes(b"timestamp,value\n2026-05-01,\xff\xfe1\n")

@@ -241,13 +241,13 @@ def test_a_handle_that_people_say_with_a_topic_is_among_its_first_terms() -> Non
 def test_what_is_in_most_lists_is_no_news() -> None:
     """A term may be told a few times, and then only as often as its share of the lists allows."""
     taste, shown = TopicFilter(max_list_share=0.1, free_lists=2), DisplayHistory()
-    assert not shown.often("tag", taste)
+    assert not shown.too_often("tag", taste)
     for _ in range(5):
         shown.add(["tag", "tag", "other"])
-    assert shown.often("tag", taste)
+    assert shown.too_often("tag", taste)
     for _ in range(40):
         shown.add(["other"])
-    assert not shown.often("tag", taste)
+    assert not shown.too_often("tag", taste)
 
 
 def test_settings_travel_to_another_process() -> None:

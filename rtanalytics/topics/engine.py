@@ -247,7 +247,7 @@ class _Member:
         counts = self._counts
         start, end = counts.start_of(bin), counts.start_of(bin + 1)
         learnt = self.memory.learn(bin)
-        rows = learnt.said.rows
+        rows = learnt.messages.rows
         groups = self._chooser.choose(learnt, self._min_score, start, self._topics)
         talks = [talk.title for talk in self._settings.schedule.between(start, end)]
         authors, since = counts.authors(rows), self.memory.since(bin)
@@ -256,7 +256,7 @@ class _Member:
         for rank, (group, identity) in enumerate(zip(groups, identities, strict=True), 1):
             lead, messages = group.lead, group.messages
             texts = [self._names.surface(scored.term) for scored in group.terms]
-            quoted = examples(lead.messages, authors, learnt.said.originals)
+            quoted = examples(lead.messages, authors, learnt.messages.originals)
             trends.append(
                 Trend(
                     bin_start=start,
@@ -266,7 +266,7 @@ class _Member:
                     label=texts[0],
                     score=-math.log10(max(1 - group.probability, _CERTAIN)),
                     expected=float(learnt.expected[lead.at]),
-                    observed=int(learnt.counted.counts[lead.at]),
+                    observed=int(learnt.counts.counts[lead.at]),
                     messages=len(messages),
                     authors=counts.people(rows[messages]),
                     examples=[counts.ids[rows[i]] for i in quoted],

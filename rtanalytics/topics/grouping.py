@@ -1,6 +1,6 @@
-"""Terms that are said together become one topic, before the list is cut to K.
+"""Group terms that occur together into topics, before the list is cut to ``top``.
 
-Two terms belong together if most messages that say the rarer one say the other too.
+Two terms belong together if most messages with the rarer one contain the other too.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ from rtanalytics.settings import TopicFilter
 __all__ = ["Group", "Scored", "examples", "grouped", "strongest"]
 
 _SHOWN = 5
-"""Terms that a topic shows at most."""
+"""Maximum number of terms shown per topic."""
 _FIRST = 3
-"""Terms by which people recognise it."""
+"""Terms by which people recognise a topic."""
 _KEPT = 20
-"""Terms that a topic remembers at most, strongest first."""
+"""Maximum number of terms kept per topic, strongest first."""
 _STANDS_FOR = 0.6
-"""Share of a word's messages that must say a phrase for the phrase to be shown instead."""
+"""Share of a word's messages that must contain a phrase for the phrase to be shown instead."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Scored:
-    """A term of the bin that may trend, or by which people know what does.
+    """A term of the bin that may trend, or a handle or tag that may name a topic.
 
     Parameters
     ----------
     term : int
-        Its number.
+        Number of the term.
     key : str
-        The term itself.
+        Key of the term.
     at : int
-        Its place among the scores; -1 if it is no candidate itself.
+        Place among the scores; -1 if it is no candidate itself.
     raw, score : float
         Evidence, and evidence weighted by how much the term is like a name.
     messages : numpy.ndarray of int
-        Places of the bin's messages that say it.
+        Places of the bin's messages that contain it.
     rows : list of int
-        Rows of the log that say it, the window before the bin included.
+        Rows of the log that contain it, including the window before the bin.
     people, voices : int
-        How many people wrote those, and how many of them in their own words.
+        Number of people who wrote those, and of those who did so in their own words.
     like : float
-        How much the term is like a name: 0 to 1.
+        Likeness of the term to a name, 0 to 1.
     handy : bool
         True for a handle or a tag.
     stale : bool
-        True if lists have told it often already.
+        True if too many lists contained it already.
     """
 
     term: int
@@ -70,25 +70,25 @@ class Scored:
 
 
 class Group:
-    """Terms that are said together, the strongest first."""
+    """Terms that occur together, the strongest first."""
 
     def __init__(self, lead: Scored) -> None:
         self.lead = lead
-        self.said = [lead.messages]
+        self.parts = [lead.messages]
         self.shown = [lead]
         self.probability = 0.0
         self.contributions: dict[str, float] = {}
         self.features: dict[str, float] = {}
 
     def judge(self, least: float, active: int, topic_filter: TopicFilter) -> float:
-        """How probable it is that this is a topic; remembers why.
+        """Compute the probability that this is a topic, and keep its features and contributions.
 
         Parameters
         ----------
         least : float
-            Evidence that counts.
+            Minimum evidence.
         active : int
-            How many people said anything within the window.
+            Number of people who posted anything within the window.
         """
         known = any(s.handy and s.people >= topic_filter.min_people for s in self.shown[:_FIRST])
         self.features = self._features(least, active, known=known)
@@ -97,7 +97,7 @@ class Group:
         return self.probability
 
     def at_best(self, least: float, active: int, topic_filter: TopicFilter) -> float:
-        """The same if a handle or tag were found by which people know it."""
+        """Return the probability that it would have with a known handle or tag."""
         return _probability(
             topic_filter.topic_model.contributions(
                 **self._features(least, active, known=topic_filter.topic_model.known > 0)
@@ -115,15 +115,15 @@ class Group:
             "known": float(known),
         }
 
-    def name(self, handles: dict[int, list[Scored]], told: set[str], topic_filter: TopicFilter) -> None:
-        """Bring a handle or tag by which people know the topic among the first terms.
+    def name(self, handles: dict[int, list[Scored]], used: set[str], topic_filter: TopicFilter) -> None:
+        """Move a handle or tag by which people know the topic among the first terms.
 
         Parameters
         ----------
         handles : dict
-            Handles and tags that each message says, by row.
-        told : set of str
-            Keys that name a higher topic already.
+            Handles and tags of each message, by row.
+        used : set of str
+            Keys that already name a topic of a higher rank.
         """
         first = self.shown[:_FIRST]
         if any(s.handy and s.people >= topic_filter.min_people for s in first):
@@ -131,43 +131,43 @@ class Group:
         found = [s for s in self.shown if s.handy and s.people >= topic_filter.min_people and not s.stale]
         if not found:
             rows = {row for s in self.shown[:_FIRST] for row in s.rows}
-            said: dict[Scored, int] = {}
+            shared: dict[Scored, int] = {}
             for row in rows:
                 for handle in handles.get(row, ()):
-                    said[handle] = said.get(handle, 0) + 1
+                    shared[handle] = shared.get(handle, 0) + 1
             found = sorted(
                 (
-                    s for s, n in said.items()
+                    s for s, n in shared.items()
                     if n >= 2
                     and n >= topic_filter.min_topic_share * len(rows)
                     and n >= topic_filter.min_term_share * len(s.rows)
                 ),
-                key=lambda s: (-said[s], len(s.rows), s.key),
+                key=lambda s: (-shared[s], len(s.rows), s.key),
             )  # fmt: skip
         for s in found:
-            if s.key not in told:
+            if s.key not in used:
                 self.shown = [t for t in self.shown if t is not s]
                 self.shown.insert(_FIRST - 1, s)
                 return
 
     @property
     def terms(self) -> list[Scored]:
-        """What to show, the most telling first."""
+        """Terms to show, the strongest first."""
         return self.shown[:_SHOWN]
 
     @property
     def keys(self) -> list[str]:
-        """Keys of the terms that are shown."""
+        """Keys of the shown terms."""
         return [s.key for s in self.terms]
 
     @property
     def messages(self) -> Ints:
-        """Places of the messages that say any of the terms."""
-        return np.unique(np.concatenate(self.said)).astype(np.int64)
+        """Places of the messages that contain any of the terms."""
+        return np.unique(np.concatenate(self.parts)).astype(np.int64)
 
     def add(self, other: Scored) -> None:
-        """Take a term in; show it unless a longer or stronger one says the same."""
-        self.said.append(other.messages)
+        """Add a term; show it unless a longer or stronger one contains it."""
+        self.parts.append(other.messages)
         for i, old in enumerate(self.shown):
             if _within(other.key, old.key):
                 return
@@ -180,13 +180,13 @@ class Group:
             self.shown.append(other)
 
 
-def strongest(terms: Ints, score: Floats, said: BinCounts, keys: Sequence[str], most: int) -> Ints:
-    """The ``most`` terms with the highest score, then count, then first key.
+def strongest(terms: Ints, score: Floats, counts: BinCounts, keys: Sequence[str], most: int) -> Ints:
+    """Return the ``most`` terms with the highest score, then count, then first key.
 
     Parameters
     ----------
     terms : numpy.ndarray of int64, shape (n,)
-        Places of the terms to choose from, in ``score`` and ``said``.
+        Places of the terms to choose from, in ``score`` and ``counts``.
 
     Returns
     -------
@@ -194,30 +194,30 @@ def strongest(terms: Ints, score: Floats, said: BinCounts, keys: Sequence[str], 
         Places, strongest first. Numbers of terms depend on the order of arrival, so ties go by
         key.
     """
-    count = said.counts[terms]
+    count = counts.counts[terms]
     order = terms[np.lexsort((-count, -score[terms]))]
     if len(order) > most:
         last = order[most - 1]
-        same = (score[order] == score[last]) & (said.counts[order] == said.counts[last])
+        same = (score[order] == score[last]) & (counts.counts[order] == counts.counts[last])
         order = order[: np.flatnonzero(same)[-1] + 1]
     ranked = sorted(
         zip(
             (-score[order]).tolist(),
-            (-said.counts[order]).tolist(),
-            said.terms[order].tolist(),
+            (-counts.counts[order]).tolist(),
+            counts.terms[order].tolist(),
             order.tolist(),
             strict=True,
         ),
-        key=lambda found: (found[0], found[1], keys[found[2]]),
+        key=lambda item: (item[0], item[1], keys[item[2]]),
     )
-    return np.array([found[3] for found in ranked[:most]], np.int64)
+    return np.array([item[3] for item in ranked[:most]], np.int64)
 
 
-def grouped(found: Sequence[Scored], min_overlap: float) -> list[Group]:
-    """All topics: each term, from the strongest on, joins the first group whose lead it fits."""
+def grouped(candidates: Sequence[Scored], min_overlap: float) -> list[Group]:
+    """Group terms: each, from the strongest on, joins the first group whose first term it overlaps."""
     groups: list[Group] = []
     led_by: dict[int, list[int]] = {}
-    for scored in found:
+    for scored in candidates:
         messages = scored.rows
         shared: dict[int, int] = {}
         for message in messages:
@@ -238,30 +238,35 @@ def grouped(found: Sequence[Scored], min_overlap: float) -> list[Group]:
 def examples(
     messages: npt.NDArray[np.int32], authors: Ints, originals: npt.NDArray[np.bool_], most: int = 3
 ) -> list[int]:
-    """Places of a few of the messages: no copies, and by different authors, as far as there are.
+    """Choose a few messages, by different authors and without copies if possible.
 
     Parameters
     ----------
     messages : numpy.ndarray of int32, shape (n,)
         Places to choose from, ascending.
     authors : numpy.ndarray of int64
-        Who wrote the message of each place.
+        Author of the message of each place.
     originals : numpy.ndarray of bool
-        Which are no copies of earlier ones.
+        Whether each message is not a copy of an earlier one.
     most : int
-        How many to choose.
+        Number of messages to choose.
+
+    Returns
+    -------
+    list of int
+        Places.
     """
     own, again, copied = [], [], []
-    heard: set[int] = set()
+    known: set[int] = set()
     for place in messages.tolist():
         author = int(authors[place])
         if not originals[place]:
             copied.append(place)
-        elif author in heard:
+        elif author in known:
             again.append(place)
         else:
             own.append(place)
-            heard.add(author)
+            known.add(author)
     return (own + again + copied)[:most]
 
 
@@ -270,5 +275,5 @@ def _probability(contributions: dict[str, float]) -> float:
 
 
 def _within(part: str, whole: str) -> bool:
-    """Are the words of one phrase a stretch of the other's?"""
+    """Check whether the words of one phrase are a part of the other's."""
     return f" {part} " in f" {whole} "

@@ -1,4 +1,4 @@
-"""What a trender has learnt so far: the algorithm's state, and what else a bin is judged by."""
+"""What was learnt from the bins so far: the state of the algorithm and other statistics."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ BEGINNING = -(1 << 62)
 """Before all bins."""
 _NEVER = 1 << 60
 _HISTORY = 24
-"""Bins of a topic's history that are told."""
+"""Number of bins in the history of a trend."""
 
 
 class Learnt(NamedTuple):
-    """What is known of a bin once it has been learnt.
+    """A bin after it was learnt.
 
     Parameters
     ----------
-    said : BinMessages
-        Its messages and what they say.
-    counted : BinCounts
-        Its terms and how often each was counted.
+    messages : BinMessages
+        Messages of the bin.
+    counts : BinCounts
+        Counts of its terms.
     evidence : ndarray of float64, shape (terms,)
-        Of each term, this bin's score and what is left of earlier ones.
+        Score of each term in this bin, plus what is left of its earlier ones.
     expected : ndarray of float64, shape (terms,)
-        Counts.
+        Expected counts.
     """
 
-    said: BinMessages
-    counted: BinCounts
+    messages: BinMessages
+    counts: BinCounts
     evidence: Floats
     expected: Floats
 
 
 class _Kept(NamedTuple):
-    """What was known before a bin."""
+    """Copy of what was known before a bin."""
 
     state: State
-    said: Ints
+    used: Ints
     messages: int
     evidence: Floats
     when: Ints
@@ -62,16 +62,16 @@ class _Kept(NamedTuple):
 
 
 class Memory:
-    """Learns bin after bin, and can go back to what it knew before one.
+    """Learns bin after bin, and can return to what it knew before one.
 
     Parameters
     ----------
     settings : Settings
-        How trends are told.
+        Settings of the trends.
     algorithm : Algorithm
-        Theirs.
+        Their algorithm.
     counts : TermCounts
-        Of all messages.
+        Counts of all messages.
     names : NameLikeness
         How the terms are written, learnt elsewhere.
     sparing : bool
@@ -92,10 +92,10 @@ class Memory:
         self.forget()
 
     def forget(self) -> None:
-        """Know nothing."""
+        """Drop everything that was learnt."""
         self._checkpoints: Checkpoints[_Kept] = Checkpoints(_NEVER) if self._sparing else Checkpoints()
         self._state = self._algorithm.start()
-        self._said = np.zeros(0, np.int64)
+        self._used = np.zeros(0, np.int64)
         self._messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
         self._came = np.zeros(0, np.int64)  # of each author, the first bin, less BEGINNING
@@ -103,39 +103,39 @@ class Memory:
         self._past: deque[BinCounts] = deque(maxlen=_HISTORY + 1)
 
     def learn(self, bin: int) -> Learnt:
-        """Score a bin and learn it: its messages, counts, evidence and what was expected."""
-        settings, said = self._settings, self._counts.bin_messages(bin)
+        """Score a bin, then learn it."""
+        settings, messages = self._settings, self._counts.bin_messages(bin)
         self._checkpoints.keep(bin, self._kept)
-        self._said = grown(self._said, len(self._counts.vocabulary))
-        self._said[said.terms] += said.counts[0]
-        self._messages += len(said.rows)
-        authors = self._counts.authors(said.rows)
+        self._used = grown(self._used, len(self._counts.vocabulary))
+        self._used[messages.terms] += messages.counts[0]
+        self._messages += len(messages.rows)
+        authors = self._counts.authors(messages.rows)
         self._came = grown(self._came, int(authors.max(initial=-1)) + 1)
         new = authors[self._came[authors] == 0]
         self._came[new] = bin - BEGINNING
-        counted = self._counts.bin(bin, settings.channel)
-        score, expected = self._algorithm.step(self._state, counted)
+        counts = self._counts.bin(bin, settings.channel)
+        score, expected = self._algorithm.step(self._state, counts)
         size = len(self._counts.vocabulary)
         self._evidence, self._when = grown(self._evidence, size), grown(self._when, size)
-        passed = (bin - self._when[counted.terms]) * (settings.bin / settings.topic_filter.evidence_decay)
-        evidence = score + self._evidence[counted.terms] * np.exp(-passed)
-        self._evidence[counted.terms], self._when[counted.terms] = evidence, bin
+        passed = (bin - self._when[counts.terms]) * (settings.bin / settings.topic_filter.evidence_decay)
+        evidence = score + self._evidence[counts.terms] * np.exp(-passed)
+        self._evidence[counts.terms], self._when[counts.terms] = evidence, bin
         reach = -(-settings.topic_filter.window // settings.bin)
         while self.recent and self.recent[0][0] < bin - reach:
             self.recent.popleft()
-        self.recent.append((bin, said))
-        self._past.append(counted)
-        return Learnt(said, counted, evidence, expected)
+        self.recent.append((bin, messages))
+        self._past.append(counts)
+        return Learnt(messages, counts, evidence, expected)
 
     def learn_again(self, changed: int, first: int, upto: int) -> None:
-        """Know what would be known before bin ``upto``, had all that came since been there in time.
+        """Learn again, up to a bin, after an earlier bin has changed.
 
         Parameters
         ----------
         changed : int
-            The first bin of which more is known.
+            The first bin that has changed.
         first : int
-            The first that is not forgotten.
+            The first bin that is not dropped.
         upto : int
             The bin that is learnt next.
         """
@@ -143,18 +143,18 @@ class Memory:
         if kept is None:
             self.forget()
         else:
-            state, said, self._messages, evidence, when, came, recent, past = kept[1]
+            state, used, self._messages, evidence, when, came, recent, past = kept[1]
             self._state = state.copy()
-            self._said, self._evidence, self._when = said.copy(), evidence.copy(), when.copy()
+            self._used, self._evidence, self._when = used.copy(), evidence.copy(), when.copy()
             self._came, self.recent, self._past = came.copy(), recent.copy(), past.copy()
         for bin in self._counts.bins:
             if (kept is None or bin >= kept[0]) and first <= bin < upto:
                 self.learn(bin)
 
     def said_by(self, terms: Ints) -> tuple[list[Ints], Ints, Ints]:
-        """Of each term, the rows that say it within the window, and how many people and voices.
+        """Return, for each term, its rows within the window, and the number of its people and voices.
 
-        A voice is somebody who says it in words of their own.
+        A voice is somebody who uses the term in words of their own.
         """
         from rtanalytics.counts.kernel import speakers
 
@@ -174,24 +174,24 @@ class Memory:
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Return which terms are never topics: ignored, or the conference's own tags."""
         keys = self._counts.vocabulary.keys
-        return is_excluded(self._settings, terms, keys, self._said[terms], self._messages, self.names.surface)
+        return is_excluded(self._settings, terms, keys, self._used[terms], self._messages, self.names.surface)
 
     def authors(self) -> Ints:
         """All who said something within the window, once each."""
-        return np.unique(self._counts.authors(np.concatenate([said.rows for _, said in self.recent])))
+        return np.unique(self._counts.authors(np.concatenate([messages.rows for _, messages in self.recent])))
 
     def known(self, authors: Ints) -> int:
-        """How many of these authors said something before the window began."""
+        """Return how many of these authors posted something before the window began."""
         return int((self._came[authors] < self.recent[0][0] - BEGINNING).sum())
 
     def since(self, bin: int) -> datetime:
-        """When that begins which counts for what the algorithm expects of a bin."""
+        """Return the start of the first bin on which the expectation for a bin rests."""
         first = bin if self._state.first is None else self._state.first
         reach: int | None = getattr(self._algorithm, "history", None)
         return self._counts.start_of(first if reach is None else max(first, bin - reach))
 
     def history(self, term: int, bin: int) -> list[int]:
-        """Counts of a term in the bins just before, as far as there are any."""
+        """Return the counts of a term in the bins just before, if there are any."""
         first = bin if self._state.first is None else self._state.first
         counts = [0] * min(bin - first, _HISTORY)
         for past in self._past:
@@ -202,9 +202,9 @@ class Memory:
         return counts
 
     def _kept(self) -> _Kept:
-        """What has been learnt, to go back to."""
+        """Return a copy of what was learnt."""
         return _Kept(
-            self._state.copy(), self._said.copy(), self._messages,
+            self._state.copy(), self._used.copy(), self._messages,
             self._evidence.copy(), self._when.copy(), self._came.copy(),
             self.recent.copy(), self._past.copy(),
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What stays the same topic from bin to bin, what splits off it, and what flows together."""
+"""Identity of topics from bin to bin: which continue, split or merge."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import NamedTuple
 __all__ = ["Identity", "Topics"]
 
 _LEAD = 2
-"""What a common first term weighs beside any other that is common."""
+"""Weight of a common first term; any other common term weighs 1."""
 _ENOUGH = 2
-"""Weight of common terms from which two lists of terms tell the same topic."""
+"""Weight of common terms from which two lists of terms are the same topic."""
 _REMEMBERED = 12
-"""Terms that a topic is known by: the newest ones."""
+"""Maximum number of terms kept per topic, the newest ones."""
 
 
 class Identity(NamedTuple):
-    """Which topic it is.
+    """Identity of a topic.
 
     Parameters
     ----------
     id : str
-        The same in every bin in which the topic is told.
+        The same in every bin in which the topic is listed.
     split_from : str
-        Id of the topic that this one was part of until now; empty if it comes from nowhere.
+        Id of the topic that this one was part of until now; empty if there is none.
     merged : list of str
         Ids of topics that are part of this one from now on.
     """
@@ -63,31 +63,31 @@ class _Topic:
 
 
 class Topics:
-    """The topics that are under way.
+    """Recently listed topics, which give ids to those of the next bin.
 
     Parameters
     ----------
     hold : timedelta
-        How long after it was last told a topic is still the same one.
+        How long after it was last listed a topic keeps its id.
 
     Notes
     -----
-    Topics of a bin and topics under way are matched one to one, those with most terms in common
+    Topics of a bin and recent topics are matched one to one, those with most terms in common
     first and then the older ones; a common first term counts twice. A topic of the bin that has
-    enough in common with one that another continues has split off it; one under way that nobody
-    continues and that has enough in common with a topic of the bin has merged into that.
+    enough in common with a recent one that another topic continues has split off it; a recent topic
+    that none continues and that has enough in common with a topic of the bin has merged into it.
     """
 
     def __init__(self, hold: timedelta) -> None:
         self._hold = hold
-        self._under_way: list[_Topic] = []
+        self._recent: list[_Topic] = []
 
-    def told_at(self, end: datetime, terms: Sequence[str]) -> bool:
-        """Was a topic of these terms told in the bin that ended then?"""
-        return any(t.last == end and t.common(terms) >= _ENOUGH for t in self._under_way)
+    def listed_at(self, end: datetime, terms: Sequence[str]) -> bool:
+        """Check whether a topic with these terms was listed in the bin that ended then."""
+        return any(t.last == end and t.common(terms) >= _ENOUGH for t in self._recent)
 
     def assign_ids(self, start: datetime, end: datetime, lists: Sequence[Sequence[str]]) -> list[Identity]:
-        """Say of the topics of a bin which they are.
+        """Return the identities of the topics of a bin.
 
         Parameters
         ----------
@@ -101,16 +101,16 @@ class Topics:
         list of Identity
             In the same order.
         """
-        self._under_way = [t for t in self._under_way if start - t.last <= self._hold]
+        self._recent = [t for t in self._recent if start - t.last <= self._hold]
         edges = sorted(
             (
                 (-topic.common(terms), topic.first, number, topic.id)
                 for number, terms in enumerate(lists)
-                for topic in self._under_way
+                for topic in self._recent
                 if topic.common(terms) >= _ENOUGH
             )
         )
-        by_id = {topic.id: topic for topic in self._under_way}
+        by_id = {topic.id: topic for topic in self._recent}
         continued: dict[int, str] = {}
         for _, _, number, id_ in edges:
             if number not in continued and id_ not in continued.values():
@@ -118,28 +118,28 @@ class Topics:
         taken = set(continued.values())
         split: dict[int, str] = {}
         merged: dict[int, list[str]] = {}
-        gone: set[str] = set()
+        ended: set[str] = set()
         for _, _, number, id_ in edges:
             if id_ in taken:
                 if number not in continued:
                     split.setdefault(number, id_)
-            elif id_ not in gone:
-                gone.add(id_)
+            elif id_ not in ended:
+                ended.add(id_)
                 merged.setdefault(number, []).append(id_)
-        told = []
+        identities = []
         for number, terms in enumerate(lists):
             if number not in continued:
                 new = _Topic(_id(start, terms[0]), start, end)
-                self._under_way.append(new)
+                self._recent.append(new)
                 by_id[new.id] = new
                 continued[number] = new.id
             topic = by_id[continued[number]]
             topic.learn(terms, end)
-            told.append(Identity(topic.id, split.get(number, ""), sorted(merged.get(number, []))))
-        self._under_way = [t for t in self._under_way if t.id not in gone]
-        return told
+            identities.append(Identity(topic.id, split.get(number, ""), sorted(merged.get(number, []))))
+        self._recent = [t for t in self._recent if t.id not in ended]
+        return identities
 
 
 def _id(start: datetime, term: str) -> str:
-    """Of the bin and the first term it was first told with; of letters and digits only."""
+    """Return an id made from the first bin and the first term; only letters and digits."""
     return hashlib.blake2b(f"{start.isoformat()}\n{term}".encode(), digest_size=6).hexdigest()

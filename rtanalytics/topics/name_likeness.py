@@ -1,7 +1,7 @@
-"""How much a term is like a name, learnt from how people write it.
+"""Likeness of terms to names, learnt from how people write them.
 
-A handle is a name, and a word is one as far as people write it as ``#tag`` or, in the middle of a
-sentence, with a capital. Nothing else is known about it: no list of names, no language.
+A handle is a name. A word is like a name if people write it as ``#tag`` or, in the middle of a
+sentence, with a capital. No list of names and no language is needed.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ __all__ = ["NameLikeness", "Uses"]
 
 Uses = npt.NDArray[np.int32]
 _DOUBT = 1.5
-"""Uses that nobody made, and that count as written small, so that one capital is no name."""
+"""Extra uses in lower case, so that a single capital does not make a name."""
 
 
 class NameLikeness:
-    """What is known so far of how terms are written.
+    """Statistics of how terms are written.
 
     Parameters
     ----------
     counts : TermCounts
-        Whose messages are learnt.
+        Counts of the messages that are learnt.
     """
 
     def __init__(self, counts: TermCounts) -> None:
@@ -34,7 +34,7 @@ class NameLikeness:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Drop everything that was learnt."""
         self._known = 0
         self._capital, self._tag = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
         self._marked, self._handle = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
@@ -43,15 +43,15 @@ class NameLikeness:
         self._uses = np.zeros((4, 0), np.int32)
 
     def kept(self) -> tuple[Uses, Uses]:
-        """What has been learnt, to go back to."""
+        """Return a copy of what was learnt, for :meth:`go_back`."""
         return self._used.copy(), self._uses.copy()
 
     def go_back(self, kept: tuple[Uses, Uses]) -> None:
-        """Know no more than when this was kept."""
+        """Restore what was learnt when ``kept`` was copied."""
         self._used, self._uses = kept[0].copy(), kept[1].copy()
 
     def learn(self, rows: Ints) -> None:
-        """Take in how the messages of these rows are written."""
+        """Learn how terms are written in the messages of these rows."""
         from rtanalytics.counts import kernel
 
         vocabulary = self._counts.vocabulary
@@ -83,7 +83,7 @@ class NameLikeness:
         )
 
     def likeness(self, terms: Ints) -> npt.NDArray[np.float64]:
-        """How much terms are like names: 0 to 1 each. A phrase is like its first and last word."""
+        """Return the likeness of terms to names, 0 to 1; a phrase has the mean of its first and last word."""
         ends = np.repeat(terms[:, None], 2, axis=1)
         for i, term in enumerate(terms.tolist()):
             if (words := self._counts.vocabulary.words(term)) is not None:
@@ -94,18 +94,18 @@ class NameLikeness:
         return both
 
     def marked(self, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Which of the terms are written with ``@`` or ``#``, at least sometimes."""
+        """Return which terms are written with ``@`` or ``#`` at least sometimes."""
         self._marked = grown(self._marked, len(self._counts.vocabulary))
         return self._marked[terms]
 
     def tagged(self, terms: Ints) -> npt.NDArray[np.float64]:
-        """Share of the terms' uses that are ``#tags``; 1 for a handle, 0 for a phrase."""
+        """Return the share of the terms' uses that are ``#tags``; 1 for a handle, 0 for a phrase."""
         used, tags = self._uses[:2, terms]
         share: npt.NDArray[np.float64] = np.where(self._handle[terms], 1.0, tags / np.maximum(used, 1))
         return share
 
     def surface(self, term: int) -> str:
-        """A term as it is most often written so far."""
+        """Return a term as it was most often written so far."""
         vocabulary = self._counts.vocabulary
         if (words := vocabulary.words(term)) is not None:
             return join([self.surface(word).lstrip("#") for word in words])

@@ -1,4 +1,4 @@
-"""Which topics of a bin are told: candidates, what they are called, and how probable each is."""
+"""Choose the topics of a bin: candidates, their names, and their probabilities."""
 
 from __future__ import annotations
 
@@ -19,47 +19,47 @@ FIRST = 3
 """Terms by which people recognise a topic."""
 _NOWHERE = np.empty(0, np.int32)
 _MOSTLY = 0.5
-"""Share of its uses from which a word that is written as a tag is one."""
+"""Share of a word's uses as a tag from which it counts as a tag."""
 _CROWD = 5
-"""People who make a crowd, rather than a few newcomers."""
+"""Number of people from which they may be intruders rather than a few newcomers."""
 _TAGS = 4
-"""Tags of a message from which it is made to be found rather than read."""
+"""Number of tags from which a message is made to be found rather than read."""
 _KNOWN = 0.1
-"""Share of a crowd that has been here before, below which it intrudes."""
+"""Share of people who posted before, below which a group is taken for intruders."""
 _CANDIDATES = 20
-"""Terms that are grouped for each topic that may be shown: the strongest ones."""
+"""Number of terms that are grouped per topic of the list; the strongest ones."""
 
 
 class DisplayHistory:
-    """In how many lists each term stood."""
+    """Number of lists that contained each term."""
 
     def __init__(self) -> None:
         self.lists = 0
         self._times: dict[str, int] = {}
 
     def add(self, terms: Iterable[str]) -> None:
-        """Note the keys of a list's terms."""
+        """Count the keys of a list's terms."""
         self.lists += 1
         for term in set(terms):
             self._times[term] = self._times.get(term, 0) + 1
 
-    def often(self, term: str, topic_filter: TopicFilter, *, known: bool = False) -> bool:
-        """Has the term been told too often to be news, or, if it is ``known``, to tell topics apart?"""
+    def too_often(self, term: str, topic_filter: TopicFilter, *, known: bool = False) -> bool:
+        """Check whether a term was listed too often to be news or, if ``known``, to name a topic."""
         share = topic_filter.max_label_share if known else topic_filter.max_list_share
         return self._times.get(term, 0) > topic_filter.free_lists + share * self.lists
 
 
 class Chooser:
-    """Chooses among the terms of a bin that was just learnt.
+    """Chooses topics from the terms of a bin that was just learnt.
 
     Parameters
     ----------
     settings : Settings
-        How trends are told.
+        Settings of the trends.
     counts : TermCounts
-        Of all messages.
+        Counts of all messages.
     memory : Memory
-        What has been learnt.
+        What was learnt so far.
     """
 
     def __init__(self, settings: Settings, counts: TermCounts, memory: Memory) -> None:
@@ -67,7 +67,7 @@ class Chooser:
         self._shown = DisplayHistory()
 
     def choose(self, learnt: Learnt, least: float, before: datetime, topics: Topics) -> list[Group]:
-        """The topics that are told, the most probable first.
+        """Return the topics to list, the most probable first.
 
         Parameters
         ----------
@@ -76,9 +76,9 @@ class Chooser:
         least : float
             Evidence that a term must exceed.
         before : datetime
-            When the bin began.
+            Start of the bin.
         topics : Topics
-            Those that were told until then.
+            Topics of earlier bins.
         """
         settings, rule = self._settings, self._settings.topic_filter
         handles = self._handles()
@@ -91,58 +91,58 @@ class Chooser:
             if group.at_best(least, active, rule) < rule.keep_probability:
                 continue
             if not group.lead.voices or self._intruding(group.lead):
-                continue  # nothing but copies, or nobody but strangers
+                continue  # only copies, or only intruders
             group.name(handles, names, rule)
             probable = group.judge(least, active, rule)
-            stays = probable >= rule.keep_probability and topics.told_at(before, group.keys)
+            stays = probable >= rule.keep_probability and topics.listed_at(before, group.keys)
             if probable >= rule.min_probability or stays:
                 names |= set(group.keys[:FIRST])
                 groups.append(group)
         groups.sort(key=lambda group: -group.probability)
-        told = groups[: settings.top]
-        if told:
-            self._shown.add(key for group in told for key in group.keys[:FIRST])
-        return told
+        listed = groups[: settings.top]
+        if listed:
+            self._shown.add(key for group in listed for key in group.keys[:FIRST])
+        return listed
 
     def _candidates(self, learnt: Learnt, least: float) -> list[Scored]:
-        """The terms that may trend, the most telling first."""
+        """Return the terms that may trend, the strongest first."""
         settings, rule, names = self._settings, self._settings.topic_filter, self._memory.names
-        said, counted, evidence, _ = learnt
+        messages, counts, evidence, _ = learnt
         keys = self._counts.vocabulary.keys
         good = evidence > least
-        good[good] &= ~self._memory.is_excluded(counted.terms[good])
-        best = strongest(np.flatnonzero(good), evidence, counted, keys, _CANDIDATES * settings.top)
-        terms = counted.terms[best]
+        good[good] &= ~self._memory.is_excluded(counts.terms[good])
+        best = strongest(np.flatnonzero(good), evidence, counts, keys, _CANDIDATES * settings.top)
+        terms = counts.terms[best]
         if not len(terms):
             return []
         rows, people, voices = self._memory.said_by(terms)
         like, tagged = names.likeness(terms), names.tagged(terms)
         weight = rule.common_word_weight + (1 - rule.common_word_weight) * like
         score = weight * evidence[best]
-        here = np.searchsorted(said.terms, terms)
-        found = [
+        here = np.searchsorted(messages.terms, terms)
+        candidates = [
             Scored(
                 term=term,
                 key=keys[term],
                 at=int(best[i]),
                 raw=float(evidence[best[i]]),
                 score=float(score[i]),
-                messages=said.places(int(here[i])),
+                messages=messages.places(int(here[i])),
                 rows=rows[i].tolist(),
                 people=int(people[i]),
                 voices=int(voices[i]),
                 like=float(like[i]),
                 handy=bool(tagged[i] > _MOSTLY),
-                stale=self._shown.often(keys[term], rule),
+                stale=self._shown.too_often(keys[term], rule),
             )
             for i, term in enumerate(terms.tolist())
             if people[i] >= settings.min_count
         ]
-        found.sort(key=lambda s: (-s.score, -s.people, s.key))
-        return found
+        candidates.sort(key=lambda s: (-s.score, -s.people, s.key))
+        return candidates
 
     def _handles(self) -> dict[int, list[Scored]]:
-        """Handles and tags that enough people say within the window, by the rows that say them."""
+        """Return the handles and tags that enough people use within the window, by row."""
         names, rule = self._memory.names, self._settings.topic_filter
         keys = self._counts.vocabulary.keys
         marked = [past.terms[names.marked(past.terms)] for _, past in self._memory.recent]
@@ -155,7 +155,7 @@ class Chooser:
         by_row: dict[int, list[Scored]] = {}
         for i in np.flatnonzero(people >= rule.min_people).tolist():
             term = int(terms[i])
-            if self._shown.often(keys[term], rule, known=True):
+            if self._shown.too_often(keys[term], rule, known=True):
                 continue
             handle = Scored(
                 term=term,
@@ -176,7 +176,7 @@ class Chooser:
         return by_row
 
     def _intruding(self, lead: Scored) -> bool:
-        """Do strangers ride on many tags with each other's words, while the others were here before?"""
+        """Check for spam: newcomers who copy each other with many tags, while the others posted before."""
         rows = np.array(lead.rows)
         if (
             lead.people < _CROWD

@@ -1,21 +1,20 @@
-"""The algorithms: how surprising is it that a term was said so often in a bin?
+"""Algorithms: how surprising is the count of a term in a bin?
 
-An algorithm is a class with its parameters in the constructor and two faces.
-:meth:`~Algorithm.score` takes the counts of all bins at once; :meth:`~Algorithm.step` takes one
-bin after the other, as they come, and keeps what it must know of the past in a state. Both say
-the same, by test. Whether a score is a *trend* is another question: see :mod:`rtanalytics.topics`.
+An algorithm is a class with its parameters in the constructor. :meth:`~Algorithm.score` takes the
+counts of all bins at once; :meth:`~Algorithm.step` takes one bin after the other and keeps what it
+needs of the past in a state. Tests check that both give the same. Whether a score makes a *trend*
+is another question: see :mod:`rtanalytics.topics`.
 
-Only terms that are said in a bin get a score in it. Bins in which nobody said anything are not
-given: what they do to a state follows from the numbers of the bins.
+Only terms that occur in a bin get a score in it. Bins without messages are skipped: their effect on
+a state follows from the numbers of the bins.
 
 Notation: k is a term's count in the bin, d the bin's total, b and B the sums of both over the
-history before the bin, λ what was expected.
+history before the bin, λ the expected count.
 
-Here are the five to begin with; the others are in :mod:`rtanalytics.algorithms`, where
-``contract`` has the interface and the registry. Most are one of two kinds, which ``running`` works
-out bin by bin and all at once, so that they only say what is their own: a :class:`Contrast`
-compares a bin with the sums of its history, a :class:`Recursive` carries a few numbers a term from
-bin to bin.
+Here are five algorithms to begin with; the others are in :mod:`rtanalytics.algorithms`, whose
+module ``contract`` has the interface and the registry. Most belong to one of two families, for
+which ``running`` implements both methods: a :class:`Contrast` compares a bin with the sums of
+its history, a :class:`Recursive` keeps a few numbers per term from bin to bin.
 
 To add an algorithm: write the class, add a line to ``ALGORITHMS`` in
 :mod:`rtanalytics.algorithms.contract`, and let it pass the contract in
@@ -68,10 +67,10 @@ __all__ = [
 
 
 class WindowCount(Algorithm):
-    """How often a term was said in the last bins: the baseline of all baselines.
+    """Count of a term in the last bins: the simplest baseline.
 
-    score = Σ k over the last ``bins`` bins, this one included. Nothing is expected, so whatever
-    is always said wins: the conference's hashtag, "thanks", coffee.
+    score = Σ k over the last ``bins`` bins, this one included. Nothing is expected, so it is
+    fooled by frequent terms: the conference's hashtag, "thanks", coffee.
 
     Parameters
     ----------
@@ -98,16 +97,16 @@ class WindowCount(Algorithm):
 
 
 class DecayedCount(Recursive):
-    """How often a term was said, what was said long ago counting less.
+    """Count of a term in all bins, in which older bins count less.
 
-    score = Σ k·2^(−age / half_life). Calmer than a window and needs no memory of single bins,
-    but it ranks by popularity all the same. Forward decay: Cormode, Shkapenyuk, Srivastava &
+    score = Σ k·2^(−age / half_life). Smoother than a window and without memory of single bins,
+    but fooled by popular terms likewise. Forward decay: Cormode, Shkapenyuk, Srivastava &
     Xu (2009), "Forward Decay: A Practical Time Decay Model for Streaming Systems".
 
     Parameters
     ----------
     half_life : float
-        Bins after which a count weighs half.
+        Number of bins after which a count weighs half.
     """
 
     name = "decay"
@@ -129,18 +128,18 @@ class DecayedCount(Recursive):
 class EwmaZ(Recursive):
     """Distance of a count from its moving mean, in moving standard deviations.
 
-    score = (k − μ) / √(v + floor²), before k is learned; then, with Δ = k − μ and
-    α = 1 − 2^(−1/half_life): μ ← μ + αΔ, v ← (1 − α)(v + αΔ²). Bins in which a term is not said
+    score = (k − μ) / √(v + floor²), before k is learnt; then, with Δ = k − μ and
+    α = 1 − 2^(−1/half_life): μ ← μ + αΔ, v ← (1 − α)(v + αΔ²). Bins without the term
     count as zeros. Moving moments: Finch (2009), "Incremental calculation of weighted mean and
-    variance". It is fooled by what comes every day at the same hour, and by a term that is new
-    and said a few times, against which ``floor`` helps.
+    variance". It is fooled by what happens every day at the same hour, and by new terms
+    that occur a few times, against which ``floor`` helps.
 
     Parameters
     ----------
     half_life : float
-        Bins after which a count weighs half.
+        Number of bins after which a count weighs half.
     floor_count : float
-        Counts added (squared) to the variance.
+        Count whose square is added to the variance.
     """
 
     name = "ewma"
@@ -167,16 +166,16 @@ class EwmaZ(Recursive):
 
 
 class Poisson(Contrast):
-    """How improbable so many are, if the term is said at the rate of its history.
+    """Tail probability of a count if the term occurs at the rate of its history.
 
-    score = −log₁₀ P(X ≥ k), X Poisson with λ = (b + ½)·d / B. The half makes the first mention
-    of a term finite; d / B lets busy bins be busy. The first bin has no history and no trends.
-    It is fooled by what comes every day at the same hour, and by copies.
+    score = −log₁₀ P(X ≥ k), X Poisson with λ = (b + ½)·d / B. The half keeps the score of a new
+    term finite; d / B accounts for busy bins. The first bin has no history and no trends.
+    It is fooled by what happens every day at the same hour, and by copies.
 
     Parameters
     ----------
     history : int, optional
-        How many bins back b and B reach; all of the past unless given.
+        Number of bins in b and B; all of the past by default.
     """
 
     name = "poisson"
@@ -190,13 +189,13 @@ class Poisson(Contrast):
 
 
 class SeasonalPoisson(Poisson):
-    """The Poisson tail against the larger of two rates: of late, and at this time of day.
+    """Poisson tail with the larger of two rates: the recent one, and that at this time of day.
 
     score = −log₁₀ P(X ≥ k), X Poisson with λ the larger of (b + ½)·d / B and, from the same slot
     of earlier periods, d·(b_s + m·p) / (B_s + m): b_s and B_s are sums over those slots and
-    p = (b + ½) / B is the plain share, which stands in while the slot was quiet. So "lunch" and
-    "good morning" stay calm from the second day on. The first period has no season, so it is
-    fooled there; and a keynote at the same hour each day looks a little like lunch.
+    p = (b + ½) / B is the plain share, which is used while the slot was quiet. So "lunch" and
+    "good morning" have low scores from the second day on. It is fooled in the first period, which
+    has no season, and a keynote at the same hour each day looks a little like lunch.
 
     Parameters
     ----------
@@ -258,7 +257,7 @@ class SeasonalPoisson(Poisson):
 
 
 def _rate(before: Floats, d: Any, history: Any) -> Floats:
-    """λ = (b + ½)·d / B; infinite without a history."""
+    """Return λ = (b + ½)·d / B, which is infinite without a history."""
     with np.errstate(divide="ignore"):
         rate: Floats = (before + 0.5) * d / np.asarray(history, np.float64)
     return rate

@@ -231,7 +231,7 @@ def mastodon_score(p: Any, bins: Bins, term: int) -> float:
         by_period[today] = by_period.get(today, 0.0) + counts[term]
         observed, expected = by_period[today], by_period.get(today - 1, 0.0) or 1.0
         score = 0.0
-        if not (expected > observed or observed < p.least):
+        if not (expected > observed or observed < p.min_count):
             score = (observed - expected) ** 2 / expected
         if bin - peak_at > 2 * period:
             peak = 0.0

@@ -127,11 +127,11 @@ def linked(messages: list[set[str]], least: float) -> list[list[int]]:
     return clusters
 
 
-def group(chatter: Chatter, bin: int, best: list[tuple[Any, ...]], together: float) -> list[Topic]:
+def group(chatter: Chatter, bin: int, best: list[tuple[Any, ...]], min_overlap: float) -> list[Topic]:
     """Topics of terms, given as (term, score, expected, observed), the best first."""
     messages = [{e.id for e in chatter.saying(bin, term[0])} for term in best]
     told = []
-    for cluster in linked(messages, together):
+    for cluster in linked(messages, min_overlap):
         lead = best[cluster[0]]
         ids = set().union(*(messages[i] for i in cluster))
         said = [e for e in chatter.bins[bin] if e.id in ids]
@@ -151,7 +151,7 @@ def bngram(p: Any, chatter: Chatter, least: int) -> dict[int, list[Topic]]:
             boost = p.boost if chatter.proper(bin, term) else 1.0
             found.append((term, (df + 1) / (math.log(mean + 1) + 1) * boost, mean, df))
         found.sort(key=lambda f: (-f[1], -f[3], f[0]))
-        told[bin] = group(chatter, bin, found[: p.candidates], p.together)
+        told[bin] = group(chatter, bin, found[: p.candidates], p.min_overlap)
     return told
 
 
@@ -162,7 +162,7 @@ def mabed(p: Any, chatter: Chatter, least: int) -> dict[int, list[Topic]]:
     words = [
         w
         for w, n in often.items()
-        if p.least <= n <= p.most * len(every) and w.lstrip("@") not in chatter.own
+        if p.min_count <= n <= p.max_share * len(every) and w.lstrip("@") not in chatter.own
     ]
     words = sorted(sorted(words, key=lambda w: (-often[w], w))[: p.vocabulary])
 
@@ -269,7 +269,7 @@ def neighbours(p: Any, chatter: Chatter, least: int) -> dict[int, list[Topic]]:
                 if score > 0:
                     found.append((t, score, sum(counts[t][:-1]) / (length - 1), counts[t][-1]))
         found.sort(key=lambda f: (-f[1], -f[3], f[0]))
-        told[bin] = group(chatter, bin, found[: p.candidates], p.together)
+        told[bin] = group(chatter, bin, found[: p.candidates], p.min_overlap)
         if known:
             history = sum(chatter.people(chatter.bins[b]) for b in known)
             rate = chatter.people(chatter.bins[bin]) / history
@@ -300,7 +300,7 @@ def pivot(p: Any, chatter: Chatter, least: int, fit: Callable[[Any, int], Any]) 
         words = [
             w
             for w, n in df.items()
-            if 2 <= n <= max(p.most * len(events), 2) and w.lstrip("@") not in chatter.own
+            if 2 <= n <= max(p.max_share * len(events), 2) and w.lstrip("@") not in chatter.own
         ]
         words = sorted(sorted(words, key=lambda w: (-df[w], w))[: p.vocabulary])
         if not words:

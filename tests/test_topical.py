@@ -24,7 +24,7 @@ from tests.contracts.topical import AT, TopicContract, chatter, say, tell
 DATA = Path(os.environ.get("RTANALYTICS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
-    "bngram": ({}, {"history": 1, "together": 0.8, "boost": 1.0}, {"candidates": 5}),
+    "bngram": ({}, {"history": 1, "min_overlap": 0.8, "boost": 1.0}, {"candidates": 5}),
     "mabed": ({}, {"around": 0, "events": 4, "theta": 0.5}, {"mentions": False, "sigma": 0.2, "related": 4}),
     "mini-batch": ({}, {"window": 2, "groups": 5, "seed": 3}, {"messages": 60, "vocabulary": 12}),
     "neighbours": (
@@ -32,7 +32,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
         {"observed": 2, "reference": 3, "smooth": 1, "alpha": 1.0, "surprise": 1.5, "library": 4},
     ),
     "nmf": ({}, {"window": 2, "groups": 5}, {"messages": 60, "vocabulary": 12, "rounds": 10}),
-    "nmf-batch": ({}, {"groups": 8, "most": 0.5}),
+    "nmf-batch": ({}, {"groups": 8, "max_share": 0.5}),
 }
 TOPICAL = {name: cls for name, cls in ALGORITHMS.items() if hasattr(cls, "topics")}
 
@@ -166,7 +166,7 @@ def test_mabed_without_mentions_finds_nothing_unless_told_to_do_without() -> Non
 def test_parameters_are_checked() -> None:
     """What makes no sense is refused by name."""
     for name, wrong in (
-        ("bngram", {"together": 0}),
+        ("bngram", {"min_overlap": 0}),
         ("mabed", {"theta": 1.5}),
         ("neighbours", {"observed": 5, "reference": 4}),
         ("nmf", {"window": 1}),

@@ -31,7 +31,7 @@ SETTINGS: dict[str, tuple[dict[str, Any], ...]] = {
     "jlh": ({}, {"history": 7}),
     "kleinberg": ({}, {"states": 4, "s": 1.5, "gamma": 0.3}),
     "macd": ({}, {"fast": 0.5, "slow": 3.0}),
-    "mastodon": ({}, {"period_hours": 2.0, "half_life_hours": 0.5, "least": 2}),
+    "mastodon": ({}, {"period_hours": 2.0, "half_life_hours": 0.5, "min_count": 2}),
     "negative-binomial": ({}, {"history": 9, "dispersion": 0.01}),
     "peaks-over-threshold": ({"calibrate": 40}, {"calibrate": 100, "quantile": 0.8, "half_life": 3.0}),
     "poisson": ({}, {"history": 1}, {"history": 20}),

@@ -19,24 +19,24 @@ Past = tuple[Floats, ...]
 
 
 class Kleinberg(Algorithm):
-    """Bursts as the cheapest path through states of ever higher rates: exact, over all terms at once.
+    """Bursts as the cheapest path through states of increasing rates, exact and for all terms at once.
 
     score = Σ over the burst of (cost₀ − cost_q): the weight of the burst that the bin lies in, 0
     outside of bursts. State i expects the share p_i = p₀·sⁱ, p₀ = Σk / Σd; being in it costs
     −ln Bin(k; d, p_i), going up from i to j costs (j − i)·γ·ln n, going down nothing; the path
-    with the least cost (Viterbi) says in which state each bin was. A burst is a stretch of bins
+    with the lowest cost (Viterbi) gives the state of each bin. A burst is a sequence of bins
     in states above 0. Kleinberg (2002/2003), "Bursty and Hierarchical Structure in Streams",
-    batched arrivals. It knows the future, so it is not causal; γ and s hang together, and a slow
-    rise over days is weak: it is taken for the base rate.
+    batched arrivals. It uses later bins, so it is not causal; γ and s depend on each other. It is
+    fooled by a slow rise over days, which it takes for the base rate.
 
     Parameters
     ----------
     states : int
-        How many states.
+        Number of states.
     s : float
         Ratio of the rates of neighbouring states.
     gamma : float
-        γ, what going up costs.
+        γ, the cost of going up.
     """
 
     name = "kleinberg"
@@ -73,15 +73,15 @@ class Kleinberg(Algorithm):
         return Scores(np.maximum(score, 0.0), expected)
 
     def _step(self, state: State, bin: BinCounts) -> Scores:
-        raise ValueError(f"{self.name} needs later bins to judge one; 'cusum' is its streaming form")
+        raise ValueError(f"{self.name} needs later bins to score one; 'cusum' is its streaming form")
 
 
 _BLOCK = 1 << 22
-"""Cells of the dense table that are worked on at once."""
+"""Maximum cells of the dense table that is processed at once."""
 
 
 def viterbi(counts: Floats, d: Floats, states: int, s: float, gamma: float) -> tuple[Any, Floats]:
-    """The cheapest path of each term through Kleinberg's states.
+    """Return the cheapest path of each term through Kleinberg's states.
 
     Parameters
     ----------
@@ -118,17 +118,17 @@ def viterbi(counts: Floats, d: Floats, states: int, s: float, gamma: float) -> t
 
 
 class Cusum(Recursive):
-    """Kleinberg's two states as they come: how much better the burst explains the recent bins.
+    """Streaming form of Kleinberg's two states: how much better a burst explains the recent bins.
 
     score = S ← max(0, S + ln Bin(k; d, p₁) / Bin(k; d, p₀)), p₀ = (b + ½) / B from all bins before and
-    p₁ = s·p₀. Bins without the term lower S by what their totals say at the p₀ of now. This is
+    p₁ = s·p₀. Bins without the term lower S according to their totals and the current p₀. This is
     Page's cumulative sum test (1954), "Continuous Inspection Schemes", for the states of
-    Kleinberg (2003). A term that slowly grew for long has a high S: it is fooled by drift.
+    Kleinberg (2003). It is fooled by drift: a term that grows slowly for a long time has a high S.
 
     Parameters
     ----------
     s : float
-        Ratio of the rates.
+        Ratio of the two rates.
     """
 
     name = "cusum"
@@ -163,26 +163,26 @@ class Cusum(Recursive):
 
 
 class ChangePoint(Algorithm):
-    """Bayesian online change point detection: how sure is it that a new run has begun?
+    """Bayesian online change point detection: the probability that a new run has begun.
 
-    score = −log₁₀ P(the run is longer than ``recent`` bins), where k exceeds what the older runs
-    expect, else 0. A run is a stretch of bins with one rate; rates have a Gamma(shape, 1/rate)
-    prior, counts are Poisson, and before each bin a run ends with the chance ``hazard``. Adams &
+    score = −log₁₀ P(the run is longer than ``recent`` bins) if k exceeds what the older runs
+    expect, else 0. A run is a sequence of bins with one rate; rates have a Gamma(shape, 1/rate)
+    prior, counts are Poisson, and before each bin a run ends with probability ``hazard``. Adams &
     MacKay (2007), "Bayesian Online Changepoint Detection", where a run ends after a bin, so that a
-    burst would be noticed one bin late. Runs are followed up to ``longest`` bins, older ones as
-    one; a silence is followed for as many bins and taken to change nothing more. It costs
-    ``longest`` times as much as the others, and is fooled by the daily round.
+    burst would be noticed one bin late. Runs are followed for up to ``longest`` bins, older ones as
+    one; a silence is followed for as many bins and then changes nothing more. It costs
+    ``longest`` times as much as the others, and is fooled by daily routines.
 
     Parameters
     ----------
     hazard : float
-        Chance of a change a bin.
+        Probability of a change per bin.
     recent : int
-        Runs up to so many bins are new.
+        Maximum length, in bins, of a new run.
     longest : int
-        Runs that are told apart.
+        Number of runs that are distinguished.
     shape, rate : float
-        Prior of the counts a bin.
+        Prior of the counts per bin.
     """
 
     name = "change-point"
@@ -229,23 +229,23 @@ class ChangePoint(Algorithm):
 
 
 class PeaksOverThreshold(Algorithm):
-    """Extreme values: how rare is such a deviation among all deviations so far?
+    """Extreme values: how rare a deviation is among all deviations so far.
 
     score = −log₁₀ P(Z > z) of the EWMA z-score z: its tail above u, the 98 % quantile of the first
-    ``calibrate`` scores, is taken for a generalised Pareto distribution with
+    ``calibrate`` scores, is modelled as a generalised Pareto distribution with
     P = (n_u / n)·(1 + ξ(z − u)/σ)^(−1/ξ), ξ and σ by moments over the excesses of all earlier
     bins; 0 up to u and until calibrated. Siffer et al. (2017), "Anomaly Detection in Streams with
     Extreme Value Theory" (SPOT), who fit by likelihood and one series; here all terms are one
-    population. It makes z-scores comparable, and is fooled by what fools them.
+    population. It makes z-scores comparable, and is fooled by whatever fools them.
 
     Parameters
     ----------
     half_life, floor_count : float
-        Of :class:`~rtanalytics.trending.EwmaZ`.
+        As in :class:`~rtanalytics.trending.EwmaZ`.
     quantile : float
-        Where the tail begins.
+        Quantile at which the tail begins.
     calibrate : int
-        How many scores are seen before the first trend.
+        Number of scores before the first trend.
     """
 
     name = "peaks-over-threshold"
@@ -290,9 +290,9 @@ class Tail:
     Parameters
     ----------
     quantile : float
-        Where the tail begins.
+        Quantile at which the tail begins.
     calibrate : int
-        How many numbers decide where that is.
+        Number of values from which that quantile is estimated.
     """
 
     def __init__(self, quantile: float, calibrate: int) -> None:
@@ -303,7 +303,7 @@ class Tail:
         self._sum = self._squares = 0.0
 
     def learn(self, values: Floats) -> None:
-        """Take in numbers; their order within one call does not matter."""
+        """Learn values; their order within one call does not matter."""
         if self.start is None:
             self._first.append(values)
             self._seen += len(values)
@@ -318,7 +318,7 @@ class Tail:
         self._squares += float((excess**2).sum())
 
     def rarity(self, values: Floats) -> Floats:
-        """−log₁₀ of the chance that a number is larger, and 0 up to where the tail begins."""
+        """Return −log₁₀ of the probability of a larger value, and 0 below the tail."""
         rarity = np.zeros(len(values))
         if self.start is None or self._above < 2:
             return rarity

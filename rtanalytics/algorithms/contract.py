@@ -1,6 +1,6 @@
-"""What an algorithm is: its scores, its state, its two faces; and the registry of all there are.
+"""The interface of algorithms, and the registry of all of them.
 
-Everything here is to be had from :mod:`rtanalytics.trending`, too.
+:mod:`rtanalytics.trending` exports everything here, too.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["ALGORITHMS", "DEFAULT", "Algorithm", "Scores", "State", "algorithm_o
 
 
 class Scores(NamedTuple):
-    """Scores of cells, or of the terms of a bin, in the order in which those were given.
+    """Scores of cells, or of the terms of a bin, in their order.
 
     Parameters
     ----------
     score : numpy.ndarray of float64
-        How much it trends; larger is more.
+        Larger is more trending.
     expected : numpy.ndarray of float64
-        The count that was expected; 0 where an algorithm expects nothing.
+        Expected count; 0 if an algorithm expects nothing.
     """
 
     score: Floats
@@ -38,14 +38,14 @@ class Scores(NamedTuple):
 
 
 class State:
-    """What a step remembers: numbers for each term, and the bin before.
+    """State of an algorithm between two steps: numbers per term, and sums over the history.
 
     Parameters
     ----------
     *names : str
-        Each becomes an array, indexed by term, that starts as zeros.
+        Names of arrays with one number per term, initially 0.
     **wide : int
-        Each becomes an array with so many numbers for each term.
+        Names of arrays with several numbers per term.
     """
 
     def __init__(self, *names: str, **wide: int) -> None:
@@ -62,7 +62,7 @@ class State:
         raise AttributeError(f"this state has no {name!r}")
 
     def copy(self) -> Self:
-        """A state that learns on its own from here."""
+        """Return an independent copy."""
         new = type(self).__new__(type(self))
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
@@ -84,12 +84,14 @@ class State:
 
 
 class Algorithm(ABC):
-    """Parameters, a state, and two faces.
+    """A way to score how surprising the count of a term in a bin is.
+
+    :meth:`score` takes all bins at once, :meth:`step` one after the other; both give the same.
 
     Attributes
     ----------
     name : str
-        Its name in the registry.
+        Name in the registry.
     causal : bool
         False if a score depends on later bins; such an algorithm is refused live.
     floor : float
@@ -105,7 +107,7 @@ class Algorithm(ABC):
         return self._score(counts.cells(channel) if isinstance(counts, TermCounts) else counts)
 
     def start(self) -> State:
-        """The state before the first bin."""
+        """Return the state before the first bin."""
         return State()
 
     def step(self, state: State, bin: BinCounts) -> Scores:
@@ -117,7 +119,7 @@ class Algorithm(ABC):
             If the bin does not come after the one before.
         """
         if state.bin is not None and bin.bin <= state.bin:
-            raise ValueError(f"bin {bin.bin} after bin {state.bin}: step() takes bins in their order")
+            raise ValueError(f"bin {bin.bin} comes after bin {state.bin}; pass bins in ascending order")
         state.reserve(int(bin.terms[-1]) + 1 if len(bin.terms) else 0)
         state.first = bin.bin if state.first is None else state.first
         scores = self._step(state, bin)
@@ -131,7 +133,7 @@ class Algorithm(ABC):
     def _step(self, state: State, bin: BinCounts) -> Scores: ...
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  (scikit-learn's)
-        """Parameters by name, as scikit-learn's ``clone`` and searches expect it."""
+        """Return the parameters by name, as scikit-learn's ``clone`` and searches expect it."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self, **parameters: Any) -> Self:

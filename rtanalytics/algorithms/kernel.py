@@ -1,4 +1,4 @@
-"""The compiled part of scoring."""
+"""Compiled loops of the algorithms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FEW = 64
 
 @njit(cache=True, nogil=True)
 def window(starts: Any, bins: Any, width: Any) -> Any:
-    """For each cell, the first cell of its term that lies at most ``width`` bins before it.
+    """Return for each cell the first cell of its term that is at most ``width`` bins before it.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ def window(starts: Any, bins: Any, width: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def slots_before(starts: Any, bins: Any, counts: Any, period: Any) -> Any:
-    """For each cell, the sum of its term's earlier counts at the same time of earlier periods.
+    """Return for each cell the sum of its term's earlier counts at the same time of earlier periods.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def slots_before(starts: Any, bins: Any, counts: Any, period: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def poisson(k: Any, mean: Any) -> Any:
-    """−log₁₀ P(X ≥ k) for Poisson X with a mean below k, and 0 elsewhere.
+    """Return −log₁₀ P(X ≥ k) for Poisson X with a mean below k, and 0 elsewhere.
 
     The tail is e^−λ λ^k/k! · (1 + λ/(k+1) + λ²/((k+1)(k+2)) + …): all terms are positive, and
     logarithms keep it from underflowing.
@@ -106,7 +106,7 @@ def poisson(k: Any, mean: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def negative_binomial(k: Any, mean: Any, dispersion: Any) -> Any:
-    """The same for a negative binomial X with mean λ and variance λ + dispersion·λ².
+    """Return −log₁₀ P(X ≥ k) for a negative binomial X with mean λ and variance λ + dispersion·λ².
 
     With r = 1 / dispersion and x = λ / (λ + r), the tail is
     C(k + r − 1, k) x^k (1 − x)^r · (1 + x(k+r)/(k+1) + …).
@@ -211,7 +211,7 @@ def change_points(
 
 @njit(cache=True, nogil=True)
 def _await(w: Any, sums: Any, oldest: Any, row: Any, hazard: Any) -> None:
-    """Make every run one bin older, and let a new one begin."""
+    """Make every run one bin older, and begin a new one."""
     n = len(w)
     known = 0.0
     for i in range(n):
@@ -243,7 +243,7 @@ def _follow(
     rate: Any,
     plain: Any,
 ) -> None:
-    """Weigh the runs by how well they explain a count, and let them learn it."""
+    """Weight the runs by how well they explain a count, and add the count to them."""
     n = len(w)
     whole = 0.0
     if plain and k < 16 and k == int(k) and sums[n - 2] < _FEW:

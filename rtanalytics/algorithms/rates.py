@@ -1,4 +1,4 @@
-"""Algorithms that follow each term's own course: growth, moving averages, moving deviations."""
+"""Algorithms that compare a term with its own past: growth, moving averages, moving deviations."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Past = tuple[Floats, ...]
 
 
 class Growth(Contrast):
-    """How many times the usual count.
+    """Ratio of a count to the mean count.
 
-    score = (k + 1) / (b / h + 1), h the number of bins of the history, empty ones included. Fooled
-    by rare terms: three mentions of what is never said quadruple it, while a keynote that
-    doubles a common word is passed over.
+    score = (k + 1) / (b / h + 1), h the number of bins of the history, empty ones included. It is
+    fooled by rare terms: three mentions of an otherwise unused term quadruple it, while a keynote
+    that doubles a common word has a low score.
 
     Parameters
     ----------
     history : int, optional
-        How many bins back b reaches; all of the past if None.
+        Number of bins in b; all of the past if None.
     """
 
     name = "growth"
@@ -80,7 +80,7 @@ class ZScore(Recursive):
     """Distance from the mean of all bins so far, in standard deviations.
 
     score = (k − μ) / √(σ² + 1), μ and σ² over all earlier bins, those without the term as zeros.
-    The one keeps a term that was said twice from beating the keynote. Fooled by periodic peaks,
+    The 1 keeps a term that was used twice from beating the keynote. It is fooled by periodic peaks,
     which stay rare among all bins however regular they are.
     """
 
@@ -105,7 +105,7 @@ class SigniTrend(Recursive):
     μ ← μ + αΔ, v ← (1 − α)(v + αΔ²), α = 1 − 2^(−1/half_life). Schubert, Weiler & Kriegel (2014),
     "SigniTrend: Scalable Detection of Emerging Topics in Textual Streams by Hashed Significance
     Thresholds", whose ELKI implementation keeps μ and v in hash tables; here each term has its
-    own. Fooled while it is cold, and by the choice of β.
+    own. It is fooled at the start, and by the choice of β.
 
     Parameters
     ----------
@@ -138,20 +138,20 @@ class SigniTrend(Recursive):
 
 
 class TwitInfo(Recursive):
-    """Peaks: counts that rise, and lie more than a few mean deviations above the moving mean.
+    """Peaks: counts that rise, and are several mean deviations above the moving mean.
 
     score = (k − mean) / max(meandev, floor) if k exceeds the bin before, else 0; then
     meandev ← α|k − mean| + (1 − α)meandev, mean ← αk + (1 − α)mean. Marcus et al. (2011),
     "TwitInfo: Aggregating and Visualizing Microblogs for Event Exploration", where a peak starts
-    at a score of 2; ``floor`` is ours, for terms whose deviation is still 0. Fooled while it
-    warms up, and by small counts.
+    at a score of 2; ``floor`` is ours, for terms whose deviation is still 0. It is fooled
+    at the start, and by small counts.
 
     Parameters
     ----------
     alpha : float
         Weight of the newest bin.
     floor_count : float
-        Least deviation, in counts.
+        Minimum deviation, in counts.
     """
 
     name = "twitinfo"
@@ -185,13 +185,13 @@ class TwitInfo(Recursive):
 
 
 class Gnip(Recursive):
-    """Rise over the bin before, measured by how uncertain that count was.
+    """Rise over the bin before, in units of the uncertainty of that count.
 
     score = (k − ν) / CI₀.₉₉(ν) for k > ν, else 0: ν is the count of the bin before, and CI the upper
     half of its exact 99 % Poisson interval, χ²₀.₉₉₅(2ν + 2)/2 − ν. This is the η of Hendrickson et al.
     (2015), "Trend Detection in Social Data", with ν cancelled so that it is defined at ν = 0.
-    Their program counts falls as well; here only rises trend. One bin of memory makes it quick,
-    and fooled by whatever goes up and down.
+    Their program counts falls as well; here only rises trend. With one bin of memory it is quick, and
+    fooled by whatever goes up and down.
     """
 
     name = "gnip"
@@ -204,7 +204,9 @@ class Gnip(Recursive):
         with extra("compare"):
             from scipy.special import gammaincinv
 
-        different, which = np.unique(past[0], return_inverse=True)  # the interval is dear, counts repeat
+        different, which = np.unique(
+            past[0], return_inverse=True
+        )  # intervals are expensive, and counts repeat
         interval = (gammaincinv(different + 1, 0.995) - different)[which]
         return Scores(np.maximum(k - past[0], 0.0) / interval, past[0])
 
@@ -215,11 +217,11 @@ class Gnip(Recursive):
 class Mastodon(Recursive):
     """The trending tags of Mastodon: today against yesterday, fading in hours.
 
-    score = max·2^(−Δt / half_life): when a term is used, s = (o − e)² / e is worked out, o the
+    score = max·2^(−Δt / half_life): when a term is used, s = (o − e)² / e is computed, o the
     count of the current period and e that of the one before (1 if it was 0), with s = 0 if
-    e > o or o < ``least``; the maximum of s is kept with its time, forgotten after two periods,
+    e > o or o < ``min_count``; the maximum of s is kept with its time, dropped after two periods,
     and fades from then on. As in the program's ``app/models/trends/tags.rb`` (version 4), which
-    counts distinct accounts a day; here the counts of the period's bins are added up. Fooled at
+    counts distinct accounts a day; here the counts of the period's bins are added up. It is fooled at
     the change of the period, and by whatever is used every other day.
 
     Parameters
@@ -227,18 +229,18 @@ class Mastodon(Recursive):
     period_hours : float
         Length of the period: a day in the original.
     half_life_hours : float
-        After which a maximum counts half.
-    least : int
+        Hours after which a maximum counts half.
+    min_count : int
         Count of a period below which nothing trends.
     """
 
     name = "mastodon"
     memory = ("today", "yesterday", "period", "peak", "peak_at")
 
-    def __init__(self, period_hours: float = 24.0, half_life_hours: float = 4.0, least: int = 5) -> None:
+    def __init__(self, period_hours: float = 24.0, half_life_hours: float = 4.0, min_count: int = 5) -> None:
         self.period_hours = positive("period_hours", period_hours)
         self.half_life_hours = positive("half_life_hours", half_life_hours)
-        self.least = at_least("least", least, 1)
+        self.min_count = at_least("min_count", min_count, 1)
 
     def rest(self, past: Past, at: StepContext) -> Past:
         today, yesterday, period, peak, peak_at = past
@@ -259,6 +261,8 @@ class Mastodon(Recursive):
         today, yesterday, period, peak, peak_at = past
         today = today + k
         expected = np.maximum(yesterday, 1.0)
-        score = np.where((expected > today) | (today < self.least), 0.0, (today - expected) ** 2 / expected)
+        score = np.where(
+            (expected > today) | (today < self.min_count), 0.0, (today - expected) ** 2 / expected
+        )
         peak_at = np.where(score > peak, at.bin, peak_at)
         return today, yesterday, period, np.maximum(score, peak), peak_at

@@ -1,4 +1,4 @@
-"""What runs along with the bins: the two kinds that most algorithms are of, and sums over a history."""
+"""Two families of algorithms, each computed bin by bin and for all bins at once."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ __all__ = ["Contrast", "Recursive", "StepContext", "forget", "reach", "remember"
 
 
 class StepContext(NamedTuple):
-    """Where and when a :class:`Recursive` algorithm looks, for several terms at once.
+    """Position of the terms that a :class:`Recursive` algorithm scores at once.
 
     Parameters
     ----------
     bin : numpy.ndarray of int64 or int
         Number of the bin.
     d : numpy.ndarray of float64 or float
-        Its total.
+        Total of the bin.
     age : numpy.ndarray of int64 or int
-        How many bins ago the first bin was.
+        Number of bins since the first bin.
     gap : numpy.ndarray of int64
-        Bins since the term was said, both not counted; since the first bin if it is new.
+        Number of bins between the last bin with the term and this one; since the first bin if the
+        term is new.
     history : numpy.ndarray of float64 or float
         B: the total of all bins before.
     quiet : numpy.ndarray of float64
-        The part of B that falls into the gap.
+        The part of B within the gap.
     width : timedelta
         Width of a bin.
     """
@@ -46,26 +47,26 @@ class StepContext(NamedTuple):
 
 
 class Recursive(Algorithm):
-    """A kind of algorithm: a few numbers a term, carried from one bin in which it is said to the next.
+    """Base of algorithms that keep a few numbers per term from one bin with the term to the next.
 
-    Subclasses name the numbers, all 0 for a new term, and say what a gap does to them
-    (:meth:`rest`), what they make of a count (:meth:`judge`), and what they learn from it
+    Subclasses name the numbers, all 0 for a new term, in ``memory``, and define how a gap changes
+    them (:meth:`rest`), how a count is scored (:meth:`judge`), and how it changes the numbers
     (:meth:`learn`).
     """
 
     memory: ClassVar[tuple[str, ...]]
 
     def rest(self, past: tuple[Floats, ...], at: StepContext) -> tuple[Floats, ...]:
-        """The numbers after ``at.gap`` bins in which the term was not said."""
+        """Return the numbers after ``at.gap`` bins without the term."""
         return past
 
     @abstractmethod
     def judge(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> Scores:
-        """Scores of counts ``k``, given the numbers just before."""
+        """Return the scores of counts ``k``, given the numbers before them."""
 
     @abstractmethod
     def learn(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> tuple[Floats, ...]:
-        """The numbers after the count is known."""
+        """Return the numbers after counts ``k``."""
 
     def _score(self, cells: Cells) -> Scores:
         score, expected = np.empty(len(cells)), np.empty(len(cells))
@@ -109,13 +110,12 @@ class Recursive(Algorithm):
 
 
 class Contrast(Algorithm):
-    """A kind of algorithm: the bin against the sums of its history.
+    """Base of algorithms that compare a bin with the sums of its history.
 
     Parameters
     ----------
     history : int, optional
-        How many bins back the history reaches; all of the past unless given, which is best for
-        what nobody has said before.
+        Number of bins in the history; all of the past by default, which is best for new terms.
     """
 
     def __init__(self, history: int | None = None) -> None:
@@ -123,7 +123,7 @@ class Contrast(Algorithm):
 
     @abstractmethod
     def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
-        """Scores of counts k in bins with totals d, against sums b and B over so many bins."""
+        """Return the scores of counts k in bins with totals d, given sums b and B over ``bins`` bins."""
 
     def _score(self, cells: Cells) -> Scores:
         places = cells.places
@@ -146,12 +146,12 @@ class Contrast(Algorithm):
 
 
 def reach(age: Any, history: int | None) -> Any:
-    """How many bins a history has."""
+    """Return the number of bins in the history."""
     return age if history is None else np.minimum(age, history)
 
 
 def remember(state: State, bin: BinCounts, *, keep: bool = True) -> None:
-    """Add a bin to the state's sums; ``keep`` it so that it can be forgotten."""
+    """Add a bin to the sums of the state; ``keep`` it so that it can be subtracted later."""
     state.window[bin.terms] += bin.counts
     state.history += bin.total
     if keep:
@@ -159,7 +159,7 @@ def remember(state: State, bin: BinCounts, *, keep: bool = True) -> None:
 
 
 def forget(state: State, upto: int) -> None:
-    """Take the bins up to ``upto`` out of the state's sums."""
+    """Subtract the bins up to ``upto`` from the sums of the state."""
     while state.recent and state.recent[0].bin <= upto:
         old = state.recent.popleft()
         state.window[old.terms] -= old.counts

@@ -1,4 +1,4 @@
-"""Algorithms that hold the bin against its background: is the term's share of it larger than before?
+"""Algorithms that compare a term's share of the bin with its share of the history.
 
 All compare the same four numbers: k of d in the bin, b of B in the history.
 """
@@ -27,17 +27,17 @@ __all__ = [
 
 
 class NegativeBinomial(Poisson):
-    """How improbable so many are, if the term's rate itself varies.
+    """Tail probability of a count if the term's rate itself varies.
 
     score = −log₁₀ P(X ≥ k), X negative binomial with mean λ = (b + ½)·d / B and variance
-    λ + dispersion·λ². As :class:`~rtanalytics.trending.Poisson`, but a term that is always said a
-    lot must rise by a share to be news, not by a few roots. Fooled by what comes every day at
-    the same hour.
+    λ + dispersion·λ². As :class:`~rtanalytics.trending.Poisson`, but a frequent term
+    must rise by a share of its rate to be news, not by a few square roots of it. It is fooled by what
+    happens every day at the same hour.
 
     Parameters
     ----------
     history : int, optional
-        How many bins back b and B reach; all of the past unless given.
+        Number of bins in b and B; all of the past by default.
     dispersion : float
         Squared coefficient of variation of the rate.
     """
@@ -55,10 +55,10 @@ class NegativeBinomial(Poisson):
 
 
 class SeasonalNegativeBinomial(SeasonalPoisson):
-    """The negative binomial tail against the larger of two rates: of late, and at this time of day.
+    """Negative binomial tail with the larger of two rates: the recent one, and that at this time of day.
 
     score = −log₁₀ P(X ≥ k), X negative binomial with variance λ + dispersion·λ² and the λ of
-    :class:`~rtanalytics.trending.SeasonalPoisson`. Fooled in the first period, which has no season.
+    :class:`~rtanalytics.trending.SeasonalPoisson`. It is fooled in the first period, which has no season.
 
     Parameters
     ----------
@@ -86,11 +86,11 @@ class SeasonalNegativeBinomial(SeasonalPoisson):
 
 
 class ChiSquare(Contrast):
-    """Pearson's χ² of the table {said, not said} × {bin, history}.
+    """Pearson's χ² of the table {with, without the term} × {bin, history}.
 
-    score = N(k(B−b) − b(d−k))² / ((k+b)(N−k−b)·d·B), N = d + B, where the term's share rose, else
-    0. Elasticsearch's ``chi_square`` for significant terms. Fooled by small expected counts,
-    where χ² is no good approximation, so that rare terms score too high.
+    score = N(k(B−b) − b(d−k))² / ((k+b)(N−k−b)·d·B), N = d + B, if the term's share rose, else
+    0. Elasticsearch's ``chi_square`` for significant terms. It is fooled by small expected counts,
+    for which χ² is a poor approximation, so that rare terms score too high.
     """
 
     name = "chi2"
@@ -106,11 +106,11 @@ class ChiSquare(Contrast):
 
 
 class G2(Contrast):
-    """The log-likelihood ratio of the table {said, not said} × {bin, history}.
+    """Log-likelihood ratio of the table {with, without the term} × {bin, history}.
 
-    score = 2 Σ O·ln(O / E) over the four cells, where the term's share rose, else 0. Dunning
-    (1993), "Accurate Methods for the Statistics of Surprise and Coincidence": right for rare
-    terms too. Like every test on counts it is fooled by copies, and by the daily round.
+    score = 2 Σ O·ln(O / E) over the four cells, if the term's share rose, else 0. Dunning
+    (1993), "Accurate Methods for the Statistics of Surprise and Coincidence": valid for rare
+    terms too. Like every test on counts it is fooled by copies, and by daily routines.
     """
 
     name = "g2"
@@ -120,32 +120,32 @@ class G2(Contrast):
         with np.errstate(divide="ignore", invalid="ignore"):
             expected = np.where(B > 0, b * d / B, 0.0)
         score = np.zeros(len(k))
-        rose = np.flatnonzero(k * B > b * d)  # the others need no logarithms
+        rose = np.flatnonzero(k * B > b * d)
         k, b = k[rose], b[rose]
         d, B = (x[rose] if np.ndim(x) else x for x in (d, B))
-        n, said = d + B, k + b
+        n, used = d + B, k + b
         score[rose] = 2 * (
-            _log_ratio(k, said * d, n)
-            + _log_ratio(d - k, (n - said) * d, n)
-            + _log_ratio(b, said * B, n)
-            + _log_ratio(B - b, (n - said) * B, n)
+            _log_ratio(k, used * d, n)
+            + _log_ratio(d - k, (n - used) * d, n)
+            + _log_ratio(b, used * B, n)
+            + _log_ratio(B - b, (n - used) * B, n)
         )
         return Scores(np.maximum(score, 0.0), expected)
 
 
 def _log_ratio(observed: Floats, product: Floats, n: Any) -> Floats:
-    """O·ln(O / E) with E = product / n, and 0 where O is 0."""
+    """Return O·ln(O / E) with E = product / n, and 0 if O is 0."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Floats = np.where(observed > 0, observed * np.log(observed * n / product), 0.0)
-    return found
+        ratio: Floats = np.where(observed > 0, observed * np.log(observed * n / product), 0.0)
+    return ratio
 
 
 class Jlh(Contrast):
     """Rise of a term's share, absolute times relative.
 
     score = (f − g)·f / g with f = k / d and g = (b + k) / (B + d), the share in history and bin
-    together; 0 where the share fell. Elasticsearch's default for significant terms. Fooled by
-    small bins: one person who says three rare words in a quiet hour wins.
+    together; 0 if the share fell. Elasticsearch's default for significant terms. It is fooled by
+    small bins: one person who uses three rare words in a quiet hour wins.
     """
 
     name = "jlh"
@@ -158,17 +158,17 @@ class Jlh(Contrast):
 
 
 class DfIdf(Contrast):
-    """df-idf_t: frequency now, over the logarithm of the mean frequency before.
+    """df-idf_t: current frequency over the logarithm of the mean frequency before.
 
     score = (k + 1) / (ln(b / h + 1) + 1), h the number of bins of the history. Aiello et al. (2013), "Sensing
     Trending Topics in Twitter"; their boost of proper nouns and their clusters of 2–3-grams
-    belong to the topic-level method BNgram. The logarithm punishes what is always said far too
-    little: popularity wins wherever terms are single words.
+    belong to the topic-level method BNgram. It is fooled by popular words:
+    the logarithm lowers the score of a term that is always used by far too little.
 
     Parameters
     ----------
     history : int, optional
-        How many bins back b reaches.
+        Number of bins in b.
     """
 
     name = "df-idf"
@@ -183,12 +183,12 @@ class DfIdf(Contrast):
 
 
 class Benhardus(Algorithm):
-    """A term's share now, over its mean share in all other bins, later ones included.
+    """Current share of a term over its mean share in all other bins, later ones included.
 
     score = (k / d) / ((Σ_other k′/d′ + 1/D) / (n − 1)), D the total and n the number of all bins.
     Benhardus & Kalita (2013), "Streaming Trend Detection in Twitter" (normalised term frequency);
-    the 1/D, one message in all, is ours, and defines the score of what is said in one bin only.
-    It knows the future, so it is not causal; rare terms said once fool it.
+    the 1/D, one message of all, is ours, and defines the score of a term of a single bin.
+    It uses later bins, so it is not causal; it is fooled by rare terms.
     """
 
     name = "benhardus"
@@ -204,4 +204,4 @@ class Benhardus(Algorithm):
         return Scores(share / usual, usual * cells.totals[cells.places])
 
     def _step(self, state: State, bin: Any) -> Scores:
-        raise ValueError(f"{self.name} needs later bins to judge one: score() a whole recording with it")
+        raise ValueError(f"{self.name} needs later bins to score one: score() a whole recording with it")

@@ -1,4 +1,4 @@
-"""What the algorithms are made of: sums over history, tails of distributions, checks."""
+"""Helpers of the algorithms: sums over the history, tails of distributions, checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 def poisson_surprise(k: Floats, expected: Floats) -> Floats:
-    """−log₁₀ P(X ≥ k) for Poisson X, and 0 where k does not exceed what was expected.
+    """Return −log₁₀ P(X ≥ k) for Poisson X, and 0 if k does not exceed the mean.
 
     Parameters
     ----------
@@ -39,14 +39,14 @@ def poisson_surprise(k: Floats, expected: Floats) -> Floats:
 
 
 def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -> Floats:
-    """−log₁₀ P(X ≥ k) for X with mean λ and variance λ + dispersion·λ², and 0 where k is not above λ.
+    """Return −log₁₀ P(X ≥ k) for X of mean λ and variance λ + dispersion·λ², and 0 if k is not above λ.
 
     Parameters
     ----------
     k, expected : numpy.ndarray of float64, shape (n,)
         Counts, and means; an infinite mean expects anything.
     dispersion : float
-        How much the rate itself varies; towards 0 this is the Poisson tail.
+        Squared coefficient of variation of the rate; towards 0 this is the Poisson tail.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -
 
 
 def sum_before(cells: Cells, bins: int | None) -> Floats:
-    """Sum of each cell's term over the ``bins`` bins before it, or over all before."""
+    """Return the sum of each cell's term over the ``bins`` bins before it, or over all before."""
     if bins is None:
         since: Floats = cells.before[:-1] - cells.before[cells.first]
         return since
@@ -71,7 +71,7 @@ def sum_before(cells: Cells, bins: int | None) -> Floats:
 
 
 def totals_before(cells: Cells, bins: int | None) -> Floats:
-    """Sum of the totals over the ``bins`` bins before each bin, or over all before."""
+    """Return the sum of the totals over the ``bins`` bins before each bin, or over all before."""
     before = cells.totals_before
     if bins is None:
         return before[:-1]

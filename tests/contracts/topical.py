@@ -254,7 +254,7 @@ class TopicContract:
         assert list(trends(chatter(), algorithm=name, **settings)) == tell(self.make(), chatter(), top=3)
         with pytest.raises(ValueError, match=f"'{name}' finds the topics of a recording"):
             Trender(algorithm=name)
-        with pytest.raises(ValueError, match="not scores of terms"):
+        with pytest.raises(ValueError, match="does not score terms"):
             self.make().start()
         for parameters in self.settings:
             algorithm = self.make(**parameters)

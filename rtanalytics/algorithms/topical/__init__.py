@@ -1,6 +1,6 @@
-"""Algorithms that tell topics: which messages and words belong together, and does that burst?
+"""Topic-level algorithms: they group messages and words first, and then look for bursts.
 
-Each is registered like every other algorithm, with ``topics(recording)`` in place of ``score``
+Each is registered like every other algorithm, with ``topics(recording)`` instead of ``score``
 and ``step``.
 """
 

@@ -1,4 +1,4 @@
-"""What all topic-level algorithms share: from a recording to bins, from what was found to trends."""
+"""Base of the topic-level algorithms: from a recording to bins, and from topics to trends."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class Found:
     Parameters
     ----------
     terms : sequence of int
-        Numbers of its terms, most telling first.
+        Numbers of its terms, most characteristic first.
     score : float
-        How much it trends.
+        Larger is more trending.
     expected, observed : float
-        Count that was expected of it and that it has.
+        Expected and actual count.
     places : numpy.ndarray of int64
-        Places of its messages among those of the bin, most telling first.
+        Places of its messages among those of the bin, most characteristic first.
     """
 
     terms: Sequence[int]
@@ -52,7 +52,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What an algorithm may look at when it is asked for the topics of a bin.
+    """Input of an algorithm when it is asked for the topics of a bin.
 
     Parameters
     ----------
@@ -73,13 +73,13 @@ class View:
 
 
 class TopicAlgorithm(Algorithm):
-    """An algorithm that tells topics, not scores of terms.
+    """An algorithm that finds topics instead of scoring terms.
 
-    It stands in the registry like every other, and is named, set, compared and searched like
-    them, but it has one face of its own instead of their two: :meth:`topics`.
+    It is registered, named, compared and tuned like the others, but has :meth:`topics` instead of
+    ``score`` and ``step``.
 
-    Subclasses give :meth:`begin` and :meth:`find`. What they find must not depend on the numbers
-    of terms, which follow the order of arrival: ties go by the terms' keys.
+    Subclasses implement :meth:`begin` and :meth:`find`. The topics must not depend on the numbers
+    of terms, which follow the order of arrival: break ties by the keys of the terms.
     """
 
     def topics(
@@ -128,7 +128,7 @@ class TopicAlgorithm(Algorithm):
     def _closing(
         self, source: Feed | Recording | Iterable[Event], view: View
     ) -> Iterator[tuple[Any, int, int]]:
-        """The state, each bin that closes, and how many events came too late for theirs."""
+        """Yield the state, each bin that closes, and the number of events that were late for theirs."""
         documents, grace = view.documents, view.settings.grace
         waiting: dict[int, list[int]] = {}
         closed: int | None = None
@@ -141,7 +141,7 @@ class TopicAlgorithm(Algorithm):
                 continue
             if isinstance(item, Reset):
                 message = f"{self.name} reads a recording, which cannot start again: {item.reason}"
-                raise ValueError(message)  # noqa: TRY004  (its type is right, its time is not)
+                raise ValueError(message)  # noqa: TRY004  (a Reset is a valid item of other feeds)
             rows = np.array(documents.log(events), np.int64)
             events = []
             bins = documents.known_in(rows, grace) if self.causal else np.zeros(len(rows), np.int64)
@@ -169,11 +169,11 @@ class TopicAlgorithm(Algorithm):
 
     @abstractmethod
     def begin(self, view: View) -> Any:
-        """The state before the first bin; if not causal, with everything there is in view."""
+        """Return the state before the first bin; if not causal, the view has all messages."""
 
     @abstractmethod
     def find(self, state: Any, view: View, bin: int) -> Sequence[Found]:
-        """The topics of a bin, the strongest first, and let the state learn the bin."""
+        """Return the topics of a bin, the strongest first, and let the state learn the bin."""
 
     def start(self) -> State:
         self._refuse()
@@ -185,11 +185,11 @@ class TopicAlgorithm(Algorithm):
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise ValueError(f"{self.name} tells topics, not scores of terms: ask its topics() for those")
+        raise ValueError(f"{self.name} finds topics and does not score terms; use its topics()")
 
 
 def _complete(documents: Documents, mark: Watermark, grace: timedelta) -> int:
-    """The last bin that closes at a watermark."""
+    """Return the last bin that closes at a watermark."""
     return documents.bin_of(max(mark.time - grace, _FIRST)) - 1
 
 
@@ -224,7 +224,7 @@ def _trend_bin(view: View, bin: int, found: Sequence[Found], late: int) -> Trend
 
 
 def _examples(places: Ints, authors: Ints) -> list[int]:
-    """The first messages, by different people as far as there are."""
+    """Return the places of the first messages, by different people if possible."""
     first: dict[int, int] = {}
     for place in places.tolist():
         first.setdefault(int(authors[place]), place)

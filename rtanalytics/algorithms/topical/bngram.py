@@ -1,4 +1,4 @@
-"""BNgram: phrases that were not said before, clustered by the messages that say them."""
+"""BNgram: new phrases, clustered by the messages that contain them."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from rtanalytics.algorithms.tools import at_least, positive
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.documents import Documents
 from rtanalytics.algorithms.topical.linking import average_link, shared_by
-from rtanalytics.algorithms.topical.tools import counts_of, ranked, share, telling
+from rtanalytics.algorithms.topical.tools import by_relevance, counts_of, ranked, share
 from rtanalytics.counts import Floats, Ints
 
 __all__ = ["BNgram", "df_idf"]
 
 
 def df_idf(df: Floats, mean: Floats, boost: Floats | float = 1.0) -> Floats:
-    """df-idf_t of phrases.
+    """Return the df-idf_t of phrases.
 
     Parameters
     ----------
     df : numpy.ndarray of float64, shape (n,)
-        Messages (or authors) of the bin that say each.
+        Messages (or authors) of the bin with each phrase.
     mean : numpy.ndarray of float64, shape (n,)
-        The mean of the same over the bins of the history.
+        Mean of the same over the bins of the history.
     boost : numpy.ndarray of float64, shape (n,), or float
         Factor for names.
 
@@ -39,30 +39,30 @@ def df_idf(df: Floats, mean: Floats, boost: Floats | float = 1.0) -> Floats:
 
 
 class BNgram(TopicAlgorithm):
-    """Phrases of two or three words that are said now and were not before, in clusters.
+    """Clusters of phrases of two or three words that occur now and did not before.
 
     score = (df + 1) / (ln(mean + 1) + 1) · boost of a topic's first phrase, df the count of the
     bin and mean that of the ``history`` bins before it. The ``candidates`` phrases with the best
     score are clustered by average link, until no two clusters have a mean |A ∩ B| / min(|A|, |B|)
-    of ``together`` or more, A and B the messages of the bin that say two phrases. A topic ranks
-    by its best phrase.
+    of ``min_overlap`` or more, A and B the messages of the bin with the two phrases. A topic
+    ranks by its best phrase.
 
     Aiello, Petkos, Martin, Corney, Papadopoulos, Skraba, Göker, Kompatsiaris & Jaimes (2013),
     "Sensing Trending Topics in Twitter". We differ where they ask a named-entity recogniser which
     phrases to boost: here those with a handle, a tag or a word that is mostly written with a
     capital. A handle or tag alone counts as a phrase, because a tag is one without its spaces. A phrase
-    that one message of a bin says counts as none in that bin.
+    of a single message of a bin does not count in that bin.
 
-    It is fooled by whatever is said in a new way: a joke that makes the round, the words of an
-    advertisement; and by a rise from often to more often, which its logarithm hardly sees.
+    It is fooled by new ways to say something old: a joke that goes round, the words of an
+    advertisement. It misses the rise of a frequent phrase, because of its logarithm.
 
     Parameters
     ----------
     history : int
-        Bins before this one over which the mean is taken.
+        Number of bins before this one over which the mean is taken.
     candidates : int
-        Phrases that are clustered; the time that a bin takes grows with its square.
-    together : float
+        Number of phrases that are clustered; the time per bin grows with its square.
+    min_overlap : float
         Similarity from which clusters are merged.
     boost : float
         Factor for names.
@@ -72,11 +72,11 @@ class BNgram(TopicAlgorithm):
     floor = 3.0
 
     def __init__(
-        self, history: int = 4, candidates: int = 100, together: float = 0.5, boost: float = 1.5
+        self, history: int = 4, candidates: int = 100, min_overlap: float = 0.5, boost: float = 1.5
     ) -> None:
         self.history = at_least("history", history, 1)
         self.candidates = at_least("candidates", candidates, 1)
-        self.together = share("together", together)
+        self.min_overlap = share("min_overlap", min_overlap)
         self.boost = positive("boost", boost)
 
     def begin(self, view: View) -> None:
@@ -105,14 +105,14 @@ class BNgram(TopicAlgorithm):
                 float(score[group[0]]),
                 float(mean[group[0]]),
                 float(df[group[0]]),
-                telling([messages[i] for i in group], len(said.rows)),
+                by_relevance([messages[i] for i in group], len(said.rows)),
             )
-            for group in average_link(shared_by(messages, len(said.rows)), self.together)
+            for group in average_link(shared_by(messages, len(said.rows)), self.min_overlap)
         ]
 
     @staticmethod
     def _phrases(documents: Documents, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Which of the terms are phrases, or a tag or handle, which stands for one."""
+        """Return which terms are phrases, tags or handles."""
         words = documents.vocabulary.words
-        found = [words(t) is not None or documents.surface(t)[:1] in ("@", "#") for t in terms.tolist()]
-        return np.array(found, np.bool_)
+        phrases = [words(t) is not None or documents.surface(t)[:1] in ("@", "#") for t in terms.tolist()]
+        return np.array(phrases, np.bool_)

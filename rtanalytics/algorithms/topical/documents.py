@@ -1,4 +1,4 @@
-"""Messages as documents: which words each says, bin after bin, and how they are written."""
+"""Messages as documents: the words of each, and how terms are written."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["Documents", "Words"]
 
 
 class Words(NamedTuple):
-    """Which document says which word, each pair once, ordered by document and then word.
+    """Pairs of document and word, each once, ordered by document and then word.
 
     Parameters
     ----------
     places : numpy.ndarray of int64, shape (n,)
         Place of the document among the rows that were asked for.
     terms : numpy.ndarray of int64, shape (n,)
-        Number of the word: no phrases.
+        Number of the word; never a phrase.
     """
 
     places: Ints
@@ -30,7 +30,7 @@ class Words(NamedTuple):
 
 
 class Documents(TermCounts):
-    """Counts that also give the messages themselves, as the words that they say.
+    """Counts that also give the words of each message.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ class Documents(TermCounts):
     Attributes
     ----------
     learnt : int
-        Messages that :meth:`learn` was given.
+        Number of messages passed to :meth:`learn`.
     """
 
     def __init__(self, width: timedelta) -> None:
@@ -50,7 +50,7 @@ class Documents(TermCounts):
         self._messages_of: Ints = np.zeros(0, np.int64)
 
     def words(self, rows: Ints) -> Words:
-        """The words of the rows.
+        """Return the words of the rows.
 
         Parameters
         ----------
@@ -64,14 +64,14 @@ class Documents(TermCounts):
         return Words(pairs >> 32, pairs & 0xFFFFFFFF)
 
     def addressing(self, rows: Ints) -> npt.NDArray[np.bool_]:
-        """Which of the rows mention somebody."""
+        """Return which of the rows mention somebody."""
         place, surface = self._surfaces(rows)
         found = np.zeros(len(rows), np.bool_)
         found[place[self.vocabulary.kinds[surface] == Kind.HANDLE]] = True
         return found
 
     def _surfaces(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Place and surface of each token of the rows."""
+        """Return place and surface of each token of the rows."""
         offsets, at = self._log.offsets.values, self._log.at(rows)
         lengths = offsets[at + 1] - offsets[at]
         ends = np.cumsum(lengths)
@@ -83,7 +83,7 @@ class Documents(TermCounts):
     # -- how terms are written ------------------------------------------------------------------
 
     def learn(self, rows: list[int]) -> None:
-        """Take in how the messages of these rows are written."""
+        """Learn how terms are written in the messages of these rows."""
         where = np.array(rows, np.int64)
         where = where[self._log.alive.values[self._log.at(where)]]
         if not len(where):
@@ -105,16 +105,16 @@ class Documents(TermCounts):
         return said
 
     def surface(self, term: int) -> str:
-        """A term as it is most often written in what was learnt."""
+        """Return a term as it is most often written in the learnt messages."""
         vocabulary = self.vocabulary
         if (words := vocabulary.words(term)) is not None:
             return join([self.surface(word).lstrip("#") for word in words])
         return max((self._uses(s), vocabulary.surfaces[s]) for s in vocabulary.surfaces_of(term))[1]
 
     def proper(self, term: int) -> bool:
-        """Is it a name by the way it is written: a handle, a tag, or mostly with a capital?
+        """Check whether a term is written like a name: a handle, a tag, or mostly with a capital.
 
-        A phrase is one if one of its words is.
+        A phrase is one if any of its words is.
         """
         vocabulary = self.vocabulary
         if (words := vocabulary.words(term)) is not None:

@@ -1,4 +1,4 @@
-"""Average-link clustering of a few dozen terms by the messages that say them."""
+"""Average-link clustering of a few dozen terms by their messages."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["average_link", "shared_by"]
 
 
 def shared_by(messages: Sequence[npt.NDArray[np.integer[Any]]], documents: int) -> Floats:
-    """How many of the messages of the rarer term say the other too, as a share.
+    """Return the share of the rarer term's messages that contain the other term too.
 
     Parameters
     ----------
     messages : sequence of numpy.ndarray of int
-        Places of the messages that say each term.
+        Places of the messages with each term.
     documents : int
-        How many messages there are.
+        Number of messages.
 
     Returns
     -------
@@ -36,18 +36,18 @@ def shared_by(messages: Sequence[npt.NDArray[np.integer[Any]]], documents: int) 
     return shares
 
 
-def average_link(similarity: Floats, least: float) -> list[list[int]]:
-    """Merge the two most similar clusters, again and again, while they are similar enough.
+def average_link(similarity: Floats, min_similarity: float) -> list[list[int]]:
+    """Merge the two most similar clusters repeatedly while they are similar enough.
 
-    The similarity of two clusters is the mean over all pairs. Of equal ones, the pair that stands
-    first is merged, so the result depends on nothing but the matrix.
+    The similarity of two clusters is the mean over all pairs. Of equal ones, the first
+    pair is merged, so the result depends only on the matrix.
 
     Parameters
     ----------
     similarity : numpy.ndarray of float64, shape (n, n)
         Symmetric.
-    least : float
-        Clusters less similar than this are left apart.
+    min_similarity : float
+        Clusters that are less similar are not merged.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def average_link(similarity: Floats, least: float) -> list[list[int]]:
     while size > 1:
         place = int(np.argmax(means))
         i, j = divmod(place, size)
-        if means[i, j] < least:
+        if means[i, j] < min_similarity:
             break
         members[i] += members[j]
         sums[i] += sums[j]
@@ -72,7 +72,7 @@ def average_link(similarity: Floats, least: float) -> list[list[int]]:
         counts[j] = 0.0
         means[j, :] = means[:, j] = -1.0
         alive = counts > 0
-        # means of the same numbers, added up in another order, shall be equal
+        # means of the same numbers, summed in another order, must be equal
         mean = np.where(alive, np.round(sums[i] / np.maximum(counts * counts[i], 1.0), 12), -1.0)
         means[i, i + 1 :] = mean[i + 1 :]
         means[:i, i] = mean[:i]

@@ -1,4 +1,4 @@
-"""MABED: stretches of time in which a word comes with more mentions of people than usual."""
+"""MABED: intervals in which a word occurs with more mentions of people than usual."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from rtanalytics.algorithms.tools import at_least
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
-from rtanalytics.algorithms.topical.tools import ranked, share, telling
+from rtanalytics.algorithms.topical.tools import by_relevance, ranked, share
 from rtanalytics.counts import Floats, Ints
 from rtanalytics.extras import extra
 
@@ -18,12 +18,12 @@ __all__ = ["Mabed", "anomaly", "erdem", "heaviest"]
 
 
 def anomaly(mentions: Floats, totals: Floats) -> tuple[Floats, Floats]:
-    """How far the mention-laden count of each word is off in each slice.
+    """Return the anomaly of each word's count of messages with mentions, in each slice.
 
     Parameters
     ----------
     mentions : numpy.ndarray of float64, shape (n, b)
-        N_@t of each slice: messages with a mention that say the word.
+        N_@t of each slice: messages with a mention and the word.
     totals : numpy.ndarray of float64, shape (b,)
         Messages of each slice.
 
@@ -42,7 +42,7 @@ def anomaly(mentions: Floats, totals: Floats) -> tuple[Floats, Floats]:
 
 
 def heaviest(values: Floats) -> tuple[Ints, Ints, Floats]:
-    """The stretch of each row with the largest sum; of equal ones the first.
+    """Return the interval of each row with the largest sum; of equal ones the first.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def heaviest(values: Floats) -> tuple[Ints, Ints, Floats]:
 
 
 def erdem(one: Floats, other: Floats) -> float:
-    """Erdem's correlation of two series: do they change together?
+    """Return Erdem's correlation of the changes of two series.
 
     ρ = Σ ΔxΔy / √(ΣΔx² · ΣΔy²) over successive differences; 0 if one of them never changes.
 
@@ -104,7 +104,7 @@ class _Event:
     also: list[_Event]
 
     def overlap(self, other: _Event) -> float:
-        """Shared slices, as a share of the shorter interval."""
+        """Return the shared slices as a share of the shorter interval."""
         shared = min(self.last, other.last) - max(self.first, other.first) + 1
         shortest = min(self.last - self.first, other.last - other.first) + 1
         return max(shared, 0) / shortest
@@ -112,7 +112,7 @@ class _Event:
 
 @dataclass(slots=True)
 class _Table:
-    """What is counted: vocabulary, slices, and who says what in which document."""
+    """Words, slices, and the documents of each word."""
 
     terms: Ints
     slices: list[int]
@@ -127,43 +127,43 @@ class Mabed(TopicAlgorithm):
     """Mention-anomaly-based event detection, over a whole recording.
 
     score = Σ (N_@t,i − N_i · N_@t / N) over the slices i of the interval I in which that sum is largest:
-    N_@t,i messages with a mention that say the word t in slice i, N_@t all such, N_i and N all
-    messages. Of the ``related`` words that go most often with t in I, those join it whose
+    N_@t,i messages with a mention and the word t in slice i, N_@t all such, N_i and N all
+    messages. Of the ``related`` words that most often occur with t in I, those join it whose
     weight (ρ + 1) / 2 is at least ``theta``, ρ being Erdem's correlation of their first
     differences within I. From the strongest on, an event whose word and that of an earlier one
     are related in both directions, in intervals that overlap by more than ``sigma`` of the
-    shorter, is the same event, told once.
+    shorter, is the same event, listed once.
 
     Guille & Favre (2014), "Mention-Anomaly-Based Event Detection and Tracking in Twitter"; (2015),
     "Event Detection, Tracking, and Visualization in Twitter: A Mention-Anomaly-Based Approach";
     correlation: Erdem, Ceyhan & Varli (2014), "A New Correlation Coefficient for Bivariate
-    Time-Series Data". We differ: slices in which nobody said anything are none; ρ takes in
+    Time-Series Data". We differ: slices without messages are left out; ρ includes
     ``around`` slices on each side of I, because bursts at a conference last for one or two and have no
-    differences of their own (0 is the paper's); an event is told in each bin of I.
+    differences of their own (0 is the paper's); an event is listed in each bin of I.
 
-    It knows the whole recording, so it is not causal. It needs mentions, and is fooled by what
+    It uses the whole recording, so it is not causal. It needs mentions, and is fooled by what
     many people are thanked for.
 
     Parameters
     ----------
     events : int
-        Events that are told in all, the strongest.
+        Number of events in all, the strongest.
     related : int
-        Words that may join an event.
+        Number of words that may join an event.
     theta : float
-        Weight from which they do.
+        Weight from which they join it.
     sigma : float
         Overlap from which two events may be one.
     mentions : bool
-        False counts all messages, for sources in which people are not addressed.
+        False counts all messages, for sources without mentions.
     around : int
-        Slices beside the interval over which words are correlated.
-    least : int
-        Messages that must say a word.
-    most : float
-        A word in a larger share of all messages is none.
+        Number of slices on each side of the interval over which words are correlated.
+    min_count : int
+        Number of messages that must contain a word.
+    max_share : float
+        Share of all messages above which a word is ignored.
     vocabulary : int
-        Words at most, the commonest; with the number of slices it bounds the memory.
+        Maximum number of words, the commonest; with the number of slices it limits memory.
     """
 
     name = "mabed"
@@ -177,8 +177,8 @@ class Mabed(TopicAlgorithm):
         sigma: float = 0.5,
         mentions: bool = True,  # noqa: FBT001, FBT002  (scikit-learn's parameters have names)
         around: int = 1,
-        least: int = 5,
-        most: float = 0.4,
+        min_count: int = 5,
+        max_share: float = 0.4,
         vocabulary: int = 3000,
     ) -> None:
         self.events = at_least("events", events, 1)
@@ -187,8 +187,8 @@ class Mabed(TopicAlgorithm):
         self.sigma = share("sigma", sigma)
         self.mentions = bool(mentions)
         self.around = at_least("around", around, 0)
-        self.least = at_least("least", least, 1)
-        self.most = share("most", most)
+        self.min_count = at_least("min_count", min_count, 1)
+        self.max_share = share("max_share", max_share)
         self.vocabulary = at_least("vocabulary", vocabulary, 1)
 
     def begin(self, view: View) -> tuple[_Table, Floats, list[_Event]]:
@@ -218,7 +218,7 @@ class Mabed(TopicAlgorithm):
                     event.magnitude,
                     float(expected[event.word, i]),
                     float(table.mentions[event.word, i]),
-                    telling(messages, here.shape[0]),
+                    by_relevance(messages, here.shape[0]),
                 )
             )
         return found
@@ -233,11 +233,11 @@ class Mabed(TopicAlgorithm):
         every = np.concatenate([*rows, np.zeros(0, np.int64)])
         places, numbers = documents.words(every)
         n = np.bincount(numbers, minlength=len(documents.vocabulary))
-        common = np.flatnonzero((n >= self.least) & (n <= self.most * len(every)))
+        common = np.flatnonzero((n >= self.min_count) & (n <= self.max_share * len(every)))
         common = common[~view.is_excluded(common)]
         keys = documents.vocabulary.keys
         terms = common[ranked(common, keys, n[common].astype(np.float64))[: self.vocabulary]]
-        # from here on words have numbers of their own, in the order of their keys
+        # from here on words are numbered in the order of their keys
         terms = terms[ranked(terms, keys)]
         own = np.full(len(documents.vocabulary), -1, np.int64)
         own[terms] = np.arange(len(terms))
@@ -252,7 +252,7 @@ class Mabed(TopicAlgorithm):
         addressing = documents.addressing(every) if self.mentions else counted
 
         def tally(which: Any) -> Floats:
-            """Distinct authors, or messages, of each word in each slice."""
+            """Count distinct authors, or messages, of each word in each slice."""
             kept = which[places]
             cell = words[kept] * len(slices) + slice_of[places[kept]]
             pairs = np.unique(np.stack([cell, who[places[kept]]]), axis=1)
@@ -263,7 +263,7 @@ class Mabed(TopicAlgorithm):
         return _Table(terms, slices, totals, tally(counted), tally(counted & addressing), matrix, bounds)
 
     def _events(self, view: View, table: _Table, first: Ints, last: Ints, sums: Floats) -> list[_Event]:
-        """The strongest events, each once."""
+        """Return the strongest events, each once."""
         told: list[_Event] = []
         same: dict[int, _Event] = {}
         every: list[_Event] = []
@@ -285,14 +285,14 @@ class Mabed(TopicAlgorithm):
         return told
 
     def _related(self, table: _Table, event: _Event) -> dict[int, float]:
-        """The words that burst with the event's, and their weights."""
+        """Return the words that burst with that of the event, and their weights."""
         start, end = table.bounds[event.first], table.bounds[event.last + 1]
         part = table.matrix[start:end]
         saying = part[:, [event.word]].toarray()[:, 0] > 0
-        together = np.asarray(part[saying].sum(axis=0)).ravel()
-        together[event.word] = 0
-        often = np.flatnonzero(together)
-        often = often[np.argsort(-together[often], kind="stable")][: self.related]
+        beside = np.asarray(part[saying].sum(axis=0)).ravel()
+        beside[event.word] = 0
+        often = np.flatnonzero(beside)
+        often = often[np.argsort(-beside[often], kind="stable")][: self.related]
         lo, hi = max(event.first - self.around, 0), event.last + 1 + self.around
         main = table.counts[event.word, lo:hi]
         weights = {w: (erdem(main, table.counts[w, lo:hi]) + 1) / 2 for w in often.tolist()}
@@ -300,4 +300,4 @@ class Mabed(TopicAlgorithm):
 
 
 _NOTHING = 1e-9
-"""Sums that differ by less are equal: they are made of fractions."""
+"""Difference up to which sums are equal, because of rounding."""

@@ -1,4 +1,4 @@
-"""Nearest neighbours: does the course of a term look like those of terms that went on to trend?"""
+"""Nearest neighbours: does the course of a term resemble those of terms that trended?"""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from rtanalytics.algorithms.tools import at_least, poisson_surprise, positive
 from rtanalytics.algorithms.topical.base import Found, TopicAlgorithm, View
 from rtanalytics.algorithms.topical.linking import average_link, shared_by
-from rtanalytics.algorithms.topical.tools import counts_of, ranked, share, telling
+from rtanalytics.algorithms.topical.tools import by_relevance, counts_of, ranked, share
 from rtanalytics.counts import Floats, Ints
 
 __all__ = ["Neighbours", "course", "likelihood"]
 
 _EPSILON = 1e-3
-"""Stands for silence under the logarithm."""
+"""Replaces 0 under the logarithm."""
 _CALM = 1.0
-"""Surprise below which a course is an example of what does not trend."""
+"""Surprise below which a course is an example of a term that does not trend."""
 
 
 def course(counts: Floats, alpha: float, smooth: int) -> Floats:
-    """A series of counts as its shape: share of the whole, jumps raised, smoothed, logarithm.
+    """Return the shape of series of counts: shares of the whole, jumps raised, smoothed, logarithm.
 
     Parameters
     ----------
@@ -48,22 +48,22 @@ def course(counts: Floats, alpha: float, smooth: int) -> Floats:
     return shape
 
 
-def likelihood(seen: Floats, references: Floats, gamma: float) -> Floats:
-    """Logarithm of Σ_r exp(−γ · min_k Σ_i (s_i − r_{k+i})²) of each series.
+def likelihood(observed: Floats, references: Floats, gamma: float) -> Floats:
+    """Return the logarithm of Σ_r exp(−γ · min_k Σ_i (s_i − r_{k+i})²) of each series.
 
     Parameters
     ----------
-    seen : numpy.ndarray of float64, shape (n, b)
-        What was observed.
+    observed : numpy.ndarray of float64, shape (n, b)
+        Observed series.
     references : numpy.ndarray of float64, shape (m, c)
-        With m ≥ 1 and c ≥ b: the best stretch of each counts.
+        With m ≥ 1 and c ≥ b: the best section of each counts.
     gamma : float
-        How much nearer references outweigh those farther away.
+        Weight of the distance.
     """
-    size = seen.shape[1]
-    nearest = np.full((len(seen), len(references)), np.inf)
+    size = observed.shape[1]
+    nearest = np.full((len(observed), len(references)), np.inf)
     for k in range(references.shape[1] - size + 1):
-        apart = seen[:, None, :] - references[None, :, k : k + size]
+        apart = observed[:, None, :] - references[None, :, k : k + size]
         np.minimum(nearest, np.einsum("nmi,nmi->nm", apart, apart), out=nearest)
     powers = -gamma * nearest
     top = powers.max(axis=1)
@@ -73,7 +73,7 @@ def likelihood(seen: Floats, references: Floats, gamma: float) -> Floats:
 
 @dataclass(slots=True)
 class _Library:
-    """Courses that led to a trend, those that did not, and what is needed to tell them apart."""
+    """Courses that led to a trend, those that did not, and the history to label new ones."""
 
     trended: deque[Floats]
     calm: deque[Floats]
@@ -83,33 +83,33 @@ class _Library:
 
 
 class Neighbours(TopicAlgorithm):
-    """A vote of labelled courses on whether a term's course is that of a trend.
+    """Vote of labelled courses on whether the course of a term is that of a trend.
 
     score = log₁₀ η, η = Σ_{r ∈ R+} exp(−γ d(s, r)) / Σ_{r ∈ R−} exp(−γ d(s, r)): s is the course
     of a term over the last ``observed`` bins, R+ are courses of terms that trended and R− of
-    terms that did not, and d is the squared distance to the stretch of r that fits best. Courses
+    terms that did not, and d is the squared distance to the section of r that fits best. Courses
     are shapes: counts over their sum, jumps to the power ``alpha``, summed over ``smooth`` bins,
-    logarithm. Terms with η > 1 trend; those said together are one topic.
+    logarithm. Terms with η > 1 trend; those that occur together are one topic.
 
     Nikolov & Shah (2012), "A Nonparametric Method for Early Detection of Trending Topics", and
     Nikolov's thesis (2012), "Trend or No Trend: A Novel Nonparametric Method for Classifying
-    Time Series". They had a platform's list of trends for labels and bins of two minutes. Nobody
-    labels a conference, so the library is learnt from its own past: when the Poisson tail of a
+    Time Series". They had a platform's list of trends for labels and bins of two minutes. A
+    conference has no labels, so the library is learnt from its own past: when the Poisson tail of a
     count against all history reaches ``surprise``, the course up to there joins R+, and as many
     courses that end in the same bin without any surprise join R−. Until both have members,
-    nothing is told.
+    nothing is listed.
 
-    A shape knows no size: it is fooled by small counts, of which many have the same course, so
-    that ties are decided by count alone; and by labels that repeat what Poisson is fooled by.
+    It is fooled by small counts: many have the same shape, so that ties are decided by count alone.
+    Its labels repeat what fools Poisson.
 
     Parameters
     ----------
     observed : int
-        Bins of a course that are compared.
+        Number of bins of a course that are compared.
     reference : int
-        Bins of a course in the library; what it has more than ``observed`` is room to shift.
+        Number of bins of a course in the library; more than ``observed`` leave room to shift.
     smooth : int
-        Bins over which jumps are summed.
+        Number of bins over which jumps are summed.
     alpha : float
         Power of the jumps.
     gamma : float
@@ -117,10 +117,10 @@ class Neighbours(TopicAlgorithm):
     surprise : float
         −log₁₀ of the tail probability from which a term counts as having trended.
     library : int
-        Courses of each kind that are kept, the newest.
+        Number of courses of each kind that are kept, the newest.
     candidates : int
-        Terms of a bin that are grouped, those with the best score.
-    together : float
+        Number of terms of a bin that are grouped, those with the best score.
+    min_overlap : float
         Similarity from which terms are one topic, as in BNgram.
     """
 
@@ -136,7 +136,7 @@ class Neighbours(TopicAlgorithm):
         surprise: float = 4.0,
         library: int = 150,
         candidates: int = 100,
-        together: float = 0.5,
+        min_overlap: float = 0.5,
     ) -> None:
         self.observed = at_least("observed", observed, 1)
         self.reference = at_least("reference", reference, observed)
@@ -146,7 +146,7 @@ class Neighbours(TopicAlgorithm):
         self.surprise = positive("surprise", surprise)
         self.library = at_least("library", library, 1)
         self.candidates = at_least("candidates", candidates, 1)
-        self.together = share("together", together)
+        self.min_overlap = share("min_overlap", min_overlap)
 
     def begin(self, view: View) -> _Library:
         return _Library(deque(maxlen=self.library), deque(maxlen=self.library))
@@ -165,10 +165,10 @@ class Neighbours(TopicAlgorithm):
         courses = course(counts, self.alpha, self.smooth)
         found: list[Found] = []
         if len(terms) and state.trended and state.calm:
-            seen = courses[:, -self.observed :]
-            odds = likelihood(seen, np.array(state.trended), self.gamma)
-            odds -= likelihood(seen, np.array(state.calm), self.gamma)
-            # equal courses have equal odds, whatever the order in which they were added up
+            observed = courses[:, -self.observed :]
+            odds = likelihood(observed, np.array(state.trended), self.gamma)
+            odds -= likelihood(observed, np.array(state.calm), self.gamma)
+            # equal courses must have equal odds, whatever the order of summation
             found = self._group(view, bin, terms, counts, np.round(odds / np.log(10), 9))
         self._learn(state, view, bin, terms, counts[:, -1], courses)
         return found
@@ -185,9 +185,9 @@ class Neighbours(TopicAlgorithm):
                 float(score[best[group[0]]]),
                 float(counts[best[group[0]], :-1].mean()),
                 float(counts[best[group[0]], -1]),
-                telling([messages[i] for i in group], len(said.rows)),
+                by_relevance([messages[i] for i in group], len(said.rows)),
             )
-            for group in average_link(shared_by(messages, len(said.rows)), self.together)
+            for group in average_link(shared_by(messages, len(said.rows)), self.min_overlap)
         ]
 
     def _learn(
@@ -207,7 +207,7 @@ class Neighbours(TopicAlgorithm):
             state.last |= {int(terms[i]): bin for i in loud}
             keys = view.documents.vocabulary.keys
             quiet = np.flatnonzero(surprise < _CALM).tolist()
-            # any would do; a hash chooses the same ones whoever counts
+            # any would do; a hash always chooses the same ones
             quiet.sort(key=lambda i: (crc32(keys[terms[i]].encode("utf-8", "replace")), keys[terms[i]]))
             state.trended.extend(courses[anew])
             state.calm.extend(courses[quiet[: len(anew)]])

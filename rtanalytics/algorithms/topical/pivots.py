@@ -19,14 +19,14 @@ from rtanalytics.extras import extra
 __all__ = ["MiniBatch", "Nmf", "NmfBatch", "Pivot"]
 
 _SHOWN = 5
-"""Words by which a group is told."""
+"""Number of words that name a group."""
 _NOTHING = 1e-9
-"""Weights up to this are rounding."""
+"""Weight up to which it is a rounding error."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Corpus:
-    """Documents as tf-idf.
+    """Documents as a tf-idf matrix.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class _Grouped:
     group : numpy.ndarray of int64, shape (n,)
         Group of each document, -1 for none.
     weights : numpy.ndarray of float64, shape (k, m)
-        How much each column tells of each group.
+        Weight of each column in each group.
     """
 
     group: Ints
@@ -65,16 +65,16 @@ class _Grouped:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Groups, and how many messages (or people) of each bin are in each.
+    """Groups, and the number of messages (or people) of each bin in each.
 
     Parameters
     ----------
     bins : list of int
         Bins that have documents, ascending.
     sizes : numpy.ndarray of float64, shape (b, k)
-        Of each bin and group.
+        Messages (or people) of each bin and group.
     totals : numpy.ndarray of float64, shape (b,)
-        Of each bin.
+        Messages (or people) of each bin.
     """
 
     corpus: _Corpus
@@ -84,11 +84,13 @@ class _Table:
     totals: Floats
 
 
-def _corpus(view: View, bins: Sequence[int], messages: int, vocabulary: int, most: float) -> _Corpus | None:
-    """The newest messages of these bins as tf-idf; None if they have no word in common.
+def _corpus(
+    view: View, bins: Sequence[int], messages: int, vocabulary: int, max_share: float
+) -> _Corpus | None:
+    """Return the newest messages of these bins as tf-idf; None if they have no word in common.
 
-    A word weighs ln((1 + n) / (1 + df)) + 1 however often a message says it. Words of a single
-    message, and of more than the share ``most``, weigh nothing.
+    A word weighs ln((1 + n) / (1 + df)) + 1 however often a message contains it. Words of a single
+    message, and of more than the share ``max_share``, are left out.
     """
     with extra("compare"):
         from scipy.sparse import csr_array
@@ -102,7 +104,7 @@ def _corpus(view: View, bins: Sequence[int], messages: int, vocabulary: int, mos
     rows, bin_of, place_of = rows[-messages:], bin_of[-messages:], place_of[-messages:]
     places, words = documents.words(rows)
     df = np.bincount(words, minlength=len(documents.vocabulary))
-    terms = np.flatnonzero((df >= 2) & (df <= max(most * len(rows), 2)))
+    terms = np.flatnonzero((df >= 2) & (df <= max(max_share * len(rows), 2)))
     terms = terms[~view.is_excluded(terms)]
     keys = documents.vocabulary.keys
     terms = terms[ranked(terms, keys, df[terms].astype(np.float64))[:vocabulary]]
@@ -119,7 +121,7 @@ def _corpus(view: View, bins: Sequence[int], messages: int, vocabulary: int, mos
     idf = np.log((1 + len(rows)) / (1 + df[terms])) + 1
     values = idf[columns]
     values /= np.sqrt(np.bincount(at, values**2))[at]
-    # scikit-learn takes indices of 32 bits alone
+    # scikit-learn needs 32-bit indices
     at, columns = at.astype(np.int32), columns.astype(np.int32)
     matrix = csr_array((values, (at, columns)), (len(kept), len(terms)))
     return _Corpus(matrix, terms, rows[kept], bin_of[kept], place_of[kept])
@@ -131,22 +133,22 @@ class Pivot(TopicAlgorithm):
     Parameters
     ----------
     groups : int
-        At most; fewer where there are not four messages a group.
+        Maximum number of groups; fewer if there are not four messages per group.
     messages : int
-        Messages at most, the newest; with ``vocabulary`` it bounds time and memory.
+        Maximum number of messages, the newest; with ``vocabulary`` it limits time and memory.
     vocabulary : int
-        Words at most, the commonest.
-    most : float
-        A word in a larger share of the messages is none.
+        Maximum number of words, the commonest.
+    max_share : float
+        Share of the messages above which a word is ignored.
     seed : int
-        Of whatever is drawn at random.
+        Seed of everything random.
     """
 
-    def __init__(self, groups: int, messages: int, vocabulary: int, most: float, seed: int) -> None:
+    def __init__(self, groups: int, messages: int, vocabulary: int, max_share: float, seed: int) -> None:
         self.groups = at_least("groups", groups, 1)
         self.messages = at_least("messages", messages, 1)
         self.vocabulary = at_least("vocabulary", vocabulary, 1)
-        self.most = share("most", most)
+        self.max_share = share("max_share", max_share)
         self.seed = at_least("seed", seed, 0)
 
     @abstractmethod
@@ -158,19 +160,19 @@ class Pivot(TopicAlgorithm):
         matrix : scipy.sparse.csr_array, shape (n, m)
             tf-idf.
         groups : int
-            How many groups, at most n and m.
+            Number of groups, at most n and m.
         """
 
     def _table(self, view: View, bins: Sequence[int]) -> _Table | None:
-        """The messages of these bins in groups; None if they share no words."""
+        """Return the messages of these bins in groups; None if they share no words."""
         with extra("compare"):
             from threadpoolctl import threadpool_limits
 
-        corpus = _corpus(view, bins, self.messages, self.vocabulary, self.most)
+        corpus = _corpus(view, bins, self.messages, self.vocabulary, self.max_share)
         if corpus is None:
             return None
         documents, words = corpus.matrix.shape
-        # these matrices are small: threads would spend ten times the work on waiting for each other
+        # these matrices are small: threads would take ten times as long, waiting for each other
         with threadpool_limits(1):
             grouped = self.group(corpus.matrix, max(1, min(self.groups, documents // 4, words)))
         known = np.unique(corpus.bins).tolist()
@@ -181,7 +183,7 @@ class Pivot(TopicAlgorithm):
 
     @staticmethod
     def _bursting(view: View, bin: int, table: _Table | None) -> list[Found]:
-        """The groups, by how surprising their size in the bin is given all the other bins there are."""
+        """Return the groups by how surprising their size in the bin is, given all other bins."""
         if table is None or len(table.bins) < 2 or bin not in table.bins:
             return []
         at = table.bins.index(bin)
@@ -194,15 +196,15 @@ class Pivot(TopicAlgorithm):
         found = []
         for number in np.flatnonzero((score > 0) & (count >= view.settings.min_count)).tolist():
             weights = table.grouped.weights[number]
-            telling = ranked(corpus.terms, keys, np.round(weights, 9))[:_SHOWN]
-            telling = telling[weights[telling] > _NOTHING]
+            by_relevance = ranked(corpus.terms, keys, np.round(weights, 9))[:_SHOWN]
+            by_relevance = by_relevance[weights[by_relevance] > _NOTHING]
             inside = here[table.grouped.group[here] == number]
-            says = np.asarray((corpus.matrix[inside][:, telling] > 0).sum(axis=1))
+            says = np.asarray((corpus.matrix[inside][:, by_relevance] > 0).sum(axis=1))
             inside = inside[np.argsort(-says, kind="stable")][: int((says > 0).sum())]
             if len(inside):
                 found.append(
                     Found(
-                        corpus.terms[telling].tolist(),
+                        corpus.terms[by_relevance].tolist(),
                         float(score[number]),
                         float(expected[number]),
                         float(count[number]),
@@ -214,7 +216,7 @@ class Pivot(TopicAlgorithm):
 
 
 def _sizes(view: View, corpus: _Corpus, grouped: _Grouped, which: Ints) -> tuple[Floats, float]:
-    """Messages, or people, of each group and of all among these documents."""
+    """Count messages, or people, of each group and of all these documents."""
     who = view.documents.authors(corpus.rows[which]) if view.settings.channel != "messages" else which
     group = grouped.group[which]
     pairs = np.unique(np.stack([group, who])[:, group >= 0], axis=1)
@@ -223,13 +225,13 @@ def _sizes(view: View, corpus: _Corpus, grouped: _Grouped, which: Ints) -> tuple
 
 
 def _factors(matrix: Any, groups: int, seed: int, rounds: int) -> _Grouped:
-    """Non-negative factors; a document belongs to the largest of its own."""
+    """Factorise; a document belongs to its largest component."""
     with extra("compare"):
         from sklearn.decomposition import NMF
         from sklearn.exceptions import ConvergenceWarning
 
     model = NMF(groups, init="nndsvda", random_state=seed, max_iter=rounds)
-    # that many rounds are all it gets; of a perfect fit it takes the root of an error just below 0
+    # it warns when the rounds are used up, and of the root of an error just below 0
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):
         warnings.simplefilter("ignore", ConvergenceWarning)
         own = model.fit_transform(matrix)
@@ -237,34 +239,34 @@ def _factors(matrix: Any, groups: int, seed: int, rounds: int) -> _Grouped:
 
 
 class Nmf(Pivot):
-    """Non-negative matrix factorisation of the last bins: a baseline that knows no time.
+    """Non-negative matrix factorisation of the last bins: a baseline that ignores time.
 
     score = −log₁₀ P(X ≥ k) of a component, X Poisson with λ = (b + ½)·d / B: k of the d messages
     (or people) of the bin have it as their strongest, and b of the B of the bins before it in the
     window. The tf-idf matrix V of the messages of ``window`` bins is split into W·H, all
-    non-negative, with the least squared error: rows of H are topics, rows of W messages.
+    non-negative, with the smallest squared error: rows of H are topics, rows of W messages.
 
     Lee & Seung (1999), "Learning the Parts of Objects by Non-Negative Matrix Factorization"; the
     factors are scikit-learn's (coordinate descent, started from a singular value
-    decomposition). The components do not know which bin a message is from; only the score does.
+    decomposition). The components ignore which bin a message is from; only the score uses it.
 
-    It is fooled by what makes large components, small talk above all, and finds nothing that
-    fewer than a few messages say; the components of two windows have nothing to do with each other.
+    It is fooled by whatever makes large components, small talk above all, and finds no topic of
+    very few messages; the components of two windows are unrelated.
 
     Parameters
     ----------
     window : int
-        Bins whose messages are factorised, this one included.
+        Number of bins whose messages are factorised, this one included.
     groups : int
-        Components; fewer where there are not four messages for each.
+        Number of components; fewer if there are not four messages for each.
     messages, vocabulary : int
-        Messages (the newest) and words (the commonest) at most: they bound time and memory.
-    most : float
-        A word in a larger share of the messages is none.
+        Maximum number of messages (the newest) and words (the commonest): they limit time and memory.
+    max_share : float
+        Share of the messages above which a word is ignored.
     rounds : int
-        Rounds of descent.
+        Number of rounds of descent.
     seed : int
-        Of the singular value decomposition.
+        Seed of the singular value decomposition.
     """
 
     name = "nmf"
@@ -276,11 +278,11 @@ class Nmf(Pivot):
         groups: int = 20,
         messages: int = 2000,
         vocabulary: int = 1000,
-        most: float = 0.5,
+        max_share: float = 0.5,
         rounds: int = 50,
         seed: int = 0,
     ) -> None:
-        super().__init__(groups, messages, vocabulary, most, seed)
+        super().__init__(groups, messages, vocabulary, max_share, seed)
         self.window = at_least("window", window, 2)
         self.rounds = at_least("rounds", rounds, 1)
 
@@ -299,21 +301,21 @@ class MiniBatch(Pivot):
 
     score = −log₁₀ P(X ≥ k) of a cluster, X Poisson with λ = (b + ½)·d / B: k of the d messages
     (or people) of the bin are in it, and b of the B of the bins before it in the window. Messages
-    are tf-idf vectors of length 1, a cluster is told by the words that weigh most in its centre.
+    are tf-idf vectors of length 1, a cluster is named by the words that weigh most in its centre.
 
     Sculley (2010), "Web-Scale k-Means Clustering"; the clusters are scikit-learn's. It stands
     for the document-pivot methods that Aiello et al. (2013), "Sensing Trending Topics in
     Twitter", compare BNgram with.
 
     It is fooled by copies, which make the tightest clusters, and by short messages, which share
-    one word and nothing else; a seed decides what becomes of the rest.
+    one word and nothing else; the rest depends on the seed.
 
     Parameters
     ----------
-    window, groups, messages, vocabulary, most
+    window, groups, messages, vocabulary, max_share
         As in :class:`Nmf`, with clusters for components.
     seed : int
-        Of the first centres and the batches.
+        Seed of the first centres and the batches.
     """
 
     name = "mini-batch"
@@ -325,10 +327,10 @@ class MiniBatch(Pivot):
         groups: int = 40,
         messages: int = 2000,
         vocabulary: int = 1000,
-        most: float = 0.5,
+        max_share: float = 0.5,
         seed: int = 0,
     ) -> None:
-        super().__init__(groups, messages, vocabulary, most, seed)
+        super().__init__(groups, messages, vocabulary, max_share, seed)
         self.window = at_least("window", window, 2)
 
     def group(self, matrix: Any, groups: int) -> _Grouped:
@@ -352,12 +354,12 @@ class NmfBatch(Pivot):
     score = as in :class:`Nmf`, against all other bins, later ones included; so it is not causal.
     Lee & Seung (1999), "Learning the Parts of Objects by Non-Negative Matrix Factorization".
 
-    With as many components as there are talks it would find them, but who knows their number?
-    Fooled by what is said on all days: a component for "thanks", one for coffee, one for each language.
+    With as many components as talks it would find the talks, but their number is not known. It is
+    fooled by what is posted on all days: a component for "thanks", one for coffee, one per language.
 
     Parameters
     ----------
-    groups, messages, vocabulary, most, rounds, seed
+    groups, messages, vocabulary, max_share, rounds, seed
         As in :class:`Nmf`.
     """
 
@@ -370,11 +372,11 @@ class NmfBatch(Pivot):
         groups: int = 60,
         messages: int = 20_000,
         vocabulary: int = 2000,
-        most: float = 0.2,
+        max_share: float = 0.2,
         rounds: int = 50,
         seed: int = 0,
     ) -> None:
-        super().__init__(groups, messages, vocabulary, most, seed)
+        super().__init__(groups, messages, vocabulary, max_share, seed)
         self.rounds = at_least("rounds", rounds, 1)
 
     def group(self, matrix: Any, groups: int) -> _Grouped:

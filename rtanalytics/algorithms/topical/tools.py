@@ -1,4 +1,4 @@
-"""What topic-level algorithms are made of: orders that do not depend on arrival, terms to show."""
+"""Helpers of topic-level algorithms: orders that do not depend on arrival, terms to show."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import numpy.typing as npt
 from rtanalytics.counts import BinCounts, Floats, Ints
 from rtanalytics.settings import SettingsError
 
-__all__ = ["as_shown", "counts_of", "ranked", "share", "telling"]
+__all__ = ["as_shown", "by_relevance", "counts_of", "ranked", "share"]
 
 _SHOWN = 5
-"""Terms that a topic shows at most."""
+"""Maximum number of terms shown per topic."""
 
 
 def ranked(terms: Ints, keys: Sequence[str], *by: Floats) -> Ints:
-    """Places of the terms, those with the largest numbers first; ties go by key.
+    """Return the places of the terms, those with the largest values first; ties go by key.
 
     Parameters
     ----------
     terms : numpy.ndarray of int64, shape (n,)
-        Their numbers, which follow the order of arrival and decide nothing.
+        Numbers of the terms.
     keys : sequence of str
         Key of each term.
     *by : numpy.ndarray of float64, shape (n,)
-        The first decides, then the second, and so on.
+        Values to sort by, the first one first.
     """
     order = np.array(sorted(range(len(terms)), key=[keys[t] for t in terms.tolist()].__getitem__), np.int64)
     if not by:
@@ -36,15 +36,15 @@ def ranked(terms: Ints, keys: Sequence[str], *by: Floats) -> Ints:
     return best
 
 
-def telling(messages: Sequence[npt.NDArray[Any]], documents: int) -> Ints:
-    """Places of the messages that say any of a topic's terms: first who says the first, and most.
+def by_relevance(messages: Sequence[npt.NDArray[Any]], documents: int) -> Ints:
+    """Return the places of a topic's messages: those with its first term, and with most terms, first.
 
     Parameters
     ----------
     messages : sequence of numpy.ndarray of int
-        Places of the messages that say each term, the topic's first term first.
+        Places of the messages with each term, the topic's first term first.
     documents : int
-        How many messages there are.
+        Number of messages.
     """
     says = np.zeros(documents, np.int64)
     for places in messages:
@@ -56,7 +56,7 @@ def telling(messages: Sequence[npt.NDArray[Any]], documents: int) -> Ints:
 
 
 def counts_of(bin: BinCounts, terms: Ints) -> Floats:
-    """The counts of these terms in a bin, 0 where it has none."""
+    """Return the counts of these terms in a bin, 0 for those that it does not have."""
     if not len(bin.terms):
         return np.zeros(len(terms))
     at = np.minimum(np.searchsorted(bin.terms, terms), len(bin.terms) - 1)
@@ -65,7 +65,7 @@ def counts_of(bin: BinCounts, terms: Ints) -> Floats:
 
 
 def as_shown(terms: Iterable[int], keys: Sequence[str], most: int = _SHOWN) -> list[int]:
-    """The terms that stand for a topic: of a phrase and a part of it, the one that comes first."""
+    """Return the terms to show: of a phrase and a part of it, the one that comes first."""
     shown: list[int] = []
     for term in terms:
         if not any(_within(keys[term], keys[s]) or _within(keys[s], keys[term]) for s in shown):
@@ -76,12 +76,12 @@ def as_shown(terms: Iterable[int], keys: Sequence[str], most: int = _SHOWN) -> l
 
 
 def _within(part: str, whole: str) -> bool:
-    """Are the words of one phrase a stretch of the other's?"""
+    """Check whether the words of one phrase are a part of the other's."""
     return f" {part} " in f" {whole} "
 
 
 def share(name: str, value: float) -> float:
-    """``value``, if it is above 0 and at most 1; a ValueError names it otherwise."""
+    """Return ``value`` if it is above 0 and at most 1; a SettingsError names it otherwise."""
     if not 0 < value <= 1:
         raise SettingsError(name, f"{name} must be above 0 and at most 1, not {value!r}")
     return value

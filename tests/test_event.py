@@ -48,16 +48,16 @@ events = st.builds(
 
 
 @given(events)
-def test_a_packet_comes_back_from_json_as_it_was(said: Event) -> None:
+def test_an_event_is_unchanged_after_json(original: Event) -> None:
     """Every field, to the microsecond."""
-    assert decode(encode(said)) == said
+    assert decode(encode(original)) == original
 
 
 @given(anything, anything, st.lists(anything, max_size=3))
 def test_invalid_unicode_is_replaced_and_nothing_else(key: str, text: str, tags: list[str]) -> None:
     """What is sound stays as it came; lone surrogates become U+FFFD; a packet is always possible."""
-    said = event(id=f"test:{key}", text=text, tags=tags)
-    back = decode(encode(said))
+    original = event(id=f"test:{key}", text=text, tags=tags)
+    back = decode(encode(original))
     assert back.text is not None
     try:
         text.encode()
@@ -73,9 +73,9 @@ def test_the_naughty_strings_come_back(data_folder: Path) -> None:
     strings = json.loads((data_folder / "suites/blns/blns.json").read_text(encoding="utf-8"))
     assert len(strings) > 400
     for string in strings:
-        said = event(text=string, title=string, author=Author(handle=string), tags=[string])
-        assert decode(encode(said)) == said
-        assert said.text == string
+        original = event(text=string, title=string, author=Author(handle=string), tags=[string])
+        assert decode(encode(original)) == original
+        assert original.text == string
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_naughty_strings_come_back(data_folder: Path) -> None:
      ("message", "@#py", "#py", True), ("notice", "+#py", "#py", True), ("message", "#py", "#py", False),
      ("reply", "bob", None, False), ("post", "bob", None, False), ("nick", "bob", None, False)],
 )  # fmt: skip
-def test_what_is_said_in_a_chat_to_a_person_and_in_no_room_is_private(
+def test_a_chat_message_to_a_person_is_private(
     type: str, to: str | None, channel: str | None, private: bool
 ) -> None:
     """So is what is for some in a room only; a line in a room that names somebody is not, nor an answer on X,
@@ -97,9 +97,9 @@ def test_what_is_said_in_a_chat_to_a_person_and_in_no_room_is_private(
 def test_times_are_kept_as_utc_and_naive_ones_refused() -> None:
     """Wherever they come from."""
     berlin = BASE.astimezone(timezone(timedelta(hours=2)))
-    said = event(created_at=berlin, received_at=berlin)
-    assert said.created_at.tzinfo is UTC
-    assert said.created_at == BASE
+    original = event(created_at=berlin, received_at=berlin)
+    assert original.created_at.tzinfo is UTC
+    assert original.created_at == BASE
     with pytest.raises(ValueError, match="no time zone"):
         event(created_at=BASE.replace(tzinfo=None))
     with pytest.raises(ValueError, match="no time zone"):
@@ -111,12 +111,12 @@ def test_received_at_is_created_at_unless_given() -> None:
     assert event().received_at == event().created_at
 
 
-def test_a_time_from_the_future_counts_as_said_when_received_and_is_marked() -> None:
+def test_a_time_from_the_future_is_replaced_and_marked() -> None:
     """More than five minutes ahead is not believed; the claim is kept."""
     claimed = BASE + timedelta(days=3)
-    said = event(created_at=claimed, received_at=BASE)
-    assert said.posted_at == BASE
-    settled = said.settled()
+    original = event(created_at=claimed, received_at=BASE)
+    assert original.posted_at == BASE
+    settled = original.settled()
     assert settled.created_at == BASE
     assert settled.ingest == Ingest(time_kind="future", claimed_at=claimed)
     fine = event(created_at=BASE + timedelta(minutes=5), received_at=BASE)
@@ -125,10 +125,10 @@ def test_a_time_from_the_future_counts_as_said_when_received_and_is_marked() -> 
 
 def test_the_revision_changes_with_what_a_reader_sees_and_with_nothing_else() -> None:
     """Text, title, address, state; not the time of reception, not the producer."""
-    said = event()
-    assert event(received_at=BASE + timedelta(hours=1), producer="p", seq=3).rev == said.rev
+    original = event()
+    assert event(received_at=BASE + timedelta(hours=1), producer="p", seq=3).rev == original.rev
     for change in ({"text": "x"}, {"title": "x"}, {"url": "https://x.example"}, {"op": "delete"}):
-        assert event(**change).rev != said.rev
+        assert event(**change).rev != original.rev
     assert event(title="ab", text="c").rev != event(title="a", text="bc").rev
     assert event(rev="native-7").rev == "native-7"
 
@@ -174,5 +174,5 @@ def test_what_is_no_packet_is_a_value_error(packet: bytes) -> None:
 
 def test_a_packet_of_a_later_version_may_have_more_fields() -> None:
     """Unknown ones are passed over."""
-    said = msgspec.json.decode(encode(event()))
-    assert decode(msgspec.json.encode({**said, "colour": "red"})) == event()
+    original = msgspec.json.decode(encode(event()))
+    assert decode(msgspec.json.encode({**original, "colour": "red"})) == event()

@@ -21,7 +21,7 @@ from rtanalytics.streams.memory import MemoryStream
 from tests.contracts.stream import T0, made, take
 
 
-def said(*seconds: float, bucket: str = "test") -> list[Event]:
+def messages(*seconds: float, bucket: str = "test") -> list[Event]:
     """Events at these seconds after T0."""
     return [
         made(n, bucket, created_at=T0 + timedelta(seconds=s), received_at=T0 + timedelta(seconds=s))
@@ -46,14 +46,14 @@ class Hand:
 
 def test_at_max_speed_everything_comes_once_in_order_and_then_the_end() -> None:
     """No waiting, and the last item is the final watermark."""
-    items = list(replay(said(0, 5, 5, 70, 4000), speed="max"))
+    items = list(replay(messages(0, 5, 5, 70, 4000), speed="max"))
     assert events(items) == [f"test::{n}" for n in range(5)]
     assert items[-1] == Watermark(FOREVER)
 
 
 def test_a_watermark_never_passes_an_event_that_follows() -> None:
     """And there is one in every minute that has events."""
-    items = list(replay(said(0, 59, 60, 61, 3600), speed="max"))
+    items = list(replay(messages(0, 59, 60, 61, 3600), speed="max"))
     mark = datetime.min.replace(tzinfo=UTC)
     for item in items:
         if isinstance(item, Watermark):
@@ -69,7 +69,7 @@ def test_a_watermark_never_passes_an_event_that_follows() -> None:
 def test_waiting_is_in_exact_proportion_to_the_speed() -> None:
     """At 60x, an event 120 s into the recording is due after exactly two seconds."""
     hand = Hand()
-    player = replay(said(0, 120), speed=60, monotonic=hand)
+    player = replay(messages(0, 120), speed=60, monotonic=hand)
     assert player._next(wait=False) == Watermark(T0)
     assert isinstance(player._next(wait=False), Delivery)
     hand.seconds += 1.9999
@@ -102,7 +102,7 @@ def test_the_clock_never_jumps(changes: list[tuple[float, float, bool]]) -> None
 def test_pausing_stops_and_resuming_goes_on_from_there() -> None:
     """Time that passed in the pause is not caught up with."""
     hand = Hand()
-    player = replay(said(0, 10, 20), speed=1, monotonic=hand)
+    player = replay(messages(0, 10, 20), speed=1, monotonic=hand)
     next(player.batches())
     player.pause()
     assert player.status.state == "paused"
@@ -118,7 +118,7 @@ def test_pausing_stops_and_resuming_goes_on_from_there() -> None:
 def test_a_replay_that_has_ended_stands_at_its_end() -> None:
     """However long it is looked at; moved back, it tells its time again."""
     hand = Hand()
-    player = replay(said(0, 120), speed=600, monotonic=hand)
+    player = replay(messages(0, 120), speed=600, monotonic=hand)
     hand.seconds += 0.2
     assert list(player)[-1] == Watermark(FOREVER)
     end = T0 + timedelta(seconds=120)
@@ -133,7 +133,7 @@ def test_a_replay_that_has_ended_stands_at_its_end() -> None:
 def test_steps_let_that_many_events_go() -> None:
     """While it is paused, and the clock comes along."""
     hand = Hand()
-    player = replay(said(0, 600, 1200, 1800), speed=1, monotonic=hand)
+    player = replay(messages(0, 600, 1200, 1800), speed=1, monotonic=hand)
     player.step(2)
     got = [player._next(wait=False) for _ in range(6)]
     assert len(events([i for i in got if i])) == 2
@@ -143,7 +143,7 @@ def test_steps_let_that_many_events_go() -> None:
 
 def test_seeking_tells_readers_to_forget_and_goes_on_from_there() -> None:
     """Backwards and forwards, also after the end."""
-    player = replay(said(0, 10, 20, 30), speed="max")
+    player = replay(messages(0, 10, 20, 30), speed="max")
     assert len(events(list(player))) == 4
     player.seek(T0 + timedelta(seconds=15))
     items = list(player)
@@ -161,7 +161,7 @@ def test_controls_take_effect_while_the_reader_waits() -> None:
         lambda p: p.step(),
         lambda p: p.close(),
     ):
-        player = replay(said(0, 3600), speed=1)
+        player = replay(messages(0, 3600), speed=1)
         items: list[Item] = []
         reader = threading.Thread(target=lambda p=player, i=items: i.extend(itertools.islice(p, 60)))
         reader.start()
@@ -179,7 +179,7 @@ def test_controls_take_effect_while_the_reader_waits() -> None:
 def test_from_and_to_are_half_open() -> None:
     """The event at the end is left out, the one at the start is in."""
     player = replay(
-        said(0, 10, 20, 30), "max", start=T0 + timedelta(seconds=10), end=T0 + timedelta(seconds=30)
+        messages(0, 10, 20, 30), "max", start=T0 + timedelta(seconds=10), end=T0 + timedelta(seconds=30)
     )
     assert events(list(player)) == ["test::1", "test::2"]
 
@@ -187,7 +187,7 @@ def test_from_and_to_are_half_open() -> None:
 def test_shifted_times_keep_their_time_of_day() -> None:
     """All of them move by the same whole days; anything else is refused."""
     days = days_until_today(T0, now=datetime(2026, 11, 23, 3, tzinfo=UTC))
-    shifted = [i.event for i in replay(said(0, 10), "max", shift=days) if isinstance(i, Delivery)]
+    shifted = [i.event for i in replay(messages(0, 10), "max", shift=days) if isinstance(i, Delivery)]
     assert [e.received_at.date().isoformat() for e in shifted] == ["2026-11-23"] * 2
     assert [e.created_at.time() for e in shifted] == [T0.time(), (T0 + timedelta(seconds=10)).time()]
     with pytest.raises(ValueError, match="whole days"):
@@ -203,7 +203,10 @@ def test_a_speed_that_is_none_is_refused(speed: float) -> None:
 
 def test_a_snapshot_is_what_was_before() -> None:
     """Nothing at first; the newest n in their current state later, deletes left out."""
-    recording = [*said(0, 1, 2, 3), made(1, op="delete", text=None, received_at=T0 + timedelta(seconds=4))]
+    recording = [
+        *messages(0, 1, 2, 3),
+        made(1, op="delete", text=None, received_at=T0 + timedelta(seconds=4)),
+    ]
     player = replay(recording, speed="max")
     assert player.snapshot(5).deliveries == []
     list(player)
@@ -217,7 +220,7 @@ def test_an_empty_recording_ends_at_once() -> None:
 
 def test_in_real_time_events_come_when_they_are_due() -> None:
     """No drift: the last of 300 is as punctual as the first; lateness is measured in benchmarks."""
-    recording = said(*(n * 0.6 for n in range(300)))
+    recording = messages(*(n * 0.6 for n in range(300)))
     player = replay(recording, speed=100)
     began = time.monotonic()
     late = []
@@ -232,7 +235,8 @@ def test_in_real_time_events_come_when_they_are_due() -> None:
 def test_playing_into_a_stream_tells_the_same_events_and_marks() -> None:
     """What a follower of the run gets is what a reader of the replay gets."""
     recording = sorted(
-        said(*range(0, 9000, 7)) + said(*range(3, 9000, 11), bucket="other"), key=lambda e: e.received_at
+        messages(*range(0, 9000, 7)) + messages(*range(3, 9000, 11), bucket="other"),
+        key=lambda e: e.received_at,
     )
     stream = MemoryStream("replay-test")
     played = play_into(replay(recording, "max"), stream)
@@ -254,7 +258,7 @@ def test_playing_into_a_stream_tells_the_same_events_and_marks() -> None:
 def test_a_seek_goes_through_the_stream_as_a_reset() -> None:
     """Followers of the run start anew, and the same events come again."""
     stream = MemoryStream("replay-seek")
-    player = replay(said(0, 10, 20), "max")
+    player = replay(messages(0, 10, 20), "max")
     play_into(player, stream)
     player.seek(T0 + timedelta(seconds=10))
     assert play_into(player, stream).new == 2

@@ -171,7 +171,7 @@ def test_a_bad_description_is_named(closed: Path, name: str, content: str | byte
     assert len(recording) == 300
 
 
-def test_no_archive_is_told_from_an_archive(tmp_path: Path) -> None:
+def test_a_folder_without_archive_is_recognized(tmp_path: Path) -> None:
     """A folder that is missing, none, or holds something else gets a sentence of its own."""
     with pytest.raises(ArchiveError, match=r"nothing: no such archive"):
         Recording(tmp_path / "nothing")

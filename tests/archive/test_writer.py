@@ -97,7 +97,7 @@ def test_no_name_in_an_archive_comes_from_outside(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a"]
 
 
-def test_a_second_writer_is_told_who_is_writing(tmp_path: Path) -> None:
+def test_a_second_writer_gets_the_pid_of_the_first(tmp_path: Path) -> None:
     """Two recorders cannot write one archive; the second learns which process is in its way."""
     with ArchiveWriter(tmp_path / "a") as first:
         with pytest.raises(ArchiveError, match=rf"another process \({os.getpid()}\) is writing"):
@@ -158,7 +158,7 @@ def test_an_archive_that_was_never_written_to_does_not_stay(tmp_path: Path) -> N
     assert not (tmp_path / "a").exists()
 
 
-def test_what_a_recording_is_of_can_be_said_and_said_again(tmp_path: Path) -> None:
+def test_metadata_can_be_written_repeatedly(tmp_path: Path) -> None:
     """Talks, reference topics and tags are written whole, and what is not given stays."""
     schedule = Schedule([Talk(id="1", title="Opening", start=BASE, end=BASE + timedelta(hours=1))])
     truth = [ReferenceTopic(start=BASE, end=BASE + timedelta(hours=1), keywords=("opening",))]

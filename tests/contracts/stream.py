@@ -1,7 +1,6 @@
-"""What every transport must do; subclass :class:`StreamContract` and give it a ``new_stream``.
+"""Promises of every transport; subclass :class:`StreamContract` and define ``new_stream``.
 
-The helpers at the top read through the public interface only, and wait for what they expect
-instead of sleeping.
+The helpers at the top use the public interface only, and wait for a condition instead of sleeping.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ NewStream = Callable[..., EventStream]
 
 
 def made(n: int, bucket: str = "test", **fields: object) -> Event:
-    """An event that says its number."""
+    """Return an event with a number."""
     moment = T0 + timedelta(seconds=n)
     base: dict[str, object] = {
         "id": f"{bucket}::{n}", "source": bucket, "created_at": moment, "text": f"event {n}",
@@ -46,7 +45,7 @@ def made(n: int, bucket: str = "test", **fields: object) -> Event:
 
 
 def take(feed: Feed, n: int, seconds: float = 20) -> list[Delivery]:
-    """The next ``n`` deliveries, or a failure that says how many came."""
+    """Return the next ``n`` deliveries, or fail with the number that arrived."""
     got: list[Delivery] = []
     for item in timed(feed, seconds):
         if isinstance(item, Delivery):
@@ -57,7 +56,7 @@ def take(feed: Feed, n: int, seconds: float = 20) -> list[Delivery]:
 
 
 def timed(feed: Feed, seconds: float) -> Iterator[Item]:
-    """The feed's items until the time is up."""
+    """Yield the feed's items until the time is up."""
     timer = threading.Timer(seconds, feed.close)
     timer.start()
     try:
@@ -67,30 +66,30 @@ def timed(feed: Feed, seconds: float) -> Iterator[Item]:
 
 
 def ids(deliveries: list[Delivery]) -> list[str]:
-    """The events' ids, in order."""
+    """Return the ids of the events, in order."""
     return [d.event.id for d in deliveries]
 
 
 class StreamContract:
-    """The promises of ``rtanalytics.streams.EventStream``."""
+    """Promises of :class:`rtanalytics.streams.EventStream`."""
 
     @pytest.fixture
     def new_stream(self) -> NewStream:
-        """Returns streams: the same one for the same ``part``, empty at the test's start."""
+        """Return a function that returns streams: the same one for the same ``part``, empty at first."""
         raise NotImplementedError
 
     @pytest.fixture
     def stream(self, new_stream: NewStream) -> EventStream:
         return new_stream()
 
-    def test_what_was_appended_is_in_the_snapshot(self, stream: EventStream) -> None:
-        """Append, then snapshot sees it, whole."""
+    def test_appended_events_are_in_the_snapshot(self, stream: EventStream) -> None:
+        """A snapshot after an append has the complete events."""
         events = [made(n) for n in range(5)]
         assert stream.append(events).verdicts == "nnnnn"
         assert [d.event for d in stream.snapshot(10).deliveries] == events
 
     def test_an_empty_stream_has_a_usable_position(self, stream: EventStream) -> None:
-        """Following from the position of nothing delivers everything, also of new buckets."""
+        """Following from it delivers everything, also of new buckets."""
         snapshot = stream.snapshot(10)
         assert snapshot.deliveries == []
         stream.append([made(0), made(1, "other")])
@@ -106,13 +105,11 @@ class StreamContract:
         assert ids(stream.snapshot(n).deliveries) == [f"test::{i}" for i in expected]
 
     def test_a_snapshot_merges_buckets_by_received_at(self, stream: EventStream) -> None:
-        """The newest n over all buckets, not of each."""
+        """It has the newest n events of all buckets together, not of each."""
         stream.append([made(n, "ab"[n % 2]) for n in range(10)])
         assert ids(stream.snapshot(4).deliveries) == ["a::6", "b::7", "a::8", "b::9"]
 
-    def test_a_snapshot_of_one_bucket_has_its_newest_n_however_much_others_say(
-        self, stream: EventStream
-    ) -> None:
+    def test_a_snapshot_of_one_bucket_has_its_newest_n(self, stream: EventStream) -> None:
         """A quiet bucket beside a loud one; the position is the one after everything."""
         stream.append([made(0, "quiet"), made(1, "quiet"), made(2, "quiet")])
         stream.append([made(n, "loud") for n in range(3, 50)])
@@ -122,8 +119,8 @@ class StreamContract:
         stream.append([made(60, "loud"), made(61, "quiet")])
         assert sorted(ids(take(feed, 2))) == ["loud::60", "quiet::61"]
 
-    def test_a_snapshot_shows_the_current_state_and_still_n_of_it(self, stream: EventStream) -> None:
-        """Edits take the place of what they edit, deletes take it away; older ones move up."""
+    def test_a_snapshot_shows_n_events_in_their_current_state(self, stream: EventStream) -> None:
+        """Edits replace events and deletes remove them; older events fill up."""
         stream.append([made(n) for n in range(6)])
         stream.append([made(5, text="edited", seq=50)])
         stream.append([made(4, op="delete", text=None, seq=51)])
@@ -144,8 +141,8 @@ class StreamContract:
             assert sorted(shown + ids(rest)) == sorted(f"test::{n}" for n in range(400))
         writer.join()
 
-    def test_what_is_private_is_told_only_to_who_asks_for_it(self, stream: EventStream) -> None:
-        """Not in snapshots, which still have n, nor in feeds; also its edits, and it is kept all the same."""
+    def test_private_events_are_delivered_on_request_only(self, stream: EventStream) -> None:
+        """They are left out of snapshots, which still have n events, and of feeds, with their edits; the stream keeps them."""
         between = [made(n, type="message", to="bob") for n in range(2, 30)]
         stream.append([made(0), made(1), *between, made(5, type="message", to="bob", text="edited", seq=50)])
         everything = [f"test::{n}" for n in range(30)]
@@ -159,17 +156,17 @@ class StreamContract:
         assert ids(take(feed, 1)) == ["test::31"]
         assert len(list(stream.erasure.kept())) == 33
 
-    def test_a_reader_gets_past_what_is_private(self, stream: EventStream) -> None:
-        """More of it than one read holds; the next position is the one after it, and what it covers is trimmed."""
+    def test_a_reader_skips_many_private_events(self, stream: EventStream) -> None:
+        """More of them than one read returns; the next position is after them, and they can be trimmed."""
         stream.append([made(n, type="message", to="bob") for n in range(2000)])
         stream.append([made(2000)])
-        [told] = take(stream.follow("start"), 1)
-        assert told.event.id == "test::2000"
-        stream.committed(told.position)  # type: ignore[arg-type]
+        [result] = take(stream.follow("start"), 1)
+        assert result.event.id == "test::2000"
+        stream.committed(result.position)  # type: ignore[arg-type]
         assert stream.trim(timedelta(seconds=-1)) == 2001
 
     def test_follow_blocks_and_wakes(self, stream: EventStream) -> None:
-        """A reader that waits is told of an event at once."""
+        """A waiting reader gets an event immediately."""
         feed = stream.follow()
         timer = threading.Timer(0.3, stream.append, ([made(1)],))
         timer.start()
@@ -177,16 +174,16 @@ class StreamContract:
         assert ids(take(feed, 1)) == ["test::1"]
         assert 0.25 < time.monotonic() - started < 5
 
-    def test_any_delivered_position_can_be_resumed_from(self, stream: EventStream) -> None:
-        """Also after a trip through text, and in several buckets."""
+    def test_a_reader_can_resume_from_any_delivered_position(self, stream: EventStream) -> None:
+        """Also from its text form, and with several buckets."""
         stream.append([made(n, "abc"[n % 3]) for n in range(30)])
         whole = take(stream.follow("start"), 30)
         for cut in (0, 1, 13, 28):
             position = StreamPosition.parse(str(whole[cut].position))
             assert ids(take(stream.follow(position), 29 - cut)) == ids(whole[cut + 1 :])
 
-    def test_positions_tell_which_reaches_further(self, stream: EventStream) -> None:
-        """In each bucket numerically, so that the tenth comes after the ninth."""
+    def test_positions_can_be_compared(self, stream: EventStream) -> None:
+        """Numerically per bucket, so that the tenth entry comes after the ninth."""
         stream.append([made(n) for n in range(12)])
         whole = take(stream.follow("start"), 12)
         for earlier, later in itertools.pairwise(whole):
@@ -194,7 +191,7 @@ class StreamContract:
             assert not earlier.position.reaches(later.position)  # type: ignore[attr-defined]
 
     def test_a_known_id_is_stored_once(self, stream: EventStream) -> None:
-        """In sequence, within a batch, and with the verdict that says so."""
+        """In several batches and within one; the verdict says so."""
         assert stream.append([made(1), made(1), made(2)]).verdicts == "ndn"
         assert stream.append([made(2), made(3)]).verdicts == "dn"
         assert ids(take(stream.follow("start"), 3)) == ["test::1", "test::2", "test::3"]
@@ -203,21 +200,21 @@ class StreamContract:
         self, stream: EventStream, new_stream: NewStream
     ) -> None:
         """Four writers of the same hundred events: a hundred are new, the rest duplicates."""
-        told: list[str] = []
+        result: list[str] = []
 
         def write(seed: int) -> None:
             mine = new_stream()
             order = list(range(100))
             random.Random(seed).shuffle(order)
             for first in range(0, 100, 9):
-                told.append(mine.append([made(n) for n in order[first : first + 9]]).verdicts)  # noqa: PERF401
+                result.append(mine.append([made(n) for n in order[first : first + 9]]).verdicts)  # noqa: PERF401
 
         threads = [threading.Thread(target=write, args=(seed,)) for seed in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert "".join(told).count("n") == 100
+        assert "".join(result).count("n") == 100
         assert len(stream.snapshot(1000).deliveries) == 100
 
     def test_another_revision_of_the_same_producer_is_an_edit(self, stream: EventStream) -> None:
@@ -229,8 +226,8 @@ class StreamContract:
         assert stream.append([second]).verdicts == "d"
         assert [d.event.text for d in take(stream.follow("start"), 2)] == ["event 1", "better"]
 
-    def test_a_later_edited_at_is_an_edit_whoever_brings_it(self, stream: EventStream) -> None:
-        """Another producer's copy is a duplicate, unless it was edited later."""
+    def test_a_later_edited_at_is_an_edit_from_any_producer(self, stream: EventStream) -> None:
+        """A copy of another producer is a duplicate, unless it was edited later."""
         stream.append([made(1)])
         stranger = made(1, text="as another saw it", producer="other", seq=99)
         assert stream.append([stranger]).verdicts == "d"
@@ -240,7 +237,7 @@ class StreamContract:
         assert stream.append([earlier]).verdicts == "d"
 
     def test_a_delete_is_final(self, stream: EventStream) -> None:
-        """A re-read create does not undo it, and a delete is told once."""
+        """A create that is read again does not undo it, and a delete is delivered once."""
         gone = made(1, op="delete", text=None, seq=7)
         assert stream.append([made(1)]).verdicts == "n"
         assert stream.append([gone]).verdicts == "x"
@@ -249,30 +246,30 @@ class StreamContract:
         assert stream.snapshot(5).deliveries == []
 
     def test_rows_of_files_never_edit(self, stream: EventStream) -> None:
-        """An imported row of a known id is a duplicate whatever it says."""
+        """An imported row of a known id is always a duplicate."""
         from rtanalytics.event import Ingest
 
         stream.append([made(1)])
         row = made(1, text="from a table", seq=99, ingest=Ingest(via="file"))
         assert stream.append([row]).verdicts == "d"
 
-    def test_a_batch_with_a_packet_too_large_is_refused_whole(self, stream: EventStream) -> None:
+    def test_a_batch_with_a_packet_too_large_is_refused_completely(self, stream: EventStream) -> None:
         """Nothing of it is written, and the message names the event."""
         with pytest.raises(PacketTooLarge, match="test::2"):
             stream.append([made(1), made(2, text="x" * 1_100_000)])
         assert stream.snapshot(5).deliveries == []
 
     def test_a_retry_completes_a_batch(self, stream: EventStream) -> None:
-        """Part of it was written before: the rest is added, nothing is doubled."""
+        """If a part of it was written before, the rest is added and nothing is stored twice."""
         stream.append([made(n) for n in range(3)])
         assert stream.append([made(n) for n in range(6)]).verdicts == "dddnnn"
         assert len(stream.snapshot(100).deliveries) == 6
 
-    def test_more_than_one_call_holds_is_split_and_stays_in_order(self, stream: EventStream) -> None:
-        """2,500 events, the cursor stored with the last of them."""
+    def test_a_large_batch_is_split_and_stays_in_order(self, stream: EventStream) -> None:
+        """2,500 events take several calls; the cursor is stored with the last of them."""
         scope = stream.open_scope("test", "maker")
-        told = stream.append([made(n) for n in range(2500)], scope, b"2500")
-        assert told.new == 2500
+        result = stream.append([made(n) for n in range(2500)], scope, b"2500")
+        assert result.new == 2500
         assert ids(take(stream.follow("start"), 2500)) == [f"test::{n}" for n in range(2500)]
         assert stream.open_scope("test", "maker").cursor == b"2500"
 
@@ -287,8 +284,8 @@ class StreamContract:
         stream.append([], scope, b"\x00\xff three")
         assert stream.open_scope("test", "maker").cursor == b"\x00\xff three"
 
-    def test_who_was_fenced_off_writes_nothing(self, stream: EventStream) -> None:
-        """The older holder of a scope is refused before anything is written."""
+    def test_a_fenced_writer_writes_nothing(self, stream: EventStream) -> None:
+        """The former holder of a scope is refused before anything is written."""
         old = stream.open_scope("test", "maker")
         new = stream.open_scope("test", "maker")
         with pytest.raises(Fenced):
@@ -298,7 +295,7 @@ class StreamContract:
         assert stream.open_scope("test", "maker").cursor == b"new"
 
     def test_a_batch_that_does_not_follow_the_stored_cursor_is_refused(self, stream: EventStream) -> None:
-        """A server that lost its tail says so, instead of going on with a gap; a retry is no gap."""
+        """A server that lost its newest entries refuses it, instead of leaving a gap; a retry is accepted."""
         scope = stream.open_scope("test", "maker")
         assert stream.append([made(1)], scope, b"1", after=None).new == 1
         assert stream.append([made(1)], scope, b"1", after=None).duplicate == 1, "its answer was lost"
@@ -311,7 +308,7 @@ class StreamContract:
         assert len(stream.snapshot(2000).deliveries) == 999
 
     def test_scopes_do_not_fence_each_other(self, stream: EventStream) -> None:
-        """Two connectors of one bucket write side by side."""
+        """Two sources write to one bucket at the same time."""
         one, two = stream.open_scope("test", "api"), stream.open_scope("test", "atom")
         assert stream.append([made(1)], one, b"1").new == 1
         assert stream.append([made(1), made(2)], two, b"2").verdicts == "dn"
@@ -324,7 +321,7 @@ class StreamContract:
         with pytest.raises(ValueError, match="scope"):
             stream.append([made(1)], cursor=b"1")
 
-    def test_the_watermark_is_the_least_mark(self, stream: EventStream) -> None:
+    def test_the_watermark_is_the_earliest_mark(self, stream: EventStream) -> None:
         """It waits for the slowest bucket, and for one that has no mark yet."""
         feed = stream.follow()
         stream.append([made(1, "a"), made(1, "b")])
@@ -341,8 +338,8 @@ class StreamContract:
         assert marks == sorted(marks)
         assert T0 + timedelta(minutes=2) not in marks
 
-    def test_who_joins_late_is_told_the_watermark(self, stream: EventStream) -> None:
-        """Also that a run has ended: nobody waits for what will not come."""
+    def test_a_reader_that_joins_late_gets_the_watermark(self, stream: EventStream) -> None:
+        """Also the final one of a run, so that no reader waits for a finished run."""
         stream.append([made(1)])
         stream.mark(FOREVER)
         feed = stream.follow()
@@ -354,7 +351,7 @@ class StreamContract:
         feed.close()
 
     def test_an_append_behind_the_mark_is_raised_to_it(self, stream: EventStream) -> None:
-        """Nothing is delivered as received before what the mark has promised."""
+        """Nothing is delivered as received before the mark."""
         stream.append([made(1)])
         stream.mark(T0 + timedelta(hours=1))
         stream.append([made(2), made(7200)])
@@ -362,8 +359,8 @@ class StreamContract:
         assert received[1:] == [T0 + timedelta(hours=1), T0 + timedelta(hours=2)]
         assert stream.snapshot(3).deliveries[1].event.received_at == T0 + timedelta(hours=1)
 
-    def test_a_reset_begins_anew_in_all_buckets(self, stream: EventStream) -> None:
-        """Told once; the same events can follow again; a snapshot shows the new epoch only."""
+    def test_a_reset_begins_an_epoch_in_all_buckets(self, stream: EventStream) -> None:
+        """It is delivered once; the same events can follow again; a snapshot shows the new epoch only."""
         stream.append([made(1, "a"), made(2, "b")])
         stream.mark(T0 + timedelta(hours=1))
         feed = stream.follow("start")
@@ -382,7 +379,7 @@ class StreamContract:
         assert after[-1] == Watermark(T0 + timedelta(minutes=1))
         assert len(stream.snapshot(10).deliveries) == 2
 
-    def test_a_bucket_that_comes_after_a_reset_is_read(self, stream: EventStream) -> None:
+    def test_a_bucket_created_after_a_reset_is_read(self, stream: EventStream) -> None:
         """It belongs to the new epoch, for a running reader, a new one and a snapshot."""
         stream.append([made(1, "a")])
         feed = stream.follow()
@@ -392,8 +389,8 @@ class StreamContract:
         assert sorted(ids(take(stream.follow("start"), 2))) == ["a::3", "b::2"]
         assert ids(stream.snapshot(9).deliveries) == ["b::2", "a::3"]
 
-    def test_a_bucket_that_appears_later_is_noticed(self, stream: EventStream) -> None:
-        """A running follower reads it from its beginning."""
+    def test_a_bucket_created_later_is_followed(self, stream: EventStream) -> None:
+        """A running reader reads it from its beginning."""
         stream.append([made(0)])
         feed = stream.follow()
         timer = threading.Timer(0.2, lambda: stream.append([made(n, "late") for n in range(3)]))
@@ -401,16 +398,16 @@ class StreamContract:
         assert ids(take(feed, 3)) == ["late::0", "late::1", "late::2"]
         timer.join()
 
-    def test_trimming_keeps_what_no_recorder_has(self, stream: EventStream) -> None:
-        """Everything is older than no time at all, but only what was committed goes."""
+    def test_trimming_keeps_what_is_not_recorded(self, stream: EventStream) -> None:
+        """With a retention of zero, only committed entries are removed."""
         stream.append([made(n) for n in range(10)])
         whole = take(stream.follow("start"), 10)
         stream.committed(whole[3].position)  # type: ignore[arg-type]
         assert stream.trim(timedelta(seconds=-1)) == 4
         assert ids(take(stream.follow("start"), 6)) == [f"test::{n}" for n in range(4, 10)]
 
-    def test_a_crowded_bucket_lets_go_of_what_is_recorded(self, stream: EventStream) -> None:
-        """The oldest go, as many as are too many and never what no recorder has; nobody is told wrongly."""
+    def test_trimming_to_size_removes_recorded_entries_only(self, stream: EventStream) -> None:
+        """The oldest go, exactly as many as needed, but only recorded ones; readers are not affected."""
         stream.append([made(n) for n in range(30)])
         read = take(stream.follow("start"), 20)
         stream.committed(read[9].position)
@@ -426,8 +423,8 @@ class StreamContract:
         with pytest.raises(Trimmed):
             take(stream.follow(read[3].position), 1)
 
-    def test_a_budget_is_shared_and_fills_up_again(self, new_stream: NewStream) -> None:
-        """So many at once, then one after another; what was asked without a permit counts; budgets are apart."""
+    def test_a_budget_is_shared_and_refills(self, new_stream: NewStream) -> None:
+        """First the burst, then one request after another; requests without a permit count; budgets are separate."""
         one, other = new_stream("budgets"), new_stream("budgets")
         pace, none = RateLimit(rate=20.0, burst=3), timedelta(0)
         assert [
@@ -446,16 +443,16 @@ class StreamContract:
         one.rate_limits.spend("a", pace, 40)
         assert other.rate_limits.permit("a", pace) > timedelta(seconds=1.5)
 
-    def test_who_wants_to_be_left_alone_is_left_alone_by_all(self, new_stream: NewStream) -> None:
-        """Until then nobody gets a permit; a shorter demand does not cut a longer one short."""
+    def test_a_pause_requested_by_a_host_holds_for_all(self, new_stream: NewStream) -> None:
+        """Nobody gets a permit until then; a shorter pause does not end a longer one."""
         one, other = new_stream("alone"), new_stream("alone")
         one.rate_limits.hold("a", timedelta(seconds=90))
         one.rate_limits.hold("a", timedelta(seconds=1))
         assert timedelta(seconds=80) < other.rate_limits.permit("a", RateLimit()) <= timedelta(seconds=90)
         assert other.rate_limits.permit("b", RateLimit()) == timedelta(0)
 
-    def test_following_from_below_the_trim_says_so(self, stream: EventStream) -> None:
-        """Silence would be a loss."""
+    def test_following_from_before_the_trim_raises(self, stream: EventStream) -> None:
+        """Otherwise the loss would go unnoticed."""
         stream.append([made(n) for n in range(10)])
         whole = take(stream.follow("start"), 10)
         stream.committed(whole[5].position)  # type: ignore[arg-type]
@@ -464,7 +461,7 @@ class StreamContract:
             take(stream.follow(whole[2].position), 1)  # type: ignore[arg-type]
         assert ids(take(stream.follow(whole[5].position), 4)) == ids(whole[6:])  # type: ignore[arg-type]
 
-    def test_a_trim_past_a_running_reader_says_so(self, stream: EventStream) -> None:
+    def test_a_trim_past_a_running_reader_raises(self, stream: EventStream) -> None:
         """Also in the middle of a stream."""
         stream.append([made(n) for n in range(2000)])
         items = iter(stream.follow("start"))
@@ -478,7 +475,7 @@ class StreamContract:
                 pass
 
     def test_a_position_survives_the_trimming_of_everything(self, stream: EventStream) -> None:
-        """Nothing was missed, so nothing is said, and new events arrive."""
+        """No event was missed, so nothing is raised, and new events arrive."""
         stream.append([made(n) for n in range(5)])
         last = take(stream.follow("start"), 5)[-1].position
         stream.committed(last)  # type: ignore[arg-type]
@@ -487,13 +484,13 @@ class StreamContract:
         assert ids(take(stream.follow(StreamPosition.parse(str(last))), 1)) == ["test::9"]
 
     def test_ids_are_remembered_beyond_the_trim(self, stream: EventStream) -> None:
-        """What a source reads again after a trim is still a duplicate."""
+        """An event that a source reads again after a trim is still a duplicate."""
         stream.append([made(n) for n in range(5)])
         stream.trim(timedelta(seconds=-1))
         assert stream.append([made(n) for n in range(5)]).verdicts == "ddddd"
 
-    def test_a_slow_reader_holds_up_nobody(self, stream: EventStream) -> None:
-        """One reader stops in the middle; another and the writer go on."""
+    def test_a_slow_reader_blocks_nobody(self, stream: EventStream) -> None:
+        """One reader stops in the middle; another reader and the writer continue."""
         stream.append([made(n) for n in range(10)])
         slow = iter(stream.follow("start"))
         next(slow)
@@ -501,7 +498,7 @@ class StreamContract:
         assert len(take(stream.follow("start"), 2000)) == 2000
 
     def test_closing_ends_a_blocked_reader_and_leaks_no_thread(self, stream: EventStream) -> None:
-        """Within a second, five times over."""
+        """Within a second, five times."""
         before = threading.active_count()
         for _ in range(5):
             feed = stream.follow()
@@ -512,15 +509,15 @@ class StreamContract:
             assert not reader.is_alive()
         assert threading.active_count() <= before
 
-    def test_large_and_odd_texts_come_through_whole(self, stream: EventStream) -> None:
+    def test_large_and_unusual_texts_are_not_changed(self, stream: EventStream) -> None:
         """Half a megabyte, NULs, line breaks, right-to-left, emoji."""
         texts = ["x" * 500_000, "a\x00b\r\n\u2028", "مرحبا 👩‍👩‍👧 \ufeff", '\\ud800 " {}']
         events = [made(n, text=text) for n, text in enumerate(texts)]
         stream.append(events)
         assert [d.event for d in take(stream.follow("start"), 4)] == events
 
-    def test_streams_are_apart(self, new_stream: NewStream) -> None:
-        """Two names share nothing: not events, not ids, not scopes."""
+    def test_streams_are_separate(self, new_stream: NewStream) -> None:
+        """Two names share nothing: no events, ids or scopes."""
         one, two = new_stream("one"), new_stream("two")
         assert one.append([made(1)], one.open_scope("test", "s"), b"1").new == 1
         assert two.append([made(1)]).new == 1
@@ -529,8 +526,8 @@ class StreamContract:
         assert len(two.snapshot(5).deliveries) == 1
         assert one.snapshot(5).deliveries == []
 
-    def test_dead_letters_are_kept_as_they_came(self, stream: EventStream) -> None:
-        """Any bytes, with source and reason, counted one by one."""
+    def test_dead_letters_are_kept_unchanged(self, stream: EventStream) -> None:
+        """Any bytes, with source and reason, and they are counted."""
         letter = DeadLetter("feed", "https://x.example", "no XML", b"\xff\x00<rss", T0)
         stream.dead_letters.add("test", letter)
         stream.dead_letters.add("test", letter)
@@ -540,8 +537,8 @@ class StreamContract:
         ] * 2
         assert kept[0].id != kept[1].id
 
-    def test_a_dead_letter_that_was_read_after_all_is_kept_no_longer(self, stream: EventStream) -> None:
-        """It leaves the list and the count; ids of others stay what they were, and are not given again."""
+    def test_a_dead_letter_can_be_removed(self, stream: EventStream) -> None:
+        """It leaves the list and the count; the ids of others do not change and are not reused."""
         for n in range(3):
             stream.dead_letters.add("test", DeadLetter("feed", "x", f"reason {n}", b"", T0))
         ids = [letter.id for letter in stream.dead_letters.read("test")]
@@ -555,8 +552,8 @@ class StreamContract:
         assert left[1].id not in ids
         assert stream.buckets()["test"]["dead"] == 2
 
-    def test_the_stream_says_how_much_it_holds(self, stream: EventStream) -> None:
-        """Entries, ids and dead letters of each bucket."""
+    def test_a_stream_counts_its_content(self, stream: EventStream) -> None:
+        """Entries, ids and dead letters per bucket."""
         stream.append([made(1, "a"), made(2, "a"), made(3, "b")])
         stream.append([made(1, "a", text="edited", seq=9)])
         stream.dead_letters.add("b", DeadLetter("feed", "x", "no XML", b"", T0))
@@ -566,8 +563,8 @@ class StreamContract:
             "b": (1, 1, 1),
         }
 
-    def test_health_is_one_record_a_name(self, stream: EventStream) -> None:
-        """The newest replaces the one before."""
+    def test_health_is_one_record_per_name(self, stream: EventStream) -> None:
+        """A new one replaces the former."""
         stream.health.report("planet", {"state": "ok", "events": 3})
         stream.health.report("planet", {"state": "failed", "events": 4})
         assert stream.health.read() == {"planet": {"state": "failed", "events": 4}}
@@ -588,8 +585,8 @@ class StreamContract:
 
     # -- the way out ------------------------------------------------------------------------
 
-    def test_what_is_sent_is_taken_once_and_in_order(self, stream: EventStream) -> None:
-        """Of this scope only; the packets as they were handed in, with their keys and times."""
+    def test_packets_are_taken_once_and_in_order(self, stream: EventStream) -> None:
+        """Only those of the scope, unchanged, with their keys and times."""
         scope = stream.open_scope("irc", "a")
         for n in range(3):
             stream.outbox.send("irc", "a", {"type": "message", "to": "#x", "body": f"héllo\n{n}"}, f"k{n}")
@@ -606,8 +603,8 @@ class StreamContract:
             {"body": "for another"}
         ]
 
-    def test_a_packet_handed_in_twice_is_sent_once(self, stream: EventStream) -> None:
-        """By its key, before and after it was taken; packets without one are each their own."""
+    def test_a_packet_submitted_twice_is_sent_once(self, stream: EventStream) -> None:
+        """By its key, before and after it was taken; packets without a key are all different."""
         scope = stream.open_scope("irc", "a")
         first = stream.outbox.send("irc", "a", {"body": "hello"}, "k")
         assert stream.outbox.send("irc", "a", {"body": "hello"}, "k") == first
@@ -617,8 +614,8 @@ class StreamContract:
         assert len({stream.outbox.send("irc", "a", {"body": "hello"}) for _ in range(2)}) == 2
         assert len(stream.outbox.take(scope)) == 2
 
-    def test_who_was_fenced_off_takes_nothing(self, stream: EventStream) -> None:
-        """Two processes that think they hold a scope: one of them sends."""
+    def test_a_fenced_process_takes_nothing(self, stream: EventStream) -> None:
+        """If two processes believe that they hold a scope, only one of them sends."""
         old = stream.open_scope("irc", "a")
         new = stream.open_scope("irc", "a")
         stream.outbox.send("irc", "a", {"body": "hello"})
@@ -626,8 +623,8 @@ class StreamContract:
             stream.outbox.take(old)
         assert len(stream.outbox.take(new)) == 1
 
-    def test_what_a_process_left_behind_is_not_sent_again_but_told(self, stream: EventStream) -> None:
-        """Taken and not settled lapses at the next begin; what was settled does not."""
+    def test_unsettled_packets_lapse(self, stream: EventStream) -> None:
+        """What was taken and not settled lapses at the next begin; what was settled does not."""
         old = stream.open_scope("irc", "a")
         stream.outbox.send("irc", "a", {"body": "sent"}, "k1")
         stream.outbox.send("irc", "a", {"body": "perhaps"}, "k2")
@@ -644,8 +641,8 @@ class StreamContract:
         stream.outbox.settle(scope, [fresh.id])
         assert stream.outbox.take(stream.open_scope("irc", "a"), begin=True) == []
 
-    def test_what_waited_too_long_is_a_dead_letter_and_not_sent(self, stream: EventStream) -> None:
-        """With a reason; also for who takes nothing but only looks."""
+    def test_a_packet_that_waited_too_long_is_a_dead_letter(self, stream: EventStream) -> None:
+        """With a reason, and also if only lapsed packets are requested."""
         scope = stream.open_scope("irc", "a")
         stream.outbox.send("irc", "a", {"body": "late"}, "k")
         assert stream.outbox.take(scope, 0) == []
@@ -655,8 +652,8 @@ class StreamContract:
         assert stream.buckets()["irc"]["dead"] == 1
         assert stream.outbox.take(scope, begin=True) == []
 
-    def test_a_taker_waits_for_the_next_packet(self, stream: EventStream, new_stream: NewStream) -> None:
-        """It is woken by it, and gives up when the time is over."""
+    def test_take_waits_for_the_next_packet(self, stream: EventStream, new_stream: NewStream) -> None:
+        """It returns when one arrives, or when the time is over."""
         scope = stream.open_scope("irc", "a")
         assert stream.outbox.take(scope, wait=timedelta(milliseconds=20)) == []
         timer = threading.Timer(0.2, lambda: new_stream().outbox.send("irc", "a", {"body": "hello"}))
@@ -666,8 +663,8 @@ class StreamContract:
         assert time.monotonic() - started < 2.3
         timer.join()
 
-    def test_an_outbox_has_an_end(self, stream: EventStream) -> None:
-        """A thousand that wait are enough, too long is too long, and texts are texts."""
+    def test_an_outbox_has_limits(self, stream: EventStream) -> None:
+        """At most a thousand packets, a size limit, and text only."""
         scope = stream.open_scope("irc", "a")
         for n in range(1000):
             stream.outbox.send("irc", "a", {"body": str(n)}, str(n))
@@ -680,8 +677,8 @@ class StreamContract:
         with pytest.raises(TypeError, match="body"):
             stream.outbox.send("irc", "a", {"body": 1})  # type: ignore[dict-item]
 
-    def test_many_takers_share_what_is_sent(self, stream: EventStream, new_stream: NewStream) -> None:
-        """Eight threads under one scope get each packet once between them."""
+    def test_many_takers_share_the_packets(self, stream: EventStream, new_stream: NewStream) -> None:
+        """Eight threads with one scope get each packet exactly once."""
         scope = stream.open_scope("irc", "a")
         for n in range(400):
             stream.outbox.send("irc", "a", {"body": str(n)}, str(n))
@@ -710,7 +707,7 @@ class StreamContract:
         return got
 
     def test_a_feed_can_be_awaited(self, stream: EventStream) -> None:
-        """The same items for ``async for``."""
+        """``async for`` yields the same items."""
         import asyncio
 
         stream.append([made(n) for n in range(3)])
@@ -718,8 +715,8 @@ class StreamContract:
 
     # -- forgetting ------------------------------------------------------------------------
 
-    def test_nothing_of_a_forgotten_author_is_stored(self, new_stream: NewStream) -> None:
-        """By no writer, not even by one that was there before; the others are, with their cursor."""
+    def test_nothing_of_an_erased_author_is_stored(self, new_stream: NewStream) -> None:
+        """From no writer, not even one that was open before; other events are stored, with their cursor."""
         stream, other = new_stream(), new_stream()
         events = [made(n) for n in range(14)]
         scope = other.open_scope("test", "s")
@@ -732,21 +729,21 @@ class StreamContract:
         assert stream.open_scope("test", "s").cursor == b"e"
         assert [e for e in ids(stream.snapshot(99).deliveries) if e in {"test::3", "test::10"}] == []
 
-    def test_a_large_batch_leaves_out_what_is_forgotten_meanwhile(self, new_stream: NewStream) -> None:
-        """A batch of several calls, whose writer has not heard of it."""
+    def test_a_large_batch_leaves_out_an_author_erased_meanwhile(self, new_stream: NewStream) -> None:
+        """A batch of several calls, whose writer does not know the marks yet."""
         stream, other = new_stream(), new_stream()
         other.append([made(0)])
         stream.erasure.forget([ErasureMarks.author("user1")])
         events = [made(n) for n in range(2000)]
-        told = other.append(events).verdicts
-        assert [v for v, e in zip(told, events, strict=True) if e.handle == "user1"] == ["f"] * told.count(
+        result = other.append(events).verdicts
+        assert [v for v, e in zip(result, events, strict=True) if e.handle == "user1"] == [
             "f"
-        )
-        assert told.count("f") == sum(e.handle == "user1" for e in events)
-        assert len(stream.snapshot(3000).deliveries) == 2000 - told.count("f")
+        ] * result.count("f")
+        assert result.count("f") == sum(e.handle == "user1" for e in events)
+        assert len(stream.snapshot(3000).deliveries) == 2000 - result.count("f")
 
-    def test_a_list_of_people_is_stored_without_who_is_forgotten(self, new_stream: NewStream) -> None:
-        """The others stay in it, and told again it is nothing new."""
+    def test_a_list_of_people_is_stored_without_erased_ones(self, new_stream: NewStream) -> None:
+        """The others stay in it, and appended again it is a duplicate."""
         stream, other = new_stream(), new_stream()
         other.append([made(0)])
         stream.erasure.forget([ErasureMarks.author("pia")])
@@ -755,11 +752,11 @@ class StreamContract:
         assert stream.append([listed]).verdicts == "d"
         assert [e.text for e in stream.erasure.kept() if e.type == "users"] == ["[pia] +bob"]
 
-    def test_a_bucket_that_comes_later_knows_who_is_forgotten(self, new_stream: NewStream) -> None:
-        """Also by the platform's id, and a repeat of what they said."""
+    def test_a_bucket_created_later_knows_the_marks(self, new_stream: NewStream) -> None:
+        """Also by the platform's id, and for a repost of an erased post."""
         stream = new_stream()
         stream.erasure.forget([ErasureMarks.account("late", "42"), ErasureMarks.post("late::7")])
-        told = new_stream().append(
+        result = new_stream().append(
             [
                 made(1, "late", author=Author(handle="renamed", id="42")),
                 made(2, "late", author=Author(handle="x", id="43")),
@@ -767,10 +764,10 @@ class StreamContract:
                 made(4, "late", op="delete", author=Author(handle="renamed", id="42")),
             ]
         )
-        assert told.verdicts == "fnfx"
+        assert result.verdicts == "fnfx"
 
-    def test_what_is_erased_is_told_and_gone(self, stream: EventStream) -> None:
-        """Readers get deletes; who comes later, and the server, have nothing of it."""
+    def test_erased_events_are_deleted_for_readers_and_removed(self, stream: EventStream) -> None:
+        """Readers get deletes; later readers, and the server, have none of them."""
         stream.append([made(n, "ab"[n % 2]) for n in range(20)])
         stream.append([made(4, "a", text="edited", seq=90)])
         feed = stream.follow("start")

@@ -69,7 +69,7 @@ def test_a_name_or_namespace_with_braces_is_refused(redis_server: Server, prefix
         RedisStream(redis_server.url, prefix).append([made(1, "te{st}")])
 
 
-def test_no_server_is_said_without_the_password() -> None:
+def test_an_unavailable_server_is_named_without_the_password() -> None:
     """The message names the address, not the secret."""
     stream = RedisStream("redis://:secret@127.0.0.1:1/0", "x")
     with pytest.raises(StreamUnavailable) as caught:

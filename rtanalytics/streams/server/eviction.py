@@ -44,6 +44,6 @@ def check_policy(policy: str, which: str) -> None:
     """Raise :class:`ServerError` unless the policy is ``noeviction``; ``which`` names the server."""
     if policy != "noeviction":
         raise ServerError(
-            f"maxmemory-policy of {which} is {policy or 'unknown'!r}, which evicts whole streams "
+            f"maxmemory-policy of {which} is {policy or 'unknown'!r}, so that it can evict whole streams "
             "when its memory is full; set it to noeviction (CONFIG SET maxmemory-policy noeviction)"
         )

@@ -79,7 +79,7 @@ def test_what_cannot_be_opened_says_what_to_do(tmp_path):
     """A missing file, a folder without a recording and a conference that was never collected each say so."""
     with pytest.raises(ConferenceError, match="rtanalytics init"):
         open_conference(tmp_path / "none.toml")
-    with pytest.raises(ArchiveError, match="no archive"):
+    with pytest.raises(ArchiveError, match="not an archive"):
         open_conference(tmp_path)
     conference = open_conference(configured(tmp_path))
     with pytest.raises(ArchiveError, match="rtanalytics collect"):

@@ -52,6 +52,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
     Examples
     --------
+    >>> from datetime import UTC, datetime
     >>> now = datetime(2026, 5, 15, tzinfo=UTC)
     >>> meta = Meta(source="twitter", scope="x", connector="x@1", received_at=now)
     >>> raw = b'{"data": {"id": "20", "text": "just setting up", "created_at": "2006-03-21T20:50:14.000Z"}}'

@@ -1,4 +1,4 @@
-"""``python -m rtanalytics``."""
+"""Entry point of ``python -m rtanalytics``."""
 
 from rtanalytics.cli import main
 

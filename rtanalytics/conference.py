@@ -1,7 +1,7 @@
-"""``conference.toml``: what a conference is called, where its stream and archive are, its own tags.
+"""A conference as its ``conference.toml`` describes it: name, stream, archive, own tags, settings.
 
-Everything that reads the file goes through :func:`read_conference`, so that a mistake in it is
-reported once, in one way: which file, which line, what was found, what would be right.
+:func:`read_conference` is the only reader of the file. It checks one key after the other, so an
+error names the file, the line, what is wrong and what to write instead.
 """
 
 from __future__ import annotations
@@ -9,37 +9,33 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from types import UnionType
+from typing import Any, Self, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from rtanalytics.settings import Settings, SettingsError
 
-__all__ = [
-    "Conference",
-    "ConferenceError",
-    "RateLimit",
-    "expected",
-    "line_of",
-    "read_conference",
-]
+__all__ = ["Conference", "ConferenceError", "KeyLines", "RateLimit", "expected", "read_conference"]
 
 
 class ConferenceError(ValueError):
-    """A ``conference.toml`` that cannot be used; the message names file, line and remedy."""
+    """An invalid ``conference.toml``; the message names the file, the line and what to write."""
 
 
 class RateLimit(msgspec.Struct, frozen=True):
-    """How often a host may be asked by all sources together.
+    """How many requests all sources together may send to a host.
 
     Parameters
     ----------
     rate : float
-        Requests a second in the long run.
+        Requests per second in the long run.
     burst : int
-        Requests at once, after a pause.
+        Requests at once after a pause.
 
     Raises
     ------
@@ -57,26 +53,139 @@ class RateLimit(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not (0 < self.rate <= 1e6 and self.burst >= 1):
-            raise ValueError(f"a pace of {self.rate:g} a second, {self.burst} at once, allows nothing")
+            raise ValueError(f"invalid rate limit: {self.rate:g} requests per second, {self.burst} at once")
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """A pace as people write it: ``2/s``, ``1/min``, ``60/h``; no more at once than the number says.
+        """Parse ``2/s``, ``1/min`` or ``60/h``; the burst is at most that number.
 
         Raises
         ------
         ValueError
-            If it is none.
+            If the text has another form.
         """
-        found = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(s|min|h|d)\s*", text)
-        if found is None or not int(found[1]):
-            raise ValueError(f"{text!r} is no limit; write a number of requests and a time, such as '60/min'")
-        seconds = {"s": 1, "min": 60, "h": 3600, "d": 86_400}[found[2]]
-        return cls(int(found[1]) / seconds, min(int(found[1]), cls().burst))
+        match = re.fullmatch(r"\s*(\d{1,6})\s*/\s*(s|min|h|d)\s*", text)
+        if match is None or not int(match[1]):
+            raise ValueError(f"invalid limit {text!r}; write requests per time, such as '60/min'")
+        seconds = {"s": 1, "min": 60, "h": 3600, "d": 86_400}[match[2]]
+        return cls(int(match[1]) / seconds, min(int(match[1]), cls().burst))
 
 
-class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The lines of a ``conference.toml`` without ``[trending]``."""
+class KeyLines:
+    r"""Lines of a TOML file on which its keys stand, for error messages.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as the user named it.
+    text : str
+        Its contents.
+
+    Examples
+    --------
+    >>> lines = KeyLines("c.toml", 'name = "x"\n[[source]]\ntype = "feed"')
+    >>> lines.place("source", 0, "type"), lines.place("source", 0, "url"), lines.place("title")
+    ('c.toml:3', 'c.toml:2', 'c.toml')
+    """
+
+    _HEAD = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]")
+    _PART = r"(?:[\w-]+|\"[^\"]*\"|'[^']*')"
+    _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
+
+    def __init__(self, path: str | Path, text: str) -> None:
+        self.path = path
+        self._lines: dict[tuple[str | int, ...], int] = {}
+        table: tuple[str | int, ...] = ()
+        tables: Counter[tuple[str | int, ...]] = Counter()
+        for number, line in enumerate(text.split("\n"), start=1):
+            if head := self._HEAD.match(line):
+                table = self._parts(head[2])
+                if head[1] == "[[":
+                    tables[table] += 1
+                    table = (*table, tables[table] - 1)
+                self._lines.setdefault(table, number)
+            elif key := self._KEY.match(line):
+                self._lines.setdefault((*table, *self._parts(key[1])), number)
+
+    def _parts(self, key: str) -> tuple[str, ...]:
+        return tuple(part.strip("\"'") for part in re.findall(self._PART, key))
+
+    def line(self, *key: str | int) -> int | None:
+        """Return the line of a key or, if it has none, of the innermost table that would contain it."""
+        return next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), None)
+
+    def place(self, *key: str | int) -> str:
+        """Return ``file:line`` of a key, or ``file`` if neither the key nor its table is there."""
+        line = self.line(*key)
+        return f"{self.path}:{line}" if line else str(self.path)
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError(f"invalid name {name!r}; use letters, digits, '.', '_' and '-' only, 100 at most")
+
+
+def _check_timezone(timezone: str) -> None:
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"unknown timezone {timezone!r}; write an IANA name such as Europe/Berlin") from None
+
+
+def _check_most_entries(number: int) -> None:
+    if number < 1_000:
+        raise ValueError(f"most_entries = {number} is too few; write 1_000 or more")
+
+
+_CHECKS: dict[str, Callable[[Any], None]] = {
+    "name": _check_name,
+    "timezone": _check_timezone,
+    "most_entries": _check_most_entries,
+}
+
+
+class Conference(msgspec.Struct, frozen=True, kw_only=True):
+    """A conference as its ``conference.toml`` describes it.
+
+    Parameters
+    ----------
+    name : str
+        Name of its stream: letters, digits, ``-``, ``_`` and ``.``.
+    title : str, optional
+        Name for people.
+    timezone : str
+        IANA name of the venue's time zone; days and talks are shown in it.
+    stream : str, optional
+        ``redis://…``; by default the server that ``REDIS_URL`` names or the embedded one.
+    archive : str, optional
+        Folder of the recording, relative to the file.
+    schedule : str, optional
+        File with the talks, relative to the file.
+    hashtags, accounts : list of str
+        The conference's own tags and accounts: they never trend.
+    ignore : list of str
+        Terms that are never topics.
+    mute : list of str
+        Authors who are not shown and not counted.
+    source : list of dict
+        One table per source: ``type``, ``name`` and the keys of that type.
+    limits : dict of str to RateLimit
+        Requests that all sources together may send to a host. Other hosts have the default limit.
+    most_entries : int
+        Maximum number of entries per bucket of the stream. Above it, recorded entries leave the
+        stream early; if that is not enough, sources wait.
+    trending : Settings
+        Settings of trends: the table ``[trending]``.
+    file : Path, optional
+        The file itself.
+    lines : KeyLines, optional
+        Lines of its keys.
+
+    Raises
+    ------
+    ValueError
+        If ``name``, ``timezone`` or ``most_entries`` is invalid.
+    """
 
     name: str
     title: str | None = None
@@ -89,87 +198,38 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     ignore: list[str] = []
     mute: list[str] = []
     source: list[dict[str, Any]] = []
-    limits: dict[str, str] = {}
+    limits: dict[str, RateLimit] = {}
     most_entries: int = 1_000_000
+    trending: Settings = Settings()
+    file: Path | None = None
+    lines: KeyLines | None = None
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
-            raise ValueError(
-                f"name {self.name!r} may have letters, digits, '.', '_' and '-' only (100 at most)"
-            )
-        try:
-            ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(
-                f"timezone {self.timezone!r} is unknown; write an IANA name such as Europe/Berlin"
-            ) from None
-        if self.most_entries < 1_000:
-            raise ValueError(f"most_entries {self.most_entries} is too few; write 1_000 or more")
-        for host, text in self.limits.items():
-            if "/" in host:
-                bare = re.sub(r"^[a-z]+:/*|/.*$", "", host.lower())
-                bare = re.sub(r"/.*$", "", bare.rpartition("@")[2])
-                raise ValueError(
-                    f'limits {host!r} is an address, and a limit is for a host; write "{bare}" = "{text}"'
-                )
-            try:
-                RateLimit.of(text)
-            except ValueError as error:
-                raise ValueError(f"limits {host!r}: {error}") from None
-
-
-class Conference(_File, frozen=True, kw_only=True):
-    """A conference as its ``conference.toml`` describes it.
-
-    Parameters
-    ----------
-    name : str
-        Letters, digits, ``-``, ``_`` and ``.``: names the stream's keys.
-    title : str, optional
-        For people.
-    timezone : str
-        IANA name; days and talks are shown in it.
-    stream : str, optional
-        ``redis://…``; the embedded server (or ``REDIS_URL``) otherwise.
-    archive : str, optional
-        Folder of the recording, relative to the file.
-    schedule : str, optional
-        File with the talks, relative to the file.
-    hashtags, accounts : list of str
-        The conference's own: they never trend.
-    ignore : list of str
-        Terms that are no topics.
-    mute : list of str
-        Authors who are not shown and do not count.
-    source : list of dict
-        One table a source: ``type``, ``name`` and what that source needs.
-    limits : dict of str
-        How often all sources together may ask a host: ``"www.reddit.com" = "1/min"``. A host that is
-        not named may be asked twice a second.
-    most_entries : int
-        Entries a bucket of the stream may have: beyond it what is recorded leaves the stream before
-        its time, and where that is not enough, sources wait.
-    trending : Settings
-        Settings of the trends, as ``[trending]`` gives them.
-    folder : Path
-        Where the file is.
-    """
-
-    trending: Settings = Settings()
-    folder: Path = Path()
+        for key, check in _CHECKS.items():
+            check(getattr(self, key))
 
     @property
     def zone(self) -> ZoneInfo:
-        """The time zone of the venue."""
+        """Time zone of the venue."""
         return ZoneInfo(self.timezone)
 
-    def rate_limits(self) -> dict[str, RateLimit]:
-        """The limits by host."""
-        return {host: RateLimit.of(text) for host, text in self.limits.items()}
+    @property
+    def folder(self) -> Path:
+        """Folder of the file."""
+        return Path() if self.file is None else self.file.parent
+
+    @property
+    def archive_folder(self) -> Path:
+        """Folder of the recording."""
+        return self.path(self.archive) or self.folder / "archive"
 
     def path(self, name: str | None) -> Path | None:
-        """A file or folder that the toml names, relative to the toml itself."""
+        """Return the path of a file that is named relative to the ``conference.toml``."""
         return None if name is None else (self.folder / Path(name).expanduser())
+
+    def error(self, message: object, *key: str | int) -> ConferenceError:
+        """Return an error about a key, with its file and line if the conference was read from a file."""
+        return ConferenceError(f"{self.lines.place(*key)}: {message}" if self.lines else str(message))
 
 
 def read_conference(path: str | Path) -> Conference:
@@ -178,172 +238,153 @@ def read_conference(path: str | Path) -> Conference:
     Raises
     ------
     ConferenceError
-        If it is missing, is no TOML, or says something that cannot be; the message names the
-        line.
+        If it does not exist, is not TOML, or has an unknown key or an invalid value.
     """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        looked = "" if path.is_absolute() else f" in {Path.cwd()}"
+        where = "" if path.is_absolute() else f" in {Path.cwd()}"
         raise ConferenceError(
-            f"{path}: no such file{looked}; name its full path, or let 'rtanalytics init {path}' write one"
+            f"{path}: no such file{where}; give its full path, or create it with 'rtanalytics init {path}'"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConferenceError(f"{path}: cannot be read: {error}") from None
+    lines = KeyLines(path, text)
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConferenceError(_syntax(path, text, str(error))) from None
+        if lines.line("source") is not None:  # [source] and then [[source]] is invalid TOML, too
+            raise ConferenceError(f"{lines.place('source')}: {_TWO_BRACKETS}") from None
+        raise ConferenceError(f"{path}: invalid TOML: {error}") from None
+    values = {}
+    for key, value in table.items():
+        try:
+            values[key] = _converted(key, value)
+        except _KeyedError as error:
+            raise ConferenceError(f"{lines.place(key, *error.key)}: {error}") from None
+    if "name" not in values:
+        raise ConferenceError(f"{path}: 'name' is missing; write name = \"…\" at the top")
+    return Conference(**values, file=path, lines=lines)
+
+
+_TYPES = {
+    field.name: field.type
+    for field in msgspec.structs.fields(Conference)
+    if field.name not in ("file", "lines")
+}
+
+_TWO_BRACKETS = "a source is one table of a list; write [[source]], in two brackets"
+
+
+class _KeyedError(ValueError):
+    """An invalid value, and the keys that lead from its top-level key to it."""
+
+    def __init__(self, message: str, *key: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def _converted(key: str, value: Any) -> Any:
+    """Return the value of a top-level key as :class:`Conference` has it."""
+    if key == "conference":
+        raise _KeyedError("unknown table [conference]; write its keys at the top, without a heading")
+    if key not in _TYPES:
+        close = difflib.get_close_matches(key, _TYPES, 1)
+        advice = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(sorted(_TYPES))}"
+        raise _KeyedError(f"unknown key {key!r}; {advice}")
+    if key == "source" and not (isinstance(value, list) and all(isinstance(one, dict) for one in value)):
+        raise _KeyedError(_TWO_BRACKETS)
+    if key in ("limits", "trending"):
+        if not isinstance(value, dict):
+            raise _KeyedError(expected(dict, key, value))
+        return _limits(value) if key == "limits" else _settings(value)
     try:
-        trending = table.pop("trending", {})
-        if not isinstance(trending, dict):
-            raise SettingsError("", "must be a table; write [trending] on a line, and its keys below it")
-        settings = Settings.from_table(trending)
-        lines = msgspec.convert(table, _File)
-        return Conference(**msgspec.structs.asdict(lines), trending=settings, folder=path.parent)
+        value = msgspec.convert(value, _TYPES[key])
+    except msgspec.ValidationError:
+        raise _KeyedError(expected(_TYPES[key], key, value)) from None
+    if key in _CHECKS:
+        try:
+            _CHECKS[key](value)
+        except ValueError as error:
+            raise _KeyedError(str(error)) from None
+    return value
+
+
+def _settings(table: Mapping[str, Any]) -> Settings:
+    try:
+        return Settings.from_table(table)
     except SettingsError as error:
-        line = line_of(text, f"trending.{error.key}")
-        raise ConferenceError(f"{path}:{line or 1}: [trending] {error}") from None
-    except msgspec.ValidationError as error:
-        key, message = _where(str(error), table)
-        line = line_of(text, key)
-        raise ConferenceError(f"{path}:{line}: {message}" if line else f"{path}: {message}") from None
+        raise _KeyedError(f"[trending] {error}", *error.key.split(".")) from None
 
 
-_SINGLE = re.compile(r"(?m)^[ \t]*\[[ \t]*source[ \t]*\]")
+def _limits(table: Mapping[str, Any]) -> dict[str, RateLimit]:
+    limits = {}
+    for host, text in table.items():
+        if "/" in host:
+            bare = re.sub(r"/.*$", "", re.sub(r"^[a-z]+:/*", "", host.lower()).rpartition("@")[2])
+            raise _KeyedError(
+                f'limits {host!r} is a URL, but a limit is for a host; write "{bare}" = "{text}"', host
+            )
+        if not isinstance(text, str):
+            number = text if type(text) is int and text > 0 else 60
+            raise _KeyedError(
+                f'limits {host!r}: invalid limit {_shown(text)}; write "{host}" = "{number}/min"', host
+            )
+        try:
+            limits[host] = RateLimit.of(text)
+        except ValueError as error:
+            raise _KeyedError(f"limits {host!r}: {error}", host) from None
+    return limits
 
 
-def _syntax(path: Path, text: str, message: str) -> str:
-    """What is no TOML, with its line where the other mistakes have theirs."""
-    single = _SINGLE.search(text)
-    if single and re.match(r"Cannot (overwrite|declare|mutate)", message):
-        line = text.count("\n", 0, single.end()) + 1
-        return f"{path}:{line}: {_TWO_BRACKETS}"
-    place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
-    if place is None:
-        return f"{path}: {message[:1].lower()}{message[1:]}"
-    said = message[: place.start()]
-    return f"{path}:{place[1]}: this is no TOML: {said[:1].lower()}{said[1:]} (column {place[2]})"
-
-
-_TWO_BRACKETS = "a source is a table of a list; write [[source]], in two brackets"
-
-
-def expected(message: str, key: str, value: Any) -> str:
-    """What msgspec says about a value of another type, and what to write instead.
+def expected(kind: Any, key: str, value: Any) -> str:
+    """Return an error message for a value that does not have its declared type.
 
     Parameters
     ----------
-    message : str
-        Its message, without the path.
+    kind : type
+        The declared type, such as ``list[str]`` or ``int | None``.
     key : str
-        Where the value was found.
+        Key of the value.
     value : object
         The value.
 
     Examples
     --------
-    >>> expected("Expected `array`, got `str`", "hashtags", "#x")
+    >>> expected(list[str], "hashtags", "#x")
     "hashtags = '#x' must be a list; write hashtags = ['#x']"
+    >>> expected(list[str], "hashtags", ["a", 5])
+    'hashtags: 5 must be text in quotes; write hashtags = ["…"]'
     """
-    found = re.fullmatch(r"Expected `([^`]+)`, got `(\w+)`", message)
-    if found is None:
-        return f"{key}: {message}"
-    kinds = found[1].split(" | ")
+    union = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    kinds = {get_origin(one) or one for one in union}
     what, instead = "", ""
-    if "array" in kinds:
-        what, instead = "a list", f"[{_toml(value)}]" if isinstance(value, str) else '["…"]'
-    elif "bool" in kinds:
-        what, instead = "true or false, without quotes", "false" if str(value).casefold() in _NO else "true"
-    elif {"int", "float"} & set(kinds):
+    if isinstance(value, list) and kinds & _LISTS:
+        wrong = next((one for one in value if not isinstance(one, str)), value)
+        return f'{key}: {_shown(wrong)} must be text in quotes; write {key} = ["…"]'
+    if kinds & _LISTS:
+        what, instead = "a list", f"[{value!r}]" if isinstance(value, str) else '["…"]'
+    elif bool in kinds:
+        no = str(value).casefold() in {"no", "false", "off", "0", "n", ""}
+        what, instead = "true or false, without quotes", "false" if no else "true"
+    elif kinds & {int, float}:
         number = re.fullmatch(r"\s*(\d[\d_.]*)\s*", str(value))
         what, instead = "a number, without quotes", number[1] if number else "10"
-    elif "str" in kinds:
+    elif str in kinds:
         plain = isinstance(value, (int, float)) and not isinstance(value, bool)
-        what, instead = "a text, in quotes", f'"{value}"' if plain else '"…"'
-    elif "object" in kinds:
-        return f"{key} = {_toml(value)} must be a table; write [{key}] on a line, and its keys below it"
-    return f"{key} = {_toml(value)} must be {what}; write {key} = {instead}" if what else f"{key}: {message}"
+        what, instead = "text in quotes", f'"{value}"' if plain else '"…"'
+    elif dict in kinds:
+        return f"{key} = {_shown(value)} must be a table; write [{key}] on a line and its keys below it"
+    return f"{key} = {_shown(value)} must be {what}; write {key} = {instead}" if what else f"invalid {key}"
 
 
-_NO = {"no", "false", "off", "0", "n", ""}
+_LISTS = {list, tuple, set, frozenset}
 
 
-def _toml(value: Any) -> str:
-    """A value about as it was written, on one line, and not all of a long one."""
+def _shown(value: Any) -> str:
+    """Return a value about as it was written, abbreviated to one line."""
     if isinstance(value, dict):
         return "{…}"
     text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else f"{text[:57]}…"
-
-
-def _value(table: Any, path: str) -> tuple[str, Any]:
-    """Where msgspec's ``$.path`` leads, with the first that is no text for any of a table's or a list's."""
-    at, names = table, []
-    for name in re.findall(r"[^.\[\]]+|\[[^\]]*\]", path):
-        if name.startswith("["):
-            inner = at.items() if isinstance(at, dict) else enumerate(at or [])
-            wrong = [(key, value) for key, value in inner if not isinstance(value, str)]
-            name, at = wrong[0] if wrong else ("", None)  # noqa: PLW2901
-        else:
-            at = at.get(name) if isinstance(at, dict) else None
-        names.append(str(name))
-    return ".".join(names), at
-
-
-def _where(message: str, table: dict[str, Any]) -> tuple[str, str]:
-    """The key that a msgspec message is about, and the message in our words."""
-    found = re.search(r" - at `\$\.?([^`]*)`$", message)
-    head = message[: found.start()] if found else message
-    unknown = re.search(r"unknown field `(\w+)`", message)
-    missing = re.search(r"missing required field `(\w+)`", message)
-    if unknown and unknown.group(1) == "conference" and not found:
-        return "conference", "there is no table [conference]; write its keys at the top, without a heading"
-    if unknown:
-        known = sorted({*_File.__struct_fields__, "trending"})
-        near = difflib.get_close_matches(unknown.group(1), known, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
-        return unknown.group(1), f"{unknown.group(1)!r} is not known here; {hint}"
-    if missing:
-        return "", f'{missing.group(1)!r} is missing; write {missing.group(1)} = "…" at the top'
-    if not found and (named := re.match(r"(name|timezone|most_entries) ", head)):
-        return named.group(1), head
-    if not found and (named := re.match(r"limits '([^']+)'", head)):
-        return named.group(1), head
-    return _wrong(found.group(1) if found else "", head, table)
-
-
-def _wrong(path: str, message: str, table: dict[str, Any]) -> tuple[str, str]:
-    """The key of a value that has not the type it should have, and what to write instead."""
-    key, value = _value(table, path)
-    if re.match(r"source\b", path):
-        return "source", _TWO_BRACKETS
-    if path == "limits[...]":
-        host = key.removeprefix("limits.")
-        instead = f"{value}/min" if type(value) is int and value > 0 else "60/min"
-        return host, f'limits {host!r}: {_toml(value)} is no limit; write "{host}" = "{instead}"'
-    if found := re.search(r"\[[^\]]*\]$", path):
-        key = path[: found.start()]
-        return key, f'{key}: {_toml(value)} is no text; write each in quotes, such as {key} = ["…"]'
-    return key or path, expected(message, key or "conference", value)
-
-
-def line_of(text: str, key: str) -> int | None:
-    """The line of a toml on which a key stands, or the table that it is in; None if neither does.
-
-    Parameters
-    ----------
-    text : str
-        Of the file.
-    key : str
-        Its name; ``trending.bin`` for ``bin`` below ``[trending]``.
-    """
-    table, dot, last = key.partition(".")
-    if dot and (head := re.search(rf"(?m)^[ \t]*\[[ \t]*{re.escape(table)}[ \t]*\]", text)):
-        rest = text[head.end() :]
-        below = rest[: end.start()] if (end := re.search(r"(?m)^[ \t]*\[", rest)) else rest
-        within = line_of(below, last)
-        return text.count("\n", 0, head.end()) + (within or 1)
-    found = re.search(rf"(?m)^\s*(?:\[+\s*)?[\"']?{re.escape(key)}\b", text) if key else None
-    return text.count("\n", 0, found.end()) + 1 if found else line_of(text, table) if dot else None

@@ -1,4 +1,4 @@
-"""A mistake in conference.toml is told with its line and with what to write instead."""
+"""An error in conference.toml names its line and what to write instead."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from rtanalytics.cli.collect import read_sources
-from rtanalytics.cli.trender import conference_settings
 from rtanalytics.conference import ConferenceError, read_conference
+from rtanalytics.session import conference_settings, read_sources
 
 FEED = '[[source]]\ntype = "feed"\nname = "r"\nurl = "https://www.reddit.com/r/x.rss"\n'
 
 
 def read_all(path: Path) -> None:
-    """All that a command reads of the file before it begins."""
+    """Read what a command reads of the file before it begins."""
     conference = read_conference(path)
-    read_sources(conference, path)
-    conference_settings(conference, path)
+    read_sources(conference)
+    conference_settings(conference)
 
 
 @pytest.mark.parametrize(
@@ -50,15 +49,13 @@ def read_all(path: Path) -> None:
         ('name = "x"\n[source]\ntype = "feed"\n', ["conference.toml:2: ", "write [[source]]"]),
         ('name = "x"\n[source]\ntype = "feed"\n' + FEED, ["conference.toml:2: ", "write [[source]]"]),
         ('name = "x"\nhashtags = "#x"\n', ["conference.toml:2: ", "write hashtags = ['#x']"]),
-        ('name = "x"\nhashtags = ["a", 5]\n', ["conference.toml:2: ", "5 is no text"]),
+        ('name = "x"\nhashtags = ["a", 5]\n', ["conference.toml:2: ", "5 must be text in quotes"]),
         ('name = "x"\nmost_entries = "many"\n', ["conference.toml:2: ", "write most_entries = 10"]),
-        ('name = "x"\nfolder = "x"\n', ["conference.toml:2: ", "'folder' is not known here"]),
+        ('name = "x"\nfolder = "x"\n', ["conference.toml:2: ", "unknown key 'folder'"]),
     ],
 )
-def test_a_mistake_is_told_with_its_line_and_what_to_write(
-    tmp_path: Path, toml: str, words: list[str]
-) -> None:
-    """Limits, trends, tables, lists: whatever reads the file refuses it in one style."""
+def test_an_error_names_its_line_and_what_to_write(tmp_path: Path, toml: str, words: list[str]) -> None:
+    """Limits, trends, tables, lists: all errors have one style."""
     path = tmp_path / "conference.toml"
     path.write_text(toml)
     with pytest.raises(ConferenceError) as caught:
@@ -70,6 +67,6 @@ def test_a_limit_may_have_the_name_that_sources_share(tmp_path: Path) -> None:
     """The budget is called as the sources call it: by their host, or by what they share."""
     path = tmp_path / "conference.toml"
     path.write_text('name = "x"\n[limits]\n"reddit" = "1/min"\n' + FEED + 'shares = "reddit"\n')
-    assert [spec.name for spec in read_sources(read_conference(path), path)] == ["r"]
+    assert [spec.name for spec in read_sources(read_conference(path))] == ["r"]
     path.write_text('name = "x"\n[limits]\n"www.reddit.com" = "1/min"\n' + FEED)
-    assert [spec.name for spec in read_sources(read_conference(path), path)] == ["r"]
+    assert [spec.name for spec in read_sources(read_conference(path))] == ["r"]

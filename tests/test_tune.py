@@ -11,11 +11,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from rtanalytics.cli.trender import conference_settings
 from rtanalytics.conference import ConferenceError, read_conference
 from rtanalytics.evaluate import Tally, Truth, judge
 from rtanalytics.importers import open_events
 from rtanalytics.schedule import ReferenceTopic, read_truth
+from rtanalytics.session import conference_settings
 from rtanalytics.synthetic import conference, hard_conference
 from rtanalytics.topics import Settings, TopicFilter, TopicModel, trends
 from rtanalytics.trending import ALGORITHMS, algorithm_of

@@ -1,6 +1,6 @@
-"""The command line: where input and analysis meet.
+"""The command line: it parses arguments, calls :mod:`rtanalytics.session` and prints.
 
-Exit status: 0 done, 1 it could not be done (one line says why), 2 wrong usage, 130 ended by Ctrl-C.
+Exit status: 0 success, 1 failure (one line on stderr gives the reason), 2 wrong usage, 130 Ctrl-C.
 """
 
 from __future__ import annotations
@@ -8,18 +8,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import warnings
 from types import FrameType
+from typing import Any
 
 __all__ = ["main"]
 
 
 def main() -> None:
-    """Run a command; what cannot be done is said in one line."""
-    # while the libraries are imported nothing is under way, and many of them turn an interrupt in
-    # their midst into an error of their own
+    """Run a command; print an expected error as one line."""
+    # many libraries turn an interrupt during their import into an error of their own
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     from rtanalytics.cli.commands import app
-    from rtanalytics.cli.terminal import safe
+    from rtanalytics.session.errors import expected_errors
 
     interrupted = False
 
@@ -29,38 +30,34 @@ def main() -> None:
         signal.default_int_handler(number, frame)
 
     signal.signal(signal.SIGINT, interrupt)
+    warnings.showwarning = _show_warning
     try:
         app()
     except BrokenPipeError:
-        # whoever read our output has stopped, as `head` does; nothing of it is left to be flushed
+        # the reader of our output has stopped, as `head` does; nothing may be left to flush
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
-    except KeyboardInterrupt:  # it came before the library of the command line looked out for it
+    except KeyboardInterrupt:  # before typer handles it
         sys.exit(130)
     except Exception as error:
-        if interrupted:  # commands import what they need: the same again
+        if interrupted:  # commands import what they need: see above
             os._exit(130)
         if not isinstance(error, expected_errors()):
             raise
-        message = " ".join(safe(str(error)).split())
-        print(f"rtanalytics: {message}", file=sys.stderr)
+        _print("", error)
         sys.exit(1)
 
 
-def expected_errors() -> tuple[type[Exception], ...]:
-    """What can go wrong without a mistake of ours; only what has been imported can have been raised."""
-    from rtanalytics.cli.terminal import Failed
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: Any, **__: Any
+) -> None:
+    if issubclass(category, UserWarning):
+        _print("warning: ", message)
+    else:
+        sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 
-    names = (
-        ("rtanalytics.archive", "ArchiveError"),
-        ("rtanalytics.extras", "MissingExtraError"),
-        ("rtanalytics.importers", "ImporterError"),
-        ("rtanalytics.conference", "ConferenceError"),
-        ("rtanalytics.schedules.common", "ScheduleError"),
-        ("rtanalytics.series", "SeriesError"),
-        ("rtanalytics.sources.base", "SourceError"),
-        ("rtanalytics.streams", "StreamError"),
-        ("rtanalytics.streams.server", "ServerError"),
-    )
-    found = [getattr(sys.modules[m], n) for m, n in names if m in sys.modules and hasattr(sys.modules[m], n)]
-    return (Failed, OSError, *found)
+
+def _print(kind: str, message: object) -> None:
+    from rtanalytics.cli.terminal import safe
+
+    print(f"rtanalytics: {kind}{' '.join(safe(str(message)).split())}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The command that measures algorithms against reference topics."""
+"""The command ``compare``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from rtanalytics.cli.terminal import Failed, console, progress, safe
+from rtanalytics.cli.terminal import console, progress, safe
+from rtanalytics.session import SessionError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,78 +19,77 @@ if TYPE_CHECKING:
     from rtanalytics.evaluate import Comparison
     from rtanalytics.schedule import ReferenceTopic
 
-__all__ = ["known_topics", "parse_args", "register"]
-
+__all__ = ["EPILOG", "compare", "parse_args", "read_topics"]
 
 EPILOG = (
-    "A truth is a CSV file: start_utc and end_utc (ISO 8601), keywords (joined by |, as in"
-    " keynote|ada lovelace|compilers), and any further columns, such as title. An archive may have its own as"
-    " _truth.csv."
+    "A ground truth is a CSV file with the columns start_utc and end_utc (ISO 8601), keywords (joined by |,"
+    " as in keynote|ada lovelace|compilers), and any others, such as title. It is called"
+    " _truth.csv in an archive."
 )
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command(epilog=EPILOG)(compare)
 
 
 def compare(
     archives: Annotated[
         list[Path],
-        typer.Argument(metavar="ARCHIVE...", help="Recordings with reference topics."),
+        typer.Argument(metavar="ARCHIVE...", help="Folders of recordings."),
     ],
     truth: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="FILE.csv...",
-            help="Known topics, in the archives' order: start_utc,end_utc,keywords. The archive's _truth.csv"
-            " unless given.",
+            help="Ground truth of each archive, in their order.  [default: their _truth.csv]",
         ),
     ] = None,
     algorithm: Annotated[
-        list[str] | None, typer.Option(metavar="A...", help="Names from the registry; all unless given.")
+        list[str] | None,
+        typer.Option(metavar="NAME...", help="Algorithms, such as poisson or ewma.  [default: all]"),
     ] = None,
     width: Annotated[
-        str, typer.Option("--bin", metavar="DURATION", help="Such as 5min, 30min, 1h.")
+        str, typer.Option("--bin", metavar="DURATION", help="Width of a bin, such as 5min or 1h.")
     ] = "15min",
-    top: Annotated[int, typer.Option(min=1, help="Topics a bin that are judged.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Trends per bin that are evaluated.")] = 10,
     only: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Known topics with this in their truth file alone."),
+        typer.Option(
+            metavar="COLUMN=VALUE", help="Use only reference topics with this value in this column."
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object an algorithm and line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per algorithm and line.")
+    ] = False,
     figure: Annotated[
-        Path | None, typer.Option(metavar="FILE.png|svg", help="Draw recall, false alarms and delay.")
+        Path | None,
+        typer.Option(metavar="FILE.png|svg", help="Plot recall, false alarms and latency into this file."),
     ] = None,
 ) -> None:
-    """Measure algorithms against reference topics, side by side."""
+    """Compare algorithms on recordings with a ground truth."""
     from rtanalytics.archive import Recording
     from rtanalytics.clock import parse_duration
     from rtanalytics.evaluate import compare_all
 
     folders, truths, algorithms = parse_args(archives, truth or [], algorithm or [])
     if figure is not None and figure.suffix.lower() not in {".png", ".svg"}:
-        raise typer.BadParameter(f"{figure} is neither .png nor .svg", param_hint="--figure")
+        raise typer.BadParameter(f"{figure} must end in .png or .svg", param_hint="--figure")
     try:
         bin = parse_duration(width)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--bin") from None
     recordings = [Recording(folder) for folder in folders]
-    known = [known_topics(file) for file in truths] if truths else [r.truth for r in recordings]
+    truth_of_each = [read_topics(file) for file in truths] if truths else [r.truth for r in recordings]
     if only is not None:
-        known = [_only(topics, only) for topics in known]
-    for recording, topics in zip(recordings, known, strict=True):
+        truth_of_each = [_only(topics, only) for topics in truth_of_each]
+    for recording, topics in zip(recordings, truth_of_each, strict=True):
         if not topics:
-            raise Failed(
-                f"nothing is known of what {recording.name!r} talked about; give it --truth FILE.csv with the"
+            raise SessionError(
+                f"recording {recording.name!r} has no ground truth; add --truth FILE.csv with the"
                 " columns start_utc, end_utc and keywords (joined by |)"
             )
-    decoys = {r.name: known_topics(file) for r in recordings if (file := r.folder / "_decoys.csv").is_file()}
+    decoys = {r.name: read_topics(file) for r in recordings if (file := r.folder / "_decoys.csv").is_file()}
     with progress("comparing", len(recordings) * len(algorithms)) as tick:
         try:
             comparison = compare_all(
                 recordings,
-                known,
+                truth_of_each,
                 algorithms,
                 decoys=decoys,
                 hindsight=True,
@@ -98,16 +98,16 @@ def compare(
                 top=top,
             )
         except ValueError as error:
-            raise Failed(str(error)) from None
+            raise SessionError(str(error)) from None
     if as_json:
         for name in comparison.algorithms:
             sys.stdout.write(msgspec.json.encode(_object(comparison, name)).decode() + "\n")
     else:
         _print(comparison, recordings)
-    for recording, topics in zip(recordings, known, strict=True):
+    for recording, topics in zip(recordings, truth_of_each, strict=True):
         _warn(recording, topics)
     if figure is not None:
-        # only now: whatever comes of it, the figures are told
+        # last, so that the figures are printed even if this fails
         sys.stdout.flush()
         from rtanalytics.evaluate import draw
 
@@ -115,15 +115,15 @@ def compare(
 
 
 def _warn(recording: Recording, topics: list[ReferenceTopic]) -> None:
-    """Name reference topics that nobody could find, because nobody said any of their keywords."""
+    """Warn about reference topics that cannot be found because no message has any of their keywords."""
     from rtanalytics.evaluate.matching import plain
 
     left = [(topic, [plain(word).strip("@#") for word in topic.keywords]) for topic in topics]
     for event in recording:
         if not left:
             return
-        said = plain(f"{event.title or ''} {event.text or ''}")
-        left = [(topic, words) for topic, words in left if not any(word in said for word in words)]
+        text = plain(f"{event.title or ''} {event.text or ''}")
+        left = [(topic, words) for topic, words in left if not any(word in text for word in words)]
     if not left:
         return
     labels = ", ".join(repr(safe(topic.label)) for topic, _ in left[:3])
@@ -138,12 +138,14 @@ def _warn(recording: Recording, topics: list[ReferenceTopic]) -> None:
 def parse_args(
     given: list[Path], truths: list[Path], algorithms: list[str]
 ) -> tuple[list[Path], list[Path], list[str]]:
-    """Archives, truths and algorithms; several may stand after one option, as a shell expands ``*.csv``.
+    """Sort arguments into archives, truth files and algorithms.
+
+    Several values may follow one option, as a shell expands ``*.csv``.
 
     Raises
     ------
     typer.BadParameter
-        If no archive is named, the numbers differ, or there is no such algorithm.
+        If there is no archive, a number differs, or an algorithm is unknown.
     """
     from rtanalytics.evaluate import all_algorithms
     from rtanalytics.trending import ALGORITHMS
@@ -152,14 +154,14 @@ def parse_args(
     names = [str(path) for path in given if str(path) in ALGORITHMS and algorithms and not path.exists()]
     folders = [path for path in given if path not in more and str(path) not in names]
     if len(truths) > 1 and more:
-        message = "name all files after one --truth, or each after a --truth of its own"
+        message = "write all files after one --truth, or each after its own --truth"
         raise typer.BadParameter(message, param_hint="--truth")
     truths, algorithms = [*truths, *more], [*algorithms, *names]
     if not folders and more:
         message = f"{more[0]} is a table; import it first: rtanalytics import {more[0]} --to ARCHIVE"
         raise typer.BadParameter(message, param_hint="ARCHIVE")
     if not folders:
-        raise typer.BadParameter("no archive is named", param_hint="ARCHIVE")
+        raise typer.BadParameter("no archive is given", param_hint="ARCHIVE")
     if truths and len(truths) != len(folders):
         message = f"{len(truths)} truth files for {len(folders)} archives; each archive needs one"
         raise typer.BadParameter(message, param_hint="--truth")
@@ -170,25 +172,25 @@ def parse_args(
     return folders, truths, list(dict.fromkeys(algorithms)) or all_algorithms()
 
 
-def known_topics(file: Path) -> list[ReferenceTopic]:
-    """The topics of a truth file.
+def read_topics(file: Path) -> list[ReferenceTopic]:
+    """Read a truth file.
 
     Raises
     ------
-    Failed
-        If it is none; the message names file and line.
+    SessionError
+        If it is invalid; the message names file and line.
     """
     from rtanalytics.schedule import read_truth
 
     try:
         return read_truth(file)
     except OSError as error:
-        raise Failed(
-            f"{file}: cannot be read: {error.strerror or error}; name a truth file, a CSV with start_utc, "
+        raise SessionError(
+            f"{file}: cannot be read: {error.strerror or error}; give a CSV file with start_utc, "
             "end_utc and keywords"
         ) from None
     except ValueError as error:
-        raise Failed(str(error)) from None
+        raise SessionError(str(error)) from None
 
 
 def _only(topics: list[ReferenceTopic], condition: str) -> list[ReferenceTopic]:
@@ -197,12 +199,12 @@ def _only(topics: list[ReferenceTopic], condition: str) -> list[ReferenceTopic]:
         raise typer.BadParameter(f"{condition!r} is not COLUMN=VALUE", param_hint="--only")
     chosen = [topic for topic in topics if topic.extra.get(column) == value]
     if not chosen:
-        raise Failed(f"no reference topic has {value!r} in a column {column!r}")
+        raise SessionError(f"no reference topic has {value!r} in a column {column!r}")
     return chosen
 
 
 def _object(comparison: Comparison, name: str) -> dict[str, Any]:
-    """A line of ``compare --json``: figures over all recordings, and of each."""
+    """Return a line of ``compare --json``: metrics over all recordings, and of each."""
     from rtanalytics.evaluate import metrics_of
 
     return {
@@ -318,7 +320,7 @@ def _table(title: str, comparison: Comparison) -> Table:
 
 
 def _verdict(comparison: Comparison) -> str:
-    """Who finds most, who cannot be told from that, and who of those rings least in vain."""
+    """Return which algorithm finds most, which do not differ significantly, and the fewest false alarms."""
     from rtanalytics.evaluate import METRICS, ranked, recall_gap
 
     names = [n for n in ranked(comparison) if all(result.causal for result in comparison.of(n))]
@@ -326,14 +328,14 @@ def _verdict(comparison: Comparison) -> str:
         return ""
     best = comparison.pooled(names[0])
     equal = [n for n in names if recall_gap(best, comparison.pooled(n)).low <= 0]
-    price = {n: METRICS["false_alarms_per_hour"].of(comparison.pooled(n)) for n in equal}
-    rings = {n: rate for n, rate in price.items() if rate is not None}
-    text = f"{safe(names[0])} finds most of what is known ({best.matched} of {best.events})"
+    rates = {n: METRICS["false_alarms_per_hour"].of(comparison.pooled(n)) for n in equal}
+    alarms = {n: rate for n, rate in rates.items() if rate is not None}
+    text = f"{safe(names[0])} finds most reference topics ({best.matched} of {best.events})"
     others = [safe(n) for n in equal if n != names[0]]
     if others:
-        text += f"; on so few topics it cannot be told apart from {', '.join(others)}"
-    if rings:
-        quiet = min(rings, key=rings.__getitem__)
-        text += f". Fewest false alarms of these: {safe(quiet)} ({rings[quiet]:.2f} an hour)"
+        text += f"; on so few topics it does not differ significantly from {', '.join(others)}"
+    if alarms:
+        quiet = min(alarms, key=alarms.__getitem__)
+        text += f". Fewest false alarms of these: {safe(quiet)} ({alarms[quiet]:.2f} per hour)"
     shared = sum(comparison.counting.get(name, 0.0) for name in comparison.recordings)
     return f"{text}. Reading and counting, once for all: {shared:.1f} s."

@@ -1,7 +1,7 @@
-"""``rtanalytics demo``: the whole way on the bundled recording, and what came of it.
+"""The command ``demo``: the bundled recording through all parts of the library.
 
-Four processes, as in earnest: one replays the recording into a Redis stream, one records the
-stream into a new archive, one counts and tells trends, and this one follows and shows.
+Four processes: one replays the recording into a Redis stream, one records the stream into a new
+archive, one counts and finds trends, and this one follows and prints.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.text import Text
 
-from rtanalytics.cli.runs import Worker, record_run, run_name
-from rtanalytics.cli.terminal import Failed, console, event_line, how_many, safe
+from rtanalytics.cli.terminal import console, event_line, how_many, safe
+from rtanalytics.session import SessionError
+from rtanalytics.session.processes import Worker
+from rtanalytics.session.runs import record_run, run_name
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
     from rtanalytics.settings import Settings
     from rtanalytics.topics import Trend, TrendBin
 
-__all__ = ["register"]
+__all__ = ["demo"]
 
 SECONDS = 25.0
-"""How long the replay takes."""
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(demo)
+"""Duration of the replay."""
 
 
 def demo(
     out: Annotated[
-        Path, typer.Option(help="Folder for what it leaves behind; each run has its own in it.")
+        Path, typer.Option(metavar="FOLDER", help="Folder for the results; each run makes a folder in it.")
     ] = Path("rtanalytics-demo"),
-    seconds: Annotated[float, typer.Option(min=1, help="How long the replay takes.")] = SECONDS,
+    seconds: Annotated[float, typer.Option(min=1, help="Duration of the replay.")] = SECONDS,
 ) -> None:
-    """Replay the bundled conference through a real Redis, record it, follow it, find its topics."""
+    """Replay the bundled conference through Redis and find its trends.
+
+    It needs no network. The results are an archive and a report.
+    """
     from rtanalytics.archive import Recording
     from rtanalytics.resources import recordings_folder
     from rtanalytics.streams import open_stream
@@ -53,21 +53,21 @@ def demo(
         iter(sorted(p for p in recordings_folder().iterdir() if (p / "_recording.toml").exists())), None
     )
     if source is None:
-        raise Failed(f"no recording in {recordings_folder()}; install rtanalytics again")
+        raise SessionError(f"no recording in {recordings_folder()}; install rtanalytics again")
     recording = Recording(source)
     if recording.start is None or recording.end is None:
-        raise Failed(f"{source} holds no events; install rtanalytics again")
+        raise SessionError(f"{source} holds no events; install rtanalytics again")
     speed = (recording.end - recording.start).total_seconds() / seconds
     folder = out / f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
     folder.mkdir(parents=True)
     name, archive = run_name("demo"), folder / "archive"
-    say = console()
-    say.print(Text(f"{recording.meta.title or recording.name}", style="bold"))
-    say.print(
+    terminal = console()
+    terminal.print(Text(f"{recording.meta.title or recording.name}", style="bold"))
+    terminal.print(
         f"{len(recording):,} events, {recording.start:%d %b} – {recording.end:%d %b %Y}, at ×{speed:,.0f}"
     )
     with EmbeddedServer(folder / "server") as server:
-        say.print(
+        terminal.print(
             f"embedded server: {server.binary.name} on port {server.url.rpartition(':')[2].split('/')[0]}"
         )
         stream = open_stream(name, server.url)
@@ -77,11 +77,11 @@ def demo(
         for worker in (recorder, counter, player):
             worker.start()
         workers = (player, recorder, counter)
-        followed, told = _watch(stream.follow("start"), workers, len(recording), sys.stdout.isatty())
+        followed, bins = _watch(stream.follow("start"), workers, len(recording), sys.stdout.isatty())
         played, recorded = player.result(), recorder.result()
-        counter.result()  # it may still be behind, so its last bins come only now
-        told += counter.poll()
-    _account(recording, archive, _Sums(played, recorded, followed), told)
+        counter.result()  # it may be behind the others, so its last bins come only now
+        bins += counter.poll()
+    _account(recording, archive, _Sums(played, recorded, followed), bins)
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class _Sums:
     followed: set[str]
 
 
-def play_archive(_tell: Callable[[Any], None], url: str, name: str, folder: str, speed: float) -> int:
-    """The work of the replaying process: how many events went in."""
+def play_archive(_send: Callable[[Any], None], url: str, name: str, folder: str, speed: float) -> int:
+    """Replay into a stream, as the work of a process; return the number of events."""
     from rtanalytics.archive import Recording
     from rtanalytics.replay import play_into, replay
     from rtanalytics.streams import open_stream
@@ -100,8 +100,8 @@ def play_archive(_tell: Callable[[Any], None], url: str, name: str, folder: str,
     return play_into(replay(Recording(folder), speed), open_stream(name, url)).new
 
 
-def count_run(tell: Callable[[Any], None], url: str, name: str, folder: str) -> int:
-    """The work of the counting process: sends each bin as it closes, and how many there were."""
+def count_run(send: Callable[[Any], None], url: str, name: str, folder: str) -> int:
+    """Find trends, as the work of a process that sends each bin; return their number."""
     from rtanalytics.archive import Recording
     from rtanalytics.feed import FOREVER, Watermark
     from rtanalytics.streams import open_stream
@@ -111,7 +111,7 @@ def count_run(tell: Callable[[Any], None], url: str, name: str, folder: str) -> 
     bins = 0
     for batch in open_stream(name, url).follow("start").batches():
         for bin in trender.push(batch):
-            tell(bin)
+            send(bin)
             bins += 1
         if any(isinstance(item, Watermark) and item.time == FOREVER for item in batch):
             return bins
@@ -119,7 +119,7 @@ def count_run(tell: Callable[[Any], None], url: str, name: str, folder: str) -> 
 
 
 def demo_settings(recording: Recording) -> Settings:
-    """How the demonstration counts, live and in one batch alike."""
+    """Return the settings of the demonstration, live and in one batch."""
     from rtanalytics.cli.recordings import trend_settings
 
     return trend_settings(recording, None, "30min", 10)
@@ -128,14 +128,14 @@ def demo_settings(recording: Recording) -> Settings:
 def _watch(
     feed: Any, workers: tuple[Worker, ...], total: int, on_terminal: bool
 ) -> tuple[set[str], list[TrendBin]]:
-    """Follow until the run ends, showing it; the ids that came, and the bins told meanwhile."""
+    """Follow the stream to its end and print it; return the ids of its events, and the bins so far."""
     from rich.live import Live
 
     from rtanalytics.feed import FOREVER, Delivery, Watermark
 
     ids: set[str] = set()
-    came = 0
-    told: list[TrendBin] = []
+    received = 0
+    bins: list[TrendBin] = []
     lines: deque[Text] = deque(maxlen=12)
     out = console()
     shown = 0.0
@@ -143,30 +143,30 @@ def _watch(
         for batch in feed.batches():
             for item in batch:
                 if isinstance(item, Delivery):
-                    came += 1
+                    received += 1
                     if item.event.id in ids:
-                        raise Failed(f"event {item.event.id} was shown twice")
+                        raise SessionError(f"event {item.event.id} arrived twice")
                     ids.add(item.event.id)
                     lines.append(event_line(item.event, width=max(60, out.width - 2), dated=False))
             for worker in workers:
-                told += worker.poll()  # only the counter sends any; if one of them fails, so do we
+                bins += worker.poll()  # only the counter sends any; the poll fails if the process has failed
             if on_terminal:
-                live.update(_screen(lines, told, came, total))
+                live.update(_screen(lines, bins, received, total))
             elif lines and time.monotonic() - shown > 1.5:
                 shown = time.monotonic()
                 out.print(lines[-1])
-                if told and told[-1].trends:
-                    out.print(_headline(told[-1]))
+                if bins and bins[-1].trends:
+                    out.print(_headline(bins[-1]))
             if any(isinstance(item, Watermark) and item.time == FOREVER for item in batch):
                 break
-    return ids, told
+    return ids, bins
 
 
-def _screen(lines: deque[Text], told: list[TrendBin], came: int, total: int) -> Any:
+def _screen(lines: deque[Text], bins: list[TrendBin], received: int, total: int) -> Any:
     from rich.console import Group
 
     parts: list[Any] = [Text("the feed", style="bold"), *lines]
-    busy = next((bin for bin in reversed(told) if bin.trends), None)
+    busy = next((bin for bin in reversed(bins) if bin.trends), None)
     if busy:
         parts += [Text(f"\ntrending {busy.start:%a %H:%M} – {busy.end:%H:%M}", style="bold")]
         for trend in busy.trends[:6]:
@@ -174,7 +174,7 @@ def _screen(lines: deque[Text], told: list[TrendBin], came: int, total: int) -> 
             line.append(f"  {how_many(trend)}", style="dim")
             line.append(_talk(trend), style="green")
             parts.append(line)
-    parts.append(Text(f"\n{came:,} of {total:,} events", style="bold"))
+    parts.append(Text(f"\n{received:,} of {total:,} events", style="bold"))
     return Group(*parts)
 
 
@@ -183,8 +183,8 @@ def _headline(bin: TrendBin) -> Text:
     return Text(f"   trending {bin.start:%a %H:%M}: {labels}", style="cyan")
 
 
-def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendBin]) -> None:
-    """Say what happened, and fail if the numbers do not agree."""
+def _account(recording: Recording, archive: Path, sums: _Sums, bins: list[TrendBin]) -> None:
+    """Print a summary, and fail if the numbers do not agree."""
     from rtanalytics.archive import ArchiveWriter, Recording
     from rtanalytics.cli.report import report_on
     from rtanalytics.topics import trends
@@ -194,15 +194,15 @@ def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendB
     kept = Recording(archive)
     batch = list(trends(kept, demo_settings(recording)))
     same = kept.table(["id", "text"]).sort_by("id").equals(recording.table(["id", "text"]).sort_by("id"))
-    say = console()
-    say.print()
-    say.print(f"replayed  {sums.played:>7,} events into Redis")
-    say.print(f"recorded  {sums.recorded:>7,} events into Parquet, archive equals recording: {_yes(same)}")
-    say.print(f"followed  {len(sums.followed):>7,} events, none twice")
-    say.print(f"trends    {len(told):>7,} bins, equal to one batch over the archive: {_yes(told == batch)}")
-    say.print()
-    say.print(Text("what people talked about", style="bold"))
-    best = sorted((t for bin in told for t in bin.trends), key=lambda t: -t.score)
+    out = console()
+    out.print()
+    out.print(f"replayed  {sums.played:>7,} events into Redis")
+    out.print(f"recorded  {sums.recorded:>7,} events into Parquet, archive equals recording: {_yes(same)}")
+    out.print(f"followed  {len(sums.followed):>7,} events, none twice")
+    out.print(f"trends    {len(bins):>7,} bins, equal to one batch over the archive: {_yes(bins == batch)}")
+    out.print()
+    out.print(Text("what people talked about", style="bold"))
+    best = sorted((t for bin in bins for t in bin.trends), key=lambda t: -t.score)
     seen: set[str] = set()
     for trend in best:
         if trend.label.casefold() in seen or len(seen) >= 8:
@@ -213,19 +213,19 @@ def _account(recording: Recording, archive: Path, sums: _Sums, told: list[TrendB
         )
         line.append(f" {trend.messages:>4} messages, {trend.authors:>3} people", style="dim")
         line.append(_talk(trend), style="green")
-        say.print(line)
-    say.print()
+        out.print(line)
+    out.print()
     page = archive.with_name("report.html")
     report_on(archive, page)
-    say.print(f"the archive: {safe(str(archive))}")
-    say.print(f"the report:  {safe(str(page))}  (open it in a browser)")
+    out.print(f"the archive: {safe(str(archive))}")
+    out.print(f"the report:  {safe(str(page))}  (open it in a browser)")
     numbers = {sums.played, sums.recorded, len(sums.followed), len(kept), len(recording)}
-    if not (same and told == batch and len(numbers) == 1):
-        raise Failed("the counts above do not agree: something was lost, doubled or told differently")
+    if not (same and bins == batch and len(numbers) == 1):
+        raise SessionError("the counts above do not agree: an event or a bin was lost, repeated or changed")
 
 
 def _talk(trend: Trend) -> str:
-    """The talk that was on; of several, the one whose title has most of the topic's words."""
+    """Return the talk during a trend; of several, the one whose title shares most words with it."""
     words = {word for term in trend.terms for word in term.casefold().split()}
     talks = sorted(trend.talks, key=lambda title: -len(words & set(title.casefold().split())))
     return f"  during {safe(talks[0])}" if talks else ""

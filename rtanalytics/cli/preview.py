@@ -1,4 +1,4 @@
-"""What ``collect --dry-run`` shows: one poll of each source, stored nowhere."""
+"""The preview of ``collect --dry-run``: one poll of each source, without storing anything."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from rtanalytics.cli.terminal import Failed, console, counted, event_line, safe
+from rtanalytics.cli.terminal import console, counted, event_line, safe
+from rtanalytics.session import SessionError
 
 __all__ = ["agreed", "preview"]
 
 SHOWN = 5
-"""Events of a source that are shown, the newest ones."""
+"""Newest events of a source that are printed."""
 
 LISTEN = 10.0
-"""Seconds that a source which listens gets to hear something."""
+"""Seconds to wait for a first event of a source that streams."""
 
 
 def agreed(specs: list[Any], yes: bool) -> list[Any]:
-    """The sources that are to be read: each that costs money only with a yes.
+    """Return the sources without those that cost money and that the user does not agree to.
 
-    A dry run knows nothing of what was spent today, and what it spends is not counted anywhere.
-    Where nobody can be asked, a source that costs money is left out, and a line says so.
+    A dry run neither knows nor counts what was spent today. Without a terminal the user cannot
+    be asked; sources that cost money are then left out, each with a line of output.
     """
     from rtanalytics.sources import paid
 
@@ -35,22 +36,22 @@ def agreed(specs: list[Any], yes: bool) -> list[Any]:
         if not cost or yes:
             read.append(spec)
         elif not sys.stdin.isatty():
-            line = f"{safe(spec.name)}: not read, it costs money: once, up to {cost}; --yes reads it"
+            line = f"{safe(spec.name)}: not read because it costs up to {cost}; read it with --yes"
             console().print(Text(line, style="yellow"))
         elif typer.confirm(
-            f"{safe(spec.name)}: to read it once may cost up to {cost}, beside the day's budget; read it?"
+            f"{safe(spec.name)}: reading it once may cost up to {cost} on top of the day's budget. Read it?"
         ):
             read.append(spec)
     return read
 
 
 async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
-    """Poll each source once and show what it would store, with times in a zone.
+    """Poll each source once and print what it would store, with times in a zone.
 
     Raises
     ------
-    Failed
-        If a source could not be read, or gave nothing but what could not be understood.
+    SessionError
+        If a source could not be read, or none of its items could.
     """
     from rtanalytics.sources import open_source
     from rtanalytics.sources.base import SourceError
@@ -71,12 +72,9 @@ async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
         events, rejects = batch.events, batch.rejects
         failed += bool(rejects and not events)
         counts = f"{counted(len(events), 'event')}, {len(rejects):,} unreadable"
-        if (
-            "talks" in batch.notes
-        ):  # a first reading of a schedule tells nothing: it is what later ones differ from
-            counts = (
-                f"{counted(int(batch.notes['talks']), 'talk')} read; {counts} (changes are told from now on)"
-            )
+        if "talks" in batch.notes:  # a source of a schedule reports changes since the first poll
+            talks = counted(int(batch.notes["talks"]), "talk")
+            counts = f"{talks} read; {counts} (changes are reported from now on)"
         out.print(Text(f"{safe(spec.name)}: {counts}", style="bold"))
         newest = sorted(events, key=lambda event: event.posted_at)[-SHOWN:]
         if len(events) > SHOWN:
@@ -86,11 +84,11 @@ async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
         for reject in rejects[:3]:
             out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
     if failed:
-        raise Failed(f"{failed} of {counted(len(specs), 'source')} could not be read")
+        raise SessionError(f"{failed} of {counted(len(specs), 'source')} could not be read")
 
 
 async def _first(source: Any) -> Any:
-    """The first poll that brings something, or asks for a pause; the last one if none does."""
+    """Return the first poll with events or a pause, or else the last one."""
     until, cursor = time.monotonic() + LISTEN, None
     while True:
         batch = await source.poll(cursor)

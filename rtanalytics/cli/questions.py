@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 import typer
 
-from rtanalytics.cli.schedules import read_talks
-from rtanalytics.cli.terminal import Failed, counted, safe
+from rtanalytics.cli.terminal import counted, safe
 from rtanalytics.conference import Conference, read_conference
+from rtanalytics.session import SessionError, read_talks
 
 __all__ = ["ask", "write_conference"]
 
@@ -95,7 +95,7 @@ def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str,
 
     Raises
     ------
-    Failed
+    SessionError
         If it could not be read so.
     """
     from rtanalytics.sources import read_specs
@@ -110,7 +110,7 @@ def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str,
         read_specs(made.source, made.timezone)
     except ValueError as error:
         temporary.unlink()
-        raise Failed(str(error).replace(str(temporary), str(path))) from None
+        raise SessionError(str(error).replace(str(temporary), str(path))) from None
     temporary.rename(path)
 
 

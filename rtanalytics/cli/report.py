@@ -1,4 +1,4 @@
-"""The command that leaves something behind: a report."""
+"""The command ``report``."""
 
 from __future__ import annotations
 
@@ -8,51 +8,58 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
-from rtanalytics.cli.compare import known_topics
+from rtanalytics.cli.compare import read_topics
 from rtanalytics.cli.recordings import trend_settings
-from rtanalytics.cli.schedules import read_talks
-from rtanalytics.cli.terminal import Failed, counted, progress, safe
+from rtanalytics.cli.terminal import counted, progress, safe
+from rtanalytics.session import SessionError, read_talks
 
-__all__ = ["register", "report_on"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(report)
+__all__ = ["report", "report_on"]
 
 
 def report(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE")],
-    out: Annotated[Path, typer.Option(metavar="FILE", help="Ends in .html, or in .md for Markdown.")],
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="Folder of the recording.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write; .html, or .md for Markdown.")],
     truth: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.csv", help="Known topics; the archive's _truth.csv otherwise."),
+        typer.Option(metavar="FILE.csv", help="Ground truth.  [default: _truth.csv of the archive]"),
     ] = None,
     schedule: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Talks; the archive's _schedule.json otherwise.")
+        Path | None, typer.Option(metavar="FILE", help="Schedule.  [default: _schedule.json of the archive]")
     ] = None,
     width: Annotated[
         str | None,
         typer.Option(
-            "--bin", metavar="DURATION", help="Such as 5min, 1h; 30min or the conference's unless given."
+            "--bin",
+            metavar="DURATION",
+            help="Width of a bin, such as 5min or 1h.  [default: 30min, or the conference's]",
         ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option(min=1, help="Topics a bin at most; 10 or the conference's unless given.")
+        int | None,
+        typer.Option(min=1, help="Maximum number of trends per bin.  [default: 10, or the conference's]"),
     ] = None,
     conference: Annotated[
         Path | None,
-        typer.Option(metavar="CONFERENCE.TOML", help="Take its [trending], tags, accounts and mutes."),
+        typer.Option(
+            metavar="CONFERENCE.TOML", help="Use its [trending], hashtags, accounts, ignore and mute."
+        ),
     ] = None,
-    algorithm: Annotated[str | None, typer.Option(help="A name from the registry.")] = None,
-    title: Annotated[str | None, typer.Option(help="What the conference is called.")] = None,
+    algorithm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Algorithm, such as poisson or ewma.")
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Title of the report.  [default: the recording's]")
+    ] = None,
     timezone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Of the venue, such as Europe/Berlin.")
+        str | None, typer.Option(metavar="ZONE", help="Time zone of the venue.  [default: the recording's]")
     ] = None,
 ) -> None:
-    """Tell what happened to those who were not there: one file that needs nothing else."""
+    """Write a report of a recording as one HTML or Markdown file.
+
+    It is for people who were not there, and needs no other file and no network.
+    """
     if out.suffix.lower() not in (".html", ".htm", ".md"):
-        raise typer.BadParameter(f"{safe(out.name)!r} ends neither in .html nor in .md", param_hint="--out")
+        raise typer.BadParameter(f"{safe(out.name)!r} must end in .html or .md", param_hint="--out")
     size, topics = report_on(
         archive,
         out,
@@ -86,11 +93,11 @@ def report_on(
     Returns
     -------
     (int, int)
-        Bytes of the file, and topics that it tells of.
+        Size of the file in bytes, and number of topics in it.
 
     Raises
     ------
-    Failed
+    SessionError
         If there is nothing to report on, or a file or the time zone is not what it should be.
     """
     from rtanalytics.archive import Recording
@@ -104,12 +111,12 @@ def report_on(
     try:
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise Failed(f"timezone {name!r} is unknown; give an IANA name such as Europe/Berlin") from None
+        raise SessionError(f"unknown timezone {name!r}; give an IANA name such as Europe/Berlin") from None
     if width is None and conference is None:
         width = "30min"
     settings = trend_settings(recording, algorithm, width, top, conference)
     try:
-        known = recording.truth if truth is None else known_topics(truth)
+        topics = recording.truth if truth is None else read_topics(truth)
         talks = recording.schedule if schedule is None else read_talks(schedule, zone)
         settings = settings.replace(schedule=[talk for talk in talks if talk.kind != "break"])
         with progress(f"reading {safe(recording.name)}", len(recording)) as tick:
@@ -118,17 +125,17 @@ def report_on(
                 events.append(event)
                 if number % 500 == 0:
                     tick(number)
-        told = gather(
+        facts = gather(
             events,
             trends(events, settings),
             title=title or recording.meta.title or recording.name,
             schedule=talks,
             timezone=name,
-            truth=known,
+            truth=topics,
             settings=settings,
         )
     except ValueError as error:
-        raise Failed(str(error)) from None
-    text = markdown(told) if out.suffix.lower() == ".md" else page(told)
+        raise SessionError(str(error)) from None
+    text = markdown(facts) if out.suffix.lower() == ".md" else page(facts)
     write_report(out, text)
-    return len(text.encode()), len(told.topics)
+    return len(text.encode()), len(facts.topics)

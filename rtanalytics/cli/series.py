@@ -1,4 +1,4 @@
-"""The command that scores a plain series of counts."""
+"""The command ``series``."""
 
 from __future__ import annotations
 
@@ -12,26 +12,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rtanalytics.cli.terminal import Failed
+from rtanalytics.session import SessionError
 
 if TYPE_CHECKING:
     from rtanalytics.series import Row
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(series)
+__all__ = ["series"]
 
 
 def series(
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="With the columns timestamp and value.")],
-    algorithm: Annotated[str | None, typer.Option(help="peaks (the default), ewma or zscore.")] = None,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.csv", help="Table with the columns timestamp and value.")
+    ],
+    algorithm: Annotated[
+        str | None, typer.Option(metavar="NAME", help="peaks, ewma or zscore.  [default: peaks]")
+    ] = None,
 ) -> None:
-    """Score each value of a plain series of counts, given those before it.
+    """Score each value of a series of counts, given those before it.
 
-    A detector says nothing, that is 0, until it has seen enough: peaks 24 hours, ewma and zscore 100 values.
+    The scores are 0 until the detector has seen enough: peaks 24 hours, ewma and zscore 100 values.
     """
     from rtanalytics.series import DEFAULT, SeriesError, anomaly_scores, detector, read_series
 
@@ -40,10 +39,10 @@ def series(
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--algorithm") from None
     try:
-        # all of it is read first: half a table that ends in an error helps nobody
+        # read to the end first, so that an error does not follow half a table
         rows = list(read_series(file))
     except SeriesError as error:
-        raise Failed(str(error)) from None
+        raise SessionError(str(error)) from None
     _warn(algorithm or DEFAULT, rows)
     scores: Iterable[float] = anomaly_scores(rows, chosen)
     writer = csv.writer(sys.stdout, lineterminator="\n")
@@ -52,20 +51,19 @@ def series(
 
 
 def _warn(name: str, rows: list[Row]) -> None:
-    """Say so if there are too few values for the detector to say anything of any of them."""
+    """Warn if there are too few values for the detector to score any of them."""
     from rtanalytics.series import DETECTORS
 
     warm = signature(DETECTORS[name]).parameters["warm"].default
     if isinstance(warm, timedelta):
         span = rows[-1].time - rows[0].time if rows else timedelta(0)
         few = span < warm
-        needs, has = f"{warm.total_seconds() / 3600:g} hours", f"{span.total_seconds() / 3600:.2g}"
+        needs, length = f"{warm.total_seconds() / 3600:g} hours", f"{span.total_seconds() / 3600:.2g}"
     else:
         few = len(rows) <= warm
-        needs, has = f"{warm} values", str(len(rows))
+        needs, length = f"{warm} values", str(len(rows))
     if few:
         print(
-            f"rtanalytics: warning: all scores are 0: {name} says nothing before it has seen {needs},"
-            f" and this series has {has}",
+            f"rtanalytics: warning: all scores are 0: {name} needs {needs}, and this series has {length}",
             file=sys.stderr,
         )

@@ -1,4 +1,4 @@
-"""``init`` and ``lab``: how one begins."""
+"""The commands ``init`` and ``lab``: first steps."""
 
 from __future__ import annotations
 
@@ -12,27 +12,24 @@ from typing import Annotated
 
 import typer
 
-from rtanalytics.cli.questions import ask, write_conference
-from rtanalytics.cli.terminal import Failed
+from rtanalytics.session import SessionError
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command()(init)
-    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(lab)
+__all__ = ["init", "lab"]
 
 
 def init(
-    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML")] = Path("conference.toml"),
+    path: Annotated[Path, typer.Argument(metavar="CONFERENCE.TOML", help="File to write.")] = Path(
+        "conference.toml"
+    ),
 ) -> None:
-    """Ask a few questions and write a conference.toml that works.
+    """Ask a few questions and write a conference.toml.
 
-    Ctrl-C at a source writes what was answered until then.
+    Ctrl-C at the questions about sources writes what was answered until then.
     """
+    from rtanalytics.cli.questions import ask, write_conference
+
     if path.exists():
-        raise Failed(f"{path} exists; name another file, or edit it")
+        raise SessionError(f"{path} exists; give another file, or edit it")
     path.parent.mkdir(parents=True, exist_ok=True)
     values, sources, whole = ask(path.parent)
     write_conference(path, values, sources)
@@ -47,12 +44,12 @@ def init(
 def lab(
     context: typer.Context,
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Where copies of the notebooks go.")
+        Path | None, typer.Argument(metavar="[FOLDER]", help="Copy the notebooks there first.")
     ] = None,
 ) -> None:
     """Open JupyterLab on the notebooks.
 
-    What stands behind -- is Jupyter's own: lab -- --no-browser --port 8899.
+    Options after -- are passed to Jupyter.
     """
     from rtanalytics.resources import notebooks_folder
 
@@ -69,7 +66,9 @@ def lab(
                 shutil.copy(notebook, folder)
         notebooks = folder
     if find_spec("jupyterlab") is None:
-        raise Failed("JupyterLab is not installed: pip install 'rtanalytics[lab]'")
+        raise SessionError("JupyterLab is not installed: pip install 'rtanalytics[lab]'")
     if os.geteuid() == 0 and "--allow-root" not in options:
-        raise Failed("Jupyter does not run as root unless told so: rtanalytics lab -- --allow-root")
+        raise SessionError(
+            "Jupyter refuses to run as root; to run it anyway: rtanalytics lab -- --allow-root"
+        )
     raise typer.Exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(notebooks), *options]))

@@ -1,4 +1,4 @@
-"""What a terminal is shown: other people's text made harmless, lines of a feed, progress."""
+"""Output on a terminal: lines of a feed, lists of trends, progress."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FEW",
-    "Failed",
-    "Said",
+    "RecentEvents",
     "console",
     "counted",
     "event_line",
     "how_many",
     "moment",
+    "print_bin",
     "progress",
     "safe",
-    "tell_tiny_bins",
+    "warn_of_narrow_bins",
 ]
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
@@ -41,17 +41,13 @@ FEW = timedelta(minutes=5)
 """In narrower bins most conferences have next to no messages."""
 
 
-class Failed(Exception):
-    """A command could not do what it was asked for; the message is the one line to show."""
-
-
 def console(*, stderr: bool = False) -> Console:
-    """A console that neither reads markup in what it prints nor colours it by guessing."""
+    """Return a console that takes text as it is: without markup, emoji codes or guessed colours."""
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """A count and its noun.
+    """Return a count with its noun.
 
     Examples
     --------
@@ -61,13 +57,13 @@ def counted(count: int, one: str, many: str = "") -> str:
     return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
-class Said:
-    """What was said lately: an edit is known by it, and a deletion says what is gone.
+class RecentEvents:
+    """The latest events: they show that an event is an edit, and what a deletion removes.
 
     Parameters
     ----------
     most : int
-        Events that are remembered, the latest.
+        Maximum number of events.
     """
 
     def __init__(self, most: int = 5_000) -> None:
@@ -75,22 +71,22 @@ class Said:
         self._known: OrderedDict[str, tuple[str, str, str]] = OrderedDict()
 
     def take(self, event: Event) -> tuple[str, str, str]:
-        """What is done to what was said (``edited``, ``deleted`` or nothing), by whom, and how it began."""
+        """Add an event; return ``edited``, ``deleted`` or nothing, its author and its first words."""
         rev, handle, begin = self._known.pop(event.id, ("", "", ""))
-        # most sources deliver a post as it is now, and leave it to us to see that it was another
-        done = _DONE.get(event.op, "edited" if rev not in ("", event.rev) else "")
+        # most sources deliver the current state of a post, so an edit is found by its revision
+        action = _ACTIONS.get(event.op, "edited" if rev not in ("", event.rev) else "")
         if event.op != "delete":
             handle, begin = event.handle or handle, _begin(event)
         elif event.type == DELETION:
-            handle, begin = "", ""  # nothing of it is to be left anywhere
-        handle = handle or event.handle  # a moderator may delete what somebody else said
+            handle, begin = "", ""  # after an erasure nothing of it is shown
+        handle = handle or event.handle  # a moderator may delete what another person posted
         self._known[event.id] = (event.rev, handle, begin)
         if len(self._known) > self.most:
             self._known.popitem(last=False)
-        return done, handle, begin
+        return action, handle, begin
 
 
-_DONE = {"delete": "deleted", "update": "edited"}
+_ACTIONS = {"delete": "deleted", "update": "edited"}
 
 _PRESENCE = {
     "join": "joined",
@@ -102,11 +98,11 @@ _PRESENCE = {
     "topic": "topic:",
     "users": "in the room:",
 }
-"""What lines of a chat say that nobody said, by their event's type."""
+"""Words for a chat's lines that are no messages, by type of event."""
 
 
 def _begin(event: Event) -> str:
-    """The first words of what was said."""
+    """Return the first words of an event."""
     words = safe(event.text or event.title or "").strip()
     return words if len(words) <= 60 else f"{words[:59].rstrip()}…"
 
@@ -117,37 +113,37 @@ def event_line(
     width: int | None = None,
     dated: bool = True,
     zone: tzinfo = UTC,
-    said: Said | None = None,
+    recent: RecentEvents | None = None,
 ) -> Text:
-    """One line of a feed: time, source, who, title and text; what was edited or deleted says so.
+    """Return one line of a feed: time, source, author, title and text, marked if edited or deleted.
 
     Parameters
     ----------
     event : Event
-        An edit or a deletion is told with the time at which it was made.
+        An edit or a deletion has the time at which it was made.
     width : int, optional
-        Characters at most.
+        Maximum number of characters.
     dated : bool
         Put the date before a time that is not today's.
     zone : tzinfo
-        Of the times.
-    said : Said, optional
-        What was said before; it takes this event too.
+        Time zone of the times.
+    recent : RecentEvents, optional
+        The events before it; this one is added.
     """
-    done, handle, begin = (Said() if said is None else said).take(event)
+    action, handle, begin = (RecentEvents() if recent is None else recent).take(event)
     colour = COLOURS[crc32(event.bucket.encode()) % len(COLOURS)]
-    at = ((event.edited_at or event.received_at) if done else event.posted_at).astimezone(zone)
+    at = ((event.edited_at or event.received_at) if action else event.posted_at).astimezone(zone)
     day = f"{at:%Y-%m-%d} " if dated and at.date() != datetime.now(zone).date() else ""
     line = Text(f"{day}{at:%H:%M:%S} ", style="dim")
     line.append(f"{safe(event.source)[:18]:<10} ", style=colour)
     what = _PRESENCE.get(event.type, "") if event.bucket == "irc" else ""
     nobody = bool(what) and not handle
     line.append("" if nobody else f"{safe(handle) or '–'}  ", style="bold")
-    line.append(f"{done}: " if done else "", style="red")
+    line.append(f"{action}: " if action else "", style="red")
     title, text = safe(event.title or "").strip(), safe(event.text or "").strip()
-    if done == "deleted" and not (title or text):
-        at = event.posted_at.astimezone(zone)
-        text = begin or f"what was said at {at:%Y-%m-%d %H:%M:%S} ({safe(event.id)})"
+    if action == "deleted" and not (title or text):
+        posted = event.posted_at.astimezone(zone)
+        text = begin or f"message posted at {posted:%Y-%m-%d %H:%M:%S} ({safe(event.id)})"
     if title and not text.startswith(title):
         line.append(title, style="italic")
         line.append(" – " if text else "")
@@ -159,12 +155,12 @@ def event_line(
 
 
 def moment(text: str) -> datetime:
-    """A time from the command line, as aware UTC.
+    """Return a time from the command line as aware UTC.
 
     Raises
     ------
     typer.BadParameter
-        If it is none.
+        If it is not a time.
     """
     import typer
 
@@ -176,20 +172,20 @@ def moment(text: str) -> datetime:
         raise typer.BadParameter(str(error)) from None
 
 
-def tell_tiny_bins(width: timedelta) -> None:
-    """Say on stderr that bins of this width tell chatter, if they are that narrow."""
+def warn_of_narrow_bins(width: timedelta) -> None:
+    """Warn on stderr if bins are so narrow that what trends in them is mostly chatter."""
     if width < FEW:
         seconds = width.total_seconds()
         shown = f"{seconds / 60:g}min" if seconds >= 60 else f"{seconds:g}s"
         console(stderr=True).print(
             f"bins of {shown} hold few messages, and what trends in them is mostly chatter; "
-            "5min is the least that tells topics, unless there are hundreds of messages a minute"
+            "use 5min or more, unless there are hundreds of messages per minute"
         )
 
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing elsewhere; yields a function that takes how many are done."""
+    """Show a progress bar on a terminal; yields a function that takes the number of items done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -201,7 +197,26 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
         yield lambda done: bar.update(task, completed=done)
 
 
-def how_many(told: TrendBin | Trend) -> str:
-    """Its messages, and its people where it is known who wrote."""
-    people = f", {counted(told.authors, 'person', 'people')}" if told.authors else ""
-    return counted(told.messages, "message") + people
+def how_many(counted_in: TrendBin | Trend) -> str:
+    """Return the number of messages and, where authors are known, of people."""
+    people = f", {counted(counted_in.authors, 'person', 'people')}" if counted_in.authors else ""
+    return counted(counted_in.messages, "message") + people
+
+
+def print_bin(bin: TrendBin, out: Console, zone: tzinfo = UTC) -> None:
+    """Print the trends of a bin, one per line, with times in a zone."""
+    start, end = bin.start.astimezone(zone), bin.end.astimezone(zone)
+    out.print(
+        Text(f"{start:%Y-%m-%d %H:%M} – {end:%H:%M}", style="bold"),
+        Text(how_many(bin), style="dim"),
+    )
+    for trend in bin.trends:
+        others = [safe(term) for term in trend.terms if term != trend.label]
+        line = Text(f"{trend.rank:>3}  ", style="dim")
+        line.append(safe(trend.label), style="bold cyan")
+        if others:
+            line.append(f"  {', '.join(others[:5])}", style="cyan")
+        line.append(f"  {how_many(trend)}", style="dim")
+        if trend.talks:
+            line.append(f"  during {safe('; '.join(trend.talks[:2]))}", style="green")
+        out.print(line)

@@ -1,4 +1,4 @@
-"""The command that chooses settings: tune."""
+"""The command ``tune``."""
 
 from __future__ import annotations
 
@@ -10,56 +10,60 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from rtanalytics.cli.compare import known_topics, parse_args
-from rtanalytics.cli.terminal import Failed, console, progress, safe
+from rtanalytics.cli.compare import parse_args, read_topics
+from rtanalytics.cli.terminal import console, progress, safe
+from rtanalytics.session import SessionError
 
 if TYPE_CHECKING:
     from rtanalytics.tune import Tuning
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command()(tune)
+__all__ = ["tune"]
 
 
 def tune(
     archives: Annotated[
         list[Path],
-        typer.Argument(metavar="ARCHIVE...", help="Recordings with reference topics."),
+        typer.Argument(metavar="ARCHIVE...", help="Folders of recordings."),
     ],
     truth: Annotated[
         list[Path] | None,
-        typer.Option(metavar="FILE.csv...", help="Known topics, in the archives' order."),
+        typer.Option(
+            metavar="FILE.csv...",
+            help="Ground truth of each archive, in their order.  [default: their _truth.csv]",
+        ),
     ] = None,
     algorithm: Annotated[
         list[str] | None,
-        typer.Option(metavar="A...", help="Names of algorithms; the default one unless given."),
+        typer.Option(metavar="NAME...", help="Algorithms to choose from.  [default: seasonal-poisson]"),
     ] = None,
     grid: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=V,V,…",
-            help="Lines of [trending] to vary, such as bin=5min,15min, topic_filter.min_probability=0.3,0.5"
-            " or parameters.prior=10,20; only these vary then. May be given several times.",
+            help="Settings of [trending] to vary instead of the default ones, such as bin=5min,15min,"
+            " topic_filter.min_probability=0.3,0.5 or parameters.prior=10,20. May be repeated.",
         ),
     ] = None,
     objective: Annotated[
-        str, typer.Option(metavar="FIGURE", help="Metric to optimize: f1, or a metric of compare --json.")
+        str, typer.Option(metavar="METRIC", help="Metric to optimize: f1, or a metric of compare --json.")
     ] = "f1",
-    top: Annotated[int, typer.Option(min=1, help="Topics per bin that are listed and evaluated.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="Trends per bin that are evaluated.")] = 10,
     most: Annotated[
         int, typer.Option(min=1, help="Maximum number of settings; of more, a random sample.")
     ] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; as many as there are processors unless given.")
+        int | None, typer.Option(min=1, help="Number of processes.  [default: number of processors]")
     ] = None,
-    figure: Annotated[Path | None, typer.Option(metavar="FILE.png|svg", help="Draw heat maps.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    figure: Annotated[
+        Path | None, typer.Option(metavar="FILE.png|svg", help="Plot heat maps into this file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Choose settings on recordings; print lines for conference.toml and their cross-validated score."""
+    """Choose settings on recordings with a ground truth.
+
+    Prints lines for conference.toml and their cross-validated score.
+    """
     from rtanalytics.archive import Recording
     from rtanalytics.trending import DEFAULT
     from rtanalytics.tune import OBJECTIVES, candidates, draw
@@ -70,14 +74,14 @@ def tune(
         message = f"unknown metric {objective!r} (metrics: {', '.join(OBJECTIVES)})"
         raise typer.BadParameter(message, param_hint="--objective")
     if figure is not None and figure.suffix.lower() not in {".png", ".svg"}:
-        raise typer.BadParameter(f"{figure} is neither .png nor .svg", param_hint="--figure")
+        raise typer.BadParameter(f"{figure} must end in .png or .svg", param_hint="--figure")
     varied = _grid(grid) if grid else None
     try:
         candidates(algorithms, varied, most=most, seed=seed)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--grid") from None
     recordings = [Recording(folder) for folder in folders]
-    known = [known_topics(file) for file in truths] if truths else None
+    known = [read_topics(file) for file in truths] if truths else None
     with progress("tuning, in per cent", 100) as tick:
         try:
             tuning = choose(
@@ -93,7 +97,7 @@ def tune(
                 tick=lambda share: tick(round(100 * share)),
             )
         except ValueError as error:
-            raise Failed(str(error)) from None
+            raise SessionError(str(error)) from None
     if figure is not None:
         draw(tuning).savefig(figure, dpi=120)
     if as_json:

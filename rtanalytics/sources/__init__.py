@@ -149,19 +149,22 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
         if key not in values:
             if field.required:
                 raise SourceTableError(f'{label}: {key!r} is missing; write {key} = "…"', number, key)
-        elif _is_duration(field.type):
-            try:
+            continue
+        try:
+            if _is_duration(field.type):
                 values[key] = parse_duration(values[key])
-            except ValueError as error:
-                raise SourceTableError(f"{label}: {key} = {error}", number, key) from None
+            else:
+                msgspec.convert(values[key], field.type, builtin_types=(timedelta,))
+        except msgspec.ValidationError:
+            message = expected(field.type, key, values[key])
+            raise SourceTableError(f"{label}: {message}", number, key) from None
+        except ValueError as error:
+            raise SourceTableError(f"{label}: {key} = {error}", number, key) from None
     try:
         return msgspec.convert(values, spec, builtin_types=(timedelta,))
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at `$.")
-        key = path.rstrip("`").split("[")[0] or message.split(" ")[0]
-        said = expected(message, key, values.get(key)) if path.rstrip("`") == key else message
-        prefix = f"{path.rstrip('`')}: " if path and said == message else ""
-        raise SourceTableError(f"{label}: {prefix}{said}", number, key if key in fields else "") from None
+    except msgspec.ValidationError as error:  # raised by the spec's own checks
+        key = str(error).partition(" ")[0]
+        raise SourceTableError(f"{label}: {error}", number, key if key in fields else "") from None
 
 
 def load_kind(kind: str) -> ModuleType:

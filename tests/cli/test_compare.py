@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from rtanalytics.archive import write_recording
-from rtanalytics.cli.compare import known_topics
-from rtanalytics.cli.terminal import Failed
+from rtanalytics.cli.compare import read_topics
 from rtanalytics.evaluate import METRICS, compare_all
 from rtanalytics.schedule import ReferenceTopic, write_truth
 from rtanalytics.series import anomaly_scores, read_series
+from rtanalytics.session import SessionError
 from rtanalytics.trending import ALGORITHMS
 from tests.build import BASE, event
 
@@ -129,12 +129,12 @@ def test_truths_are_taken_in_the_archives_order(archives, repeated):
 def test_a_truth_file_that_is_not_there_is_told_in_words(tmp_path):
     """With what it should be, and not as the system has it."""
     with pytest.raises(
-        Failed, match=r"nope.csv: cannot be read: No such file or directory; name a truth file"
+        SessionError, match=r"nope.csv: cannot be read: No such file or directory; name a truth file"
     ):
-        known_topics(tmp_path / "nope.csv")
+        read_topics(tmp_path / "nope.csv")
 
 
-def test_only_some_known_topics_can_be_asked_for(archives):
+def test_only_some_read_topics_can_be_asked_for(archives):
     """By a column of the truth file; one that no topic has is told."""
     run = rta("compare", archives[0], "--algorithm", "poisson", "--only", "detectable=1", "--json")
     assert json.loads(run.stdout)["recall"] == 1
@@ -168,7 +168,7 @@ def test_the_figure_is_drawn_without_any_false_alarm_and_after_the_table(archive
     assert run.stderr.count("\n") == 1, run.stderr
 
 
-def test_known_topics_that_nobody_talked_of_are_named(archives, tmp_path):
+def test_read_topics_that_nobody_talked_of_are_named(archives, tmp_path):
     """Keywords joined by anything else than | occur nowhere, so a mistake in the file is seen."""
     truth = tmp_path / "commas.csv"
     write_truth(truth, [topic("keynote"), topic("walrus,keynote"), topic("Wàlrus|silence")])

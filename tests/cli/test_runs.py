@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from rtanalytics.cli.runs import Worker
-from rtanalytics.cli.terminal import Failed
+from rtanalytics.session import SessionError
+from rtanalytics.session.processes import Worker
 
 
 def counts(tell: Callable[[Any], None], top: int) -> int:
@@ -25,7 +25,7 @@ def counts(tell: Callable[[Any], None], top: int) -> int:
 def fails(tell: Callable[[Any], None]) -> None:
     """Send one thing and fail in a way that is foreseen."""
     tell("before")
-    raise Failed("no more of it")
+    raise SessionError("no more of it")
 
 
 def vanishes(_tell: Callable[[Any], None]) -> None:
@@ -47,10 +47,10 @@ def test_whoever_asks_for_news_of_a_failed_process_is_told(work: Callable[..., A
     """Asking for news raises once it has failed, so nobody asks for ever; the result says the same."""
     worker = Worker(work)
     worker.start()
-    with pytest.raises(Failed, match=why):
+    with pytest.raises(SessionError, match=why):
         for _ in iter(worker.poll, "never"):
             pass
-    with pytest.raises(Failed, match=why):
+    with pytest.raises(SessionError, match=why):
         worker.result()
 
 

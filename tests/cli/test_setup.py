@@ -244,7 +244,7 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
     ("toml", "words"),
     [
         ('name = "x"\nhastags = []\n', ["conference.toml:2: ", "did you mean 'hashtags'?"]),
-        ('name = "x"\nhashtags [1]\n', ["conference.toml:2: ", "no TOML", "column 10"]),
+        ('name = "x"\nhashtags [1]\n', ["conference.toml: invalid TOML", "line 2, column 10"]),
         ('name = "x"\nmost_entries = 3\n', ["conference.toml:2: ", "too few"]),
         (
             'name = "x"\n[limits]\n"www.reddit.com" = "often"\n',
@@ -265,9 +265,7 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_mistake_in_the_file_is_told_with_what_was_meant(
-    tmp_path: Path, toml: str, words: list[str]
-) -> None:
+def test_an_error_in_the_file_says_what_to_write(tmp_path: Path, toml: str, words: list[str]) -> None:
     """All in one style: file, line, what it is, what to write."""
     path = tmp_path / "conference.toml"
     path.write_text(toml)
@@ -283,5 +281,5 @@ def test_a_conference_that_is_not_found_says_where_it_was_looked_for(
 ) -> None:
     """A notebook is run in its own folder, not where its reader thinks."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConferenceError, match=f"no such file in {tmp_path}; name its full path"):
+    with pytest.raises(ConferenceError, match=f"no such file in {tmp_path}; give its full path"):
         open_conference("conference.toml")

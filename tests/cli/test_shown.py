@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from rtanalytics.cli.terminal import Said, event_line
+from rtanalytics.cli.terminal import RecentEvents, event_line
 from rtanalytics.erasure import DELETION
 from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.twitter import XSpec
@@ -155,35 +155,35 @@ def test_tail_says_when_the_first_trends_are_due(redis_server: Server, prefix: s
 
 def test_an_edit_and_a_deletion_say_whose_and_what() -> None:
     """Known by what was said before, however the source delivers it, with the time at which it was done."""
-    said, late = Said(), BASE + timedelta(hours=1)
-    event_line(event(1, text="Ducks swim in ponds"), said=said)
-    edit = event_line(event(1, text="Ducks dive", received_at=late), said=said).plain
+    recent, late = RecentEvents(), BASE + timedelta(hours=1)
+    event_line(event(1, text="Ducks swim in ponds"), recent=recent)
+    edit = event_line(event(1, text="Ducks dive", received_at=late), recent=recent).plain
     assert edit.endswith("10:00:00 test       ada  edited: Ducks dive")
-    again = event_line(event(1, text="Ducks dive", received_at=late), said=said).plain
+    again = event_line(event(1, text="Ducks dive", received_at=late), recent=recent).plain
     assert "edited" not in again
     gone = event(1, op="delete", author=None, text=None, received_at=late + timedelta(minutes=1))
-    assert event_line(gone, said=said).plain.endswith("10:01:00 test       ada  deleted: Ducks dive")
+    assert event_line(gone, recent=recent).plain.endswith("10:01:00 test       ada  deleted: Ducks dive")
     unknown = event_line(gone).plain
-    assert unknown.endswith("–  deleted: what was said at 2026-05-15 09:00:01 (test::1)")
+    assert unknown.endswith("–  deleted: message posted at 2026-05-15 09:00:01 (test::1)")
 
 
 def test_of_who_is_forgotten_a_line_says_neither_name_nor_words() -> None:
     """What went for good is not written once more to a screen or a file."""
-    said = Said()
-    event_line(event(1, text="Ducks swim in ponds"), said=said)
+    recent = RecentEvents()
+    event_line(event(1, text="Ducks swim in ponds"), recent=recent)
     gone = event(1, op="delete", type=DELETION, author=None, text=None)
     for _ in range(2):
-        line = event_line(gone, said=said).plain
-        assert line.endswith("–  deleted: what was said at 2026-05-15 09:00:01 (test::1)")
+        line = event_line(gone, recent=recent).plain
+        assert line.endswith("–  deleted: message posted at 2026-05-15 09:00:01 (test::1)")
 
 
 def test_what_was_said_is_remembered_up_to_a_number() -> None:
     """The latest; a stream that never ends costs no more and more memory."""
-    said = Said(most=2)
+    recent = RecentEvents(most=2)
     for n in range(3):
-        said.take(event(n))
-    assert [said.take(event(n, op="delete", text=None))[2] for n in (1, 2)] == ["event 1", "event 2"]
-    assert said.take(event(0, author=None, op="delete", text=None)) == ("deleted", "", "")
+        recent.take(event(n))
+    assert [recent.take(event(n, op="delete", text=None))[2] for n in (1, 2)] == ["event 1", "event 2"]
+    assert recent.take(event(0, author=None, op="delete", text=None)) == ("deleted", "", "")
 
 
 def test_a_line_is_told_in_the_conferences_zone() -> None:
@@ -233,7 +233,7 @@ def test_a_dry_run_reads_what_costs_money_only_with_a_yes(tmp_path: Path) -> Non
     )
     run = rta("collect", path, "--dry-run", T="t")
     assert run.returncode == 0, run.stderr
-    assert run.stdout == "x-ducks: not read, it costs money: once, up to $3.00; --yes reads it\n"
+    assert run.stdout == "x-ducks: not read because it costs up to $3.00; read it with --yes\n"
     run = rta("collect", path, "--dry-run", "--yes", T="t")
     assert run.returncode == 1
     assert "no connection to 127.0.0.1, port 1" in run.stdout

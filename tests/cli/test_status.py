@@ -67,5 +67,5 @@ def test_states_and_facts_stand_in_columns(capsys):
 def test_one_is_not_many(capsys):
     """Of a bin, and the archive is no archive's archive."""
     lines = shown(capsys, trender={"state": "ok", "bins": 1})
-    assert "1 bin told" in lines["trender"]
+    assert "1 bin published" in lines["trender"]
     assert lines["recorded"].strip() == "recorded in archive: 1 event"

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from rtanalytics.archive import Recording, write_recording
-from rtanalytics.cli.trender import conference_settings
 from rtanalytics.conference import read_conference
 from rtanalytics.notebook import open_conference
 from rtanalytics.schedule import write_truth
+from rtanalytics.session import conference_settings
 from rtanalytics.synthetic import conference
 from rtanalytics.topics import trends
 

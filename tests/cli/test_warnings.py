@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from rtanalytics.cli.status import embedded
-from rtanalytics.cli.terminal import tell_tiny_bins
+from rtanalytics.cli.terminal import warn_of_narrow_bins
 from rtanalytics.conference import Conference
+from rtanalytics.session.status import embedded_server
 from rtanalytics.streams.server import ensure_server, stop_server
 from rtanalytics.streams.server.process import birth
 from tests.processes import until
@@ -22,7 +22,7 @@ def test_bins_that_hold_next_to_nothing_are_told(
     capsys: pytest.CaptureFixture[str], minutes: float, said: str
 ) -> None:
     """In one line on stderr, with what to write instead."""
-    tell_tiny_bins(timedelta(minutes=minutes))
+    warn_of_narrow_bins(timedelta(minutes=minutes))
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(said)
@@ -35,10 +35,10 @@ def test_status_names_the_server_that_stays_and_kill_ends_it(
     """Its address without the password; one of somebody else's is not ours to end."""
     monkeypatch.setenv("RTANALYTICS_HOME", str(tmp_path))
     monkeypatch.delenv("REDIS_URL", raising=False)
-    assert embedded(Conference(name="x", stream="redis://localhost:6379/0")) is None
+    assert embedded_server(Conference(name="x", stream="redis://localhost:6379/0")) is None
     server = ensure_server()
     try:
-        told = embedded(Conference(name="x"))
+        told = embedded_server(Conference(name="x"))
         assert told == {"address": server.url.rpartition("@")[2].partition("/")[0], "pid": server.pid}
         os.kill(told["pid"], signal.SIGTERM)
         until(lambda: not birth(server.pid), "the server has ended")

@@ -20,13 +20,13 @@ import pytest
 import typer
 
 from rtanalytics.archive import ArchiveWriter, Recording, import_into
-from rtanalytics.cli.sources import forget
-from rtanalytics.cli.terminal import Failed
+from rtanalytics.cli.forget import forget
 from rtanalytics.erasure import ErasureMarks
 from rtanalytics.event import Author, Event
 from rtanalytics.feed import FOREVER
 from rtanalytics.ingest.erasure import forget_author
 from rtanalytics.ingest.recorder import record
+from rtanalytics.session import SessionError
 from rtanalytics.streams import DeadLetter
 from rtanalytics.streams.redis import RedisStream
 from tests.contracts.stream import made
@@ -207,7 +207,7 @@ def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
     shown = run("ada", "--dry-run")
     assert shown.returncode == 0, shown.stderr
     lines = [line.strip() for line in shown.stdout.splitlines()]
-    assert f"would go: {len(THEIRS)} events of the stream" in lines
+    assert f"would erase: {len(THEIRS)} events of the stream" in lines
     assert {"Ada in other: 1 event", "Ada in test: 21 events", "AdaLong in test: 1 event"} <= {*lines}
     assert "1 event of others that repeat theirs or list the name" in lines
     person, terminal = pty.openpty()
@@ -270,7 +270,7 @@ def test_several_handles_go_only_when_they_are_agreed_to(
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
     monkeypatch.setattr(typer, "confirm", lambda text, **_: asked.append(text) or answer == "y")
     if answer == "n":
-        with pytest.raises(Failed, match="nothing was removed"):
+        with pytest.raises(SessionError, match="nothing was removed"):
             forget(tmp_path / "c.toml", "cleo")
     else:
         forget(tmp_path / "c.toml", "cleo")

@@ -16,13 +16,14 @@ from typing import Any, ClassVar
 import pytest
 
 from rtanalytics.archive import Recording
-from rtanalytics.cli import live, trender
+from rtanalytics.cli import tail
 from rtanalytics.event import Event, decode
 from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.ingest.recorder import record
 from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.live import ChatState, FeedState
+from rtanalytics.session import trender
 from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
 from rtanalytics.sources.irc import IrcSource, IrcSpec
@@ -359,8 +360,8 @@ def test_what_is_said_in_private_is_in_the_chat_and_nowhere_else(
         wall, chat = FeedState(), ChatState("ada")
         wall.take(told(stream.follow("start")))
         chat.take(told(stream.follow("start", private=True)))
-        live._tail(stream, 99, True, UTC)
-        counted = told(item for batch in trender._everything(stream, tmp_path / "none") for item in batch)
+        tail.tail_events(stream, 99, True, UTC)
+        counted = told(item for batch in trender.everything(stream, tmp_path / "none") for item in batch)
         for said in (
             [e.text for e in Recording(tmp_path / "archive").log()],
             [item["text"] for item in wall.newest()],

@@ -1,0 +1,79 @@
+"""Importing files into an archive, with the rows that cannot be read kept beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from rtanalytics.archive import ImportReport, import_into
+from rtanalytics.archive.files import REJECTED
+from rtanalytics.event import Event
+from rtanalytics.importers import Options, Rejected, detect, importer, open_events
+
+__all__ = ["import_files"]
+
+MAX_KEPT = 10_000
+"""Rejected rows of one import that are kept; all of them are counted."""
+
+
+def import_files(
+    files: Sequence[Path],
+    archive: Path,
+    options: Options,
+    form: str | None = None,
+    tick: Callable[[int], None] = lambda _: None,
+) -> tuple[ImportReport, list[Rejected]]:
+    """Add the events of files to an archive, and rejected rows to its ``_rejected.jsonl``.
+
+    Parameters
+    ----------
+    files : sequence of Path
+        The files.
+    archive : Path
+        Folder of the archive; created if needed.
+    options : Options
+        What the files do not say themselves.
+    form : str, optional
+        Name of their format; detected by default.
+    tick : callable
+        Called with the number of rows read so far, now and then.
+
+    Returns
+    -------
+    (ImportReport, list of Rejected)
+        Counts, and the first :data:`MAX_KEPT` rejected rows.
+
+    Raises
+    ------
+    ImporterError
+        If a file cannot be read or its format is unknown.
+    """
+    forms = [form or ("columns" if options.columns else detect(file)) for file in files]
+    rejected: list[Rejected] = []
+
+    def events() -> Iterator[Event | ValueError]:
+        done = 0
+        for file, name in zip(files, forms, strict=True):
+            for event in open_events(file, name, options):
+                if isinstance(event, Rejected) and len(rejected) < MAX_KEPT:
+                    rejected.append(event)
+                yield event
+                done += 1
+                if done % 1000 == 0:
+                    tick(done)
+
+    report = import_into(archive, events(), edits=any(importer(name).edits for name in forms))
+    _keep(archive / REJECTED, rejected)
+    return report, rejected
+
+
+def _keep(path: Path, rejected: Sequence[Rejected]) -> None:
+    """Append rows that are not in the file yet, so that a repeated import adds none."""
+    known = set(path.read_text(encoding="utf-8").splitlines()) if path.is_file() else set()
+    fields = ("file", "where", "reason", "raw")
+    rows = dict.fromkeys(json.dumps({name: getattr(row, name) for name in fields}) for row in rejected)
+    fresh = [row for row in rows if row not in known]
+    if fresh:
+        with open(path, "a", encoding="utf-8") as file:
+            file.writelines(f"{row}\n" for row in fresh)

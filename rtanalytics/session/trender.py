@@ -1,0 +1,79 @@
+"""The trender: one process per conference that publishes trends, so that all views show the same.
+
+It reads the archive in the order in which messages were received, and then goes on in the stream
+where the archive ends. A published bin is final: a second one of the same time is refused.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from rtanalytics.feed import FOREVER, Item, Watermark
+from rtanalytics.ingest.workers import TELL_EVERY
+from rtanalytics.live.published import CHANNEL
+from rtanalytics.settings import Settings
+from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
+from rtanalytics.trend import TrendBin
+
+__all__ = ["CHANNEL", "everything", "trender_worker"]
+
+
+def trender_worker(url: str, name: str, folder: Path, settings: Settings) -> None:
+    """Publish trends until SIGTERM.
+
+    It may be killed at any moment, also while numba compiles: a bin is published in one step, and
+    everything else is computed again from the archive and the stream.
+    """
+    from rtanalytics.topics import Trender
+
+    stream = open_stream(name, url)
+    trender = Trender(settings)
+    reported, bins = 0.0, 0
+    for items in everything(stream, folder):
+        for bin in trender.push(items):
+            _publish(stream, bin)
+            bins += 1
+        if time.monotonic() - reported >= TELL_EVERY:
+            reported = time.monotonic()
+            _report_health(stream, bins)
+
+
+def everything(stream: EventStream, folder: Path) -> Iterator[list[Item]]:
+    """Yield what the archive has, in order of reception, and then what the stream has after it."""
+    position: StreamPosition | str = "start"
+    if folder.is_dir() and any(folder.glob("day=*")):
+        from rtanalytics.archive import Recording
+        from rtanalytics.replay import replay
+
+        archive = Recording(folder)
+        # the position before the events: what is committed in between is then read twice, which
+        # a trender ignores, instead of never
+        recorded = archive.positions.get(stream.key)
+        position = StreamPosition.parse(recorded) if recorded else "start"
+        for batch in replay(archive, "max").batches():
+            yield [item for item in batch if not (isinstance(item, Watermark) and item.time == FOREVER)]
+    yield from stream.follow(position).batches()
+
+
+def _publish(stream: EventStream, bin: TrendBin) -> None:
+    """Publish a bin, again and again until the server takes it, because nothing else keeps it."""
+    payload = msgspec.json.encode(bin)
+    while True:
+        try:
+            stream.channels.publish(CHANNEL, f"{bin.start.isoformat()}/{bin.end.isoformat()}", payload)
+            return
+        except StreamUnavailable:
+            time.sleep(0.2)
+
+
+def _report_health(stream: EventStream, bins: int) -> None:
+    fields: dict[str, object] = {"state": "ok", "bins": bins, "at": datetime.now(UTC).isoformat()}
+    try:
+        stream.health.report("trender", fields)
+    except StreamUnavailable:
+        return  # the next one follows in a few seconds

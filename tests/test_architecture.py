@@ -485,7 +485,6 @@ def test_no_files_import_each_other_in_a_circle():
 
 
 CIRCULAR = (
-    "rtanalytics.cli",
     "rtanalytics.evaluate",
     "rtanalytics.sources.matrix",
     "rtanalytics.sources.reddit",

@@ -20,8 +20,9 @@ from rich.text import Text
 
 from rtanalytics.cli.terminal import console, event_line, how_many, safe
 from rtanalytics.session import SessionError
+from rtanalytics.session.connection import run_name
 from rtanalytics.session.processes import Worker
-from rtanalytics.session.runs import record_run, run_name
+from rtanalytics.session.runs import record_run
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording

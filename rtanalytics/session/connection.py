@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,7 +16,16 @@ from rtanalytics.streams import EventStream, StreamUnavailable, open_stream
 from rtanalytics.streams.server import default_folder
 from rtanalytics.streams.server.folder import read_state
 
-__all__ = ["address", "conference_stream", "connecting", "stream_at", "uses_embedded_server"]
+__all__ = [
+    "address",
+    "conference_stream",
+    "connecting",
+    "run_name",
+    "split_url",
+    "stream_at",
+    "stream_name",
+    "uses_embedded_server",
+]
 
 
 def address(conference: Conference) -> tuple[str | None, str]:
@@ -102,3 +113,13 @@ def split_url(url: str) -> tuple[str, str]:
     if database and not database.isdigit():
         database, name = "0", f"{database}/{name}".rstrip("/")
     return urlunsplit(parts._replace(path=f"/{database}" if database else "")), name
+
+
+def run_name(conference: str) -> str:
+    """Return a new name ``<conference>/replay/<run>``."""
+    return f"{conference}/replay/{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def stream_name(name: str) -> str:
+    """Return a name with which a stream can be called, after any name."""
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name) or "recording"

@@ -33,7 +33,6 @@ __all__ = [
     "read_sources",
     "read_talks",
     "recording_settings",
-    "stream_name",
 ]
 
 BUNDLED = "juniperconf-2026"
@@ -139,8 +138,7 @@ class OpenedConference:
         ServerError
             If there is no server, and none can be started.
         """
-        from rtanalytics.session.connection import conference_stream
-        from rtanalytics.session.runs import run_name
+        from rtanalytics.session.connection import conference_stream, run_name
         from rtanalytics.streams import open_stream
         from rtanalytics.streams.server import ensure_server
 
@@ -174,6 +172,7 @@ def open_conference(where: str | os.PathLike[str] | None = None) -> OpenedConfer
     ('JuniperConf 2026', False, 6000)
     """
     from rtanalytics.archive import Recording
+    from rtanalytics.session.connection import stream_name
 
     path = Path(BUNDLED if where is None else where).expanduser()
     if len(path.parts) == 1 and not path.exists() and (recordings_folder() / path).is_dir():
@@ -199,11 +198,6 @@ def open_conference(where: str | os.PathLike[str] | None = None) -> OpenedConfer
         settings=settings,
         conference=conference,
     )
-
-
-def stream_name(name: str) -> str:
-    """Return a name with which a stream can be called, after any name."""
-    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name) or "recording"
 
 
 def recording_settings(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import msgspec
 
 from rtanalytics.conference import read_conference
 from rtanalytics.replay import Replay, play_into
-from rtanalytics.session.connection import address, split_url
-from rtanalytics.session.opening import stream_name
+from rtanalytics.session.connection import address, run_name, split_url, stream_name
 from rtanalytics.session.processes import Worker
 from rtanalytics.streams import open_stream
 
-__all__ = ["Run", "play_run", "record_run", "run_name"]
+__all__ = ["Run", "play_run", "record_run"]
 
 KEEP = timedelta(days=1)
 """How long the stream of a run stays on the server after its end."""
@@ -43,11 +41,6 @@ class Run(msgspec.Struct, frozen=True, omit_defaults=True):
     new: int
     seconds: float
     recorded: int | None = None
-
-
-def run_name(conference: str) -> str:
-    """Return a new name ``<conference>/replay/<run>``."""
-    return f"{conference}/replay/{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
 def play_run(

@@ -266,7 +266,7 @@ def test_a_watermark_changes_nothing():
 
 def test_a_view_needs_room():
     """A cap below 1 is refused."""
-    with pytest.raises(ValueError, match="cap is 0"):
+    with pytest.raises(ValueError, match="invalid cap 0"):
         FeedState(cap=0)
 
 

@@ -1,16 +1,15 @@
-"""What a view shows: plain state that folds deliveries, and messages for whoever draws it.
+"""State of the views: it applies the items of a feed and returns patches for a front end.
 
-No widget in here. A state takes what a feed delivers (from a thread of its own, as fast as it
-comes) and tells, a few times a second, what has changed since it was last asked, as JSON-able
-dictionaries. A front end that applies these patches in order shows exactly the state; one that
-missed some asks for all of it.
+This package contains no widgets. A state takes the items of a feed, in any thread, and returns what has
+changed since the last call, as dictionaries for JSON. A front end that applies these patches in order
+shows exactly the state; one that missed a patch requests the complete state.
 
-* :class:`FeedState`: the newest messages, in their current form, with exact counters;
-* :class:`TrendState`: the topics of the newest bin, and how they came there;
-* :class:`TalkState`: the talks that are on, and the next ones;
+* :class:`FeedState`: the newest messages in their current form, with exact counters;
+* :class:`TrendState`: the topics of the newest bin, with their recent history;
+* :class:`TalkState`: the current talks and the next ones;
 * :class:`PublishedTrends`: the trends that a conference's trender publishes;
-* :class:`ChatState`: the rooms of a chat, who is in them and what is said;
-* :func:`view_time`: what time it is for somebody who watches a feed.
+* :class:`ChatState`: the rooms of a chat, with their users and lines;
+* :func:`view_time`: the time that a view shows.
 """
 
 from rtanalytics.live.appearance import Appearance, appearance

@@ -1,8 +1,8 @@
-"""How a source is recognised: one hue, one icon and one short label, wherever it is shown.
+"""Appearance of a source: a hue, an icon and a short label, the same in every view.
 
-The hue is an angle in OKLCH, so that a theme only has to choose lightness and chroma and all
-sources stand out equally. Sources that are known have hues far from one another; any other gets
-one from its name, which is the same on every machine and in every session.
+The hue is an angle in OKLCH. A theme chooses lightness and chroma, so that all sources are equally
+visible. Known sources have distinct hues; the hue of any other source is derived from its name and is
+the same on every machine and in every session.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ __all__ = ["Appearance", "appearance"]
 
 
 class Appearance(TypedDict):
-    """How a source looks.
+    """Appearance of a source.
 
     ``hue`` is in degrees (OKLCH); ``icon`` one of ``post, chat, feed, code, photo, video, forum,
-    talk``; ``label`` is short and, like everything from outside, plain text.
+    talk``; ``label`` is short, plain, untrusted text.
     """
 
     label: str
@@ -61,13 +61,13 @@ _LONGEST = 28
 
 
 def appearance(source: str) -> Appearance:
-    """The appearance of a source.
+    """Return the appearance of a source.
 
     Parameters
     ----------
     source : str
-        As events name it: ``mastodon``, ``irc:#python``. What stands before the first colon
-        decides hue and icon.
+        Source of an event, such as ``mastodon`` or ``irc:#python``. The part before the first colon
+        determines hue and icon.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a chat's state keeps of a room."""
+"""State of one room of a chat."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 from rtanalytics.live.chat_rows import RANKS, ChatLine, fold
 
-__all__ = ["Pending", "Room", "remark"]
+__all__ = ["Pending", "Room", "apply_modes"]
 
 _MODES = dict(zip("qaohv", RANKS, strict=True))
-_WITH_WORD = frozenset("beIk") | _MODES.keys()
-_PERHAPS_WITH_WORD = frozenset("fjFHJLXBdgw")
-"""Letters that take a word on some servers (``+j 5:10``) and none on others."""
+_WITH_ARGUMENT = frozenset("beIk") | _MODES.keys()
+_MAYBE_WITH_ARGUMENT = frozenset("fjFHJLXBdgw")
+"""Modes that take an argument on some servers (``+j 5:10``) and none on others."""
 
 
 @dataclass
 class Pending:
-    """A line of ours that has not come back; ``left`` is what is missing of it."""
+    """A submitted line that the server has not confirmed; ``left`` is its unconfirmed text."""
 
     line: ChatLine
     left: str
@@ -25,7 +25,7 @@ class Pending:
 
 @dataclass
 class Room:
-    """A room: what it shows, and what of that was not told yet."""
+    """A room: its lines and users, and which of them the next patch must contain."""
 
     key: str
     name: str
@@ -41,21 +41,21 @@ class Room:
     users: dict[str, tuple[str, str]] = field(default_factory=dict)
     fresh: dict[str, None] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
-    told: dict[str, tuple[str, str]] = field(default_factory=dict)
+    sent_users: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def remark(users: dict[str, tuple[str, str]], text: str) -> None:
-    """Change the marks of users as a change of modes says (``+o-v ada bob``)."""
+def apply_modes(users: dict[str, tuple[str, str]], text: str) -> None:
+    """Apply a change of modes, such as ``+o-v ada bob``, to the marks of users."""
     letters, *words = text.split() or [""]
     spare = len(words) - _needed(letters)
     add = True
     for letter in letters:
         if letter in "+-":
             add = letter == "+"
-        elif letter in _PERHAPS_WITH_WORD and spare > 0:
+        elif letter in _MAYBE_WITH_ARGUMENT and spare > 0:
             spare -= 1
             words.pop(0)
-        elif letter in _WITH_WORD or (letter == "l" and add):
+        elif letter in _WITH_ARGUMENT or (letter == "l" and add):
             word = fold(words.pop(0)) if words else ""
             if letter in _MODES and word in users:
                 nick, marks = users[word]
@@ -64,10 +64,10 @@ def remark(users: dict[str, tuple[str, str]], text: str) -> None:
 
 
 def _needed(letters: str) -> int:
-    """Words that these modes take on every server."""
+    """Return the number of arguments that these modes take on every server."""
     add, count = True, 0
     for letter in letters:
         if letter in "+-":
             add = letter == "+"
-        count += letter in _WITH_WORD or (letter == "l" and add)
+        count += letter in _WITH_ARGUMENT or (letter == "l" and add)
     return count

@@ -1,4 +1,4 @@
-"""What a chat view shows, as plain data; and what nicks and texts are to it."""
+"""Data of a chat view: lines, users and rooms as plain dictionaries."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ __all__ = [
 ]
 
 NICK = 64
-"""Characters of a nick or room that are kept."""
+"""Maximum length of the name of a person or room; longer names are cut."""
 
 RANKS = "~&@%+"
 """Marks before a nick, highest first: owner, admin, operator, half-operator, voice."""
 
 SPOKEN = frozenset({"message", "action", "notice"})
-"""Types of events that somebody said; the others tell what happened."""
+"""Types of events that are messages; other types are events of the room."""
 
 
 class ChatLine(TypedDict):
-    """A line of a room; ``nick``, ``to`` and ``text`` are from outside.
+    """A line of a room; ``nick``, ``to`` and ``text`` are untrusted.
 
-    ``n`` orders lines (None: pending, at the end). ``state`` is empty, or ``pending`` (handed in,
-    not yet seen in the stream), ``late`` (for half a minute) or ``failed``; ``why`` says more.
+    ``n`` orders lines (None: pending, at the end). ``state`` is empty, ``pending`` (submitted, not yet
+    in the stream), ``late`` (pending for 30 seconds) or ``failed``; ``why`` is the reason.
     """
 
     id: str
@@ -54,7 +54,7 @@ class ChatLine(TypedDict):
 
 
 class ChatUser(TypedDict):
-    """Somebody in a room; ``rank`` is one of :data:`RANKS`, or empty."""
+    """A person in a room; ``rank`` is one of :data:`RANKS`, or empty."""
 
     nick: str
     rank: str
@@ -62,7 +62,7 @@ class ChatUser(TypedDict):
 
 
 class ChatRoom(TypedDict):
-    """A room as its tab shows it. ``total`` lines came, ``unread`` of them while nobody looked."""
+    """A room as its tab shows it: ``total`` lines, of which ``unread`` were not looked at yet."""
 
     key: str
     name: str
@@ -76,10 +76,10 @@ class ChatRoom(TypedDict):
 
 
 class ChatPatch(TypedDict):
-    """What has changed: all rooms in their order, and by room the lines and users that differ.
+    """Changes of a chat: all rooms in order, and per room the changed lines and users.
 
-    Whoever applies it forgets everything first if ``reset`` is true; a line or user that is known
-    already is replaced. Of a room the newest ``cap`` lines stay.
+    To apply it, discard everything first if ``reset`` is true, then replace or add lines and users, and
+    keep the newest ``cap`` lines of each room.
     """
 
     reset: bool
@@ -98,21 +98,21 @@ _FOLDED = str.maketrans("{}|^", "[]\\~")
 
 
 def fold(name: str) -> str:
-    r"""A nick or room as IRC compares it: ``{}|^`` are the small letters of ``[]\~``."""
+    r"""Return the name of a person or room for comparison as in IRC: ``{}|^`` equal ``[]\~``."""
     return name.lower().translate(_FOLDED)
 
 
 def nick_hue(nick: str) -> int:
-    """The hue of a person, in degrees: the same everywhere, whatever ``_`` hangs on the nick."""
+    """Return the hue of a person in degrees; trailing ``_`` and backticks of a nick do not change it."""
     bare = fold(nick).rstrip("_`") or nick
     return int.from_bytes(blake2b(bare.encode("utf-8", "replace"), digest_size=2).digest(), "big") % 360
 
 
 def user_row(nick: str, marks: str) -> ChatUser:
-    """A user by nick and marks."""
+    """Return the row of a user."""
     return {"nick": repair(nick), "rank": marks[:1], "hue": nick_hue(nick)}
 
 
 def plain(text: str) -> str:
-    """Without colour and control codes, which mean nothing here, and not endless."""
+    """Remove colour and control codes from a text, and cut it to 2,000 characters."""
     return _CODES.sub("", repair(text))[:2_000]

@@ -1,4 +1,4 @@
-"""Rooms, who is in them and what is said there: what a chat view shows."""
+"""State of a chat view: rooms, their users and their lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from rtanalytics.erasure import DELETION, ErasureMarks
 from rtanalytics.event import Event, repair
 from rtanalytics.feed import Delivery, Item, Reset
-from rtanalytics.live.chat_room import Pending, Room, remark
+from rtanalytics.live.chat_room import Pending, Room, apply_modes
 from rtanalytics.live.chat_rows import (
     NICK,
     RANKS,
@@ -29,28 +29,28 @@ from rtanalytics.live.status import iso
 __all__ = ["ChatState"]
 
 _ROOMS, _USERS, _KNOWN = 100, 10_000, 50_000
-_UNSAID = re.compile(r"^cannot send to|: no such nick", re.IGNORECASE)
-"""How servers say that a line of ours reached nobody."""
+_NOT_DELIVERED = re.compile(r"^cannot send to|: no such nick", re.IGNORECASE)
+"""Messages of servers that a line could not be delivered."""
 
 
 class ChatState:
-    """Folds the events of a chat into rooms.
+    """Applies the events of a chat to its rooms.
 
-    It reads events of one bucket whose ``channel`` is the room and whose author's handle is the
-    nick: ``message``, ``action`` and ``notice`` (without a channel, and with ``to``: said in
-    private); ``join``, ``part``, ``quit`` (text: why), ``kick`` (``to``: whom), ``nick`` (``to``:
-    the new one), ``topic`` (text), ``mode`` (text: ``+o ada``), ``users`` (text: all nicks of the
-    room with their marks, ``@ada +bob carol``), ``gap`` and ``error``. A quit or a change of nick
-    without a channel holds in all rooms where the person is, and is told where we talk in private.
+    It reads events of one bucket. ``channel`` is the room, and the handle of the author is the nick.
+    Types of events: ``message``, ``action`` and ``notice`` (private if they have ``to`` and no channel);
+    ``join``, ``part``, ``quit`` (text: reason), ``kick`` (``to``: the removed person), ``nick`` (``to``: the
+    new nick), ``topic`` (text), ``mode`` (text: ``+o ada``), ``users`` (text: all nicks of the room with
+    their marks, ``@ada +bob carol``), ``gap`` and ``error``. A quit or a change of nick without a channel
+    applies to all rooms of the person, and is also listed in a private room with them.
 
     Parameters
     ----------
     nick : str
-        Who is watching; follows changes of this nick.
+        Nick of the viewer; it follows changes of the nick.
     bucket : str
-        Events of other buckets are passed over.
+        Bucket of the chat; other events are ignored.
     cap : int
-        Lines that a room keeps; ``total`` counts all.
+        Maximum number of lines per room; ``total`` counts all.
 
     Raises
     ------
@@ -59,25 +59,25 @@ class ChatState:
 
     Notes
     -----
-    Not locked: whoever calls it from two threads holds a lock. At most 100 rooms are kept, of
-    private ones the least recently used goes first, and 10,000 people a room.
+    Not thread-safe. At most 100 rooms are kept (the least recently used private room is dropped first),
+    with at most 10,000 people per room.
 
     Examples
     --------
     >>> from datetime import datetime, UTC
     >>> from rtanalytics.event import Author
     >>> nine = datetime(2026, 5, 15, 9, tzinfo=UTC)
-    >>> said = Event(id="irc:x/#a:1", source="irc:#a", type="message", channel="#a", text="hello bob",
+    >>> event = Event(id="irc:x/#a:1", source="irc:#a", type="message", channel="#a", text="hello bob",
     ...              author=Author(handle="ada"), created_at=nine)
     >>> state = ChatState(nick="bob")
-    >>> state.take([Delivery(1, said)])
+    >>> state.take([Delivery(1, event)])
     >>> [(line["nick"], line["text"], line["mention"]) for line in state.lines("#a")]
     [('ada', 'hello bob', True)]
     """
 
     def __init__(self, nick: str = "", bucket: str = "irc", cap: int = 500) -> None:
         if cap < 1:
-            raise ValueError(f"cap is {cap}; a room shows at least one line")
+            raise ValueError(f"invalid cap {cap} (at least 1)")
         self.bucket, self.cap = bucket, cap
         self.me = nick
         self._renamed: datetime | None = None
@@ -91,10 +91,10 @@ class ChatState:
         self._ids: dict[str, str] = {}
         self._reset = self._dirty = True
 
-    # -- what comes in ---------------------------------------------------------------------
+    # -- events ---------------------------------------------------------------------
 
     def take(self, items: Iterable[Item]) -> None:
-        """Fold items in; what came already is passed over, a reset forgets everything."""
+        """Apply items; known events are ignored, and a reset discards everything."""
         for item in items:
             if isinstance(item, Reset):
                 self._begin()
@@ -105,7 +105,7 @@ class ChatState:
         known = self._ids.get(event.id)
         if event.op == "delete":
             if event.type == DELETION and event.tags:
-                self._let_go(ErasureMarks(event.tags))
+                self._erase(ErasureMarks(event.tags))
             if known is not None:
                 self._take_out(known, event.id)
             return
@@ -138,12 +138,12 @@ class ChatState:
             self._rooms[room].fresh.pop(event_id, None)
             self._dirty = True
 
-    def _let_go(self, forgotten: ErasureMarks) -> None:
-        """Nobody who is forgotten is shown as present, or as the one who set a topic."""
+    def _erase(self, marks: ErasureMarks) -> None:
+        """Remove erased people from the users and the topics of rooms."""
         for room in self._rooms.values():
-            for key in [k for k, (nick, _) in room.users.items() if forgotten.names(nick, self.bucket)]:
+            for key in [k for k, (nick, _) in room.users.items() if marks.names(nick, self.bucket)]:
                 del room.users[key]
-            if room.topic_by and forgotten.names(room.topic_by, self.bucket):
+            if room.topic_by and marks.names(room.topic_by, self.bucket):
                 room.topic = room.topic_by = ""
         self._dirty = True
 
@@ -161,7 +161,7 @@ class ChatState:
             room.mentions += line["mention"] or room.private
 
     def _confirm(self, room: Room, event: Event) -> None:
-        """A line of ours has come back, perhaps in parts."""
+        """Confirm a pending line, or a part of it, that has arrived in the stream."""
         text = (event.text or "").strip()
         for key, pending in room.pending.items():
             if pending.line["state"] == "failed" or pending.line["type"] != event.type:
@@ -183,16 +183,16 @@ class ChatState:
             if key in room.pending:
                 self.failed(key, (event.text or "").removeprefix("not sent: "))
                 return
-        # what could not be said to a person is told where it was written
+        # show an error about a private message where the message was written
         person = event.to if event.to and fold(event.to) in self._rooms else None
         room = self._room(event.channel or person or self._active or "*")
         waiting = (key for key, p in room.pending.items() if p.line["state"] in ("pending", "late"))
-        if _UNSAID.search(event.text or "") and (refused := next(waiting, None)) is not None:
+        if _NOT_DELIVERED.search(event.text or "") and (refused := next(waiting, None)) is not None:
             self.failed(refused, event.text or "")
         else:
             self._line(room, event)
 
-    # -- who is where ----------------------------------------------------------------------
+    # -- users ----------------------------------------------------------------------
 
     def _on_users(self, event: Event) -> None:
         if event.channel:
@@ -249,7 +249,7 @@ class ChatState:
         if not event.channel:
             return
         room = self._room(event.channel)
-        remark(room.users, event.text or "")
+        apply_modes(room.users, event.text or "")
         self._line(room, event)
 
     def _on_gap(self, event: Event) -> None:
@@ -284,7 +284,7 @@ class ChatState:
     def _line(self, room: Room, event: Event, *, to: str = "") -> ChatLine:
         self._n += 1
         text, mine = plain(event.text or ""), self._is_me(event.handle)
-        # one event may stand in several rooms; its id is the line's in each
+        # one event may be in several rooms; its id is the id of the line in each
         line: ChatLine = {
             "id": event.id,
             "n": self._n,
@@ -319,19 +319,19 @@ class ChatState:
         around = r"[\w\[\]\\`^{}|-]"
         return re.search(rf"(?<!{around}){re.escape(fold(self.me))}(?!{around})", fold(text)) is not None
 
-    # -- what is sent ----------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------
 
     def sent(self, key: str, to: str, text: str, kind: str, at: str) -> None:
-        """A line of ours was handed in: it stands at the end of its room until it comes back.
+        """Add a submitted line at the end of its room, as pending until the server confirms it.
 
         Parameters
         ----------
         key : str
-            Of the packet; a known one changes nothing.
+            Key of the packet; a known key changes nothing.
         to, text, kind : str
-            Room or nick, what was written, ``message`` or ``action``.
+            Room or nick, text, and ``message`` or ``action``.
         at : str
-            When, ISO 8601.
+            Time, ISO 8601.
         """
         room = self._room(to)
         if key in room.pending:
@@ -346,7 +346,7 @@ class ChatState:
         self._dirty = True
 
     def failed(self, key: str, why: str) -> None:
-        """A line of ours was not sent; it stays, marked, with the reason."""
+        """Mark a submitted line as failed, with the reason."""
         for room in self._rooms.values():
             if (pending := room.pending.get(key)) is not None:
                 pending.line["state"], pending.line["why"] = "failed", plain(why)
@@ -354,14 +354,14 @@ class ChatState:
                 self._dirty = True
 
     def forget(self, key: str) -> None:
-        """Take a line that failed off."""
+        """Remove a pending or failed line."""
         for room in self._rooms.values():
             if key in room.pending:
                 self._drop(room, key)
                 self._dirty = True
 
     def age(self, late: float = 30.0) -> None:
-        """Mark what has not come back for ``late`` seconds."""
+        """Mark lines as late that are pending for ``late`` seconds."""
         for room in self._rooms.values():
             for pending in room.pending.values():
                 if pending.line["state"] == "pending" and time.monotonic() - pending.since >= late:
@@ -369,22 +369,22 @@ class ChatState:
                     room.fresh[pending.line["id"]] = None
                     self._dirty = True
 
-    # -- what people look at ---------------------------------------------------------------
+    # -- selection ---------------------------------------------------------------
 
     @property
     def active(self) -> str:
-        """Key of the room that is looked at; empty for none."""
+        """Key of the selected room; empty for none."""
         return self._active
 
     def look(self, room: str) -> None:
-        """Show this room: what is in it counts as read."""
+        """Select a room and mark its lines as read."""
         self._active = fold(room)
         self._dirty = True
         if self._active in self._rooms:
             self._read(self._rooms[self._active])
 
     def read_all(self) -> None:
-        """What is there counts as read everywhere."""
+        """Mark the lines of all rooms as read."""
         for room in self._rooms.values():
             self._read(room)
 
@@ -393,39 +393,39 @@ class ChatState:
         self._dirty = True
 
     def open(self, room: str) -> None:
-        """Let there be a tab for a room or a nick, and look at it."""
+        """Open a room or a private chat, and select it."""
         self._room(room)
         self.look(room)
 
     def rename(self, nick: str, at: datetime | None = None) -> None:
-        """We are called otherwise: the server says so.
+        """Set the nick of the viewer, as reported by the source.
 
         Parameters
         ----------
         nick : str
             The new name.
         at : datetime, optional
-            When that was so. A change that was told later than this holds.
+            Time of the report; a later change of nick takes precedence.
         """
         if at is None or self._renamed is None or at >= self._renamed:
             self.me, self._dirty = nick[:NICK], True
 
     def redraw(self) -> None:
-        """Tell everything in the next patch: whoever drew it so far has gone."""
+        """Make the next patch complete, because the front end was replaced."""
         for room in self._rooms.values():
             room.fresh = dict.fromkeys([*room.lines, *(p.line["id"] for p in room.pending.values())])
-            room.removed, room.told = [], {}
+            room.removed, room.sent_users = [], {}
         self._reset = self._dirty = True
 
-    # -- what goes out ---------------------------------------------------------------------
+    # -- patches ---------------------------------------------------------------------
 
     @property
     def dirty(self) -> bool:
-        """True if the next patch would tell something."""
+        """True if the next patch would contain changes."""
         return self._dirty
 
     def rooms(self) -> list[ChatRoom]:
-        """The rooms: channels by name, then people by name."""
+        """Return the rooms: channels by name, then private chats by name."""
         return [
             {
                 "key": r.key, "name": repair(r.name), "private": r.private, "topic": r.topic,
@@ -436,46 +436,46 @@ class ChatState:
         ]  # fmt: skip
 
     def lines(self, room: str) -> list[ChatLine]:
-        """What a room shows, oldest first, pending ones last."""
+        """Return the lines of a room, oldest first, pending ones last."""
         held = self._rooms.get(fold(room))
         if held is None:
             return []
         return [dict(x) for x in (*held.lines.values(), *(p.line for p in held.pending.values()))]  # type: ignore[misc]
 
     def users(self, room: str) -> list[ChatUser]:
-        """Who is in a room, by rank and name."""
+        """Return the users of a room, by rank and name."""
         held = self._rooms.get(fold(room))
         found = [user_row(*user) for user in held.users.values()] if held else []
         return sorted(found, key=lambda u: (RANKS.find(u["rank"]) if u["rank"] else 9, fold(u["nick"])))
 
     def patch(self) -> ChatPatch:
-        """What has changed since the last patch."""
-        told = self._heading(reset=self._reset)
+        """Return the changes since the last patch."""
+        patch = self._heading(reset=self._reset)
         for room in self._rooms.values():
             if room.fresh:
                 waiting = {p.line["id"]: p.line for p in room.pending.values()}
                 found = (room.lines.get(i) or waiting.get(i) for i in room.fresh)
-                told["lines"][room.key] = [dict(x) for x in found if x is not None]  # type: ignore[misc]
+                patch["lines"][room.key] = [dict(x) for x in found if x is not None]  # type: ignore[misc]
             if room.removed:
-                told["removed"][room.key] = room.removed
-            if room.users != room.told:
-                changed = [user for key, user in room.users.items() if room.told.get(key) != user]
-                gone = [user[0] for key, user in room.told.items() if key not in room.users]
-                told["users"][room.key] = [user_row(*user) for user in changed]
+                patch["removed"][room.key] = room.removed
+            if room.users != room.sent_users:
+                changed = [user for key, user in room.users.items() if room.sent_users.get(key) != user]
+                gone = [user[0] for key, user in room.sent_users.items() if key not in room.users]
+                patch["users"][room.key] = [user_row(*user) for user in changed]
                 if gone:
-                    told["gone"][room.key] = [repair(nick) for nick in gone]
-                room.told = dict(room.users)
+                    patch["gone"][room.key] = [repair(nick) for nick in gone]
+                room.sent_users = dict(room.users)
             room.fresh, room.removed = {}, []
         self._reset = self._dirty = False
-        return told
+        return patch
 
     def everything(self) -> ChatPatch:
-        """All of it, for somebody who has nothing."""
-        told = self._heading(reset=True)
+        """Return the complete state."""
+        patch = self._heading(reset=True)
         for room in self._rooms.values():
-            told["lines"][room.key] = self.lines(room.key)
-            told["users"][room.key] = self.users(room.key)
-        return told
+            patch["lines"][room.key] = self.lines(room.key)
+            patch["users"][room.key] = self.users(room.key)
+        return patch
 
     def _heading(self, *, reset: bool) -> ChatPatch:
         return {

@@ -1,4 +1,4 @@
-"""The newest messages of a feed, in their current form, with exact counters."""
+"""State of a list of messages: the newest ones in their current form, with exact counters."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rtanalytics.untrusted import shorten
 __all__ = ["DRAWN", "Counters", "FeedState", "Patch", "Row", "row_of"]
 
 DRAWN = 200
-"""Rows that one patch adds at most: what a front end draws at once without stalling."""
+"""Maximum number of rows that one patch adds, so that a front end does not stall."""
 
 _TEXT, _TITLE, _NAME, _TAGS = 2_000, 300, 80, 12
 _KNOWN = 50_000
 
 
 class Row(TypedDict):
-    """One message as plain fields; everything but ``n`` and ``edited`` is text from outside.
+    """A message as plain fields; all but ``n`` and ``edited`` are untrusted text.
 
-    ``n`` grows with arrival and orders rows. ``url`` is http or https, or None. ``created`` is
-    ISO 8601, UTC. Texts are cut (``text`` at 2,000 characters) and otherwise as they came.
+    ``n`` is the order of arrival. ``url`` is an http(s) URL or None. ``created`` is ISO 8601, UTC. Texts
+    are cut (``text`` at 2,000 characters) but not escaped.
     """
 
     id: str
@@ -45,10 +45,10 @@ class Row(TypedDict):
 
 
 class Counters(TypedDict):
-    """What was delivered since the view began, or since the feed was last reset.
+    """Numbers of events since the view was opened, or since the last reset of the feed.
 
-    ``total`` counts every event, edits and deletes included; ``sources`` divides it by source;
-    ``edits``, ``deletes`` and ``muted`` (by authors who are not shown) are parts of it.
+    ``total`` counts all events, with edits and deletes; ``sources`` contains it per source; ``edits``,
+    ``deletes`` and ``muted`` (events of muted authors) are parts of it.
     """
 
     total: int
@@ -59,13 +59,13 @@ class Counters(TypedDict):
 
 
 class Patch(TypedDict):
-    """What has changed since the last patch.
+    """Changes since the last patch.
 
-    Whoever applies it forgets everything first if ``reset`` is true, then takes out ``removed``
-    (ids), replaces ``changed``, adds ``added`` (newest first), and keeps the ``cap`` rows of the
-    largest ``n``. ``looks`` brings the appearance of sources that are new. ``waiting`` events
-    came while the view stands still; ``skipped`` ones went by undrawn since the beginning, and
-    ``sampled`` says that some of them did just now.
+    To apply it, discard everything first if ``reset`` is true, then remove ``removed`` (ids), replace
+    ``changed``, add ``added`` (newest first), and keep the ``cap`` rows with the largest ``n``. ``looks``
+    has the appearance of new sources. ``waiting`` is the number of events that arrived during a pause,
+    ``skipped`` the number of events that were never drawn, and ``sampled`` is true if some were skipped
+    since the last patch.
     """
 
     reset: bool
@@ -88,29 +88,28 @@ class _Held:
     n: int
     event: Event
     edited: bool = False
-    said: str | None = None
+    text: str | None = None
 
-    def says(self, words: list[str]) -> bool:
-        if self.said is None:
+    def contains(self, words: list[str]) -> bool:
+        if self.text is None:
             e = self.event
             name = e.author.name if e.author and e.author.name else ""
-            self.said = "\n".join((e.handle, name, e.title or "", e.text or "", *e.tags)).casefold()
-        return all(word in self.said for word in words)
+            self.text = "\n".join((e.handle, name, e.title or "", e.text or "", *e.tags)).casefold()
+        return all(word in self.text for word in words)
 
 
 class FeedState:
-    """Folds deliveries into the newest ``cap`` messages as they are now.
+    """Applies the items of a feed to the list of its newest ``cap`` messages.
 
-    An edit replaces a message where it stands, a delete takes it out, a muted author's messages
-    are not shown. While paused nothing new appears, but nothing is lost either, and what is
-    deleted goes at once.
+    An edit replaces a message in its place, a delete removes it, and messages of muted authors are not
+    shown. During a pause, new messages wait; deletes still take effect at once.
 
     Parameters
     ----------
     cap : int
-        Rows shown at most.
+        Maximum number of rows.
     mute : collection of str
-        Handles whose messages are not shown; case does not matter.
+        Handles whose messages are not shown, in any case.
 
     Raises
     ------
@@ -119,25 +118,24 @@ class FeedState:
 
     Notes
     -----
-    Not locked: whoever calls it from two threads holds a lock. Besides the rows that are shown
-    it keeps four times as many older ones, so that a filter or a delete finds others to show.
-    An edit that does not say that it is one (``op`` "create" again) is recognised among the
-    newest 50,000 ids.
+    Not thread-safe. Besides the rows that are shown, it keeps four times as many older ones, which a
+    filter or a delete may bring back. A second "create" of an id counts as an edit, among the newest
+    50,000 ids.
 
     Examples
     --------
     >>> from datetime import datetime, UTC
     >>> nine = datetime(2026, 5, 15, 9, tzinfo=UTC)
-    >>> said = [Event(id=f"irc:x:{n}", source="irc", text=f"hello {n}", created_at=nine) for n in range(3)]
+    >>> events = [Event(id=f"irc:x:{n}", source="irc", text=f"hello {n}", created_at=nine) for n in range(3)]
     >>> state = FeedState(cap=2)
-    >>> patch = state.apply(Delivery(n, event) for n, event in enumerate(said))
+    >>> patch = state.apply(Delivery(n, event) for n, event in enumerate(events))
     >>> [row["text"] for row in patch["added"]], patch["counters"]["total"]
     (['hello 2', 'hello 1'], 3)
     """
 
     def __init__(self, cap: int = 200, mute: Collection[str] = ()) -> None:
         if cap < 1:
-            raise ValueError(f"cap is {cap}; a view shows at least one row")
+            raise ValueError(f"invalid cap {cap} (at least 1)")
         self.cap = cap
         self._muted = {handle.lstrip("@").casefold() for handle in mute}
         self._sources: frozenset[str] = frozenset()
@@ -158,13 +156,13 @@ class FeedState:
         self._new_looks: dict[str, Appearance] = {}
         self._total = self._edits = self._deletes = self._hidden = 0
         self._counts: dict[str, int] = {}
-        self._waiting = self._skipped = self._told_skipped = 0
+        self._waiting = self._skipped = self._reported_skipped = 0
         self._cleared = self._dirty = True
 
-    # -- what comes in ---------------------------------------------------------------------
+    # -- items ---------------------------------------------------------------------
 
     def apply(self, items: Iterable[Item], status: Status | None = None) -> Patch:
-        """Take items and tell what they changed."""
+        """Apply items and return the changes."""
         self.take(items)
         patch = self.patch()
         if status is not None:
@@ -172,7 +170,7 @@ class FeedState:
         return patch
 
     def take(self, items: Iterable[Item]) -> None:
-        """Fold items in; a watermark changes nothing here, a reset forgets everything."""
+        """Apply items; a watermark changes nothing, and a reset discards everything."""
         for item in items:
             if isinstance(item, Delivery):
                 self._take(item.event)
@@ -198,7 +196,7 @@ class FeedState:
         self._know(event.id)
         for held in (self._held, self._later):
             if (row := held.get(event.id)) is not None:
-                held[event.id] = replace(row, event=event, edited=True, said=None)
+                held[event.id] = replace(row, event=event, edited=True, text=None)
                 return
         if not known:
             self._add(event)
@@ -223,19 +221,19 @@ class FeedState:
         if len(rows) > 5 * self.cap:
             del rows[next(iter(rows))]
 
-    # -- what people choose ----------------------------------------------------------------
+    # -- pause and filters ----------------------------------------------------------------
 
     @property
     def paused(self) -> bool:
-        """True while nothing new is shown."""
+        """True during a pause."""
         return self._paused
 
     def pause(self) -> None:
-        """Show nothing new until :meth:`resume`; the feed goes on, and what waits is counted."""
+        """Show no new messages until :meth:`resume`; waiting messages are counted."""
         self._paused = self._dirty = True
 
     def resume(self) -> None:
-        """Show what came meanwhile: the newest of it, if it is more than fits."""
+        """Show the messages that waited during the pause, or the newest of them."""
         self._paused, self._dirty = False, True
         self._held.update(self._later)
         self._later = {}
@@ -244,15 +242,15 @@ class FeedState:
             del self._held[event_id]
 
     def filter(self, sources: Collection[str] | None = None, text: str | None = None) -> None:
-        """Show only some messages; what is not given stays as it is.
+        """Show only matching messages; a filter that is not given stays as it is.
 
         Parameters
         ----------
         sources : collection of str, optional
-            Show these only; all if it is empty.
+            Sources to show; all if empty.
         text : str, optional
-            Words that a message must all have (in its text, title, tags or author's name),
-            whatever their case.
+            Words that a message must all contain, in its text, title, tags or author's name, in any
+            case.
         """
         if sources is not None:
             self._sources = frozenset(sources)
@@ -263,12 +261,12 @@ class FeedState:
         self._dirty = True
 
     def mute(self, handle: str) -> None:
-        """Show nothing of this author any more."""
+        """Hide the messages of an author."""
         self._muted.add(handle.lstrip("@").casefold())
         self._dirty = True
 
     def unmute(self, handle: str) -> None:
-        """Show this author again."""
+        """Show the messages of an author again."""
         self._muted.discard(handle.lstrip("@").casefold())
         self._dirty = True
 
@@ -279,19 +277,19 @@ class FeedState:
         return (
             (not self._sources or row.event.source in self._sources)
             and not self._is_muted(row.event)
-            and (not self._words or row.says(self._words))
+            and (not self._words or row.contains(self._words))
         )
 
-    # -- what goes out ---------------------------------------------------------------------
+    # -- patches ---------------------------------------------------------------------
 
     @property
     def dirty(self) -> bool:
-        """True if the next patch would tell something."""
+        """True if the next patch would contain changes."""
         return self._dirty
 
     @property
     def counters(self) -> Counters:
-        """Exact, however much was drawn."""
+        """Exact numbers of events, whether they were drawn or not."""
         return {
             "total": self._total,
             "sources": dict(self._counts),
@@ -301,26 +299,26 @@ class FeedState:
         }
 
     def rows(self) -> list[Row]:
-        """What is shown now, newest first, as of the last patch."""
+        """Return the rows as of the last patch, newest first."""
         shown = sorted(self._shown.items(), key=lambda item: -item[1][0])
         return [row_of(event, n, edited=self._was_edited(event_id)) for event_id, (n, event) in shown]
 
     def newest(self) -> list[Row]:
-        """What the next patches will come to: the newest rows, newest first."""
+        """Return the rows that the next patches will lead to, newest first."""
         return [row_of(row.event, row.n, edited=row.edited) for row in self._newest()]
 
     def redraw(self) -> None:
-        """Tell everything in the next patch: whoever drew it so far has gone."""
+        """Make the next patch complete, because the front end was replaced."""
         self._cleared = self._dirty = True
 
     def everything(self) -> Patch:
-        """A patch for somebody who has nothing; what others are told next does not change."""
+        """Return the complete state as a patch; the next :meth:`patch` is not affected."""
         patch = self._message()
         patch["reset"], patch["added"], patch["looks"] = True, self.rows(), dict(self._looks)
         return patch
 
     def patch(self) -> Patch:
-        """What has changed since the last call."""
+        """Return the changes since the last call."""
         patch = self._message()
         patch["reset"] = self._cleared
         if self._cleared:
@@ -356,14 +354,14 @@ class FeedState:
         return list(islice(rows, self.cap))
 
     def _account(self, desired: list[_Held], drawn: set[int]) -> int:
-        """Count what was overtaken before it could be drawn; returns how many that were."""
+        """Count rows that newer ones replaced before they were drawn; return their number."""
         left = [n for n in self._fresh if n not in drawn]
         floor = desired[-1].n if len(desired) == self.cap and not self._paused else 0
         self._fresh = deque(n for n in left if n > floor)
         self._skipped += len(left) - len(self._fresh)
         if self._paused:
             return 0
-        passed, self._told_skipped = self._skipped - self._told_skipped, self._skipped
+        passed, self._reported_skipped = self._skipped - self._reported_skipped, self._skipped
         return passed
 
     def _was_edited(self, event_id: str) -> bool:
@@ -388,9 +386,9 @@ class FeedState:
 
 
 def row_of(event: Event, n: int = 0, *, edited: bool = False) -> Row:
-    """The fields of an event that a view shows.
+    """Return the row of an event.
 
-    Nothing is escaped: it is data, and whoever draws it makes text nodes of it.
+    Texts are not escaped; a front end must insert them as text nodes.
     """
     author = event.author
     name = (author.name or author.handle) if author else ""

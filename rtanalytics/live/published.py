@@ -1,7 +1,6 @@
-"""The trends that a conference's trender publishes, as something a view can read.
+"""The trends that the trender of a conference publishes, as a feed for views.
 
-Every view that reads them shows the same: they were told once, by one process, and a reader
-only passes them on.
+One process detects the trends, so every view that reads them shows the same.
 """
 
 from __future__ import annotations
@@ -60,19 +59,19 @@ class Publisher(Protocol):
 
 
 class PublishedTrends:
-    """The bins of trends on a stream: the newest that are there, and then each as it is told.
+    """Feed of the bins of trends on a stream: the newest ones first, and then each new bin.
 
     Parameters
     ----------
     stream : Publisher
         The running stream of a conference.
     last : int
-        Bins to begin with.
+        Number of earlier bins.
 
     Attributes
     ----------
     unreadable : int
-        Results that were no bins; each is named in the log.
+        Number of results that could not be decoded; each is logged.
 
     Examples
     --------
@@ -90,12 +89,12 @@ class PublishedTrends:
 
     @property
     def key(self) -> str:
-        """Names what is read: the stream's key and the channel."""
+        """Key of the stream and name of the channel."""
         return f"{self._stream.key}#{CHANNEL}"
 
     @property
     def status(self) -> Status:
-        """Live, reconnecting, or ended."""
+        """Status of the feed: live, reconnecting, or ended."""
         return self._status
 
     def close(self) -> None:
@@ -131,5 +130,5 @@ class PublishedTrends:
             return decode_bin(note.payload)
         except ValueError as error:
             self.unreadable += 1
-            log.warning("%s: result %s is no bin of trends: %r", self.key, note.id, str(error))
+            log.warning("%s: result %s is not a bin of trends: %r", self.key, note.id, str(error))
             return None

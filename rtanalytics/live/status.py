@@ -1,4 +1,4 @@
-"""What the status line says, and what time it is for a viewer."""
+"""Status line and time of a view."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["StatusLine", "iso", "status_line", "view_time"]
 class StatusLine(TypedDict):
     """A status line as data.
 
-    ``state`` is the feed's, or ``failed`` or ``stopped``; ``label`` is what people read;
-    ``detail`` says more; ``at`` is where a replay has come to.
+    ``state`` is that of the feed, ``failed`` or ``stopped``; ``label`` is its text; ``detail`` gives more
+    information; ``at`` is the current time of a replay.
     """
 
     state: str
@@ -37,19 +37,19 @@ _LABELS = {
 
 
 def iso(moment: datetime) -> str:
-    """A moment as browsers read it: ISO 8601, UTC, milliseconds."""
+    """Format a time for browsers: ISO 8601, UTC, with milliseconds."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def status_line(status: Status, error: BaseException | None = None) -> StatusLine:
-    """The status line of a feed.
+    """Return the status line of a feed.
 
     Parameters
     ----------
     status : Status
-        What the feed says of itself.
+        Status of the feed.
     error : BaseException, optional
-        What ended the reading of it, if something did.
+        The error that ended the reading of the feed.
 
     Examples
     --------
@@ -69,20 +69,19 @@ def status_line(status: Status, error: BaseException | None = None) -> StatusLin
 def view_time(
     status: Status, latest: datetime | None, now: datetime, schedule: Schedule | None = None
 ) -> tuple[datetime, bool]:
-    """What time it is for somebody who watches the feed, and whether that is the wall's time.
+    """Return the time that a view shows, and whether it is the current time.
 
-    A replay tells its own time. A running stream is watched at the time on the wall, unless the
-    schedule's conference is not on then: that stream brings a recorded conference, and the time
-    is that of its newest event.
+    A replay has its own time. A live stream has the current time, unless the schedule is of another
+    time: then the stream contains a recorded conference, and the time is that of its newest event.
 
     Parameters
     ----------
     status : Status
-        What the feed is doing.
+        Status of the feed.
     latest : datetime, optional
-        The newest time that the feed has told, if it has told any.
+        Newest time of an event or watermark of the feed.
     now : datetime
-        The time on the wall.
+        The current time.
     schedule : Schedule, optional
         The talks.
 
@@ -92,11 +91,11 @@ def view_time(
     """
     if status.at is not None:
         return status.at, False
-    told = latest if latest is not None and latest < FOREVER else None
+    known = latest if latest is not None and latest < FOREVER else None
     if status.state in {"live", "reconnecting"}:
-        if told is None or schedule is None or not len(schedule):
+        if known is None or schedule is None or not len(schedule):
             return now, True
         margin = timedelta(days=1)
         on = schedule.talks[0].start - margin <= now < max(t.end for t in schedule) + margin
-        return (now, True) if on else (told, False)
-    return (told, False) if told is not None else (now, True)
+        return (now, True) if on else (known, False)
+    return (known, False) if known is not None else (now, True)

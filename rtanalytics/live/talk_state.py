@@ -1,4 +1,4 @@
-"""The talks that are on, and the next ones."""
+"""State of the list of talks: the current ones and the next ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST_NOW = 12
 
 
 class TalkRow(TypedDict):
-    """One talk as plain fields; times are ISO 8601, UTC. ``progress`` is between 0 and 1."""
+    """A talk as plain fields; times are ISO 8601, UTC. ``progress`` is between 0 and 1."""
 
     id: str
     title: str
@@ -30,7 +30,7 @@ class TalkRow(TypedDict):
 
 
 class TalkPatch(TypedDict):
-    """What is on at ``moment``, by room, and what comes next, by start; all of it."""
+    """The talks at ``moment`` by room, and the next talks by start."""
 
     moment: str
     now: list[TalkRow]
@@ -39,22 +39,22 @@ class TalkPatch(TypedDict):
 
 
 class TalkState:
-    """What a schedule says at a moment.
+    """Finds the current and the next talks of a schedule.
 
     Parameters
     ----------
     schedule : Schedule
         The talks.
     next_talks : int
-        How many of the coming ones are told.
+        Number of next talks.
 
     Examples
     --------
     >>> from datetime import UTC
     >>> nine, ten = datetime(2026, 5, 15, 9, tzinfo=UTC), datetime(2026, 5, 15, 10, tzinfo=UTC)
     >>> state = TalkState(Schedule([Talk(id="1", title="Welcome", start=nine, end=ten)]))
-    >>> told = state.at(datetime(2026, 5, 15, 9, 30, tzinfo=UTC))
-    >>> [(talk["title"], talk["progress"]) for talk in told["now"]]
+    >>> patch = state.at(datetime(2026, 5, 15, 9, 30, tzinfo=UTC))
+    >>> [(talk["title"], talk["progress"]) for talk in patch["now"]]
     [('Welcome', 0.5)]
     """
 
@@ -63,7 +63,7 @@ class TalkState:
         self.next_talks = next_talks
 
     def at(self, moment: datetime) -> TalkPatch:
-        """What is on and what is next at ``moment``."""
+        """Return the current and the next talks at ``moment``."""
         now = sorted(self.schedule.on(moment), key=lambda t: (t.room or "", t.start))[:_MOST_NOW]
         coming = self.schedule.next(moment, self.next_talks)
         return {
@@ -76,7 +76,7 @@ class TalkState:
 
 def _row(talk: Talk, moment: datetime) -> TalkRow:
     length = (talk.end - talk.start).total_seconds()
-    gone = (moment - talk.start).total_seconds()
+    elapsed = (moment - talk.start).total_seconds()
     return {
         "id": repair(talk.id),
         "title": repair(talk.title),
@@ -87,5 +87,5 @@ def _row(talk: Talk, moment: datetime) -> TalkRow:
         "start": iso(talk.start),
         "end": iso(talk.end),
         "url": repair(talk.url) if talk.url and is_web_url(talk.url) else None,
-        "progress": round(min(1.0, max(0.0, gone / length)), 3) if length else 0.0,
+        "progress": round(min(1.0, max(0.0, elapsed / length)), 3) if length else 0.0,
     }

@@ -1,4 +1,4 @@
-"""The topics of the newest bin, with where each came from."""
+"""State of the list of trends: the topics of the newest bin, with their recent history."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _LABEL = 120
 
 
 class TopicRow(TypedDict):
-    """One topic as a view shows it; texts are from outside.
+    """A topic as a view shows it; texts are untrusted.
 
-    ``id`` stays the same while the topic lasts. ``change`` compares with the bin before;
-    ``spark`` has its messages in the newest bins, oldest first, 0 where it did not trend.
-    ``score`` and ``expected`` are None where they are no finite number. ``why`` explains in a few
-    lines why it is on the list.
+    ``id`` stays the same while the topic lasts. ``change`` is relative to the
+    previous bin. ``spark`` has its messages in the newest bins, oldest first, 0 where it did not trend.
+    ``score`` and ``expected`` are None if they are not finite. ``why`` explains in a few lines why the topic
+    is listed.
     """
 
     id: str
@@ -52,11 +52,11 @@ class TopicRow(TypedDict):
 
 
 class TrendPatch(TypedDict):
-    """The newest bin, whole: there is little of it.
+    """The complete newest bin.
 
-    ``start`` and ``end`` are None before the first bin. ``earlier`` lists topics of the bins
-    before that trend no more, newest first, with the ``end`` of their last bin. ``looks`` has the
-    appearance of the sources that speak of the topics.
+    ``start`` and ``end`` are None before the first bin. ``earlier`` lists topics of earlier bins that no
+    longer trend, newest first, with the ``end`` of their last bin. ``looks`` has the appearance of the
+    sources of the topics.
     """
 
     start: str | None
@@ -77,7 +77,7 @@ class _Topic:
 
 
 class TrendState:
-    """Folds bins of trends into a ranking with a memory.
+    """Applies bins of trends to a ranking that remembers earlier bins.
 
     Where trends carry no ``id`` (identity is not followed), a topic is taken for one of the bin
     before if they share a term or their label.
@@ -85,9 +85,9 @@ class TrendState:
     Parameters
     ----------
     bins : int
-        How many bins the sparklines span, and how long an earlier topic is remembered.
+        Number of bins of the sparklines; earlier topics are remembered for as long.
     earlier : int
-        How many topics that trend no more are told.
+        Number of topics to list that no longer trend.
     """
 
     def __init__(self, bins: int = 16, earlier: int = 5) -> None:
@@ -96,7 +96,7 @@ class TrendState:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything: the feed was reset."""
+        """Discard everything after a reset of the feed."""
         self._topics: dict[str, _Topic] = {}
         self._starts: deque[datetime] = deque(maxlen=self.bins)
         self._numbered = 0
@@ -112,14 +112,14 @@ class TrendState:
     def apply(
         self, bins: Iterable[TrendBin], find: Callable[[str], Event | None] = lambda _: None
     ) -> TrendPatch:
-        """Take bins in order and tell the ranking of the newest.
+        """Apply bins in order and return the ranking of the newest.
 
         Parameters
         ----------
         bins : iterable of TrendBin
-            A bin that was told before replaces what it said; an older one is passed over.
+            A bin with the start of the newest one replaces it; an older bin is ignored.
         find : callable
-            Gives the event of an id, or None: for the quotes.
+            Returns the event of an id for a quote, or None.
         """
         for bin in bins:
             if self._starts and bin.start < self._starts[-1]:
@@ -128,7 +128,7 @@ class TrendState:
         return self._last
 
     def retract(self, event_id: str) -> bool:
-        """Quote this message no more: it was deleted. True if it was quoted."""
+        """Remove the quotes of a deleted message; return True if there were any."""
         quoted = False
         for topic in self._last["topics"]:
             left = [row for row in topic["quotes"] if row["id"] != event_id]
@@ -137,7 +137,7 @@ class TrendState:
         return quoted
 
     def everything(self) -> TrendPatch:
-        """The newest bin."""
+        """Return the ranking of the newest bin."""
         return self._last
 
     def _take(self, bin: TrendBin, find: Callable[[str], Event | None]) -> None:
@@ -161,7 +161,7 @@ class TrendState:
             "end": iso(bin.end),
             "messages": bin.messages,
             "topics": rows,
-            "earlier": self._gone(taken, bin),
+            "earlier": self._earlier(taken, bin),
             "looks": {source: appearance(source) for row in rows for source in row["sources"]},
         }
 
@@ -230,11 +230,11 @@ class TrendState:
             if not topic.seen:
                 del self._topics[topic.id]
 
-    def _gone(self, taken: set[str], bin: TrendBin) -> list[dict[str, str]]:
+    def _earlier(self, taken: set[str], bin: TrendBin) -> list[dict[str, str]]:
         width = bin.end - bin.start
-        gone = [t for t in self._topics.values() if t.id not in taken]
-        gone.sort(key=lambda t: (max(t.seen), -t.ranks[max(t.seen)]), reverse=True)
+        ended = [t for t in self._topics.values() if t.id not in taken]
+        ended.sort(key=lambda t: (max(t.seen), -t.ranks[max(t.seen)]), reverse=True)
         return [
             {"id": t.id, "label": shorten(t.label, _LABEL), "end": iso(max(t.seen) + width)}
-            for t in gone[: self.earlier]
+            for t in ended[: self.earlier]
         ]

@@ -1,12 +1,12 @@
-"""Views for the notebook: the wall of a conference, live or replayed.
+"""Notebook widgets that show a conference, live or replayed.
 
->>> from rtanalytics.widgets import Dashboard      # doctest: +SKIP
->>> Dashboard(stream.follow(), schedule)           # doctest: +SKIP
->>> Dashboard(replay(recording, speed=60), schedule)  # doctest: +SKIP
+>>> import rtanalytics as rta                      # doctest: +SKIP
+>>> rta.Dashboard(stream.follow())                 # doctest: +SKIP
+>>> rta.Dashboard(rta.play(recording, speed=60))   # doctest: +SKIP
 
-Every view takes a feed, whichever it is. It reads in a thread of its own, so that a long cell
-does not freeze it, and sends the browser what changed, at most twenty times a second. What comes
-from outside is drawn as text, never as markup.
+Each view takes a feed. It reads the feed in a thread, so that it stays up to date during a long cell, and
+sends changes to the browser at most twenty times per second. Text from outside is inserted as text, never
+as markup.
 """
 
 from rtanalytics.extras import extra

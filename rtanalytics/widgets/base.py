@@ -1,4 +1,4 @@
-"""The widget that all views are: it draws parts that a reader feeds, and stops when replaced."""
+"""Base class of all views: a widget that draws panels and stops when it is replaced."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _SCRIPTS = ("dom.js", "controls.js", "feed.js", "trending.js", "talks.js", "chat
 _CONTROLS = ("pause", "resume", "seek", "speed")
 _CLOCK = 0.5
 _ALIVE = 5.0
-"""Seconds after which a view that has nothing to say says so; a front end that hears nothing for
-three times as long knows that the kernel is gone."""
+"""Seconds after which a view without changes sends a heartbeat; without one for three times as long, the
+front end reports that the kernel has stopped."""
 
 
 @dataclass(frozen=True)
 class Wire:
-    """A feed and the parts that it feeds; ``recent`` earlier events are asked for."""
+    """A feed and the panels that read it; ``recent`` is the number of earlier events to load."""
 
     feed: Feed
     parts: Sequence[Part]
@@ -43,22 +43,22 @@ class Wire:
 
 
 class View(anywidget.AnyWidget):
-    """What all views have in common.
+    """Base class of all views.
 
     Parameters
     ----------
     wires : sequence of Wire
-        What is read for whom; the first one's feed is the one whose status is told.
+        Feeds and the panels that read them; the status line shows the status of the first feed.
     title : str
-        Stands at the top.
+        Title at the top.
     height : int
-        Pixels.
+        Height in pixels.
     timezone : str, optional
-        IANA name in which times are shown; the browser's otherwise.
+        IANA name of the time zone in which times are shown; by default that of the browser.
     schedule : Schedule, optional
-        Tells whether a running stream brings a conference that is on now.
+        Talks; they show whether a live stream contains a current or a recorded conference.
     draws : sequence of str
-        Names of the parts, in the front end's words.
+        Names of the panels to draw.
 
     Raises
     ------
@@ -67,12 +67,12 @@ class View(anywidget.AnyWidget):
 
     Notes
     -----
-    One front end draws all views, from real files under ``static/``. It gets one message at most
-    every 50 ms: what changed since the last one, and its number. A front end that begins, or
-    that missed a number, says hello and is sent everything; it draws what it gets meanwhile.
+    One front end, from the files in ``static/``, draws all views. It receives at most one message per
+    50 ms, with the changes since the last message and a number. A new front end, or one that missed a
+    number, sends "hello" and receives the complete state.
 
-    A view replaces an older one of the same class that shows a feed of the same key, and those
-    that an earlier run of the same notebook cell made: their threads and subscriptions end.
+    A view replaces older views of the same class on a feed with the same key, and views that an earlier
+    run of the same notebook cell created; their threads and subscriptions end.
     """
 
     _esm = "\n".join((_STATIC / name).read_text(encoding="utf-8") for name in _SCRIPTS)
@@ -100,7 +100,7 @@ class View(anywidget.AnyWidget):
         if timezone is not None:
             _check_zone(timezone)
         feed = wires[0].feed
-        # by name, because anywidget gives every instance a class of its own
+        # by name, because anywidget creates a class per instance
         self._kind = f"{type(self).__module__}.{type(self).__qualname__}"
         super().__init__(
             draws=list(draws),
@@ -113,9 +113,9 @@ class View(anywidget.AnyWidget):
         self._wires = list(wires)
         self._schedule = schedule
         self._cell, self._run = _cell()
-        self._told: dict[str, Any] = {}
-        self._clock_told = 0.0
-        self._said = time.monotonic()
+        self._sent: dict[str, Any] = {}
+        self._clock_sent = 0.0
+        self._sent_at = time.monotonic()
         self._number = 0
         self._wanted = False
         self._stopped: StatusLine | None = None
@@ -132,17 +132,17 @@ class View(anywidget.AnyWidget):
             self._open.append(self)
             for view in replaced:
                 again = view._cell is not None and view._cell == self._cell
-                view.close() if again else view.stop("shown elsewhere in this notebook now")
+                view.close() if again else view.stop("replaced by a newer view")
         PACER.add(self)
 
-    # -- its life --------------------------------------------------------------------------
+    # -- life cycle --------------------------------------------------------------------------
 
     def _replaces(self, other: View) -> bool:
         rerun = self._cell is not None and other._cell == self._cell and other._run != self._run
         return rerun or (other._kind == self._kind and other._key == self._key)
 
     def stop(self, why: str = "") -> None:
-        """Read no further: the thread and the subscription end, what is shown stays."""
+        """Stop reading the feed; the view keeps showing its last state."""
         with self._gate:
             if self._stopped is not None:
                 return
@@ -152,45 +152,45 @@ class View(anywidget.AnyWidget):
         PACER.remove(self)
         for reader, wire in zip(self._readers, (w for w in self._wires if w.parts), strict=True):
             reader.detach(wire.parts)
-        self._say("patch", self._heading())
+        self._emit("patch", self._heading())
 
     def close(self) -> None:
-        """Stop, and take the view off the page."""
-        if hasattr(self, "_stopped"):  # a constructor that failed has nothing to stop
+        """Stop, and remove the view from the page."""
+        if hasattr(self, "_stopped"):  # after a failed constructor there is nothing to stop
             self.stop()
         super().close()
 
     def __del__(self) -> None:
-        # The collector calls this in whatever thread it happens to run, even in one that another
-        # waits for with the gate shut, so no lock may be taken. None is needed: a view that still
-        # reads is in the list of open ones and is not collected.
+        # The garbage collector may call this in a thread that holds or waits for the lock, so no lock
+        # may be taken. None is needed: a view that still reads is in the list of open views and is
+        # not collected.
         super().close()
 
     @property
     def status(self) -> StatusLine:
-        """What the status line says."""
+        """Content of the status line."""
         if self._stopped is not None:
             return self._stopped
         error = next((reader.error for reader in self._readers if reader.error is not None), None)
         return status_line(self.feed.status, error)
 
-    # -- what it says ----------------------------------------------------------------------
+    # -- sending ----------------------------------------------------------------------
 
     def beat(self) -> bool:
-        """Send what has changed; True while there may soon be more. Called by the pacer only."""
+        """Send changes; return True if more may follow soon. Only the pacer calls this."""
         going = [reader.go_on() for reader in self._readers]
         changes = self._changes()
         if changes:
-            self._say("patch", changes)
+            self._emit("patch", changes)
         if self._wanted:
             self._wanted = False
-            self._say("state", self._everything())
-        if time.monotonic() - self._said >= _ALIVE:
-            self._say("beat", {})
+            self._emit("state", self._everything())
+        if time.monotonic() - self._sent_at >= _ALIVE:
+            self._emit("beat", {})
         return any(going) or bool(changes)
 
-    def _say(self, kind: str, content: dict[str, Any]) -> None:
-        self._said = time.monotonic()
+    def _emit(self, kind: str, content: dict[str, Any]) -> None:
+        self._sent_at = time.monotonic()
         self._number += kind == "patch"
         self.send({"kind": kind, "v": self._number, **content})
 
@@ -202,14 +202,14 @@ class View(anywidget.AnyWidget):
                 if (patch := part.patch(moment)) is not None:
                     message[part.name] = patch
         for name, value in self._heading().items():
-            if self._told.get(name) != value:
-                self._told[name] = message[name] = value
+            if self._sent.get(name) != value:
+                self._sent[name] = message[name] = value
         clock = {"now": iso(moment), "wall": on_wall}
-        wall_again = on_wall and self._told.get("clock", {}).get("wall")
-        due = bool(message) or time.monotonic() - self._clock_told >= _CLOCK
-        if due and not wall_again and clock != self._told.get("clock"):
-            self._clock_told = time.monotonic()
-            self._told["clock"] = message["clock"] = clock
+        wall_again = on_wall and self._sent.get("clock", {}).get("wall")
+        due = bool(message) or time.monotonic() - self._clock_sent >= _CLOCK
+        if due and not wall_again and clock != self._sent.get("clock"):
+            self._clock_sent = time.monotonic()
+            self._sent["clock"] = message["clock"] = clock
         return message
 
     def _everything(self) -> dict[str, Any]:
@@ -235,16 +235,16 @@ class View(anywidget.AnyWidget):
         latest = max((r.latest for r in self._readers if r.latest is not None), default=None)
         return view_time(self.feed.status, latest, datetime.now(UTC), self._schedule)
 
-    # -- what it hears ---------------------------------------------------------------------
+    # -- receiving ---------------------------------------------------------------------
 
     def _on_message(self, _: Any, content: Any, __: Any) -> None:
-        """What the front end says; it may come in any thread of the kernel."""
+        """Handle a message of the front end; it may arrive in any thread of the kernel."""
         if not isinstance(content, Mapping):
             return
         kind = content.get("kind")
         if kind == "hello":
             if self._stopped is not None:
-                self._say("state", self._everything())
+                self._emit("state", self._everything())
             self._wanted = True
         elif kind == "replay" and self.replays and self._stopped is None:
             self._control(content)
@@ -265,32 +265,38 @@ class View(anywidget.AnyWidget):
             moment, _ = self._moment()
             feed.seek(datetime.fromtimestamp(moment.timestamp() + value, UTC))
 
-    # -- without a browser -----------------------------------------------------------------
+    # -- static output -----------------------------------------------------------------
 
     def to_html(self) -> str:
-        """What is shown, as static HTML without script, everything from outside escaped."""
+        """Return the current state as static HTML without scripts; text from outside is escaped."""
         moment, _ = self._moment()
         parts = [part.html(moment) for wire in self._wires for part in wire.parts]
         return fallback.page(self.title or type(self).__name__, self.status, parts)
+
+    def __repr__(self) -> str:
+        status = self.status
+        parts = [self.title, f"{status['label']} {status['detail']}".strip()]
+        parts += [part.summary() for wire in self._wires for part in wire.parts]
+        return f"<{self._kind.rpartition('.')[2]} {self._key}: {', '.join(filter(None, parts))}>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
         for reader in self._readers:
-            reader.begun.wait(0.5)  # so that a saved notebook shows what the feed had before
+            reader.begun.wait(0.5)  # so that a saved notebook contains the earlier events
         data, metadata = bundle
         return {**data, "text/html": self.to_html()}, metadata
 
 
 def open_views() -> list[View]:
-    """The views of this process that read a feed."""
+    """Return the open views of this process."""
     with View._gate:
         return list(View._open)
 
 
 def _cell() -> tuple[str | None, str | None]:
-    """The notebook cell that runs, and which run of it this is; None where there is no cell."""
+    """Return the id of the running notebook cell and of this run; None outside of a notebook."""
     from IPython.core.getipython import get_ipython
 
     shell = get_ipython()
@@ -303,11 +309,11 @@ def _check_zone(name: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"timezone {name!r} is unknown; write an IANA name such as Europe/Berlin") from None
+        raise ValueError(f"unknown time zone {name!r} (use an IANA name such as Europe/Berlin)") from None
 
 
 def checked_mute(mute: Iterable[str] | str) -> list[str]:
-    """Handles to mute; one alone is a mistake that would mute its letters."""
+    """Return the handles to mute as a list; reject a single string."""
     if isinstance(mute, str):
-        raise TypeError(f"mute is {mute!r}; give a list of handles")
+        raise TypeError(f"invalid mute {mute!r} (give a list of handles)")
     return list(mute)

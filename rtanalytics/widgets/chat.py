@@ -1,4 +1,4 @@
-"""A chat in the notebook: rooms as tabs, people on the right, and a line to write in."""
+"""Chat view: rooms as tabs, users on the right, and an input for messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Followed(Protocol):
 
 
 class _OneBucket:
-    """A feed on a stream, of which one bucket is read: others may say much meanwhile."""
+    """Feed of a stream, limited to one bucket."""
 
     def __init__(self, feed: Any, bucket: str) -> None:
         self._feed, self._bucket = feed, bucket
@@ -54,16 +54,16 @@ class _OneBucket:
 
 
 class ChatPart(Part):
-    """The rooms of a chat.
+    """Panel with the rooms of a chat.
 
     Parameters
     ----------
     nick, bucket, cap
-        Of :class:`~rtanalytics.live.ChatState`.
+        See :class:`~rtanalytics.live.ChatState`.
     stream : SendingStream, optional
-        Where what is written goes; without one, nothing can be written.
+        Stream that receives submitted lines; without one, the panel is read-only.
     scope : str, optional
-        Of the source that sends it.
+        Scope of the source that sends them.
     """
 
     name = "chat"
@@ -74,11 +74,11 @@ class ChatPart(Part):
         super().__init__()
         self.state = ChatState(nick, bucket, cap)
         self._settings = (nick, bucket, cap, scope, stream is not None)
-        self._note = self._told_note = ""
+        self._note = self._sent_note = ""
         self._keys: dict[str, None] = {}
-        self._heard = self._told_heard = ""
+        self._heard = self._sent_heard = ""
         self._sender = (
-            None if stream is None else Sender(stream, bucket, scope, self._not_handed_in, self._learn)
+            None if stream is None else Sender(stream, bucket, scope, self._not_submitted, self._learn)
         )
 
     def begin(self, items: list[Any]) -> None:
@@ -101,16 +101,16 @@ class ChatPart(Part):
         return True
 
     def close(self) -> None:
-        """Hand in nothing more."""
+        """Stop submitting lines."""
         if self._sender is not None:
             self._sender.close()
 
     def patch(self, moment: datetime) -> Mapping[str, Any] | None:
         with self.lock:
             self.state.age()
-            if not self.state.dirty and (self._note, self._heard) == (self._told_note, self._told_heard):
+            if not self.state.dirty and (self._note, self._heard) == (self._sent_note, self._sent_heard):
                 return None
-            self._told_note, self._told_heard = self._note, self._heard
+            self._sent_note, self._sent_heard = self._note, self._heard
             return {**self.state.patch(), **self._frame()}
 
     def everything(self, moment: datetime) -> Mapping[str, Any] | None:
@@ -136,7 +136,7 @@ class ChatPart(Part):
                 self.state.forget(key)
 
     def _write(self, sender: Sender, text: str, room: str, key: str) -> None:
-        """Take what was typed; a front end that had no answer says it again, with the same key."""
+        """Submit a typed text; a repeated message of the front end has the same key and is ignored."""
         with self.lock:
             self._heard = key
             if key in self._keys:
@@ -146,12 +146,12 @@ class ChatPart(Part):
                 del self._keys[next(iter(self._keys))]
             at = iso(datetime.now(UTC))
             try:
-                asked = packets(text, room)
+                submitted = packets(text, room)
             except ValueError as error:
                 self.state.sent(key, room or "*", text, "message", at)
                 self.state.failed(key, str(error))
                 return
-            for n, packet in enumerate(asked):
+            for n, packet in enumerate(submitted):
                 own = f"{key}.{n}" if n else key
                 if packet["type"] in ("message", "action"):
                     self.state.sent(own, packet["to"], packet["body"], packet["type"], at)
@@ -159,26 +159,30 @@ class ChatPart(Part):
                     self.state.open(packet["to"])
                 sender.send(own, packet)
 
-    def _not_handed_in(self, key: str, why: str) -> None:
+    def _not_submitted(self, key: str, why: str) -> None:
         with self.lock:
             self.state.failed(key, why)
         PACER.wake()
 
     def _learn(self, fields: Mapping[str, object]) -> None:
-        """What the source tells: our nick as the server has it, and whether it is well."""
+        """Read nick and status from the health of the source."""
         state, nick, error = (str(fields.get(name) or "") for name in ("state", "nick", "error"))
         at = fields.get("at")
         with self.lock:
             if nick and nick != self.state.me:
-                # told every few seconds only: the news of a change may be here before
+                # health is published every few seconds; the event of a change may arrive first
                 self.state.rename(nick, datetime.fromisoformat(at) if isinstance(at, str) else None)
             if state == "missing":
-                note = "no source runs for this chat: what you write waits for ten minutes at most"
+                note = "no source is running for this chat; messages are kept for ten minutes"
             elif state in ("ok", "starting", "many", ""):
                 note = ""
             else:
                 note = f"the source is {state}" + (f": {error}" if error else "")
             self._note = note[:300]
+
+    def summary(self) -> str:
+        with self.lock:
+            return f"{len(self.state.rooms())} rooms"
 
     def html(self, moment: datetime) -> str:
         with self.lock:
@@ -186,28 +190,28 @@ class ChatPart(Part):
 
 
 class ChatView(View):
-    """The rooms of a chat, and a line to write in.
+    """Rooms of a chat, with an input for messages.
 
     Parameters
     ----------
     stream : EventStream, Feed or iterable of Event
-        A stream is followed, what is said in private too, and what is written goes into its
-        outbox. Of a feed (a replay), the rooms are shown and nothing can be written.
+        A stream is followed, including private messages, and submitted lines go to its outbox. A feed
+        (such as a replay) is shown read-only.
     nick : str
-        Who you are there; what the source tells about it comes first.
+        Your nick; a nick reported by the source takes precedence.
     bucket : str
-        Whose events are the chat's.
+        Bucket of the events of the chat.
     scope : str, optional
-        The scope of the source that sends (in its health; usually its name). Needed only where
-        several sources write to the bucket.
+        Scope of the source that sends (listed in its health; by default its name). Needed only if several
+        sources write to the bucket.
     cap : int
-        Lines that a room keeps; the counters count all.
+        Maximum number of lines per room; the counters count all.
     recent : int
-        How many earlier events of the chat to begin with.
+        Number of earlier events to load.
     title, height, timezone
         See :class:`~rtanalytics.widgets.base.View`.
     key : str
-        Names the feed if it is a plain iterable.
+        Key of the feed if it is a plain iterable.
 
     Raises
     ------
@@ -249,7 +253,7 @@ class ChatView(View):
 
     @property
     def state(self) -> ChatPart:
-        """The part that holds what is shown."""
+        """The panel with the state of the chat."""
         return self._chat_part
 
     def stop(self, why: str = "") -> None:

@@ -1,4 +1,4 @@
-"""From what a person types to packets in the outbox, in a thread of its own."""
+"""Submit typed messages and commands to the outbox, in a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Sender", "SendingStream", "packets"]
 
 log = logging.getLogger(__name__)
 
-HELP = "known are /me, /join, /part, /topic, /nick and /msg; // at the beginning sends a slash"
+HELP = "commands: /me, /join, /part, /topic, /nick and /msg; begin with // to send a slash"
 
 _TRIED_FOR = 30.0
 _LOOK = 5.0
@@ -53,20 +53,19 @@ class SendingStream(Protocol):
 
 
 def packets(text: str, room: str) -> list[dict[str, str]]:
-    """What a typed text asks for, as LeafyChat's packets.
+    """Convert a typed text to packets of LeafyChat.
 
     Parameters
     ----------
     text : str
-        As typed: a line, several lines, or a command.
+        One line, several lines, or a command.
     room : str
-        Which room it was typed in.
+        The selected room.
 
     Raises
     ------
     ValueError
-        If it is no command that is known, or says too little or too much; the message is for the
-        person.
+        If the command is unknown or incomplete, or the text has too many lines.
 
     Examples
     --------
@@ -78,9 +77,9 @@ def packets(text: str, room: str) -> list[dict[str, str]]:
     lines = [line.strip() for line in text.removeprefix("/" if text.startswith("//") else "").splitlines()]
     lines = [line for line in lines if line]
     if len(lines) > _LINES:
-        raise ValueError(f"{len(lines)} lines at once are too many for a chat; {_LINES} are allowed")
+        raise ValueError(f"{len(lines)} lines are too many for one message (at most {_LINES})")
     if lines and not room:
-        raise ValueError("there is no room to say it in; write /join #room first")
+        raise ValueError("no room selected (first write /join #room)")
     return [{"type": "message", "to": room, "body": line} for line in lines]
 
 
@@ -103,25 +102,25 @@ def _command(text: str, room: str) -> dict[str, str]:
     elif word in ("msg", "query") and more:
         return {"type": "message", "to": first, "body": more}
     elif word not in ("me", "join", "j", "topic", "nick", "msg", "query"):
-        raise ValueError(f"/{word[:40]} is not known here; {HELP}")
-    raise ValueError(f"/{word} says too little: {HELP}")
+        raise ValueError(f"unknown command /{word[:40]} ({HELP})")
+    raise ValueError(f"incomplete command /{word} ({HELP})")
 
 
 class Sender:
-    """Hands packets in, each under its key until it is known that it is in, for half a minute.
+    """Submits packets; each is retried under its key for at most 30 seconds.
 
     Parameters
     ----------
     stream : SendingStream
         Stream that receives the packets.
     bucket : str
-        Whose.
+        Bucket of the packets.
     scope : str, optional
-        Of which source; that of the only one that runs for the bucket, unless given.
+        Scope of the source; by default that of the only running source of the bucket.
     failed : callable
-        Told the key and the reason of what could not be handed in.
+        Called with the key and the reason if a packet could not be submitted.
     learnt : callable
-        Told what the source says about itself, every few seconds.
+        Called with the health of the source, every few seconds.
     """
 
     def __init__(
@@ -140,7 +139,7 @@ class Sender:
         self._thread.start()
 
     def send(self, key: str, packet: dict[str, str]) -> None:
-        """Hand a packet in soon."""
+        """Submit a packet in the thread."""
         self._queue.put((key, packet))
 
     def close(self) -> None:
@@ -156,12 +155,12 @@ class Sender:
             with contextlib.suppress(queue.Empty):
                 item = self._queue.get(timeout=max(0.05, _LOOK - (time.monotonic() - looked)))
             if item is not None:
-                self._hand_in(*item)
+                self._submit(*item)
             if time.monotonic() - looked >= _LOOK and not self._closed.is_set():
                 self._look()
                 looked = time.monotonic()
 
-    def _hand_in(self, key: str, packet: dict[str, str]) -> None:
+    def _submit(self, key: str, packet: dict[str, str]) -> None:
         until = time.monotonic() + _TRIED_FOR
         while True:
             try:
@@ -170,10 +169,10 @@ class Sender:
                 self._failed(key, str(error))
                 return
             except Exception as error:  # noqa: BLE001
-                # Transports have errors of their own, which a view does not know: the server may be
-                # away for a moment. The key makes trying again harmless.
+                # The errors of transports are unknown here, and the server may be unavailable for a
+                # moment. Because of the key, retrying adds nothing twice.
                 if self._closed.is_set() or time.monotonic() >= until:
-                    log.warning("a line could not be handed in: %s", error)
+                    log.warning("a message could not be submitted: %s", error)
                     self._failed(key, str(error))
                     return
                 self._closed.wait(0.3)
@@ -184,16 +183,16 @@ class Sender:
         if self._scope is None:
             found = self._sources()
             if len(found) != 1:
-                names = ", ".join(repr(str(fields["scope"])) for fields in found) or "none runs"
-                raise LookupError(f"which source sends? For bucket {self._bucket!r}: {names}; give scope=")
+                names = ", ".join(repr(str(fields["scope"])) for fields in found) or "none is running"
+                raise LookupError(f"several or no sources for bucket {self._bucket!r}: {names} (give scope=)")
             self._scope = str(found[0]["scope"])
         return self._scope
 
     def _sources(self) -> list[dict[str, object]]:
-        told = (fields for name, fields in self._stream.health.read().items() if name.startswith("source:"))
+        health = (fields for name, fields in self._stream.health.read().items() if name.startswith("source:"))
         return [
             fields
-            for fields in told
+            for fields in health
             if fields.get("bucket") == self._bucket
             and "scope" in fields
             and self._scope in (None, fields["scope"])
@@ -203,8 +202,8 @@ class Sender:
         try:
             found: list[dict[str, Any]] = self._sources()
         except Exception as error:  # noqa: BLE001
-            # as above: the view's status line says that the server is away
-            log.debug("the health of the source is not known: %s", error)
+            # as above: the status line shows that the server is unavailable
+            log.debug("reading the health of the source failed: %s", error)
             return
         if len(found) == 1:
             self._learnt(found[0])

@@ -1,4 +1,4 @@
-"""The wall: messages on the left, trends and talks on the right."""
+"""Dashboard: messages on the left, trends on the right, talks above."""
 
 from __future__ import annotations
 
@@ -18,28 +18,27 @@ __all__ = ["Dashboard"]
 
 
 class Dashboard(View):
-    """Messages, trends and talks of one feed, which is read once for all of them.
+    """Messages, trends and talks of one feed.
 
     Parameters
     ----------
     feed : Feed or iterable of Event
-        ``stream.follow()``, ``replay(recording, speed=60)``, or events. It is closed with the
-        view.
+        ``rta.play(recording, speed=60)``, ``stream.follow()``, or events. The view closes it.
     schedule : Schedule, optional
         The talks; by default those of the feed's conference. Without talks there is no panel for them.
     trends : Feed or iterable of TrendBin, optional
         Trends to show. By default those that the trender of the feed's conference publishes or, if
         there is none, trends computed from the feed.
     cap : int
-        Messages shown at most; the counters count all.
+        Maximum number of messages shown; the counters count all.
     mute : iterable of str
         Handles whose messages are not shown and do not count for trends.
     next_talks : int
-        How many of the coming talks to show.
+        Number of next talks to show.
     title, height, timezone
         See :class:`~rtanalytics.widgets.base.View`.
     key : str
-        Names the feed if it is a plain iterable; two of one key replace one another.
+        Key of the feed if it is a plain iterable; a view replaces older views with the same key.
     settings : Settings, optional
         Settings of the trends; by default those of the feed's conference or recording. Its
         ``schedule`` and ``mute`` are used unless given.
@@ -51,7 +50,7 @@ class Dashboard(View):
     TypeError
         If a feed cannot be iterated over, or a setting is unknown.
     ValueError
-        If ``cap`` is below 1, or a setting cannot be.
+        If ``cap`` is below 1, or a setting is invalid.
     """
 
     def __init__(

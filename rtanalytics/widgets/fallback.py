@@ -1,7 +1,6 @@
-"""What is shown where the widget cannot live: plain HTML in a saved notebook.
+"""Plain HTML of the views, for saved notebooks and places without widgets.
 
-No script, no style sheet, no picture; every text from outside is escaped, every link is http or
-https.
+It contains no scripts, styles or images; text from outside is escaped, and links lead to http(s) URLs.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ _ROWS = 50
 
 
 def page(title: str, status: StatusLine, parts: Sequence[str]) -> str:
-    """The parts under one heading."""
-    said = " · ".join(
+    """Join the HTML of panels under one heading."""
+    status_text = " · ".join(
         escape(word) for word in (status["label"], status["detail"], _time(status["at"])) if word
     )
-    head = f"<p><strong>{escape(title)}</strong> <em>{said}</em></p>"
+    head = f"<p><strong>{escape(title)}</strong> <em>{status_text}</em></p>"
     return "<div>" + head + "".join(parts) + "</div>"
 
 
 def feed(rows: Sequence[Row], counters: Counters) -> str:
-    """The newest rows as a table, and the counters."""
+    """Render the newest rows as a table, with the counters."""
     counts = [f"{counters['total']:,} events"]
     counts += [f"{escape(appearance(s)['label'])} {n:,}" for s, n in counters["sources"].items()]
     if not rows:
@@ -53,7 +52,7 @@ def feed(rows: Sequence[Row], counters: Counters) -> str:
 
 
 def chat(rooms: Sequence[tuple[ChatRoom, Sequence[ChatLine]]]) -> str:
-    """The newest lines of each room."""
+    """Render the newest lines of each room."""
     parts = []
     for room, lines in rooms:
         topic = f" {escape(room['topic'])}" if room["topic"] else ""
@@ -65,12 +64,12 @@ def chat(rooms: Sequence[tuple[ChatRoom, Sequence[ChatLine]]]) -> str:
         parts.append(
             f"<p><strong>{escape(room['name'])}</strong>{topic}</p><table><tbody>{items}</tbody></table>"
         )
-    return "".join(parts) or "<p>Nothing said yet.</p>"
+    return "".join(parts) or "<p>No messages yet.</p>"
 
 
-def trends(told: TrendPatch) -> str:
-    """The ranking of the newest bin."""
-    if told["start"] is None:
+def trends(patch: TrendPatch) -> str:
+    """Render the ranking of the newest bin."""
+    if patch["start"] is None:
         return "<p>No bin is complete yet.</p>"
     items = "".join(
         f"<li><strong>{escape(topic['label'])}</strong> "
@@ -78,16 +77,16 @@ def trends(told: TrendPatch) -> str:
         + (f" by {topic['authors']:,} people" if topic["authors"] else "")
         + (f" · during {escape(', '.join(topic['talks']))}" if topic["talks"] else "")
         + "</li>"
-        for topic in told["topics"]
+        for topic in patch["topics"]
     )
-    span = f"{_time(told['start'])} – {_time(told['end'])} UTC"
-    body = f"<ol>{items}</ol>" if items else "<p>Nothing stood out.</p>"
+    span = f"{_time(patch['start'])} – {_time(patch['end'])} UTC"
+    body = f"<ol>{items}</ol>" if items else "<p>No topic stood out.</p>"
     return f"<p>Trending, {escape(span)}</p>{body}"
 
 
-def talks(told: TalkPatch) -> str:
-    """Now and next as two lists."""
-    return _talks("On now", told["now"]) + _talks("Next", told["next"])
+def talks(patch: TalkPatch) -> str:
+    """Render the current and the next talks as two lists."""
+    return _talks("On now", patch["now"]) + _talks("Next", patch["next"])
 
 
 def _talks(heading: str, rows: Sequence[TalkRow]) -> str:

@@ -1,4 +1,4 @@
-"""The messages of a feed as they come."""
+"""View of the newest messages of a feed."""
 
 from __future__ import annotations
 
@@ -19,19 +19,17 @@ class FeedView(View):
     Parameters
     ----------
     feed : Feed or iterable of Event
-        ``stream.follow()``, ``replay(recording, speed=60)``, or events. It is closed with the
-        view.
+        ``rta.play(recording, speed=60)``, ``stream.follow()``, or events. The view closes it.
     cap : int
-        Messages shown at most; the counters count all.
+        Maximum number of messages shown; the counters count all.
     mute : iterable of str
         Handles whose messages are not shown.
     recent : int, optional
-        How many earlier messages to begin with; as many as fit, unless given. 0 begins where the
-        feed stands.
+        Number of earlier messages to load; by default ``cap``. 0 loads none.
     title, height, timezone
         See :class:`~rtanalytics.widgets.base.View`.
     key : str
-        Names the feed if it is a plain iterable; two of one key replace one another.
+        Key of the feed if it is a plain iterable; a view replaces older views with the same key.
 
     Raises
     ------
@@ -60,5 +58,5 @@ class FeedView(View):
 
     @property
     def state(self) -> FeedPart:
-        """The part that holds what is shown."""
+        """The panel with the state of the list."""
         return self._feed_part

@@ -1,7 +1,7 @@
-"""The parts that views are made of: each folds what a reader delivers and tells what changed.
+"""Panels of the views: each applies the items of a feed to its state and returns the changes.
 
-A part is fed from the reader's thread, asked by the pacer's and commanded from the kernel's, so
-it holds a lock around its state. It knows nothing of widgets.
+A panel is called from the threads of the reader, the pacer and the kernel, so a lock protects its state.
+It does not depend on widgets.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from rtanalytics.feed import Delivery, Item, Reset, Watermark
 from rtanalytics.live import FeedState, TalkState, TrendState
 from rtanalytics.schedule import Schedule
 from rtanalytics.settings import Settings
+from rtanalytics.untrusted import safe
 from rtanalytics.widgets import fallback
 from rtanalytics.widgets.reader import Sink
 
@@ -31,12 +32,12 @@ _QUOTABLE = 20_000
 
 
 class Part:
-    """A part that shows nothing; the others override what they need.
+    """Base class of the panels; it shows nothing.
 
     Attributes
     ----------
     name : str
-        Under which its patches travel, and the front end draws them.
+        Name of its patches in messages to the front end.
     """
 
     name = ""
@@ -45,35 +46,39 @@ class Part:
         self.lock = threading.RLock()
 
     def begin(self, items: list[Any]) -> None:
-        """What the feed had before, oldest first."""
+        """Take the earlier items of the feed, oldest first."""
         for item in items:
             self.take(item)
 
     def take(self, item: Any) -> None:
-        """One item of the feed."""
+        """Take one item of the feed."""
 
     def inherit(self, other: Sink) -> bool:
-        """Go on from what ``other`` has folded; False if that is something else."""
+        """Take over the state of ``other``; return False if its settings differ."""
         return False
 
     def patch(self, moment: datetime) -> Mapping[str, Any] | None:
-        """What has changed, or None."""
+        """Return the changes since the last call, or None."""
         return None
 
     def everything(self, moment: datetime) -> Mapping[str, Any] | None:
-        """All of it, for somebody who has nothing."""
+        """Return the complete state, or None."""
         return None
 
     def command(self, content: Mapping[str, Any]) -> None:
-        """What a person chose; anything unknown or of the wrong type is passed over."""
+        """Handle a command of the front end; unknown or malformed commands are ignored."""
+
+    def summary(self) -> str:
+        """Return the state in a few words, for the representation of a view."""
+        return ""
 
     def html(self, moment: datetime) -> str:
-        """Static HTML of what is shown, everything from outside escaped."""
+        """Return the state as static HTML; text from outside is escaped."""
         return ""
 
 
 class FeedPart(Part):
-    """The newest messages."""
+    """Panel with the newest messages."""
 
     name = "feed"
 
@@ -83,7 +88,7 @@ class FeedPart(Part):
         self._settings = (cap, frozenset(mute))
 
     def begin(self, items: list[Any]) -> None:
-        # a reader may ask for more than is shown, to warm trends with; that is not "skipped"
+        # the reader may load more events than are shown, for the trends; these are not "skipped"
         with self.lock:
             self.state.take(items[-self.state.cap :])
 
@@ -95,7 +100,7 @@ class FeedPart(Part):
     def inherit(self, other: Sink) -> bool:
         if not isinstance(other, FeedPart) or other._settings != self._settings:
             return False
-        self.lock = other.lock  # the one that is replaced still answers for what it showed
+        self.lock = other.lock  # the replaced panel still answers requests for its state
         with self.lock:
             self.state = other.state
             self.state.redraw()
@@ -123,13 +128,17 @@ class FeedPart(Part):
                     text[:200] if isinstance(text, str) else None,
                 )
 
+    def summary(self) -> str:
+        with self.lock:
+            return f"{self.state.counters['total']:,} events"
+
     def html(self, moment: datetime) -> str:
         with self.lock:
             return fallback.feed(self.state.newest(), self.state.counters)
 
 
 class TrendPart(Part):
-    """The topics of the newest bin: told by the feed, or worked out here from its messages.
+    """Panel with the topics of the newest bin: read from a feed of trends, or computed from messages.
 
     Parameters
     ----------
@@ -139,15 +148,15 @@ class TrendPart(Part):
     Raises
     ------
     TypeError, ValueError
-        If the trender does not know or does not take a setting.
+        If a setting is unknown or invalid.
     """
 
     name = "trends"
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        # imported and made here, not in the thread: a wrong setting is then reported in the cell,
-        # and the import does not stall a feed that is already shown
+        # created here and not in the thread, so that a wrong setting is reported in the cell and the
+        # import does not delay a feed that is already shown
         from rtanalytics.topics import TrendBin, Trender
 
         self._bin = TrendBin
@@ -161,7 +170,7 @@ class TrendPart(Part):
 
     def take(self, item: Any) -> None:
         if isinstance(item, self._bin):
-            self._tell([item])
+            self._apply([item])
         elif isinstance(item, Reset):
             self._waiting.clear()
             self._trender.push([item])
@@ -174,19 +183,19 @@ class TrendPart(Part):
             if isinstance(item, Delivery):
                 self.remember(item.event)
             self._waiting.append(item)
-            # bins close at watermarks only, so that is when there is something to hear
+            # only watermarks close bins
             if isinstance(item, Watermark) or len(self._waiting) >= _BATCH:
                 waiting, self._waiting = self._waiting, []
-                self._tell(self._trender.push(waiting))
+                self._apply(self._trender.push(waiting))
 
-    def _tell(self, bins: list[Any]) -> None:
+    def _apply(self, bins: list[Any]) -> None:
         if bins:
             with self.lock:
                 self.state.apply(bins, self._events.get)
                 self._dirty = True
 
     def remember(self, event: Event) -> None:
-        """Keep an event to quote it, or forget one that was deleted."""
+        """Keep an event for quotes, or drop one that was deleted."""
         if event.op == "delete":
             if self._events.pop(event.id, None) is not None:
                 with self.lock:
@@ -218,13 +227,18 @@ class TrendPart(Part):
         with self.lock:
             return self.state.everything()
 
+    def summary(self) -> str:
+        with self.lock:
+            labels = [topic["label"] for topic in self.state.everything()["topics"]]
+        return f"{len(labels)} topics" + (f" (first: {safe(labels[0])})" if labels else "")
+
     def html(self, moment: datetime) -> str:
         with self.lock:
             return fallback.trends(self.state.everything())
 
 
 class QuotePart(Part):
-    """Shows nothing; lets a part whose trends come from elsewhere quote this feed's messages."""
+    """Invisible panel that passes the messages of a feed to a trend panel, for quotes."""
 
     def __init__(self, trends: TrendPart) -> None:
         super().__init__()
@@ -236,31 +250,34 @@ class QuotePart(Part):
 
 
 class TalkPart(Part):
-    """What is on now and next."""
+    """Panel with the current and the next talks."""
 
     name = "talks"
 
     def __init__(self, schedule: Schedule, next_talks: int = 4) -> None:
         super().__init__()
         self.state = TalkState(schedule, next_talks)
-        self._told: TalkPatch | None = None
+        self._sent: TalkPatch | None = None
         self._at = 0.0
 
     def inherit(self, other: Sink) -> bool:
-        return True  # the schedule is all there is to know
+        return True  # it has no state besides the schedule
 
     def patch(self, moment: datetime) -> Mapping[str, Any] | None:
-        if self._told is not None and time.monotonic() - self._at < 1:
+        if self._sent is not None and time.monotonic() - self._at < 1:
             return None
         self._at = time.monotonic()
-        told = self.state.at(moment)
-        if self._told is not None and {**told, "moment": ""} == {**self._told, "moment": ""}:
+        patch = self.state.at(moment)
+        if self._sent is not None and {**patch, "moment": ""} == {**self._sent, "moment": ""}:
             return None
-        self._told = told
-        return told
+        self._sent = patch
+        return patch
 
     def everything(self, moment: datetime) -> Mapping[str, Any] | None:
         return self.state.at(moment)
+
+    def summary(self) -> str:
+        return f"{len(self.state.schedule)} talks"
 
     def html(self, moment: datetime) -> str:
         return fallback.talks(self.state.at(moment))

@@ -1,13 +1,11 @@
-"""Who reads a feed for the views, and who makes them speak.
+"""Threads of the views: one reads a feed, one sends updates to the browser.
 
-A feed belongs to one reader, so all views of one feed object share a :class:`Reader`: one thread
-that iterates the feed and hands each item to the views attached to it. A view that joins later
-is first given what the reader remembers.
+All views of one feed object share a :class:`Reader`: a thread that iterates over the feed and passes each
+item to the attached views. A view that is attached later first receives the items that the reader keeps.
 
-The reader's thread spends its life waiting inside the feed, so it cannot also tell the browser
-that twenty milliseconds have passed, or that the server has gone. One more thread, the
-:class:`Pacer`, does that for all views of the process: twenty times a second it asks each for
-its beat. It sleeps deeper while nothing is read, and ends with the last view.
+The thread of the reader blocks in the feed, so another thread, the :class:`Pacer`, calls each view of the
+process up to twenty times per second to send its updates. It sleeps longer while nothing changes, and
+ends with the last view.
 """
 
 from __future__ import annotations
@@ -29,49 +27,49 @@ __all__ = ["PACER", "TICK", "Beating", "Pacer", "Reader", "Sink", "as_source"]
 log = logging.getLogger(__name__)
 
 TICK = 0.05
-"""Seconds between two beats: at most twenty messages a second reach the browser."""
+"""Seconds between two updates: the browser receives at most twenty messages per second."""
 
 _IDLE = 0.5
 _BACKLOG = 10_000
 
 
 class Sink(Protocol):
-    """What takes the items of a feed; called from the reader's thread."""
+    """Receiver of the items of a feed, called from the thread of the reader."""
 
     def begin(self, items: list[Any]) -> None:
-        """What the feed had before, oldest first."""
+        """Take the earlier items of the feed, oldest first."""
         ...
 
     def take(self, item: Any) -> None:
-        """One item."""
+        """Take one item."""
         ...
 
     def inherit(self, other: Sink) -> bool:
-        """Go on from what another has folded, if it folds the same; otherwise False."""
+        """Take over the state of another sink; return False if its settings differ."""
         ...
 
 
 class Reader:
-    """One thread that reads one feed, for the sinks attached to it.
+    """Thread that reads one feed for all attached sinks.
 
     Parameters
     ----------
     feed : Feed
-        Read by nobody else.
+        The feed; nothing else may read it.
     recent : int
-        How many earlier events to ask for; 0 begins where the feed stands.
+        Number of earlier events to load; 0 loads none.
 
     Attributes
     ----------
     error : Exception or None
-        What ended the reading, if something did; views show it in the status line.
+        The error that ended the reading; views show it in the status line.
     latest : datetime or None
-        The newest time that the feed has told.
+        Newest time of an event or watermark.
     begun : threading.Event
-        Set once the earlier events are there.
+        Set when the earlier events are loaded.
     """
 
-    _readers: dict[int, Reader] = {}  # noqa: RUF012 - shared on purpose: one reader a feed object
+    _readers: dict[int, Reader] = {}  # noqa: RUF012 - shared on purpose: one reader per feed object
     _gate = threading.Lock()
 
     def __init__(self, feed: Feed, recent: int) -> None:
@@ -88,19 +86,19 @@ class Reader:
 
     @classmethod
     def attach(cls, feed: Feed, sinks: Sequence[Sink], recent: int, heirs_of: Sequence[Sink] = ()) -> Reader:
-        """Let ``sinks`` have what ``feed`` delivers from now on, and what is known from before.
+        """Attach ``sinks`` to ``feed``; they receive kept items first, and then each new item.
 
         Parameters
         ----------
         feed : Feed
-            Read from now on, if it is not read yet.
+            Feed to read; reading starts unless it is already being read.
         sinks : sequence of Sink
-            Each goes on from one of ``heirs_of`` if it can; otherwise it gets what the reader
-            remembers: the newest 10,000 items.
+            Each takes over the state of one of ``heirs_of`` if possible; otherwise it receives the newest
+            10,000 items.
         recent : int
-            How many earlier events to ask a feed for that is not read yet.
+            Number of earlier events to load if the feed is not being read yet.
         heirs_of : sequence of Sink
-            Sinks of the same reader whose place is taken.
+            Sinks of the same reader that are replaced.
         """
         with cls._gate:
             reader = cls._readers.get(id(feed))
@@ -110,7 +108,7 @@ class Reader:
             return reader
 
     def detach(self, sinks: Sequence[Sink]) -> None:
-        """Take sinks out; with the last one the feed is closed and its thread ends."""
+        """Detach sinks; after the last one, the feed is closed and the thread ends."""
         with self._gate:
             with self._lock:
                 self._sinks = [sink for sink in self._sinks if sink not in sinks]
@@ -130,11 +128,11 @@ class Reader:
 
     @property
     def status(self) -> Status:
-        """What the feed is doing."""
+        """Status of the feed."""
         return self.feed.status
 
     def go_on(self) -> bool:
-        """Read again if the feed, having ended, goes on from another place; True if it is read."""
+        """Restart reading if an ended feed was moved to another time; return True while it is read."""
         if self.reading:
             return True
         if self._closed or self.error is not None or not hasattr(self.feed, "seek"):
@@ -172,8 +170,8 @@ class Reader:
                         return
                     self._deliver(item)
         except Exception as error:
-            # A thread has nobody to raise to: the views' status line says it, the log has it whole.
-            log.exception("reading %s ended", self.feed.key)
+            # An exception in a thread reaches no caller, so it is shown in the status line and logged.
+            log.exception("reading %s failed", self.feed.key)
             self.error = error
         finally:
             self.begun.set()
@@ -195,7 +193,7 @@ class Reader:
     def _noted(self, item: Any) -> Any:
         if isinstance(item, Delivery):
             self._note(item.event.received_at)
-            # positions hold on to what a stream needs to go on from them; nobody will here
+            # positions are only needed to resume a stream; dropping them frees memory
             return Delivery("", item.event)
         if isinstance(item, Watermark):
             self._note(item.time)
@@ -210,15 +208,15 @@ class Reader:
 
 
 class Beating(Protocol):
-    """What the pacer asks for its beat."""
+    """Object that the pacer calls regularly."""
 
     def beat(self) -> bool:
-        """Send what there is to send; True if there will soon be more."""
+        """Send changes; return True if more may follow soon."""
         ...
 
 
 class Pacer:
-    """Makes every open view speak, at most twenty times a second, from one thread for all."""
+    """Thread that makes all open views send updates, at most twenty times per second."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -227,7 +225,7 @@ class Pacer:
         self._awake = False
 
     def add(self, view: Beating) -> None:
-        """Begin asking ``view``."""
+        """Add a view."""
         with self._changed:
             self._beating.append(view)
             self._awake = True
@@ -237,14 +235,14 @@ class Pacer:
             self._changed.notify_all()
 
     def remove(self, view: Beating) -> None:
-        """Ask ``view`` no more."""
+        """Remove a view."""
         with self._changed:
             if view in self._beating:
                 self._beating.remove(view)
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Ask soon: something has happened."""
+        """Call the views soon, because something has changed."""
         with self._changed:
             self._awake = True
             self._changed.notify_all()
@@ -263,8 +261,8 @@ class Pacer:
                 try:
                     more = view.beat()
                 except Exception:
-                    # One broken view must not silence the others; it is asked no more.
-                    log.exception("a view failed and is no longer drawn")
+                    # A broken view must not stop the others, so it is removed.
+                    log.exception("a view failed and is no longer updated")
                     self.remove(view)
                     continue
                 if more:
@@ -273,11 +271,11 @@ class Pacer:
 
 
 PACER = Pacer()
-"""The one of this process."""
+"""The pacer of this process."""
 
 
 class _Iterated:
-    """Any iterable of events, items or bins of trends as something a reader can read."""
+    """Feed made of any iterable of events, items or bins of trends."""
 
     def __init__(self, source: Any, key: str) -> None:
         self._source = source
@@ -315,18 +313,18 @@ class _Iterated:
 
 
 def as_source(source: Feed | Iterable[Event] | Iterable[Item] | Iterable[Any], key: str) -> Feed:
-    """``source`` as a feed: itself if it is one, or wrapped.
+    """Return ``source`` if it is a feed, or wrap an iterable as a feed.
 
     Raises
     ------
     TypeError
-        If it cannot be iterated over; the message says what would do.
+        If it cannot be iterated over.
     """
     if isinstance(source, Feed):
         return source
     if not hasattr(source, "__iter__"):
         raise TypeError(
-            f"a view shows a feed (stream.follow(), replay(recording)) or an iterable of events, "
-            f"not {type(source).__name__}; if this is a stream, follow it"
+            f"a view needs a feed (stream.follow(), rta.play(recording)) or an iterable of events, "
+            f"not {type(source).__name__}; to show a stream, pass stream.follow()"
         )
     return _Iterated(source, key)

@@ -1,4 +1,4 @@
-"""Play, pause, speed and jumps of a replay."""
+"""Controls of a replay: play, pause, speed and jumps."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ __all__ = ["ReplayControls"]
 
 
 class ReplayControls(View):
-    """A bar that moves a replay; the views that show it follow.
+    """Bar that controls a replay and all views of it.
 
     Parameters
     ----------
     feed : Replay
-        A feed with ``pause()``, ``resume()``, ``seek(moment)`` and ``speed``. It is not read
-        here, so give the same object to the views.
+        A feed with ``pause()``, ``resume()``, ``seek(moment)`` and ``speed``; pass the same object to the
+        views.
     title, timezone
         See :class:`~rtanalytics.widgets.base.View`.
 
     Raises
     ------
     TypeError
-        If the feed cannot be moved.
+        If the feed is not a replay.
     """
 
     def __init__(self, feed: Feed, *, title: str = "", timezone: str | None = None) -> None:
         if not all(hasattr(feed, name) for name in ("pause", "resume", "seek", "speed")):
-            raise TypeError(f"{type(feed).__name__} cannot be moved; give the feed of a replay")
+            raise TypeError(f"{type(feed).__name__} is not a replay (pass the feed of rta.play)")
         super().__init__([Wire(feed, ())], draws=[], title=title, height=0, timezone=timezone)

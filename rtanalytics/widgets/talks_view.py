@@ -1,4 +1,4 @@
-"""What is on, and what comes next."""
+"""View of the current and the next talks."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ __all__ = ["TalksView"]
 
 
 class TalksView(View):
-    """The talks that are on, with how far they are, and the next ones.
+    """Current talks, with their progress, and the next ones.
 
     Parameters
     ----------
     schedule : Schedule
         The talks.
     feed : Feed, optional
-        Whose time counts: a replay's, or the wall's for a running stream. Without one it is the
-        clock's.
+        Feed that determines the time: that of a replay, or the current time for a live stream. Without a
+        feed, the clock does.
     clock : Clock, optional
-        Tells the time where there is no feed; the wall's unless given.
+        Clock to use without a feed; by default the system clock.
     next_talks : int
-        How many of the coming talks to show.
+        Number of next talks to show.
     title, height, timezone
         See :class:`~rtanalytics.widgets.base.View`.
 
@@ -49,16 +49,16 @@ class TalksView(View):
         timezone: str | None = None,
     ) -> None:
         if feed is not None and clock is not None:
-            raise ValueError("a feed brings its own time; give a clock or a feed, not both")
-        source = feed if feed is not None else _Told(clock or WallClock(), schedule)
+            raise ValueError("give a feed or a clock, not both (a feed has its own time)")
+        source = feed if feed is not None else _ClockFeed(clock or WallClock(), schedule)
         wire = Wire(source, (TalkPart(schedule, next_talks),), 1)
         super().__init__(
             [wire], draws=["talks"], title=title, height=height, timezone=timezone, schedule=schedule
         )
 
 
-class _Told:
-    """A feed that delivers nothing and only tells the time."""
+class _ClockFeed:
+    """Feed without items that only provides the time."""
 
     def __init__(self, clock: Clock, schedule: Schedule) -> None:
         self._clock = clock
@@ -77,7 +77,7 @@ class _Told:
         return iter(())
 
     def __aiter__(self) -> Any:
-        raise TypeError("this feed only tells the time")
+        raise TypeError("this feed only provides the time")
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Do nothing."""

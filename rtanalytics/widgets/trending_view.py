@@ -1,4 +1,4 @@
-"""What people talk about more than before."""
+"""View of the trends of the newest bin."""
 
 from __future__ import annotations
 
@@ -16,28 +16,27 @@ from rtanalytics.widgets.reader import as_source
 __all__ = ["WARM", "TrendingView"]
 
 WARM = 5_000
-"""Earlier events that trends are warmed with where a view works them out itself."""
+"""Number of earlier events to load for trends that a view computes itself."""
 
 
 class TrendingView(View):
-    """The topics of the newest bin, by rank.
+    """Topics of the newest bin, by rank.
 
     Parameters
     ----------
     feed : Feed or iterable
-        A feed of messages, whose trends are then worked out in the view's thread, or one of
-        :class:`~rtanalytics.topics.TrendBin`, as a trender publishes them: told by what it
-        delivers.
+        A feed of messages, whose trends are computed in the thread of the view, or a feed of
+        :class:`~rtanalytics.trend.TrendBin`, such as those that a trender publishes.
     schedule : Schedule, optional
-        Says which talks were on.
+        The talks, which are shown with the trends of their time.
     recent : int
-        Earlier messages to warm up with, where trends are worked out here.
+        Number of earlier messages to load if trends are computed here.
     title, height, timezone
         See :class:`~rtanalytics.widgets.base.View`.
     key : str
-        Names the feed if it is a plain iterable; two of one key replace one another.
+        Key of the feed if it is a plain iterable; a view replaces older views with the same key.
     settings : Settings, optional
-        Settings of the trends that are worked out here.
+        Settings of trends that are computed here.
     **options
         Single settings, which replace those of ``settings``.
 
@@ -46,7 +45,7 @@ class TrendingView(View):
     TypeError
         If ``feed`` cannot be iterated over, or a setting is unknown.
     ValueError
-        If a setting cannot be.
+        If a setting is invalid.
     """
 
     def __init__(

@@ -390,7 +390,7 @@ def test_a_dashboard_reads_its_feed_once():
     assert (feed.closed, readers()) == (1, [])
 
 
-def test_what_ends_the_reading_is_told(caplog):
+def test_a_failure_of_the_feed_is_reported(caplog):
     """An error in the feed is in the status line and, whole, in the log; what was shown stays."""
     with caplog.at_level(logging.ERROR, "rtanalytics.widgets"):
         view = HeardFeed(Watched([Delivery(0, event(0)), ValueError("bucket 'irc' is trimmed")]))
@@ -398,10 +398,10 @@ def test_what_ends_the_reading_is_told(caplog):
         told = until(lambda: [s for s in view.part("status") if s["state"] == "failed"])
     assert told[-1]["detail"] == "bucket 'irc' is trimmed"
     assert shown(view).texts == ["event 0"]
-    assert "reading watched ended" in caplog.text
+    assert "reading watched failed" in caplog.text
 
 
-def test_a_change_of_status_is_told_while_nothing_comes():
+def test_a_change_of_status_is_sent_without_events():
     """A feed that waits for its server says nothing, and yet the view says reconnecting."""
     feed = Watched([])
     view = HeardFeed(feed)
@@ -424,7 +424,7 @@ def test_one_broken_view_does_not_silence_the_others(prefix, caplog):
     try:
         stream.append([event(0)])
         until(lambda: total(sound) == 1)
-        until(lambda: "no longer drawn" in caplog.text)
+        until(lambda: "no longer updated" in caplog.text)
     finally:
         Broken.send = Heard.send
         broken.close()
@@ -433,17 +433,17 @@ def test_one_broken_view_does_not_silence_the_others(prefix, caplog):
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda s: FeedView(s), TypeError, "if this is a stream, follow it"),
-        (lambda s: FeedView(s.follow(), cap=0), ValueError, "cap is 0"),
+        (lambda s: FeedView(s), TypeError, "pass stream.follow"),
+        (lambda s: FeedView(s.follow(), cap=0), ValueError, "invalid cap 0"),
         (lambda s: FeedView(s.follow(), timezone="Mars"), ValueError, "IANA"),
         (lambda s: FeedView(s.follow(), mute="ada"), TypeError, "list of handles"),
         (lambda s: TrendingView(s.follow(), algorithn="x"), ValueError, "algorithn"),
         (lambda s: Dashboard(s.follow(), top=0), ValueError, "top must be a whole number"),
-        (lambda s: ReplayControls(s.follow()), TypeError, "cannot be moved"),
+        (lambda s: ReplayControls(s.follow()), TypeError, "is not a replay"),
         (lambda s: TalksView(Schedule(), s.follow(), clock=PacedClock(BASE)), ValueError, "not both"),
     ],
 )
-def test_a_mistake_is_told_in_the_cell(prefix, make, error, says):
+def test_a_mistake_is_reported_in_the_cell(prefix, make, error, says):
     """A wrong argument raises where it was made, and starts nothing."""
     with pytest.raises(error, match=says):
         make(MemoryStream(prefix))
@@ -631,5 +631,15 @@ def test_a_replay_brings_its_talks_zone_and_tags():
     try:
         assert view.draws == ["feed", "trends", "talks"]
         assert view.timezone == "Europe/Lisbon"
+    finally:
+        view.close()
+
+
+def test_the_representation_of_a_view_says_what_it_shows(prefix):
+    """Class, feed, title, status and content, in one line."""
+    feed = MemoryStream(prefix).follow()
+    view = FeedView(feed, title="JuniperConf")
+    try:
+        assert repr(view) == f"<FeedView {feed.key}: JuniperConf, live, 0 events>"
     finally:
         view.close()

@@ -1,8 +1,8 @@
-// A chat: rooms as tabs, lines in the middle, people on the right, a line to write in.
+// Chat panel: rooms as tabs, lines in the middle, users on the right, an input below.
 
 const RANK_NAMES = { "~": "owner", "&": "admin", "@": "operator", "%": "half-operator", "+": "voice" };
 const RANK_ORDER = "~&@%+";
-const UNHEARD = 4000; // milliseconds without an answer after which it is said again, with the same key
+const RESEND = 4000; // milliseconds without an answer after which a line is sent again, with the same key
 const SPOKEN = new Set(["message", "action", "notice"]);
 
 const HAPPENED = {
@@ -11,9 +11,9 @@ const HAPPENED = {
   quit: () => "quit",
   kick: (line) => `removed ${line.to}`,
   nick: (line) => `is now known as ${line.to}`,
-  topic: (line) => (!line.nick ? "The topic is" : line.text ? "set the topic:" : "took the topic away"),
+  topic: (line) => (!line.nick ? "The topic is" : line.text ? "set the topic:" : "removed the topic"),
   mode: () => "set",
-  gap: () => "there may be lines missing here:",
+  gap: () => "lines may be missing here:",
   error: () => "",
 };
 
@@ -31,7 +31,7 @@ class ChatPanel {
     this.list.setAttribute("aria-label", "Lines");
     this.list.tabIndex = 0;
     this.empty = make("div", "rta-empty");
-    this.empty.append(icon("chat"), make("p", "", "No room yet."), make("small", "", "Rooms appear here when somebody speaks in them."));
+    this.empty.append(icon("chat"), make("p", "", "No rooms yet."), make("small", "", "Rooms appear here when someone writes in them."));
     this.people = make("aside", "rta-people");
     this.people.setAttribute("aria-label", "People in this room");
     this.form = make("form", "rta-write");
@@ -49,15 +49,15 @@ class ChatPanel {
       event.preventDefault();
       this.write();
     });
-    // the notebook has shortcuts for single keys
+    // single keys are shortcuts of the notebook
     this.form.addEventListener("keydown", (event) => event.stopPropagation());
     this.node.append(this.tabs, this.topic, this.list, this.empty, this.people, this.note, this.form);
     this.rooms = new Map(); // key: {name, lines: Map(id: {line, node}), users: Map(nick: user), ...}
     this.order = [];
     this.active = "";
-    this.unheard = new Map();
+    this.unconfirmed = new Map();
     this.gone = false;
-    this.told = "";
+    this.kernelNote = "";
   }
 
   apply(patch) {
@@ -74,30 +74,30 @@ class ChatPanel {
     const before = this.active;
     if (patch.active && patch.active !== this.asked) this.active = patch.active;
     if (patch.active === this.asked) this.asked = "";
-    if (!this.rooms.has(this.active)) this.active = this.liveliest();
+    if (!this.rooms.has(this.active)) this.active = this.busiest();
     const moved = patch.reset || before !== this.active;
     const low = this.atEnd();
     for (const [key, ids] of Object.entries(patch.removed)) this.remove(key, ids);
     for (const [key, lines] of Object.entries(patch.lines)) this.add(key, lines, key === this.active && !moved);
     for (const [key, nicks] of Object.entries(patch.gone)) for (const nick of nicks) this.rooms.get(key)?.users.delete(nick);
     for (const [key, users] of Object.entries(patch.users)) for (const user of users) this.rooms.get(key)?.users.set(user.nick, user);
-    if (patch.heard) this.unheard.delete(patch.heard);
+    if (patch.heard) this.unconfirmed.delete(patch.heard);
     this.me.textContent = patch.me;
     this.form.hidden = !patch.writable;
-    this.told = patch.note;
-    this.tell();
+    this.kernelNote = patch.note;
+    this.showNote();
     if (moved) this.show();
     else {
       if (low) this.toEnd();
       if (patch.users[this.active] || patch.gone[this.active]) this.drawPeople();
     }
     this.drawHeads();
-    // the kernel must know what is read
+    // the kernel counts unread lines
     if (patch.active !== this.active && this.active && !this.asked) this.look(this.active);
   }
 
-  liveliest() {
-    // who has chosen no room yet wants to see where people talk, not what comes first in the alphabet
+  busiest() {
+    // without a selection, show the room with most lines and not the first in the alphabet
     const rooms = this.order.map((key) => this.rooms.get(key).room);
     return rooms.reduce((best, room) => (!best || room.total > best.total ? room : best), null)?.key || "";
   }
@@ -164,7 +164,7 @@ class ChatPanel {
     }
   }
 
-  // Before what is pending, and before what came later.
+  // Insert a line before pending and later lines.
   place(node, n) {
     let next = null;
     for (let other = this.list.lastElementChild; other; other = other.previousElementSibling) {
@@ -195,7 +195,7 @@ class ChatPanel {
     if (line.type === "message" || line.type === "notice") {
       body.append(prose(line.text, "rta-words"));
     } else {
-      // what happened, and /me, reads as one sentence that begins with the name
+      // events and /me are sentences that begin with the nick
       if (line.nick) body.append(nick.cloneNode(true), " ");
       const word = HAPPENED[line.type]?.(line);
       if (word) body.append(`${word} `);
@@ -213,13 +213,13 @@ class ChatPanel {
       if (line.state === "failed") {
         const key = line.id.slice("pending:".length);
         body.append(make("span", "rta-why", line.why));
-        const again = button("rta-again", "Write it again", "", () => {
+        const again = button("rta-again", "Edit and send again", "", () => {
           this.input.value = line.text;
           this.input.focus();
           this.context.send({ kind: "forget", room: this.active, key });
         });
         again.textContent = "write again";
-        const away = button("rta-again", "Take this line away", "", () => this.context.send({ kind: "forget", room: this.active, key }));
+        const away = button("rta-again", "Remove this line", "", () => this.context.send({ kind: "forget", room: this.active, key }));
         away.textContent = "dismiss";
         body.append(again, away);
       }
@@ -297,7 +297,7 @@ class ChatPanel {
     }
     const head = make("div", "rta-people-head", users.length === 1 ? "1 person" : `${number(users.length)} people`);
     const at = this.people.scrollTop;
-    this.people.replaceChildren(...(users.length ? [head, list] : [make("div", "rta-people-head", "nobody known here")]));
+    this.people.replaceChildren(...(users.length ? [head, list] : [make("div", "rta-people-head", "no users known")]));
     this.people.scrollTop = at;
   }
 
@@ -305,34 +305,34 @@ class ChatPanel {
     const text = this.input.value;
     if (!text.trim()) return;
     if (this.gone) {
-      this.tell();
+      this.showNote();
       return;
     }
     const key = Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     this.input.value = "";
-    this.unheard.set(key, text);
-    this.say(key, text, this.active);
+    this.unconfirmed.set(key, text);
+    this.submit(key, text, this.active);
     this.toEnd();
   }
 
-  // Said again until the kernel has heard it: it takes each key once.
-  say(key, text, room) {
-    if (!this.unheard.has(key) || this.gone) return;
+  // Send a line again until the kernel confirms it; the kernel ignores repeated keys.
+  submit(key, text, room) {
+    if (!this.unconfirmed.has(key) || this.gone) return;
     this.context.send({ kind: "write", key, room, text });
-    setTimeout(() => this.say(key, text, room), UNHEARD);
+    setTimeout(() => this.submit(key, text, room), RESEND);
   }
 
   silent(gone) {
     if (gone === this.gone) return;
     this.gone = gone;
-    // what nobody heard is given back
-    if (gone && this.unheard.size && !this.input.value) this.input.value = [...this.unheard.values()].join(" ");
-    if (gone) this.unheard.clear();
-    this.tell();
+    // put unconfirmed text back into the input
+    if (gone && this.unconfirmed.size && !this.input.value) this.input.value = [...this.unconfirmed.values()].join(" ");
+    if (gone) this.unconfirmed.clear();
+    this.showNote();
   }
 
-  tell() {
-    const text = this.gone ? "The kernel has stopped: nothing can be written until the cell is run again." : this.told;
+  showNote() {
+    const text = this.gone ? "The kernel has stopped. Run the cell again to write." : this.kernelNote;
     this.note.textContent = text || "";
     this.note.hidden = !text;
   }

@@ -1,6 +1,6 @@
-// The top of a view: title, status, time, counters; source chips, text filter, pause; the replay's bar.
+// Heading of a view: title, status, time and counters; source chips, text filter, pause; replay controls.
 
-const SAMPLED = 20000; // milliseconds for which the mark stays after the flood
+const SAMPLED = 20000; // milliseconds for which the mark stays after messages were skipped
 const SPEEDS = [1, 5, 10, 30, 60, 120, 300, 600, 1800, "max"];
 
 class Heading {
@@ -42,7 +42,7 @@ class Heading {
     this.text = make("input");
     this.text.type = "search";
     this.text.placeholder = "Filter messages";
-    this.text.setAttribute("aria-label", "Filter messages by their words");
+    this.text.setAttribute("aria-label", "Filter messages by words");
     this.text.maxLength = 200;
     search.append(icon("search"), this.text);
     let waiting;
@@ -64,18 +64,18 @@ class Heading {
     const bar = make("span", "rta-replay");
     bar.setAttribute("role", "group");
     bar.setAttribute("aria-label", "Replay");
-    const say = (action, value) => this.context.send({ kind: "replay", action, value });
-    this.play = button("rta-button rta-play", "Pause the replay", "pause", () => say(this.playing ? "pause" : "resume"));
+    const send = (action, value) => this.context.send({ kind: "replay", action, value });
+    this.play = button("rta-button rta-play", "Pause the replay", "pause", () => send(this.playing ? "pause" : "resume"));
     this.speed = make("select", "rta-speed");
     this.speed.setAttribute("aria-label", "Speed of the replay");
     for (const speed of SPEEDS) this.speedOption(speed);
     this.speed.addEventListener("change", () => {
-      say("speed", this.speed.value === "max" ? "max" : Number(this.speed.value));
+      send("speed", this.speed.value === "max" ? "max" : Number(this.speed.value));
     });
     bar.append(
-      button("rta-button rta-back", "Back one hour", "back", () => say("jump", -3600)),
+      button("rta-button rta-back", "Back one hour", "back", () => send("jump", -3600)),
       this.play,
-      button("rta-button rta-ahead", "Ahead one hour", "ahead", () => say("jump", 3600)),
+      button("rta-button rta-ahead", "Ahead one hour", "ahead", () => send("jump", 3600)),
       this.speed,
     );
     return bar;
@@ -124,11 +124,11 @@ class Heading {
       clearTimeout(this.calm);
       this.calm = setTimeout(() => (this.sampled.hidden = true), SAMPLED);
     }
-    this.sampled.title = `${number(patch.skipped)} messages went by too fast to be drawn; the counters have them all`;
+    this.sampled.title = `${number(patch.skipped)} messages were too fast to be drawn; the counters include them`;
     this.setChips(counters.sources, patch.filter);
     if (this.pause && patch.paused !== this.paused) {
       this.paused = patch.paused;
-      const label = patch.paused ? "Go on" : "Pause";
+      const label = patch.paused ? "Resume" : "Pause";
       this.pause.title = label;
       this.pause.setAttribute("aria-label", label);
       this.pause.setAttribute("aria-pressed", String(patch.paused));
@@ -175,7 +175,7 @@ class Heading {
     return { node, count, look };
   }
 
-  // A topic was chosen: show what is said about it; again, or an empty text, shows everything.
+  // A topic was clicked: show its messages; a second click, or an empty text, shows all messages.
   ask(text) {
     this.text.value = this.text.value === text ? "" : text;
     this.context.send({ kind: "filter", text: this.text.value });

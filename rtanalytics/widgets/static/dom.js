@@ -1,5 +1,5 @@
-// Shared by all parts. Whatever comes from outside becomes a text node, never markup.
-// The files of this folder are joined into one module in the order that base.py names.
+// Helpers of all panels. Text from outside becomes text nodes, never markup.
+// The files of this folder are joined into one module, in the order given in base.py.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -53,7 +53,7 @@ function button(name, label, picture, act) {
   return node;
 }
 
-// Only http and https become links; the kernel has sorted out the others, and so does this.
+// Only http and https URLs become links; the kernel checks this too.
 function webAddress(url) {
   if (typeof url !== "string") return null;
   try {
@@ -78,15 +78,15 @@ function linked(url, text, name) {
 
 const MARKED = /(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]'])|((?<![\p{L}\p{N}_/&])[#@][\p{L}\p{N}_][\p{L}\p{M}\p{N}_-]*)/gu;
 
-// Plain text with its addresses as links and its #tags and @names marked; it reads as it came.
+// Plain text with URLs as links, and #tags and @names marked; the text is unchanged.
 function prose(text, name) {
   const node = make("div", name);
   node.dir = "auto";
   let end = 0;
-  for (const found of text.matchAll(MARKED)) {
-    if (found.index > end) node.append(text.slice(end, found.index));
-    node.append(found[1] ? linked(found[1], found[1], "rta-link") : make("span", "rta-mark", found[2]));
-    end = found.index + found[0].length;
+  for (const match of text.matchAll(MARKED)) {
+    if (match.index > end) node.append(text.slice(end, match.index));
+    node.append(match[1] ? linked(match[1], match[1], "rta-link") : make("span", "rta-mark", match[2]));
+    end = match.index + match[0].length;
   }
   if (end < text.length) node.append(text.slice(end));
   return node;
@@ -105,7 +105,7 @@ function initials(name) {
   return words.length === 1 ? first(words[0]) : first(words[0]) + first(words[words.length - 1]);
 }
 
-// What time it is for the viewer: the wall's, or that of a replay.
+// Time of the view: the current time, or that of a replay.
 class ViewClock {
   constructor(zone) {
     this.wall = true;
@@ -119,9 +119,9 @@ class ViewClock {
     this.line = new Intl.DateTimeFormat("en-GB", { ...shared, weekday: "short", day: "numeric", month: "short" });
   }
 
-  set(told) {
-    this.wall = told.wall;
-    this.moment = Date.parse(told.now);
+  set(clock) {
+    this.wall = clock.wall;
+    this.moment = Date.parse(clock.now);
   }
 
   now() {

@@ -1,7 +1,7 @@
-// The messages, newest first.
+// Panel with the messages, newest first.
 
-const FADING = 40; // more rows at once are not faded in: that would be a flicker
-const CALM = 1000; // ms since the rows before: in a quick feed rows would go before they are there
+const FADING = 40; // more rows at once are not faded in, to avoid flicker
+const CALM = 1000; // minimum ms between fade-ins: in a fast feed, rows would disappear before they are visible
 
 class FeedPanel {
   constructor(context) {
@@ -9,11 +9,11 @@ class FeedPanel {
     this.node = make("section", "rta-feed");
     this.list = make("div", "rta-list");
     this.list.setAttribute("role", "feed");
-    this.list.setAttribute("aria-live", "off"); // a flood read aloud helps nobody
+    this.list.setAttribute("aria-live", "off"); // screen readers should not read every new message
     this.list.setAttribute("aria-label", "Messages");
     this.list.tabIndex = 0;
     this.empty = make("div", "rta-empty");
-    this.empty.append(icon("post"), make("p", "", "Nothing said yet."), make("small", "", "Messages appear here as they come."));
+    this.empty.append(icon("post"), make("p", "", "No messages yet."), make("small", "", "New messages appear here."));
     this.node.append(this.empty, this.list);
     this.rows = new Map();
     this.addedAt = -CALM;
@@ -41,7 +41,7 @@ class FeedPanel {
     this.trim(patch.cap);
     const filtered = patch.filter.text || patch.filter.sources.length > 0;
     this.empty.hidden = this.rows.size > 0;
-    this.empty.children[1].textContent = filtered && patch.counters.total ? "No message matches the filter." : "Nothing said yet.";
+    this.empty.children[1].textContent = filtered && patch.counters.total ? "No message matches the filter." : "No messages yet.";
     this.empty.children[2].hidden = Boolean(filtered && patch.counters.total);
   }
 
@@ -64,7 +64,7 @@ class FeedPanel {
     this.list.prepend(above);
   }
 
-  // One that is older than what is shown: it had to make room, and has it again.
+  // Insert a row that is older than others, such as one that comes back after a filter.
   insert(node) {
     const n = Number(node.dataset.n);
     for (const other of this.list.children) {
@@ -105,7 +105,7 @@ class FeedPanel {
     face.append(badge);
     const body = make("div", "rta-body");
     const by = make("div", "rta-by");
-    const author = make("bdi", "rta-author", row.author || "somebody");
+    const author = make("bdi", "rta-author", row.author || "unknown");
     by.append(author);
     if (row.handle && row.handle !== row.author) by.append(make("bdi", "rta-handle", `@${row.handle}`));
     if (row.type === "repost" || row.type === "reply") by.append(icon(row.type));
@@ -113,14 +113,14 @@ class FeedPanel {
     source.title = row.source;
     const time = make("time", "rta-time");
     time.dateTime = row.created;
-    const said = Date.parse(row.created);
-    time.title = this.context.clock.full.format(said);
+    const posted = Date.parse(row.created);
+    time.title = this.context.clock.full.format(posted);
     by.append(source, make("span", "rta-gap"));
     if (row.edited) by.append(make("span", "rta-edited", "edited"));
     by.append(time);
     body.append(by);
-    const told = row.title && !row.text.startsWith(row.title);
-    if (told) {
+    const titled = row.title && !row.text.startsWith(row.title);
+    if (titled) {
       const title = linked(row.url, row.title, "rta-headline");
       title.dir = "auto";
       body.append(title);
@@ -133,22 +133,22 @@ class FeedPanel {
       for (const tag of tags) list.append(make("bdi", "rta-tag", `#${tag}`));
       body.append(list);
     }
-    if (row.url && !told) {
-      // the time is where people look for the way to the original
+    if (row.url && !titled) {
+      // the time is the link to the original message
       const way = linked(row.url, "", "rta-way");
       time.replaceWith(way);
       way.append(time);
     }
     node.append(face, body);
-    const built = { node, time, said };
+    const built = { node, time, posted };
     this.date(built);
     return built;
   }
 
-  date({ time, said }) {
+  date({ time, posted }) {
     const { clock } = this.context;
-    const ago = clock.ago(said);
-    const text = ago.endsWith("d") || !ago ? clock.at(said) : `${ago} · ${clock.at(said)}`;
+    const ago = clock.ago(posted);
+    const text = ago.endsWith("d") || !ago ? clock.at(posted) : `${ago} · ${clock.at(posted)}`;
     if (time.textContent !== text) time.textContent = text;
   }
 

@@ -1,4 +1,4 @@
-// What is on, how far it is, and what comes next.
+// Panel with the current talks, their progress, and the next talks.
 
 class TalksPanel {
   constructor(context) {
@@ -34,13 +34,13 @@ class TalksPanel {
     this.fill(this.next.list, patch.next.map(card));
     this.cards = kept;
     this.now.empty.hidden = patch.now.length > 0;
-    this.now.empty.textContent = "Nothing is on.";
+    this.now.empty.textContent = "No talk at the moment.";
     this.next.empty.hidden = patch.next.length > 0;
-    this.next.empty.textContent = patch.total ? "That was the last one." : "The schedule is empty.";
+    this.next.empty.textContent = patch.total ? "No further talks." : "The schedule is empty.";
     this.now.note.textContent = patch.now.length > 1 ? `${patch.now.length} rooms` : "";
   }
 
-  // Nodes that stay are left alone: taken out and put back, their bars would not move but jump.
+  // Keep existing nodes in place: reinserted progress bars would jump instead of move.
   fill(list, nodes) {
     for (const node of [...list.children]) if (!nodes.includes(node)) node.remove();
     nodes.forEach((node, i) => {
@@ -68,7 +68,7 @@ class TalksPanel {
     track.setAttribute("role", "progressbar");
     track.setAttribute("aria-valuemin", "0");
     track.setAttribute("aria-valuemax", "100");
-    track.setAttribute("aria-label", "How far the talk is");
+    track.setAttribute("aria-label", "Progress of the talk");
     node.append(track);
     return { node, when, left, track, bar };
   }
@@ -79,9 +79,9 @@ class TalksPanel {
     const on = start <= moment && moment < end;
     card.when.textContent = on ? `${clock.short.format(start)} – ${clock.short.format(end)}` : this.when(start, moment);
     const minutes = Math.ceil(((on ? end : start) - moment) / 60000);
-    const said = minutes < 90 ? `${minutes} min` : minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : "";
-    card.left.textContent = said && on ? `${said} left` : "";
-    card.when.title = said && !on ? `in ${said}` : "";
+    const duration = minutes < 90 ? `${minutes} min` : minutes < 48 * 60 ? `${Math.round(minutes / 60)} h` : "";
+    card.left.textContent = duration && on ? `${duration} left` : "";
+    card.when.title = duration && !on ? `in ${duration}` : "";
     card.node.classList.toggle("rta-on", on);
     card.track.hidden = !on;
     card.bar.style.transform = `scaleX(${talk.progress})`;

@@ -1,4 +1,4 @@
-// The topics of the newest bin, by rank.
+// Panel with the topics of the newest bin, by rank.
 
 const BINS = 10; // bars of a sparkline
 const CHANGES = { new: "new", up: "up", down: "down", same: "–" };
@@ -11,7 +11,7 @@ class TrendingPanel {
     this.span = make("span", "rta-panel-note");
     head.append(make("h3", "", "Trending"), this.span);
     this.list = make("ol", "rta-topics");
-    this.empty = make("p", "rta-none", "No interval is complete yet; the first trends come with it.");
+    this.empty = make("p", "rta-none", "The first trends appear when the first bin is complete.");
     this.earlier = make("div", "rta-earlier");
     this.node.append(head, this.empty, this.list, this.earlier);
     this.earlier.hidden = true;
@@ -22,11 +22,11 @@ class TrendingPanel {
     for (const [source, look] of Object.entries(patch.looks)) this.context.looks.set(source, look);
     const focused = this.list.contains(document.activeElement) ? document.activeElement.rtaId : null;
     this.span.textContent = patch.start ? `${clock.at(Date.parse(patch.start))} – ${clock.short.format(Date.parse(patch.end))}` : "";
-    this.span.title = patch.start ? `${number(patch.messages)} messages in this interval` : "";
+    this.span.title = patch.start ? `${number(patch.messages)} messages in this bin` : "";
     this.empty.hidden = patch.topics.length > 0;
     this.empty.textContent = patch.start
-      ? "Nothing stands out in this interval."
-      : "No interval is complete yet; the first trends come with it.";
+      ? "No topic stands out in this bin."
+      : "The first trends appear when the first bin is complete.";
     const most = Math.max(1, ...patch.topics.flatMap((topic) => topic.spark.slice(-BINS)));
     this.list.replaceChildren(...patch.topics.map((topic) => this.topic(topic, most)));
     this.earlier.hidden = patch.earlier.length === 0;
@@ -39,14 +39,14 @@ class TrendingPanel {
     if (focused) for (const node of this.list.querySelectorAll("button")) if (node.rtaId === focused) node.focus();
   }
 
-  // In the dashboard a topic is a button that shows what is said about it.
+  // In the dashboard, a topic is a button that filters the messages.
   word(label, name) {
     const asks = this.context.draws.includes("feed");
     const node = make(asks ? "button" : "span", name);
     node.append(make("bdi", "", label));
     if (asks) {
       node.type = "button";
-      node.title = "Show what is said about it";
+      node.title = "Show messages about this topic";
       node.addEventListener("click", () => this.context.heading.ask(label));
     }
     return node;
@@ -80,7 +80,7 @@ class TrendingPanel {
     node.dataset.change = topic.change;
     if (topic.change === "up" || topic.change === "down") node.append(icon(topic.change), String(Math.abs(topic.moved)));
     else node.append(CHANGES[topic.change]);
-    node.title = { new: "New in this interval", up: "Up", down: "Down", same: "At the same rank as before" }[topic.change];
+    node.title = { new: "New in this bin", up: "Up", down: "Down", same: "Same rank as in the previous bin" }[topic.change];
     return node;
   }
 
@@ -100,15 +100,15 @@ class TrendingPanel {
       node.append(icon(picture), make("bdi", "", text));
       facts.append(node);
     };
-    fact("post", number(topic.messages), `${number(topic.messages)} messages in this interval`);
+    fact("post", number(topic.messages), `${number(topic.messages)} messages in this bin`);
     if (topic.authors) fact("people", number(topic.authors), `by ${number(topic.authors)} people`);
-    facts.append(this.heard(topic.sources));
+    facts.append(this.sources(topic.sources));
     const talk = this.talkOf(topic);
     if (talk) fact("talk", talk, `during ${talk}`);
     return facts;
   }
 
-  // The talk that was on; where several were, the one whose title or speakers the topic names.
+  // The talk of that time; if there were several, the one whose title or speakers the topic names.
   talkOf(topic) {
     if (topic.talks.length < 2) return topic.talks[0];
     const names = topic.terms.map((term) => term.toLowerCase().replace(/^[@#]/, ""));
@@ -122,7 +122,7 @@ class TrendingPanel {
     const values = all.slice(-BINS);
     const [wide, high, base] = [76, 26, 24];
     const svg = drawn("svg", { viewBox: `0 0 ${wide} ${high}`, class: "rta-spark", role: "img" });
-    svg.setAttribute("aria-label", `Messages in the last ${values.length} intervals: ${values.join(", ")}`);
+    svg.setAttribute("aria-label", `Messages in the last ${values.length} bins: ${values.join(", ")}`);
     const slots = BINS;
     const width = wide / slots;
     values.forEach((value, i) => {
@@ -141,18 +141,18 @@ class TrendingPanel {
     return svg;
   }
 
-  // Which sources speak of it, the loudest first.
-  heard(sources) {
+  // Sources of a topic, by number of messages.
+  sources(sources) {
     const list = make("span", "rta-heard");
-    const told = Object.entries(sources).sort((a, b) => b[1] - a[1]);
-    for (const [source] of told.slice(0, 5)) {
+    const ordered = Object.entries(sources).sort((a, b) => b[1] - a[1]);
+    for (const [source] of ordered.slice(0, 5)) {
       const look = this.context.looks.get(source) || PLAIN_LOOK;
       const one = make("span");
       one.style.setProperty("--h", look.hue);
       one.append(icon(look.icon));
       list.append(one);
     }
-    list.title = told.map(([source, count]) => `${source}: ${number(count)}`).join("\n");
+    list.title = ordered.map(([source, count]) => `${source}: ${number(count)}`).join("\n");
     return list;
   }
 

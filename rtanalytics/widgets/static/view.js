@@ -1,11 +1,11 @@
-// Takes the kernel's messages and lets the parts draw them, once a frame.
+// Receives the messages of the kernel and lets the panels draw them, once per frame.
 //
-// The kernel numbers its patches. Whoever has them all shows exactly what the kernel holds; whoever
-// begins late, or missed one, says hello and is sent everything. Until that comes it draws what it
-// gets, because the kernel may be busy with a long cell.
+// The kernel numbers its patches. A front end with all patches shows exactly the state of the kernel; one
+// that starts late, or missed a patch, sends "hello" and receives the complete state. Until then it draws
+// the patches that arrive, because the kernel may be busy with a long cell.
 
-const SILENCE = 16000; // milliseconds; an open view speaks every 5 s
-const GONE = { state: "failed", label: "no answer", detail: "the kernel has stopped or was restarted: run the cell again" };
+const SILENCE = 16000; // milliseconds; an open view sends a message at least every 5 s
+const GONE = { state: "failed", label: "no answer", detail: "the kernel has stopped or was restarted (run the cell again)" };
 const PANELS = { feed: FeedPanel, trends: TrendingPanel, talks: TalksPanel, chat: ChatPanel };
 
 function render({ model, el }) {
@@ -16,8 +16,8 @@ function render({ model, el }) {
   const context = {
     model,
     draws,
-    looks: new Map(), // how sources look
-    spoken: new Map(), // title of a talk: title and speakers in small letters
+    looks: new Map(), // appearance of sources
+    spoken: new Map(), // title of a talk: title and speakers in lower case
     clock: new ViewClock(model.get("timezone")),
     send: (content) => model.send(content),
   };
@@ -31,7 +31,7 @@ function render({ model, el }) {
   if (panels.chat) main.append(panels.chat.node);
   if (panels.trends) side.append(panels.trends.node);
   if (panels.talks) {
-    // beside others the talks are a strip above them, so that all that are on can be seen at once
+    // next to other panels, the talks are a strip above them, so that all current talks are visible
     if (draws.length > 1) inner.append(panels.talks.node);
     else side.append(panels.talks.node);
     panels.talks.node.classList.toggle("rta-strip", draws.length > 1);
@@ -74,7 +74,7 @@ function render({ model, el }) {
         tries = 0;
         hello();
       } else if (next && have === 0) {
-        complete = true; // here from the beginning
+        complete = true; // received from the beginning
       }
     } else {
       if (complete && message.v > have) {
@@ -116,7 +116,7 @@ function render({ model, el }) {
   function plan() {
     if (planned) return;
     planned = true;
-    // a hidden tab gets no frames; its queue must not grow for as long as it is hidden
+    // a hidden tab gets no animation frames; draw anyway, so that the queue stays short
     if (document.hidden) setTimeout(draw, 200);
     else requestAnimationFrame(draw);
   }

@@ -133,33 +133,33 @@ class Cusum(Recursive):
 
     name = "cusum"
     floor = 3.0
-    memory = ("sum", "said")
+    memory = ("sum", "used")
 
     def __init__(self, s: float = 2.0) -> None:
         self.s = positive("s", s)
         if s <= 1:
             raise SettingsError("s", f"s must be above 1, not {s}: a burst expects more than the base state")
 
-    def _rates(self, said: Floats, at: StepContext) -> tuple[Floats, Floats]:
-        usual = np.minimum((said + 0.5) / np.maximum(at.history, 1.0), 0.5 / self.s)
+    def _rates(self, used: Floats, at: StepContext) -> tuple[Floats, Floats]:
+        usual = np.minimum((used + 0.5) / np.maximum(at.history, 1.0), 0.5 / self.s)
         return usual, usual * self.s
 
     def rest(self, past: Past, at: StepContext) -> Past:
-        total, said = past
-        usual, burst = self._rates(said, at)
+        total, used = past
+        usual, burst = self._rates(used, at)
         total = np.maximum(total + at.quiet * (np.log1p(-burst) - np.log1p(-usual)), 0.0)
-        return total, said
+        return total, used
 
     def judge(self, past: Past, k: Floats, at: StepContext) -> Scores:
         usual, _ = self._rates(past[1], at)
         return Scores(self.learn(past, k, at)[0], usual * at.d * (np.asarray(at.history) > 0))
 
     def learn(self, past: Past, k: Floats, at: StepContext) -> Past:
-        total, said = past
-        usual, burst = self._rates(said, at)
+        total, used = past
+        usual, burst = self._rates(used, at)
         ratio = k * np.log(self.s) + (at.d - k) * (np.log1p(-burst) - np.log1p(-usual))
         total = np.where(np.asarray(at.history) > 0, np.maximum(total + ratio, 0.0), 0.0)
-        return total, said + k
+        return total, used + k
 
 
 class ChangePoint(Algorithm):

@@ -177,7 +177,7 @@ class Memory:
         return is_excluded(self._settings, terms, keys, self._used[terms], self._messages, self.names.surface)
 
     def authors(self) -> Ints:
-        """All who said something within the window, once each."""
+        """Return everybody who posted something within the window, once each."""
         return np.unique(self._counts.authors(np.concatenate([messages.rows for _, messages in self.recent])))
 
     def known(self, authors: Ints) -> int:

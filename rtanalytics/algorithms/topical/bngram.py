@@ -97,17 +97,17 @@ class BNgram(TopicAlgorithm):
         score = df_idf(df, mean, boost)
         best = ranked(terms, documents.vocabulary.keys, score, df)[: self.candidates]
         terms, df, mean, score = terms[best], df[best], mean[best], score[best]
-        said = documents.bin_messages(bin)
-        messages = [said.places(int(i)) for i in np.searchsorted(said.terms, terms)]
+        bin_messages = documents.bin_messages(bin)
+        messages = [bin_messages.places(int(i)) for i in np.searchsorted(bin_messages.terms, terms)]
         return [
             Found(
                 terms[group].tolist(),
                 float(score[group[0]]),
                 float(mean[group[0]]),
                 float(df[group[0]]),
-                by_relevance([messages[i] for i in group], len(said.rows)),
+                by_relevance([messages[i] for i in group], len(bin_messages.rows)),
             )
-            for group in average_link(shared_by(messages, len(said.rows)), self.min_overlap)
+            for group in average_link(shared_by(messages, len(bin_messages.rows)), self.min_overlap)
         ]
 
     @staticmethod

@@ -92,17 +92,17 @@ class Documents(TermCounts):
         surfaces, now, _ = self.surface_uses(where)
         used[surfaces] = now
         used[: len(self._used)] += self._used
-        said = np.bincount(self.words(where).terms, minlength=len(self.vocabulary))
-        said[: len(self._messages_of)] += self._messages_of
-        self._used, self._messages_of = used, said
+        number = np.bincount(self.words(where).terms, minlength=len(self.vocabulary))
+        number[: len(self._messages_of)] += self._messages_of
+        self._used, self._messages_of = used, number
         self.learnt += len(where)
 
     def said_by(self, terms: Ints) -> Ints:
-        """How many of the learnt messages say each word; 0 for a phrase."""
-        said = np.zeros(len(terms), np.int64)
+        """Return the number of learnt messages with each word; 0 for a phrase."""
+        number = np.zeros(len(terms), np.int64)
         known = terms < len(self._messages_of)
-        said[known] = self._messages_of[terms[known]]
-        return said
+        number[known] = self._messages_of[terms[known]]
+        return number
 
     def surface(self, term: int) -> str:
         """Return a term as it is most often written in the learnt messages."""

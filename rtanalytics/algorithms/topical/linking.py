@@ -28,11 +28,11 @@ def shared_by(messages: Sequence[npt.NDArray[np.integer[Any]]], documents: int) 
     numpy.ndarray of float64, shape (n, n)
         |A ∩ B| / min(|A|, |B|), 1 on the diagonal.
     """
-    said = np.zeros((len(messages), documents), np.float32)
+    occurs = np.zeros((len(messages), documents), np.float32)
     for i, places in enumerate(messages):
-        said[i, places] = 1.0
-    sizes = said.sum(axis=1, dtype=np.float64)
-    shares: Floats = (said @ said.T).astype(np.float64) / np.minimum.outer(sizes, sizes)
+        occurs[i, places] = 1.0
+    sizes = occurs.sum(axis=1, dtype=np.float64)
+    shares: Floats = (occurs @ occurs.T).astype(np.float64) / np.minimum.outer(sizes, sizes)
     return shares
 
 

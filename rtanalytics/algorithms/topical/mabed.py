@@ -264,7 +264,7 @@ class Mabed(TopicAlgorithm):
 
     def _events(self, view: View, table: _Table, first: Ints, last: Ints, sums: Floats) -> list[_Event]:
         """Return the strongest events, each once."""
-        told: list[_Event] = []
+        events: list[_Event] = []
         same: dict[int, _Event] = {}
         every: list[_Event] = []
         for word in np.lexsort((np.arange(len(sums)), -np.round(sums, 9))).tolist():
@@ -278,11 +278,11 @@ class Mabed(TopicAlgorithm):
                     same[word].also.append(event)
                     break
             else:
-                if len(told) == self.events:
+                if len(events) == self.events:
                     break
-                told.append(event)
+                events.append(event)
             every.append(event)
-        return told
+        return events
 
     def _related(self, table: _Table, event: _Event) -> dict[int, float]:
         """Return the words that burst with that of the event, and their weights."""

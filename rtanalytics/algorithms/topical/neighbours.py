@@ -177,17 +177,17 @@ class Neighbours(TopicAlgorithm):
         good = np.flatnonzero(score > 0)
         best = ranked(terms[good], view.documents.vocabulary.keys, score[good], counts[good, -1])
         best = good[best[: self.candidates]]
-        said = view.documents.bin_messages(bin)
-        messages = [said.places(int(i)) for i in np.searchsorted(said.terms, terms[best])]
+        bin_messages = view.documents.bin_messages(bin)
+        messages = [bin_messages.places(int(i)) for i in np.searchsorted(bin_messages.terms, terms[best])]
         return [
             Found(
                 terms[best[group]].tolist(),
                 float(score[best[group[0]]]),
                 float(counts[best[group[0]], :-1].mean()),
                 float(counts[best[group[0]], -1]),
-                by_relevance([messages[i] for i in group], len(said.rows)),
+                by_relevance([messages[i] for i in group], len(bin_messages.rows)),
             )
-            for group in average_link(shared_by(messages, len(said.rows)), self.min_overlap)
+            for group in average_link(shared_by(messages, len(bin_messages.rows)), self.min_overlap)
         ]
 
     def _learn(

@@ -199,8 +199,8 @@ class Pivot(TopicAlgorithm):
             by_relevance = ranked(corpus.terms, keys, np.round(weights, 9))[:_SHOWN]
             by_relevance = by_relevance[weights[by_relevance] > _NOTHING]
             inside = here[table.grouped.group[here] == number]
-            says = np.asarray((corpus.matrix[inside][:, by_relevance] > 0).sum(axis=1))
-            inside = inside[np.argsort(-says, kind="stable")][: int((says > 0).sum())]
+            matches = np.asarray((corpus.matrix[inside][:, by_relevance] > 0).sum(axis=1))
+            inside = inside[np.argsort(-matches, kind="stable")][: int((matches > 0).sum())]
             if len(inside):
                 found.append(
                     Found(

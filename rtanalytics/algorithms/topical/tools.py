@@ -46,12 +46,12 @@ def by_relevance(messages: Sequence[npt.NDArray[Any]], documents: int) -> Ints:
     documents : int
         Number of messages.
     """
-    says = np.zeros(documents, np.int64)
+    weight = np.zeros(documents, np.int64)
     for places in messages:
-        says[places] += 1
-    says[messages[0]] += len(messages)
-    here = np.flatnonzero(says)
-    order: Ints = here[np.argsort(-says[here], kind="stable")]
+        weight[places] += 1
+    weight[messages[0]] += len(messages)
+    here = np.flatnonzero(weight)
+    order: Ints = here[np.argsort(-weight[here], kind="stable")]
     return order
 
 

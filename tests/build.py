@@ -1,4 +1,4 @@
-"""The shortest way to say what a test needs."""
+"""Events for tests."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from rtanalytics.event import Author, Event
 
 BASE = datetime(2026, 5, 15, 9, tzinfo=UTC)
-"""When event 0 was said."""
+"""Time of event 0."""
 
 
 def event(n: int = 0, *, author: str | Author | None = "ada", **fields: Any) -> Event:
-    """Event number ``n``: id ``test::n``, said ``n`` seconds after :data:`BASE`, and what else is given."""
+    """Return event ``n``: id ``test::n``, posted ``n`` seconds after :data:`BASE`, with the given fields."""
     defaults: dict[str, Any] = {
         "id": f"test::{n}",
         "source": "test",

@@ -1,4 +1,4 @@
-"""What tests do with other processes: see whether they live, wait for them, kill them."""
+"""Helpers for other processes: check that they run, wait for them, kill them."""
 
 import os
 import signal
@@ -8,9 +8,9 @@ import psutil
 
 
 def lives(pid):
-    """True if the process is there, and more than an exit status that nobody has asked for.
+    """Return True if the process runs, not if only its exit status is left.
 
-    When the first of its threads has ended it is called a zombie, though the others may hold its files.
+    A process whose first thread has ended is called a zombie, although other threads may hold its files.
     """
     try:
         process = psutil.Process(pid)
@@ -20,7 +20,7 @@ def lives(pid):
 
 
 def until(condition, what, seconds=20):
-    """Wait for something that another process does."""
+    """Wait until a condition holds, for example for an action of another process."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
@@ -28,14 +28,14 @@ def until(condition, what, seconds=20):
 
 
 def written(client):
-    """Wait until the server has handed all that it acknowledged to the operating system.
+    """Wait until the server has passed all acknowledged writes to the operating system.
 
-    While a synchronisation goes on it holds back what comes in, for up to two seconds.
+    During a synchronisation it holds back new writes for up to two seconds.
     """
     until(lambda: client.info("persistence")["aof_buffer_length"] == 0, "the server's file is written")
 
 
 def kill(pid):
-    """The process dies at once, as by the out-of-memory killer, and this waits until it has."""
+    """Kill the process as the out-of-memory killer does, and wait until it has ended."""
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not lives(pid), f"process {pid} is dead")
+    until(lambda: not lives(pid), f"process {pid} has ended")

@@ -1,4 +1,4 @@
-"""What others recorded, as the parsers get it: answers taken out of the transcripts in which they were kept."""
+"""Recorded payloads as the parsers get them: responses extracted from recorded exchanges."""
 
 from __future__ import annotations
 
@@ -13,30 +13,36 @@ __all__ = ["bodies"]
 
 
 def bodies(path: Path) -> list[bytes]:
-    """What servers answered in a file: itself, or what a recorder of exchanges has kept in it."""
+    """Return the responses in a file: the file itself, or those of a recorder of exchanges."""
     raw = path.read_bytes()
     if path.suffix in {".yaml", ".json"}:
         try:
-            told = yaml.safe_load(raw) if path.suffix == ".yaml" else json.loads(raw)
+            document = yaml.safe_load(raw) if path.suffix == ".yaml" else json.loads(raw)
         except ValueError:
             return [raw]
         if (
-            isinstance(told, list)
-            and told
-            and all(isinstance(x, dict) and {"scope", "response"} <= x.keys() for x in told)
+            isinstance(document, list)
+            and document
+            and all(isinstance(x, dict) and {"scope", "response"} <= x.keys() for x in document)
         ):
-            return [json.dumps(made["response"]).encode() for made in told if made["response"]]
-        if isinstance(told, dict) and isinstance(told.get("interactions"), list):
-            return [body for made in told["interactions"] for body in _answer(made["response"])]
+            return [
+                json.dumps(exchange["response"]).encode() for exchange in document if exchange["response"]
+            ]
+        if isinstance(document, dict) and isinstance(document.get("interactions"), list):
+            return [
+                body
+                for exchange in document["interactions"]
+                for body in _bodies_of_response(exchange["response"])
+            ]
     if path.suffix == ".txt" and "ReplayData" in path.name:
         return [line for line in raw.split(b"\n") if line.startswith((b"[{", b"{", b"[]"))][-1:]
     return [raw]
 
 
-def _answer(response: dict[str, dict[str, str | bytes]]) -> list[bytes]:
-    """The body; of a stream of server-sent events, each event as a WebSocket would have it."""
-    told = response["body"].get("string") or b""
-    raw = told if isinstance(told, bytes) else told.encode()
+def _bodies_of_response(response: dict[str, dict[str, str | bytes]]) -> list[bytes]:
+    """Return the body; each event of a stream of server-sent events as a WebSocket would send it."""
+    body = response["body"].get("string") or b""
+    raw = body if isinstance(body, bytes) else body.encode()
     raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
     if "event-stream" not in str(response["headers"]):
         return [raw] if raw else []

@@ -165,7 +165,7 @@ def test_parameters_that_make_no_sense_are_refused(wrong):
         Peaks(**wrong)
 
 
-def test_an_unknown_detector_is_told_with_those_there_are():
+def test_an_unknown_detector_is_reported_with_the_known_ones():
     """Names come from people."""
     with pytest.raises(ValueError, match="unknown detector 'magic'; use one of peaks, ewma, zscore"):
         detector("magic")
@@ -203,7 +203,7 @@ def test_uneven_equal_and_missing_times_are_read_as_they_are(tmp_path):
         ('timestamp,value\n2026-05-01,"1\n', r":2: unexpected end of data"),
     ],
 )
-def test_a_bad_row_is_told_with_its_line(tmp_path, text, message):
+def test_a_bad_row_is_reported_with_its_line(tmp_path, text, message):
     """File, line, and what is wrong; nothing is skipped in silence."""
     path = tmp_path / "counts.csv"
     path.write_text(text, encoding="utf-8")

@@ -112,7 +112,7 @@ class ImporterContract:
         """The registry has a description of the format."""
         assert FORMATS[self.format].what
 
-    def test_what_was_said_becomes_events(self, path: Path) -> None:
+    def test_messages_become_events(self, path: Path) -> None:
         """Every line, in the file's order, with its time, author, text and place of origin."""
         events = self.events(path)
         assert [(e.created_at.replace(microsecond=0), e.handle, e.text) for e in events] == [
@@ -149,7 +149,7 @@ class ImporterContract:
             assert import_into(tmp_path / "a", self.read(path), edits=edits) == report
         assert [e.text for e in Recording(tmp_path / "a")] == [s.text for s in TALK]
 
-    def test_a_bad_row_is_told_with_its_place_and_the_rest_is_read(self, path: Path) -> None:
+    def test_a_bad_row_is_reported_with_its_place_and_the_rest_is_read(self, path: Path) -> None:
         """File and place in one readable line; every other row becomes its event."""
         self.spoil(path)
         if not self.lenient:

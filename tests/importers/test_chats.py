@@ -88,7 +88,7 @@ def test_slack_threads_edits_and_deletions_are_carried(tmp_path: Path) -> None:
         assert [e.text for e in Recording(tmp_path / "a")] == ["at ten", SECOND.text]
 
 
-def test_private_conversations_of_slack_are_left_out_and_said_so(tmp_path: Path) -> None:
+def test_private_conversations_of_slack_are_left_out_and_reported(tmp_path: Path) -> None:
     """Private channels, groups and direct messages, listed or only named so; all on demand."""
     files = slack_files(TALK)
     files |= {
@@ -127,7 +127,7 @@ def test_an_export_of_several_workspaces_keeps_their_channels_apart(tmp_path: Pa
     assert left.where == "folder 'staff'"
 
 
-def test_who_joined_a_channel_is_told_on_demand(tmp_path: Path) -> None:
+def test_joins_of_a_channel_are_imported_on_demand(tmp_path: Path) -> None:
     """Comings and goings are not conversation."""
     joined = slack_message(FIRST, subtype="channel_join")
     path = slack(tmp_path, joined, slack_message(SECOND))
@@ -328,7 +328,7 @@ BROKEN: list[Any] = [
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(document=mutated(BROKEN))
-def test_whatever_a_chats_file_is_like_it_is_events_or_reasons(tmp_path: Path, document: Any) -> None:
+def test_any_chat_file_gives_events_or_reasons(tmp_path: Path, document: Any) -> None:
     """Members dropped, doubled, nested, or of another kind: nothing else comes out, and events can be stored."""
     path = said_by(tmp_path, "broken.json", document)
     kinds = {"guild": "discord", "result": "zulip"}
@@ -372,7 +372,7 @@ def test_answers_of_slack_without_messages_say_what_they_are(
         ("p.pdf", b"%PDF-1.7", "is a PDF"),
     ],
 )
-def test_a_file_that_nobody_can_import_is_told_by_what_it_is(
+def test_a_file_that_cannot_be_imported_is_explained(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     """Rather than that its format is not known."""
@@ -410,7 +410,7 @@ def test_a_discord_message_is_taken_with_everything_that_it_carries(tmp_path: Pa
     assert (event.channel, event.mentions, event.links) == ("#hallway", ["bob"], ["https://x.example/embed"])
 
 
-def test_a_newer_export_edits_what_an_older_one_said(tmp_path: Path) -> None:
+def test_a_newer_export_edits_the_messages_of_an_older_one(tmp_path: Path) -> None:
     """The later edit wins, whichever export is imported last."""
     later = (FIRST.at + timedelta(hours=1)).isoformat()
     old, new = discord_message(FIRST), discord_message(FIRST, content="at ten", timestampEdited=later)
@@ -429,7 +429,7 @@ def test_a_private_conversation_of_discord_needs_to_be_asked_for(tmp_path: Path,
     assert len(events(path, private=True)) == 1
 
 
-def test_what_is_said_in_a_thread_of_discord_hangs_on_its_first_message(tmp_path: Path) -> None:
+def test_messages_in_a_thread_of_discord_belong_to_its_first_message(tmp_path: Path) -> None:
     """A thread has the number of the message that it began with."""
     first = {**discord_message(FIRST), "id": "200"}
     told = events(discord(tmp_path, first, discord_message(SECOND), kind="GuildPublicThread"))
@@ -449,7 +449,7 @@ def test_what_was_passed_on_in_discord_is_text_with_its_pictures(tmp_path: Path)
     assert [m.url for m in event.media] == ["https://cdn.example/a.png"]
 
 
-def test_a_card_or_a_poll_of_discord_is_text_where_nothing_else_was_said(tmp_path: Path) -> None:
+def test_an_embed_or_a_poll_of_discord_is_text_if_there_is_no_other(tmp_path: Path) -> None:
     """Cards under a text are previews of what it links to, and are not said."""
     card = {"title": "Deployed", "description": "all of it", "fields": [{"name": "to", "value": "prod"}]}
     poll = {"question": "Lunch?", "answers": [{"text": "now"}, {"text": "later"}]}
@@ -544,7 +544,7 @@ def test_a_page_of_zulips_api_gives_the_messages_that_an_export_gives(tmp_path: 
     ]
 
 
-def test_what_a_bot_of_zulips_server_says_is_said_in_the_organisation(tmp_path: Path) -> None:
+def test_messages_of_a_bot_of_zulips_server_belong_to_the_organisation(tmp_path: Path) -> None:
     """It has the id that it has in an export; a page with nothing else does not say where it is from."""
     bot = zulip_answer(FIRST, sender_realm_str="zulipinternal")
     path = said_by(tmp_path, "page.json", {"result": "success", "messages": [bot, zulip_answer(SECOND)]})

@@ -189,7 +189,7 @@ def test_the_same_night_is_the_same_in_the_relatives_of_these_clients(tmp_path: 
         ("*** Topic unset by ada on #pycon", ("topic", "ada", "")),
     ],
 )
-def test_what_is_said_is_told_from_what_the_client_tells(
+def test_messages_are_distinguished_from_notices_of_the_client(
     tmp_path: Path, line: str, told: tuple[str, str, str]
 ) -> None:
     """Nicks with hyphens, several ranks, and deeds that begin as news of the client do."""
@@ -366,7 +366,7 @@ MAPPING = {"created_at": "When", "author": "Who", "text": "Said"}
         ({"columns": MAPPING}, "no source; give a column"),
     ],
 )
-def test_a_mapping_that_cannot_be_is_told(tmp_path: Path, options: dict[str, Any], message: str) -> None:
+def test_an_invalid_mapping_is_reported(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     """Which field or column, and what there is."""
     with pytest.raises(ImporterError, match=message):
         list(open_events(write_columns(tmp_path, TALK), None, Options(**options)))

@@ -54,7 +54,7 @@ def test_a_mail_alone_is_read_as_one_of_a_list(tmp_path: Path) -> None:
         (b'"ada@x.example" <ada@x.example>', "ada"),
     ],
 )
-def test_who_wrote_it_is_told_however_it_is_written(tmp_path: Path, sender: bytes, name: str) -> None:
+def test_the_author_is_found_in_any_form_of_the_header(tmp_path: Path, sender: bytes, name: str) -> None:
     """Commas in encoded names, obfuscated addresses, bytes that no header may have, lists that write themselves."""
     event = read(tmp_path / "1.mbox", BEGIN + mail(b"hi", From=sender, List_Id=b"<users.lists.example>"))
     assert event.author is not None
@@ -207,7 +207,7 @@ def test_a_line_that_an_mbox_had_to_mark_is_as_it_was(tmp_path: Path) -> None:
         ("a > b\n-> c", "a > b\n-> c"),
     ],
 )
-def test_a_mail_says_what_whoever_sent_it_has_written(tmp_path: Path, body: str, text: str) -> None:
+def test_a_mail_has_the_text_that_its_sender_wrote(tmp_path: Path, body: str, text: str) -> None:
     """Not what it quotes, nor who wrote that, nor a signature; a mail that is nothing else keeps it."""
     event = read(tmp_path / "1.eml", mail(body.encode()))
     assert event.text == text
@@ -224,7 +224,7 @@ def test_a_mail_says_what_whoever_sent_it_has_written(tmp_path: Path, body: str,
         ({"Date": b"", "Received": b"(qmail 1); 15 May 2026 09:00:00 -0000"}, "observed"),
     ],
 )
-def test_the_time_is_told_by_zones_with_names_or_by_who_received_it(
+def test_the_time_is_found_with_named_zones_or_from_receivers(
     tmp_path: Path, headers: dict[str, bytes], kind: str
 ) -> None:
     """Names that mean one zone only."""
@@ -240,7 +240,7 @@ def test_the_time_is_told_by_zones_with_names_or_by_who_received_it(
     st.sampled_from(["alternative", "mixed", "digest", "signed"]),
     st.binary(max_size=40),
 )
-def test_whatever_a_mail_has_in_it_is_read_or_refused(
+def test_any_mail_is_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, body: bytes, kind: str, odd: bytes
 ) -> None:
     """Events that a stream takes, or a reason; nothing else is raised."""

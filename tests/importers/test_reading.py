@@ -35,7 +35,7 @@ json_values = st.recursive(
 
 @settings(deadline=None, max_examples=200)
 @given(st.lists(json_values, max_size=6), st.integers(1, 7), st.sampled_from([None, 1]))
-def test_a_walk_tells_the_elements_that_the_whole_document_has(
+def test_a_walk_yields_the_elements_of_the_whole_document(
     items: list[Any], chunk: int, indent: int | None
 ) -> None:
     """Whatever they are, and wherever the pieces in which they are read end."""
@@ -61,7 +61,7 @@ def test_a_broken_element_is_passed_over() -> None:
 @pytest.mark.parametrize(
     "text", ["", "x", "[1 2]", '{"a" 1}', "[1]]", '{"a": 1} {"b": 2}', "[1,", '{"a":[', "[,1]"]
 )
-def test_what_is_no_json_is_told_with_its_line(text: str) -> None:
+def test_invalid_json_is_reported_with_its_line(text: str) -> None:
     """Nothing behind it is lost in silence."""
     with pytest.raises(NotJson, match=r"not JSON from line 1 on"):
         walked(text, "a")

@@ -111,7 +111,7 @@ def test_entities_are_resolved_once(tmp_path: Path) -> None:
     assert one(tmp_path, classic_tweet(Line(0, "ada", "&lt; is < & é"))).text == "&lt; is < & é"
 
 
-def test_a_page_is_told_tweet_by_tweet_with_its_people_and_pictures(tmp_path: Path) -> None:
+def test_a_page_is_read_tweet_by_tweet_with_its_authors_and_pictures(tmp_path: Path) -> None:
     """What a page includes once is put to each tweet that refers to it."""
     urls = [
         {"url": "https://t.co/1", "expanded_url": "https://x.example/1"},
@@ -233,7 +233,7 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
         (json.loads('{"statuses":[' * 200 + "1" + "]}" * 200), "is not a tweet"),
     ],
 )
-def test_what_is_no_tweet_is_told(tmp_path: Path, told: Any, reason: str) -> None:
+def test_objects_that_are_not_tweets_are_reported(tmp_path: Path, told: Any, reason: str) -> None:
     """Notices, counts, slips and oddities each with a reason and the line; the tweet beside it is read."""
     good, bad = read(tmp_path, classic_tweet(LINE), told)
     assert isinstance(good, Event)
@@ -303,7 +303,7 @@ def test_a_retweet_in_an_archive_is_a_repost(tmp_path: Path) -> None:
     assert event.type == "repost"
 
 
-def test_an_archive_tells_of_edits_and_writes_numbers_as_text(tmp_path: Path) -> None:
+def test_an_archive_has_edits_and_numbers_as_text(tmp_path: Path) -> None:
     """Under the first version's number, at its time; the sizes of pictures are numbers."""
     from rtanalytics.importers.tweet_fields import snowflake_time
 
@@ -418,7 +418,7 @@ def test_a_tweet_is_the_same_by_whichever_way_it_came(tmp_path: Path, shape: Any
     assert list(open_events(tmp_path / "page.json", "twitter")) == [expected]
 
 
-def test_a_webhook_tells_what_was_deleted(tmp_path: Path) -> None:
+def test_a_webhook_reports_deletions(tmp_path: Path) -> None:
     """As the stream does, one level higher."""
     gone = {"status": {"id": str(FIRST_TWEET), "user_id": "7"}, "timestamp_ms": "1799999999000"}
     event = one(tmp_path, {"for_user_id": "7", "tweet_delete_events": [gone]})
@@ -506,7 +506,7 @@ SHAPES = [
 
 @settings(max_examples=300, deadline=None)
 @given(mutated(SHAPES))
-def test_whatever_the_shape_there_is_an_event_or_a_reason(told: Any) -> None:
+def test_any_shape_gives_an_event_or_a_reason(told: Any) -> None:
     """Keys dropped, types changed, values nested: what is stored can be read again, reasons can be read."""
     for item in tweets(told):
         if isinstance(item, Event):

@@ -23,7 +23,7 @@ def kinds(old, new) -> list[tuple[str, str]]:
     return [(c.kind, c.talk.id) for c in changes(old, new)]
 
 
-def test_each_kind_of_change_is_told_with_what_was_and_what_is():
+def test_each_kind_of_change_has_the_talk_before_and_after():
     """One of each, in order of time; what is as it was is not told."""
     old = [talk("a", "A"), talk("b", hour=1), talk("c", "Old", 2), talk("d", hour=3), talk("same", hour=4)]
     new = [talk("b", hour=5), talk("c", "New", 2), talk("d", hour=3, room="2"), talk("e", "E", 6), old[4]]

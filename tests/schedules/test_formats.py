@@ -113,7 +113,7 @@ def test_xml_with_a_document_type_is_refused(declared):
         (frab_xml("<event id='1'><start>09:30</start></event>"), "plan: event 1 has no title"),
     ],
 )
-def test_xml_that_is_no_schedule_is_said_to_be_none(raw, message):
+def test_xml_that_is_not_a_schedule_is_refused(raw, message):
     """One line with the place."""
     assert message in said(raw)
     assert "\n" not in said(raw)
@@ -285,7 +285,7 @@ def test_yaml_that_is_no_talk_is_refused(raw, message):
         ("Board Game Night", [], "talk"),
     ],
 )
-def test_breaks_are_told_apart_from_talks(title, speakers, kind):
+def test_breaks_are_distinguished_from_talks(title, speakers, kind):
     """By their words and by nobody speaking; what only begins like one is none."""
     entry = {"name": title, "authors": speakers, "start": "2026-05-15T09:30:00Z"}
     assert only(json.dumps([entry])).kind == kind
@@ -308,7 +308,7 @@ def test_what_is_cancelled_is_left_out(title, held):
     assert len(parse_schedule(raw.encode(), "plan")) == held
 
 
-def test_the_format_can_be_said():
+def test_the_format_can_be_given():
     """What misleads is read as it is told to be; another format, or an unknown one, is an error."""
     table = "title:,start\n-,x\n"
     assert "YAML" in said(table)

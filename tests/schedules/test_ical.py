@@ -129,7 +129,7 @@ def test_a_floating_time_needs_a_zone():
     ("more", "minutes"),
     [(("DURATION:PT45M",), 45), (("DTEND;TZID=Europe/Berlin:20260515T110000",), 90), ((), 60)],
 )
-def test_an_end_is_told_in_any_form(more, minutes):
+def test_an_end_is_read_in_any_form(more, minutes):
     """A duration, an end on another clock than the start, or none."""
     found = only(calendar(entry("DTSTART:20260515T073000Z", *more)))
     assert found.end - found.start == timedelta(minutes=minutes)

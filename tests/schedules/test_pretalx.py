@@ -54,7 +54,7 @@ def read(told: object, **options) -> Schedule:
         },
     ],
 )  # fmt: skip
-def test_a_talk_is_the_same_however_it_is_told(told):
+def test_a_talk_is_the_same_in_every_form(told):
     """A submission alone, lists and pages, slots with their submission, the widget with its numbers."""
     assert list(read(told)) == [EXPECTED]
 
@@ -102,7 +102,7 @@ def test_a_zone_that_nobody_knows_costs_only_times_without_an_offset():
         (7, "entry 2 is not an object"),
     ],
 )
-def test_what_cannot_be_read_is_said(entry, said):
+def test_entries_that_cannot_be_read_are_reported(entry, said):
     """With what to ask for instead, and without costing another talk."""
     found = read([OLD, entry])
     assert list(found) == [EXPECTED]

@@ -95,7 +95,7 @@ def test_a_congress_is_read_as_it_was(folder):
     )
 
 
-def test_what_is_no_talk_at_djangocon_is_told_apart(folder):
+def test_breaks_at_djangocon_are_recognised(folder):
     """Meals, registration and quiet rooms are breaks; game nights are not."""
     found = read_schedule(folder / "2025.djangocon.us__src___content__schedule__manual.yaml")
     kinds = Counter(talk.kind for talk in found)

@@ -53,7 +53,7 @@ def test_the_others_are_read(raw, said):
     assert said in line
 
 
-def test_a_series_of_which_an_exception_cannot_be_read_is_not_told_at_a_wrong_time():
+def test_a_series_with_an_unreadable_exception_has_no_talk_at_a_wrong_time():
     """The whole series is left out, with the reason; other entries stay."""
     series = vevent("b", "DTSTART:20260515T093000Z", "RRULE:FREQ=DAILY;COUNT=3")
     for broken in (
@@ -175,7 +175,7 @@ def test_a_zone_that_is_not_known_costs_only_times_that_need_it():
         ({"A": {"code": "A", "name": "Ada"}}, "JSON of people, without talks"),
     ],
 )
-def test_what_is_near_to_a_schedule_is_called_what_it_is(told, said):
+def test_json_that_resembles_a_schedule_is_explained(told, said):
     """Single talks without a time, as collections of films have them, and lists of speakers."""
     with pytest.raises(ScheduleError) as caught:
         parse_schedule(json.dumps(told).encode(), "plan")

@@ -94,7 +94,7 @@ def test_a_start_is_where_it_belongs(fields, start):
     assert only(frab(talk(**fields), day=day)).start == start
 
 
-def test_a_zone_is_asked_for_where_none_is_told():
+def test_a_zone_is_required_if_there_is_none():
     """The file's own comes first; the reader's is for files without; without both it fails and says so."""
     event = talk(date=None)
     assert only(frab(event, zone="Asia/Tokyo"), zone=BERLIN).start == at(0, 30)
@@ -296,7 +296,7 @@ def test_what_an_archive_keeps_is_read_back(tmp_path):
         (b"", "empty"),
     ],
 )
-def test_what_is_no_schedule_is_said_to_be_none(tmp_path, raw, said):
+def test_files_that_are_not_schedules_are_refused(tmp_path, raw, said):
     """One line, with the file and a way out."""
     path = tmp_path / "plan"
     path.write_bytes(raw)

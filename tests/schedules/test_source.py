@@ -73,7 +73,7 @@ def told(batch) -> list[tuple[str, str]]:
     return [(e.type, e.title) for e in batch.events]
 
 
-def test_the_first_reading_tells_nothing_and_the_next_what_has_changed():
+def test_the_first_version_gives_no_events_and_the_next_the_changes():
     """Each kind once, as text that says what and where, with the change as data."""
 
     async def story(server, reader):
@@ -116,7 +116,7 @@ def test_the_first_reading_tells_nothing_and_the_next_what_has_changed():
     with_server(story)
 
 
-def test_nothing_is_told_twice_after_a_restart():
+def test_nothing_is_published_twice_after_a_restart():
     """The cursor that is stored with the events holds the schedule; one that was not stored tells them again."""
 
     async def story(server, reader):
@@ -135,7 +135,7 @@ def test_nothing_is_told_twice_after_a_restart():
     with_server(story)
 
 
-def test_a_talk_that_moves_to_and_fro_is_told_each_time():
+def test_a_talk_that_moves_back_and_forth_is_published_each_time():
     """Every move has an id of its own, also after the talk was gone."""
 
     async def story(server, reader):

@@ -73,7 +73,7 @@ def clock(work: Callable[[], Any]) -> tuple[float, Any]:
 
 
 def obvious(recording: Recording, *, authors: bool) -> dict[Any, Any]:
-    """The obvious way: what each message says, words and pairs, in a Counter for each bin."""
+    """Count words and pairs of each message in one Counter per bin: the baseline."""
     table = recording.table(["created_at", "author", "text"])
     times, people, texts = (table.column(name).to_pylist() for name in table.column_names)
     counts: dict[int, Counter[Any]] = defaultdict(Counter)
@@ -137,8 +137,8 @@ def ranked(events: list[Event]) -> list[float]:
     for first in range(0, len(events), BATCH):
         batch = events[first : first + BATCH]
         trender.push([Delivery(0, event) for event in batch])
-        seconds, told = clock(lambda: trender.push([Watermark(batch[-1].received_at)]))  # noqa: B023
-        closing += [seconds / len(told)] * len(told)
+        seconds, bins = clock(lambda: trender.push([Watermark(batch[-1].received_at)]))  # noqa: B023
+        closing += [seconds / len(bins)] * len(bins)
     trender.push([Watermark(FOREVER)])
     return closing
 

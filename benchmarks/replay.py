@@ -40,7 +40,7 @@ def lateness(events: list[Event], speed: float) -> list[float]:
 
 
 def lateness_by_gaps(events: list[Event], speed: float) -> list[float]:
-    """The baseline: sleep each gap, one after the other."""
+    """Sleep each gap, one after the other: the baseline."""
     began, first, late, before = time.monotonic(), events[0].received_at, [], events[0].received_at
     for event in events:
         time.sleep((event.received_at - before).total_seconds() / speed)
@@ -62,7 +62,7 @@ def busiest(events: list[Event]) -> datetime:
 
 
 def keep(url: str, name: str, folder: str) -> None:
-    """The recorder's process."""
+    """Run the process of the recorder."""
     record(open_stream(name, url), folder)
 
 

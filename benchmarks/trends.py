@@ -10,7 +10,7 @@ Quality: recall, precision, hits by chance and latency, beside ranking by the co
 alone (the algorithm ``count``). Recordings come from the folder that RTANALYTICS_DATA names
 (``../shared/data`` by default) and are judged by the scripts in ``judge`` beside it, three terms a
 topic. Invented conferences are judged by the same scripts; hard ones by what was planted in them: share
-found, share of the topics told that are planted, and false alarms an hour (runs of one label, gaps up
+found, share of the listed topics that are planted, and false alarms per hour (runs of one label, gaps up
 to four bins closed).
 """
 
@@ -74,7 +74,7 @@ class Figures(NamedTuple):
 
 
 def recorded(name: str) -> Sample:
-    """A development recording."""
+    """Read a development recording."""
     file = DATA / "recordings" / f"{name}.parquet"
     by_id: dict[str, Event] = {}
     for event in open_events(file):
@@ -85,7 +85,7 @@ def recorded(name: str) -> Sample:
 
 
 def invented(seed: int, folder: Path) -> Sample:
-    """An invented conference, written down for the judges."""
+    """Write a synthetic conference to files for the judges."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -119,12 +119,12 @@ def invented(seed: int, folder: Path) -> Sample:
 
 
 def judged(sample: Sample, bins: Iterable[TrendBin], folder: Path) -> Figures:
-    """The judges' figures for what was told of a sample."""
-    told = folder / "trends.jsonl"
+    """Return the metrics of the judges for the trends of a sample."""
+    file = folder / "trends.jsonl"
     lines = [msgspec.json.encode(trend) for bin in bins for trend in bin.trends]
-    told.write_bytes(b"\n".join(lines) + b"\n")
-    recall = _asked("trend_recall.py", [told, sample.truth, "--max-terms", 3])
-    precision = _asked("trend_precision.py", [told, sample.truth, "--recording", sample.recording])
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    recall = _asked("trend_recall.py", [file, sample.truth, "--max-terms", 3])
+    precision = _asked("trend_precision.py", [file, sample.truth, "--recording", sample.recording])
     hits = {k: (h, n) for k, h, n in re.findall(r"recall@(\d+) (\d+)/(\d+)", recall)}
     line = next(line for line in recall.splitlines() if line.startswith("recall@10 "))
     return Figures(
@@ -138,7 +138,7 @@ def judged(sample: Sample, bins: Iterable[TrendBin], folder: Path) -> Figures:
 
 
 def _asked(judge: str, arguments: list[Any]) -> str:
-    """What a judge prints, run in this process so that its libraries are read once."""
+    """Return the output of a judge, run in this process so that its libraries are loaded once."""
     printed, before = io.StringIO(), (sys.argv, sys.path[:])
     sys.argv, sys.path[:0] = [judge, *map(str, arguments)], [str(JUDGE)]
     try:
@@ -150,7 +150,7 @@ def _asked(judge: str, arguments: list[Any]) -> str:
 
 
 def planted(made: Synthetic, bins: list[TrendBin]) -> tuple[float, float, float]:
-    """Recall, precision and false alarms an hour, against what was planted."""
+    """Recall, precision and false alarms per hour, against what was planted."""
     found: set[int] = set()
     right = topics = 0
     alarms: dict[str, int] = {}
@@ -176,7 +176,7 @@ def planted(made: Synthetic, bins: list[TrendBin]) -> tuple[float, float, float]
 
 
 def row(name: str, minutes: int, f: Figures) -> str:
-    """A line of the table."""
+    """Format a line of the table."""
     recall = "/".join(map(str, f.recall))
     return (
         f"{name:<18} {minutes:>3}  {recall:>9} of {f.sessions:<3} {f.precision:.2f}   {f.chance:4.1f}"
@@ -195,7 +195,7 @@ def spent(work: Callable[[], object], times: int = 3) -> float:
 
 
 def plain_count(events: list[Event]) -> int:
-    """The baseline of cost: words and pairs of each quarter of an hour, and nothing else."""
+    """Count words and pairs per 15 minutes, and nothing else: the baseline of cost."""
     word = re.compile(r"\w+")
     bins: dict[int, Counter[object]] = {}
     for event in events:
@@ -281,20 +281,20 @@ def main() -> None:
         made = hard_conference(seed, events=20_000)
         own = frozenset(made.hashtags)
         for algorithm in (chosen.algorithm, "count"):
-            told = list(trends(made.events, bin=timedelta(minutes=15), own_tags=own, algorithm=algorithm))
-            recall, precision, alarms = planted(made, told)
+            bins = list(trends(made.events, bin=timedelta(minutes=15), own_tags=own, algorithm=algorithm))
+            recall, precision, alarms = planted(made, bins)
             line = f"recall {recall:.2f}  precision {precision:.2f}  false alarms/h {alarms:.2f}"
             print(f"hard {seed:<6} {algorithm:<16} {line}")
 
 
 def beside(figures: Figures, base: Figures) -> str:
-    """The baseline's recall@10 and precision, and ours as multiples of them."""
+    """Format recall@10 and precision of the baseline, and ours as multiples of them."""
     found, right = figures.recall[1] / max(base.recall[1], 1), figures.precision / max(base.precision, 1e-9)
     return f"     {base.recall[1]:>2} {base.precision:.2f}   recall {found:.2f} x  prec {right:.2f} x"
 
 
 def together(figures: list[Figures]) -> Figures:
-    """Sums of the counts, means of the shares."""
+    """Return sums of the counts and means of the shares."""
     return Figures(
         sum(f.sessions for f in figures),
         tuple(sum(f.recall[i] for f in figures) for i in range(3)),  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import pytest
 from rtanalytics.archive import Recording, write_recording
 from rtanalytics.counts import TermCounts
 from rtanalytics.evaluate import compare_all
-from rtanalytics.evaluate.shared_counts import Hindsight, tell_all
+from rtanalytics.evaluate.shared_counts import Hindsight, detect_all
 from rtanalytics.event import Event
 from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.topics import Settings, trends
@@ -47,7 +47,7 @@ def test_algorithms_that_share_their_counts_tell_what_each_tells_alone() -> None
     """Every algorithm that scores terms, with late posts, an edit and a delete, bin for bin."""
     events = troubled(4)
     chosen = {n: get(n) for n, cls in ALGORITHMS.items() if cls.causal and not hasattr(cls, "topics")}
-    told, seconds, _ = tell_all(events, chosen, Settings())
+    told, seconds, _ = detect_all(events, chosen, Settings())
     assert list(told) == list(seconds) == list(chosen)
     assert sum(bin.late for bin in told["poisson"]) > 0
     for name in chosen:
@@ -58,7 +58,7 @@ def test_hindsight_gives_the_scores_of_the_whole() -> None:
     """An algorithm that needs later bins is asked once for all bins, and tells what it says there."""
     events = sorted(troubled(5), key=lambda e: e.created_at)
     events = [msgspec.structs.replace(e, received_at=e.created_at) for e in events if e.rev != "2"]
-    told, _, _ = tell_all(events, {"kleinberg": get("kleinberg"), "count": get("count")}, Settings())
+    told, _, _ = detect_all(events, {"kleinberg": get("kleinberg"), "count": get("count")}, Settings())
     assert list(told) == ["kleinberg", "count"]
     counts = TermCounts()
     counts.add(events)

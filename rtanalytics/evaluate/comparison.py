@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from rtanalytics.evaluate.alerts import GAP, false_runs
 from rtanalytics.evaluate.matching import Alert, Truth, alerts_of, assign
 from rtanalytics.evaluate.metrics import METRICS, intervals
-from rtanalytics.evaluate.shared_counts import tell_all
+from rtanalytics.evaluate.shared_counts import detect_all
 from rtanalytics.evaluate.tally import Tally, judge
 from rtanalytics.event import Event
 from rtanalytics.feed import Recording
@@ -342,7 +342,7 @@ def _detect(
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
     """Return the trends of each algorithm, its seconds, and the seconds of counting."""
     scoring = {name: a for name, a in algorithms.items() if not _is_topic_level(a)}
-    bins_of, seconds, counting = tell_all(events, scoring, settings)
+    bins_of, seconds, counting = detect_all(events, scoring, settings)
     for name, algorithm in algorithms.items():
         if name not in scoring:
             began = time.perf_counter()

@@ -14,10 +14,10 @@ from rtanalytics.settings import Settings
 from rtanalytics.topics import Engine, TrendBin
 from rtanalytics.trending import Algorithm, Scores, State
 
-__all__ = ["Hindsight", "tell_all"]
+__all__ = ["Hindsight", "detect_all"]
 
 
-def tell_all(
+def detect_all(
     events: Iterable[Event], algorithms: Mapping[str, Algorithm], settings: Settings
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
     """Return the trends of events by several algorithms.
@@ -25,18 +25,17 @@ def tell_all(
     Parameters
     ----------
     events : iterable of Event
-        The messages; read once.
+        Messages; read once.
     algorithms : mapping of str to Algorithm
-        By the names under which they are wanted. Those that need later bins are given them, in a
-        second pass.
+        Algorithms by name. Those that need later bins run in a second pass.
     settings : Settings
-        Its algorithm is not used.
+        Settings; their algorithm is ignored.
 
     Returns
     -------
     (dict of str to list of TrendBin, dict of str to float, float)
-        The trends by each; the seconds of wall-clock time that it took for scoring and choosing; and
-        the seconds of reading and counting, which they share.
+        Trends of each algorithm; its wall-clock seconds of scoring and selection; and the seconds of
+        reading and counting, which they share.
     """
     events = list(events)
     began = time.perf_counter()
@@ -60,19 +59,19 @@ def _trends(engine: Engine, events: Iterable[Event]) -> dict[str, list[TrendBin]
 
 
 class Hindsight(Algorithm):
-    """An algorithm that needs later bins, with the scores of all bins worked out beforehand.
+    """An algorithm that needs later bins, with its scores for all bins computed in advance.
 
-    score = what ``known.score(counts)`` gives. It looks like an algorithm that takes one bin after the
-    other; that it is not fooled by what has not happened yet is no merit.
+    It implements the interface of algorithms that score bin by bin; the scores are those of
+    ``known.score(counts)``.
 
     Parameters
     ----------
     known : Algorithm
-        Any.
+        Any algorithm.
     counts : TermCounts
-        All there is, under the numbers of terms with which it is asked.
+        Counts of all bins, with the numbers of terms that bins will have.
     channel : {'messages', 'authors', 'deduped'}
-        What is counted.
+        Channel of the counts.
     """
 
     def __init__(self, known: Algorithm, counts: TermCounts, channel: Channel) -> None:
@@ -90,12 +89,12 @@ class Hindsight(Algorithm):
 
     def _step(self, state: State, bin: BinCounts) -> Scores:
         if not isinstance(state, _Scored):
-            raise TypeError(f"the state of another algorithm: {state!r}")
+            raise TypeError(f"expected the state of this algorithm, not {state!r}")
         bins, terms, score, expected = state.bins, state.terms, state.score, state.expected
         first, last = np.searchsorted(bins, [bin.bin, bin.bin + 1])
         if first == last:
             return Scores(np.zeros(len(bin.terms)), np.zeros(len(bin.terms)))
-        # a term may have left its bin since, by an edit or a delete
+        # an edit or a delete may have removed a term from its bin since
         at = np.minimum(np.searchsorted(terms[first:last], bin.terms) + first, last - 1)
         there = terms[at] == bin.terms
         return Scores(np.where(there, score[at], 0.0), np.where(there, expected[at], 0.0))

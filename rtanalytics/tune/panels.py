@@ -1,7 +1,7 @@
-"""Telling with many settings at once, as far as is asked, and on from there; in processes of their own.
+"""Runs of many settings on a recording, in stretches, in this process or in others.
 
-A recording is counted once a bin width, for all settings, and never told twice: what is asked for
-later goes on where it was left. That is right because what a bin tells does not depend on later ones.
+A recording is counted once per bin width for all settings, and no bin is computed twice: each stretch
+continues where the last one stopped, because the trends of a bin do not depend on later bins.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from rtanalytics.evaluate import Tally, Truth, judge
-from rtanalytics.evaluate.shared_counts import tell_all
+from rtanalytics.evaluate.shared_counts import detect_all
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.schedule import ReferenceTopic
@@ -26,27 +26,27 @@ from rtanalytics.trending import algorithm_of
 __all__ = ["PARTS", "Sample", "TrendRunner", "Workers"]
 
 PARTS = 8
-"""Steps in which a stretch is told, so that progress can be seen."""
+"""Steps per stretch, for the progress bar."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A recording, and what is known of it.
+    """A recording with its reference topics.
 
     Parameters
     ----------
     name : str
-        Of the recording.
+        Name of the recording.
     events : list of Event
-        In the order in which they were received.
+        Events in the order in which they were received.
     truth : list of ReferenceTopic
-        What it talked about, by start.
+        Reference topics, by start.
     own : Settings
         Settings that the recording brings: own tags, ignored terms and talks.
     zone : tzinfo
-        Of the venue.
+        Time zone of the venue.
     days : list of str
-        Days that are judged each for itself; none if the recording is judged as a whole.
+        Days that are evaluated separately; empty if the recording is evaluated as a whole.
     """
 
     name: str
@@ -57,21 +57,21 @@ class Sample:
     days: tuple[str, ...] = ()
 
     def day(self, at: datetime) -> str:
-        """The day at the venue."""
+        """Return the day at the venue."""
         return at.astimezone(self.zone).date().isoformat()
 
 
 class TrendRunner:
-    """One recording, and settings of one bin width that tell its trends side by side.
+    """Trends of one recording by several settings of the same bin width.
 
     Parameters
     ----------
     sample : Sample
-        What was said.
+        The recording.
     settings : mapping of int to Settings
-        By number.
+        Settings by number.
     top, max_terms : int
-        As of :func:`~rtanalytics.evaluate.judge`.
+        As for :func:`~rtanalytics.evaluate.judge`.
     """
 
     def __init__(self, sample: Sample, settings: Mapping[int, Settings], top: int, max_terms: int) -> None:
@@ -88,7 +88,7 @@ class TrendRunner:
         self._at = 0
 
     def advance(self, upto: int, until: datetime | None) -> None:
-        """Tell on: of the events before place ``upto``, what closes before ``until``; all if that is None."""
+        """Continue to place ``upto`` in the events, and to the bins that close before ``until``."""
         if self._engine is not None:
             events = self._sample.events[self._at : upto]
             mark = FOREVER if until is None else until
@@ -99,27 +99,27 @@ class TrendRunner:
         self._at = upto
 
     def dismiss(self, numbers: Iterable[int]) -> None:
-        """These settings tell no more."""
+        """Stop running these settings."""
         for number in self._alive & set(numbers):
             if self._engine is not None:
                 self._engine.dismiss(str(number))
             self._alive.discard(number)
 
     def judged(self, numbers: Iterable[int], until: datetime | None) -> dict[int, list[Tally]]:
-        """What settings told so far, against what was known then; a tally a day if days are judged."""
-        return {number: list(self._tallies(self._told(number), until)) for number in numbers}
+        """Evaluate the trends so far against the topics so far: one tally, or one per day."""
+        return {number: list(self._tallies(self._bins(number), until)) for number in numbers}
 
-    def _told(self, number: int) -> list[TrendBin]:
+    def _bins(self, number: int) -> list[TrendBin]:
         if str(number) in self._listed:
             return self._listed[str(number)]
         if number not in self._whole:
-            # it tells topics of a whole recording, or knows the future: there is no going on
+            # algorithms that need the whole recording cannot continue from a place
             settings = self._all[number]
             algorithm = algorithm_of(settings)
             if hasattr(algorithm, "topics"):
                 self._whole[number] = list(algorithm.topics(self._sample.events, settings))
             else:
-                self._whole[number] = tell_all(self._sample.events, {"it": algorithm}, settings)[0]["it"]
+                self._whole[number] = detect_all(self._sample.events, {"it": algorithm}, settings)[0]["it"]
         return self._whole[number]
 
     def _tallies(self, bins: Sequence[TrendBin], until: datetime | None) -> Iterator[Tally]:
@@ -139,13 +139,13 @@ def _with(own: Settings, given: Settings) -> Settings:
 
 
 def _live(settings: Settings) -> bool:
-    """Can it tell trends as they come?"""
+    """Return whether the algorithm can run live."""
     algorithm = algorithm_of(settings)
     return algorithm.causal and not hasattr(algorithm, "topics")
 
 
 _here: dict[int, TrendRunner] = {}
-"""The tellers of this process."""
+"""Runners of this process."""
 
 
 def _open(number: int, *given: Any) -> None:
@@ -165,17 +165,17 @@ def _judged(number: int, settings: list[int], until: datetime | None) -> dict[in
 
 
 def _quiet() -> None:
-    # Ctrl-C is for the one who gave us work
+    # Ctrl-C is handled by the parent process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Workers:
-    """Processes that each hold some tellers, or none and all tellers here.
+    """Processes that each hold some runners; with one job, all are in this process.
 
     Parameters
     ----------
     jobs : int
-        How many; with 1 everything happens in this process.
+        Number of processes.
     """
 
     def __init__(self, jobs: int) -> None:
@@ -200,37 +200,37 @@ class Workers:
         for number in self._opened:
             _here.pop(number, None)
 
-    def open(self, tellers: Sequence[tuple[Sample, Mapping[int, Settings], int, int]]) -> None:
-        """Make tellers, numbered from 0; each process is given as much to do as the others."""
+    def open(self, runners: Sequence[tuple[Sample, Mapping[int, Settings], int, int]]) -> None:
+        """Create the runners, numbered from 0, with about the same work for each process."""
         load = [0.0] * max(self.jobs, 1)
-        work = [len(t[0].events) * len(t[1]) / _width(t[1]) ** 0.5 for t in tellers]
+        work = [len(t[0].events) * len(t[1]) / _width(t[1]) ** 0.5 for t in runners]
         waiting = []
-        for number in sorted(range(len(tellers)), key=lambda n: -work[n]):
-            least = load.index(min(load))
-            load[least] += work[number]
-            self._of[number] = least
+        for number in sorted(range(len(runners)), key=lambda n: -work[n]):
+            idlest = load.index(min(load))
+            load[idlest] += work[number]
+            self._of[number] = idlest
             if not self._pools:
                 self._opened.append(number)
-            waiting.append(self._submit(number, _open, *tellers[number]))
+            waiting.append(self._submit(number, _open, *runners[number]))
         for one in waiting:
             _result(one)
 
     def advance(
         self, number: int, start: int, upto: int, until: datetime | None, events: Sequence[Event]
     ) -> Iterator[Future[None] | None]:
-        """Let a teller tell on from place ``start``, in steps; each is done when its future is."""
+        """Continue a runner from place ``start`` in steps; yield the future of each."""
         edges = [start + (upto - start) * part // PARTS for part in range(1, PARTS)]
         for edge in dict.fromkeys(e for e in edges if start < e < upto):
-            # what is received from then on, is not there yet
+            # the watermark: later events have not been received yet
             yield self._submit(number, _advance, edge, events[edge].received_at)
         yield self._submit(number, _advance, upto, until)
 
     def dismiss(self, number: int, settings: list[int]) -> None:
-        """These settings of a teller tell no more."""
+        """Stop running these settings of a runner."""
         self._submit(number, _dismiss, settings)
 
     def judged(self, number: int, settings: list[int], until: datetime | None) -> Any:
-        """A function that waits for the tallies."""
+        """Return a function that waits for the tallies."""
         future = self._submit(number, _judged, settings, until)
         return lambda: _result(future)
 

@@ -6,10 +6,10 @@ Cost, in CPU seconds: from events to ranked topics, beside a loop that only coun
 with ``re`` and ``Counter``; 60 settings of each score that is a formula in closed form, beside the
 plain window count; one bin in which 50,000 terms are said, likewise.
 
-Quality: recall, precision, hits by chance and latency, beside ranking by the count of authors
+Quality: recall, precision, random hits and latency, beside ranking by the count of authors
 alone (the algorithm ``count``). Recordings come from the folder that RTANALYTICS_DATA names
 (``../shared/data`` by default) and are judged by the scripts in ``judge`` beside it, three terms a
-topic. Invented conferences are judged by the same scripts; hard ones by what was planted in them: share
+topic. Synthetic conferences are evaluated by the same scripts; hard ones by what was planted in them: share
 found, share of the listed topics that are planted, and false alarms per hour (runs of one label, gaps up
 to four bins closed).
 """
@@ -67,7 +67,7 @@ class Figures(NamedTuple):
 
     sessions: int
     recall: tuple[int, int, int]
-    chance: float
+    random_hits: float
     latency: float
     precision: float
     printed: float
@@ -179,19 +179,19 @@ def row(name: str, minutes: int, f: Figures) -> str:
     """Format a line of the table."""
     recall = "/".join(map(str, f.recall))
     return (
-        f"{name:<18} {minutes:>3}  {recall:>9} of {f.sessions:<3} {f.precision:.2f}   {f.chance:4.1f}"
+        f"{name:<18} {minutes:>3}  {recall:>9} of {f.sessions:<3} {f.precision:.2f}   {f.random_hits:4.1f}"
         f"   {f.latency:5.1f}   {f.printed:4.1f}"
     )
 
 
 def spent(work: Callable[[], object], times: int = 3) -> float:
-    """CPU seconds of some work, the least of several times."""
-    least = math.inf
+    """Return the CPU seconds of some work, the minimum of several runs."""
+    fastest = math.inf
     for _ in range(times):
         began = time.process_time()
         work()
-        least = min(least, time.process_time() - began)
-    return least
+        fastest = min(fastest, time.process_time() - began)
+    return fastest
 
 
 def plain_count(events: list[Event]) -> int:
@@ -256,7 +256,7 @@ def main() -> None:
         samples = [recorded(name) for name in (*DEVELOPMENT, EASY)]
         print_cost(samples)
         samples += [invented(seed, folder) for seed in chosen.synthetic]
-        print(f"\n{'':<18} min  recall@5/10/20   prec   chance  latency  topics   baseline: count")
+        print(f"\n{'':<18} min  recall@5/10/20   prec   random  latency  topics   baseline: count")
         for minutes in chosen.bins:
             ours: list[Figures] = []
             theirs: list[Figures] = []
@@ -298,7 +298,7 @@ def together(figures: list[Figures]) -> Figures:
     return Figures(
         sum(f.sessions for f in figures),
         tuple(sum(f.recall[i] for f in figures) for i in range(3)),  # type: ignore[arg-type]
-        statistics.mean(f.chance for f in figures),
+        statistics.mean(f.random_hits for f in figures),
         statistics.mean(f.latency for f in figures),
         statistics.mean(f.precision for f in figures),
         statistics.mean(f.printed for f in figures),

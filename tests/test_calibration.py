@@ -31,7 +31,7 @@ from tests.build import BASE
 HOUR = timedelta(hours=1)
 
 
-def a_bin(n: int, *told: tuple[str, float], width: timedelta = HOUR) -> TrendBin:
+def a_bin(n: int, *listed: tuple[str, float], width: timedelta = HOUR) -> TrendBin:
     """Bin ``n`` with these labels and probabilities, most probable first."""
     start = BASE + n * width
     trends = [
@@ -39,7 +39,7 @@ def a_bin(n: int, *told: tuple[str, float], width: timedelta = HOUR) -> TrendBin
             bin_start=start, bin_end=start + width, rank=rank, terms=[label], label=label, expected=0.0,
             score=-math.log10(1 - p), messages=3, authors=3, examples=[], probability=p,
         )
-        for rank, (label, p) in enumerate(told, 1)
+        for rank, (label, p) in enumerate(listed, 1)
     ]  # fmt: skip
     return TrendBin(start=start, end=start + width, trends=trends, messages=9, authors=5)
 
@@ -142,7 +142,7 @@ def test_a_threshold_keeps_the_rate() -> None:
 def test_an_alarm_that_a_threshold_splits_counts_twice() -> None:
     """What was one alert at 0.3 is two at 0.5; 0.3 is not allowed where 0.5 is not."""
     long = [("a", 0.6), ("a", 0.3), ("a", 0.3), ("a", 0.3), ("a", 0.3), ("a", 0.3), ("a", 0.5)]
-    bins = [a_bin(n, told) for n, told in enumerate(long)]
+    bins = [a_bin(n, listed) for n, listed in enumerate(long)]
     found = quiet_threshold(bins, 1 / 7)
     assert (found.probability, found.alarms) == (0.6, 1)
     assert quiet_threshold(bins, 2 / 7).probability == 0.3
@@ -155,11 +155,11 @@ def test_an_alarm_that_a_threshold_splits_counts_twice() -> None:
     ),
     st.floats(0, 2),
 )
-def test_no_threshold_from_the_found_one_on_rings_more(
-    told: list[list[tuple[str, float]]], rate: float
+def test_no_higher_threshold_has_more_false_alarms(
+    listed: list[list[tuple[str, float]]], rate: float
 ) -> None:
-    """Whatever is told: every threshold from it on keeps the rate, and the next lower one does not."""
-    bins = [a_bin(n, *sorted(each, key=lambda t: -t[1])) for n, each in enumerate(told)]
+    """Whatever the trends: every threshold from it on keeps the rate, and the next lower one does not."""
+    bins = [a_bin(n, *sorted(each, key=lambda t: -t[1])) for n, each in enumerate(listed)]
 
     def runs(least: float) -> int:
         kept = [
@@ -171,7 +171,7 @@ def test_no_threshold_from_the_found_one_on_rings_more(
 
     found = quiet_threshold(bins, rate)
     allowed = rate * len(bins) + 1e-9
-    ps = sorted({p for each in told for _, p in each})
+    ps = sorted({p for each in listed for _, p in each})
     assert all(runs(p) <= allowed for p in ps if p >= found.probability)
     assert found.alarms == runs(found.probability)
     lower = [p for p in ps if p < found.probability]
@@ -179,7 +179,7 @@ def test_no_threshold_from_the_found_one_on_rings_more(
 
 
 def test_quiet_needs_time_and_a_rate() -> None:
-    """No hours or a rate below 0 are refused; where nothing was told, anything may be."""
+    """No hours or a rate below 0 are refused; without trends, the threshold is 0."""
     with pytest.raises(ValueError, match="hours 0"):
         quiet_threshold([], 1)
     with pytest.raises(ValueError, match="-1"):

@@ -73,7 +73,7 @@ events = st.lists(
 
 @settings(deadline=None)
 @given(events)
-def test_counts_equal_those_of_the_slow_twin(said: list[Event]) -> None:
+def test_counts_equal_those_of_the_reference_implementation(said: list[Event]) -> None:
     """Messages and distinct authors of every term and bin, over edits and deletes too."""
     counts = TermCounts(WIDTH)
     counts.add(said)
@@ -117,7 +117,7 @@ def test_a_message_without_an_author_is_a_voice_and_nobodys() -> None:
     nobody = msgspec.structs.replace(nobody, author=None)
     no_name = msgspec.structs.replace(no_name, author=Author(handle=""))
     said = [say(1, "venv"), nobody, no_name, say(4, "venv", author="Ada")]
-    told = pa.table(
+    as_table = pa.table(
         {
             "id": [event.id for event in said],
             "source": ["irc"] * 4,
@@ -126,7 +126,7 @@ def test_a_message_without_an_author_is_a_voice_and_nobodys() -> None:
             "author": ["ada", None, "", "Ada"],
         }
     )
-    for how in (said, told):
+    for how in (said, as_table):
         counts = TermCounts()
         counts.add(how)
         (bin,) = counts.bins

@@ -139,8 +139,8 @@ def test_the_assignment_is_the_best_there_is(pairs, dice):
     assert set(chosen) <= set(edges)
 
 
-def test_one_told_topic_is_credited_to_one_known_topic_only():
-    """Two topics that both have the keyword are one hit if it is told once, two if told twice."""
+def test_one_listed_topic_is_credited_to_one_known_topic_only():
+    """Two topics that both have the keyword are one hit if it is listed once, two if listed twice."""
     truth = Truth([known(0, 30, "venv"), known(0, 30, "venv")])
     assert judge([told(0, ["venv"])], truth).matched == 1
     assert judge([told(0, ["venv"]), told(1, ["venv"])], truth).matched == 2
@@ -156,7 +156,7 @@ PERFECT_TOPICS = [
 
 
 def oracle(topics: list[ReferenceTopic], bins: range) -> list[TrendBin]:
-    """Tells exactly what is on, with all keywords."""
+    """List exactly the active topics, with all keywords."""
     truth = Truth(topics)
     return [
         told(n, *[list(topics[i].keywords) for i in truth.active(BASE + n * WIDTH, BASE + (n + 1) * WIDTH)])
@@ -180,7 +180,7 @@ def test_a_metric_of_the_truth_against_itself_is_perfect(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(METRICS) - {"precision_ceiling", "churn"}))
-def test_a_metric_gets_worse_where_what_is_told_is_worse(name):
+def test_a_metric_gets_worse_with_worse_lists(name):
     """Late, in part, twice, with noise, and with hits at the wrong time: each figure moves away from perfect."""
     topics = [*PERFECT_TOPICS, known(30 + 180, 60 + 180, "late", "news")]
     noise = [told(n, ["walrus", "x", "y"], ["venv"], [f"noise{n}"]) for n in range(2, 5)]
@@ -198,7 +198,7 @@ def test_a_metric_gets_worse_where_what_is_told_is_worse(name):
 
 @pytest.mark.parametrize("name", list(METRICS))
 def test_what_is_not_defined_stays_undefined(name):
-    """Nothing told and nothing known: no ratio pretends to be 0 or 1."""
+    """Nothing listed and no truth: no ratio pretends to be 0 or 1."""
     assert value(name, judge([], Truth([]))) is None
 
 
@@ -212,7 +212,7 @@ def test_the_figures_of_a_worked_example():
     ]
     tally = judge(bins, truth, top=3)
     figures = {name: value(name, tally) for name in METRICS}
-    # the first is on in bins 0 to 2, the second in 1 to 2 (and 3, which is not told)
+    # the first is on in bins 0 to 2, the second in 1 to 2 (and 3, which is not listed)
     assert figures["recall"] == pytest.approx(2 / 3)
     assert figures["recall_2_keywords"] == pytest.approx(1 / 2)
     assert figures["recall_per_slot"] == pytest.approx(2 / 5)
@@ -253,7 +253,7 @@ def test_counts_are_pooled_not_ratios():
 
 
 def test_hits_at_wrong_times_are_chance():
-    """A word that is always told is found three hours and a day away as well."""
+    """A word that is always listed is found three hours and a day away as well."""
     bins = [told(n, ["coffee"]) for n in range(-110, 110)]
     assert value("random_baseline_recall", judge(bins, Truth([known(0, 15, "coffee")]))) == 1
     assert value("random_baseline_recall", judge(bins[105:120], Truth([known(0, 15, "coffee")]))) == 0
@@ -277,7 +277,7 @@ def test_an_alarm_that_pauses_for_four_bins_is_still_the_same(silent, runs):
 
 
 def test_runs_are_of_what_shares_terms():
-    """Different terms ring for themselves; a topic whose terms change little by little rings on."""
+    """Different terms are different runs; a topic whose terms change gradually is one run."""
     start = BASE
     changing = [
         Alert(start, start + WIDTH, n, 1, 1.0, terms)
@@ -358,7 +358,7 @@ def test_silence_scores_nothing_and_a_detection_at_once_everything():
 
 
 def test_a_series_that_does_not_fit_its_windows_is_refused():
-    """Lengths, windows off the rows, windows that overlap, and unknown profiles are told."""
+    """Lengths, windows off the rows, windows that overlap, and unknown profiles are refused."""
     with pytest.raises(ValueError, match="99 scores for 100 times"):
         nab_score(HOURS, np.zeros(99), [], 0.5)
     with pytest.raises(ValueError, match="the series has no row at"):
@@ -466,7 +466,7 @@ def test_a_comparison_has_a_row_for_each_algorithm_and_recording_and_for_all(rec
 
 
 def test_each_algorithm_is_compared_unless_some_are_named(recordings):
-    """The default is the whole registry of those that tell trends as they come."""
+    """The default is the whole registry of those that can run live."""
     from rtanalytics.trending import ALGORITHMS
 
     comparison = compare_all(recordings[:1])
@@ -474,7 +474,7 @@ def test_each_algorithm_is_compared_unless_some_are_named(recordings):
 
 
 def test_what_cannot_be_compared_is_refused(recordings):
-    """No truth, too few truths, and two recordings of one name are told."""
+    """No truth, too few truths, and two recordings of one name are refused."""
     with pytest.raises(ValueError, match="the recording 'one' has no reference topics"):
         compare(recordings[:1], [[]])
     with pytest.raises(ValueError, match="1 truths for 2 recordings"):
@@ -484,7 +484,7 @@ def test_what_cannot_be_compared_is_refused(recordings):
 
 
 def test_lower_thresholds_never_find_less(recordings):
-    """The curve rises to the recall of all that was told."""
+    """The curve rises to the recall of the whole lists."""
     comparison = compare_all(recordings, algorithms=["poisson"])
     curve = comparison.curve("poisson")
     assert [p.threshold for p in curve] == sorted((p.threshold for p in curve), reverse=True)
@@ -507,7 +507,7 @@ def test_the_figure_shows_each_algorithm(recordings, tmp_path: Path):
     assert (tmp_path / "figure.svg").stat().st_size > 1000
 
 
-def test_what_is_found_for_the_price_of_many_alarms_is_worth_little(recordings):
+def test_recall_at_many_false_alarms_has_a_small_partial_auc(recordings):
     """One figure for the curve: between 0 and the highest recall, higher for who finds as much for less."""
     comparison = compare_all(recordings, algorithms=["poisson", "jlh"])
     for name in comparison.algorithms:
@@ -517,7 +517,7 @@ def test_what_is_found_for_the_price_of_many_alarms_is_worth_little(recordings):
     assert partial_auc(comparison, "poisson") >= max(cheap, default=0.0)
 
 
-def test_two_algorithms_are_told_apart_topic_by_topic():
+def test_two_algorithms_are_compared_topic_by_topic():
     """The same misses leave no gap, whatever else is hard; a constant gap is no chance."""
     found, missed = np.zeros((40, 8)), np.zeros((40, 8))
     found[:, 0], missed[:, 0] = np.arange(40) % 2, np.arange(40) % 2

@@ -43,23 +43,23 @@ def troubled(seed: int) -> list[Event]:
     return sorted([*said, again, gone], key=lambda e: (e.received_at, e.id))
 
 
-def test_algorithms_that_share_their_counts_tell_what_each_tells_alone() -> None:
+def test_algorithms_that_share_counts_detect_the_same_as_alone() -> None:
     """Every algorithm that scores terms, with late posts, an edit and a delete, bin for bin."""
     events = troubled(4)
     chosen = {n: get(n) for n, cls in ALGORITHMS.items() if cls.causal and not hasattr(cls, "topics")}
-    told, seconds, _ = detect_all(events, chosen, Settings())
-    assert list(told) == list(seconds) == list(chosen)
-    assert sum(bin.late for bin in told["poisson"]) > 0
+    bins_of, seconds, _ = detect_all(events, chosen, Settings())
+    assert list(bins_of) == list(seconds) == list(chosen)
+    assert sum(bin.late for bin in bins_of["poisson"]) > 0
     for name in chosen:
-        assert told[name] == list(trends(events, algorithm=name)), name
+        assert bins_of[name] == list(trends(events, algorithm=name)), name
 
 
 def test_hindsight_gives_the_scores_of_the_whole() -> None:
-    """An algorithm that needs later bins is asked once for all bins, and tells what it says there."""
+    """An algorithm that needs later bins is asked once for all bins, and lists what it scores there."""
     events = sorted(troubled(5), key=lambda e: e.created_at)
     events = [msgspec.structs.replace(e, received_at=e.created_at) for e in events if e.rev != "2"]
-    told, _, _ = detect_all(events, {"kleinberg": get("kleinberg"), "count": get("count")}, Settings())
-    assert list(told) == ["kleinberg", "count"]
+    bins_of, _, _ = detect_all(events, {"kleinberg": get("kleinberg"), "count": get("count")}, Settings())
+    assert list(bins_of) == ["kleinberg", "count"]
     counts = TermCounts()
     counts.add(events)
     cells = counts.cells("authors")
@@ -69,7 +69,7 @@ def test_hindsight_gives_the_scores_of_the_whole() -> None:
         here = cells.bins == number
         assert asked.step(state, counts.bin(number, "authors")).score.tolist() == known.score[here].tolist()
     assert "walrus keynote" in {
-        term for bin in told["kleinberg"] for trend in bin.trends for term in trend.terms
+        term for bin in bins_of["kleinberg"] for trend in bin.trends for term in trend.terms
     }
 
 

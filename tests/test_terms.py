@@ -212,7 +212,7 @@ def test_numbers_of_a_vocabulary_do_not_depend_on_batches() -> None:
 
 
 def test_the_same_letters_of_two_kinds_are_two_surfaces_of_one_term() -> None:
-    """A tag and a word share the term but are told apart, so that the commoner can be shown."""
+    """A tag and a word share the term but are distinguished, so that the commoner can be shown."""
     vocabulary = Vocabulary()
     flat, _ = vocabulary.encode(["#python python"])
     surfaces = [s for s in flat.tolist() if s >= 0]

@@ -53,7 +53,7 @@ def test_terms_are_tags_handles_emoji_domains_and_phrases() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(MESSAGES)
-def test_the_matrix_is_that_of_the_slow_twin(texts: list[str]) -> None:
+def test_the_matrix_is_that_of_the_reference_implementation(texts: list[str]) -> None:
     """Document frequencies equal the counts of one bin that holds all messages."""
     said = as_events(texts)
     vocabulary = naive.Vocabulary()

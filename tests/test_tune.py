@@ -1,4 +1,4 @@
-"""Choosing settings: what is tried, what is told, what is held back, and what is written down."""
+"""Tuning: the grid, the runs, the cross-validation, and the result."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def three():
 def reached(recording, setting, truth=None):
     """F1 of a setting on a whole recording, worked out from nothing but trends and matching."""
     own = frozenset(tag.lstrip("#").casefold() for tag in recording.meta.hashtags)
-    told = list(trends(recording.events, settings_of(setting), own_tags=own))
+    bins = list(trends(recording.events, settings_of(setting), own_tags=own))
     known = Truth(truth or recording.truth)
-    tally = judge(told, known)
-    on = [bin for bin in told if known.active(bin.start, bin.end)]
+    tally = judge(bins, known)
+    on = [bin for bin in bins if known.active(bin.start, bin.end)]
     listed = sum(len(bin.trends) for bin in on)
     precision, recall = tally.slot_matched / listed if listed else 0.0, tally.matched / len(known)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
@@ -93,7 +93,7 @@ def test_every_line_of_the_table_reaches_the_settings():
 
 
 def test_an_empty_table_gives_the_default_settings():
-    """[trending] without a line tells what Settings without arguments tell."""
+    """An empty [trending] gives the same settings as no arguments."""
     assert Settings.from_table({}) == Settings()
 
 
@@ -168,15 +168,15 @@ def test_a_small_grid_is_tried_as_a_whole():
     ],
 )
 def test_a_grid_that_cannot_be_is_refused(grid, words):
-    """By the name or value that is wrong, before anything is told."""
+    """By the name or value that is wrong, before anything runs."""
     with pytest.raises(ValueError, match=words):
         candidates(["poisson"], grid)
 
 
-# --- what is told ------------------------------------------------------------------------------
+# --- runs -----------------------------------------------------------------------------------
 
 
-def test_telling_on_is_telling_at_once():
+def test_runs_in_stretches_equal_a_single_run():
     """In three steps, with late posts, an edit and a delete, and a setting dismissed on the way."""
     events = troubled(6)
     settings = {
@@ -320,8 +320,8 @@ def test_of_equals_the_one_with_fewer_false_alarms_is_chosen():
     assert tuning.false[-1, tuning.order[0]].mean() == tuning.false[-1, equal].mean(axis=1).min()
 
 
-def test_algorithms_that_tell_topics_or_know_the_future_take_part(three):
-    """They are told whole, beside those that go on; their lines are marked as not fit for a stream."""
+def test_topic_level_algorithms_and_those_that_need_later_bins_take_part(three):
+    """They run on the whole recording, beside those that continue; their lines are marked as not fit for a stream."""
     grid = {"parameters.history": [4, 8], "parameters.s": [1.5, 3.0]}
     tuning = tune(three[:2], algorithms=["bngram", "kleinberg", "count"], grid=grid)
     assert {s["algorithm"] for s in tuning.settings} == {"bngram", "kleinberg", "count"}
@@ -347,7 +347,7 @@ def test_what_cannot_be_tuned_is_refused(three, change, words):
 
 
 def test_two_recordings_of_one_name_are_refused(three):
-    """Nobody could tell whose figures are whose."""
+    """Otherwise nobody could say whose scores are whose."""
     with pytest.raises(ValueError, match="two recordings are named 'one'"):
         tune([three[0], three[0]], grid=GRID)
 

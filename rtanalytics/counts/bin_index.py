@@ -137,7 +137,7 @@ class BinIndex:
         return rows[kept], [id for id, keep in zip(ids, kept.tolist(), strict=True) if keep], edges[kept]
 
     def _drop(self, oldest: int) -> set[int]:
-        """Drop the bins before ``oldest``, and their messages when that is worth the copying."""
+        """Drop the bins before ``oldest``, and their messages once there are enough to free."""
         if oldest == self._oldest:
             return set()
         self._oldest = oldest

@@ -33,7 +33,6 @@ __all__ = [
     "language",
     "moment",
     "reason_of",
-    "unquoted",
     "word",
     "zone_of",
 ]
@@ -163,17 +162,6 @@ def digest(*parts: str) -> str:
     """Return a stable id derived from the content of something that has no id."""
     joined = "\0".join(parts).encode("utf-8", "replace")
     return sha1(joined, usedforsecurity=False).hexdigest()[:24]
-
-
-def unquoted(text: str) -> str:
-    """Replace ``&lt;``, ``&gt;`` and ``&amp;``, with which platforms escape texts; once, not repeatedly.
-
-    Examples
-    --------
-    >>> unquoted("AT&amp;T &lt;3 &amp;amp;")
-    'AT&T <3 &amp;'
-    """
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def moment(value: object, zone: ZoneInfo | None = None, what: str = "its time") -> datetime:

@@ -10,7 +10,8 @@ from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
 from rtanalytics.importers.base import Options
-from rtanalytics.importers.common import author_of, build, find_tags, moment, unquoted, word
+from rtanalytics.importers.common import author_of, build, find_tags, moment, word
+from rtanalytics.normalize.text import unescape
 from rtanalytics.normalize.values import InvalidValue, as_dicts
 from rtanalytics.untrusted import abbreviate
 
@@ -131,13 +132,13 @@ class Room:
                 return f"#{label or self._team.names.get(target, target)}"
             if kind == "!":
                 return label or f"@{target.partition('^')[0]}"
-            address = unquoted(target)
+            address = unescape(target)
             if not is_web_url(address):  # mailto:, tel: and others, which Slack adds to typed text
                 return label or address.removeprefix("mailto:").removeprefix("tel:")
             links.append(address)
             return address if not label or label in address else f"{label} ({address})"
 
-        return unquoted(_MARK.sub(resolve, marked)), mentions, links
+        return unescape(_MARK.sub(resolve, marked)), mentions, links
 
 
 def _checked_ts(ts: Any) -> str:

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.common import MONTHS, author_of, build, language, moment
+from rtanalytics.importers.common import MONTHS, author_of, build, moment
+from rtanalytics.normalize.tweets import snowflake_time
 from rtanalytics.normalize.values import InvalidValue, numeric_id
 
 __all__ = [
@@ -15,10 +16,7 @@ __all__ = [
     "address_of",
     "deletion",
     "refuse_private",
-    "size_of",
-    "snowflake_time",
     "tweet_id",
-    "tweet_language",
     "twitter_time",
 ]
 
@@ -26,12 +24,7 @@ CONNECTOR = "twitter-file@1"
 _TIME = re.compile(r"\w{3} (\w{3}) +(\d+) (\d+):(\d+):(\d+) ([+-])(\d\d)(\d\d) (\d{4})")
 _ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4})")
 _MAIL_TIME = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d:\d\d:\d\d) ([+-]\d{4})")
-_FIRST_SNOWFLAKE = 30_000_000_000
-"""Ids below were consecutive numbers; those above (since November 2010) contain the time."""
-
 _PRIVATE = ("sender_screen_name", "recipient_screen_name", "event_type", "dm_conversation_id")
-_NO_LANGUAGES = {"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"}
-_LANGUAGES = {"in": "id", "iw": "he", "msa": "ms"}
 
 
 def tweet_id(tweet: dict[str, Any]) -> str:
@@ -94,28 +87,3 @@ def twitter_time(value: object, native: str = "0") -> datetime:
     if value is None and (created := snowflake_time(native)) is not None:
         return created
     return moment(value)
-
-
-def snowflake_time(native: str) -> datetime | None:
-    """Return the time in a tweet's id, to the millisecond; None for ids before November 2010.
-
-    Examples
-    --------
-    >>> snowflake_time("310839606679588864").isoformat()
-    '2013-03-10T19:48:32.010000+00:00'
-    """
-    if int(native) < _FIRST_SNOWFLAKE:
-        return None
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=(int(native) >> 22) + 1288834974657)
-
-
-def tweet_language(claim: object) -> str | None:
-    """Return the language tag for Twitter's code; None for its codes of undetermined languages."""
-    return None if claim in _NO_LANGUAGES else language(_LANGUAGES.get(str(claim), claim))
-
-
-def size_of(value: object) -> int | None:
-    """Return a number of pixels; archives write it as text."""
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10:
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None

@@ -20,12 +20,13 @@ import msgspec
 from rtanalytics.event import Author, Event
 from rtanalytics.importers.base import ImporterError, Options, member_of
 from rtanalytics.importers.bundle import TarBundle, bundle
-from rtanalytics.importers.common import event_or_rejected, unquoted
+from rtanalytics.importers.common import event_or_rejected
 from rtanalytics.importers.json_stream import NotJson, members, walk
 from rtanalytics.importers.reading import begins, open_bytes
 from rtanalytics.importers.tweet_fields import account_of, deletion, tweet_id, twitter_time
 from rtanalytics.importers.twitter_v1 import tweet_v1
 from rtanalytics.importers.unpack import BROKEN, unreadable
+from rtanalytics.normalize.text import unescape
 
 __all__ = ["ARCHIVE"]
 
@@ -150,7 +151,7 @@ def _completed(tweet: dict[str, Any], notes: Notes) -> dict[str, Any]:
     second = twitter_time(tweet.get("created_at"), tweet_id(tweet)).replace(microsecond=0)
     for note in (n for offset in (0, 1, -1) for n in notes.get(second + timedelta(seconds=offset), ())):
         text = note["full_text"]
-        if unquoted(text).startswith(unquoted(beginning)) and len(text) > len(beginning):
+        if unescape(text).startswith(unescape(beginning)) and len(text) > len(beginning):
             return {**tweet, "extended_tweet": note}
     return tweet
 

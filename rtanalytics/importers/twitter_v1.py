@@ -6,20 +6,19 @@ from collections.abc import Iterable
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.common import build, moment, unquoted
+from rtanalytics.importers.common import build, moment
 from rtanalytics.importers.tweet_fields import (
     CONNECTOR,
     account_of,
     address_of,
     deletion,
     refuse_private,
-    size_of,
-    snowflake_time,
     tweet_id,
-    tweet_language,
     twitter_time,
 )
-from rtanalytics.normalize.values import InvalidValue, numeric_id
+from rtanalytics.normalize.text import unescape
+from rtanalytics.normalize.tweets import snowflake_time, tweet_language
+from rtanalytics.normalize.values import InvalidValue, numeric_id, whole_number
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["deletion_v1", "tweet_v1"]
@@ -116,7 +115,7 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
         connector=CONNECTOR,
         author=author,
         to=tweet.get("in_reply_to_screen_name") or tweet.get("to_user") or None,
-        text=unquoted(text),
+        text=unescape(text),
         url=address_of(native, author),
         lang=tweet_language(tweet.get("lang") or tweet.get("iso_language_code")),
         tags=[str(t.get("text", "")) for e in entities for t in e.get("hashtags") or ()],
@@ -179,8 +178,8 @@ def _media(entities: Iterable[dict[str, Any]], *, sensitive: bool) -> list[Media
                 url=str(item.get("media_url_https") or item.get("media_url") or ""),
                 kind="image" if item.get("type") == "photo" else "video",
                 alt=alt if isinstance(alt := item.get("ext_alt_text"), str) else None,
-                width=size_of(size.get("w")),
-                height=size_of(size.get("h")),
+                width=whole_number(size.get("w"), 2**31 - 1),
+                height=whole_number(size.get("h"), 2**31 - 1),
                 sensitive=sensitive,
             )
         )

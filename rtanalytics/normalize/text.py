@@ -20,6 +20,7 @@ __all__ = [
     "find_tags",
     "language",
     "plain_text",
+    "unescape",
     "unique_names",
     "word",
 ]
@@ -85,6 +86,17 @@ def word(value: object, length: int = MAX_NAME) -> str:
 def plain_text(value: str) -> str:
     """Return a text without control characters and with line feeds as line ends."""
     return _CONTROLS.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def unescape(text: str) -> str:
+    """Replace ``&lt;``, ``&gt;`` and ``&amp;``, which services such as Slack escape; once, not repeatedly.
+
+    Examples
+    --------
+    >>> unescape("AT&amp;T &lt;3 &amp;amp;")
+    'AT&T <3 &amp;'
+    """
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def language(claim: object) -> str | None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Media
-from rtanalytics.normalize.text import author_of, language
+from rtanalytics.normalize.text import author_of, language, unescape
 from rtanalytics.normalize.values import (
     InvalidValue,
     as_dict,
@@ -25,7 +25,6 @@ __all__ = [
     "snowflake_time",
     "tweet_fields",
     "tweet_language",
-    "unescape",
 ]
 
 Included = dict[str, dict[str, dict[str, Any]]]
@@ -137,17 +136,6 @@ def snowflake_time(native: str) -> datetime | None:
 def tweet_language(code: object) -> str | None:
     """Return the language tag for Twitter's code; None for its codes of undetermined languages."""
     return None if str(code) in _NO_LANGUAGES else language(_LANGUAGES.get(str(code), code))
-
-
-def unescape(text: str) -> str:
-    """Replace ``&lt;``, ``&gt;`` and ``&amp;``, which Twitter and Slack escape; once, not repeatedly.
-
-    Examples
-    --------
-    >>> unescape("AT&amp;T &lt;3 &amp;amp;")
-    'AT&T <3 &amp;'
-    """
-    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _first_version(tweet: dict[str, Any]) -> str:

@@ -164,7 +164,7 @@ def test_an_edited_tweet_is_a_revision_of_the_first(tmp_path: Path) -> None:
 )
 def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> None:
     """By the stream's notice and by a compliance job; also if the tweet is read again."""
-    from rtanalytics.importers.tweet_fields import snowflake_time
+    from rtanalytics.normalize.tweets import snowflake_time
 
     if "created_at" in notice:
         at = snowflake_time(str(FIRST_TWEET))
@@ -305,7 +305,7 @@ def test_a_retweet_in_an_archive_is_a_repost(tmp_path: Path) -> None:
 
 def test_an_archive_has_edits_and_numbers_as_text(tmp_path: Path) -> None:
     """Under the first version's number, at its time; the sizes of pictures are numbers."""
-    from rtanalytics.importers.tweet_fields import snowflake_time
+    from rtanalytics.normalize.tweets import snowflake_time
 
     edits = {"editControlInitial": {"editTweetIds": [str(FIRST_TWEET), str(FIRST_TWEET + 5)]}}
     picture = {

@@ -216,9 +216,9 @@ def open_stream(conference: str | os.PathLike[str]) -> EventStream:
     StreamUnavailable
         If no server answers.
     """
-    from rtanalytics.notebook import open_conference
+    from rtanalytics.session import open_conference
 
-    return open_conference(Path(conference)).stream()
+    return open_conference(conference).stream()
 
 
 def write_report(
@@ -289,9 +289,9 @@ def _opened(
 ) -> tuple[Recording, Settings]:
     """Open a source, with the settings that it brings."""
     if isinstance(source, (str, os.PathLike)):
-        from rtanalytics.notebook import open_conference
+        from rtanalytics.session import open_conference
 
-        conference = open_conference(_path(source))
+        conference = open_conference(source)
         return conference.recording, conference.settings
     recording = open_recording(source)
     return recording, Settings.of_recording(recording)
@@ -321,12 +321,3 @@ def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:
 
 def _moment(time: datetime | str | None) -> datetime | None:
     return None if time is None else parse_time(time)
-
-
-def _path(source: str | os.PathLike[str]) -> Path:
-    """Return the path of a recording or ``conference.toml``; a bundled recording is known by its name."""
-    from rtanalytics.resources import recordings_folder
-
-    path = Path(source).expanduser()
-    bundled = recordings_folder() / path
-    return bundled if len(path.parts) == 1 and not path.exists() and bundled.is_dir() else path

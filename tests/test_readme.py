@@ -9,6 +9,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+from rtanalytics.streams import open_stream
+
 ROOT = Path(__file__).resolve().parents[1]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
 
@@ -39,3 +41,14 @@ def test_the_first_lines_each_show_something(tmp_path):
     assert "text/html" in shown['rta.compare([rec], algorithms=["poisson", "ewma"]).to_frame()']
     assert "application/vnd.jupyter.widget-view+json" in shown["rta.Dashboard(rta.play(rec, speed=60))"]
     assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+def test_the_dashboard_follows_the_stream_of_a_conference(tmp_path, redis_url, prefix):
+    """With its zone and settings from conference.toml."""
+    (tmp_path / "conference.toml").write_text(
+        f"name = {prefix!r}\nstream = {redis_url!r}\ntimezone = 'Europe/Berlin'\n[trending]\ntop = 3\n"
+    )
+    check = "view = _; assert view.timezone == 'Europe/Berlin', view.timezone; view.close()"
+    *_, shown, _ = run(["import rtanalytics as rta", *BLOCKS[1].splitlines(), check], tmp_path)
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    open_stream(prefix, redis_url).delete()

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from rtanalytics.conference import Conference
+from rtanalytics.live.published import CHANNEL, PublishedTrends
 from rtanalytics.session.errors import SessionError
 from rtanalytics.streams import EventStream, StreamUnavailable, open_stream
 from rtanalytics.streams.server import default_folder
@@ -20,6 +21,7 @@ __all__ = [
     "address",
     "conference_stream",
     "connecting",
+    "published_trends",
     "run_name",
     "split_url",
     "stream_at",
@@ -38,6 +40,20 @@ def conference_stream(conference: Conference) -> EventStream:
     """Open the running stream of a conference."""
     url, name = address(conference)
     return open_stream(name, url)
+
+
+def published_trends(stream: EventStream) -> PublishedTrends | None:
+    """Return the trends that a trender publishes on a stream; None if it has no trender.
+
+    A view without published trends computes them itself.
+
+    Raises
+    ------
+    StreamUnavailable
+        If the server does not answer.
+    """
+    publishes = "trender" in stream.health.read() or stream.channels.read(CHANNEL)
+    return PublishedTrends(stream) if publishes else None
 
 
 def stream_at(url: str) -> EventStream:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Unpack
 from zoneinfo import ZoneInfo
 
 from rtanalytics.conference import Conference, read_conference
+from rtanalytics.feed import FeedContext
 from rtanalytics.resources import recordings_folder
 from rtanalytics.schedule import Schedule
 from rtanalytics.settings import Settings, SettingsError, SettingsOptions
@@ -138,15 +139,21 @@ class OpenedConference:
         ServerError
             If there is no server, and none can be started.
         """
-        from rtanalytics.session.connection import conference_stream, run_name
+        from rtanalytics.session.connection import address, published_trends, run_name
         from rtanalytics.streams import open_stream
         from rtanalytics.streams.server import ensure_server
 
         if self.conference is not None:
-            return conference_stream(self.conference)
-        named = os.environ.get("REDIS_URL", "").strip()
-        url = None if named else ensure_server(_private_folder(), keep=False).url
-        return open_stream(run_name(self.name), url)
+            url, name = address(self.conference)
+        else:
+            named = os.environ.get("REDIS_URL", "").strip()
+            url, name = (
+                None if named else ensure_server(_private_folder(), keep=False).url,
+                run_name(self.name),
+            )
+        context = FeedContext(self.settings, self.timezone, lambda: published_trends(stream))
+        stream = open_stream(name, url, context)
+        return stream
 
 
 def open_conference(where: str | os.PathLike[str] | None = None) -> OpenedConference:

@@ -16,7 +16,6 @@ import asyncio
 import contextlib
 import logging
 import math
-import random
 import signal
 import time
 from collections import Counter
@@ -32,7 +31,7 @@ from rtanalytics.conference import RateLimit
 from rtanalytics.event import Event, encode
 from rtanalytics.ingest.health import Health, now
 from rtanalytics.ingest.outbox_worker import Postman, Sends
-from rtanalytics.ingest.retry import Limits, RetryPolicy
+from rtanalytics.retry import Limits, RetryPolicy
 from rtanalytics.sources import open_source
 from rtanalytics.sources.base import (
     AuthFailed,
@@ -87,8 +86,9 @@ async def run_source(
     stop: asyncio.Event,
     retry_policy: RetryPolicy | None = None,
     limits: Limits | None = None,
+    opener: Callable[[SourceSpec, Counter[str]], Source] = open_source,
 ) -> Outcome:
-    """Poll a source and store what it gives, until told to stop.
+    """Poll a source and store its batches until ``stop`` is set.
 
     Parameters
     ----------
@@ -103,6 +103,8 @@ async def run_source(
         How long to wait after what.
     limits : Limits, optional
         How often it may ask, and how much may be in its bucket.
+    opener : callable
+        Opens the source of a spec.
 
     Returns
     -------
@@ -115,7 +117,7 @@ async def run_source(
         What neither source nor stream declared: a bug, for whoever supervises the process.
     """
     counts: Counter[str] = Counter()
-    source = open_source(spec, counts)
+    source = opener(spec, counts)
     runner = _Runner(spec, source, stream, stop, retry_policy or RetryPolicy(), counts, limits or Limits())
     try:
         return await runner.run()
@@ -157,7 +159,7 @@ class _Runner:
         counts: Counter[str],
         limits: Limits,
     ) -> None:
-        self._source, self._stream, self._stop, self._patience = source, stream, stop, retry_policy
+        self._source, self._stream, self._stop, self._retry = source, stream, stop, retry_policy
         self._counts, self._most, self._looked = counts, limits.most_entries, -math.inf
         self._host = source.host if isinstance(source, SharesHostLimit) else None
         self._pace = limits.rate_limits.get(self._host or "", RateLimit())
@@ -201,7 +203,7 @@ class _Runner:
     async def _turn(self) -> timedelta | None:
         """One poll and what follows from it; None if there is no use in another."""
         if not await self._room():
-            return self._patience.room
+            return self._retry.room
         if wait := await self._permit():
             return wait
         self._health.facts["last_attempt"] = now()
@@ -220,7 +222,7 @@ class _Runner:
         self._health.succeeded(batch)
         if self._health.state != was:
             await self._health.tell()  # a source that never waits would say so a heartbeat later
-        return batch.wait * random.uniform(1.0, 1.05)
+        return self._retry.spread(batch.wait)
 
     async def _failed(self, error: SourceError) -> timedelta | None:
         """How long an error is waited out, by its class."""
@@ -232,22 +234,22 @@ class _Runner:
             if wait is not None and self._host is not None:
                 with contextlib.suppress(StreamUnavailable):  # others will be told the same
                     await asyncio.to_thread(self._stream.rate_limits.hold, self._host, wait)
-            wait = None if wait is None else max(wait, self._patience.first) * random.uniform(1.0, 1.05)
+            wait = None if wait is None else self._retry.spread(max(wait, self._retry.first))
         else:
             self._failures += 1
         if isinstance(error, (AuthFailed, Blocked)):
             state = "auth" if isinstance(error, AuthFailed) else "blocked"
             self._unwelcome += 1
-            wait = self._patience.unwelcome(self._unwelcome, worked=self._worked)
+            wait = self._retry.unwelcome(self._unwelcome, worked=self._worked)
         elif isinstance(error, Gone):
             at = time.monotonic()
             self._gone = [*(t for t in self._gone if at - t < 86_400), at]
-            state, wait = "gone", self._patience.gone
+            state, wait = "gone", self._retry.gone
         elif isinstance(error, CursorInvalid) and self._cursor is not None:
             self._cursor, wait = None, timedelta(0)
         elif isinstance(error, Malformed):
             await self._unreadable(error)
-        wait = self._patience.backoff(max(1, self._failures)) if wait is None else wait
+        wait = self._retry.backoff(max(1, self._failures)) if wait is None else wait
         self._health.counts[f"error_{name}"] += 1
         await self._turn_to(state, error=printable(error), failures=self._failures)
         return None if len(self._gone) >= 3 and isinstance(error, Gone) else wait
@@ -270,7 +272,7 @@ class _Runner:
 
     async def _room(self) -> bool:
         """False while the bucket is full of what the recorder has not got to: reading on would be memory."""
-        if self._most is None or time.monotonic() - self._looked < self._patience.room.total_seconds():
+        if self._most is None or time.monotonic() - self._looked < self._retry.room.total_seconds():
             return True
         bucket = self._source.bucket
         buckets = await self._patiently(self._stream.buckets, "looking for room")
@@ -292,11 +294,11 @@ class _Runner:
         wait = await self._patiently(
             lambda: self._stream.rate_limits.permit(host, self._pace), "asking for a permit"
         )
-        if wait > self._patience.heartbeat and self._health.state != "rate_limited":
+        if wait > self._retry.heartbeat and self._health.state != "rate_limited":
             # whether this source or another was asked to wait is not known after a restart
             reason = f"{host} is left alone: it asked for that, or what it allows is used up for now"
             await self._health.tell("rate_limited", error=reason)  # not logged: with a slow pace it is usual
-        return wait * random.uniform(1.0, 1.05)
+        return self._retry.spread(wait)
 
     async def _spent(self, requests: int) -> None:
         """Account for what a poll asked beyond its permit."""
@@ -403,7 +405,7 @@ class _Runner:
             self._away = True
             log.warning("%s: the stream is away (%s): %s", self._health.name, what, printable(error))
         self._health.counts["stream_away"] += 1
-        await self._sleep(self._patience.backoff(failures))
+        await self._sleep(self._retry.backoff(failures))
 
     # -- waiting ---------------------------------------------------------------------------
 
@@ -413,13 +415,13 @@ class _Runner:
         self._health.facts["next_poll"] = (datetime.now(UTC) + wait).isoformat()
         while True:
             left = until - time.monotonic()
-            if wait or self._health.due(self._patience.heartbeat):
+            if wait or self._health.due(self._retry.heartbeat):
                 await self._health.tell()
             if left <= 0:
                 if self._stop.is_set():
                     raise _Stop
                 return
-            await self._sleep(timedelta(seconds=min(left, self._patience.heartbeat.total_seconds())))
+            await self._sleep(timedelta(seconds=min(left, self._retry.heartbeat.total_seconds())))
 
     async def _sleep(self, wait: timedelta) -> None:
         with contextlib.suppress(TimeoutError):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
-import random
 import signal
 import sys
 import threading
@@ -25,6 +24,7 @@ from multiprocessing.connection import wait as wait_for
 from typing import Any
 
 from rtanalytics.ingest.processes import start_shielded
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.streams import EventStream, StreamError, StreamUnavailable
 
 __all__ = ["FINISHED", "Supervisor", "WorkerSpec"]
@@ -166,8 +166,7 @@ class Supervisor:
         else:
             worker.failures = 1 if ran >= CALM.total_seconds() else worker.failures + 1
             worker.restarts += 1
-            longest = min(self.cap.total_seconds(), 0.1 * 2.0 ** min(worker.failures, 20))
-            pause = longest * random.uniform(0.5, 1.0)
+            pause = RetryPolicy(cap=self.cap).before_restart(worker.failures).total_seconds()
             worker.due = time.monotonic() + pause
             log.warning("%s ended (%s); starts again in %.1f s", worker.spec.name, worker.why, pause)
         self._tell(worker)

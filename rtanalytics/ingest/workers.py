@@ -37,8 +37,8 @@ def source_worker(
     most_entries: int,
 ) -> None:
     """Poll one source for ever; ends with :data:`FINISHED` if the source says that it is gone."""
-    from rtanalytics.ingest.retry import Limits, RetryPolicy
     from rtanalytics.ingest.runner import Outcome, serve_source
+    from rtanalytics.retry import Limits, RetryPolicy
 
     limits = Limits(rate_limits, most_entries)
     outcome = serve_source(spec, open_stream(name, url), retry_policy=RetryPolicy(cap=cap), limits=limits)

@@ -15,9 +15,9 @@ from rtanalytics.archive import Recording
 from rtanalytics.counts import TermCounts
 from rtanalytics.feed import Delivery
 from rtanalytics.ingest.recorder import record
-from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.live import FeedState
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.sources.base import SourceSpec
 from rtanalytics.streams.redis import RedisStream
 from tests.processes import until

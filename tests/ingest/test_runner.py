@@ -19,8 +19,8 @@ import pytest
 import redis
 
 from rtanalytics.conference import RateLimit
-from rtanalytics.ingest.retry import Limits, RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
+from rtanalytics.retry import Limits, RetryPolicy
 from rtanalytics.sources import KINDS
 from rtanalytics.sources.base import (
     AuthFailed,
@@ -481,7 +481,7 @@ def test_a_bug_ends_the_process_and_is_told(stream):
 PROCESS = """
 import json, sys
 from datetime import timedelta
-from rtanalytics.ingest.retry import RetryPolicy
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.ingest.runner import serve_source
 from rtanalytics.sources import spec_from_table
 from rtanalytics.streams.redis import RedisStream

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import run_source
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.schedules import Change
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import CursorInvalid, Malformed, Meta, Source

@@ -14,11 +14,11 @@ import pytest
 from aiohttp import web
 
 from rtanalytics.event import Event
-from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import Batch, CursorInvalid, Refused, Transient
-from rtanalytics.sources.bluesky import BlueskySource, BlueskySpec
+from rtanalytics.sources.bluesky import BlueskySource, BlueskySpec, BlueskyTimings
 from rtanalytics.streams.memory import MemoryStream
 from tests.contracts.source import SECRET, Harness, SocketHarness, SourceContract
 
@@ -127,10 +127,12 @@ def spec(*servers: Jetstream, path: str = "/subscribe", **more: Any) -> BlueskyS
 class Reader:
     """A source and its cursor, as a runner keeps them."""
 
-    def __init__(self, told: BlueskySpec, cursor: bytes | None = None) -> None:
+    def __init__(
+        self, told: BlueskySpec, cursor: bytes | None = None, timings: BlueskyTimings | None = None
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self.spec, self.cursor = told, cursor
-        self.source = BlueskySource(told, self.counts)
+        self.source = BlueskySource(told, self.counts, timings)
         self.got: list[Event] = []
         self.rejects: list[Any] = []
 
@@ -289,12 +291,12 @@ def test_a_host_that_goes_blind_is_left_and_nothing_is_lost() -> None:
     play(story)
 
 
-def test_a_server_that_says_nothing_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_says_nothing_is_not_heard() -> None:
     """A poll tells whether anything came, wanted or not; after a blind server only a new post counts."""
-    monkeypatch.setattr("rtanalytics.sources.bluesky.PATIENCE", 0.1)
 
     async def story(server: Jetstream, _: Jetstream) -> None:
-        reader = Reader(spec(server, expected_every="1s"))
+        timings = BlueskyTimings(first=timedelta(seconds=0.1))
+        reader = Reader(spec(server, expected_every="1s"), timings=timings)
         await connected(reader, server)
         assert not (await reader.poll()).heard
         server.log += [post(1, "nothing that is wanted")]
@@ -359,13 +361,12 @@ def test_a_cursor_that_is_too_old_is_given_up_step_by_step() -> None:
     play(story)
 
 
-def test_after_a_long_silence_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_after_a_long_silence_it_goes_on() -> None:
     """Nothing is said for longer than a cursor waits to be stored; then somebody says something."""
-    monkeypatch.setattr("rtanalytics.sources.bluesky.STORE", 0.0)
-    monkeypatch.setattr("rtanalytics.sources.bluesky.PATIENCE", 0.05)
 
     async def story(server: Jetstream, _: Jetstream) -> None:
-        reader = Reader(spec(server))
+        timings = BlueskyTimings(first=timedelta(seconds=0.05), store_every=timedelta(0))
+        reader = Reader(spec(server), timings=timings)
         await connected(reader, server)
         server.log.append(post(1))
         await reader.until(lambda: len(reader.texts) == 1)
@@ -503,10 +504,6 @@ class Sky2(Sky):
 
 
 class OfJetstreams(SourceContract):
-    @pytest.fixture(autouse=True)
-    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("rtanalytics.sources.bluesky.PATIENCE", 0.3)
-
     def test_secrets_show_nowhere(self, harness: Harness) -> None:
         """It takes none: an address with a password in it is refused, and not shown."""
         table = {"type": "bluesky", "name": "sky", "tags": ["pycon"]}

@@ -20,13 +20,13 @@ from rtanalytics.cli import tail
 from rtanalytics.event import Event, decode
 from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.ingest.recorder import record
-from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import Outcome, run_source
 from rtanalytics.live import ChatState, FeedState
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.session import trender
 from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
-from rtanalytics.sources.irc import IrcSource, IrcSpec
+from rtanalytics.sources.irc import IrcSource, IrcSpec, IrcTimings
 from rtanalytics.streams.memory import MemoryStream
 from tests.contracts.source import SECRET, Harness, Reader, SourceContract, begun, met, told
 from tests.sources.irc_network import IrcNetwork
@@ -575,14 +575,16 @@ class Network(Harness):
     def service(self) -> IrcNetwork:
         return IrcNetwork()
 
+    send_every = timedelta(milliseconds=10)
+
+    def open(self, spec: IrcSpec, counts: Counter[str]) -> IrcSource:
+        return IrcSource(
+            spec, counts, IrcTimings(first=timedelta(milliseconds=300), send_every=self.send_every)
+        )
+
 
 class TestContract(SourceContract):
     harness_class = Network
-
-    @pytest.fixture(autouse=True)
-    def impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("rtanalytics.sources.irc.PATIENCE", timedelta(milliseconds=300))
-        monkeypatch.setattr("rtanalytics.sources.irc.connection.PACE", 0.01)
 
     @pytest.mark.parametrize(
         "line",
@@ -725,12 +727,10 @@ class TestContract(SourceContract):
 
         told(harness, story)
 
-    def test_rooms_are_joined_at_the_pace_of_the_network(
-        self, harness: Harness, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_rooms_are_joined_at_the_pace_of_the_network(self, harness: Network) -> None:
         """Five lines at once, and then one after the other."""
         pace = 0.2
-        monkeypatch.setattr("rtanalytics.sources.irc.connection.PACE", pace)
+        harness.send_every = timedelta(seconds=pace)
 
         async def story(service: IrcNetwork, reader: Reader) -> None:
             loop = asyncio.get_running_loop()

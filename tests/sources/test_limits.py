@@ -20,7 +20,7 @@ from tests.sources.server import FeedServer, endless, item, rss
 CHILD = """
 import asyncio, json, sys
 import psutil
-from rtanalytics.ingest.retry import RetryPolicy
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.ingest.runner import run_source
 from rtanalytics.sources import spec_from_table
 import rtanalytics.streams.redis  # as it is with a server

@@ -7,17 +7,19 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import wraps
+from time import monotonic
 
 import msgspec
 import pytest
 from aiohttp import web
 from hypothesis import given, settings
 
-from rtanalytics.ingest.retry import RetryPolicy
 from rtanalytics.ingest.runner import run_source
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.sources.base import AuthFailed, Malformed, RateLimited, Transient
 from rtanalytics.sources.mastodon import MastodonSource, Spec, meta
 from rtanalytics.sources.mastodon.parse import parse
+from rtanalytics.sources.mastodon.stream import MastodonStream, MastodonTimings
 from rtanalytics.streams.memory import MemoryStream
 from tests.contracts.http import HttpContract
 from tests.contracts.source import Harness, SocketHarness, SourceContract
@@ -27,6 +29,7 @@ from tests.sources.server import FeedServer
 SOON = RetryPolicy(
     first=timedelta(milliseconds=100), cap=timedelta(seconds=1), heartbeat=timedelta(seconds=1)
 )
+QUICK = MastodonTimings(first=timedelta(milliseconds=300), reconnect=timedelta(milliseconds=100))
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
 META = meta(Spec(name="m", url="https://m.example", tag="pycon"), NOW)
 
@@ -510,13 +513,12 @@ class Listened(SocketHarness, Timeline):
         told = json.dumps(status(number))
         return json.dumps({"stream": ["hashtag", "pycon"], "event": "update", "payload": told})
 
+    def open(self, spec, counts):
+        return MastodonStream(spec, counts, QUICK)
+
 
 class TestContractOfStreams(SourceContract):
     harness_class = Listened
-
-    @pytest.fixture(autouse=True)
-    def impatient(self, monkeypatch):
-        monkeypatch.setattr("rtanalytics.sources.mastodon.PATIENCE", 0.3)
 
 
 class Streaming(Server):
@@ -576,15 +578,16 @@ class Listener:
 
     def __init__(self, spec, cursor=None):
         self.counts = Counter()
-        self.source, self.cursor = MastodonSource(spec, self.counts), cursor
+        self.source, self.cursor = MastodonStream(spec, self.counts, QUICK), cursor
         self.got, self.rejects, self.problems = [], [], []
 
-    async def until(self, done, polls=40):
-        for _ in range(polls):
+    async def until(self, done, seconds=60):
+        end = monotonic() + seconds
+        while monotonic() < end:
             if done():
                 return
             try:
-                batch = await asyncio.wait_for(self.source.poll(self.cursor), 20)
+                batch = await asyncio.wait_for(self.source.poll(self.cursor), 60)
             except Transient:
                 self.counts["transient"] += 1
                 continue
@@ -593,6 +596,10 @@ class Listener:
             self.rejects += batch.rejects
             self.problems += filter(None, [batch.problem])
         raise AssertionError((self.counts, [(e.op, e.text) for e in self.got]))
+
+
+def opened(spec, counts):
+    return MastodonStream(spec, counts, QUICK)
 
 
 @pytest.fixture
@@ -636,7 +643,9 @@ async def test_what_a_stream_that_is_cut_did_not_say_comes_with_the_timeline():
     async with Streaming() as server:
         server.cut_after = 3
         stream, stop = MemoryStream("m"), asyncio.Event()
-        run = asyncio.create_task(run_source(server.spec(), stream, stop=stop, retry_policy=SOON))
+        run = asyncio.create_task(
+            run_source(server.spec(), stream, stop=stop, retry_policy=SOON, opener=opened)
+        )
         try:
             async with asyncio.timeout(60):
                 while not server.listeners:

@@ -11,20 +11,22 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
+from time import monotonic
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
 
-from rtanalytics.ingest.runner import RetryPolicy, run_source
+from rtanalytics.ingest.runner import run_source
+from rtanalytics.retry import RetryPolicy
 from rtanalytics.sources import SourceTableError, open_source, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Batch
-from rtanalytics.sources.twitter import stream as module
 from rtanalytics.sources.twitter.budget import Ledger
+from rtanalytics.sources.twitter.stream import XStream, XTimings
 from rtanalytics.streams.memory import MemoryStream
 from rtanalytics.streams.redis import RedisStream
-from tests.contracts import source as contract
 from tests.contracts.http import HttpContract
 from tests.contracts.services import Outside
 from tests.contracts.source import CHILD, Harness
@@ -35,15 +37,15 @@ from tests.sources.xserver import RULES, SEARCH, STREAM, XServer, condition, lon
 SOON = timedelta(milliseconds=100)
 HASTE = RetryPolicy(first=SOON, cap=SOON, blocked=SOON, blocked_cap=SOON)
 TOKEN = "s3cr3t-bearer"
+QUICK = XTimings(
+    first=timedelta(milliseconds=200), settling=timedelta(milliseconds=500), cut=timedelta(milliseconds=20)
+)
+"""Timings of a source that waits less for X."""
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Everything that waits for X waits less."""
+def token(monkeypatch):
     monkeypatch.setenv("X_TOKEN", TOKEN)
-    monkeypatch.setattr(module, "PATIENCE", 0.2)
-    monkeypatch.setattr(module, "SETTLING", 0.5)
-    monkeypatch.setattr(module, "CUT", 0.02)
 
 
 def spec(server: XServer, **fields: Any) -> Any:
@@ -52,13 +54,20 @@ def spec(server: XServer, **fields: Any) -> Any:
     return spec_from_table({**table, **money, **fields})
 
 
+def opened(spec: Any, counts: Counter[str], timings: XTimings = QUICK) -> Any:
+    """Open a search, or a stream that waits less."""
+    return XStream(spec, counts, timings) if spec.stream else open_source(spec, counts)
+
+
 class Reader:
     """Polls as the runner does, and keeps what it got."""
 
-    def __init__(self, server: XServer, cursor: bytes | None = None, **fields: Any) -> None:
-        self.spec = spec(server, **fields)
+    def __init__(
+        self, server: XServer, cursor: bytes | None = None, timings: XTimings = QUICK, **fields: Any
+    ) -> None:
+        self.spec, self.timings = spec(server, **fields), timings
         self.counts: Counter[str] = Counter()
-        self.source, self.cursor = open_source(self.spec, self.counts), cursor
+        self.source, self.cursor = self.open(), cursor
         self.got: list[Any] = []
         self.rejects: list[Any] = []
         self.problems: list[str] = []
@@ -90,7 +99,10 @@ class Reader:
     async def again(self) -> None:
         """A new process with the stored cursor."""
         await self.source.close()
-        self.source = open_source(self.spec, self.counts)
+        self.source = self.open()
+
+    def open(self) -> Any:
+        return opened(self.spec, self.counts, self.timings)
 
     @property
     def state(self) -> Ledger:
@@ -163,7 +175,7 @@ def test_until_the_second_search_the_stream_does_not_move_where_searches_begin()
         await reader.until(lambda: len(reader.got) == 2)
         assert reader.state.since_id == last["id"]
 
-    told(story)
+    told(story, timings=replace(QUICK, settling=timedelta(seconds=3)))
 
 
 @pytest.mark.parametrize("how", [None, b'cut:{"data": {"id": "1', b"cut:"], ids=["ended", "in a line", "cut"])
@@ -220,9 +232,8 @@ def test_an_error_in_the_stream_is_a_problem_and_no_event():
     told(story)
 
 
-def test_keepalives_keep_a_stream_and_silence_ends_it(monkeypatch):
+def test_keepalives_keep_a_stream_and_silence_ends_it():
     """One that sends empty lines stays; one that sends nothing is given up, which the health shows."""
-    monkeypatch.setattr(module, "SILENCE", 0.6)
 
     async def story(server, reader):
         await reader.settled(server)
@@ -235,7 +246,7 @@ def test_keepalives_keep_a_stream_and_silence_ends_it(monkeypatch):
         await reader.until(lambda: reader.counts["streams"] == 2)
         assert reader.counts["silences"] == 1
 
-    told(story)
+    told(story, timings=replace(QUICK, silence=timedelta(seconds=0.6)))
 
 
 def test_a_line_that_is_too_long_ends_the_stream_and_is_a_dead_letter():
@@ -273,17 +284,17 @@ def test_what_was_heard_and_not_stored_is_told_again():
     told(story)
 
 
-def test_over_many_cuts_nothing_is_lost_or_doubled(monkeypatch):
+def test_over_many_cuts_nothing_is_lost_or_doubled():
     """Cut every now and then, in the middle of a line and between two, while posts are written."""
-    monkeypatch.setattr(module, "SETTLING", 0.2)
-    monkeypatch.setattr(module, "LONGEST", 0.1)
+    timings = replace(QUICK, settling=timedelta(seconds=0.2), longest=timedelta(seconds=0.1))
+    hasty = partial(opened, timings=timings)
 
     async def story():
         async with XServer() as server:
             server.late = 0.1
             stream, stop = MemoryStream("x"), asyncio.Event()
             run = asyncio.create_task(
-                run_source(spec(server, every="1s"), stream, stop=stop, retry_policy=HASTE)
+                run_source(spec(server, every="1s"), stream, stop=stop, retry_policy=HASTE, opener=hasty)
             )
             try:
                 for n in range(1, 81):
@@ -331,7 +342,7 @@ def test_without_a_stream_it_is_searched_and_tried_again_when_it_may(status, hea
         await reader.until(lambda: reader.got)
         assert (reader.texts, len(server.asked(STREAM))) == (["post 1"], 1)
         assert f"status {status}" in reader.problems[-1]
-        assert least < reader.source._retry - module.monotonic() < most
+        assert least < reader.source._connect_at - monotonic() < most
         batch = await reader.poll()
         assert timedelta(0) < batch.wait <= timedelta(seconds=most)
         assert len(server.asked(STREAM)) == 1
@@ -453,9 +464,8 @@ def test_a_rule_of_somebody_else_with_our_query_is_used_and_left_alone():
     told(story)
 
 
-def test_a_rule_that_somebody_removed_is_made_again(monkeypatch):
+def test_a_rule_that_somebody_removed_is_made_again():
     """And what was missed meanwhile is searched for."""
-    monkeypatch.setattr(module, "LOOK", 0.3)
 
     async def story(server, reader):
         await reader.settled(server)
@@ -468,7 +478,7 @@ def test_a_rule_that_somebody_removed_is_made_again(monkeypatch):
         await reader.until(lambda: len(reader.got) == 2)
         assert reader.counts["streams"] == 1
 
-    told(story)
+    told(story, timings=replace(QUICK, rules=timedelta(seconds=0.3)))
 
 
 # --- money ------------------------------------------------------------------------------------------
@@ -563,9 +573,8 @@ def test_a_new_day_connects_again():
     told(story, budget_usd_per_day=2)
 
 
-def test_a_stream_that_nobody_reads_is_let_go(monkeypatch):
+def test_a_stream_that_nobody_reads_is_let_go():
     """While nothing can be stored nothing is polled, and what X sends would be paid for."""
-    monkeypatch.setattr(module, "SILENCE", 0.5)
 
     async def story(server, reader):
         await reader.settled(server)
@@ -573,7 +582,7 @@ def test_a_stream_that_nobody_reads_is_let_go(monkeypatch):
         await reader.until(lambda: server.listeners)
         assert reader.counts["streams"] == 2
 
-    told(story)
+    told(story, timings=replace(QUICK, silence=timedelta(seconds=0.5)))
 
 
 def test_a_cursor_that_falls_back_does_not_give_money_back():
@@ -739,6 +748,9 @@ class StreamHarness(Harness):
     def number(self, event):
         return int(event.text.removeprefix("tweet ")) if event.type == "post" else None
 
+    def open(self, spec, counts):
+        return Stepping(opened(spec, counts))
+
 
 class Stepping:
     """The source as the suite expects it: all steps of connecting and searching in one poll.
@@ -751,7 +763,7 @@ class Stepping:
         self.bucket, self.scope = inner.bucket, inner.scope
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        last, self.inner._retry, self.inner._rest = None, 0.0, 0.0
+        last, self.inner._connect_at, self.inner._rest = None, 0.0, 0.0
         for _ in range(12):
             batch = await self.inner.poll(cursor)
             cursor = last = batch.cursor or last or cursor
@@ -766,7 +778,3 @@ class Stepping:
 
 class TestContract(HttpContract):
     harness_class = StreamHarness
-
-    @pytest.fixture(autouse=True)
-    def stepping(self, monkeypatch):
-        monkeypatch.setattr(contract, "open_source", lambda spec, counts: Stepping(open_source(spec, counts)))

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import Counter, deque
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -33,11 +34,9 @@ from rtanalytics.sources.base import (
     printable,
     redact,
 )
+from rtanalytics.sources.streamed import Disconnected, PollWindow, StreamTimings, WebSocketSource
 
-if TYPE_CHECKING:
-    import aiohttp
-
-__all__ = ["BlueskySource", "BlueskySpec", "Spec", "meta", "open_source"]
+__all__ = ["BlueskySource", "BlueskySpec", "BlueskyTimings", "Spec", "meta", "open_source"]
 
 CONNECTOR = "bluesky@1"
 PARSE = "rtanalytics.sources.bluesky.parse:parse"
@@ -60,17 +59,11 @@ words = ["Juniper Conference"]   # as well, or instead
 
 HOSTS = ["wss://jetstream1.us-east.bsky.network/subscribe", "wss://jetstream2.us-west.bsky.network/subscribe"]
 
-PATIENCE, LINGER = 2.0, 0.1
-"""Seconds that a poll waits for something that is wanted, and for more once there is something."""
-
 MOST, LOOKED_AT = 1_000, 20_000
 """Frames of a poll that are wanted, and all of them."""
 
 KNOWN = 2_000
 """Posts of which edits and deletes are recognised."""
-
-STORE = 10.0
-"""Seconds after which the place in the stream is stored even if nothing was wanted."""
 
 BACK, ELSEWHERE = timedelta(seconds=10), timedelta(seconds=60)
 """How far back is asked for after an interruption, of the same server and of another."""
@@ -169,6 +162,19 @@ def meta(spec: BlueskySpec, received_at: datetime) -> Meta:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlueskyTimings(StreamTimings):
+    """How long a Jetstream is read, and how often its place is stored.
+
+    Parameters
+    ----------
+    store_every : timedelta
+        Time after which the place in the stream is stored even if no post was wanted.
+    """
+
+    store_every: timedelta = timedelta(seconds=10)
+
+
 class _Account(msgspec.Struct):
     active: bool = True
 
@@ -209,55 +215,55 @@ class _Cursor(msgspec.Struct, omit_defaults=True):
     told: dict[str, str] = {}  # "did/rkey" → rev, of the last KNOWN that were told
 
 
-class BlueskySource:
-    """One Jetstream, and another where it fails.
+class BlueskySource(WebSocketSource):
+    """A connection to one Jetstream, and to another if it fails.
 
     Parameters
     ----------
     spec : BlueskySpec
-        Which.
+        Hosts to connect to, and which posts to keep.
     counts : Counter
         ``frames``, ``connected``, ``known``, ``unwanted``, ``deletes_of_unknown``, ``blind``, ``gaps``,
         and what the parser counts.
+    timings : BlueskyTimings, optional
+        How long to wait for posts, and how often to store the place in the stream.
     """
 
     bucket = "bluesky"
+    timings: BlueskyTimings
 
-    def __init__(self, spec: BlueskySpec, counts: Counter[str]) -> None:
+    def __init__(
+        self, spec: BlueskySpec, counts: Counter[str], timings: BlueskyTimings | None = None
+    ) -> None:
         from yarl import URL
 
         from rtanalytics.sources.http import HttpClient
         from rtanalytics.sources.worker import ParseWorker
 
+        super().__init__(counts, timings or BlueskyTimings())
         self.scope = spec.scope
-        self._spec, self._counts = spec, counts
+        self._spec = spec
         trusted = [URL(host).host or "" for host in spec.hosts] if spec.allow_private else ()
         self._http = HttpClient(counts, trusted, source=spec.name)
         self._worker = ParseWorker(PARSE, spec.budget)
-        self._ws: aiohttp.ClientWebSocketResponse | None = None
         self._state: _Cursor | None = None
-        self._expected: bytes | None = None
-        self._given: deque[tuple[bytes | None, Batch]] = deque(maxlen=1)
-        self._host = self._failures = 0
-        self._asked = 0  # µs: from where the stream was asked, until its first post has come
+        self._host = 0
+        self._asked = 0  # µs: start that the stream was asked for, until its first post has come
         self._lost = self._blinded = self._heard = False
         self._relevant = self._stored = 0.0
         self._wanted = _Wanted(spec)
 
-    async def poll(self, cursor: bytes | None) -> Batch:
-        for before, batch in self._given:
-            if before == cursor:
-                return batch  # it was not stored, as it seems
-        if self._state is None or cursor != self._expected:
-            await self._hang_up()
-            self._state, self._expected = self._read(cursor), cursor
+    async def receive(self, cursor: bytes | None) -> Batch:
+        """Return the wanted posts among those that have come."""
+        if self._state is None:
+            self._state = self._read(cursor)
         state, self._heard = self._state, False
-        if self._ws is None:
+        if self.ws is None:
             await self._connect(state)
         try:
             frames, gap = await self._frames(state)
         except asyncio.CancelledError:
-            await self._again(cursor)
+            await self.rewind()
             raise
         parsed = Parsed()
         if frames:
@@ -267,36 +273,38 @@ class BlueskySource:
             except Malformed as error:
                 parsed = Parsed(rejects=[Reject(reason=str(error), raw=error.raw, where="frames")])
             except BaseException:
-                await self._again(cursor)
+                await self.rewind()
                 raise
-        told = self._told(state, gap, parsed, dict(head for _, head in frames if head))
+        events = self._select(state, gap, parsed, dict(head for _, head in frames if head))
         rejects = parsed.rejects
-        self._counts.update({k: n for k, n in parsed.counts.items() if not k.startswith("frames_")})
-        if not told and not rejects and (monotonic() - self._stored < STORE or not state.at):
+        self.counts.update({k: n for k, n in parsed.counts.items() if not k.startswith("frames_")})
+        store_every = self.timings.store_every.total_seconds()
+        if not events and not rejects and (monotonic() - self._stored < store_every or not state.at):
             return Batch(heard=self._heard)
         self._stored = monotonic()
         after = msgspec.json.encode(state)
         if after == cursor:
-            # kept as what was given for this cursor, it would come for ever
             return Batch(rejects=rejects, heard=self._heard)
-        batch = Batch(told, after, rejects, notes={"host": redact(state.host)}, heard=self._heard)
-        self._given.clear()
-        self._given.append((cursor, batch))
-        self._expected = after
-        return batch
+        return Batch(events, after, rejects, notes={"host": redact(state.host)}, heard=self._heard)
 
     async def close(self) -> None:
-        await self._hang_up()
+        """Close the connection and end the parser's process."""
+        await self.disconnect()
         await self._worker.close()
         await self._http.close()
+
+    async def rewind(self) -> None:
+        """Forget what has come since the cursor; the server is asked for it again."""
+        await super().rewind()
+        self._state = None
 
     # -- the connection --------------------------------------------------------------------------
 
     async def _connect(self, state: _Cursor) -> None:
         hosts = self._spec.hosts
-        if not state.host or self._failures:
+        if not state.host or self.failures:
             # the same once more, then the next one
-            self._host += self._failures > 1
+            self._host += self.failures > 1
             host = hosts[self._host % len(hosts)]
         else:
             host = state.host if state.host in hosts else hosts[0]
@@ -304,7 +312,7 @@ class BlueskySource:
         try:
             await self._open(host, state)
         except SourceError as error:
-            self._failures += 1
+            self.failures += 1
             if not isinstance(error, Blocked) or error.status != 400 or not state.at:
                 raise
             # the cursor is too old: by its time instead of its number, then from now on
@@ -313,7 +321,7 @@ class BlueskySource:
             else:
                 self._lost = True
             raise Transient(f"{redact(host)} does not take the cursor; asking for less") from None
-        self._counts["connected"] += 1
+        self.counts["connected"] += 1
         self._relevant = monotonic()
         self._heard = not self._blinded  # a server that was blind is believed when a post has come
         state.host = host
@@ -336,23 +344,12 @@ class BlueskySource:
             query.append(("cursor", str(state.seq if second and same and state.seq else self._asked)))
         elif state.at:
             self._asked = state.at
-        self._ws = await self._http.websocket(
+        self.ws = await self._http.websocket(
             str(URL(host).with_query(query)),
             4 * spec.max_frame,
             spec.timeout,
             ("xrpc.v1.json",) if second else (),
         )
-
-    async def _hang_up(self) -> None:
-        ws, self._ws = self._ws, None
-        if ws is not None:
-            await ws.close()
-
-    async def _again(self, cursor: bytes | None) -> None:
-        """Forget what has come since the cursor: it is asked for again."""
-        await self._hang_up()
-        self._state = None
-        self._expected = cursor
 
     # -- frames ----------------------------------------------------------------------------------
 
@@ -360,45 +357,33 @@ class BlueskySource:
         self, state: _Cursor
     ) -> tuple[list[tuple[bytes, tuple[str, str] | None]], Event | None]:
         """What has come that is wanted, each with its id and revision; and a gap before it, if any."""
-        import aiohttp
-
-        ws = self._ws
-        if ws is None:
-            raise Transient("there is no connection to a Jetstream")
         frames: list[tuple[bytes, tuple[str, str] | None]] = []
-        gap, until, looked = None, monotonic() + PATIENCE, 0
+        gap, window, looked = None, PollWindow(self.timings), 0
         while len(frames) < MOST and looked < LOOKED_AT:
             try:
-                async with asyncio.timeout(max(0.0, until - monotonic())):
-                    message = await ws.receive()
+                raw = await self.next_frame(window)
             except TimeoutError:
                 break
-            looked += 1
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                if message.type is aiohttp.WSMsgType.BINARY:
-                    self._counts["binary"] += 1  # packed, which was not asked for
-                    continue
-                await self._hang_up()
-                self._failures += 1
+            except Disconnected as error:
+                await self.disconnect()
+                self.failures += 1
                 if frames or gap:
                     break
-                raise Transient(f"{redact(state.host)} ended the connection ({ws.close_code or 'cut'})")
-            raw = message.data.encode("utf-8", "replace")
-            self._counts["frames"] += 1
+                raise Transient(f"{redact(state.host)}: {error}") from None
+            looked += 1
+            self.counts["frames"] += 1
             found, post = self._look(state, raw)
             if post and self._asked:
                 gap, self._asked = gap or self._gap(state, post), 0
             if post:
                 self._blinded = self._blinded and post <= state.at  # what it sends again is nothing new
                 state.at = max(state.at, post)
-                self._relevant, self._failures, self._lost = monotonic(), 0, False
+                self._relevant, self.failures, self._lost = monotonic(), 0, False
             self._heard = self._heard or not self._blinded
             if found and not frames:
-                until = min(until, monotonic() + LINGER)
+                window.shorten()
             frames += found
-            if monotonic() >= until:
-                break
-        if self._ws is not None and not frames:
+        if self.ws is not None and not frames:
             await self._blind(state)
         return frames, gap
 
@@ -410,10 +395,10 @@ class BlueskySource:
             every = timedelta(seconds=60)
         if every is None or monotonic() - self._relevant < every.total_seconds():
             return
-        await self._hang_up()
-        self._counts["blind"] += 1
+        await self.disconnect()
+        self.counts["blind"] += 1
         self._blinded = True
-        self._failures += 2
+        self.failures += 2
         raise Transient(
             f"{redact(state.host)} is blind: no post for {every.total_seconds():g} s; trying the next host"
         )
@@ -430,11 +415,11 @@ class BlueskySource:
             commit = payload if payload.type.endswith("#commit") else None
             at = round(payload.time.timestamp() * 1e6) if payload.time else 0
             if payload.type.endswith("#info"):
-                self._counts["cursor_clamped"] += 1
+                self.counts["cursor_clamped"] += 1
             if commit is not None and commit.collection == _POST:
                 state.seq = max(state.seq, payload.seq)
         elif head.type == "error" or head.error:
-            self._counts["error_frames"] += 1
+            self.counts["error_frames"] += 1
             return [], 0
         elif not at:
             return [(raw.replace(b"\n", b" "), None)], 0
@@ -451,10 +436,10 @@ class BlueskySource:
         key = f"{did}/{commit.rkey}"
         if commit.operation == "delete":
             if key not in state.told:
-                self._counts["deletes_of_unknown"] += 1
+                self.counts["deletes_of_unknown"] += 1
                 return []
         elif commit.rev <= state.told.get(key, ""):
-            self._counts["known"] += 1
+            self.counts["known"] += 1
             return []
         elif not self._wanted.perhaps(raw, did) and key not in state.told:
             return []
@@ -465,7 +450,7 @@ class BlueskySource:
         only_dids = not (self._spec.tags or self._spec.words)
         if not self._lost and (late < HOLE or only_dids):
             return None
-        self._counts["gaps"] += 1
+        self.counts["gaps"] += 1
         since, until = (datetime.fromtimestamp(us / 1e6, UTC) for us in (state.at, max(first, state.at)))
         return Event(
             id=f"bluesky:{self.scope}:gap/{state.at}",
@@ -476,7 +461,7 @@ class BlueskySource:
             ingest=Ingest(via="stream", connector=CONNECTOR, id_kind="derived", time_kind="observed"),
         )
 
-    def _told(self, state: _Cursor, gap: Event | None, parsed: Parsed, revs: dict[str, str]) -> list[Event]:
+    def _select(self, state: _Cursor, gap: Event | None, parsed: Parsed, revs: dict[str, str]) -> list[Event]:
         """The events that are wanted, numbered; the state is brought to what that makes of it."""
         events = [gap] if gap is not None else []
         for event in parsed.events:
@@ -487,7 +472,7 @@ class BlueskySource:
                 state.told.pop(key, None)
                 state.told[key] = revs.get(event.id, "")
             else:
-                self._counts["unwanted"] += 1
+                self.counts["unwanted"] += 1
                 continue
             events.append(event)
         for key in list(state.told)[: max(0, len(state.told) - KNOWN)]:

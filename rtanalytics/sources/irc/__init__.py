@@ -8,9 +8,9 @@ from when to when nothing was heard.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections import Counter, deque
+from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -30,11 +30,12 @@ from rtanalytics.sources.base import (
     printable,
 )
 from rtanalytics.sources.secrets import check_secret, secret
+from rtanalytics.sources.streamed import PollWindow, StreamedSource, StreamTimings
 
 if TYPE_CHECKING:
     from rtanalytics.sources.irc.connection import Connection
 
-__all__ = ["IrcSource", "IrcSpec", "Spec", "meta", "open_source"]
+__all__ = ["IrcSource", "IrcSpec", "IrcTimings", "Spec", "meta", "open_source"]
 
 CONNECTOR = "irc@1"
 PARSE = "rtanalytics.sources.irc.parse:parse"
@@ -57,9 +58,6 @@ channels = ["#juniperconf"]
 sasl_user = "junipercat"         # optional
 password = "env:LIBERA_PASSWORD"
 """
-
-PATIENCE = timedelta(seconds=5)
-"""How long a poll waits for somebody to say something."""
 
 MOST = 1_000
 """Events of a batch."""
@@ -174,7 +172,21 @@ class _Cursor(msgspec.Struct, omit_defaults=True):
     told: list[str] = []  # digests of the last KNOWN ids
 
 
-class IrcSource:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IrcTimings(StreamTimings):
+    """How long a poll waits for a message, and how fast lines are sent.
+
+    Parameters
+    ----------
+    send_every : timedelta
+        Time between two lines, once the first five are sent.
+    """
+
+    first: timedelta = timedelta(seconds=5)
+    send_every: timedelta = timedelta(seconds=2)
+
+
+class IrcSource(StreamedSource):
     """One network.
 
     Parameters
@@ -186,17 +198,18 @@ class IrcSource:
     """
 
     bucket = "irc"
+    timings: IrcTimings
+    kept_events = REMEMBERED
 
-    def __init__(self, spec: IrcSpec, counts: Counter[str]) -> None:
+    def __init__(self, spec: IrcSpec, counts: Counter[str], timings: IrcTimings | None = None) -> None:
         from rtanalytics.sources.irc.history import History
         from rtanalytics.sources.irc.parse import Reader
 
+        super().__init__(timings or IrcTimings())
         self.scope = spec.scope
         self._spec, self._counts = spec, counts
         self._reader = Reader(meta(spec, datetime.now(UTC)))
         self._link: Connection | None = None
-        self._given: deque[tuple[bytes | None, Batch]] = deque()
-        self._expected: bytes | None = None
         self._waiting: list[Event] = []
         self._rejects: list[Reject] = []
         self._last = 0.0  # when the connection had heard something, at the last poll
@@ -207,15 +220,9 @@ class IrcSource:
         """Is there somebody to send to?"""
         return self._link is not None and self._link.up
 
-    async def poll(self, cursor: bytes | None) -> Batch:
-        for before, batch in self._given:
-            if before == cursor:
-                return batch  # it was not stored, as it seems
+    async def receive(self, cursor: bytes | None) -> Batch:
+        """Return what was said since the last poll."""
         state = self._state(cursor)
-        if cursor != self._expected:
-            # further back than is remembered: only a server with a history can tell it again
-            await self._hang_up()
-            self._expected = cursor
         if self._link is None:
             await self._connect(state)
         await self._listen()
@@ -235,13 +242,7 @@ class IrcSource:
         after = msgspec.json.encode(state) if told else None
         last, self._last = self._last, self._link.heard if self._link is not None else self._last
         heard = bool(told or rejects) or self._last != last
-        batch = Batch(told, after, rejects, notes={"nick": self._reader.nick}, heard=heard)
-        if after is not None:
-            self._expected = after
-            self._given.append((cursor, batch))
-            while len(self._given) > 1 and sum(len(b.events) for _, b in self._given) > REMEMBERED:
-                self._given.popleft()
-        return batch
+        return Batch(told, after, rejects, notes={"nick": self._reader.nick}, heard=heard)
 
     async def send(self, packet: dict[str, str], key: str) -> None:
         """Send what somebody wrote; see :class:`rtanalytics.ingest.outbox_worker.Sends`."""
@@ -270,10 +271,9 @@ class IrcSource:
         if link is not None:
             await link.close("gone")
 
-    async def _hang_up(self) -> None:
-        """Let go, and forget what was heard."""
+    async def rewind(self) -> None:
+        """Disconnect and forget what was heard; only a server with a history can send it again."""
         await self.close()
-        self._given.clear()
         self._waiting, self._rejects = [], []
 
     # -- reading -------------------------------------------------------------------------------
@@ -285,7 +285,9 @@ class IrcSource:
 
         spec = self._spec
         password = "" if spec.password is None else secret(spec.password, "password")
-        link = Connection(spec.nick, spec.sasl_user or "", password, spec.realname, self._counts)
+        link = Connection(
+            spec.nick, spec.sasl_user or "", password, spec.realname, self._counts, self.timings.send_every
+        )
         try:
             await link.open(
                 spec.host,
@@ -344,8 +346,7 @@ class IrcSource:
         lines: list[bytes | None] = []
         if not self._waiting and not link.over:
             try:
-                async with asyncio.timeout(PATIENCE.total_seconds()):
-                    lines.append(await link.lines.get())
+                lines.append(await PollWindow(self.timings).wait_for(link.lines.get))
             except TimeoutError:
                 return
         while len(lines) < MOST and not link.lines.empty():

@@ -35,8 +35,8 @@ WAITING = 5_000
 QUIET = 60.0
 """Seconds of silence after which the server is asked whether it is there, and again until it is given up."""
 
-BURST, PACE = 5, 2.0
-"""Lines that may be sent at once, and the seconds that each one more takes."""
+BURST = 5
+"""Lines that may be sent at once."""
 
 
 def pieces(text: str, room: int) -> list[str]:
@@ -70,6 +70,8 @@ class Connection:
         Who we are; ``user`` and ``password`` for SASL, empty without.
     counts : Counter
         ``lines``, ``bytes``, ``overlong``, ``pings``.
+    send_every : timedelta
+        Time between two lines that are sent, after the first :data:`BURST`.
 
     Attributes
     ----------
@@ -81,7 +83,16 @@ class Connection:
         What we are called here, and how others see us (``nick!user@host``), as far as it is known.
     """
 
-    def __init__(self, nick: str, user: str, password: str, realname: str, counts: Counter[str]) -> None:
+    def __init__(
+        self,
+        nick: str,
+        user: str,
+        password: str,
+        realname: str,
+        counts: Counter[str],
+        send_every: timedelta = timedelta(seconds=2),
+    ) -> None:
+        self._send_every = send_every.total_seconds()
         self.nick, self.mask = nick, ""
         self.caps: set[str] = set()
         self.features: dict[str, str] = {}
@@ -163,10 +174,10 @@ class Connection:
         """
         async with self._pacing:
             now = time.monotonic()
-            self._allowance = min(BURST, self._allowance + (now - self._since) / PACE)
+            self._allowance = min(BURST, self._allowance + (now - self._since) / self._send_every)
             self._since = now
             if self._allowance < 1:
-                await asyncio.sleep((1 - self._allowance) * PACE)
+                await asyncio.sleep((1 - self._allowance) * self._send_every)
                 self._allowance, self._since = 1.0, time.monotonic()
             self._allowance -= 1
             if not self.up or self._writer is None:

@@ -11,26 +11,22 @@ is read from where *it* was, so what a stream leaves out comes all the same.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from time import monotonic
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import quote, urlencode
 
 import msgspec
 
 from rtanalytics.event import Event
-from rtanalytics.sources.base import Batch, Meta, Parsed, Reject, Source, SourceError, Transient, printable
+from rtanalytics.sources.base import Batch, Meta, Parsed, Source, SourceError, printable
 from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, scope_of, short
 from rtanalytics.sources.secrets import check_secret
 
 if TYPE_CHECKING:
-    import aiohttp
-
     from rtanalytics.sources.http import Answer
 
 __all__ = [
@@ -38,6 +34,7 @@ __all__ = [
     "ACCESS",
     "EXAMPLE",
     "PARSE",
+    "MastodonCursor",
     "MastodonSource",
     "MastodonSpec",
     "Spec",
@@ -70,12 +67,6 @@ PAGE = 40
 
 OVERLAP = 20
 """Statuses that are read again each time."""
-
-PATIENCE, LINGER, MOST = 2.0, 0.1, 500
-"""Seconds that a poll waits for a stream's first message, for more once there is one; messages of a poll."""
-
-AGAIN, RETRY = 300.0, 30.0
-"""Seconds until the timeline is read although a stream is there, and until a stream is tried again."""
 
 KNOWN = 1_000
 """Statuses of which a stream's deletions are recognised: it names them by the server's own ids."""
@@ -160,7 +151,11 @@ Spec = MastodonSpec
 
 
 def open_source(spec: MastodonSpec, counts: Counter[str]) -> Source:
-    """A hashtag's timeline; it connects when it is first polled."""
+    """Open a hashtag's timeline or stream; it connects when it is first polled."""
+    if spec.stream:
+        from rtanalytics.sources.mastodon.stream import MastodonStream
+
+        return MastodonStream(spec, counts)
     return MastodonSource(spec, counts)
 
 
@@ -175,7 +170,9 @@ def meta(spec: MastodonSpec, received_at: datetime) -> Meta:
     )
 
 
-class _Cursor(SeenCursor, omit_defaults=True):
+class MastodonCursor(SeenCursor, omit_defaults=True):
+    """Position in a timeline, and the server's own ids of the latest statuses."""
+
     own: list[str] = msgspec.field(
         default_factory=list
     )  # the server's ids of the latest that were read, oldest first
@@ -183,13 +180,7 @@ class _Cursor(SeenCursor, omit_defaults=True):
     uris: dict[str, str] = msgspec.field(default_factory=dict)  # of the KNOWN latest, by the server's ids
 
 
-class _Message(msgspec.Struct):
-    event: str = ""
-    payload: Any = None
-    error: str = ""
-
-
-class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
+class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     """One hashtag on one server.
 
     Parameters
@@ -203,7 +194,7 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
 
     bucket = "mastodon"
     target = PARSE
-    cursor = _Cursor
+    cursor = MastodonCursor
     every = timedelta(seconds=30)
     pages = 1_000  # read forwards, so they end where the present is
     late: ClassVar[bool] = True  # the first of a page is known, and what is after it need not be
@@ -212,46 +203,8 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
         super().__init__(spec, counts, spec.url)
         self._problem: str | None = None
         self._looked = False
-        self._ws: aiohttp.ClientWebSocketResponse | None = None
-        self._waiting: deque[bytes] = deque()
-        self._given: tuple[bytes | None, Batch] | None = None
-        self._expected: bytes | None = None
-        self._again = self._retry = 0.0
-        self._mute: str | None = None
 
-    @property
-    def host(self) -> str | None:
-        """None for a stream: listening takes nothing out of a budget."""
-        return None if self.spec.stream else super().host
-
-    async def poll(self, cursor: bytes | None) -> Batch:
-        """One page of the timeline, or what a stream has said since the last time."""
-        if not self.spec.stream:
-            return await super().poll(cursor)
-        if self._given is not None and self._given[0] == cursor:
-            return self._given[1]  # it was not stored, as it seems
-        if cursor != self._expected:
-            await self._hang_up()
-        if self._ws is None and monotonic() >= self._retry:
-            await self._listen()
-        if self._ws is None or monotonic() >= self._again:
-            batch = await super().poll(cursor)
-            if batch.wait:
-                self._again = monotonic() + max(AGAIN, batch.wait.total_seconds())
-            if self._ws is not None:
-                batch = replace(batch, wait=timedelta(0))
-            batch = replace(batch, problem=batch.problem or self._mute)
-        else:
-            batch = await self._heard(cursor)
-        self._given = None if batch.cursor in {None, cursor} else (cursor, batch)
-        self._expected = cursor if batch.cursor is None else batch.cursor
-        return batch
-
-    async def close(self) -> None:
-        await self._hang_up()
-        await super().close()
-
-    def first(self, state: _Cursor) -> str:
+    def first(self, state: MastodonCursor) -> str:
         return self._page(state.own[0] if state.own else state.at)
 
     def headers(self) -> dict[str, str]:
@@ -261,7 +214,7 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
     def meta(self, received_at: datetime) -> Meta:
         return meta(self.spec, received_at)
 
-    async def read(self, state: _Cursor) -> Batch:
+    async def read(self, state: MastodonCursor) -> Batch:
         batch = await super().read(state)
         if not self._looked:
             # a server that has timelines switched off answers 200 with an empty list
@@ -269,11 +222,11 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
             self._looked = True
         return replace(batch, problem=batch.problem or self._problem)
 
-    def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
+    def take(self, state: MastodonCursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
         own = {*state.own, *filter(None, (_own(e) for e in parsed.events))}
         state.own = sorted(own, key=_order)[-OVERLAP:]
         state.at = max(state.at, parsed.next or "", key=_order)
-        self._know(state, parsed.events)
+        self.remember_ids(state, parsed.events)
         # all of the overlap may be gone from the server, and the rest unreadable
         if parsed.next and not parsed.events:
             state.own = []
@@ -294,121 +247,7 @@ class MastodonSource(PolledSource[MastodonSpec, _Cursor]):
         path = f"api/v1/timelines/tag/{quote(self.spec.tag, safe='')}"
         return f"{self.spec.url.rstrip('/')}/{path}?{urlencode(query)}"
 
-    # -- its streams -----------------------------------------------------------------------------
-
-    async def _listen(self) -> None:
-        """Connect; without a stream there is still the timeline."""
-        spec, token = self.spec, self.secret("token")
-        stream = "hashtag:local" if spec.local else "hashtag"
-        query = urlencode({"stream": stream, "tag": spec.tag})
-        try:
-            base = await self._streaming()
-            self._ws = await self.http.websocket(
-                f"{base}/api/v1/streaming?{query}",
-                spec.max_bytes,
-                spec.timeout,
-                private={"Authorization": f"Bearer {token}"},
-            )
-            for tag in spec.any:
-                await self._ws.send_json({"type": "subscribe", "stream": stream, "tag": tag})
-        except (SourceError, ConnectionError) as error:
-            await self._hang_up()
-            self._retry = monotonic() + RETRY
-            self._mute = f"no stream, so its timeline is read every {self.every.seconds} s: {error}"
-        else:
-            self.counts["streams"] += 1
-            self._again, self._mute = 0.0, None  # what was said meanwhile stands in the timeline
-
-    async def _streaming(self) -> str:
-        """Where the server's streams are: it may have another host for them."""
-        own = self.spec.url.rstrip("/").replace("http", "ws", 1)
-        try:
-            answer = await self.ask(f"{self.spec.url.rstrip('/')}/api/v2/instance")
-            told = msgspec.json.decode(answer.body)["configuration"]["urls"]["streaming"]
-        except (SourceError, msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-            return own  # older servers, and other software, do not say
-        return told.rstrip("/") if isinstance(told, str) and told.startswith("wss://") else own
-
-    async def _hang_up(self) -> None:
-        ws, self._ws = self._ws, None
-        self._waiting.clear()
-        if ws is not None:
-            await ws.close()
-
-    async def _heard(self, cursor: bytes | None) -> Batch:
-        """What the stream has said: statuses, edits of them, and deletions of those that are known."""
-        await self._receive()
-        state, messages, rejects = self.state(cursor), list[bytes](), list[Reject]()
-        options: dict[str, str] = {}
-        while self._waiting:
-            raw = self._waiting[0]
-            try:
-                message = msgspec.json.decode(raw, type=_Message)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                rejects.append(Reject(reason=printable(error), raw=raw, where="stream"))
-                self._waiting.popleft()
-                continue
-            if message.error:
-                await self._hang_up()
-                self._retry = monotonic() + RETRY
-                raise Transient(f"{self.scope}: the stream says {printable(message.error, 200)!r}")
-            if message.event == "delete":
-                own = str(message.payload)
-                if own in state.uris:
-                    options[f"local/{own}"] = state.uris[own]
-                elif messages:
-                    break  # it may be of one of these, which are known when they are told
-            self._waiting.popleft()
-            messages.append(raw)
-        if not messages and not rejects:
-            return Batch(heard=False)
-        parsed = Parsed()
-        if messages:
-            about = msgspec.structs.replace(self.meta(datetime.now(UTC)), options=options)
-            parsed = await self._parsed(b"[" + b",".join(messages) + b"]", about)
-        self.counts.update(parsed.counts)
-        events = [event for event in parsed.events if self._asked_for(event)]
-        self._know(state, events)
-        told = self.fresh(state, events[::-1])  # of one time, pages have the latest first
-        return Batch(told, msgspec.json.encode(state), [*rejects, *parsed.rejects])
-
-    async def _parsed(self, raw: bytes, about: Meta) -> Parsed:
-        try:
-            return await self._worker.parse(raw, about)
-        except BaseException:
-            await self._hang_up()  # what was taken from the stream comes with the timeline
-            raise
-
-    async def _receive(self) -> None:
-        """Wait for messages; if the stream has ended, what it said before is still told."""
-        import aiohttp
-
-        ws, until = self._ws, monotonic() + (0.0 if self._waiting else PATIENCE)
-        while ws is not None and len(self._waiting) < MOST:
-            try:
-                async with asyncio.timeout(max(0.0, until - monotonic())):
-                    message = await ws.receive()
-            except TimeoutError:
-                return
-            if message.type is aiohttp.WSMsgType.TEXT:
-                if not self._waiting:
-                    until = min(until, monotonic() + LINGER)
-                self.counts["messages"] += 1
-                self._waiting.append(self._scrubbed(message.data.encode("utf-8", "replace")))
-            elif message.type is aiohttp.WSMsgType.BINARY:
-                self.counts["binary"] += 1
-            else:
-                if self._waiting:
-                    return  # the next poll finds the end again
-                await self._hang_up()
-                raise Transient(f"{self.scope}: the server ended the stream ({ws.close_code or 'cut'})")
-
-    def _asked_for(self, event: Event) -> bool:
-        tags = {tag.casefold() for tag in event.tags}
-        wanted = tags.issuperset(name.casefold() for name in self.spec.all)
-        return event.op == "delete" or (wanted and tags.isdisjoint(n.casefold() for n in self.spec.none))
-
-    def _know(self, state: _Cursor, events: list[Event]) -> None:
+    def remember_ids(self, state: MastodonCursor, events: list[Event]) -> None:
         """Remember the server's own ids of what is told: a stream deletes by them."""
         if not self.spec.stream:
             return

@@ -12,6 +12,7 @@ from urllib.parse import quote, urljoin
 import msgspec
 
 from rtanalytics.event import Event, Ingest, is_web_url
+from rtanalytics.retry import doubled
 from rtanalytics.sources.base import (
     Batch,
     CursorInvalid,
@@ -377,7 +378,7 @@ class PolledSource(ABC, Generic[S, C]):
             rejects = [Reject(reason=str(error), raw=error.raw, where="document")]
             state.bad_kind, state.bad_since = kind, now
         every = self.spec.every or self.every
-        wait = min(every * 2 ** min(state.bad, 6), max(every, LONGEST_HINT))
+        wait = doubled(every, max(every, LONGEST_HINT), min(state.bad, 6))
         state.bad += 1
         if state.next and state.bad >= _PATIENCE:
             batch = self._broken_off(state, f"a page in the middle cannot be read: {error}")

@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from rtanalytics.event import Event
+from rtanalytics.retry import doubled
 from rtanalytics.sources.base import (
     AuthFailed,
     Batch,
@@ -32,6 +33,7 @@ from rtanalytics.sources.base import (
     Reject,
     SourceError,
 )
+from rtanalytics.sources.streamed import PollWindow, StreamedSource, StreamTimings
 from rtanalytics.sources.twitter import CHEAPEST_SEARCH, XSpec
 from rtanalytics.sources.twitter.budget import Ledger
 from rtanalytics.sources.twitter.news import News, cost_of
@@ -44,28 +46,47 @@ if TYPE_CHECKING:
 
 __all__ = ["XStream"]
 
-PATIENCE, LINGER, MOST = 2.0, 0.1, 500
-"""Seconds that a poll waits for a first post, for more once there is one; posts of a poll."""
-
-SILENCE = 60.0
-"""Seconds after which a stream that says nothing is given up, and one that nobody reads; X sends
-something every 20."""
-
-SETTLING, OVERLAP = 60.0, 60.0
-"""Seconds until the second search after connecting, and those before the newest that are searched again."""
-
-LOOK = 900.0
-"""Seconds until the rules are looked at again: somebody else may have removed ours."""
-
-CUT, REFUSED, LIMITED, LONGEST = 0.25, 5.0, 60.0, 320.0
-"""Seconds until it is connected again, the first time; each time twice as many, up to the last."""
-
-UNWELCOME = 3_600.0
-"""The same for an account that may not have a stream."""
-
+MAX_POSTS = 500
+"""Posts that one poll reads at most."""
 
 AT_ONCE = 1_000_000
 """Bytes of posts after which a poll reads no more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XTimings(StreamTimings):
+    """How long the stream is read, and when it is connected again.
+
+    Parameters
+    ----------
+    silence : timedelta
+        Time after which a stream that sends nothing is given up, and one that is not read is closed; X
+        sends a keepalive every 20 s.
+    settling : timedelta
+        Time from connecting until the second search.
+    rules : timedelta
+        Time until the rules are checked again: somebody else may have removed ours.
+    cut, refused, limited : timedelta
+        Pause before connecting again after a cut, a refusal, and HTTP 429; doubled with each failure in
+        a row, up to ``longest``.
+    unwelcome : timedelta
+        The same for an account that may not use the stream.
+    longest : timedelta
+        Longest pause.
+    """
+
+    silence: timedelta = timedelta(minutes=1)
+    settling: timedelta = timedelta(minutes=1)
+    rules: timedelta = timedelta(minutes=15)
+    cut: timedelta = timedelta(milliseconds=250)
+    refused: timedelta = timedelta(seconds=5)
+    limited: timedelta = timedelta(minutes=1)
+    unwelcome: timedelta = timedelta(hours=1)
+    longest: timedelta = timedelta(seconds=320)
+
+
+OVERLAP = timedelta(minutes=1)
+"""How far before the newest known post is searched again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,73 +95,71 @@ class _End:
 
     why: str
     lost: int
-    pause: float = 0.0
+    pause: timedelta = timedelta(0)
 
 
-class XStream(XSearch):
-    """One query that is listened to, and searched for where nobody listened.
+class XStream(StreamedSource, XSearch):
+    """One query by the filtered stream, and by the search for what the stream left out.
 
     Parameters
     ----------
     spec : XSpec
-        Which.
+        Query, budget and token.
     counts : Counter
         ``streams``, ``keepalives``, ``others`` (posts for other rules of the account), ``silences``,
         ``stream_errors``, and what the search counts.
+    timings : XTimings, optional
+        How long to wait for posts, and when to connect and search again.
     """
 
-    def __init__(self, spec: XSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts)
+    timings: XTimings
+
+    def __init__(self, spec: XSpec, counts: Counter[str], timings: XTimings | None = None) -> None:
+        XSearch.__init__(self, spec, counts)
+        StreamedSource.__init__(self, timings or XTimings())
         self._lines: Lines | None = None
         self._ours: frozenset[str] = frozenset()
         self._news = News(spec, counts)
-        self._given: tuple[bytes | None, Batch] | None = None
-        self._expected: bytes | None = None
-        self._known = ("", 0)  # the day, and what was spent or held in it when we last knew
-        self._due: list[float] = []  # searches, before what the stream says may move since_id
-        self._rest = self._retry = self._look = self._since = 0.0
-        self._failures = 0
-        self._mute: str | None = None
+        self._known = ("", 0)  # a day, and what was spent or held on it at the last poll
+        self._due: list[float] = []  # searches, before what the stream sends may move since_id
+        self._rest = self._look = self._since = 0.0
         self._lease: asyncio.TimerHandle | None = None
 
-    @property
-    def host(self) -> str | None:
-        """None: listening takes nothing out of a budget of requests."""
-        return None
-
-    async def poll(self, cursor: bytes | None) -> Batch:
-        """What the stream has said, or a step of connecting to it or of a search."""
-        if self._given is not None and self._given[0] == cursor:
-            return self._given[1]  # it was not stored, as it seems
+    async def receive(self, cursor: bytes | None) -> Batch:
+        """Return what the stream has sent, or take a step of connecting to it or of a search."""
         state, usable = self.state(cursor), cursor
-        if cursor != self._expected:
-            self._forget()
-            if self._known[0] == state.day and self._known[1] > state.spent + state.held:
-                state.spent = self._known[1] - state.held  # the stream has lost its tail; we have not
-                usable = msgspec.json.encode(state)
+        if self._known[0] == state.day and self._known[1] > state.spent + state.held:
+            # the cursor is from before we paid: the event stream lost its tail
+            state.spent = self._known[1] - state.held
+            usable = msgspec.json.encode(state)
         batch = await self._step(usable, state)
         after = usable if batch.cursor is None else batch.cursor
         if after is not None:
-            told = msgspec.json.decode(after, type=Ledger)
-            self._known = told.day, told.spent + told.held
+            ledger = msgspec.json.decode(after, type=Ledger)
+            self._known = ledger.day, ledger.spent + ledger.held
             notes = {**batch.notes, "stream": "connected" if self._lines is not None else "not connected"}
-            batch = replace(batch, notes=self._noted(notes, told))
-        self._given = None if batch.cursor in {None, cursor} else (cursor, batch)
-        self._expected = cursor if batch.cursor is None else batch.cursor
+            batch = replace(batch, notes=self._noted(notes, ledger))
         return batch
 
+    async def rewind(self) -> None:
+        """Disconnect; what was read and not stored comes with the search."""
+        self._disconnect()
+        self._news, self._due = News(self.spec, self.counts), []
+
     async def close(self) -> None:
-        self._forget()
-        await super().close()
+        """Close the connection and end the parser's process."""
+        await self.rewind()
+        await XSearch.close(self)
 
     def since(self, state: Ledger) -> str:
-        """While a stream is there, somewhat before the newest."""
+        """Return the post to search from: somewhat before the newest while the stream is connected."""
         since = int(state.since_id)
-        return str(max(1, since - (int(OVERLAP * 1000) << 22)) if self._lines is not None else since)
+        overlap = round(OVERLAP / timedelta(milliseconds=1)) << 22
+        return str(max(1, since - overlap) if self._lines is not None else since)
 
     async def _step(self, cursor: bytes | None, state: Ledger) -> Batch:
         searching = bool(state.grant) and state.grant == self._grant
-        if self._lines is None and monotonic() >= self._retry and not searching:
+        if self._lines is None and self.may_connect() and not searching:
             if self._holder and state.holder == self._holder:
                 if (failed := await self._listen(state)) is not None:
                     return failed
@@ -149,7 +168,7 @@ class XStream(XSearch):
                 self._holder = state.holder
                 return Batch(cursor=msgspec.json.encode(state))
             else:
-                self._mute = "no stream, which what is left of the budget does not pay; it is searched"
+                self.problem = "no stream, which what is left of the budget does not pay; it is searched"
         self._extend()
         if self._lines is None or (self._due and monotonic() >= self._due[0]):
             return await self._search(cursor, state, searching=searching)
@@ -172,7 +191,7 @@ class XStream(XSearch):
         except AuthFailed:
             raise
         except SourceError as error:
-            self._failures += 1
+            self.failures += 1
             lost = self.spec.unread if asked and not unbilled(error) else 0
             return self._ended(
                 state, _End(f"no stream, so it is searched: {error}", lost, self._pause_for(error))
@@ -182,11 +201,11 @@ class XStream(XSearch):
             raise
         self.counts["streams"] += 1
         self._since = now = monotonic()
-        self._due, self._rest, self._mute = [now, now + SETTLING], 0.0, None
+        self._due, self._rest, self.problem = [now, now + self.timings.settling.total_seconds()], 0.0, None
         return None
 
     async def _agree(self) -> frozenset[str]:
-        self._look = monotonic() + LOOK
+        self._look = monotonic() + self.timings.rules.total_seconds()
         return await agree(
             self._fetch, f"{self._address}/rules", f"rtanalytics:{self.scope}", self.spec.query.strip()
         )
@@ -198,7 +217,7 @@ class XStream(XSearch):
             return Batch(problem=f"the rules of the stream cannot be looked at: {error}")
         if ours != self._ours:
             self._ours, now = ours, monotonic()
-            self._due = [now, now + SETTLING]
+            self._due = [now, now + self.timings.settling.total_seconds()]
         return Batch()
 
     async def _fetch(self, url: str, posted: Any) -> bytes:
@@ -216,63 +235,63 @@ class XStream(XSearch):
     def _address(self) -> str:
         return f"{self.spec.api.rstrip('/')}/2/tweets/search/stream"
 
-    def _pause_for(self, error: SourceError) -> float:
+    def _pause_for(self, error: SourceError) -> timedelta:
+        timings = self.timings
         if isinstance(error, Blocked):
-            return UNWELCOME
+            return timings.unwelcome
         limited = isinstance(error, RateLimited)
-        pause = min(LONGEST, (LIMITED if limited else REFUSED) * 2.0 ** min(self._failures - 1, 10))
-        told = error.wait.total_seconds() if isinstance(error, RateLimited) and error.wait else 0.0
-        return max(pause, told)
+        pause = doubled(timings.limited if limited else timings.refused, timings.longest, self.failures - 1)
+        demanded = error.wait if isinstance(error, RateLimited) and error.wait else timedelta(0)
+        return max(pause, demanded)
 
     def _ended(
         self, state: Ledger, end: _End, events: list[Event] | None = None, rejects: list[Reject] | None = None
     ) -> Batch:
         """Let go of the stream and of what is held for it."""
-        self._hang_up()
+        self._disconnect()
         state.let_go(end.lost)
-        self._retry, self._mute = monotonic() + end.pause, end.why
+        self.pause(end.pause, end.why)
         return Batch(events or [], msgspec.json.encode(state), rejects or [], problem=end.why)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         lines, self._lines, self._holder = self._lines, None, ""
         if self._lease is not None:
             self._lease.cancel()
         if lines is not None:
             lines.close()
 
-    def _forget(self) -> None:
-        """Hang up; what was read and not stored comes with the search."""
-        self._hang_up()
-        self._news, self._due = News(self.spec, self.counts), []
-
     def _extend(self) -> None:
         """Whoever does not read for so long lets go, so that nothing is sent that nobody reads."""
         if self._lease is not None:
             self._lease.cancel()
         if self._lines is not None:
-            self._lease = asyncio.get_running_loop().call_later(SILENCE, self._lines.close)
+            self._lease = asyncio.get_running_loop().call_later(
+                self.timings.silence.total_seconds(), self._lines.close
+            )
 
     # -- searching ---------------------------------------------------------------------------
 
     async def _search(self, cursor: bytes | None, state: Ledger, *, searching: bool) -> Batch:
         """A step of a search: beside the stream, or in its place."""
         now, beside = monotonic(), self._lines is not None
-        soon = now < self._retry <= now + PATIENCE  # not worth a search, which follows anyway
+        soon = (
+            now < self._connect_at <= now + self.timings.first.total_seconds()
+        )  # not worth a search, which follows anyway
         if not searching and not beside and (soon or now < self._rest):
-            until = self._retry if soon or now < self._retry < self._rest else self._rest
-            return Batch(wait=timedelta(seconds=until - now), problem=self._mute)
+            until = self._connect_at if soon or now < self._connect_at < self._rest else self._rest
+            return Batch(wait=timedelta(seconds=until - now), problem=self.problem)
         cheapest = CHEAPEST_SEARCH * self.spec.dearest
         if not searching and beside and state.left(self.spec.budget_micro) < cheapest:
             why = "what is left of the budget does not pay for a search beside the stream"
             return self._ended(state, _End(why, self.spec.unread))
         try:
-            batch = await super().poll(cursor)
+            batch = await XSearch.poll(self, cursor)
         except SourceError as error:
             if not beside:
                 raise
             state.settle(0 if unbilled(error) else None)
             self._grant = ""
-            wait = error.wait if isinstance(error, RateLimited) and error.wait else timedelta(seconds=LIMITED)
+            wait = error.wait if isinstance(error, RateLimited) and error.wait else self.timings.limited
             self._due[0] = monotonic() + wait.total_seconds()
             return Batch(cursor=msgspec.json.encode(state), problem=f"the search beside the stream: {error}")
         if not batch.wait:
@@ -283,10 +302,10 @@ class XStream(XSearch):
             self._due = self._due[1:] if over else [until, *self._due[1:]]
             return replace(batch, wait=timedelta(0))
         self._rest = until
-        self._mute = batch.problem or self._mute
-        if over and now < self._retry < until:
-            batch = replace(batch, wait=timedelta(seconds=max(0.0, self._retry - monotonic())))
-        return replace(batch, problem=self._mute)
+        self.problem = batch.problem or self.problem
+        if over and now < self._connect_at < until:
+            batch = replace(batch, wait=timedelta(seconds=max(0.0, self._connect_at - monotonic())))
+        return replace(batch, problem=self.problem)
 
     # -- listening ---------------------------------------------------------------------------
 
@@ -306,7 +325,7 @@ class XStream(XSearch):
                 )
             except Malformed as error:
                 rejects.append(Reject(reason=str(error), raw=error.raw, where="stream"))
-                end = end or _End(str(error), spec.unread, REFUSED)
+                end = end or _End(str(error), spec.unread, self.timings.refused)
         self._news = News(self.spec, self.counts)
         self.counts["spent_microusd"] += news.cost
         self.counts.update({k: n for k, n in parsed.counts.items() if k not in {"posts", "users"}})
@@ -327,18 +346,20 @@ class XStream(XSearch):
     async def _receive(self, most: int) -> _End | None:
         """Read what there is, for as much as that; why the stream has ended, if it has."""
         lines, news, dearest = self._lines, self._news, self.spec.dearest
-        until = monotonic() + (0.0 if news.ours else PATIENCE)
-        while lines is not None and news.cost + dearest <= most and monotonic() < until:
-            if news.size > AT_ONCE or len(news) >= MOST:
+        window, silence = (
+            PollWindow(self.timings, started=bool(news.ours)),
+            self.timings.silence.total_seconds(),
+        )
+        while lines is not None and news.cost + dearest <= most and not window.over:
+            if news.size > AT_ONCE or len(news) >= MAX_POSTS:
                 return None
             try:
-                async with asyncio.timeout(max(0.0, until - monotonic())):
-                    line = await lines.next()
+                line = await window.wait_for(lines.next)
             except TimeoutError:
-                if monotonic() - lines.heard <= SILENCE:
+                if monotonic() - lines.heard <= silence:
                     return None
                 self.counts["silences"] += 1
-                return _End(f"the stream said nothing for {SILENCE:g} s", self.spec.unread)
+                return _End(f"the stream said nothing for {silence:g} s", self.spec.unread)
             except Malformed as error:
                 news.reject(str(error), self._scrubbed(error.raw))
                 return self._cut(str(error), None)
@@ -347,7 +368,7 @@ class XStream(XSearch):
             if line is None:
                 return self._cut("the stream ended", lines.unread)
             if line.strip():
-                until = min(until, monotonic() + LINGER)
+                window.shorten()
                 news.take(self._scrubbed(line), self._ours)
             else:
                 self.counts["keepalives"] += 1
@@ -357,6 +378,8 @@ class XStream(XSearch):
         """Posts that had come and were not read are paid for; half of one may be any."""
         most = self.spec.unread
         lost = most if unread is None else min(most, cost_of(self.spec, unread))
-        self._failures = 0 if monotonic() - self._since > SILENCE else self._failures + 1
-        pause = min(LONGEST, CUT * 2 ** min(self._failures - 1, 12)) if self._failures else 0.0
+        timings = self.timings
+        lasted = timedelta(seconds=monotonic() - self._since)
+        self.failures = 0 if lasted > timings.silence else self.failures + 1
+        pause = doubled(timings.cut, timings.longest, self.failures - 1) if self.failures else timedelta(0)
         return _End(why, lost, pause)

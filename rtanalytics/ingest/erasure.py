@@ -189,7 +189,7 @@ def _check(buckets: Sequence[str], known: set[str]) -> None:
 
 
 def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[str]:
-    """Marks of the handle, of the accounts that have it, and of the handles that these accounts have."""
+    """Return the marks of the handle, of the accounts that have it, and of the handles of these accounts."""
     wanted, found = plain_handle(author), set[tuple[str, str]]()
     marks = {ErasureMarks.author(author, bucket) for bucket in buckets or (EVERYWHERE,)}
     accounts: set[tuple[str, str]] = set()
@@ -240,7 +240,7 @@ def _bury(stream: EventStream, buckets: Sequence[str], named: Callable[[str], bo
 
 
 def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: bool) -> int:
-    """The same of rows that an import did not understand."""
+    """Remove the same from rows that an import did not understand."""
     path = None if folder is None else folder / REJECTED
     if path is None or not path.is_file():
         return 0

@@ -105,14 +105,14 @@ class Health:
         return (datetime.now(UTC) - timedelta(seconds=silent)).isoformat()
 
     def _silence(self) -> str | None:
-        """What is wrong with a source that answers, but has told nothing new for too long."""
+        """Return what is wrong with a source that answers but has sent nothing new for too long."""
         expected, silent = self.spec.expected_every, time.monotonic() - self._heard
         if expected is None or self.spec.sees_silence or silent <= expected.total_seconds():
             return None
         return f"silent: nothing new for {silent:,.0f} s; expected every {expected.total_seconds():,g} s"
 
     def due(self, every: timedelta) -> bool:
-        """True if it was last told that long ago."""
+        """Check whether the last report is that old."""
         return time.monotonic() - self._told >= every.total_seconds()
 
     async def tell(self, state: str | None = None, **facts: object) -> None:
@@ -135,7 +135,7 @@ class Health:
 
 
 def now() -> str:
-    """The time as the health has it."""
+    """Return the current time in the format of the health."""
     return datetime.now(UTC).isoformat()
 
 

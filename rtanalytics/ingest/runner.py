@@ -262,7 +262,7 @@ class _Runner:
         await self._health.tell()
 
     async def _unreadable(self, error: Malformed) -> None:
-        """A dead letter for a source that leaves it to us; one an hour of a kind."""
+        """Write a dead letter for a source that writes none, at most one per hour and class of error."""
         kind, at = type(error).__name__, time.monotonic()
         if at - self._letters.get(kind, -3600.0) >= 3600:
             self._letters[kind] = at
@@ -271,7 +271,7 @@ class _Runner:
     # -- what others leave of it -------------------------------------------------------------
 
     async def _room(self) -> bool:
-        """False while the bucket is full of what the recorder has not got to: reading on would be memory."""
+        """Return False while the bucket is full of unrecorded events."""
         if self._most is None or time.monotonic() - self._looked < self._retry.room.total_seconds():
             return True
         bucket = self._source.bucket
@@ -348,7 +348,7 @@ class _Runner:
         return True
 
     async def _reopen(self) -> None:
-        """The scope and the cursor as the server has them now that it is back.
+        """Read the scope and the cursor again from a server that is back.
 
         Asked for only by who still holds the scope: opening it would otherwise take it away from
         its new holder.
@@ -357,7 +357,7 @@ class _Runner:
         await self._open()
 
     async def _fitting(self, events: list[Event]) -> list[Event]:
-        """The events that a stream takes; the others without their HTML, or as dead letters."""
+        """Return the events that fit into the stream; drop the HTML of larger ones, or write dead letters."""
         kept, rejects = [], []
         for event in events:
             packet = encode(event)
@@ -386,7 +386,7 @@ class _Runner:
             self._health.counts["dead"] += 1
 
     async def _patiently(self, call: Callable[[], T], what: str) -> T:
-        """A call to the stream, again and again until the server answers."""
+        """Call the stream until the server answers."""
         failures = 0
         while True:
             try:
@@ -431,7 +431,7 @@ class _Runner:
             raise _Stop
 
     async def _unless_stopped(self, work: Any) -> Batch:
-        """The result of a poll, unless a stop comes first: then the poll is cancelled."""
+        """Return the result of a poll; cancel the poll if a stop comes first."""
         poll, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stop.wait())
         try:
             await asyncio.wait({poll, stopped}, return_when=asyncio.FIRST_COMPLETED)

@@ -132,7 +132,7 @@ class Supervisor:
         self.stopping.set()
 
     def pids(self) -> dict[str, int]:
-        """The processes that run, by worker."""
+        """Return the process id of each running worker."""
         return {w.spec.name: w.process.pid for w in self._workers if w.process is not None}
 
     def _start_due(self) -> None:
@@ -202,7 +202,7 @@ class Supervisor:
                 return  # the keeper sees to the server, and all is told again when it is back
 
     def _keep(self) -> None:
-        """Marks, trimming and the server's life: none of it may hold up the watching."""
+        """Write marks, trim the stream and revive the server, in a thread so that watching goes on."""
         trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
         away = False
         while not self.stopping.wait(self.mark_every.total_seconds()):
@@ -239,7 +239,7 @@ class Supervisor:
 
 
 def _child(spec: WorkerSpec) -> None:
-    """The life of a worker's process: it does not outlive the supervisor."""
+    """Run a worker in its process, which ends when the supervisor ends."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_follow, args=(parent,), name="parent", daemon=True).start()

@@ -79,7 +79,7 @@ def recorder_worker(
 
 
 def stop_on_sigterm() -> threading.Event:
-    """An event that SIGTERM sets; call it in the main thread."""
+    """Return an event that SIGTERM sets; call this in the main thread."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     return stop

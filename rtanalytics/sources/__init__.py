@@ -74,7 +74,7 @@ class SourceTableError(ConferenceError):
 
 
 def read_specs(tables: Iterable[Mapping[str, Any]], timezone: str = "UTC") -> list[SourceSpec]:
-    """The specs of all ``[[source]]`` tables of a conference.
+    """Return the specs of all ``[[source]]`` tables of a conference.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def read_specs(tables: Iterable[Mapping[str, Any]], timezone: str = "UTC") -> li
 
 
 def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
-    """The spec of one ``[[source]]`` table.
+    """Return the spec of one ``[[source]]`` table.
 
     Raises
     ------
@@ -182,7 +182,7 @@ def load_kind(kind: str) -> ModuleType:
 
 
 def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
-    """The source that a spec describes; it connects when it is first polled.
+    """Open the source of a spec; it connects when it is first polled.
 
     Parameters
     ----------
@@ -204,7 +204,7 @@ def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
 
 
 def paid(spec: SourceSpec) -> bool:
-    """True if what a source reads costs money; its spec says how much at most, as ``once_usd``."""
+    """Check whether reading a source costs money; its spec limits the amount (``once_usd``)."""
     return bool(load_kind(cast("str", spec.__struct_config__.tag)).ACCESS == "paid")
 
 

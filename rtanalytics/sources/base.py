@@ -248,7 +248,7 @@ class Source(Protocol):
     def scope(self) -> str: ...
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        """What has come since ``cursor``; from the beginning (or from now on) if it is None.
+        """Return what is new since ``cursor``; from the beginning (or from now on) if it is None.
 
         It may wait for the other side for as long as its own time limit says, never because it
         is too early to ask. Asked again with the same cursor, it gives the same events again.
@@ -317,7 +317,7 @@ _KEY_LIKE = re.compile(r"[0-9a-fA-F]{32,}")
 
 
 def redact(url: str) -> str:
-    """An address for logs, errors and ids: without password, with secrets in it replaced by ``***``.
+    """Remove the password from an address, and replace secrets in its query by ``***``.
 
     Examples
     --------

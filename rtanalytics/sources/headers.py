@@ -69,7 +69,7 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 
 def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
-    """What the rate limit's headers say, in any of their spellings.
+    """Read the headers about rate limits, in any of their spellings.
 
     The reset may be seconds from now, seconds (or milliseconds) since 1970, an ISO 8601 time or
     an HTTP date. A time is measured against the server's own ``Date``; without one,
@@ -129,7 +129,7 @@ def freshness(headers: Mapping[str, str], now: datetime) -> timedelta | None:
 
 
 def echo(value: str | None) -> str | None:
-    """A validator that can be sent back as it came, otherwise None."""
+    """Return a validator if it can be sent back unchanged, otherwise None."""
     if value is None or not value or len(value) > 1_000 or any(c < " " for c in value):
         return None
     try:

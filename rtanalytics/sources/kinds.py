@@ -126,7 +126,7 @@ def kind(name: str) -> Kind:
 
 
 def variables(table: Mapping[str, Any]) -> dict[str, bool]:
-    """The environment variables that a table names, and whether each is set.
+    """Return the environment variables that a table names, and whether each is set.
 
     Parameters
     ----------

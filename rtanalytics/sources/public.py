@@ -8,7 +8,7 @@ __all__ = ["is_public"]
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """True for an address out on the Internet; IPv4 within IPv6 is looked at too.
+    """Check for an address on the public Internet, also for IPv4 within IPv6.
 
     Examples
     --------

@@ -54,7 +54,7 @@ def check_secret(value: str | None, key: str) -> None:
 
 
 def secret(value: str, key: str) -> str:
-    """The secret that a value of the table names, from the environment of this process.
+    """Read the secret that a value of the table names from the environment.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Lines:
             transport.set_read_buffer_limits(CHUNK)  # that of TLS, which holds 500 kB otherwise
 
     async def next(self) -> bytes | None:
-        """The next line without its end, empty ones too; None if the server has ended the answer.
+        """Return the next line without its end, possibly empty; None if the server has ended the answer.
 
         A call that is cancelled loses nothing.
 
@@ -105,7 +105,7 @@ class Lines:
 
 
 def narrow_socket(info: aiohttp.AddrInfoType) -> socket.socket:
-    """A socket that holds little of what was not read yet."""
+    """Create a socket with a small receive buffer."""
     family, kind, protocol, _, _ = info
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)  # before it is connected: later is too late

@@ -64,7 +64,7 @@ class ParseWorker:
         return None if self._child is None else self._child.pid
 
     async def parse(self, raw: bytes, meta: Meta) -> Parsed:
-        """What the target makes of the bytes.
+        """Parse the bytes in the child process.
 
         Raises
         ------
@@ -159,7 +159,7 @@ async def _receive(child: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
 
 
 def serve() -> None:
-    """The child: read a document, answer with what it says, until the parent is gone."""
+    """Serve as the child process: parse documents until the parent is gone."""
     # What a library prints must not get between the answers.
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -147,12 +147,12 @@ Spec = BlueskySpec
 
 
 def open_source(spec: BlueskySpec, counts: Counter[str]) -> Source:
-    """A connection to a Jetstream; it is made when it is first polled."""
+    """Open a source; it connects to a Jetstream when it is first polled."""
     return BlueskySource(spec, counts)
 
 
 def meta(spec: BlueskySpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, for live data and dead letters alike."""
     return Meta(
         source="bluesky",
         scope=spec.scope,
@@ -356,7 +356,7 @@ class BlueskySource(WebSocketSource):
     async def _frames(
         self, state: _Cursor
     ) -> tuple[list[tuple[bytes, tuple[str, str] | None]], Event | None]:
-        """What has come that is wanted, each with its id and revision; and a gap before it, if any."""
+        """Return the wanted frames, each with id and revision, and the gap event before them, if any."""
         frames: list[tuple[bytes, tuple[str, str] | None]] = []
         gap, window, looked = None, PollWindow(self.timings), 0
         while len(frames) < MOST and looked < LOOKED_AT:
@@ -404,7 +404,7 @@ class BlueskySource(WebSocketSource):
         )
 
     def _look(self, state: _Cursor, raw: bytes) -> tuple[list[tuple[bytes, tuple[str, str] | None]], int]:
-        """The frame if it is wanted (or deletes in place of it), and when it was seen if it is of a post."""
+        """Return the frame if it is wanted (or deletions in its place), and its time if it is a post."""
         try:
             head = msgspec.json.decode(raw, type=_Head)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -462,7 +462,7 @@ class BlueskySource(WebSocketSource):
         )
 
     def _select(self, state: _Cursor, gap: Event | None, parsed: Parsed, revs: dict[str, str]) -> list[Event]:
-        """The events that are wanted, numbered; the state is brought to what that makes of it."""
+        """Return the wanted events with their numbers, and update the state."""
         events = [gap] if gap is not None else []
         for event in parsed.events:
             key = event.id.removeprefix("bluesky::at://").replace(f"/{_POST}/", "/")
@@ -496,7 +496,7 @@ class BlueskySource(WebSocketSource):
 
 
 def _deletion(key: str, at: int) -> tuple[bytes, None]:
-    """The frame that a server would send if one post were deleted."""
+    """Build the frame that a server would send if one post were deleted."""
     did, _, rkey = key.partition("/")
     commit = {"operation": "delete", "collection": _POST, "rkey": rkey}
     frame: dict[str, Any] = {"did": did, "time_us": max(at, 1), "kind": "commit", "commit": commit}
@@ -517,14 +517,14 @@ class _Wanted:
         self._ascii = all(needle.isascii() for needle in self._needles)
 
     def perhaps(self, raw: bytes, did: str) -> bool:
-        """False if the frame is certainly not wanted."""
+        """Return False if the frame is certainly not wanted."""
         if did in self._dids or b"\\u" in raw:
             return True
         low = raw.lower() if self._ascii else raw.decode("utf-8", "replace").casefold().encode()
         return any(needle in low for needle in self._needles)
 
     def indeed(self, event: Event) -> bool:
-        """True if the event is wanted."""
+        """Check whether the event is wanted."""
         if event.author is not None and event.author.id in self._dids:
             return True
         if any(tag.casefold() in self._tags for tag in event.tags):

@@ -54,25 +54,27 @@ class Frame:
         self.kind, self.did, self.at, self.seq, self.body = kind, did, at, seq, body
 
 
-def frame_of(told: Any) -> Frame | None:
-    """The frame that a JSON value is, or None if it is none.
+def frame_of(document: Any) -> Frame | None:
+    """Convert a JSON value to a frame; None if it is not one.
 
     Raises
     ------
     ValueError
         If its time is none.
     """
-    if not isinstance(told, dict):
+    if not isinstance(document, dict):
         return None
-    if isinstance(told.get("kind"), str) and "time_us" in told:
-        at = told["time_us"]
+    if isinstance(document.get("kind"), str) and "time_us" in document:
+        at = document["time_us"]
         if not isinstance(at, int) or isinstance(at, bool) or not 0 < at < 10**17:
             raise ValueError(f"its time_us {ascii(at)[:40]} is no time")
-        body = told.get(told["kind"])
-        return Frame(told["kind"], word(told.get("did")), at, 0, body if isinstance(body, dict) else {})
-    if told.get("$type") == "error":
-        return Frame("error", "", 0, 0, told)
-    payload: dict[str, Any] = told["payload"] if isinstance(told.get("payload"), dict) else told
+        body = document.get(document["kind"])
+        return Frame(
+            document["kind"], word(document.get("did")), at, 0, body if isinstance(body, dict) else {}
+        )
+    if document.get("$type") == "error":
+        return Frame("error", "", 0, 0, document)
+    payload: dict[str, Any] = document["payload"] if isinstance(document.get("payload"), dict) else document
     name = payload.get("$type")
     if not isinstance(name, str) or not name.startswith(("network.bsky.jetstream.subscribeEvents#", "#")):
         return None
@@ -90,7 +92,7 @@ def frame_of(told: Any) -> Frame | None:
 
 
 def event_id(did: str, rkey: str, collection: str = POST) -> str:
-    """The id of the event that a record becomes."""
+    """Return the id of the event of a record."""
     return f"bluesky::at://{did}/{collection}/{rkey}"
 
 
@@ -114,7 +116,7 @@ def tid_time(rkey: str) -> datetime | None:
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """What was posted, and what of it was deleted.
+    """Parse posts and their deletions.
 
     Parameters
     ----------
@@ -152,28 +154,32 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         for number, line in enumerate(lines, start=1):
             _line(line, f"frame {number}", reading)
         return reading.parsed()
-    told = load(raw, "frame or post of Bluesky")
-    if isinstance(told, list) and told and all(map(_is_frame, told)):
-        for number, item in enumerate(told, start=1):
+    document = load(raw, "frame or post of Bluesky")
+    if isinstance(document, list) and document and all(map(_is_frame, document)):
+        for number, item in enumerate(document, start=1):
             _frame(item, f"frame {number}", reading)
-    elif not _told(told, "", reading):
+    elif not _read_value(document, "", reading):
         raise Malformed("no frame and no posts of Bluesky", raw)
     return reading.parsed()
 
 
-def _told(told: Any, where: str, reading: Reading) -> bool:
+def _read_value(document: Any, where: str, reading: Reading) -> bool:
     """Take a frame, or whatever the API gives; False if it is neither."""
-    if _is_frame(told):
-        _frame(told, where or "frame", reading)
+    if _is_frame(document):
+        _frame(document, where or "frame", reading)
         return True
-    views = list(_views(told))
-    if not views and not _is_page(told):
-        said = _what(told)
+    views = list(_views(document))
+    if not views and not _is_page(document):
+        said = _what(document)
         if said is not None:
-            reading.reject(said, where, told)
+            reading.reject(said, where, document)
         return said is not None
-    if len(views) == 1 and not _is_page(told) and (other := _collection(views[0])) not in {POST, REPOST, ""}:
-        reading.reject(f"a record of {other}, nothing that was said", where, told)
+    if (
+        len(views) == 1
+        and not _is_page(document)
+        and (other := _collection(views[0])) not in {POST, REPOST, ""}
+    ):
+        reading.reject(f"a record of {other}, nothing that was said", where, document)
         return True
     for number, view in enumerate(views, start=1):
         place = " ".join(filter(None, (where, f"post {number}" if not where or len(views) > 1 else "")))
@@ -187,7 +193,7 @@ def _collection(view: dict[str, Any]) -> str:
 
 
 def _whole(raw: bytes, lines: list[bytes]) -> bool:
-    """True for one document over several lines, in which no line stands for itself."""
+    """Check for one document over several lines, none of which is a document itself."""
     if len(lines) < 2 or _ends_itself(lines[0]):
         return False
     try:
@@ -203,27 +209,27 @@ def _ends_itself(line: bytes) -> bool:
 
 def _line(line: bytes, where: str, reading: Reading) -> None:
     try:
-        told = load(line, "frame")
+        document = load(line, "frame")
     except Malformed as error:
         reading.reject(str(error), where, line)
         return
-    if not _told(told, where, reading):
-        reading.reject("it is no frame of a Jetstream and no post", where, told)
+    if not _read_value(document, where, reading):
+        reading.reject("it is no frame of a Jetstream and no post", where, document)
 
 
-def _is_frame(told: Any) -> bool:
+def _is_frame(document: Any) -> bool:
     try:
-        return frame_of(told) is not None
+        return frame_of(document) is not None
     except ValueError:
         return True
 
 
-def _frame(told: Any, where: str, reading: Reading) -> None:
-    reading.item(told, where, lambda: _events(told, reading))
+def _frame(document: Any, where: str, reading: Reading) -> None:
+    reading.item(document, where, lambda: _events(document, reading))
 
 
-def _events(told: Any, reading: Reading) -> Iterator[Event]:
-    frame = frame_of(told)
+def _events(document: Any, reading: Reading) -> Iterator[Event]:
+    frame = frame_of(document)
     if frame is None or frame.kind != "commit":
         if frame is not None:
             reading.counts[f"frames_{frame.kind}" if frame.kind in _KINDS else "frames_other"] += 1
@@ -246,7 +252,7 @@ def _events(told: Any, reading: Reading) -> Iterator[Event]:
             created_at=tid_time(rkey) or seen,
             edited_at=seen,
             author=_author(did),
-            item=told,
+            item=document,
         )
     elif operation in {"create", "update"}:
         record = commit.get("record")
@@ -261,7 +267,7 @@ def _events(told: Any, reading: Reading) -> Iterator[Event]:
             author=_author(did),
             seen=seen,
             edited_at=seen if operation == "update" else None,
-            item=told,
+            item=document,
         )
     else:
         reading.unknown("operation", operation)
@@ -377,7 +383,7 @@ def _media_of(embed: dict[str, Any]) -> dict[str, Any]:
 
 
 def _labelled(record: dict[str, Any]) -> bool:
-    """True if its writer says that what is attached is not for everybody."""
+    """Check whether the author labelled the attachment as sensitive."""
     values = as_list(as_dict(record.get("labels")).get("values"))
     return any(as_dict(value).get("val") in _SENSITIVE for value in values)
 
@@ -407,7 +413,7 @@ def _media(embed: dict[str, Any], did: str, *, sensitive: bool) -> Iterator[Medi
 
 
 def _cid(blob: object) -> str:
-    """The name of what is attached; in posts of 2022 and early 2023 it stands there by itself."""
+    """Return the name of an attachment; posts of 2022 and early 2023 contain only the name."""
     held = as_dict(blob)
     found = word(as_dict(held.get("ref")).get("$link") or held.get("cid"))
     return found if found.isalnum() else ""
@@ -420,46 +426,48 @@ def _size(value: object) -> int | None:
 # -- posts as the API gives them -----------------------------------------------------------------
 
 
-def _views(told: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """The posts in an answer: each with its author beside its record."""
+def _views(document: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """Yield the posts in an answer, each with author and record."""
     if depth > 50:
         return
-    if isinstance(told, list):
-        for item in told:
+    if isinstance(document, list):
+        for item in document:
             yield from _views(item, depth + 1)
-    elif isinstance(told, dict):
-        named = isinstance(told.get("uri"), str)
-        value = as_dict(told.get("value"))
-        if named and (isinstance(told.get("record"), dict) or _unavailable(told)):
-            yield told
+    elif isinstance(document, dict):
+        named = isinstance(document.get("uri"), str)
+        value = as_dict(document.get("value"))
+        if named and (isinstance(document.get("record"), dict) or _unavailable(document)):
+            yield document
         elif named and isinstance(value.get("post"), dict):
-            yield value["post"]  # of a thread as getPostThreadV2 tells it
+            yield value["post"]  # an item of a thread from getPostThreadV2
         elif named and value:
-            yield told if _unavailable(value) else {**told, "record": value}
-        elif isinstance(told.get("post"), dict):
-            reason = as_dict(told.get("reason"))
+            yield document if _unavailable(value) else {**document, "record": value}
+        elif isinstance(document.get("post"), dict):
+            reason = as_dict(document.get("reason"))
             shared = word(reason.get("$type")).endswith("#reasonRepost")
-            yield {**told["post"], "reason": reason} if shared else told["post"]
-            if isinstance(told.get("parent"), dict):
-                yield from _views(told["parent"], depth + 1)
-            yield from _views(as_list(told.get("replies")), depth + 1)
-        elif isinstance(told.get("item"), dict):
-            yield from _views(told["item"], depth + 1)
+            yield {**document["post"], "reason": reason} if shared else document["post"]
+            if isinstance(document.get("parent"), dict):
+                yield from _views(document["parent"], depth + 1)
+            yield from _views(as_list(document.get("replies")), depth + 1)
+        elif isinstance(document.get("item"), dict):
+            yield from _views(document["item"], depth + 1)
         else:
             for name in _PAGES:
-                if name in told:
-                    yield from _views(told[name], depth + 1)
+                if name in document:
+                    yield from _views(document[name], depth + 1)
 
 
-def _unavailable(told: dict[str, Any]) -> bool:
-    """True for what stands where a post was that is gone, or of somebody who blocks."""
-    name = word(told.get("$type")).rpartition("#")[2]
-    return name in _GONE or told.get("notFound") is True or told.get("blocked") is True
+def _unavailable(document: dict[str, Any]) -> bool:
+    """Check for the placeholder of a post that was deleted, or whose author blocks the reader."""
+    name = word(document.get("$type")).rpartition("#")[2]
+    return name in _GONE or document.get("notFound") is True or document.get("blocked") is True
 
 
-def _is_page(told: Any) -> bool:
-    """True for an answer that could have had posts."""
-    return told == [] or (isinstance(told, dict) and any(isinstance(told.get(n), list) for n in _PAGES))
+def _is_page(document: Any) -> bool:
+    """Check for an answer that can contain posts."""
+    return document == [] or (
+        isinstance(document, dict) and any(isinstance(document.get(n), list) for n in _PAGES)
+    )
 
 
 def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
@@ -497,9 +505,9 @@ def _person(profile: dict[str, Any], did: str) -> Author | None:
     return author_of(handle, did, profile.get("displayName"), url=f"https://bsky.app/profile/{did}")
 
 
-def _what(told: Any) -> str | None:
-    """What the API also gives, but that is nothing said; None if it is nothing of Bluesky's."""
-    first = told[0] if isinstance(told, list) and told else told
+def _what(document: Any) -> str | None:
+    """Describe an object of the API that is not a post; None if it is not from Bluesky."""
+    first = document[0] if isinstance(document, list) and document else document
     if not isinstance(first, dict):
         return None
     if isinstance(first.get("error"), str):
@@ -515,7 +523,7 @@ def _what(told: Any) -> str | None:
 
 
 def _named_by_handle(uri: object, author: dict[str, Any]) -> str | None:
-    """The address with the writer's did where it has their handle, which may change hands."""
+    """Replace the author's handle in an address by their did: handles can change owners."""
     found, did = word(uri, 390), word(author.get("did"))
     handle, _, rest = found.removeprefix("at://").partition("/")
     known = did.startswith("did:") and handle and handle == word(author.get("handle"))
@@ -523,7 +531,7 @@ def _named_by_handle(uri: object, author: dict[str, Any]) -> str | None:
 
 
 def _uri(value: object) -> str | None:
-    """An address of a record (``at://did/collection/rkey``), or None."""
+    """Return the value if it is the address of a record (``at://did/collection/rkey``), otherwise None."""
     found = word(value, 390)
     parts = found.removeprefix("at://").split("/")
     return found if found.startswith("at://did:") and len(parts) == 3 and all(parts) else None

@@ -352,7 +352,7 @@ class HttpClient:
         return rate if rate.reset is None else replace(rate, reset=min(rate.reset, self.longest_reset))
 
     async def _refused(self, response: aiohttp.ClientResponse, label: str, *, given: bool) -> SourceError:
-        """What an answer that is none means."""
+        """Return the error for a response that is not an answer."""
         now = datetime.now(UTC)
         rate, wait = self._rate(response, now), retry_after(response.headers, now)
         if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
@@ -364,7 +364,7 @@ class HttpClient:
         return refusal
 
     async def _reason(self, response: aiohttp.ClientResponse) -> bytes:
-        """What a refusal says; some services say only there that they ask us to wait."""
+        """Read the body of a refusal; some services put the time to wait only there."""
         try:
             async with asyncio.timeout(2):
                 return await self._body(response, MAX_RAW)
@@ -390,7 +390,7 @@ class HttpClient:
         return inflate.finish()
 
     def _open(self, *, narrow: bool = False) -> aiohttp.ClientSession:
-        """The session; for answers without an end there is another, with small buffers."""
+        """Return the session; there is another one, with small buffers, for streamed answers."""
         found = self._narrow if narrow else self._session
         if found is None:
             trace = aiohttp.TraceConfig()
@@ -420,7 +420,7 @@ class HttpClient:
 async def _led(
     request: AbstractAsyncContextManager[aiohttp.ClientResponse], begun: URL, url: URL
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """A request; where a redirect has led to nobody, its error says so."""
+    """Send a request; the error mentions a redirect that led nowhere."""
     try:
         response = await request.__aenter__()
     except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:

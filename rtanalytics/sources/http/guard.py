@@ -59,7 +59,7 @@ class Guard(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """The addresses of a host that are public, or all of them if the host is trusted.
+        """Resolve a host to its public addresses, or to all of them if the host is trusted.
 
         Raises
         ------

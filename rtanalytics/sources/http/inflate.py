@@ -61,7 +61,7 @@ class Inflater:
             )
 
     def finish(self) -> bytes:
-        """The whole body.
+        """Return the whole body.
 
         Raises
         ------

@@ -25,7 +25,7 @@ __all__ = ["refusal_of", "said_by"]
 def refusal_of(
     status: int, label: str, wait: timedelta | None, *, given: bool, advice: str = ""
 ) -> SourceError:
-    """The error whose class says what to do after such a status; ``given`` if credentials were sent.
+    """Return the error for a status; ``given`` is True if credentials were sent.
 
     ``advice`` is what its owner is told about a login, by a kind that has keys of its own for it.
     """
@@ -49,7 +49,7 @@ def refusal_of(
 
 
 def said_by(error: BaseException) -> str:
-    """A library's error in one line and in plain words, addresses in it redacted."""
+    """Describe a library's error in one plain line, with addresses redacted."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"no host {printable(error.host)!r} is known; check the address, and that there is a network"
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):

@@ -149,12 +149,12 @@ Spec = IrcSpec
 
 
 def open_source(spec: IrcSpec, counts: Counter[str]) -> Source:
-    """A connection to IRC; it is made when it is first polled."""
+    """Open a source; it connects to IRC when it is first polled."""
     return IrcSource(spec, counts)
 
 
 def meta(spec: IrcSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, for live data and dead letters alike."""
     return Meta(
         source=f"irc:{spec.scope}",
         scope=spec.scope,
@@ -367,7 +367,7 @@ class IrcSource(StreamedSource):
                 raise Transient(link.why)
 
     def _unknown(self, state: _Cursor) -> list[Event]:
-        """What has come, without what a history tells again."""
+        """Return the waiting events that the history has not repeated."""
         known, events = dict.fromkeys(state.told), list[Event]()
         for event in self._waiting:
             digest = sha256(event.id.encode()).hexdigest()[:12]

@@ -40,7 +40,7 @@ BURST = 5
 
 
 def pieces(text: str, room: int) -> list[str]:
-    """A text in parts of at most ``room`` bytes, cut between characters, at spaces where there are any.
+    """Split a text into parts of at most ``room`` bytes, at spaces if possible, never within a character.
 
     Examples
     --------
@@ -264,7 +264,7 @@ class Connection:
             await self.lines.put(raw if timed else stamped(raw, at))
 
     def _scrubbed(self, raw: bytes) -> bytes:
-        """A line without our password, in whatever way it is said back."""
+        """Remove our password from a line, in any encoding."""
         for secret in self._secrets:
             raw = raw.replace(secret, b"***")
         return raw

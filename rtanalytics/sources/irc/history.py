@@ -72,7 +72,7 @@ class History:
                 self.wanted.append((room, since))
 
     def _bracket(self, words: list[str], outer: _Page | None) -> None:
-        """A batch begins or ends; one within a page belongs to it."""
+        """Start or end a batch; one within a page belongs to it."""
         sign, name = words[0][:1], words[0][1:]
         if sign == "+" and outer is not None:
             self._pages[name] = outer
@@ -100,7 +100,7 @@ class History:
         self.wanted.append((page.room, after))
 
     def _fail(self, named: Iterable[str]) -> None:
-        """The server refuses: the room it names, or all that were asked for."""
+        """Handle a refusal of the room that it names, or of all requested rooms."""
         names = {folded(name) for name in named}
         rooms = [r for r in self.since if folded(r) in names] or [r for r in self.since if r in self._asked]
         self.refused += [(room, self.since.pop(room)) for room in rooms]

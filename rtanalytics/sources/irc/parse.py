@@ -48,7 +48,7 @@ _MOST_USERS = 20_000
 
 
 def folded(name: str) -> str:
-    r"""A nick or a room as servers compare them (RFC 1459: ``{}|~`` are the small ``[]\^``).
+    r"""Fold the case of a nick or a room as servers do (RFC 1459: ``{}|~`` are lower-case ``[]\^``).
 
     Examples
     --------
@@ -64,7 +64,7 @@ def plain(text: str) -> str:
 
 
 def stamped(line: bytes, at: datetime) -> bytes:
-    """A line with the time of its arrival as a tag."""
+    """Add the time of arrival to a line, as a tag."""
     tag = f"@{ARRIVED}={at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z"
     return f"{tag};".encode() + line[1:] if line.startswith(b"@") else f"{tag} ".encode() + line
 
@@ -116,7 +116,7 @@ class Reader:
         self._same: dict[str, Counter[str]] = {}  # of each batch, and of what is in none
 
     def parsed(self) -> Parsed:
-        """What was read since the last time."""
+        """Return what was read since the last call."""
         self._tell_topic("")
         found = Parsed(events=self._events, rejects=self._rejects, counts=dict(self._counts))
         self._events, self._rejects, self._counts = [], [], Counter()
@@ -175,7 +175,7 @@ class Reader:
         self._add(line, "message", raw, words[0], gone=words[1])
 
     def _refused(self, line: Line, words: list[str], raw: bytes) -> None:
-        """What we asked for was not done: told in the room that it was asked in."""
+        """Report a failed request in the room that it was about."""
         about = [word for word in words[:-1] if word != "*"]
         room = next((word for word in about if self._room(word) is not None), None)
         named = [word for word in about if word != room]
@@ -241,7 +241,7 @@ class Reader:
         self._same.pop(words[0][1:], None)  # names of batches are used again
 
     def _on_005(self, line: Line, words: list[str], raw: bytes) -> None:
-        """What the server calls rooms, and how it marks ranks."""
+        """Read which prefixes the server uses for rooms and for ranks."""
         self._counts["other_lines"] += 1
         said = dict(word.split("=", 1) for word in words[1:-1] if "=" in word)
         if found := re.fullmatch(r"\((\w+)\)(\S+)", said.get("PREFIX", "")):
@@ -253,14 +253,14 @@ class Reader:
         self._status = _signs(said.get("STATUSMSG")) or self._status
 
     def _ranked(self, user: str) -> str:
-        """A nick behind its marks, highest first."""
+        """Split a nick from its rank marks, highest first."""
         at = next((n for n, letter in enumerate(user) if letter not in self._marks), len(user))
         marks = {self._marks[letter] for letter in user[:at]}
         nick = user[at:].partition("!")[0]
         return "".join(mark for mark in _RANKS if mark in marks) + nick
 
     def _room(self, target: str) -> str | None:
-        """The room that a line is for; None if it is for a person."""
+        """Return the room that a line is for; None if it is for a person."""
         inside = target.lstrip(self._status)
         if inside != target and inside[:1] in ("#", "&") and target[:1] not in ("#", "&"):
             return inside  # for some in it only, such as @#room
@@ -326,7 +326,7 @@ class Reader:
         )
 
     def _made(self, where: str, nick: str, at: datetime, type: str, text: str, batch: str) -> str:
-        """An id for a line that has none; two that are the same get different ones."""
+        """Derive an id for a line without one; equal lines get different ids."""
         said = f"{where}|{folded(nick)}|{at.isoformat(timespec='milliseconds')}|{type}|{text}"
         same = self._same.setdefault(batch, Counter())
         same[said] += 1
@@ -334,7 +334,7 @@ class Reader:
 
 
 def _pair(one: str, other: str) -> str:
-    """A private talk by both its nicks, in one order."""
+    """Name a private conversation by both nicks, in a fixed order."""
     return ",".join(sorted((folded(one), folded(other))))
 
 
@@ -343,7 +343,7 @@ def _nick(line: Line) -> str:
 
 
 def _tokenised(raw: bytes) -> Line:
-    """A line in UTF-8, or as Windows in western Europe wrote it, or in Latin-1, which has no wrong bytes."""
+    """Decode a line as UTF-8, Windows-1252 or Latin-1, whichever works first; Latin-1 always does."""
     try:
         return tokenise(raw, fallback="cp1252")
     except UnicodeDecodeError:

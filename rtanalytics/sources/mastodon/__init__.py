@@ -160,7 +160,7 @@ def open_source(spec: MastodonSpec, counts: Counter[str]) -> Source:
 
 
 def meta(spec: MastodonSpec, received_at: datetime) -> Meta:
-    """What the parser has to know of a timeline, live and when a dead letter is read again."""
+    """Return what the parser needs to know, for live data and dead letters alike."""
     return Meta(
         source="mastodon",
         scope=spec.scope,
@@ -233,7 +233,7 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
         return self.fresh(state, parsed.events)
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
-        """What is newer, if this page was full."""
+        """Return the address of the next newer page if this page was full."""
         if "min_id=" not in answer.url or parsed.counts.get("items", 0) < PAGE or parsed.next is None:
             return None
         return self._page(parsed.next)

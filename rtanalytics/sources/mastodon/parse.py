@@ -36,7 +36,7 @@ _KINDS = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """What the server says.
+    """Parse an answer of the server.
 
     Parameters
     ----------
@@ -69,36 +69,36 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.author.handle, event.text
     ('mastodon::https://m.example/s/7', 'ada@m.example', 'Hi all')
     """
-    told = _sent(raw) or load(raw, "response of Mastodon")
+    document = _sent(raw) or load(raw, "response of Mastodon")
     reading = Reading(meta)
-    if isinstance(told, dict) and isinstance(told.get("event"), str):
-        if not told["event"]:
+    if isinstance(document, dict) and isinstance(document.get("event"), str):
+        if not document["event"]:
             raise Malformed("no answer of Mastodon: a message of no kind", raw)
-        _message(told, reading)
+        _message(document, reading)
         return reading.parsed()
-    if isinstance(told, dict):
-        told = _items(told)
-    if not isinstance(told, list):
+    if isinstance(document, dict):
+        document = _items(document)
+    if not isinstance(document, list):
         raise Malformed(f"no answer of Mastodon: {_what(load(raw, 'answer'))}", raw)
-    if told and all(isinstance(item, dict) and isinstance(item.get("event"), str) for item in told):
-        for item in told:
+    if document and all(isinstance(item, dict) and isinstance(item.get("event"), str) for item in document):
+        for item in document:
             _message(item, reading)
         return reading.parsed()
-    told = [_inside(item) for item in told]
+    document = [_inside(item) for item in document]
     near = {
         word(item.get("id")): word(item.get("uri"), 400)
-        for item in told
+        for item in document
         if isinstance(item, dict) and item.get("uri")
     }
-    for number, item in enumerate(told, start=1):
+    for number, item in enumerate(document, start=1):
         reading.item(item, f"status {number}", lambda item=item: _statuses(item, reading, near))  # type: ignore[misc]
-    reading.counts["items"] += len(told)
-    own = [word(item.get("id")) for item in told if isinstance(item, dict)]
+    reading.counts["items"] += len(document)
+    own = [word(item.get("id")) for item in document if isinstance(item, dict)]
     return reading.parsed(next=max(own, key=lambda i: (len(i), i), default="") or None)
 
 
 def _sent(raw: bytes) -> list[dict[str, Any]]:
-    """The messages of a stream of server-sent events; none if it is something else."""
+    """Return the messages of a stream of server-sent events; an empty list if it is something else."""
     if not raw.lstrip().startswith((b"event:", b"data:", b":")):
         return []
     blocks = re.split(r"\r?\n\r?\n", raw.decode("utf-8", "replace"))
@@ -106,18 +106,18 @@ def _sent(raw: bytes) -> list[dict[str, Any]]:
     return [{"event": f["event"], "payload": f.get("data")} for f in fields if f.get("event")]
 
 
-def _items(told: dict[str, Any]) -> list[Any] | None:
-    """The statuses of an answer that is an object."""
-    if "account" in told and "uri" in told:
-        return [told]
-    lists = [told[name] for name in _LISTS if isinstance(told.get(name), list)]
+def _items(document: dict[str, Any]) -> list[Any] | None:
+    """Return the statuses of an answer that is an object."""
+    if "account" in document and "uri" in document:
+        return [document]
+    lists = [document[name] for name in _LISTS if isinstance(document.get(name), list)]
     if lists:
         return [item for items in lists for item in items]
-    return [told] if any(isinstance(told.get(name), dict) for name in _INSIDE) else None
+    return [document] if any(isinstance(document.get(name), dict) for name in _INSIDE) else None
 
 
 def _inside(item: Any) -> Any:
-    """The status that a notification or a conversation is about."""
+    """Return the status that a notification or a conversation is about."""
     if isinstance(item, dict) and "uri" not in item:
         for name in _INSIDE:
             if isinstance(item.get(name), dict):
@@ -125,28 +125,28 @@ def _inside(item: Any) -> Any:
     return item
 
 
-def _what(told: Any) -> str:
-    """What an answer without statuses is, for a reader of dead letters."""
-    if not isinstance(told, dict):
+def _what(document: Any) -> str:
+    """Describe an answer without statuses, for the dead letter."""
+    if not isinstance(document, dict):
         return "no statuses"
-    if isinstance(told.get("error"), str):
-        return f"an error of the server: {printable(told['error'], 200)}"
-    if "acct" in told:
+    if isinstance(document.get("error"), str):
+        return f"an error of the server: {printable(document['error'], 200)}"
+    if "acct" in document:
         return "no statuses but an account"
-    if "version" in told and ("domain" in told or "uri" in told):
+    if "version" in document and ("domain" in document or "uri" in document):
         return "no statuses but what the server says about itself"
     return "no statuses"
 
 
-def _message(told: dict[str, Any], reading: Reading) -> None:
-    kind, payload = told["event"], told.get("payload")
+def _message(document: dict[str, Any], reading: Reading) -> None:
+    kind, payload = document["event"], document.get("payload")
     if kind in _EDITS:
         try:
             item = load(payload.encode("utf-8", "replace"), "status") if isinstance(payload, str) else payload
         except Malformed as error:
-            reading.reject(str(error), kind, told)
+            reading.reject(str(error), kind, document)
             return
-        reading.item(item, kind, lambda: _statuses(item, reading, {}), raw=told)
+        reading.item(item, kind, lambda: _statuses(item, reading, {}), raw=document)
     elif kind == "delete":
         uri = reading.meta.options.get(f"local/{word(payload)}")
         if uri is None:
@@ -161,10 +161,10 @@ def _message(told: dict[str, Any], reading: Reading) -> None:
                         id=f"mastodon::{uri}",
                         op="delete",
                         created_at=reading.meta.received_at,
-                        item=told,
+                        item=document,
                     )
                 ],
-                raw=told,
+                raw=document,
             )
     else:
         reading.unknown("event", kind)
@@ -246,7 +246,7 @@ def _type(repost: str, answered: object, quoted: str | None) -> str:
 
 
 def _quoted(item: dict[str, Any]) -> str | None:
-    """The address of the status that it quotes, empty if it may not be seen; None if there is none.
+    """Return the address of the quoted status; empty if it is not visible, None if there is none.
 
     Mastodon has it inside ``quote``; Akkoma, Fedibird and others have it there itself, Pleroma apart.
     """
@@ -263,7 +263,7 @@ def _quoted(item: dict[str, Any]) -> str | None:
 
 
 def _choices(item: dict[str, Any]) -> list[str]:
-    """What a poll lets people choose from."""
+    """List the options of a poll."""
     poll = item.get("poll")
     return [word(o.get("title")) for o in as_dicts(poll.get("options"))] if isinstance(poll, dict) else []
 

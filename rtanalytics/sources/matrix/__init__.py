@@ -107,14 +107,14 @@ Spec = MatrixSpec
 
 
 def open_source(spec: MatrixSpec, counts: Counter[str]) -> Source:
-    """The rooms; it connects when it is first polled."""
+    """Open a source for the rooms; it connects when it is first polled."""
     from rtanalytics.sources.matrix.sync import MatrixSource
 
     return MatrixSource(spec, counts)
 
 
 def meta(spec: MatrixSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, for live data and dead letters alike."""
     return Meta(
         source=f"matrix:{spec.name}",
         scope=spec.scope,

@@ -18,7 +18,7 @@ from rtanalytics.sources.base import Meta, Parsed
 from rtanalytics.sources.clean import clean_html, links
 from rtanalytics.sources.json_items import Reading, build, load
 
-__all__ = ["Told", "parse"]
+__all__ = ["Position", "parse"]
 
 _MESSAGES = {"m.text": "message", "m.notice": "message", "m.emote": "action"}
 _FILES = {"m.image", "m.file", "m.video", "m.audio", "m.location"}
@@ -36,17 +36,17 @@ _DEPTH = 12
 """How deep events may lie in an answer."""
 
 
-class Told(msgspec.Struct, omit_defaults=True):
+class Position(msgspec.Struct, omit_defaults=True):
     """What ``Parsed.next`` holds, as JSON.
 
     Parameters
     ----------
     since : str, optional
-        With which the next sync goes on.
+        Position of the next sync.
     end : str, optional
         With which the next page of a room's messages goes on.
     limited : dict
-        Rooms of which not all was told, and from where to read backwards.
+        Rooms of which not all was payload, and from where to read backwards.
     """
 
     since: str | None = None
@@ -55,7 +55,7 @@ class Told(msgspec.Struct, omit_defaults=True):
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """The events of an answer.
+    """Parse the events of an answer.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Returns
     -------
     Parsed
-        ``next`` is :class:`Told`. ``counts`` has ``encrypted``, which cannot be read, ``state``, and
+        ``next`` is :class:`Position`. ``counts`` has ``encrypted``, which cannot be read, ``state``, and
         ``edits_by_others``, which are none.
 
     Raises
@@ -90,7 +90,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     reading = _Page(meta)
     value = load(raw, "response of a homeserver")
     reading.know(value)
-    told = Told()
+    payload = Position()
     if not isinstance(value, dict):
         for number, item in enumerate(value if isinstance(value, list) else [value], start=1):
             _take(item, "", f"event {number}", reading)
@@ -99,15 +99,15 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         said = word(value.get("error")) or "no reason"
         reading.reject(f"an error of the homeserver: {word(value['errcode'], 60)}: {said}", "", value)
     elif "rooms" in value or "next_batch" in value:
-        told.since = _token(value.get("next_batch"))
-        _sync(value, reading, told)
+        payload.since = _token(value.get("next_batch"))
+        _sync(value, reading, payload)
     elif "type" not in value and (items := _items(value)) is not None:
-        told.end = _token(value.get("end"))
+        payload.end = _token(value.get("end"))
         for number, (room, item) in enumerate(items, start=1):
             _take(item, room, f"event {number}", reading)
     else:
         _take(value, "", "", reading)
-    return reading.parsed(next=msgspec.json.encode(told).decode() if told != Told() else None)
+    return reading.parsed(next=msgspec.json.encode(payload).decode() if payload != Position() else None)
 
 
 class _Page(Reading):
@@ -129,7 +129,7 @@ class _Page(Reading):
                     self.know(inner, depth + 1)
 
 
-def _sync(value: dict[str, Any], reading: _Page, told: Told) -> None:
+def _sync(value: dict[str, Any], reading: _Page, payload: Position) -> None:
     rooms = as_dict(value.get("rooms"))
     for room, about in rooms.items():  # of a sliding sync
         if str(room).startswith("!") and isinstance(about, dict):
@@ -140,20 +140,20 @@ def _sync(value: dict[str, Any], reading: _Page, told: Told) -> None:
             timeline = as_dict(as_dict(about).get("timeline"))
             before = _token(timeline.get("prev_batch"))
             if timeline.get("limited") is True and before is not None:
-                told.limited[str(room)] = before
+                payload.limited[str(room)] = before
             for number, item in enumerate(as_list(timeline.get("events")), start=1):
                 _take(item, str(room), f"{word(room, 100)} {number}", reading)
 
 
 def _items(value: dict[str, Any]) -> list[tuple[str, Any]] | None:
-    """The events of an answer, in their order, each with its room where only the answer says it."""
+    """Yield the events of an answer in order, adding the room where only the answer names it."""
     found = as_dict(as_dict(value.get("search_categories")).get("room_events"))
     if found:
         return [("", as_dict(hit).get("result")) for hit in as_list(found.get("results"))]
     room = value["room_id"] if isinstance(value.get("room_id"), str) else ""
     if isinstance(value.get("notifications"), list):
-        told = [as_dict(one) for one in value["notifications"]]
-        return [(str(one.get("room_id") or ""), one.get("event")) for one in told]
+        payload = [as_dict(one) for one in value["notifications"]]
+        return [(str(one.get("room_id") or ""), one.get("event")) for one in payload]
     messages = value.get(
         "messages"
     )  # an export of Element has them as a list, the first sync of a room had a chunk
@@ -281,7 +281,7 @@ def _message(
         thread=_id(thread),
         bot=msgtype == "m.notice",
     )
-    # a page may have the last version of what it tells inside of it
+    # a page may have the last version of the event it belongs to inside it
     latest = as_dict(as_dict(as_dict(item.get("unsigned")).get("m.relations")).get("m.replace"))
     of = as_dict(as_dict(latest.get("content")).get("m.relates_to"))
     if edited is None and (of.get("rel_type"), of.get("event_id")) == ("m.replace", native):
@@ -290,13 +290,15 @@ def _message(
 
 
 def _extensible(content: dict[str, Any]) -> str | None:
-    """The plain text of content in parts (MSC1767), of today or as it was written while it was tried out."""
+    """Return the plain text of content in parts (MSC1767), stable or unstable."""
     for name in ("m.text", "org.matrix.msc1767.text"):
-        told = content.get(name)
-        if isinstance(told, str):
-            return _text(told)
+        payload = content.get(name)
+        if isinstance(payload, str):
+            return _text(payload)
         plain = [
-            part for part in map(as_dict, as_list(told)) if part.get("mimetype", "text/plain") == "text/plain"
+            part
+            for part in map(as_dict, as_list(payload))
+            if part.get("mimetype", "text/plain") == "text/plain"
         ]
         if plain:
             return _text(plain[0].get("body"))
@@ -307,7 +309,7 @@ def _extensible(content: dict[str, Any]) -> str | None:
 
 
 def _poll(content: dict[str, Any]) -> str | None:
-    """What a poll asks and the answers there are, each on a line of its own."""
+    """Return the question and the answers of a poll, one per line."""
     poll: dict[str, Any] = next((content[name] for name in _POLLS if isinstance(content.get(name), dict)), {})
     parts = [as_dict(poll.get("question")), *map(as_dict, as_list(poll.get("answers")))]
     lines = [_extensible(part) or _text(part.get("body")) for part in parts]

@@ -15,7 +15,7 @@ from rtanalytics.event import Event, Ingest
 from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, SourceError, printable
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.matrix import CONNECTOR, PARSE, MatrixSpec, meta
-from rtanalytics.sources.matrix.parse import Told
+from rtanalytics.sources.matrix.parse import Position
 from rtanalytics.sources.polled import REMEMBERED, PolledSource, SeenCursor, short
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Hole(msgspec.Struct, omit_defaults=True):
     room: str
     start: str
     until: str
-    since: int = 0  # when the newest was said that was told before it (ms)
+    since: int = 0  # time of the newest event delivered before it (ms)
     page: int = 0
 
 
@@ -111,7 +111,7 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
         return state
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        """What is new in the rooms, or one page of what was left out of them."""
+        """Return what is new in the rooms, or one page of omitted messages."""
         began = asyncio.get_running_loop().time()
         try:
             batch = await super().poll(cursor)
@@ -141,19 +141,22 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
             raise
 
     def take(self, state: MatrixCursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
-        told = msgspec.json.decode(parsed.next, type=Told) if parsed.next else Told()
+        payload = msgspec.json.decode(parsed.next, type=Position) if parsed.next else Position()
         if state.holes:
             self.counts["refilled"] += len(parsed.events)
-            return [*self.fresh(state, self._own(state, parsed.events)), *self._filled(state, parsed, told)]
-        if told.since is None:
+            return [
+                *self.fresh(state, self._own(state, parsed.events)),
+                *self._filled(state, parsed, payload),
+            ]
+        if payload.since is None:
             return []
         if state.batch:
-            self.counts["limited"] += len(told.limited)
+            self.counts["limited"] += len(payload.limited)
             state.holes = [
-                Hole(room, start, state.batch, state.newest) for room, start in told.limited.items()
+                Hole(room, start, state.batch, state.newest) for room, start in payload.limited.items()
             ]
         events = self.fresh(state, self._own(state, parsed.events))
-        state.batch = told.since
+        state.batch = payload.since
         return events
 
     def _own(self, state: MatrixCursor, events: list[Event]) -> list[Event]:
@@ -172,23 +175,27 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
 
     # -- holes -------------------------------------------------------------------------------
 
-    def _filled(self, state: MatrixCursor, parsed: Parsed, told: Told) -> list[Event]:
+    def _filled(self, state: MatrixCursor, parsed: Parsed, payload: Position) -> list[Event]:
         hole = state.holes[0]
         hole.page += 1
-        if told.end is None or told.end in {hole.until, hole.start} or not (parsed.events or parsed.counts):
+        if (
+            payload.end is None
+            or payload.end in {hole.until, hole.start}
+            or not (parsed.events or parsed.counts)
+        ):
             state.holes.pop(0)
             return []
         if hole.page < self.spec.pages:
-            hole.start = told.end
+            hole.start = payload.end
             return []
         state.holes.pop(0)
         oldest = min((e.created_at for e in parsed.events), default=None)
         return [self._gap(state, hole, oldest, "there was more than is read back")]
 
     def _lost(self, state: MatrixCursor, error: SourceError) -> Batch:
-        """What a homeserver no longer knows is left out, and said to be."""
+        """Skip what the homeserver no longer has, and report a gap."""
         if state.holes:
-            hole, reason = state.holes.pop(0), f"the homeserver does not tell it: {error}"
+            hole, reason = state.holes.pop(0), f"the homeserver does not return it: {error}"
         else:
             hole = Hole("", "", state.batch, state.newest)
             state.batch, reason = "", f"the homeserver no longer knows where we were: {error}"
@@ -226,10 +233,10 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
 def _told_wait(body: bytes) -> timedelta | None:
     """``retry_after_ms`` of a refusal."""
     try:
-        told = msgspec.json.decode(body)
+        payload = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    wait = told.get("retry_after_ms") if isinstance(told, dict) else None
+    wait = payload.get("retry_after_ms") if isinstance(payload, dict) else None
     if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait < 1e12:
         return None
     return min(timedelta(milliseconds=wait), MAX_WAIT)

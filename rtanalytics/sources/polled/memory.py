@@ -46,7 +46,7 @@ class SeenCursor(Cursor, omit_defaults=True):
 def untold(
     state: SeenCursor, events: list[Event], number: Callable[[Event], Event], counts: Counter[str]
 ) -> list[Event]:
-    """What is new or changed, oldest first and numbered.
+    """Return new and changed events, oldest first and numbered.
 
     An event stays said when it was first said, whatever its later versions claim.
     """
@@ -80,7 +80,7 @@ def unknown(state: Cursor, rejects: list[Reject]) -> list[Reject]:
 
 
 def _first_said(event: Event, said: int) -> Event:
-    """The event at the time at which its first version was said; what it claims now is its edit."""
+    """Set the event's time to that of its first version; its current time becomes that of the edit."""
     first = datetime.fromtimestamp(said / 1000, UTC)
     if event.created_at - first < timedelta(milliseconds=1):
         return event

@@ -115,22 +115,22 @@ class PolledSource(ABC, Generic[S, C]):
 
     @abstractmethod
     def first(self, state: C) -> str:
-        """The address of the first page."""
+        """Return the address of the first page."""
 
     @abstractmethod
     def meta(self, received_at: datetime) -> Meta:
-        """What ``parse`` has to know; address, content type and language are filled in."""
+        """Return what ``parse`` needs to know; address, content type and language are filled in."""
 
     def headers(self) -> dict[str, str]:
         """Sent with every request, but never to another host that it redirects to."""
         return {}
 
     def query(self) -> str:
-        """What the cursor is about; another one begins with the first page and no validators."""
+        """Return what the cursor belongs to; if it changes, reading starts at the first page."""
         return self.first(self.cursor())
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
-        """The address of the next page, if there is one."""
+        """Return the address of the next page, if there is one."""
         told = parsed.next or answer.next
         return urljoin(answer.url, told) if told else None
 
@@ -139,11 +139,11 @@ class PolledSource(ABC, Generic[S, C]):
         return min(parsed.wait or timedelta(0), MAX_WAIT)
 
     def take(self, state: C, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
-        """What is to be told of a page; ``state`` is brought to what that makes of it."""
+        """Return the events of a page to deliver, and update ``state``."""
         return self.fresh(state, parsed.events)
 
     def done(self, state: C, events: list[Event]) -> None:
-        """Called with all events of a page, known or not, when it has been read."""
+        """Handle all events of a page, known or not, after it has been read."""
 
     def notes(self, answer: Answer, parsed: Parsed | None = None, state: C | None = None) -> dict[str, str]:
         """Facts for the health."""
@@ -153,7 +153,7 @@ class PolledSource(ABC, Generic[S, C]):
         return told
 
     def secret(self, key: str) -> str | None:
-        """The secret that the spec's ``key`` names, or None if it names none.
+        """Look up the secret that the spec's ``key`` names; None if it names none.
 
         Raises
         ------
@@ -167,7 +167,7 @@ class PolledSource(ABC, Generic[S, C]):
         return found
 
     def advice(self) -> str:
-        """What its owner is to do where a login is wanted; empty for a kind that has no keys for one."""
+        """Return advice for when a login is required; empty for a kind without credentials."""
         given = [f"{key} in {value.removeprefix('env:')}" for key, value in self._keys.items() if value]
         if given:
             are, them = ("is", "it") if len(given) == 1 else ("are", "them")
@@ -258,14 +258,14 @@ class PolledSource(ABC, Generic[S, C]):
         return replace(answer, body=self._scrubbed(answer.body)) if self._secrets else answer
 
     async def parse(self, answer: Answer, received: datetime) -> Parsed:
-        """What the pure parser makes of an answer, in a process of its own."""
+        """Parse an answer in a separate process."""
         meta = msgspec.structs.replace(
             self.meta(received), url=answer.url, content_type=answer.content_type, language=answer.language
         )
         return await self._worker.parse(answer.body, meta)
 
     def state(self, cursor: bytes | None) -> C:
-        """The state that a cursor holds.
+        """Decode the state in a cursor.
 
         Raises
         ------
@@ -300,7 +300,7 @@ class PolledSource(ABC, Generic[S, C]):
         return max(self.spec.every or self.every, hint, told, self._pause(answer, parsed))
 
     def fresh(self, state: C, events: list[Event]) -> list[Event]:
-        """What is new or changed, oldest first and numbered; all of it if the cursor knows no items.
+        """Return new and changed events, oldest first and numbered; all events if the cursor knows no items.
 
         An event stays said when it was first said, whatever its later versions claim.
         """
@@ -309,7 +309,7 @@ class PolledSource(ABC, Generic[S, C]):
         return untold(state, events, lambda event: self.numbered(state, event), self.counts)
 
     def numbered(self, state: C, event: Event) -> Event:
-        """The event with the next number of this source."""
+        """Give the event the next number of this source."""
         state.seq += 1
         return msgspec.structs.replace(event, producer=self.spec.producer, seq=state.seq)
 
@@ -355,7 +355,7 @@ class PolledSource(ABC, Generic[S, C]):
         return url
 
     def meets_known(self, state: C, parsed: Parsed) -> bool:
-        """True if what follows is known: the page's last item is, or there was nothing on it."""
+        """Check whether the next page is known already: the last item is known, or the page is empty."""
         if not parsed.events:
             return not parsed.rejects
         return isinstance(state, SeenCursor) and short(parsed.events[-1].id) in state.seen
@@ -370,7 +370,7 @@ class PolledSource(ABC, Generic[S, C]):
     # -- what goes wrong ---------------------------------------------------------------------
 
     def _unreadable(self, state: C, error: Malformed) -> Batch:
-        """A dead letter, unless one like it was written within the hour; and a slower pace."""
+        """Write a dead letter unless a similar one was written within the hour, and wait longer."""
         self.counts["malformed"] += 1
         kind, now = type(error).__name__, int(datetime.now(UTC).timestamp())
         rejects = []
@@ -386,7 +386,7 @@ class PolledSource(ABC, Generic[S, C]):
         return Batch([], msgspec.json.encode(state), rejects, wait, problem=str(error))
 
     def _pause(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
-        """What the other side demands before any next request."""
+        """Return the pause that the server demands before any next request."""
         return max(answer.rate.pause, self.asked(parsed) if parsed is not None else timedelta(0))
 
     def _scrubbed(self, body: bytes, *more: str) -> bytes:
@@ -400,7 +400,7 @@ class PolledSource(ABC, Generic[S, C]):
         return body
 
     def _hidden(self, url: str) -> str:
-        """An address for the cursor: whoever reads that need not know our secrets."""
+        """Remove our secrets from an address for the cursor."""
         return self._scrubbed(url.encode("utf-8", "replace")).decode("utf-8", "replace")
 
     def _shown(self, url: str) -> str:

@@ -135,7 +135,7 @@ def check_address(url: str, key: str) -> None:
 
 
 def scope_of(url: str) -> str:
-    """An address as the middle part of ids: without scheme, default port and secrets, 200 characters at most.
+    """Shorten an address for ids: no scheme, default port and secrets, 200 characters at most.
 
     Examples
     --------
@@ -156,7 +156,7 @@ def short(value: str | bytes) -> str:
 
 
 def host_of(url: str) -> str:
-    """The host of an address, without user, password and port; empty if there is none."""
+    """Return the host of an address, without user, password and port; empty if there is none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -187,7 +187,7 @@ def origin_of(url: str) -> tuple[str, str, int | None]:
 
 
 def secrets_in(url: str) -> set[str]:
-    """The password and the parts of the query that :func:`redact` does not show.
+    """Return the password and the parts of the query that :func:`redact` hides.
 
     Examples
     --------

@@ -159,7 +159,7 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
         return self.unread + AHEAD * self.dearest
 
     def cost(self, posts: int, users: int) -> int:
-        """What an answer costs, in millionths of a dollar."""
+        """Return the price of an answer in millionths of a dollar."""
         post, user = self._prices
         return posts * post + users * user
 
@@ -178,7 +178,7 @@ Spec = XSpec
 
 
 def open_source(spec: XSpec, counts: Counter[str]) -> Source:
-    """The search, or the stream and the search; it connects when it is first polled."""
+    """Open the search, or the stream with the search; it connects when it is first polled."""
     if spec.stream:
         from rtanalytics.sources.twitter.stream import XStream
 
@@ -189,7 +189,7 @@ def open_source(spec: XSpec, counts: Counter[str]) -> Source:
 
 
 def meta(spec: XSpec, received_at: datetime) -> Meta:
-    """What the parser has to know, live and when a dead letter is read again."""
+    """Return what the parser needs to know, for live data and dead letters alike."""
     return Meta(
         source="twitter",
         scope=spec.scope,

@@ -39,7 +39,7 @@ class Ledger(SeenCursor, omit_defaults=True):
             self.day, self.spent = today, 0
 
     def left(self, budget: int) -> int:
-        """What may still be spent today."""
+        """Return what may still be spent today."""
         return max(0, budget - self.spent - self.reserved - self.held)
 
     def reserve(self, amount: int, size: int) -> None:

@@ -1,4 +1,4 @@
-"""What a stream has said and is not told yet: whose it is, and what it costs."""
+"""Posts that the stream has sent and that are not delivered yet: whose they are, and what they cost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class News:
     cost : int
         Of all that was delivered, also for others, in millionths of a dollar.
     said : str or None
-        The last error that the stream told of.
+        The last error that the stream payload of.
     """
 
     def __init__(self, spec: XSpec, counts: Counter[str]) -> None:
@@ -53,25 +53,25 @@ class News:
     def take(self, line: bytes, rules: frozenset[str]) -> None:
         """Sort a line in; ``rules`` are ours."""
         try:
-            told = load(line, "post of X's stream")
+            payload = load(line, "post of X's stream")
         except Malformed as error:
             self.reject(str(error), line)
             return
-        if not isinstance(told, dict):
+        if not isinstance(payload, dict):
             self.reject("it is no post", line)
             return
-        if not told.get("data") and (told.get("errors") or told.get("title")):
+        if not payload.get("data") and (payload.get("errors") or payload.get("title")):
             self._counts["stream_errors"] += 1
-            self.said = f"the stream says {said(told.get('errors') or told)!r}"
+            self.said = f"the stream says {said(payload.get('errors') or payload)!r}"
             return
-        posts, users = 1 + _many(told, "tweets"), _many(told, "users")
+        posts, users = 1 + _many(payload, "tweets"), _many(payload, "users")
         self._counts.update(posts=posts, users=users)
         self.cost += self._spec.cost(posts, users)
-        matched = told.get("matching_rules")
+        matched = payload.get("matching_rules")
         names = (
             {str(r.get("id")) for r in matched if isinstance(r, dict)} if isinstance(matched, list) else set()
         )
-        if not names or not isinstance(told.get("data"), dict):
+        if not names or not isinstance(payload.get("data"), dict):
             self._bury("it is no post that says which rules it matches", line)
         elif names & rules:
             self.ours.append(line)
@@ -80,7 +80,7 @@ class News:
             self._counts["others"] += 1
 
     def reject(self, reason: str, line: bytes) -> None:
-        """A dead letter; it may have been a post, and a dear one."""
+        """Write a dead letter, and count it as the most expensive post."""
         self._bury(reason, line)
         self.cost += self._spec.dearest
 
@@ -89,12 +89,12 @@ class News:
 
 
 def cost_of(spec: XSpec, size: int) -> int:
-    """What so many bytes of a stream may have cost, in millionths of a dollar; half a post may be any."""
+    """Estimate the highest price of so many bytes of a stream, in millionths of a dollar."""
     posts = -(-size // LEAST)
     return max(spec.cost(posts, posts if spec.expand else 0), spec.dearest) if posts else 0
 
 
-def _many(told: dict[str, Any], kind: str) -> int:
-    includes = told.get("includes")
+def _many(payload: dict[str, Any], kind: str) -> int:
+    includes = payload.get("includes")
     found = includes.get(kind) if isinstance(includes, dict) else None
     return len(found) if isinstance(found, list) else 0

@@ -30,7 +30,7 @@ MAX_LINES = 20_000
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """The tweets of an answer.
+    """Parse the tweets of an answer.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
             raise
     for number, value in enumerate(values, start=1):
         where = f"line {number}" if len(values) > 1 else ""
-        told = _value(value, reading, where)
-        token = told or token
+        payload = _value(value, reading, where)
+        token = payload or token
     return reading.parsed(next=token)
 
 
 def native_id(event: Event) -> str:
-    """The number of the version that an event tells; its id has that of the first."""
+    """Return the number of the version in an event; its id has that of the first version."""
     return (event.url or event.id).rpartition("/" if event.url else ":")[2]
 
 
@@ -134,7 +134,7 @@ def _value(value: Any, reading: Reading, where: str) -> str | None:
 
 
 def _single(value: dict[str, Any], reading: Reading) -> Event:
-    """A value that is not wrapped into ``data``: a line of a compliance job, a flattened tweet."""
+    """Parse a value without ``data``: a line of a compliance job, or a flattened tweet."""
     if value.get("action") == "delete" and "text" not in value:
         return _compliance(value, reading.meta)
     if "id_str" in value or "statuses" in value or "full_text" in value:
@@ -149,10 +149,10 @@ def _told(datum: Any, include: Included, reading: Reading) -> list[Event]:
 def _datum(datum: Any, include: Included, reading: Reading) -> Event:
     if isinstance(datum, dict) and "text" not in datum:
         for kind in ("delete", "drop"):  # the compliance stream; dropped is gone until undropped
-            if isinstance(told := datum.get(kind), dict):
-                of = told.get("tweet") or {}
+            if isinstance(payload := datum.get(kind), dict):
+                of = payload.get("tweet") or {}
                 native = numeric_id(of.get("id"))
-                gone = parse_time(told.get("event_at")) if told.get("event_at") else None
+                gone = parse_time(payload.get("event_at")) if payload.get("event_at") else None
                 return _deletion(native, gone, None, reading.meta, datum)
         if "username" in datum:
             raise ValueError("a user, not a tweet")
@@ -171,7 +171,7 @@ def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
 
 
 def _compliance(line: dict[str, Any], meta: Meta) -> Event:
-    """A line of a compliance job says that a tweet is gone; one of a user is told by its time."""
+    """Read a line of a compliance job, which reports a deleted tweet; lines about users have only a time."""
     native, created = numeric_id(line.get("id")), parse_time(line.get("created_at"))
     known = snowflake_time(native)
     if known is None or abs(known - created) > timedelta(seconds=2):
@@ -188,7 +188,7 @@ def _deletion(
 
 
 def _alone(tweet: Any, include: Included) -> dict[str, Any]:
-    """A tweet with what it needs of the page's includes: an answer of its own."""
+    """Combine a tweet with the parts of the page's includes that it needs."""
     if not isinstance(tweet, dict):
         return {"data": tweet}
     wanted = {"tweets": [r.get("id") for r in as_dicts(tweet.get("referenced_tweets"))]}

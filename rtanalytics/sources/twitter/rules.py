@@ -68,7 +68,7 @@ async def agree(fetch: Fetch, url: str, tag: str, value: str) -> frozenset[str]:
 
 
 def said(errors: Any) -> str:
-    """What X's errors say, in one line."""
+    """Summarise X's errors in one line."""
     first = errors[0] if isinstance(errors, list) and errors else errors
     if not isinstance(first, dict):
         return printable(first, 200)

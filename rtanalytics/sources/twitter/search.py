@@ -90,7 +90,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         return f"{self.spec.api.rstrip('/')}/2/tweets/search/recent?{urlencode(fields)}"
 
     def since(self, state: Ledger) -> str:
-        """The post after which is searched."""
+        """Return the post to search from."""
         return state.since_id
 
     def query(self) -> str:
@@ -222,7 +222,7 @@ def _freed(state: Ledger) -> Ledger:
 
 
 def unbilled(error: SourceError) -> bool:
-    """True if nothing can have been delivered: it was refused, or never reached anybody."""
+    """Check whether nothing can have been delivered: the request was refused, or never arrived."""
     import aiohttp
 
     refused = error.status is not None or isinstance(error, (Refused, RateLimited))

@@ -272,7 +272,7 @@ class XStream(StreamedSource, XSearch):
     # -- searching ---------------------------------------------------------------------------
 
     async def _search(self, cursor: bytes | None, state: Ledger, *, searching: bool) -> Batch:
-        """A step of a search: beside the stream, or in its place."""
+        """Take one step of a search, beside the stream or instead of it."""
         now, beside = monotonic(), self._lines is not None
         soon = (
             now < self._connect_at <= now + self.timings.first.total_seconds()
@@ -310,7 +310,7 @@ class XStream(StreamedSource, XSearch):
     # -- listening ---------------------------------------------------------------------------
 
     async def _heard(self, state: Ledger) -> Batch:
-        """What has been said; as much more is held as was paid."""
+        """Return what the stream has sent, and hold as much again as was paid."""
         spec, news = self.spec, self._news
         end = await self._receive(state.held - spec.unread)
         if end is None and not (len(news) or news.cost):
@@ -375,7 +375,7 @@ class XStream(StreamedSource, XSearch):
         return None
 
     def _cut(self, why: str, unread: int | None) -> _End:
-        """Posts that had come and were not read are paid for; half of one may be any."""
+        """Count posts that had arrived unread as paid; an incomplete one as the most expensive."""
         most = self.spec.unread
         lost = most if unread is None else min(most, cost_of(self.spec, unread))
         timings = self.timings

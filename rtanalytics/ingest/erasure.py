@@ -1,7 +1,7 @@
-"""Letting go of a person: what they said leaves stream and archive, and does not come back.
+"""Erasure of a person: their messages leave the stream and the archive, and are not stored again.
 
 First the stream learns the person's mark, so that nobody can store more; then what is there is
-found, in the archive and in the stream, and told as deleted, which reaches counts and open views;
+found, in the archive and in the stream, and published as deleted, which reaches counts and open views;
 then its entries leave the stream and its rows the files. A recorder that is at work does the last
 step itself, as soon as it has read the deletes; otherwise it is done here.
 """
@@ -30,7 +30,7 @@ __all__ = ["ForgetReport", "Found", "forget_author"]
 
 _CHUNK = 1_000
 _COLUMNS = ("id", "source", "type", "author", "author_id", "repost_of", "created_at")
-_TELLING = ("id", "type", "to", "text")
+_TEXT_COLUMNS = ("id", "type", "to", "text")
 
 
 class Found(msgspec.Struct, kw_only=True):
@@ -148,9 +148,9 @@ def forget_author(
         return report
     forgotten = ErasureMarks(marks | {ErasureMarks.post(id_) for id_ in gone})
     stream.erasure.forget(forgotten.marks)
-    told = list(gone.items())
-    for first in range(0, len(told), _CHUNK):
-        stream.append(deletions(dict(told[first : first + _CHUNK]), marks))
+    erased = list(gone.items())
+    for first in range(0, len(erased), _CHUNK):
+        stream.append(deletions(dict(erased[first : first + _CHUNK]), marks))
     stream.erasure.erase(lambda event: event.id in gone or forgotten.without(event) is not event)
     if folder is not None:
         report.pending = not _emptied(folder, forgotten, gone, retry_policy)
@@ -158,17 +158,17 @@ def forget_author(
 
 
 def _recorded(folder: Path) -> list[Event]:
-    """As much of the archive's events as tells whose they are, and whom they name."""
+    """Return the archive's events with what shows who wrote them and whom they name."""
     recording, none = Recording(folder), dict[str, Any]()
-    told: dict[str, dict[str, Any]] = {}
+    texts: dict[str, dict[str, Any]] = {}
     # texts are most of an archive: they are looked at only if there are such events
     if NAMING.intersection(recording.table(["type"])["type"].unique().to_pylist()):
-        told = {row["id"]: row for row in _rows(recording, _TELLING) if row["type"] in NAMING}
+        texts = {row["id"]: row for row in _rows(recording, _TEXT_COLUMNS) if row["type"] in NAMING}
     return [
         Event(
             id=row["id"], source=row["source"], created_at=row["created_at"], type=row["type"],
             rev="-", repost_of=row["repost_of"],
-            to=told.get(row["id"], none).get("to"), text=told.get(row["id"], none).get("text"),
+            to=texts.get(row["id"], none).get("to"), text=texts.get(row["id"], none).get("text"),
             author=None if row["author"] is None else Author(handle=row["author"], id=row["author_id"]),
         )
         for row in _rows(recording, _COLUMNS)

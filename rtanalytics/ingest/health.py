@@ -1,9 +1,9 @@
-"""What a source tells about itself: one hash a source, for ``status`` and for whoever worries.
+"""Source health: one hash per source in the stream, shown by ``status``.
 
 ``state`` is one of ``starting``, ``ok``, ``degraded``, ``rate_limited``, ``auth``, ``blocked``,
 ``gone``, ``full``, ``failed``, ``stopped`` and ``fenced``. A hash whose ``at`` is older than a few
-heartbeats belongs to a process that is no more, whatever its state says. ``last_success`` is when
-something was received last, ``silent_since`` since when nothing (new) was, for longer than expected.
+heartbeats belongs to a process that has ended, whatever its state. ``last_success`` is the time of the
+last message; ``silent_since`` is set while nothing (new) has come for longer than expected.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ WORDS = {
     "waiting": "starts again",
     "finished": "has ended",
 }
-"""What people are told of a state, or of that of a process; others as they are."""
+"""Labels of states of sources and processes; other states are shown unchanged."""
 
 
 class Health:
-    """What a source tells about itself, in the stream, for ``status``."""
+    """Health of a source, published in the stream for ``status``."""
 
     def __init__(self, spec: SourceSpec, source: Source, stream: EventStream, counts: Counter[str]) -> None:
         self.spec = spec
@@ -54,12 +54,12 @@ class Health:
             "started": now(),
         }
         self._stream = stream
-        self._told = 0.0
+        self._reported = 0.0
         self._complained = False
         self._heard = self._received = time.monotonic()
 
     def succeeded(self, batch: Batch) -> None:
-        """Note that a poll came to its end, and what it says about the source."""
+        """Record a successful poll and what it shows about the source."""
         was = self.state
         self.facts.update(batch.notes)
         if batch.heard:
@@ -67,14 +67,14 @@ class Health:
             self.facts["last_success"] = now()
         problem = batch.problem or self._silence()
         if not problem and not batch.heard and was == "degraded":
-            return  # nothing has come that would say that it is well again
+            return  # nothing has come that would show that it works again
         self.state = "degraded" if problem else "ok"
         self.facts["error"] = problem or ""
         self.facts["failures"] = 0
         self.turned(was)
 
     def turned(self, was: str) -> None:
-        """Log that the state is another than it was, for whoever looks at the terminal."""
+        """Log a change of the state."""
         if self.state not in {"ok", was}:
             self._complained = True
             log.warning("%s: %s: %s", self.name, WORDS.get(self.state, self.state), self.facts.get("error"))
@@ -82,12 +82,12 @@ class Health:
             self._complained = False
             log.warning("%s: well again", self.name)
 
-    def stored(self, told: Appended, events: list[Event]) -> None:
-        """Note what became of a batch in the stream."""
+    def stored(self, appended: Appended, events: list[Event]) -> None:
+        """Record what the stream did with a batch."""
         names = ("new", "edited", "deleted", "duplicate", "forgotten")
-        found: dict[str, int] = {name: getattr(told, name) for name in names}
-        self.counts.update({name: n for name, n in found.items() if n})
-        if told.new:
+        numbers: dict[str, int] = {name: getattr(appended, name) for name in names}
+        self.counts.update({name: n for name, n in numbers.items() if n})
+        if appended.new:
             self._heard = time.monotonic()
         if events:
             newest = max(events, key=lambda e: e.created_at)
@@ -97,7 +97,7 @@ class Health:
             self.facts["lag_s"] = round(max(0.0, lag), 1)
 
     def _silent_since(self) -> str:
-        """Since when it is silent, if that is longer than expected; a kind that looks itself sees all."""
+        """Return since when the source is silent, if for longer than expected; otherwise an empty string."""
         expected = self.spec.expected_every
         silent = time.monotonic() - (self._received if self.spec.sees_silence else self._heard)
         if expected is None or silent <= expected.total_seconds():
@@ -113,13 +113,13 @@ class Health:
 
     def due(self, every: timedelta) -> bool:
         """Check whether the last report is that old."""
-        return time.monotonic() - self._told >= every.total_seconds()
+        return time.monotonic() - self._reported >= every.total_seconds()
 
-    async def tell(self, state: str | None = None, **facts: object) -> None:
-        """Publish it; if the server is away, the log has said so and the next time will do."""
+    async def report(self, state: str | None = None, **facts: object) -> None:
+        """Publish the health; if the server is away, the next report replaces this one."""
         self.state = state or self.state
         self.facts.update(facts)
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         self.facts["silent_since"] = self._silent_since()
         fields = {
             "state": self.state,
@@ -131,7 +131,7 @@ class Health:
         try:
             await asyncio.to_thread(self._stream.health.report, self.name, fields)
         except StreamUnavailable as error:
-            log.debug("%s: health not told: %s", self.name, printable(error))
+            log.debug("%s: health not reported: %s", self.name, printable(error))
 
 
 def now() -> str:
@@ -140,7 +140,7 @@ def now() -> str:
 
 
 def _rss_mb() -> float | None:
-    """Memory of this process now, in MB, where the system tells."""
+    """Return the memory of this process in MB, on Linux."""
     if not sys.platform.startswith("linux"):
         return None
     with open("/proc/self/statm") as file:

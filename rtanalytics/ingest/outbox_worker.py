@@ -1,10 +1,10 @@
-"""Sends what waits in the outbox, while the source is polled beside it.
+"""Sending of what waits in the outbox, while the source is polled beside it.
 
 A source that can send has ``async def send(packet, key)``; if it also has a ``sending``
 property, nothing is taken out of the outbox while that is false (no connection, say), so that
 what waits has a chance until it lapses. What was taken is tried once. What failed is a dead
 letter with the reason, and an event of type ``error`` in the bucket, with the packet's key at the
-end of its id: so whoever wrote it sees what became of it.
+end of its id: its author sees the result.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from rtanalytics.streams import DeadLetter, EventStream, Fenced, Scope, StreamUn
 if TYPE_CHECKING:
     from rtanalytics.streams import Outgoing
 
-__all__ = ["Postman", "Sends"]
+__all__ = ["OutboxWorker", "Sends"]
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _ROOMS = ("#", "&", "!", "+")
 
 @runtime_checkable
 class Sends(Protocol):
-    """A source that people can speak through."""
+    """Source that can send messages."""
 
     async def send(self, packet: dict[str, str], key: str) -> None:
         """Send a packet now, and only this once.
@@ -50,17 +50,17 @@ class Sends(Protocol):
         packet : dict of str
             ``type`` (``message``, ``action``, ``join``, ``part``, ``topic``, ``nick``), ``to``, ``body``.
         key : str
-            By which its sender knows it.
+            Key by which the sender recognises it.
 
         Raises
         ------
         SourceError
-            It was not sent, or it is not known whether; the message is shown to the sender.
+            If it was not sent, or may not have been; the message is shown to the sender.
         """
         ...
 
 
-class Postman:
+class OutboxWorker:
     """Takes packets out of the outbox of a source's scope and lets the source send them.
 
     Parameters

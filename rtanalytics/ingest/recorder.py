@@ -1,7 +1,7 @@
 """The recorder: what flows through a stream, into an archive, each revision once.
 
 It reads on from the position that the archive's own segments state; there is no other
-book-keeping that could disagree with them. Only after a commit does it tell the stream how far
+book-keeping that could disagree with them. Only after a commit does it report to the stream how far
 it has come, and only up to there may the stream be trimmed.
 """
 
@@ -129,7 +129,7 @@ def _commit(writer: ArchiveWriter, stream: EventStream, waiting: list[Delivery])
     # the archive knows what it has, so the bare position will do
     bare = StreamPosition.parse(str(waiting[-1].position)).without_tail()
     writer.append([*waiting[:-1], Delivery(bare, waiting[-1].event)], stream=stream.key)
-    # else it is told with the next commit; until then less is trimmed than could be
+    # otherwise the next commit reports it; until then less is trimmed than could be
     with contextlib.suppress(StreamUnavailable):
         stream.committed(bare)
     if any(delivery.event.type == DELETION for delivery in waiting):

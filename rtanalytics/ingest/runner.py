@@ -1,8 +1,8 @@
-"""One source, polled for ever: what it gives is stored with its cursor, what it raises is waited out.
+"""The loop of one source: poll, store the batch with its cursor, and wait after an error.
 
 The runner is the whole life of a source's process. It opens the source's scope, polls, stores
-the batch and its cursor in one step, tells its health, and waits. It never gives up silently:
-each class of error has its own retry_policy, and the health says which it is and until when.
+the batch and its cursor in one step, reports its health, and waits. It never gives up silently:
+each class of error has its own pause, and the health shows the error and the next attempt.
 
 At-least-once is all it needs to do: a batch of which it is not known whether it was stored is
 stored again, and the stream takes nothing twice. When the server was away, the stored cursor is
@@ -30,7 +30,7 @@ import msgspec
 from rtanalytics.conference import RateLimit
 from rtanalytics.event import Event, encode
 from rtanalytics.ingest.health import Health, now
-from rtanalytics.ingest.outbox_worker import Postman, Sends
+from rtanalytics.ingest.outbox_worker import OutboxWorker, Sends
 from rtanalytics.retry import Limits, RetryPolicy
 from rtanalytics.sources import open_source
 from rtanalytics.sources.base import (
@@ -95,14 +95,14 @@ async def run_source(
     spec : SourceSpec
         Which source.
     stream : EventStream
-        Where to; health is told there under ``source:<name>``.
+        Where to store; health is reported there under ``source:<name>``.
     stop : asyncio.Event
         Set, it interrupts any wait and any poll. What was polled but not stored is read again
         next time.
     retry_policy : RetryPolicy, optional
-        How long to wait after what.
+        How long to wait after which error.
     limits : Limits, optional
-        How often it may ask, and how much may be in its bucket.
+        How often the source may ask, and how full its bucket may be.
     opener : callable
         Opens the source of a spec.
 
@@ -114,7 +114,7 @@ async def run_source(
     Raises
     ------
     Exception
-        What neither source nor stream declared: a bug, for whoever supervises the process.
+        Any undeclared exception of the source or stream: a bug, for the supervisor.
     """
     counts: Counter[str] = Counter()
     source = opener(spec, counts)
@@ -132,7 +132,7 @@ def serve_source(
     retry_policy: RetryPolicy | None = None,
     limits: Limits | None = None,
 ) -> Outcome:
-    """:func:`run_source` as the whole of a process: SIGTERM and SIGINT stop it in good order."""
+    """:func:`run_source` as the main function of a process; SIGTERM and SIGINT stop it cleanly."""
 
     async def main() -> Outcome:
         stop = asyncio.Event()
@@ -144,8 +144,8 @@ def serve_source(
     return asyncio.run(main())
 
 
-class _Stop(Exception):  # it is no error
-    """Somebody asked us to stop."""
+class _Stop(Exception):  # not an error
+    """A stop was requested."""
 
 
 class _Runner:
@@ -176,12 +176,12 @@ class _Runner:
     async def run(self) -> Outcome:
         if not isinstance(self._source, Sends):
             return await self._run()
-        postman = Postman(self._source, self._stream, self._health, lambda: self._scope)
-        sending = asyncio.create_task(postman.run())
+        worker = OutboxWorker(self._source, self._stream, self._health, lambda: self._scope)
+        sending = asyncio.create_task(worker.run())
         try:
             return await self._run()
         finally:
-            await postman.end(sending)
+            await worker.end(sending)
 
     async def _run(self) -> Outcome:
         try:
@@ -195,13 +195,13 @@ class _Runner:
             log.warning("%s: %s", self._health.name, printable(error))
             outcome = Outcome.FENCED
         except Exception as error:
-            await self._health.tell("failed", error=f"{type(error).__name__}: {printable(error)}")
+            await self._health.report("failed", error=f"{type(error).__name__}: {printable(error)}")
             raise
-        await self._health.tell(str(outcome))
+        await self._health.report(str(outcome))
         return outcome
 
     async def _turn(self) -> timedelta | None:
-        """One poll and what follows from it; None if there is no use in another."""
+        """Poll once and return the wait until the next poll; None if polling should end."""
         if not await self._room():
             return self._retry.room
         if wait := await self._permit():
@@ -221,18 +221,18 @@ class _Runner:
         was = self._health.state
         self._health.succeeded(batch)
         if self._health.state != was:
-            await self._health.tell()  # a source that never waits would say so a heartbeat later
+            await self._health.report()  # a source that never waits would report it a heartbeat later
         return self._retry.spread(batch.wait)
 
     async def _failed(self, error: SourceError) -> timedelta | None:
-        """How long an error is waited out, by its class."""
+        """Return the pause after an error, by its class; None if polling should end."""
         name, wait = type(error).__name__, None
         state = "degraded"
         if isinstance(error, RateLimited):
-            # not a failure: the other side is well, and has said when to come again
+            # not a failure: the server works, and has said when to come again
             state, wait = "rate_limited", error.wait
             if wait is not None and self._host is not None:
-                with contextlib.suppress(StreamUnavailable):  # others will be told the same
+                with contextlib.suppress(StreamUnavailable):  # others would be refused as well
                     await asyncio.to_thread(self._stream.rate_limits.hold, self._host, wait)
             wait = None if wait is None else self._retry.spread(max(wait, self._retry.first))
         else:
@@ -255,11 +255,11 @@ class _Runner:
         return None if len(self._gone) >= 3 and isinstance(error, Gone) else wait
 
     async def _turn_to(self, state: str, **facts: object) -> None:
-        """Tell a state, and log it if it is another one."""
+        """Report a state, and log it if it has changed."""
         was, self._health.state = self._health.state, state
         self._health.facts.update(facts)
         self._health.turned(was)
-        await self._health.tell()
+        await self._health.report()
 
     async def _unreadable(self, error: Malformed) -> None:
         """Write a dead letter for a source that writes none, at most one per hour and class of error."""
@@ -268,14 +268,14 @@ class _Runner:
             self._letters[kind] = at
             await self._bury([Reject(reason=str(error), raw=error.raw)])
 
-    # -- what others leave of it -------------------------------------------------------------
+    # -- limits shared with others -------------------------------------------------------------
 
     async def _room(self) -> bool:
         """Return False while the bucket is full of unrecorded events."""
         if self._most is None or time.monotonic() - self._looked < self._retry.room.total_seconds():
             return True
         bucket = self._source.bucket
-        buckets = await self._patiently(self._stream.buckets, "looking for room")
+        buckets = await self._patiently(self._stream.buckets, "checking for room")
         entries = buckets[bucket]["entries"] if bucket in buckets else 0
         if entries < self._most:
             self._looked = time.monotonic()
@@ -287,7 +287,7 @@ class _Runner:
         return False
 
     async def _permit(self) -> timedelta:
-        """How long the host must be left alone, because of what others asked it; zero: one may ask now."""
+        """Return how long to wait for the host's rate limit; zero if a request may be sent now."""
         host = self._host
         if host is None:
             return timedelta(0)
@@ -296,15 +296,17 @@ class _Runner:
         )
         if wait > self._retry.heartbeat and self._health.state != "rate_limited":
             # whether this source or another was asked to wait is not known after a restart
-            reason = f"{host} is left alone: it asked for that, or what it allows is used up for now"
-            await self._health.tell("rate_limited", error=reason)  # not logged: with a slow pace it is usual
+            reason = f"waiting for {host}: it asked for a pause, or its rate limit is used up"
+            await self._health.report(
+                "rate_limited", error=reason
+            )  # not logged: it is normal with a low rate limit
         return self._retry.spread(wait)
 
     async def _spent(self, requests: int) -> None:
-        """Account for what a poll asked beyond its permit."""
+        """Count the requests of a poll beyond its permit."""
         host = self._host
         if host is not None and requests > 1:
-            with contextlib.suppress(StreamUnavailable):  # then nobody gets a permit either
+            with contextlib.suppress(StreamUnavailable):  # then no source gets a permit either
                 await asyncio.to_thread(self._stream.rate_limits.spend, host, self._pace, requests - 1)
 
     # -- storing ---------------------------------------------------------------------------
@@ -315,15 +317,15 @@ class _Runner:
         )
         self._scope, self._cursor, self._stored = scope, scope.cursor, scope.cursor
         self._worked = self._worked or scope.cursor is not None
-        await self._health.tell("starting")
+        await self._health.report("starting")
 
     async def _store(self, batch: Batch) -> bool:
-        """Store a batch; False if the server has lost what came before it, which is to be polled again."""
+        """Store a batch; return False if the server lost earlier events, which must be polled again."""
         await self._bury(batch.rejects)
         events, failures = batch.events, 0
         while True:
             try:
-                told = await asyncio.to_thread(
+                appended = await asyncio.to_thread(
                     self._stream.append, events, self._scope, batch.cursor, after=self._stored
                 )
             except CursorMoved as error:
@@ -344,14 +346,14 @@ class _Runner:
                 break
         if batch.cursor is not None:
             self._cursor = self._stored = batch.cursor
-        self._health.stored(told, events)
+        self._health.stored(appended, events)
         return True
 
     async def _reopen(self) -> None:
         """Read the scope and the cursor again from a server that is back.
 
-        Asked for only by who still holds the scope: opening it would otherwise take it away from
-        its new holder.
+        The empty append checks that we still hold the scope: opening it would take it away from a
+        new holder.
         """
         await self._patiently(lambda: self._stream.append([], self._scope), "checking the scope")
         await self._open()
@@ -390,7 +392,7 @@ class _Runner:
         failures = 0
         while True:
             try:
-                told = await asyncio.to_thread(call)
+                result = await asyncio.to_thread(call)
             except StreamUnavailable as error:
                 failures += 1
                 await self._stream_away(error, failures, what)
@@ -398,7 +400,7 @@ class _Runner:
                 if self._away:
                     self._away = False
                     log.warning("%s: the stream is back", self._health.name)
-                return told
+                return result
 
     async def _stream_away(self, error: StreamUnavailable, failures: int, what: str) -> None:
         if not self._away:
@@ -410,13 +412,13 @@ class _Runner:
     # -- waiting ---------------------------------------------------------------------------
 
     async def _pause(self, wait: timedelta) -> None:
-        """Wait, tell the health now and then, and be woken by a stop."""
+        """Wait, and report the health meanwhile; a stop ends the wait."""
         until = time.monotonic() + wait.total_seconds()
         self._health.facts["next_poll"] = (datetime.now(UTC) + wait).isoformat()
         while True:
             left = until - time.monotonic()
             if wait or self._health.due(self._retry.heartbeat):
-                await self._health.tell()
+                await self._health.report()
             if left <= 0:
                 if self._stop.is_set():
                     raise _Stop

@@ -1,4 +1,4 @@
-"""A process a worker: started, watched, started again, and none takes another with it.
+"""One process per worker, started again when it ends; if one crashes, the others keep running.
 
 LeafyChat's IRC connection shared a process with its push server, and both died of either. Here
 every source, the recorder and the trender has a spawned process of its own. The supervisor only
@@ -32,13 +32,13 @@ __all__ = ["FINISHED", "Supervisor", "WorkerSpec"]
 log = logging.getLogger(__name__)
 
 FINISHED = 3
-"""Exit status by which a worker says that there is no use in starting it again."""
+"""Exit status of a worker that should not be started again."""
 
 MARK_BEHIND = timedelta(seconds=2)
-"""How far marks stay behind the present: what is on its way is not raised to them."""
+"""How far marks stay behind the present, for events that are on their way."""
 
 CALM = timedelta(seconds=60)
-"""A worker that ran this long has recovered: its backoff begins anew."""
+"""A worker that ran this long has recovered: its backoff starts over."""
 
 TRIM_EVERY = timedelta(minutes=10)
 
@@ -99,7 +99,7 @@ class Supervisor:
     most_entries : int, optional
         Entries that a bucket may have; when it has nearly as many, the oldest that are recorded go.
     stopping : threading.Event
-        Set by :meth:`stop`, or by whoever gave it; if it is set already, nothing is started.
+        Set by :meth:`stop` or by the caller; if it is set already, nothing is started.
     """
 
     specs: Sequence[WorkerSpec]
@@ -125,7 +125,7 @@ class Supervisor:
             self.stopping.set()
             self._drain()
             keeper.join(10)
-            self._tell()
+            self._report()
 
     def stop(self) -> None:
         """Ask all workers to end in good order; may be called from a signal handler or a thread."""
@@ -142,7 +142,7 @@ class Supervisor:
                 worker.process = context.Process(target=_child, args=(worker.spec,), name=worker.spec.name)
                 start_shielded(worker.process)
                 worker.started = time.monotonic()
-                self._tell(worker)
+                self._report(worker)
 
     def _watch(self) -> None:
         """Wait for an end, for the next start that is due, or a tenth of a second for a stop."""
@@ -162,14 +162,14 @@ class Supervisor:
             return
         if status == FINISHED:
             worker.finished = True
-            log.warning("%s says that there is nothing left to do", worker.spec.name)
+            log.warning("%s has nothing left to do", worker.spec.name)
         else:
             worker.failures = 1 if ran >= CALM.total_seconds() else worker.failures + 1
             worker.restarts += 1
             pause = RetryPolicy(cap=self.cap).before_restart(worker.failures).total_seconds()
             worker.due = time.monotonic() + pause
             log.warning("%s ended (%s); starts again in %.1f s", worker.spec.name, worker.why, pause)
-        self._tell(worker)
+        self._report(worker)
 
     def _drain(self) -> None:
         """SIGTERM, up to ten seconds for good order, then SIGKILL."""
@@ -185,7 +185,7 @@ class Supervisor:
                 worker.process.join()
             worker.process = None
 
-    def _tell(self, *workers: _Worker) -> None:
+    def _report(self, *workers: _Worker) -> None:
         for worker in workers or self._workers:
             alive = worker.process is not None
             state = "running" if alive else "finished" if worker.finished else "waiting"
@@ -199,7 +199,7 @@ class Supervisor:
             try:
                 self.stream.health.report(f"process:{worker.spec.name}", fields)
             except StreamUnavailable:
-                return  # the keeper sees to the server, and all is told again when it is back
+                return  # the keeper revives the server, and reports again when it is back
 
     def _keep(self) -> None:
         """Write marks, trim the stream and revive the server, in a thread so that watching goes on."""
@@ -210,8 +210,8 @@ class Supervisor:
                 self.stream.mark(datetime.now(UTC) - MARK_BEHIND)
                 if away:
                     away = False
-                    self._tell()
-                self._relieve()
+                    self._report()
+                self._trim_to_size()
                 if time.monotonic() >= trim_at:
                     self.stream.trim(self.retention)
                     trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
@@ -221,8 +221,8 @@ class Supervisor:
                 away = True
                 self._revive()
 
-    def _relieve(self) -> None:
-        """Let the oldest entries go where a bucket is nearly full."""
+    def _trim_to_size(self) -> None:
+        """Remove the oldest recorded entries if a bucket is nearly full."""
         most = self.most_entries
         if most is not None and any(
             bucket["entries"] > most * CROWDED for bucket in self.stream.buckets().values()
@@ -247,7 +247,7 @@ def _child(spec: WorkerSpec) -> None:
     try:
         spec.work(*spec.args)
     except (StreamError, OSError) as error:
-        # what the world can do to it; anything else is a mistake of ours and told with its traceback
+        # an external cause; any other exception is a bug and is logged with its traceback
         log.warning("%s", error)
         sys.exit(1)
 

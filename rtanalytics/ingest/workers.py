@@ -1,4 +1,4 @@
-"""What the processes of ``collect`` do on the input side: one function a kind of worker."""
+"""What the processes of ``collect`` do on the input side: one function per kind of worker."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["recorder_worker", "source_worker", "stop_on_sigterm"]
 
 log = logging.getLogger(__name__)
 
-TELL_EVERY = 5.0
+REPORT_EVERY = 5.0
 
 
 def source_worker(
@@ -36,7 +36,7 @@ def source_worker(
     rate_limits: Mapping[str, RateLimit],
     most_entries: int,
 ) -> None:
-    """Poll one source for ever; ends with :data:`FINISHED` if the source says that it is gone."""
+    """Poll one source until SIGTERM; end with :data:`FINISHED` if the source says that it is gone."""
     from rtanalytics.ingest.runner import Outcome, serve_source
     from rtanalytics.retry import Limits, RetryPolicy
 
@@ -53,26 +53,28 @@ def recorder_worker(
     meta: RecordingMeta | None = None,
     keep: dict[str, timedelta] | None = None,
 ) -> None:
-    """Record the stream until SIGTERM, and tell how far it has come."""
+    """Record the stream until SIGTERM, and report how far it has come."""
     from rtanalytics.archive import ArchiveError
     from rtanalytics.ingest.recorder import record
 
     stream = open_stream(name, url)
-    told = 0.0
+    reported = 0.0
 
-    def tell(events: int) -> None:
-        nonlocal told
-        if time.monotonic() - told < TELL_EVERY:
+    def report(events: int) -> None:
+        nonlocal reported
+        if time.monotonic() - reported < REPORT_EVERY:
             return
-        told = time.monotonic()
+        reported = time.monotonic()
         fields: dict[str, object] = {"state": "ok", "recorded": events, "archive": str(folder)}
         try:
             stream.health.report("recorder", {**fields, "at": datetime.now(UTC).isoformat()})
         except StreamUnavailable as error:
-            log.warning("health could not be told: %s", error)
+            log.warning("health could not be reported: %s", error)
 
     try:
-        record(stream, folder, stop=stop_on_sigterm(), keep=keep, schedule=schedule, meta=meta, progress=tell)
+        record(
+            stream, folder, stop=stop_on_sigterm(), keep=keep, schedule=schedule, meta=meta, progress=report
+        )
     except ArchiveError as error:
         log.warning("%s", error)
         sys.exit(1)

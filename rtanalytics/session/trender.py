@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from rtanalytics.feed import FOREVER, Item, Watermark
-from rtanalytics.ingest.workers import TELL_EVERY
+from rtanalytics.ingest.workers import REPORT_EVERY
 from rtanalytics.live.published import CHANNEL
 from rtanalytics.settings import Settings
 from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
@@ -38,7 +38,7 @@ def trender_worker(url: str, name: str, folder: Path, settings: Settings) -> Non
         for bin in trender.push(items):
             _publish(stream, bin)
             bins += 1
-        if time.monotonic() - reported >= TELL_EVERY:
+        if time.monotonic() - reported >= REPORT_EVERY:
             reported = time.monotonic()
             _report_health(stream, bins)
 

@@ -132,8 +132,8 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
     label = f"[[source]] {number}" + (f" ({named})" if isinstance(named, str) else "")
     kind = table.get("type")
     if not isinstance(kind, str) or kind not in KINDS:
-        told = re.sub(r"[\W_]", "", str(kind).casefold())
-        near = [_MEANT[told]] if told in _MEANT else difflib.get_close_matches(told, KINDS, 1)
+        name = re.sub(r"[\W_]", "", str(kind).casefold())
+        near = [_MEANT[name]] if name in _MEANT else difflib.get_close_matches(name, KINDS, 1)
         what = "has no type" if kind is None else f"type {kind!r} is not known"
         hint = f"did you mean {near[0]!r}?" if near else f"write one of {_list(KINDS)}"
         raise SourceTableError(f"{label}: {what}; {hint}", number, "type")

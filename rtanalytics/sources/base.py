@@ -1,9 +1,9 @@
-"""What every source is: a pure ``parse`` and a thin transport that never sleeps on its own.
+"""What all sources share: a pure ``parse`` function, and a thin transport that never sleeps.
 
 A source is asked (:meth:`Source.poll`) and gives a :class:`Batch`: events, what could not be
 read, the cursor that belongs to both, and when it would like to be asked again. It knows
-nothing of streams; whoever polls it stores the batch and the cursor in one step and only then
-polls again, so what was not stored is read again.
+nothing of streams; the runner stores the batch and the cursor in one step and only then polls
+again, so what was not stored is read again.
 
 What goes wrong is an exception whose class says what to do about it: :class:`Transient` is tried
 again soon, :class:`RateLimited` when the other side allows it, :class:`Gone` hardly ever. The
@@ -50,7 +50,7 @@ MAX_RAW = 64_000
 
 
 class SourceError(Exception):
-    """Something that a source could not do; the message holds no secrets and no raw outside text.
+    """Base of the errors of sources; the message holds no secrets and no raw outside text.
 
     ``status`` is that of an HTTP answer, where there was one, and ``body`` what a 400 or 429 said: outside
     text, and not yet free of secrets.
@@ -61,11 +61,11 @@ class SourceError(Exception):
 
 
 class Transient(SourceError):
-    """The network, a server's bad moment: try again with backoff, for ever."""
+    """A problem of the network or the server: try again with backoff, without limit."""
 
 
 class Refused(Transient):
-    """An address that we do not go to: not http, or private without ``allow_private``."""
+    """An address that is not allowed: not http, or private without ``allow_private``."""
 
 
 class RateLimited(SourceError):
@@ -89,15 +89,15 @@ class AuthFailed(SourceError):
 
 
 class Blocked(SourceError):
-    """We are not welcome (403 and the like): try again after an hour or more, sooner where we were before."""
+    """The server refuses us (403 and the like): try again after an hour, sooner if it worked before."""
 
 
 class Gone(SourceError):
-    """The source says that it will not come back (410)."""
+    """The source is gone for good (410)."""
 
 
 class CursorInvalid(SourceError):
-    """The stored cursor cannot be used: begin without one."""
+    """The stored cursor cannot be used: start without one."""
 
 
 class Malformed(SourceError):
@@ -146,7 +146,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     url : str
         Where they came from, with which relative addresses are made absolute.
     content_type, language : str
-        As the transport told.
+        Content type and language from the transport.
     options : dict
         What the source's table says about reading it.
     """
@@ -211,7 +211,7 @@ class Batch:
     notes : dict
         Facts for the health: the feed's title, its new address.
     heard : bool
-        False if a source that listens was told nothing at all.
+        False if a streamed source received nothing at all.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -275,10 +275,10 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name : str
         Letters, digits, ``-``, ``_`` and ``.``: names the source in health and logs.
     keep : timedelta, optional
-        How long after its reception what this source tells is kept, in stream and archive; for ever
-        if not given.
+        How long the events of this source are kept in stream and archive after their reception; without
+        limit by default.
     expected_every : timedelta, optional
-        How soon something new comes, usually; after as long without, the source is told to be silent.
+        Longest normal time without a new event; after it the source is reported as silent.
 
     Raises
     ------
@@ -305,7 +305,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def producer(self) -> str:
-        """The ``producer`` of what this source tells."""
+        """``producer`` of the events of this source."""
         return f"{self.__struct_config__.tag}:{self.scope}"
 
 

@@ -17,7 +17,7 @@ MAX_WAIT = timedelta(days=1)
 """The longest Retry-After that is kept to."""
 
 MAX_SKEW = timedelta(seconds=901)
-"""The longest Retry-After given as a date by a server that does not tell its own time."""
+"""The longest Retry-After given as a date by a server without a Date header."""
 
 MAX_RESET = timedelta(hours=1, seconds=1)
 """The longest until a rate limit is reset: whoever counts by the day is asked once an hour."""
@@ -56,10 +56,10 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     A date is measured against the server's own ``Date``, because either clock may be wrong;
     without one, :data:`MAX_SKEW` is the most that is believed.
     """
-    told = headers.get("Retry-After", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d*)?", told):
-        return min(timedelta(seconds=float(told)), MAX_WAIT)
-    until = _date(told)
+    value = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"\d{1,9}(\.\d*)?", value):
+        return min(timedelta(seconds=float(value)), MAX_WAIT)
+    until = _date(value)
     if until is None:
         return None
     theirs = _date(headers.get("Date", ""))
@@ -92,18 +92,18 @@ def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
     )
 
 
-def _until(told: str, theirs: datetime | None, now: datetime) -> timedelta | None:
-    if re.fullmatch(r"\d{1,13}(\.\d{0,9})?", told):
-        number = float(told)
+def _until(value: str, theirs: datetime | None, now: datetime) -> timedelta | None:
+    if re.fullmatch(r"\d{1,13}(\.\d{0,9})?", value):
+        number = float(value)
         if number < 1e8:  # three years in seconds: not a time
             return min(timedelta(seconds=number), MAX_RESET)
         at = datetime.fromtimestamp(number / 1000 if number >= 1e11 else number, UTC)
     else:
         try:
-            moment = datetime.fromisoformat(told)
+            moment = datetime.fromisoformat(value)
             at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            found = _date(told)
+            found = _date(value)
             if found is None:
                 return None
             at = found
@@ -113,7 +113,7 @@ def _until(told: str, theirs: datetime | None, now: datetime) -> timedelta | Non
 
 
 def freshness(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """How much longer the answer is fresh, by ``Cache-Control`` or ``Expires``; None if not told."""
+    """How much longer the answer is fresh, by ``Cache-Control`` or ``Expires``; None if unknown."""
     control = headers.get("Cache-Control", "").lower()
     if "no-cache" in control or "no-store" in control:
         return None

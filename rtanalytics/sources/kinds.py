@@ -22,6 +22,9 @@ _NEEDS = {
 }
 """What each ``ACCESS`` of a module means."""
 
+_INTRODUCED = {"name", "keep", "expected_every", "shares"}
+"""Options that the introduction of the page explains for all kinds."""
+
 _FIRST = """\
 # Sources
 
@@ -30,22 +33,22 @@ sources` lists what there is and, given a `conference.toml`, what is configured;
 --dry-run` reads each once and shows what would be stored. A token or password never stands in the file: write
 `"env:NAME"` and set that variable where `collect` runs. Durations are written as `90s`, `5min`, `1.5h`.
 
-Every table may say `keep = "30d"`: how long after its reception what the source tells is kept. What is older
+Every table may say `keep = "30d"`: how long its events are kept after they were received. What is older
 leaves the stream and the archive when `collect` begins, once an hour, and when it ends; without it everything
-stays. `rtanalytics forget conference.toml AUTHOR` removes what one person said, and stores nothing of theirs
-any more.
+stays. `rtanalytics forget conference.toml AUTHOR` removes the messages of one person, and stores nothing of
+theirs any more.
 
 Every table may also say `expected_every = "2h"`: a source that answers but has had nothing new for longer
 is shown as silent by `rtanalytics status`.
 
 Sources that ask over HTTP share what their host allows: however many tables name it, together they ask it
-twice a second at most (ten times at once after a pause), and when it tells one of them to wait, all wait.
+twice a second at most (ten times at once after a pause), and when it asks one of them to wait, all wait.
 `[limits]` in `conference.toml` sets another pace for a host (`"www.reddit.com" = "1/min"`), and
 `shares = "tumblr.com"` in several tables makes one budget of several hosts (or, with a name of its own, gives
 a source one for itself).
 
-What could not be read is kept and counted: `rtanalytics dead conference.toml list` shows it, and after a mend
-`rtanalytics dead conference.toml replay` reads it again.
+What could not be read is kept and counted: `rtanalytics dead conference.toml list` shows it, and
+`rtanalytics dead conference.toml replay` reads it again after the fix.
 
 This page is written by `python -m rtanalytics.sources.kinds` from what each source's module says of itself.
 """
@@ -95,12 +98,12 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def kinds() -> list[Kind]:
-    """All kinds, by name; imports the module of each."""
+    """Return all kinds, by name; this imports the module of each."""
     return [kind(name) for name in sorted(KINDS)]
 
 
 def kind(name: str) -> Kind:
-    """One kind, described by its module.
+    """Return one kind, described by its module.
 
     Raises
     ------
@@ -109,11 +112,12 @@ def kind(name: str) -> Kind:
     """
     module = load_kind(name)
     spec: type[SourceSpec] = module.Spec
-    told = _parameters(inspect.cleandoc(spec.__doc__ or ""))
+    own = _parameters(inspect.cleandoc(spec.__doc__ or ""))
+    docs = _shared_options(spec) | own
     keys = [
-        Key(name=f.encode_name, type=told[f.name][0], about=told[f.name][1], required=f.required)
+        Key(name=f.encode_name, type=docs[f.name][0], about=docs[f.name][1], required=f.required)
         for f in msgspec.structs.fields(spec)
-        if f.name != "name" and f.name in told
+        if f.name != "name" and f.name in docs
     ]
     keys.sort(key=lambda key: not key.required)
     return Kind(
@@ -123,6 +127,15 @@ def kind(name: str) -> Kind:
         example=module.EXAMPLE.strip(),
         keys=keys,
     )
+
+
+def _shared_options(spec: type[SourceSpec]) -> dict[str, tuple[str, str]]:
+    """Return the options that a kind inherits, without those that the page's introduction explains."""
+    options: dict[str, tuple[str, str]] = {}
+    for base in reversed(spec.__mro__[1:]):
+        if issubclass(base, SourceSpec):
+            options |= _parameters(inspect.cleandoc(base.__doc__ or ""))
+    return {name: option for name, option in options.items() if name not in _INTRODUCED}
 
 
 def variables(table: Mapping[str, Any]) -> dict[str, bool]:
@@ -138,7 +151,7 @@ def variables(table: Mapping[str, Any]) -> dict[str, bool]:
 
 
 def document() -> str:
-    """``docs/sources.md``."""
+    """Return the text of ``docs/sources.md``."""
     parts = [_FIRST]
     for one in kinds():
         rows = [f"| `{k.name}` | {_plain(k.type, k)} | {_plain(k.about)} |" for k in one.keys]

@@ -61,7 +61,7 @@ def secret(value: str, key: str) -> str:
     value : str
         ``env:NAME``.
     key : str
-        Its key, for the message; which source it is of is said by whoever tells of the error.
+        Its key, for the message; the caller adds the name of the source.
 
     Returns
     -------

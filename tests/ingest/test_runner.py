@@ -411,7 +411,7 @@ def test_what_a_host_allows_is_shared_by_all_that_ask_it(stream):
     run(script("b", Batch(), asks="api.example"), stream, lambda: "rate_limited" in stream.states)
     assert POLLED["b"] == []
     said = stream.health.read()["source:b"]["error"]
-    assert said.startswith("api.example is left alone: it asked for that")
+    assert said.startswith("waiting for api.example: it asked for a pause")
     assert "shared" not in said  # it may be alone there
     play(stream, Batch())  # one that asks nobody, or another, is not held up
     run(script("c", Batch(), asks="other.example"), stream, lambda: len(POLLED["c"]) > 1)

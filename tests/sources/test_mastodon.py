@@ -248,7 +248,7 @@ def test_pictures_have_their_size():
 @pytest.mark.parametrize("raw", [b"", b"{}", b"<html>", b'{"error": "no"}', b"[" * 90_000])
 def test_what_is_no_answer_is_malformed(raw):
     """An error page, another document, or nesting without end."""
-    with pytest.raises(Malformed, match="no answer of Mastodon"):
+    with pytest.raises(Malformed, match="invalid response of Mastodon"):
         parse(raw, META)
 
 

@@ -1,4 +1,4 @@
-"""Bluesky: what everybody posts, by a Jetstream, of which what is wanted is kept.
+"""Bluesky: the wanted posts among all that a Jetstream sends.
 
 A Jetstream sends each post of the whole network once. What was not stored is sent again when it is
 asked from the cursor, so the source lets go of the connection whenever it is polled with a cursor
@@ -42,13 +42,12 @@ CONNECTOR = "bluesky@1"
 PARSE = "rtanalytics.sources.bluesky.parse:parse"
 ACCESS = "open"
 ABOUT = """\
-Listens to a Jetstream, which sends every post of Bluesky (some 50 a second, about 60 kB/s), and keeps those
-with a tag or word that is wanted, or by people who are. Needs no account. Both versions of the protocol
-are spoken; an address with `subscribeEvents` in it is of version 2. Posts come within seconds; after an
-interruption it goes on from where it was, up to 36 hours back, and tells of a `gap` beyond that. Edits and
-deletes of what was told reach us, for the last 2,000 posts, and those of accounts that close or are closed.
-People are known by their `did`: a Jetstream has no handles. The time of a post is what the poster's program
-claims."""
+Reads a Jetstream, which sends every post of Bluesky (about 50 per second, 60 kB/s), and keeps the posts with
+one of the tags or words, or by one of the people. It needs no account. Both versions of the protocol work;
+an address with `subscribeEvents` in it uses version 2. Posts arrive within seconds. After an interruption
+the source continues where it was, up to 36 hours back, and reports a `gap` beyond that. Edits and deletions
+of the last 2,000 stored posts are followed, also when an account is closed. People are identified by their
+`did`: a Jetstream has no handles. The time of a post is the one that the poster's program claims."""
 EXAMPLE = """\
 [[source]]
 type = "bluesky"
@@ -80,31 +79,31 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
     Parameters
     ----------
     name : str
-        Names the source, and its cursor.
+        Name of the source and of its cursor.
     tags : list of str
         Hashtags, without ``#``.
     words : list of str
-        Words or phrases in the text, whatever their case.
+        Words or phrases in the text; case is ignored.
     dids : list of str
-        People, as ``"did:plc:…"``; with no tags and words beside them, only their posts are sent to us.
+        People, as ``"did:plc:…"``; without tags and words, the server sends only their posts.
     hosts : list of str
         Addresses of Jetstreams, tried in this order.
     expected_every : timedelta, optional
-        How soon there is a post, of anybody; after as long without one, another host is tried.
-        60 s, unless only ``dids`` are wanted.
+        Longest time without a post by anybody before another host is tried; 60 s, unless only
+        ``dids`` are given.
     max_frame : int
-        Bytes of a post; larger ones are left out.
+        Largest post in bytes; larger ones are skipped.
     budget : timedelta
-        For reading what a poll brought.
+        Time limit for parsing the posts of a poll.
     allow_private : bool
-        True if a host is meant to have a private or loopback address.
+        True if a host may have a private or loopback address.
     timeout : timedelta
-        For connecting.
+        Time limit for connecting.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     tags: list[str] = msgspec.field(default_factory=list)
@@ -131,7 +130,7 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
                 raise ValueError(f"tags: {printable(tag)!r} has a space; write each tag for itself")
         for did in self.dids:
             if not re.fullmatch(r"did:[a-z]+:[\w.:%-]{1,200}", did, re.ASCII):
-                raise ValueError(f"dids: {printable(did)!r} is none; write it as 'did:plc:…'")
+                raise ValueError(f"dids: {printable(did)!r} is not a did; write it as 'did:plc:…'")
         if not self.hosts:
             raise ValueError("hosts is empty; leave it out for Bluesky's own")
         for host in self.hosts:
@@ -208,11 +207,12 @@ class _Head(msgspec.Struct):
 
 class _Cursor(msgspec.Struct, omit_defaults=True):
     v: int = 1
-    n: int = 0  # of the last event that was told
+    n: int = 0  # number of the last event
     at: int = 0  # µs: when the server saw the last post that we saw
     host: str = ""
     seq: int = 0  # its number there, of version 2
-    told: dict[str, str] = {}  # "did/rkey" → rev, of the last KNOWN that were told
+    # "did/rkey" → rev, of the last KNOWN delivered posts
+    known: dict[str, str] = msgspec.field(name="told", default_factory=dict)
 
 
 class BlueskySource(WebSocketSource):
@@ -424,7 +424,7 @@ class BlueskySource(WebSocketSource):
         elif not at:
             return [(raw.replace(b"\n", b" "), None)], 0
         if account is not None and not account.active:
-            gone = [key for key in state.told if key.startswith(f"{did}/")]
+            gone = [key for key in state.known if key.startswith(f"{did}/")]
             return [_deletion(key, at) for key in gone], 0
         if commit is None or commit.collection != _POST or not 0 < at < 10**17:
             return [], 0
@@ -435,13 +435,13 @@ class BlueskySource(WebSocketSource):
     ) -> list[tuple[bytes, tuple[str, str] | None]]:
         key = f"{did}/{commit.rkey}"
         if commit.operation == "delete":
-            if key not in state.told:
+            if key not in state.known:
                 self.counts["deletes_of_unknown"] += 1
                 return []
-        elif commit.rev <= state.told.get(key, ""):
+        elif commit.rev <= state.known.get(key, ""):
             self.counts["known"] += 1
             return []
-        elif not self._wanted.perhaps(raw, did) and key not in state.told:
+        elif not self._wanted.perhaps(raw, did) and key not in state.known:
             return []
         return [(raw.replace(b"\n", b" "), (f"bluesky::at://{did}/{_POST}/{commit.rkey}", commit.rev))]
 
@@ -467,16 +467,16 @@ class BlueskySource(WebSocketSource):
         for event in parsed.events:
             key = event.id.removeprefix("bluesky::at://").replace(f"/{_POST}/", "/")
             if event.op == "delete":
-                state.told.pop(key, None)
-            elif self._wanted.indeed(event) or key in state.told:
-                state.told.pop(key, None)
-                state.told[key] = revs.get(event.id, "")
+                state.known.pop(key, None)
+            elif self._wanted.indeed(event) or key in state.known:
+                state.known.pop(key, None)
+                state.known[key] = revs.get(event.id, "")
             else:
                 self.counts["unwanted"] += 1
                 continue
             events.append(event)
-        for key in list(state.told)[: max(0, len(state.told) - KNOWN)]:
-            del state.told[key]
+        for key in list(state.known)[: max(0, len(state.known) - KNOWN)]:
+            del state.known[key]
         first, state.n = state.n + 1, state.n + len(events)
         producer = f"bluesky:{self.scope}"
         return [

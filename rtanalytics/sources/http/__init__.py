@@ -1,7 +1,7 @@
 """The one polite HTTP client: what it asks for, what it takes, where it does not go.
 
-It asks with the validators it was given, tells who it is, and keeps to what the answer says about
-asking again. It takes no more bytes and no more time than it was told, packed or unpacked. It
+It asks with the validators it was given, names itself, and keeps to what the answer says about
+asking again. It takes no more bytes and no more time than allowed, packed or unpacked. It
 follows redirects by hand and goes to public http and https addresses only: the address that a
 name stands for is checked where the connection is made, so a name that changes its mind in
 between gains nothing.
@@ -64,7 +64,7 @@ class Answer:
     wait : timedelta, optional
         How long the server calls it fresh.
     content_type, language : str
-        Its headers; empty if not told.
+        Its headers; empty if unknown.
     rate : Rate
         What the server says about how much more may be asked.
     next : str, optional
@@ -432,9 +432,9 @@ async def _led(
         yield response
 
 
-async def _not_redirected(_: object, __: object, told: aiohttp.TraceRequestRedirectParams) -> None:
+async def _not_redirected(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
     """Redirects are followed by hand, where each one is looked at; nothing else follows any."""
-    raise Refused(f"{redact(str(told.url))}: redirects to another address; write that one")
+    raise Refused(f"{redact(str(params.url))}: redirects to another address; write that one")
 
 
 @cache

@@ -27,7 +27,7 @@ def refusal_of(
 ) -> SourceError:
     """Return the error for a status; ``given`` is True if credentials were sent.
 
-    ``advice`` is what its owner is told about a login, by a kind that has keys of its own for it.
+    ``advice`` is the message about a missing login, from a kind that has keys for one.
     """
     message = f"{label}: status {status}"
     if status == 429 or (wait is not None and status in {403, 503}):

@@ -44,9 +44,9 @@ ABOUT = """\
 Talks IRC: one connection joins the rooms of one network, reads what is said and who comes and goes, and
 sends what people write in a `ChatView`. Needs a nick; some networks want an account (`sasl_user`) from
 addresses of data centres. Ask before you log a room: many networks want its consent. Messages come at
-once. Where the server tells no ids (`msgid`), they are made of who, when and what. What is said while the
+once. Where the server sends no ids (`msgid`), they are made of who, when and what. What is said while the
 connection is away is read back where the server keeps a history (`chathistory`); elsewhere an event of type
-`gap` tells of it. What is said to a person and in no room is shown in a `ChatView` of the stream only: it is
+`gap` marks it. What is said to a person and in no room is shown in a `ChatView` of the stream only: it is
 neither recorded nor counted, and on no wall. In the stream it stays for a week."""
 EXAMPLE = """\
 [[source]]
@@ -78,34 +78,34 @@ class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"
     Parameters
     ----------
     name : str
-        Names the source, and, unless ``network`` does, the network in the ids.
+        Name of the source; also that of the network in the ids, unless ``network`` is set.
     host : str
-        Of the server.
+        Host of the server.
     port : int, optional
         6697, or 6667 without TLS.
     tls : bool
-        False to talk in the open.
+        False for an unencrypted connection.
     nick : str
-        What we are called; if it is taken, a ``_`` is put behind it.
+        Nick to use; if it is taken, a ``_`` is appended.
     channels : list of str
         Rooms to join, such as ``"#pycon"``.
     network : str, optional
         Name of the network, part of the ids.
     realname : str
-        What the server tells others who ask who we are.
+        Name that the server shows to people who ask who we are.
     sasl_user : str, optional
         Account to log in with.
     password : str, optional
         ``"env:NAME"``: its password.
     allow_private : bool
-        True if the host is meant to have a private or loopback address.
+        True if the host may have a private or loopback address.
     timeout : timedelta
-        For connecting, the login included.
+        Time limit for connecting, including the login.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     host: str
@@ -167,9 +167,9 @@ def meta(spec: IrcSpec, received_at: datetime) -> Meta:
 class _Cursor(msgspec.Struct, omit_defaults=True):
     v: int = 1
     seq: int = 0
-    heard: str = ""  # when the last line came that was told
+    heard: str = ""  # time of the last delivered line
     back: dict[str, str] = {}  # rooms whose history is still to be read, and since when
-    told: list[str] = []  # digests of the last KNOWN ids
+    known: list[str] = msgspec.field(name="told", default_factory=list)  # digests of the last KNOWN ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,14 +235,14 @@ class IrcSource(StreamedSource):
             state.heard = max(state.heard, min(event.created_at, now).isoformat())
         state.back = {room: since.isoformat() for room, since in self._history.since.items()}
         first = state.seq - len(events) + 1
-        told = [
+        numbered = [
             msgspec.structs.replace(event, producer=f"irc:{self.scope}", seq=first + i)
             for i, event in enumerate(events)
         ]
-        after = msgspec.json.encode(state) if told else None
+        after = msgspec.json.encode(state) if numbered else None
         last, self._last = self._last, self._link.heard if self._link is not None else self._last
-        heard = bool(told or rejects) or self._last != last
-        return Batch(told, after, rejects, notes={"nick": self._reader.nick}, heard=heard)
+        heard = bool(numbered or rejects) or self._last != last
+        return Batch(numbered, after, rejects, notes={"nick": self._reader.nick}, heard=heard)
 
     async def send(self, packet: dict[str, str], key: str) -> None:
         """Send what somebody wrote; see :class:`rtanalytics.ingest.outbox_worker.Sends`."""
@@ -368,7 +368,7 @@ class IrcSource(StreamedSource):
 
     def _unknown(self, state: _Cursor) -> list[Event]:
         """Return the waiting events that the history has not repeated."""
-        known, events = dict.fromkeys(state.told), list[Event]()
+        known, events = dict.fromkeys(state.known), list[Event]()
         for event in self._waiting:
             digest = sha256(event.id.encode()).hexdigest()[:12]
             if digest in known:
@@ -376,7 +376,7 @@ class IrcSource(StreamedSource):
                 continue
             known[digest] = None
             events.append(event)
-        state.told = list(known)[-KNOWN:]
+        state.known = list(known)[-KNOWN:]
         return events
 
     async def _say(self, link: Connection, kind: str, to: str, body: str) -> None:

@@ -257,7 +257,7 @@ class Connection:
             return
         handle = getattr(self, f"_on_{line.command.lower()}", None) if line.command.isalnum() else None
         if handle is not None:
-            with contextlib.suppress(IndexError):  # too few words: the reader tells it as no line
+            with contextlib.suppress(IndexError):  # too few words: the reader rejects it
                 handle(line.params, line)
         if line.command.upper() not in {"PING", "PONG", "CAP", "AUTHENTICATE"}:
             timed = line.tags and "time" in line.tags

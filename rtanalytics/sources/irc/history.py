@@ -14,7 +14,7 @@ from rtanalytics.sources.irc.parse import folded
 __all__ = ["History"]
 
 _STEP = timedelta(milliseconds=1)
-"""What a server tells times in; several lines may have the same."""
+"""Resolution of a server's times; several lines may have the same."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class History:
     wanted : deque
         Rooms, and since when, that are to be asked for now.
     refused : list of (str, datetime)
-        Rooms, and since when, that the server does not tell about.
+        Rooms, and since when, whose history the server refuses.
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,6 @@
 """Lines of IRC into events: pure, so that what could not be read can be read again.
 
-A line is what a server sent, tags and all. Where the server tells no time of its own, the
+A line is what a server sent, tags and all. Where the server sends no time, the
 connection puts the time of arrival before it as a tag (:data:`ARRIVED`).
 """
 
@@ -28,11 +28,11 @@ _FORMAT = re.compile(
 )
 _TAG = re.compile(r"(?<![\w#&/])#(\w[\w-]*)")
 _RANKS = "~&@%+"
-"""Marks of rank as they are told, highest first."""
+"""Names of ranks, highest first."""
 
 _MODES = dict(zip("qaohv", _RANKS, strict=True))
 _MARKS = {**{mark: mark for mark in _RANKS}, "!": "~", "*": "~"}
-"""What servers put before a nick, and what it is told as, until the server says so itself."""
+"""Prefixes of nicks and the ranks they stand for, until the server sends its own."""
 
 _KINDS, _STATUS = "#&+!", "~&@%+"
 """How rooms begin, and what may stand before one so that only some in it hear."""
@@ -96,7 +96,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 class Reader:
-    """Reads line after line; lists of users come in parts, and are told whole.
+    """Reads line after line; lists of users come in parts, and are joined.
 
     Parameters
     ----------
@@ -147,11 +147,11 @@ class Reader:
         if command in _REFUSALS and words[0] != "*":  # before the login, that is the connection's business
             self._refused(line, words[1:], raw)
             return
-        tell = getattr(self, f"_on_{command.lower()}", None)
-        if tell is None:
+        handle = getattr(self, f"_on_{command.lower()}", None)
+        if handle is None:
             self._counts["other_lines"] += 1
             return
-        tell(line, words, raw)
+        handle(line, words, raw)
 
     # -- what is said --------------------------------------------------------------------------
 
@@ -189,7 +189,7 @@ class Reader:
 
     def _on_join(self, line: Line, words: list[str], raw: bytes) -> None:
         for room in words[0].split(","):
-            # with extended-join the account is told too
+            # with extended-join the account is sent too
             account = words[1] if len(words) > 2 and words[1] != "*" else None
             self._add(line, "join", raw, room, account=account)
 
@@ -222,7 +222,7 @@ class Reader:
         self._tell_topic(words[2].partition("!")[0])
 
     def _tell_topic(self, by: str) -> None:
-        """Tell the topic that a room had when we came."""
+        """Report the topic that a room had when we joined."""
         if self._topic is not None:
             (line, room, text, raw), self._topic = self._topic, None
             self._add(line, "topic", raw, room, text=plain(text), by=by)
@@ -287,8 +287,8 @@ class Reader:
         numeric = line.command.isdigit() or line.command.upper() == "FAIL"
         nick = by if by is not None else "" if numeric else _nick(line)
         inside = None if room is None else self._room(room)
-        told = _time(given.get("time"))
-        at = told or _time(given.get(ARRIVED)) or meta.received_at
+        sent = _time(given.get("time"))
+        at = sent or _time(given.get(ARRIVED)) or meta.received_at
         where = inside or ("" if room is None else _pair(nick, room))
         msgid = gone or given.get("msgid")
         kind = "native" if msgid else "synthetic"
@@ -307,7 +307,7 @@ class Reader:
                 source=f"irc:{inside}" if inside else meta.source,
                 type=type,
                 created_at=at,
-                received_at=max(meta.received_at, at) if told is None else meta.received_at,
+                received_at=max(meta.received_at, at) if sent is None else meta.received_at,
                 author=Author(handle=nick, id=account, bot=_is_bot(given)) if nick else None,
                 channel=inside,
                 to=to if to is not None else None if room is None else room,
@@ -319,7 +319,7 @@ class Reader:
                     via="stream",
                     connector=meta.connector,
                     id_kind=kind,
-                    time_kind="source" if told else "observed",
+                    time_kind="source" if sent else "observed",
                 ),
                 raw=raw,
             ).settled()

@@ -51,7 +51,7 @@ some want a `token`, and some have switched hashtag timelines off, which the hea
 server knows only what has reached it: read a large one, or several. A status has its federated `uri` as \
 its id, so that it is the same event whichever server it was read from. It is asked every 30 seconds \
 (servers allow 300 requests in 5 minutes) and reads forwards from where it was. Edits reach us while a \
-status is among the latest 20; deletions are not told by timelines. With a `token` and `stream = true` \
+status is among the latest 20; timelines do not show deletions. With a `token` and `stream = true` \
 statuses, edits and deletions come at once. The content warning is the title."""
 EXAMPLE = """\
 [[source]]
@@ -80,7 +80,7 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     url : str
         Of the server, such as ``https://fosstodon.org``.
     tag : str
@@ -96,26 +96,16 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
     token : str, optional
         ``"env:NAME"``: an access token of the server, where it wants one.
     stream : bool
-        True to be told at once, by the server's streaming API; needs a ``token``.
+        True to receive statuses at once, by the server's streaming API; needs a ``token``.
     every : timedelta, optional
         How often to ask; 30 seconds.
     key : str, optional
         Takes the address's place in the cursor's name.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one page, on the clock.
-    max_bytes : int
-        Of a page, packed and unpacked.
-    allow_private : bool
-        True if the host in ``url`` is meant to have a private or loopback address.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     tag: str
@@ -248,7 +238,7 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
         return f"{self.spec.url.rstrip('/')}/{path}?{urlencode(query)}"
 
     def remember_ids(self, state: MastodonCursor, events: list[Event]) -> None:
-        """Remember the server's own ids of what is told: a stream deletes by them."""
+        """Remember the server's own ids of delivered statuses: a stream deletes by them."""
         if not self.spec.stream:
             return
         for event in events:
@@ -262,8 +252,8 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
         """Why the server shows no timeline, if it says so."""
         try:
             answer = await self.ask(f"{self.spec.url.rstrip('/')}/api/v2/instance")
-            told = msgspec.json.decode(answer.body)
-            feeds = told["configuration"]["timelines_access"]["hashtag_feeds"]
+            instance = msgspec.json.decode(answer.body)
+            feeds = instance["configuration"]["timelines_access"]["hashtag_feeds"]
         except (SourceError, msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
             self.counts["access_untold"] += 1  # older servers, and other software, do not say
             return None
@@ -285,8 +275,8 @@ def _more(spec: MastodonSpec) -> list[tuple[str, str]]:
 
 
 def _own(event: Event) -> str:
-    told: Any = msgspec.json.decode(event.raw) if event.raw is not None else {}
-    return told["id"] if isinstance(told, dict) and isinstance(told.get("id"), str) else ""
+    status: Any = msgspec.json.decode(event.raw) if event.raw is not None else {}
+    return status["id"] if isinstance(status, dict) and isinstance(status.get("id"), str) else ""
 
 
 def _order(own: str) -> tuple[int, str]:

@@ -73,13 +73,13 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     reading = Reading(meta)
     if isinstance(document, dict) and isinstance(document.get("event"), str):
         if not document["event"]:
-            raise Malformed("no answer of Mastodon: a message of no kind", raw)
+            raise Malformed("invalid response of Mastodon: a message of no kind", raw)
         _message(document, reading)
         return reading.parsed()
     if isinstance(document, dict):
         document = _items(document)
     if not isinstance(document, list):
-        raise Malformed(f"no answer of Mastodon: {_what(load(raw, 'answer'))}", raw)
+        raise Malformed(f"invalid response of Mastodon: {_what(load(raw, 'answer'))}", raw)
     if document and all(isinstance(item, dict) and isinstance(item.get("event"), str) for item in document):
         for item in document:
             _message(item, reading)

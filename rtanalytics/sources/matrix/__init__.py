@@ -41,7 +41,7 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     homeserver : str
         Where the account lives: ``https://matrix.org``, or what its ``.well-known`` names.
     token : str
@@ -52,25 +52,19 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
     pages : int
         Pages of 100 that are fetched of a room at most, where the homeserver left some out.
     expected_every : timedelta, optional
-        If nobody says anything for longer than this, the source is told to be blind.
+        If nobody says anything for longer than this, the source is reported as blind.
     every : timedelta, optional
         A pause between two requests; none, since the homeserver holds them.
     timeout : timedelta
         For a whole request, the last byte included. The homeserver is asked to hold one for half
         of it, 15 seconds at most.
-    budget : timedelta
-        For parsing one answer, on the clock.
-    max_bytes : int
-        Of an answer, packed and unpacked.
-    allow_private : bool
-        True if the homeserver is meant to have a private or loopback address.
     hints : bool
         False to ignore caching headers.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     homeserver: str

@@ -12,7 +12,7 @@ from rtanalytics.event import Event
 from rtanalytics.sources.base import Reject
 from rtanalytics.sources.polled.specs import short
 
-__all__ = ["REMEMBERED", "Cursor", "SeenCursor", "unknown", "untold"]
+__all__ = ["REMEMBERED", "Cursor", "SeenCursor", "new_or_changed", "unknown"]
 
 REMEMBERED = 2_000
 """Items that a cursor remembers: those of the last page and, up to this many, from before it."""
@@ -27,7 +27,7 @@ class Cursor(msgspec.Struct, omit_defaults=True):
     modified: str | None = None
     body: str = ""  # of the first page last read
     seq: int = 0
-    rejected: list[str] = []  # what could not be read and has been told
+    rejected: list[str] = []  # digests of delivered dead letters
     bad: int = 0  # documents in a row that could not be read
     bad_kind: str = ""
     bad_since: int = 0
@@ -36,33 +36,33 @@ class Cursor(msgspec.Struct, omit_defaults=True):
 
 
 class SeenCursor(Cursor, omit_defaults=True):
-    """A cursor that knows each item that was told, so that only what is new or changed is told."""
+    """A cursor that remembers the delivered items, so that only new and changed ones are delivered."""
 
-    seen: dict[str, tuple[str, int]] = {}  # item → its revision, and when it was said (ms)
-    newest: int = 0  # when the newest that was told was said (ms)
+    seen: dict[str, tuple[str, int]] = {}  # item → its revision and time (ms)
+    newest: int = 0  # time of the newest delivered item (ms)
     since: int = 0  # the same when the pages that are being read were begun
 
 
-def untold(
+def new_or_changed(
     state: SeenCursor, events: list[Event], number: Callable[[Event], Event], counts: Counter[str]
 ) -> list[Event]:
     """Return new and changed events, oldest first and numbered.
 
-    An event stays said when it was first said, whatever its later versions claim.
+    An event keeps the time of its first version, whatever its later versions claim.
     """
     fresh: list[Event] = []
     current: dict[str, tuple[str, int]] = {}
     # the newest stands first, most of the time: reversed, so that items of one time keep their order
     ordered = events[::-1]
     ordered.sort(key=lambda e: e.created_at)
-    for told in ordered:
-        item, rev, said = short(told.id), short(told.rev), int(told.created_at.timestamp() * 1000)
+    for event in ordered:
+        item, rev, said = short(event.id), short(event.rev), int(event.created_at.timestamp() * 1000)
         known = current.get(item) or state.seen.get(item)
         current[item] = (rev, known[1] if known else said)
         if known is not None and known[0] == rev:
             counts["known"] += 1
             continue
-        fresh.append(number(told if known is None else _first_said(told, known[1])))
+        fresh.append(number(event if known is None else _at_first_time(event, known[1])))
         state.newest = max(state.newest, said)
     before = [(k, v) for k, v in state.seen.items() if k not in current]
     state.seen = dict(before[-max(0, REMEMBERED - len(current)) :] if len(current) < REMEMBERED else ())
@@ -71,7 +71,7 @@ def untold(
 
 
 def unknown(state: Cursor, rejects: list[Reject]) -> list[Reject]:
-    """Those that were not told before."""
+    """Return the rejects that were not delivered before."""
     digests = [short(reject.raw) for reject in rejects]
     before = set(state.rejected)
     # those of other pages stay known as well
@@ -79,7 +79,7 @@ def unknown(state: Cursor, rejects: list[Reject]) -> list[Reject]:
     return [reject for reject, digest in zip(rejects, digests, strict=True) if digest not in before]
 
 
-def _first_said(event: Event, said: int) -> Event:
+def _at_first_time(event: Event, said: int) -> Event:
     """Set the event's time to that of its first version; its current time becomes that of the edit."""
     first = datetime.fromtimestamp(said / 1000, UTC)
     if event.created_at - first < timedelta(milliseconds=1):

@@ -26,7 +26,7 @@ from rtanalytics.sources.base import (
     redact,
 )
 from rtanalytics.sources.headers import MAX_WAIT
-from rtanalytics.sources.polled.memory import Cursor, SeenCursor, unknown, untold
+from rtanalytics.sources.polled.memory import Cursor, SeenCursor, new_or_changed, unknown
 from rtanalytics.sources.polled.specs import (
     MOST_BYTES,
     PolledSpec,
@@ -84,7 +84,7 @@ class PolledSource(ABC, Generic[S, C]):
     pages: int = 1
     """Pages read one after another at most, as long as they are new to their end."""
     gaps: ClassVar[bool] = False
-    """True to tell, with an event of type ``gap``, that more was new than there are pages."""
+    """True to add an event of type ``gap`` if more was new than there are pages."""
     limited: ClassVar[bool] = False
     """True if the service lists the newest only: the last of ``pages`` may end before the items do."""
 
@@ -131,8 +131,8 @@ class PolledSource(ABC, Generic[S, C]):
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
         """Return the address of the next page, if there is one."""
-        told = parsed.next or answer.next
-        return urljoin(answer.url, told) if told else None
+        address = parsed.next or answer.next
+        return urljoin(answer.url, address) if address else None
 
     def asked(self, parsed: Parsed) -> timedelta:
         """How long the document itself demands to be left alone; kept to before any next request."""
@@ -147,10 +147,10 @@ class PolledSource(ABC, Generic[S, C]):
 
     def notes(self, answer: Answer, parsed: Parsed | None = None, state: C | None = None) -> dict[str, str]:
         """Facts for the health."""
-        told = {"moved_to": redact(answer.moved_to)} if answer.moved_to else {}
+        facts = {"moved_to": redact(answer.moved_to)} if answer.moved_to else {}
         if parsed is not None and parsed.title:
-            told["title"] = printable(parsed.title, 200)
-        return told
+            facts["title"] = printable(parsed.title, 200)
+        return facts
 
     def secret(self, key: str) -> str | None:
         """Look up the secret that the spec's ``key`` names; None if it names none.
@@ -274,7 +274,7 @@ class PolledSource(ABC, Generic[S, C]):
         """
         of = short(self.query())
         if cursor is None:
-            # A cursor that was lost must not begin its numbers again below those already told.
+            # A cursor that was lost must not begin its numbers again below those already delivered.
             return self.cursor(v=self.version, of=of, seq=int(datetime.now(UTC).timestamp()) * 1000)
         try:
             state = msgspec.json.decode(cursor, type=self.cursor)
@@ -296,17 +296,17 @@ class PolledSource(ABC, Generic[S, C]):
     def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
         """How long until the first page is asked for again."""
         hint = min(answer.wait or timedelta(0), LONGEST_HINT) if self.spec.hints else timedelta(0)
-        told = answer.rate.interval or timedelta(0)
-        return max(self.spec.every or self.every, hint, told, self._pause(answer, parsed))
+        interval = answer.rate.interval or timedelta(0)
+        return max(self.spec.every or self.every, hint, interval, self._pause(answer, parsed))
 
     def fresh(self, state: C, events: list[Event]) -> list[Event]:
         """Return new and changed events, oldest first and numbered; all events if the cursor knows no items.
 
-        An event stays said when it was first said, whatever its later versions claim.
+        An event keeps the time of its first version, whatever its later versions claim.
         """
         if not isinstance(state, SeenCursor):
             return [self.numbered(state, event) for event in events]
-        return untold(state, events, lambda event: self.numbered(state, event), self.counts)
+        return new_or_changed(state, events, lambda event: self.numbered(state, event), self.counts)
 
     def numbered(self, state: C, event: Event) -> Event:
         """Give the event the next number of this source."""

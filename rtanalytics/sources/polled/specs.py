@@ -32,35 +32,33 @@ _ADDRESSES = ("url", "api", "homeserver", "search_url")
 
 
 class PolledSpec(SourceSpec, frozen=True, kw_only=True):
-    """What the table of any polled source may say.
+    """Options that all polled sources share.
 
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     every : timedelta, optional
         How often to ask; each kind has a default.
     timeout : timedelta
-        For a whole request, the last byte included.
+        Time limit of a request, until its last byte.
     budget : timedelta
-        For parsing one document, on the clock.
+        Time limit for parsing one document.
     max_bytes : int
-        Of a document, packed and unpacked.
+        Largest document, compressed or not.
     allow_private : bool
-        True if the host that is asked is meant to have a private or loopback address. Hosts that
-        it redirects to are not covered.
+        True if the host may have a private or loopback address. Hosts that it redirects to may not.
     hints : bool
-        False to ask every ``every``, whatever the other side would like. What it demands (a rate
-        limit, ``Retry-After``, ``X-Poll-Interval``) is kept to all the same.
+        False to ask every ``every``, whatever the caching headers say. Rate limits, ``Retry-After`` and
+        ``X-Poll-Interval`` are always respected.
     shares : str, optional
-        With which other sources it shares what may be asked, and a demand to wait: all that say the
-        same. By default those of one host; ``"tumblr.com"`` in several tables is one budget for all
-        blogs there, the source's own name is one for itself.
+        Name of a rate limit that several sources share. By default it is the host; ``"tumblr.com"`` in
+        several tables is one limit for all blogs there, the source's own name is a limit of its own.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     every: timedelta | None = None
@@ -74,8 +72,8 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     @property
     def asks(self) -> str | None:
         """Whose budget its requests are taken from: the name that ``[limits]`` may set a pace for."""
-        told = (getattr(self, name, None) for name in _ADDRESSES)
-        return self.shares or next((netloc_of(url) for url in told if isinstance(url, str)), None)
+        addresses = (getattr(self, name, None) for name in _ADDRESSES)
+        return self.shares or next((netloc_of(url) for url in addresses if isinstance(url, str)), None)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -196,9 +194,9 @@ def secrets_in(url: str) -> set[str]:
     """
     try:
         parts = urlsplit(url)
-        told = parse_qsl(parts.query)
+        pairs = parse_qsl(parts.query)
         shown = dict(parse_qsl(urlsplit(redact(url)).query))
         password = unquote(parts.password or "")
     except ValueError:
         return set()
-    return {value for name, value in told if shown.get(name) == "***"} | ({password} if password else set())
+    return {value for name, value in pairs if shown.get(name) == "***"} | ({password} if password else set())

@@ -28,7 +28,7 @@ only fills what a stream leaves out. The stream's rules belong to the account: o
 `rtanalytics:<name>`, others are left alone, but what they match comes over the same connection and is
 paid for. Money is held for a stream too ($0.59 at these prices, $0.17 with `expand = false`), which
 counts as spent when the process ends. Edits arrive as later versions of the same post, under the number
-of the first. Deletions are told by compliance jobs only, whose files `rtanalytics import` reads; X
+of the first. Deletions are listed by compliance jobs only, whose files `rtanalytics import` reads; X
 demands that they are honoured."""
 EXAMPLE = """\
 [[source]]
@@ -56,7 +56,7 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
     Parameters
     ----------
     name : str
-        Names the source.
+        Name of the source.
     query : str
         As X's search has it, 512 characters at most: ``#pycon -is:retweet``.
     token : str
@@ -70,17 +70,13 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
     usd_per_post, usd_per_user : float
         What X charges for one.
     stream : bool
-        True to be told at once, by X's filtered stream; the search then fills what a stream leaves out.
+        True to receive posts at once, by X's filtered stream; the search then fills what a stream leaves out.
     pages : int
         Of a search, read one after another, at most.
     every : timedelta, optional
         How often to search; 2 minutes.
-    timeout : timedelta
-        For a whole request, the last byte included.
     budget : timedelta
         For parsing one page, on the clock (no money).
-    max_bytes : int
-        Of a page, packed and unpacked.
     allow_private : bool
         True if the host in ``api`` is meant to have a private or loopback address.
     hints : bool
@@ -91,7 +87,7 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     query: str

@@ -84,18 +84,22 @@ class Answer:
 
 
 class HttpClient:
-    """One source's client; it connects when it is first used.
+    """HTTP client of one source; it connects when it is first used.
 
     Parameters
     ----------
     counts : Counter
         ``requests``, ``bytes`` (as sent), ``http_<status>`` and ``redirects_permanent`` are counted.
     trusted : collection of str
-        Hosts that may have a private address: the ones that a person wrote down.
+        Hosts that may have a private address, from the source's table.
     resolver : AbstractResolver, optional
-        Finds addresses; the system's by default.
+        Resolves hosts; the system's resolver by default.
     source : str
-        What the source is called in its ``[[source]]`` table, for what is said to its owner.
+        Name of the source in its ``[[source]]`` table, for messages.
+    advice : callable, optional
+        Returns what to do when a login is required; an empty string if the address may contain one.
+    longest_reset : timedelta
+        Longest time until a rate limit is reset that is believed; a later one is a wrong clock.
     """
 
     def __init__(
@@ -104,15 +108,14 @@ class HttpClient:
         trusted: Collection[str] = (),
         resolver: AbstractResolver | None = None,
         source: str = "",
+        advice: Callable[[], str] = str,
+        longest_reset: timedelta = MAX_RESET,
     ) -> None:
         self._counts = counts
         self._guard = Guard(resolver, trusted, source)
         self._session: aiohttp.ClientSession | None = None
         self._narrow: aiohttp.ClientSession | None = None
-        self.longest_reset = MAX_RESET
-        """The longest until a limit is reset that is believed, where a service has shorter ones."""
-        self.advice: Callable[[], str] = str
-        """What to do where a login is wanted; empty: the address may have one in it."""
+        self._advice, self._longest_reset = advice, longest_reset
 
     async def get(
         self,
@@ -212,7 +215,7 @@ class HttpClient:
             raise Transient(f"{label}: no connection within {timeout.total_seconds():g} s") from None
         except aiohttp.WSServerHandshakeError as error:
             wait = retry_after(error.headers, datetime.now(UTC)) if error.headers is not None else None
-            refusal = refusal_of(error.status, label, wait, given=bool(private), advice=self.advice())
+            refusal = refusal_of(error.status, label, wait, given=bool(private), advice=self._advice())
             refusal.status = error.status
             raise refusal from None
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
@@ -349,7 +352,7 @@ class HttpClient:
 
     def _rate(self, response: aiohttp.ClientResponse, now: datetime) -> Rate:
         rate = rate_of(response.headers, now)
-        return rate if rate.reset is None else replace(rate, reset=min(rate.reset, self.longest_reset))
+        return rate if rate.reset is None else replace(rate, reset=min(rate.reset, self._longest_reset))
 
     async def _refused(self, response: aiohttp.ClientResponse, label: str, *, given: bool) -> SourceError:
         """Return the error for a response that is not an answer."""
@@ -357,7 +360,7 @@ class HttpClient:
         rate, wait = self._rate(response, now), retry_after(response.headers, now)
         if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
             wait = rate.reset
-        refusal = refusal_of(response.status, label, wait, given=given, advice=self.advice())
+        refusal = refusal_of(response.status, label, wait, given=given, advice=self._advice())
         refusal.status = response.status
         if response.status in {400, 429}:
             refusal.body = await self._reason(response)

@@ -13,7 +13,7 @@ import msgspec
 
 from rtanalytics.event import Event
 from rtanalytics.sources.base import Batch, Meta, Parsed, Reject, SourceError, Transient, printable
-from rtanalytics.sources.mastodon import MastodonSource, MastodonSpec
+from rtanalytics.sources.mastodon.timeline import MastodonSource, MastodonSpec
 from rtanalytics.sources.streamed import Disconnected, PollWindow, StreamTimings, WebSocketSource
 
 __all__ = ["MastodonStream", "MastodonTimings"]

@@ -1,4 +1,4 @@
-"""The source that asks again and again."""
+"""Base class of the sources that ask again and again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from rtanalytics.sources.base import (
     printable,
     redact,
 )
-from rtanalytics.sources.headers import MAX_WAIT
+from rtanalytics.sources.headers import MAX_RESET, MAX_WAIT
 from rtanalytics.sources.polled.memory import Cursor, SeenCursor, new_or_changed, unknown
 from rtanalytics.sources.polled.specs import (
     MOST_BYTES,
@@ -43,16 +43,16 @@ if TYPE_CHECKING:
 __all__ = ["LINGER", "LONGEST_HINT", "PolledSource"]
 
 LONGEST_HINT = timedelta(hours=1)
-"""The longest that a hint, or a document that cannot be read, puts a poll off."""
+"""Longest wait because of a hint, or of a document that cannot be read."""
 
 LINGER = timedelta(seconds=30)
-"""A parser that is not needed for longer than this is not kept: it costs 32 MB, and 0.2 s to start."""
+"""Wait above which the parser's process is ended: it uses 32 MB, and takes 0.2 s to start."""
 
 _PATIENCE = 3
-"""Readings after which a page in the middle that cannot be read is left out."""
+"""Attempts after which a later page that cannot be read is skipped."""
 
 _OVER = {400, 404, 410, 416, 422}
-"""Statuses with which a page in the middle says that it is no longer there."""
+"""Statuses of a later page that no longer exists."""
 
 
 S = TypeVar("S", bound=PolledSpec)
@@ -60,7 +60,7 @@ C = TypeVar("C", bound=Cursor)
 
 
 class PolledSource(ABC, Generic[S, C]):
-    """One place that is asked again and again; see the module for an example.
+    """A source that asks one address again and again; see the module for an example.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class PolledSource(ABC, Generic[S, C]):
         ``fetched``, ``not_modified``, ``same_body``, ``incomplete``, ``known``, ``malformed``,
         ``gaps``, what ``parse`` counts and what the client counts.
     address : str
-        Whose host may be private if the spec allows it.
+        Address whose host may be private if the spec allows it.
     """
 
     bucket: str = ""
@@ -78,16 +78,18 @@ class PolledSource(ABC, Generic[S, C]):
     """``module:function`` of ``parse``."""
     cursor: type[C]
     version: ClassVar[int] = 1
-    """Of the cursor; raise it when an old one cannot be used."""
+    """Version of the cursor; raise it when old cursors cannot be used."""
     every: timedelta = timedelta(minutes=5)
     accept: ClassVar[str] = "application/json"
     pages: int = 1
-    """Pages read one after another at most, as long as they are new to their end."""
+    """Largest number of pages that are read one after another, while all their items are new."""
     gaps: ClassVar[bool] = False
     """True to add an event of type ``gap`` if more was new than there are pages."""
     limited: ClassVar[bool] = False
     """True if the service lists the newest only: the last of ``pages`` may end before the items do."""
 
+    longest_reset: ClassVar[timedelta] = MAX_RESET
+    """Longest time until a rate limit is reset that is believed."""
     late: ClassVar[bool] = False
     """True if items may appear between older ones: pages are read until one has nothing new on it."""
 
@@ -98,17 +100,22 @@ class PolledSource(ABC, Generic[S, C]):
         self.spec = spec
         self.scope = spec.scope
         self.counts = counts
-        self.http = HttpClient(counts, [host_of(address)] if spec.allow_private else (), source=spec.name)
+        self.http = HttpClient(
+            counts,
+            [host_of(address)] if spec.allow_private else (),
+            source=spec.name,
+            advice=self.advice,
+            longest_reset=self.longest_reset,
+        )
         self._worker = ParseWorker(self.target, spec.budget)
         self._host = spec.asks
         self._secrets: dict[str, str] = {}
         self._keys: dict[str, str | None] = {}  # of secrets that were looked up, and what the table says
-        self.http.advice = self.advice
         self._written = secrets_in(address)
 
     @property
     def host(self) -> str | None:
-        """Whose budget its requests are taken from; None for a kind that listens."""
+        """Name of the rate limit for its requests; None for a kind that listens."""
         return self._host
 
     # -- what a kind says --------------------------------------------------------------------
@@ -122,7 +129,7 @@ class PolledSource(ABC, Generic[S, C]):
         """Return what ``parse`` needs to know; address, content type and language are filled in."""
 
     def headers(self) -> dict[str, str]:
-        """Sent with every request, but never to another host that it redirects to."""
+        """Return headers for every request; they are not sent to other hosts after a redirect."""
         return {}
 
     def query(self) -> str:
@@ -135,7 +142,7 @@ class PolledSource(ABC, Generic[S, C]):
         return urljoin(answer.url, address) if address else None
 
     def asked(self, parsed: Parsed) -> timedelta:
-        """How long the document itself demands to be left alone; kept to before any next request."""
+        """Return how long the document itself asks to wait before any next request."""
         return min(parsed.wait or timedelta(0), MAX_WAIT)
 
     def take(self, state: C, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
@@ -146,7 +153,7 @@ class PolledSource(ABC, Generic[S, C]):
         """Handle all events of a page, known or not, after it has been read."""
 
     def notes(self, answer: Answer, parsed: Parsed | None = None, state: C | None = None) -> dict[str, str]:
-        """Facts for the health."""
+        """Return facts for the health."""
         facts = {"moved_to": redact(answer.moved_to)} if answer.moved_to else {}
         if parsed is not None and parsed.title:
             facts["title"] = printable(parsed.title, 200)
@@ -182,7 +189,7 @@ class PolledSource(ABC, Generic[S, C]):
     # -- the source --------------------------------------------------------------------------
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        """One page: what it has that is new, and the cursor that belongs to it."""
+        """Read one page; return its new events and the cursor that belongs to them."""
         before = self.state(cursor)
         try:
             batch = await self.read(self.state(cursor))
@@ -200,12 +207,12 @@ class PolledSource(ABC, Generic[S, C]):
         return replace(batch, rejects=rejects)
 
     async def close(self) -> None:
-        """Give back connections and the parser's process."""
+        """Close connections and end the parser's process."""
         await self._worker.close()
         await self.http.close()
 
     async def read(self, state: C) -> Batch:
-        """One poll, given the state; ``Malformed`` becomes a dead letter and a slower pace."""
+        """Read one page, given the state; ``Malformed`` becomes a dead letter and a longer wait."""
         from rtanalytics.sources.http import Validators
 
         later = bool(state.next)
@@ -294,7 +301,7 @@ class PolledSource(ABC, Generic[S, C]):
         return state
 
     def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
-        """How long until the first page is asked for again."""
+        """Return the wait until the first page is asked for again."""
         hint = min(answer.wait or timedelta(0), LONGEST_HINT) if self.spec.hints else timedelta(0)
         interval = answer.rate.interval or timedelta(0)
         return max(self.spec.every or self.every, hint, interval, self._pause(answer, parsed))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["EXPANDED", "FIELDS", "XSearch", "unbilled"]
 
 EVERY = timedelta(minutes=2)
-MAX_RESET = timedelta(seconds=901)
+X_RESET = timedelta(seconds=901)
 """The window of X's limits and a second: a later reset is a clock that is wrong."""
 
 REACH = timedelta(days=7) - timedelta(minutes=10)
@@ -69,11 +69,11 @@ class XSearch(PolledSource[XSpec, Ledger]):
     cursor = Ledger
     every = EVERY
     gaps = True
+    longest_reset = X_RESET
 
     def __init__(self, spec: XSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts, spec.api)
         self.pages = spec.pages
-        self.http.longest_reset = MAX_RESET
         self._grant = ""  # what we have put aside ourselves
         self._holder = ""  # the same for a stream
         self._size = CHEAPEST_SEARCH

@@ -1,0 +1,234 @@
+"""Mastodon's hashtag timelines, read forwards page by page."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from rtanalytics.event import Event
+from rtanalytics.sources.base import Batch, Meta, Parsed, SourceError, printable
+from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, scope_of, short
+from rtanalytics.sources.secrets import check_secret
+
+if TYPE_CHECKING:
+    from rtanalytics.sources.http import Answer
+
+__all__ = ["CONNECTOR", "PARSE", "MastodonCursor", "MastodonSource", "MastodonSpec", "meta"]
+
+CONNECTOR = "mastodon@1"
+PARSE = "rtanalytics.sources.mastodon.parse:parse"
+
+PAGE = 40
+"""Statuses that a server gives at once at most."""
+
+OVERLAP = 20
+"""Statuses that are read again each time."""
+
+KNOWN = 1_000
+"""Statuses of which a stream's deletions are recognised: it names them by the server's own ids."""
+
+_TAG = re.compile(r"\w{1,100}")
+
+
+class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="mastodon"):
+    """A ``[[source]]`` table with ``type = "mastodon"``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the source.
+    url : str
+        Of the server, such as ``https://fosstodon.org``.
+    tag : str
+        Hashtag, without ``#``.
+    any : tuple of str, optional
+        Further hashtags: statuses with one of them come as well.
+    all : tuple of str, optional
+        Hashtags of which a status must have all.
+    none : tuple of str, optional
+        Hashtags of which a status must have none.
+    local : bool
+        True for statuses of people of that server only.
+    token : str, optional
+        ``"env:NAME"``: an access token of the server, where it wants one.
+    stream : bool
+        True to receive statuses at once, by the server's streaming API; needs a ``token``.
+    every : timedelta, optional
+        How often to ask; 30 seconds.
+    key : str, optional
+        Takes the address's place in the cursor's name.
+
+    Raises
+    ------
+    ValueError
+        If a value is invalid; the message names it and what to write instead.
+    """
+
+    tag: str
+    any: tuple[str, ...] = ()
+    all: tuple[str, ...] = ()
+    none: tuple[str, ...] = ()
+    local: bool = False
+    token: str | None = None
+    stream: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_secret(self.token, "token")
+        if self.stream and self.token is None:
+            raise ValueError('stream needs a token; write token = "env:MASTODON_TOKEN"')
+        if "?" in self.url or "#" in self.url or "/tags/" in self.url:
+            raise ValueError('url is the server\'s own address; write url = "https://server.example"')
+        for key, names in (("tag", (self.tag,)), ("any", self.any), ("all", self.all), ("none", self.none)):
+            for name in names:
+                if not _TAG.fullmatch(name):
+                    raise ValueError(f"{key} {printable(name, 60)!r} is no hashtag; write it without '#'")
+
+    @property
+    def scope(self) -> str:
+        """The server and the hashtags."""
+        if self.key is not None:
+            return self.key
+        more = [*_more(self), ("local", "true")] if self.local else _more(self)
+        return f"{scope_of(self.url)}/tags/{self.tag}" + (f"~{short(urlencode(more))}" if more else "")
+
+
+def meta(spec: MastodonSpec, received_at: datetime) -> Meta:
+    """Return what the parser needs to know, for live data and dead letters alike."""
+    return Meta(
+        source="mastodon",
+        scope=spec.scope,
+        connector=CONNECTOR,
+        received_at=received_at,
+        url=spec.url,
+    )
+
+
+class MastodonCursor(SeenCursor, omit_defaults=True):
+    """Position in a timeline, and the server's own ids of the latest statuses."""
+
+    own: list[str] = msgspec.field(
+        default_factory=list
+    )  # the server's ids of the latest that were read, oldest first
+    at: str = ""  # and the greatest of all, readable or not
+    uris: dict[str, str] = msgspec.field(default_factory=dict)  # of the KNOWN latest, by the server's ids
+
+
+class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
+    """One hashtag on one server.
+
+    Parameters
+    ----------
+    spec : MastodonSpec
+        Which.
+    counts : Counter
+        ``items``, ``not_public``, ``streams`` and ``messages`` of them, ``deletes_of_unknown``, and what
+        every polled source counts.
+    """
+
+    bucket = "mastodon"
+    target = PARSE
+    cursor = MastodonCursor
+    every = timedelta(seconds=30)
+    pages = 1_000  # read forwards, so they end where the present is
+    late: ClassVar[bool] = True  # the first of a page is known, and what is after it need not be
+
+    def __init__(self, spec: MastodonSpec, counts: Counter[str]) -> None:
+        super().__init__(spec, counts, spec.url)
+        self._problem: str | None = None
+        self._looked = False
+
+    def first(self, state: MastodonCursor) -> str:
+        return self._page(state.own[0] if state.own else state.at)
+
+    def headers(self) -> dict[str, str]:
+        token = self.secret("token")
+        return {"Authorization": f"Bearer {token}"} if token else {}
+
+    def meta(self, received_at: datetime) -> Meta:
+        return meta(self.spec, received_at)
+
+    async def read(self, state: MastodonCursor) -> Batch:
+        batch = await super().read(state)
+        if not self._looked:
+            # a server that has timelines switched off answers 200 with an empty list
+            self._problem = await self._access()
+            self._looked = True
+        return replace(batch, problem=batch.problem or self._problem)
+
+    def take(self, state: MastodonCursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
+        own = {*state.own, *filter(None, (_own(e) for e in parsed.events))}
+        state.own = sorted(own, key=_order)[-OVERLAP:]
+        state.at = max(state.at, parsed.next or "", key=_order)
+        self.remember_ids(state, parsed.events)
+        # all of the overlap may be gone from the server, and the rest unreadable
+        if parsed.next and not parsed.events:
+            state.own = []
+        return self.fresh(state, parsed.events)
+
+    def following(self, answer: Answer, parsed: Parsed) -> str | None:
+        """Return the address of the next newer page if this page was full."""
+        if "min_id=" not in answer.url or parsed.counts.get("items", 0) < PAGE or parsed.next is None:
+            return None
+        return self._page(parsed.next)
+
+    def _page(self, least: str) -> str:
+        query = [("limit", str(PAGE)), *_more(self.spec)]
+        if self.spec.local:
+            query.append(("local", "true"))
+        if least:
+            query.append(("min_id", least))
+        path = f"api/v1/timelines/tag/{quote(self.spec.tag, safe='')}"
+        return f"{self.spec.url.rstrip('/')}/{path}?{urlencode(query)}"
+
+    def remember_ids(self, state: MastodonCursor, events: list[Event]) -> None:
+        """Remember the server's own ids of delivered statuses: a stream deletes by them."""
+        if not self.spec.stream:
+            return
+        for event in events:
+            if event.op != "delete" and (own := _own(event)):
+                state.uris.pop(own, None)
+                state.uris[own] = event.id.removeprefix("mastodon::")
+        for own in list(state.uris)[: max(0, len(state.uris) - KNOWN)]:
+            del state.uris[own]
+
+    async def _access(self) -> str | None:
+        """Why the server shows no timeline, if it says so."""
+        try:
+            answer = await self.ask(f"{self.spec.url.rstrip('/')}/api/v2/instance")
+            instance = msgspec.json.decode(answer.body)
+            feeds = instance["configuration"]["timelines_access"]["hashtag_feeds"]
+        except (SourceError, msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+            self.counts["access_untold"] += 1  # older servers, and other software, do not say
+            return None
+        kinds = [feeds] if isinstance(feeds, str) else [*feeds.values()] if isinstance(feeds, dict) else []
+        if "disabled" in kinds:
+            which = "" if len(set(map(str, kinds))) == 1 else " for some statuses"
+            return f"{self.scope}: the server has switched hashtag timelines off{which}; read another server"
+        if "authenticated" in kinds and self.spec.token is None:
+            return (
+                f"{self.scope}: the server shows hashtag timelines to its users only; "
+                'write token = "env:MASTODON_TOKEN"'
+            )
+        return None
+
+
+def _more(spec: MastodonSpec) -> list[tuple[str, str]]:
+    groups: Iterable[tuple[str, Iterable[str]]] = (("any", spec.any), ("all", spec.all), ("none", spec.none))
+    return [(f"{key}[]", name) for key, names in groups for name in names]
+
+
+def _own(event: Event) -> str:
+    status: Any = msgspec.json.decode(event.raw) if event.raw is not None else {}
+    return status["id"] if isinstance(status, dict) and isinstance(status.get("id"), str) else ""
+
+
+def _order(own: str) -> tuple[int, str]:
+    return len(own), own

@@ -1,4 +1,4 @@
-"""The questions of ``init``: each answer is checked on the spot, and asked again if it cannot be."""
+"""Questions of ``init``. Each answer is checked at once; an invalid one is asked for again."""
 
 from __future__ import annotations
 
@@ -24,9 +24,12 @@ __all__ = ["ask", "write_conference"]
 
 
 def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], bool]:
-    """What a conference.toml in a folder is to say: its own values, and a table for each source.
+    """Ask for the contents of a conference.toml.
 
-    The last is False if the questions about sources were broken off; the answers until then count.
+    Returns
+    -------
+    (dict, list of dict, bool)
+        Its own values, a table per source, and False if the user stopped at the sources.
     """
     title = _ask("What is the conference called", _something)
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "conference"
@@ -45,16 +48,14 @@ def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], bool]:
     sources: list[dict[str, Any]] = []
     try:
         if _is_address(schedule):
-            if typer.confirm(
-                "That is an address; read it again and again, and tell what changes?", default=True
-            ):
+            if typer.confirm("That is an address; read it regularly and report what changes?", default=True):
                 begun = {"type": "schedule", "url": schedule, "timezone": values["timezone"]}
                 sources.extend(_added(begun, sources))
         elif schedule:
             values["schedule"] = schedule
         while answer := _ask(
             "A source: the address of a feed, of a hashtag's page, of a repository …, "
-            "or a kind of source (? lists them; empty to end)",
+            "or a kind of source (? lists them; empty to finish)",
             lambda text: _source(text, sources),
             "",
         ):
@@ -69,19 +70,19 @@ def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], bool]:
 
 
 def _added(begun: dict[str, Any], sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The table of a source, once the rest was asked; nothing if it is not to be read after all."""
+    """Ask for the rest of a source's table; return nothing if the user declines the source."""
     if begun["type"] == "feed" and "url" in begun and urlsplit(begun["url"]).path in ("", "/"):
         typer.echo(
-            f"{begun['url']} is a front page, and seldom a feed: a forum or a server is added by its kind"
-            " (discourse, mastodon …), a site by the address of its feed"
+            f"{begun['url']} is a front page and probably not a feed: add a forum or a server by its kind"
+            " (discourse, mastodon …), and a site by the address of its feed"
         )
-        if not typer.confirm("Read it as a feed all the same?"):
+        if not typer.confirm("Read it as a feed anyway?"):
             typer.echo(f"left out: {begun['url']}")
             return []
     table = _table(begun, sources)
     place = next((table[key] for key in _PLACES if key in table), "")
     private = _is_private(urlsplit(place).hostname or place)
-    if private and not typer.confirm(f"{place} is on your own network; read it all the same?"):
+    if private and not typer.confirm(f"{place} is on your own network; read it anyway?"):
         typer.echo(f"left out: {place}")
         return []
     check = partial(_source_name, table=table, sources=sources)
@@ -91,12 +92,12 @@ def _added(begun: dict[str, Any], sources: list[dict[str, Any]]) -> list[dict[st
 
 
 def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str, Any]]) -> None:
-    """Write the file, once it was read as ``collect`` will read it.
+    """Write the file, after a test that ``collect`` can read it.
 
     Raises
     ------
     SessionError
-        If it could not be read so.
+        If it cannot.
     """
     from rtanalytics.sources import read_specs
 
@@ -115,7 +116,7 @@ def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str,
 
 
 def _ask(question: str, check: Callable[[str], str], default: str | None = None) -> str:
-    """Ask until the answer can be used; what is wrong with it is said at once."""
+    """Ask until the answer is valid."""
 
     def checked(text: str) -> str:
         try:
@@ -129,7 +130,7 @@ def _ask(question: str, check: Callable[[str], str], default: str | None = None)
 
 def _something(text: str) -> str:
     if not text:
-        raise ValueError("it needs a name")
+        raise ValueError("a name is needed")
     return text
 
 
@@ -148,10 +149,10 @@ def _schedule(folder: Path, text: str, zone: str) -> str:
 
 
 _PLACES = ("url", "homeserver", "host")
-"""Keys whose value says on what machine a source is."""
+"""Keys whose value names the machine of a source."""
 
 _HASHTAGS = ("tag", "any", "all", "none", "tags")
-"""Keys whose values are written without ``#``, and are taken with it."""
+"""Keys whose values have no ``#``; it is removed from answers."""
 
 _PAGES: list[tuple[str, Callable[[re.Match[str]], dict[str, Any]]]] = [
     (
@@ -191,11 +192,11 @@ _PAGES: list[tuple[str, Callable[[re.Match[str]], dict[str, Any]]]] = [
         lambda m: {"type": "irc", "host": m[1], "channels": [f"#{m[2].lstrip('#')}"]},
     ),
 ]
-"""Addresses that people have at hand, without ``https://``, and what they say of a source."""
+"""Addresses of pages, without ``https://``, and the source that each stands for."""
 
 
 def _begun(answer: str) -> dict[str, Any]:
-    """As much of a source's table as an answer says: a kind, the address of a page, or that of a feed."""
+    """Return the part of a source's table that follows from a kind, or from the address of a page or feed."""
     from rtanalytics.sources import KINDS
 
     if answer in KINDS:
@@ -222,7 +223,7 @@ def _source(text: str, sources: list[dict[str, Any]]) -> str:
 
 
 def _kinds() -> str:
-    """A line for each kind, with what it needs."""
+    """List the kinds of sources, with what each needs."""
     from rtanalytics.sources.kinds import kinds
 
     lines = []
@@ -233,12 +234,12 @@ def _kinds() -> str:
 
 
 def _table(begun: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
-    """The table of a source, without its name: what its kind's example has is asked for."""
+    """Ask for the keys of a source that the example of its kind has, except its name."""
     from rtanalytics.sources.kinds import kind
 
-    told = kind(begun["type"])
-    keys = {key.name: key for key in told.keys}
-    example = tomllib.loads(told.example)["source"][0]
+    described = kind(begun["type"])
+    keys = {key.name: key for key in described.keys}
+    example = tomllib.loads(described.example)["source"][0]
     example = {k: v for k, v in example.items() if k not in {"type", "name"}}
     table = dict(begun)
     for name, shown in example.items():
@@ -267,7 +268,7 @@ def _table(begun: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, An
 def _part(
     text: str, name: str, shown: Any, *, key: bool, tries: list[dict[str, Any]], sources: list[dict[str, Any]]
 ) -> str:
-    """An answer that can stand for one key, with what the others are or may yet become."""
+    """Return an answer if it is valid together with the keys before it and examples of those after it."""
     if key and not text:
         raise ValueError(f"{name} is needed")
     wrong: ValueError | None = None
@@ -279,11 +280,11 @@ def _part(
             wrong = wrong or error
         else:
             return text
-    raise wrong or ValueError(f"{name} cannot be {text!r}")
+    raise wrong or ValueError(f"invalid {name} {text!r}")
 
 
 def _value(name: str, text: str, shown: Any) -> Any:
-    """An answer as the kind of value that the example has."""
+    """Convert an answer to the type of the example."""
     if name in _HASHTAGS:
         text = re.sub(r"(^|,)\s*#", r"\1", text)
     parts = [part.strip() for part in text.split(",") if part.strip()]
@@ -298,12 +299,12 @@ def _value(name: str, text: str, shown: Any) -> Any:
         try:
             return float(text)
         except ValueError:
-            raise ValueError(f"{name}: {text!r} is no number") from None
+            raise ValueError(f"{name}: {text!r} is not a number") from None
     return _address(text) if name in {"url", "homeserver"} else text
 
 
 def _text(value: Any) -> str:
-    """A value as it is typed in an answer."""
+    """Format a value as a user would type it."""
     if isinstance(value, dict):
         value = [f"{k}={v}" for k, v in value.items()]
     return ", ".join(value) if isinstance(value, list) else str(value)
@@ -332,7 +333,7 @@ def _check(sources: list[dict[str, Any]]) -> None:
 
 
 def _near(table: Mapping[str, Any], sources: list[dict[str, Any]]) -> str:
-    """A name after the host, or the kind, which no other source has."""
+    """Return an unused name, made of the host or the kind."""
     place = str(next((table[key] for key in _PLACES if key in table), table["type"]))
     host = (urlsplit(place).hostname or place).lower().removeprefix("www.")
     base = re.sub(r"[^a-z0-9]+", "-", host).strip("-") or "feed"
@@ -341,13 +342,13 @@ def _near(table: Mapping[str, Any], sources: list[dict[str, Any]]) -> str:
 
 
 def _is_private(host: str) -> bool:
-    """True if a host has addresses, as far as can be told from here, and none of them is public."""
+    """Return True if a host has addresses and none of them is public."""
     from rtanalytics.sources.public import is_public
 
     try:
         found = {str(place[4][0]).split("%")[0] for place in socket.getaddrinfo(host, None)}
     except (OSError, UnicodeError):
-        return False  # whether it can be read is found out by a dry run
+        return False  # a dry run will show whether it can be read
     return not any(is_public(ipaddress.ip_address(address)) for address in found)
 
 

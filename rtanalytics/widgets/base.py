@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -18,11 +20,12 @@ from rtanalytics.feed import Feed
 from rtanalytics.live import StatusLine, status_line, view_time
 from rtanalytics.live.status import iso
 from rtanalytics.schedule import Schedule
+from rtanalytics.settings import Settings, TrendOptions
 from rtanalytics.widgets import fallback
 from rtanalytics.widgets.panels import Part
 from rtanalytics.widgets.reader import PACER, Reader
 
-__all__ = ["View", "Wire", "checked_mute", "open_views"]
+__all__ = ["View", "Wire", "checked_mute", "open_views", "trend_settings"]
 
 _STATIC = Path(__file__).parent / "static"
 _SCRIPTS = ("dom.js", "controls.js", "feed.js", "trending.js", "talks.js", "chat.js", "view.js")
@@ -310,6 +313,24 @@ def _check_zone(name: str) -> None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"unknown time zone {name!r} (use an IANA name such as Europe/Berlin)") from None
+
+
+def trend_settings(view: type[View], settings: Settings | None, options: TrendOptions) -> Settings:
+    """Return the settings of the trends of a view, with single settings applied.
+
+    Raises
+    ------
+    TypeError
+        If a keyword is a misspelt parameter of the view.
+    ValueError
+        If a setting is unknown or invalid.
+    """
+    parameters = list(inspect.signature(view.__init__).parameters)
+    for name in options:
+        close = get_close_matches(name, parameters, 1)
+        if name not in TrendOptions.__annotations__ and close:
+            raise TypeError(f"unknown parameter {name!r} of {view.__name__}; did you mean {close[0]!r}?")
+    return Settings.of(settings, options)
 
 
 def checked_mute(mute: Iterable[str] | str) -> list[str]:

@@ -9,7 +9,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import Feed, FeedContext
 from rtanalytics.schedule import Schedule
 from rtanalytics.settings import Settings, TrendOptions
-from rtanalytics.widgets.base import View, Wire, checked_mute
+from rtanalytics.widgets.base import View, Wire, checked_mute, trend_settings
 from rtanalytics.widgets.panels import FeedPart, Part, QuotePart, TalkPart, TrendPart
 from rtanalytics.widgets.reader import as_source
 from rtanalytics.widgets.trending_view import WARM
@@ -70,7 +70,7 @@ class Dashboard(View):
         **options: Unpack[TrendOptions],
     ) -> None:
         context = FeedContext.of(feed)
-        base = Settings.of(settings or context.settings, options)
+        base = trend_settings(Dashboard, settings or context.settings, options)
         muted = [*checked_mute(mute), *base.mute]
         if schedule is None:
             schedule = base.schedule

@@ -9,7 +9,7 @@ from rtanalytics.event import Event
 from rtanalytics.feed import Feed
 from rtanalytics.schedule import Schedule
 from rtanalytics.settings import Settings, TrendOptions
-from rtanalytics.widgets.base import View, Wire
+from rtanalytics.widgets.base import View, Wire, trend_settings
 from rtanalytics.widgets.panels import TrendPart
 from rtanalytics.widgets.reader import as_source
 
@@ -61,7 +61,7 @@ class TrendingView(View):
         settings: Settings | None = None,
         **options: Unpack[TrendOptions],
     ) -> None:
-        base = Settings.of(settings, options)
+        base = trend_settings(TrendingView, settings, options)
         part = TrendPart(base if schedule is None else base.replace(schedule=schedule))
         wire = Wire(as_source(feed, key), (part,), recent)
         super().__init__(

@@ -438,6 +438,7 @@ def test_one_broken_view_does_not_silence_the_others(prefix, caplog):
         (lambda s: FeedView(s.follow(), timezone="Mars"), ValueError, "IANA"),
         (lambda s: FeedView(s.follow(), mute="ada"), TypeError, "list of handles"),
         (lambda s: TrendingView(s.follow(), algorithn="x"), ValueError, "algorithn"),
+        (lambda s: Dashboard(s.follow(), titel="x"), TypeError, "did you mean 'title'"),
         (lambda s: Dashboard(s.follow(), top=0), ValueError, "top must be a whole number"),
         (lambda s: ReplayControls(s.follow()), TypeError, "is not a replay"),
         (lambda s: TalksView(Schedule(), s.follow(), clock=PacedClock(BASE)), ValueError, "not both"),

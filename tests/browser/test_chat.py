@@ -36,7 +36,7 @@ view
 SHOWN = (
     "[...document.querySelectorAll('.rta-line')].some((x) => x.textContent.includes(it) && !x.dataset.state)"
 )
-LINES = """() => [...document.querySelectorAll('.rta-line-said')].map((x) => x.querySelector('.rta-words').textContent)"""
+LINES = """() => [...document.querySelectorAll('.rta-line-message')].map((x) => x.querySelector('.rta-words').textContent)"""
 IMG = '<img src=x onerror="window.pwned = 1"><script>window.pwned = 1</script>'
 
 

@@ -56,7 +56,7 @@ class ChatPanel {
     this.order = [];
     this.active = "";
     this.unconfirmed = new Map();
-    this.gone = false;
+    this.stopped = false;
     this.kernelNote = "";
   }
 
@@ -175,7 +175,7 @@ class ChatPanel {
   }
 
   build(line) {
-    const node = make("div", `rta-line rta-line-${SPOKEN.has(line.type) ? "said" : "event"}`);
+    const node = make("div", `rta-line rta-line-${SPOKEN.has(line.type) ? "message" : "event"}`);
     node.dataset.n = line.n === null ? "" : line.n;
     node.dataset.type = line.type;
     if (line.state) node.dataset.state = line.state;
@@ -190,7 +190,7 @@ class ChatPanel {
     }
     const nick = make("bdi", "rta-nick", line.nick);
     nick.style.setProperty("--h", line.hue);
-    const body = make("div", "rta-said");
+    const body = make("div", "rta-message");
     body.dir = "auto";
     if (line.type === "message" || line.type === "notice") {
       body.append(prose(line.text, "rta-words"));
@@ -201,8 +201,8 @@ class ChatPanel {
       if (word) body.append(`${word} `);
       if (line.text) {
         const bracketed = ["part", "quit", "kick"].includes(line.type);
-        const said = line.type === "nick" || line.type === "join" ? "" : line.text;
-        if (said) body.append(prose(bracketed ? `(${said})` : said, "rta-words"));
+        const text = line.type === "nick" || line.type === "join" ? "" : line.text;
+        if (text) body.append(prose(bracketed ? `(${text})` : text, "rta-words"));
       }
       nick.textContent = line.type === "action" ? "✱" : line.type === "error" ? "!" : "·";
     }
@@ -304,7 +304,7 @@ class ChatPanel {
   write() {
     const text = this.input.value;
     if (!text.trim()) return;
-    if (this.gone) {
+    if (this.stopped) {
       this.showNote();
       return;
     }
@@ -317,22 +317,22 @@ class ChatPanel {
 
   // Send a line again until the kernel confirms it; the kernel ignores repeated keys.
   submit(key, text, room) {
-    if (!this.unconfirmed.has(key) || this.gone) return;
+    if (!this.unconfirmed.has(key) || this.stopped) return;
     this.context.send({ kind: "write", key, room, text });
     setTimeout(() => this.submit(key, text, room), RESEND);
   }
 
-  silent(gone) {
-    if (gone === this.gone) return;
-    this.gone = gone;
+  silent(stopped) {
+    if (stopped === this.stopped) return;
+    this.stopped = stopped;
     // put unconfirmed text back into the input
-    if (gone && this.unconfirmed.size && !this.input.value) this.input.value = [...this.unconfirmed.values()].join(" ");
-    if (gone) this.unconfirmed.clear();
+    if (stopped && this.unconfirmed.size && !this.input.value) this.input.value = [...this.unconfirmed.values()].join(" ");
+    if (stopped) this.unconfirmed.clear();
     this.showNote();
   }
 
   showNote() {
-    const text = this.gone ? "The kernel has stopped. Run the cell again to write." : this.kernelNote;
+    const text = this.stopped ? "The kernel has stopped. Run the cell again to write." : this.kernelNote;
     this.note.textContent = text || "";
     this.note.hidden = !text;
   }

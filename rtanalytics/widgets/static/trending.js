@@ -143,7 +143,7 @@ class TrendingPanel {
 
   // Sources of a topic, by number of messages.
   sources(sources) {
-    const list = make("span", "rta-heard");
+    const list = make("span", "rta-topic-sources");
     const ordered = Object.entries(sources).sort((a, b) => b[1] - a[1]);
     for (const [source] of ordered.slice(0, 5)) {
       const look = this.context.looks.get(source) || PLAIN_LOOK;

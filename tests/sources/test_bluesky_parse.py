@@ -211,20 +211,20 @@ def test_what_is_gone_is_counted_and_an_empty_page_is_no_error() -> None:
     [
         ([{"did": "did:plc:ada", "handle": "ada.example"}], "a profile, not a post"),
         ({"lexicon": 1, "id": "app.bsky.feed.post"}, r"a schema \(lexicon\), not posts"),
-        ({"$type": POST, "text": "hi"}, "a record .*by itself"),
+        ({"$type": POST, "text": "hi"}, "a record .*without the did"),
         (
             {**RECORD, "uri": "at://did:plc:ada/app.bsky.feed.generator/x"},
             "a record of app.bsky.feed.generator",
         ),
         (
             {"error": "InvalidRequest", "message": "no such feed"},
-            "an error of the server: InvalidRequest no such",
+            "error from the server: InvalidRequest no such",
         ),
         (view(uri=f"at://ada/{POST}/3k"), "no uri with a did"),
     ],
 )
-def test_what_is_nothing_said_tells_what_it_is(answer: Any, reason: str) -> None:
-    """One dead letter, for people."""
+def test_dead_letter_describes_what_is_not_a_post(answer: Any, reason: str) -> None:
+    """One dead letter, with a readable reason."""
     parsed = read(answer)
     assert parsed.events == []
     [reject] = parsed.rejects

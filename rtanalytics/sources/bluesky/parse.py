@@ -1,4 +1,4 @@
-"""Frames of a Jetstream, or posts of Bluesky's API → events. Pure: live, in tests, and for dead letters."""
+"""Convert Jetstream frames and Bluesky API responses to events. No I/O: also used for dead letters."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["POST", "REPOST", "Frame", "event_id", "frame_of", "parse", "tid_time
 POST, REPOST = "app.bsky.feed.post", "app.bsky.feed.repost"
 
 _TID = "234567abcdefghijklmnopqrstuvwxyz"
-_GONE = {
+_UNAVAILABLE = {
     "notFoundPost",
     "blockedPost",
     "threadItemNotFound",
@@ -26,26 +26,26 @@ _GONE = {
 }
 _SENSITIVE = {"porn", "sexual", "nudity", "graphic-media", "gore"}
 _PAGES = ("posts", "feed", "thread", "notifications", "records", "bookmarks")
-"""Where the API's answers have their posts."""
+"""Members of an API response that contain posts."""
 
 _WITH_RECORD = ("app.bsky.embed.record", "app.bsky.embed.recordWithMedia")
 
 
 class Frame:
-    """One message of a Jetstream, of either version.
+    """A message of a Jetstream, version 1 or 2.
 
     Attributes
     ----------
     kind : str
         ``commit``, ``account``, ``identity``, ``sync``, ``info`` or ``error``.
     did : str
-        Whose.
+        Account that the message is about.
     at : int
-        When the server saw it, in microseconds since 1970; 0 if it does not say.
+        Time at which the server saw it, in microseconds since 1970; 0 if unknown.
     seq : int
-        Its number, of version 2; 0 in version 1.
+        Sequence number in version 2; 0 in version 1.
     body : dict
-        The commit, account or error itself.
+        The commit, account or error.
     """
 
     __slots__ = ("at", "body", "did", "kind", "seq")
@@ -60,14 +60,14 @@ def frame_of(document: Any) -> Frame | None:
     Raises
     ------
     ValueError
-        If its time is none.
+        If its time is invalid.
     """
     if not isinstance(document, dict):
         return None
     if isinstance(document.get("kind"), str) and "time_us" in document:
         at = document["time_us"]
         if not isinstance(at, int) or isinstance(at, bool) or not 0 < at < 10**17:
-            raise ValueError(f"its time_us {ascii(at)[:40]} is no time")
+            raise ValueError(f"invalid time_us {ascii(at)[:40]} (expected microseconds since 1970)")
         body = document.get(document["kind"])
         return Frame(
             document["kind"], word(document.get("did")), at, 0, body if isinstance(body, dict) else {}
@@ -92,12 +92,12 @@ def frame_of(document: Any) -> Frame | None:
 
 
 def event_id(did: str, rkey: str, collection: str = POST) -> str:
-    """Return the id of the event of a record."""
+    """Return the event id for a record."""
     return f"bluesky::at://{did}/{collection}/{rkey}"
 
 
 def tid_time(rkey: str) -> datetime | None:
-    """When a record was made, by its key; None if the key is not one made of a time.
+    """Return the creation time encoded in a record key; None if the key does not encode a time.
 
     Examples
     --------
@@ -121,20 +121,20 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        Frames of a Jetstream (version 1 or 2), one a line or as a list; or posts as the API gives
-        them: one, a list, a page of a feed or a search, a thread, notifications, records.
+        Jetstream frames (version 1 or 2), one per line or as a list; or an API response: a post,
+        a list of posts, a page of a feed or a search, a thread, notifications, records.
     meta : Meta
-        When it was received; with the option ``via = "stream"``, every line is a frame.
+        Source and time of receipt. With the option ``via = "stream"``, every line is a frame.
 
     Returns
     -------
     Parsed
-        Posts and reposts, deletes of them; other records are counted.
+        Posts, reposts and their deletions; other records are only counted.
 
     Raises
     ------
     Malformed
-        If it is none of them.
+        If ``raw`` is none of these.
 
     Examples
     --------
@@ -149,8 +149,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     """
     reading = Reading(meta)
     lines = [line for line in raw.split(b"\n") if line.strip()]
-    framed = len(lines) > 1 and _ends_itself(lines[0])
-    if framed or (meta.options.get("via") == "stream" and not _whole(raw, lines)):
+    framed = len(lines) > 1 and _is_object(lines[0])
+    if framed or (meta.options.get("via") == "stream" and not _is_multiline(raw, lines)):
         for number, line in enumerate(lines, start=1):
             _line(line, f"frame {number}", reading)
         return reading.parsed()
@@ -159,27 +159,27 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         for number, item in enumerate(document, start=1):
             _frame(item, f"frame {number}", reading)
     elif not _read_value(document, "", reading):
-        raise Malformed("no frame and no posts of Bluesky", raw)
+        raise Malformed("neither Jetstream frames nor Bluesky posts", raw)
     return reading.parsed()
 
 
 def _read_value(document: Any, where: str, reading: Reading) -> bool:
-    """Take a frame, or whatever the API gives; False if it is neither."""
+    """Read a frame or an API response; return False if the document is neither."""
     if _is_frame(document):
         _frame(document, where or "frame", reading)
         return True
     views = list(_views(document))
     if not views and not _is_page(document):
-        said = _what(document)
-        if said is not None:
-            reading.reject(said, where, document)
-        return said is not None
+        reason = _what(document)
+        if reason is not None:
+            reading.reject(reason, where, document)
+        return reason is not None
     if (
         len(views) == 1
         and not _is_page(document)
         and (other := _collection(views[0])) not in {POST, REPOST, ""}
     ):
-        reading.reject(f"a record of {other}, nothing that was said", where, document)
+        reading.reject(f"a record of {other}, not a post", where, document)
         return True
     for number, view in enumerate(views, start=1):
         place = " ".join(filter(None, (where, f"post {number}" if not where or len(views) > 1 else "")))
@@ -192,9 +192,9 @@ def _collection(view: dict[str, Any]) -> str:
     return uri.split("/")[3] if uri and "record" in view else ""
 
 
-def _whole(raw: bytes, lines: list[bytes]) -> bool:
-    """Check for one document over several lines, none of which is a document itself."""
-    if len(lines) < 2 or _ends_itself(lines[0]):
+def _is_multiline(raw: bytes, lines: list[bytes]) -> bool:
+    """Check whether the lines together are one JSON document."""
+    if len(lines) < 2 or _is_object(lines[0]):
         return False
     try:
         load(raw, "document")
@@ -203,7 +203,7 @@ def _whole(raw: bytes, lines: list[bytes]) -> bool:
     return True
 
 
-def _ends_itself(line: bytes) -> bool:
+def _is_object(line: bytes) -> bool:
     return line.lstrip().startswith(b"{") and line.rstrip().endswith(b"}")
 
 
@@ -214,7 +214,7 @@ def _line(line: bytes, where: str, reading: Reading) -> None:
         reading.reject(str(error), where, line)
         return
     if not _read_value(document, where, reading):
-        reading.reject("it is no frame of a Jetstream and no post", where, document)
+        reading.reject("neither a Jetstream frame nor a Bluesky post", where, document)
 
 
 def _is_frame(document: Any) -> bool:
@@ -241,7 +241,7 @@ def _events(document: Any, reading: Reading) -> Iterator[Event]:
         return
     rkey, did = word(commit.get("rkey"), 400), frame.did
     if not did.startswith("did:") or not rkey:
-        raise ValueError("it has no did or no rkey: nothing to know it by")
+        raise ValueError("no did or no rkey, so the record has no id")
     seen = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=frame.at)
     if operation == "delete":
         yield build(
@@ -257,7 +257,7 @@ def _events(document: Any, reading: Reading) -> Iterator[Event]:
     elif operation in {"create", "update"}:
         record = commit.get("record")
         if not isinstance(record, dict):
-            raise ValueError("its record is missing")
+            raise ValueError("no record")
         yield _post(
             reading,
             did,
@@ -298,7 +298,7 @@ def _post(
     if collection == REPOST:
         shared = _uri(as_dict(record.get("subject")).get("uri"))
         if shared is None:
-            raise ValueError("it shares nothing that can be named")
+            raise ValueError("invalid subject of a repost (expected at://did/collection/rkey)")
         return build(
             reading.meta,
             id=event_id(did, rkey, REPOST),
@@ -341,25 +341,25 @@ def _post(
 
 
 def _created(value: object) -> datetime | None:
-    """As the poster's program claims; without a zone it is taken as UTC."""
+    """Parse the time given by the poster's client; a time without an offset is taken as UTC."""
     if not isinstance(value, str):
         return None
     try:
-        said = datetime.fromisoformat(value.strip())
-        return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
+        time = datetime.fromisoformat(value.strip())
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def _facets(record: dict[str, Any], text: str) -> tuple[list[str], list[str], list[str]]:
-    """Tags, handles and links; their places are counted in bytes of UTF-8."""
+    """Return tags, handles and links; facets give their positions in bytes of UTF-8."""
     tags, mentions, links = [], [], []
-    said = text.encode("utf-8", "surrogatepass")
+    encoded = text.encode("utf-8", "surrogatepass")
     for facet in as_list(record.get("facets")):
         index = as_dict(as_dict(facet).get("index"))
         first, last = index.get("byteStart"), index.get("byteEnd")
-        sound = isinstance(first, int) and isinstance(last, int) and 0 <= first <= last <= len(said)
-        part = said[first:last].decode("utf-8", "replace") if sound else ""
+        valid = isinstance(first, int) and isinstance(last, int) and 0 <= first <= last <= len(encoded)
+        part = encoded[first:last].decode("utf-8", "replace") if valid else ""
         for feature in map(as_dict, as_list(as_dict(facet).get("features"))):
             if isinstance(feature.get("tag"), str):
                 tags.append(word(feature["tag"], 100))
@@ -413,21 +413,21 @@ def _media(embed: dict[str, Any], did: str, *, sensitive: bool) -> Iterator[Medi
 
 
 def _cid(blob: object) -> str:
-    """Return the name of an attachment; posts of 2022 and early 2023 contain only the name."""
-    held = as_dict(blob)
-    found = word(as_dict(held.get("ref")).get("$link") or held.get("cid"))
-    return found if found.isalnum() else ""
+    """Return the content id of an attachment; posts of 2022 and early 2023 contain only the id."""
+    record = as_dict(blob)
+    cid = word(as_dict(record.get("ref")).get("$link") or record.get("cid"))
+    return cid if cid.isalnum() else ""
 
 
 def _size(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value < 100_000 else None
 
 
-# -- posts as the API gives them -----------------------------------------------------------------
+# -- API responses -------------------------------------------------------------------------------
 
 
 def _views(document: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the posts in an answer, each with author and record."""
+    """Yield the posts in a response, each with author and record."""
     if depth > 50:
         return
     if isinstance(document, list):
@@ -458,13 +458,13 @@ def _views(document: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
 
 
 def _unavailable(document: dict[str, Any]) -> bool:
-    """Check for the placeholder of a post that was deleted, or whose author blocks the reader."""
+    """Check for the placeholder of a post that was deleted or whose author blocks the reader."""
     name = word(document.get("$type")).rpartition("#")[2]
-    return name in _GONE or document.get("notFound") is True or document.get("blocked") is True
+    return name in _UNAVAILABLE or document.get("notFound") is True or document.get("blocked") is True
 
 
 def _is_page(document: Any) -> bool:
-    """Check for an answer that can contain posts."""
+    """Check for a response that can contain posts."""
     return document == [] or (
         isinstance(document, dict) and any(isinstance(document.get(n), list) for n in _PAGES)
     )
@@ -474,24 +474,24 @@ def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
     if "record" not in view:
         reading.counts["unavailable"] += 1
         return
-    by = as_dict(view.get("author"))
-    uri = _uri(view.get("uri")) or _named_by_handle(view.get("uri"), by)
+    profile = as_dict(view.get("author"))
+    uri = _uri(view.get("uri")) or _uri_with_did(view.get("uri"), profile)
     if uri is None:
-        raise ValueError("it has no uri with a did in it: nothing to know it by")
+        raise ValueError("no uri with a did, so the post has no id")
     did, collection, rkey = uri.removeprefix("at://").split("/", 2)
     if collection not in {POST, REPOST}:
         reading.counts["other_records"] += 1
         return
     indexed = _created(view.get("indexedAt")) or reading.meta.received_at
-    author, record = _person(by, did), as_dict(view["record"])
+    author, record = _person(profile, did), as_dict(view["record"])
     yield _post(reading, did, rkey, collection, record, author=author, seen=indexed, item=view)
     reason = as_dict(view.get("reason"))
     sharer = as_dict(reason.get("by"))
     if word(sharer.get("did")).startswith("did:"):
-        said = _uri(reason.get("uri"))
+        repost = _uri(reason.get("uri"))
         yield build(
             reading.meta,
-            id=f"bluesky::{said}" if said else f"bluesky::{uri}#repost/{word(sharer['did'])}",
+            id=f"bluesky::{repost}" if repost else f"bluesky::{uri}#repost/{word(sharer['did'])}",
             type="repost",
             created_at=_created(reason.get("indexedAt")),
             author=_person(sharer, word(sharer["did"])),
@@ -506,35 +506,35 @@ def _person(profile: dict[str, Any], did: str) -> Author | None:
 
 
 def _what(document: Any) -> str | None:
-    """Describe an object of the API that is not a post; None if it is not from Bluesky."""
+    """Describe an API object that is not a post; None if it is not from Bluesky."""
     first = document[0] if isinstance(document, list) and document else document
     if not isinstance(first, dict):
         return None
     if isinstance(first.get("error"), str):
-        said = printable(first.get("message") or "", 200)
-        return f"an error of the server: {printable(first['error'], 60)} {said}".rstrip()
+        message = printable(first.get("message") or "", 200)
+        return f"error from the server: {printable(first['error'], 60)} {message}".rstrip()
     if "lexicon" in first:
         return "a schema (lexicon), not posts"
     if "did" in first:
         return "a profile, not a post"
     if "$type" in first:
-        return f"a record ({word(first['$type'], 100)}) by itself, which does not say whose it is"
+        return f"a record ({word(first['$type'], 100)}) without the did of its author"
     return None
 
 
-def _named_by_handle(uri: object, author: dict[str, Any]) -> str | None:
-    """Replace the author's handle in an address by their did: handles can change owners."""
-    found, did = word(uri, 390), word(author.get("did"))
-    handle, _, rest = found.removeprefix("at://").partition("/")
-    known = did.startswith("did:") and handle and handle == word(author.get("handle"))
-    return _uri(f"at://{did}/{rest}") if known else None
+def _uri_with_did(uri: object, author: dict[str, Any]) -> str | None:
+    """Replace the author's handle in a uri by their did, because handles can change owners."""
+    did = word(author.get("did"))
+    handle, _, rest = word(uri, 390).removeprefix("at://").partition("/")
+    matches = did.startswith("did:") and handle and handle == word(author.get("handle"))
+    return _uri(f"at://{did}/{rest}") if matches else None
 
 
 def _uri(value: object) -> str | None:
-    """Return the value if it is the address of a record (``at://did/collection/rkey``), otherwise None."""
-    found = word(value, 390)
-    parts = found.removeprefix("at://").split("/")
-    return found if found.startswith("at://did:") and len(parts) == 3 and all(parts) else None
+    """Return the value if it is the uri of a record (``at://did/collection/rkey``), otherwise None."""
+    uri = word(value, 390)
+    parts = uri.removeprefix("at://").split("/")
+    return uri if uri.startswith("at://did:") and len(parts) == 3 and all(parts) else None
 
 
 def _address(uri: str) -> str:

@@ -129,7 +129,7 @@ def test_truths_are_taken_in_the_archives_order(archives, repeated):
 def test_a_truth_file_that_is_not_there_is_told_in_words(tmp_path):
     """With what it should be, and not as the system has it."""
     with pytest.raises(
-        SessionError, match=r"nope.csv: cannot be read: No such file or directory; name a truth file"
+        SessionError, match=r"nope.csv: cannot be read: No such file or directory; give a CSV file"
     ):
         read_topics(tmp_path / "nope.csv")
 

@@ -170,7 +170,7 @@ def test_replay_says_beforehand_what_it_plays_and_how_long_that_takes(archive: P
         assert words in said
     assert rta(*asked, "--json").stderr == ""
     assert "160 events" in rta("replay", archive, "--speed", "max").stderr
-    assert "nothing in this time" in rta("replay", archive, "--from", "2030-01-01").stderr
+    assert "no events in this period" in rta("replay", archive, "--from", "2030-01-01").stderr
 
 
 @pytest.mark.parametrize("command", [["trending"], ["replay"], ["report", "--out", "r.html"]])

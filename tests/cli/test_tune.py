@@ -140,7 +140,7 @@ def test_tune_says_that_lines_of_hindsight_are_for_comparison_only(archives):
         (("--grid", "topic_filter.min_probability=2"), "probability"),
         (("--objective", "luck"), "unknown metric 'luck'"),
         (("--algorithm", "luck"), "no algorithm 'luck'"),
-        (("--figure", "tune.doc"), "neither .png nor .svg"),
+        (("--figure", "tune.doc"), "must end in .png or .svg"),
         (("--truth", "a.csv", "--truth", "b.csv", "--truth", "c.csv"), "3 truth files for 2 archives"),
     ],
 )

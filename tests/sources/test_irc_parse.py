@@ -1,4 +1,4 @@
-"""Lines of IRC: what each says, what is no line, and the conformance suite of others."""
+"""IRC lines: the events of each command, invalid lines, and a third-party conformance suite."""
 
 from __future__ import annotations
 

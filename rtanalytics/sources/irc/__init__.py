@@ -308,7 +308,7 @@ class IrcSource(StreamedSource):
 
     def _refill(self, link: Connection, state: _Cursor) -> None:
         """Want what was said meanwhile, or say that nobody knows."""
-        self._history.forget()
+        self._history.reset()
         if not state.heard:
             return
         heard = datetime.fromisoformat(state.heard)

@@ -1,4 +1,4 @@
-"""What was said while there was no connection, asked for room by room and page by page."""
+"""Requests for missed messages (``chathistory``): room by room and page by page."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ class _Page:
 
 
 class History:
-    """Looks at what a server says, and knows what to ask it for next.
+    """Tracker of the history that is still missing, and of the next requests for it.
 
-    A room is asked for once it is joined, and again from where the last page ended until a page has
-    nothing newer. Servers give what they like at once, so how much came says nothing.
+    History of a room is requested once the room is joined, and again from the end of the last page
+    until a page has nothing newer. The size of a page means nothing, as servers choose it freely.
 
     Attributes
     ----------
     since : dict
-        Since when each room is to be asked for; what is still missing, at any time.
+        Start of the missing history of each room.
     wanted : deque
-        Rooms, and since when, that are to be asked for now.
+        Rooms, and start of their missing history, to request now.
     refused : list of (str, datetime)
-        Rooms, and since when, whose history the server refuses.
+        Rooms, and start of their missing history, that the server refuses.
     """
 
     def __init__(self) -> None:
-        self.forget()
+        self.reset()
 
-    def forget(self) -> None:
-        """Begin with another connection, and nothing to ask for."""
+    def reset(self) -> None:
+        """Reset for a new connection, with nothing to request."""
         self.since: dict[str, datetime] = {}
         self.wanted: deque[tuple[str, datetime]] = deque()
         self.refused: list[tuple[str, datetime]] = []
-        self._asked: set[str] = set()
+        self._requested: set[str] = set()
         self._pages: dict[str, _Page] = {}
         self._inner: set[str] = set()
 
     def see(self, line: Line) -> None:
-        """Look at a line, of whatever kind."""
+        """Update the state from a line of any command."""
         words, tags = line.params, line.tags or {}
         command = line.command.upper()
         page = self._pages.get(tags.get("batch") or "")
@@ -67,12 +67,12 @@ class History:
 
     def _joined(self, name: str) -> None:
         for room, since in self.since.items():
-            if folded(room) == folded(name) and room not in self._asked:
-                self._asked.add(room)
+            if folded(room) == folded(name) and room not in self._requested:
+                self._requested.add(room)
                 self.wanted.append((room, since))
 
     def _bracket(self, words: list[str], outer: _Page | None) -> None:
-        """Start or end a batch; one within a page belongs to it."""
+        """Start or end a batch; a batch within a page belongs to the page."""
         sign, name = words[0][:1], words[0][1:]
         if sign == "+" and outer is not None:
             self._pages[name] = outer
@@ -94,15 +94,17 @@ class History:
         if page.last is None or page.last <= since:
             del self.since[page.room]
             return
-        # others may have been said at the time of the last; unless all of the page was
+        # more messages may have the time of the last one; start before it unless all have it
         after = page.last - _STEP if page.last - _STEP > since else page.last
         self.since[page.room] = after
         self.wanted.append((page.room, after))
 
     def _fail(self, named: Iterable[str]) -> None:
-        """Handle a refusal of the room that it names, or of all requested rooms."""
+        """Handle a refusal for the rooms that it names, or for all requested rooms."""
         names = {folded(name) for name in named}
-        rooms = [r for r in self.since if folded(r) in names] or [r for r in self.since if r in self._asked]
+        rooms = [r for r in self.since if folded(r) in names] or [
+            r for r in self.since if r in self._requested
+        ]
         self.refused += [(room, self.since.pop(room)) for room in rooms]
 
 

@@ -1,7 +1,7 @@
-"""Lines of IRC into events: pure, so that what could not be read can be read again.
+"""Parser of IRC lines: a pure function, so that dead letters can be parsed again.
 
-A line is what a server sent, tags and all. Where the server sends no time, the
-connection puts the time of arrival before it as a tag (:data:`ARRIVED`).
+A line is kept as the server sent it, with its tags. If the server sends no time, the
+connection adds the time of arrival as a tag (:data:`ARRIVED`).
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ from rtanalytics.sources.base import MAX_RAW, Meta, Parsed, Reject, printable
 __all__ = ["ARRIVED", "Reader", "folded", "parse", "plain", "stamped"]
 
 ARRIVED = "+rtanalytics/arrived"
-"""Client tag that holds when a line came, for servers without ``server-time``."""
+"""Client tag with the time at which a line arrived, for servers without ``server-time``."""
 
 _FORMAT = re.compile(
     r"\x03(?:\d{1,2}(?:,\d{1,2})?)?|\x04(?:[0-9a-fA-F]{6}(?:,[0-9a-fA-F]{6})?)?|[\x00-\x08\x0b-\x1f\x7f]"
 )
 _TAG = re.compile(r"(?<![\w#&/])#(\w[\w-]*)")
 _RANKS = "~&@%+"
-"""Names of ranks, highest first."""
+"""Prefixes of ranks (owner, admin, operator, half-operator, voice), highest first."""
 
 _MODES = dict(zip("qaohv", _RANKS, strict=True))
 _MARKS = {**{mark: mark for mark in _RANKS}, "!": "~", "*": "~"}
-"""Prefixes of nicks and the ranks they stand for, until the server sends its own."""
+"""Prefixes of nicks and the ranks that they stand for, until the server sends its own."""
 
 _KINDS, _STATUS = "#&+!", "~&@%+"
-"""How rooms begin, and what may stand before one so that only some in it hear."""
+"""First characters of room names, and prefixes that address only some members of a room."""
 
 _REFUSALS = frozenset(
     "401 402 403 404 405 407 408 415 431 432 433 435 437 438 441 442 443 447 461 467 470 471 472 473 474 475 "
     "476 477 478 479 480 482 484 485 489 494 495 499 500 520 531 926 974".split()
 )
-"""Numerics by which a server says that something was not done: of a room, a nick, or what was said."""
+"""Numeric replies that report a failed request about a room, a nick or a message."""
 
 _FOLD = str.maketrans("[]\\^", "{}|~")
-_MOST_USERS = 20_000
+_MAX_USERS = 20_000
 
 
 def folded(name: str) -> str:
@@ -59,7 +59,7 @@ def folded(name: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without the codes for bold, colours and the like, and without control characters."""
+    """Remove formatting codes (bold, colours, …) and control characters."""
     return _FORMAT.sub("", text)
 
 
@@ -70,14 +70,14 @@ def stamped(line: bytes, at: datetime) -> bytes:
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """Events of lines, one a line.
+    """Parse lines into events, one event per line.
 
     Parameters
     ----------
     raw : bytes
-        Lines as they came, parted by line feeds.
+        Lines as received, separated by line feeds.
     meta : Meta
-        ``scope`` is the network; the option ``nick`` is ours.
+        ``scope`` is the network; the option ``nick`` is our own nick.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 class Reader:
-    """Reads line after line; lists of users come in parts, and are joined.
+    """Reader of single lines, which joins lists of users that are sent in parts.
 
     Parameters
     ----------
@@ -113,38 +113,39 @@ class Reader:
         self._users: dict[str, list[str]] = {}
         self._topic: tuple[Line, str, str, bytes] | None = None
         self._marks, self._kinds, self._status = dict(_MARKS), _KINDS, _STATUS
-        self._same: dict[str, Counter[str]] = {}  # of each batch, and of what is in none
+        self._repeats: dict[str, Counter[str]] = {}  # by batch; "" for lines outside of batches
 
     def parsed(self) -> Parsed:
-        """Return what was read since the last call."""
-        self._tell_topic("")
-        found = Parsed(events=self._events, rejects=self._rejects, counts=dict(self._counts))
+        """Return the events and rejects since the last call."""
+        self._flush_topic("")
+        result = Parsed(events=self._events, rejects=self._rejects, counts=dict(self._counts))
         self._events, self._rejects, self._counts = [], [], Counter()
-        if sum(map(len, self._same.values())) > _MOST_USERS:
-            self._same.clear()
-        return found
+        if sum(map(len, self._repeats.values())) > _MAX_USERS:
+            self._repeats.clear()
+        return result
 
     def reject(self, reason: str, raw: bytes) -> None:
-        """Count something that is no line."""
+        """Record input that is not a valid line."""
         self._rejects.append(Reject(reason=reason, raw=raw[:MAX_RAW], where="line"))
 
     def take(self, raw: bytes) -> Line | None:
-        """Read a line; what it says waits for :meth:`parsed`. None if it is no line."""
+        """Read a line; its events are returned by :meth:`parsed`. Return None if it is invalid."""
         try:
             line = _tokenised(raw)
             if not line.command or not re.fullmatch(r"[A-Za-z]+|\d{3}", line.command):
-                raise ValueError("it has no command")
-            self._say(line, raw)
+                raise ValueError("no command")
+            self._dispatch(line, raw)
         except (ValueError, IndexError) as error:
-            self.reject(f"no line of IRC: {printable(error)}", raw)
+            self.reject(f"invalid IRC line: {printable(error)}", raw)
             return None
         return line
 
-    def _say(self, line: Line, raw: bytes) -> None:
+    def _dispatch(self, line: Line, raw: bytes) -> None:
         command, words = line.command.upper(), line.params
         if command != "333":
-            self._tell_topic("")
-        if command in _REFUSALS and words[0] != "*":  # before the login, that is the connection's business
+            self._flush_topic("")
+        # the target is "*" before the login, whose refusals the connection handles
+        if command in _REFUSALS and words[0] != "*":
             self._refused(line, words[1:], raw)
             return
         handle = getattr(self, f"_on_{command.lower()}", None)
@@ -153,7 +154,7 @@ class Reader:
             return
         handle(line, words, raw)
 
-    # -- what is said --------------------------------------------------------------------------
+    # -- messages ------------------------------------------------------------------------------
 
     def _on_privmsg(self, line: Line, words: list[str], raw: bytes) -> None:
         target, text, kind = words[0], words[1], "notice" if line.command.upper() == "NOTICE" else "message"
@@ -172,24 +173,24 @@ class Reader:
     _on_notice = _on_privmsg
 
     def _on_redact(self, line: Line, words: list[str], raw: bytes) -> None:
-        self._add(line, "message", raw, words[0], gone=words[1])
+        self._add(line, "message", raw, words[0], redacted=words[1])
 
     def _refused(self, line: Line, words: list[str], raw: bytes) -> None:
-        """Report a failed request in the room that it was about."""
-        about = [word for word in words[:-1] if word != "*"]
-        room = next((word for word in about if self._room(word) is not None), None)
-        named = [word for word in about if word != room]
-        text = plain(": ".join([*named, words[-1]]))
-        self._add(line, "error", raw, room, text=text, to=named[0] if named and room is None else None)
+        """Add an error event for a failed request, in the room that the request was about."""
+        subjects = [word for word in words[:-1] if word != "*"]
+        room = next((word for word in subjects if self._room(word) is not None), None)
+        others = [word for word in subjects if word != room]
+        text = plain(": ".join([*others, words[-1]]))
+        self._add(line, "error", raw, room, text=text, to=others[0] if others and room is None else None)
 
     def _on_fail(self, line: Line, words: list[str], raw: bytes) -> None:
         self._refused(line, words[2:], raw)  # the command and a code come first
 
-    # -- who is there --------------------------------------------------------------------------
+    # -- rooms and users -----------------------------------------------------------------------
 
     def _on_join(self, line: Line, words: list[str], raw: bytes) -> None:
         for room in words[0].split(","):
-            # with extended-join the account is sent too
+            # extended-join adds the account
             account = words[1] if len(words) > 2 and words[1] != "*" else None
             self._add(line, "join", raw, room, account=account)
 
@@ -216,57 +217,57 @@ class Reader:
         self._add(line, "topic", raw, words[0], text=plain(words[1]))
 
     def _on_332(self, line: Line, words: list[str], raw: bytes) -> None:
-        self._topic = (line, words[1], words[2], raw)  # who set it follows
+        self._topic = (line, words[1], words[2], raw)  # 333 names its author
 
     def _on_333(self, line: Line, words: list[str], raw: bytes) -> None:
-        self._tell_topic(words[2].partition("!")[0])
+        self._flush_topic(words[2].partition("!")[0])
 
-    def _tell_topic(self, by: str) -> None:
-        """Report the topic that a room had when we joined."""
+    def _flush_topic(self, by: str) -> None:
+        """Add an event for the topic that a room had when we joined."""
         if self._topic is not None:
             (line, room, text, raw), self._topic = self._topic, None
             self._add(line, "topic", raw, room, text=plain(text), by=by)
 
     def _on_353(self, line: Line, words: list[str], raw: bytes) -> None:
         users = self._users.setdefault(folded(words[-2]), [])
-        users += words[-1].split()[: _MOST_USERS - len(users)]
+        users += words[-1].split()[: _MAX_USERS - len(users)]
 
     def _on_366(self, line: Line, words: list[str], raw: bytes) -> None:
-        # with userhost-in-names each is nick!user@host, which nobody needs to know
+        # userhost-in-names sends nick!user@host; the host is not kept
         users = self._users.pop(folded(words[1]), [])
         self._add(line, "users", raw, words[1], text=" ".join(map(self._ranked, users)))
 
     def _on_batch(self, line: Line, words: list[str], raw: bytes) -> None:
         self._counts["other_lines"] += 1
-        self._same.pop(words[0][1:], None)  # names of batches are used again
+        self._repeats.pop(words[0][1:], None)  # servers reuse the names of batches
 
     def _on_005(self, line: Line, words: list[str], raw: bytes) -> None:
-        """Read which prefixes the server uses for rooms and for ranks."""
+        """Read the prefixes of rooms and ranks that the server uses."""
         self._counts["other_lines"] += 1
-        said = dict(word.split("=", 1) for word in words[1:-1] if "=" in word)
-        if found := re.fullmatch(r"\((\w+)\)(\S+)", said.get("PREFIX", "")):
-            modes, marks = found.groups()
-            # a mode above those that everybody knows is an owner's
+        options = dict(word.split("=", 1) for word in words[1:-1] if "=" in word)
+        if match := re.fullmatch(r"\((\w+)\)(\S+)", options.get("PREFIX", "")):
+            modes, marks = match.groups()
+            # unknown modes are extensions that rank as owners
             pairs = zip(modes, marks, strict=False)
             self._marks = {mark: _MODES.get(mode, "~") for mode, mark in pairs if not mark.isalnum()}
-        self._kinds = _signs(said.get("CHANTYPES")) or self._kinds
-        self._status = _signs(said.get("STATUSMSG")) or self._status
+        self._kinds = _signs(options.get("CHANTYPES")) or self._kinds
+        self._status = _signs(options.get("STATUSMSG")) or self._status
 
     def _ranked(self, user: str) -> str:
-        """Split a nick from its rank marks, highest first."""
+        """Return a nick with its rank marks only, highest first."""
         at = next((n for n, letter in enumerate(user) if letter not in self._marks), len(user))
         marks = {self._marks[letter] for letter in user[:at]}
         nick = user[at:].partition("!")[0]
         return "".join(mark for mark in _RANKS if mark in marks) + nick
 
     def _room(self, target: str) -> str | None:
-        """Return the room that a line is for; None if it is for a person."""
+        """Return the room that a target names, or None if it names a person."""
         inside = target.lstrip(self._status)
         if inside != target and inside[:1] in ("#", "&") and target[:1] not in ("#", "&"):
-            return inside  # for some in it only, such as @#room
+            return inside  # addresses some members only, such as @#room
         return target if target[:1] and target[:1] in self._kinds else None
 
-    # -- the event ---------------------------------------------------------------------------------
+    # -- events --------------------------------------------------------------------------------
 
     def _add(
         self,
@@ -281,34 +282,34 @@ class Reader:
         tags: Iterable[str] = (),
         by: str | None = None,
         account: str | None = None,
-        gone: str | None = None,
+        redacted: str | None = None,
     ) -> None:
-        meta, given = self.meta, line.tags or {}
+        meta, tag_values = self.meta, line.tags or {}
         numeric = line.command.isdigit() or line.command.upper() == "FAIL"
         nick = by if by is not None else "" if numeric else _nick(line)
         inside = None if room is None else self._room(room)
-        sent = _time(given.get("time"))
-        at = sent or _time(given.get(ARRIVED)) or meta.received_at
+        sent = _time(tag_values.get("time"))
+        at = sent or _time(tag_values.get(ARRIVED)) or meta.received_at
         where = inside or ("" if room is None else _pair(nick, room))
-        msgid = gone or given.get("msgid")
+        msgid = redacted or tag_values.get("msgid")
         kind = "native" if msgid else "synthetic"
-        # a history counts the lines that are the same anew, so that each has the id that it had
-        key = msgid or self._made(where, nick, at, type, text or to or "", given.get("batch") or "")
-        answers = given.get("+reply") or given.get("+draft/reply")
-        account = given.get("account") or account
+        # repeats are counted per batch, so a line in a history gets the id that it had when live
+        key = msgid or self._digest(where, nick, at, type, text or to or "", tag_values.get("batch") or "")
+        answers = tag_values.get("+reply") or tag_values.get("+draft/reply")
+        account = tag_values.get("account") or account
         id = f"irc:{meta.scope}/{where}:{key}"
         if not id.isprintable():
-            self.reject("no line of IRC: its room, nick or msgid has characters that do not show", raw)
+            self.reject("invalid IRC line: unprintable characters in its room, nick or msgid", raw)
             return
         self._events.append(
             Event(
                 id=id,
-                op="delete" if gone else "create",
+                op="delete" if redacted else "create",
                 source=f"irc:{inside}" if inside else meta.source,
                 type=type,
                 created_at=at,
                 received_at=max(meta.received_at, at) if sent is None else meta.received_at,
-                author=Author(handle=nick, id=account, bot=_is_bot(given)) if nick else None,
+                author=Author(handle=nick, id=account, bot=_is_bot(tag_values)) if nick else None,
                 channel=inside,
                 to=to if to is not None else None if room is None else room,
                 text=text,
@@ -325,12 +326,12 @@ class Reader:
             ).settled()
         )
 
-    def _made(self, where: str, nick: str, at: datetime, type: str, text: str, batch: str) -> str:
+    def _digest(self, where: str, nick: str, at: datetime, type: str, text: str, batch: str) -> str:
         """Derive an id for a line without one; equal lines get different ids."""
-        said = f"{where}|{folded(nick)}|{at.isoformat(timespec='milliseconds')}|{type}|{text}"
-        same = self._same.setdefault(batch, Counter())
-        same[said] += 1
-        return sha256(f"{said}|{same[said]}".encode("utf-8", "replace")).hexdigest()[:24]
+        content = f"{where}|{folded(nick)}|{at.isoformat(timespec='milliseconds')}|{type}|{text}"
+        repeats = self._repeats.setdefault(batch, Counter())
+        repeats[content] += 1
+        return sha256(f"{content}|{repeats[content]}".encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def _pair(one: str, other: str) -> str:
@@ -343,16 +344,16 @@ def _nick(line: Line) -> str:
 
 
 def _tokenised(raw: bytes) -> Line:
-    """Decode a line as UTF-8, Windows-1252 or Latin-1, whichever works first; Latin-1 always does."""
+    """Decode a line as UTF-8, Windows-1252 or Latin-1, whichever succeeds first."""
     try:
         return tokenise(raw, fallback="cp1252")
     except UnicodeDecodeError:
         return tokenise(raw)
 
 
-def _signs(said: str | None) -> str:
-    """Characters that a server says are signs; letters, with which nicks begin, are none."""
-    return "".join(sign for sign in said or "" if not sign.isalnum())
+def _signs(text: str | None) -> str:
+    """Return the prefixes in a server's list, without letters and digits, which may begin a nick."""
+    return "".join(sign for sign in text or "" if not sign.isalnum())
 
 
 def _is_bot(tags: dict[str, str]) -> bool:

@@ -14,8 +14,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from rtanalytics.notebook import open_conference
 from rtanalytics.resources import notebooks_folder
+from rtanalytics.session import open_conference
 from rtanalytics.streams.redis import RedisStream
 from rtanalytics.topics import trends
 from tests.build import event

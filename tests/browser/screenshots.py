@@ -11,7 +11,7 @@ from playwright.sync_api import sync_playwright
 from tests.browser.lab import Lab, Notebook, launch
 
 CELLS = [
-    """from rtanalytics.notebook import open_conference
+    """from rtanalytics.session import open_conference
 from rtanalytics.replay import replay
 from rtanalytics.widgets import Dashboard
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from rtanalytics.conference import ConferenceError, read_conference
-from rtanalytics.notebook import open_conference
+from rtanalytics.session import open_conference
 from rtanalytics.sources.kinds import kinds
 
 Run = subprocess.CompletedProcess[str]

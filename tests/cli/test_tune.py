@@ -14,9 +14,8 @@ import pytest
 
 from rtanalytics.archive import Recording, write_recording
 from rtanalytics.conference import read_conference
-from rtanalytics.notebook import open_conference
 from rtanalytics.schedule import write_truth
-from rtanalytics.session import conference_settings
+from rtanalytics.session import conference_settings, open_conference
 from rtanalytics.synthetic import conference
 from rtanalytics.topics import trends
 

@@ -9,8 +9,9 @@ import pytest
 from rtanalytics.archive import ArchiveError, write_recording
 from rtanalytics.archive.metadata import RecordingMeta
 from rtanalytics.conference import ConferenceError
-from rtanalytics.notebook import open_conference, published_trends
 from rtanalytics.schedule import Schedule, Talk
+from rtanalytics.session import open_conference
+from rtanalytics.session.connection import published_trends
 from rtanalytics.streams.redis import RedisStream
 from rtanalytics.topics import TrendBin, trends
 from tests.build import BASE, event

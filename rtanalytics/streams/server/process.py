@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
-from rtanalytics.streams import StreamError
+from rtanalytics.streams.errors import StreamError
 
 __all__ = [
     "NoServer",

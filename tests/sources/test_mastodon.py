@@ -172,18 +172,18 @@ def test_statuses_are_found_in_threads_searches_and_notifications(told):
     assert parsed.rejects == []
 
 
-def test_what_has_no_status_says_what_it_is():
-    """A notification about a person, a former version, an account, the server's own words."""
+def test_error_describes_what_has_no_status():
+    """A notification about a person, a former version, an account, a description of the server."""
     version = {"content": "<p>old</p>", "created_at": "2026-05-15T09:00:00Z", "account": {"acct": "ada"}}
     parsed = read([{"id": "7", "type": "follow", "account": {"acct": "bob"}}, version])
     assert parsed.rejects[0].reason == "a notification (follow) without a status"
     assert parsed.rejects[1].reason.startswith("a former version of a status")
-    told = {
+    answers = {
         "an account": {"id": "1", "acct": "ada", "note": ""},
-        "says about itself": {"domain": "m.example", "version": "4.5.0"},
-        "error of the server: Record not found": {"error": "Record not found"},
+        "description of the server": {"domain": "m.example", "version": "4.5.0"},
+        "error from the server: Record not found": {"error": "Record not found"},
     }
-    for reason, answer in told.items():
+    for reason, answer in answers.items():
         with pytest.raises(Malformed, match=reason):
             read(answer)
 

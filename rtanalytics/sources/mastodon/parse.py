@@ -1,4 +1,4 @@
-"""Answers of a Mastodon server → events. Pure: used live, in tests, and for dead letters."""
+"""Convert responses of a Mastodon server to events. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["parse"]
 _EDITS = {"update", "status.update"}
 _PUBLIC = {"public", "unlisted"}
 _LISTS = ("ancestors", "statuses", "descendants")
-"""Where an answer that is more than a page has its statuses: a thread, a search."""
+"""Members of a thread or a search result that contain statuses."""
 
 _INSIDE = ("status", "last_status")
-"""Where a notification or a conversation has its one."""
+"""Members of a notification or a conversation that contain its status."""
 
 _HIDDEN_QUOTE = re.compile(r"""(?is)<(p|span)\b[^>]{0,100}\bclass=["']?quote-inline\b.{0,1500}?</\1>""")
-"""For readers that cannot show quotes; others hide it. Bounded, so that it costs no more than its length."""
+"""Fallback for clients that cannot show quotes. Bounded, so that matching takes linear time."""
 
 _ANCHOR = re.compile(r"(?i)<a\b[^>]{1,1500}>")
 _NAME = re.compile(r"""(?i)\bclass=["']?[^"'>]*\b(?:mention|hashtag)\b""")
@@ -36,17 +36,16 @@ _KINDS = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """Parse an answer of the server.
+    """Parse a response of the server.
 
     Parameters
     ----------
     raw : bytes
-        A page of statuses, one status, a thread, what a search found, notifications; or one or more
-        messages of its streams (``event`` and ``payload``), as JSON or as a stream of server-sent events.
-        A delete there has only the server's own id; ``options["local/<id>"]`` says which status
-        (``uri``) that was.
+        A page of statuses, a status, a thread, a search result, notifications; or one or more
+        messages of a stream (``event`` and ``payload``), as JSON or as server-sent events. A delete in
+        a stream has only the server's own id; ``options["local/<id>"]`` is the ``uri`` of that status.
     meta : Meta
-        Which server and tag, and when it was received.
+        Server, tag and time of receipt.
 
     Returns
     -------
@@ -56,7 +55,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Raises
     ------
     Malformed
-        If it is none of them.
+        If ``raw`` is none of these.
 
     Examples
     --------
@@ -69,36 +68,36 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.author.handle, event.text
     ('mastodon::https://m.example/s/7', 'ada@m.example', 'Hi all')
     """
-    document = _sent(raw) or load(raw, "response of Mastodon")
+    document = _sse_messages(raw) or load(raw, "response of Mastodon")
     reading = Reading(meta)
     if isinstance(document, dict) and isinstance(document.get("event"), str):
         if not document["event"]:
-            raise Malformed("invalid response of Mastodon: a message of no kind", raw)
+            raise Malformed("invalid response of Mastodon: a stream message without an event name", raw)
         _message(document, reading)
         return reading.parsed()
     if isinstance(document, dict):
         document = _items(document)
     if not isinstance(document, list):
-        raise Malformed(f"invalid response of Mastodon: {_what(load(raw, 'answer'))}", raw)
+        raise Malformed(f"invalid response of Mastodon: {_what(load(raw, 'response'))}", raw)
     if document and all(isinstance(item, dict) and isinstance(item.get("event"), str) for item in document):
         for item in document:
             _message(item, reading)
         return reading.parsed()
     document = [_inside(item) for item in document]
-    near = {
+    uris = {
         word(item.get("id")): word(item.get("uri"), 400)
         for item in document
         if isinstance(item, dict) and item.get("uri")
     }
     for number, item in enumerate(document, start=1):
-        reading.item(item, f"status {number}", lambda item=item: _statuses(item, reading, near))  # type: ignore[misc]
+        reading.item(item, f"status {number}", lambda item=item: _statuses(item, reading, uris))  # type: ignore[misc]
     reading.counts["items"] += len(document)
-    own = [word(item.get("id")) for item in document if isinstance(item, dict)]
-    return reading.parsed(next=max(own, key=lambda i: (len(i), i), default="") or None)
+    ids = [word(item.get("id")) for item in document if isinstance(item, dict)]
+    return reading.parsed(next=max(ids, key=lambda i: (len(i), i), default="") or None)
 
 
-def _sent(raw: bytes) -> list[dict[str, Any]]:
-    """Return the messages of a stream of server-sent events; an empty list if it is something else."""
+def _sse_messages(raw: bytes) -> list[dict[str, Any]]:
+    """Return the messages of a stream of server-sent events; an empty list for other documents."""
     if not raw.lstrip().startswith((b"event:", b"data:", b":")):
         return []
     blocks = re.split(r"\r?\n\r?\n", raw.decode("utf-8", "replace"))
@@ -107,7 +106,7 @@ def _sent(raw: bytes) -> list[dict[str, Any]]:
 
 
 def _items(document: dict[str, Any]) -> list[Any] | None:
-    """Return the statuses of an answer that is an object."""
+    """Return the statuses in a response that is an object; None if it can contain none."""
     if "account" in document and "uri" in document:
         return [document]
     lists = [document[name] for name in _LISTS if isinstance(document.get(name), list)]
@@ -117,7 +116,7 @@ def _items(document: dict[str, Any]) -> list[Any] | None:
 
 
 def _inside(item: Any) -> Any:
-    """Return the status that a notification or a conversation is about."""
+    """Return the status of a notification or a conversation; other items are returned unchanged."""
     if isinstance(item, dict) and "uri" not in item:
         for name in _INSIDE:
             if isinstance(item.get(name), dict):
@@ -126,15 +125,15 @@ def _inside(item: Any) -> Any:
 
 
 def _what(document: Any) -> str:
-    """Describe an answer without statuses, for the dead letter."""
+    """Describe a response without statuses, for the error message."""
     if not isinstance(document, dict):
         return "no statuses"
     if isinstance(document.get("error"), str):
-        return f"an error of the server: {printable(document['error'], 200)}"
+        return f"error from the server: {printable(document['error'], 200)}"
     if "acct" in document:
-        return "no statuses but an account"
+        return "an account, no statuses"
     if "version" in document and ("domain" in document or "uri" in document):
-        return "no statuses but what the server says about itself"
+        return "a description of the server, no statuses"
     return "no statuses"
 
 
@@ -170,18 +169,18 @@ def _message(document: dict[str, Any], reading: Reading) -> None:
         reading.unknown("event", kind)
 
 
-def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[Event]:
+def _statuses(item: Any, reading: Reading, uris: Mapping[str, str]) -> Iterator[Event]:
     if not isinstance(item, dict):
-        raise ValueError(f"it is no status but {type(item).__name__}")  # noqa: TRY004  # the reason of a dead letter
+        raise ValueError(f"invalid status of type {type(item).__name__} (expected an object)")  # noqa: TRY004  # a reject reason
     meta, shared = reading.meta, item.get("reblog")
-    # what a share says is what it shares
-    shown = (item, shared) if isinstance(shared, dict) else (item,)
-    if any(one.get("visibility", "public") not in _PUBLIC for one in shown):
+    # a repost is as private as what it shares
+    statuses = (item, shared) if isinstance(shared, dict) else (item,)
+    if any(status.get("visibility", "public") not in _PUBLIC for status in statuses):
         reading.counts["not_public"] += 1
         return
     uri = word(item.get("uri"), 400)
     if not uri:
-        raise ValueError(_nameless(item))
+        raise ValueError(_without_uri(item))
     account = item.get("account")
     account = account if isinstance(account, dict) else {}
     author = author_of(
@@ -193,20 +192,20 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
     )
     created = parse_time(item["created_at"]) if item.get("created_at") is not None else None
     if "content" not in item and isinstance(item.get("text"), str):
-        # only the answer to a delete gives what was typed instead of what was shown
+        # only the response to a delete has the source text instead of the content
         yield build(meta, id=f"mastodon::{uri}", op="delete", created_at=created, author=author, item=item)
         return
     if isinstance(shared, dict) and shared.get("reblog") is None and shared.get("uri"):
-        yield from _statuses(shared, reading, near)
+        yield from _statuses(shared, reading, uris)
     repost = word(shared.get("uri"), 400) if isinstance(shared, dict) else ""
     markup = item["content"] if isinstance(item.get("content"), str) else ""
-    quoted, apart = _quoted(item), set(_names(markup))
-    pointed = links(clean_html(markup)) if markup else []
+    quoted, name_links = _quoted(item), set(_names(markup))
+    targets = links(clean_html(markup)) if markup else []
     if quoted:
         markup = _HIDDEN_QUOTE.sub("", markup)
-        pointed.append(quoted)
+        targets.append(quoted)
     cleaned = clean_html(markup) if markup else ""
-    answered = near.get(word(item.get("in_reply_to_id")), "")
+    reply_to = uris.get(word(item.get("in_reply_to_id")), "")
     tags, mentions = as_dicts(item.get("tags")), as_dicts(item.get("mentions"))
     people = {m["url"] for m in mentions if isinstance(m.get("url"), str)}
     names = [word(t.get("name")) for t in tags]
@@ -226,32 +225,34 @@ def _statuses(item: Any, reading: Reading, near: Mapping[str, str]) -> Iterator[
         author=author,
         tags=names,
         mentions=[_handle(m, meta) for m in mentions],
-        links=[link for link in pointed if link not in people | apart and not _of_tag(link, names)],
+        links=[link for link in targets if link not in people | name_links and not _is_tag_link(link, names)],
         media=list(_media(item)),
         repost_of=f"mastodon::{repost}" if repost else None,
-        reply_to=f"mastodon::{answered}" if answered else None,
+        reply_to=f"mastodon::{reply_to}" if reply_to else None,
     )
 
 
-def _nameless(item: dict[str, Any]) -> str:
+def _without_uri(item: dict[str, Any]) -> str:
+    """Describe an item without a uri, as the reason of a dead letter."""
     if "id" not in item and "content" in item:
-        return "a former version of a status, as its history has it, which does not say of which status"
+        return "a former version of a status from its history, without the uri of the status"
     if "type" in item and "account" in item:
         return f"a notification ({word(item['type'], 60)}) without a status"
-    return "it has no uri: nothing to know it by"
+    return "no uri, so the status has no id"
 
 
-def _type(repost: str, answered: object, quoted: str | None) -> str:
-    return "repost" if repost else "reply" if answered else "post" if quoted is None else "quote"
+def _type(repost: str, reply_to: object, quoted: str | None) -> str:
+    return "repost" if repost else "reply" if reply_to else "post" if quoted is None else "quote"
 
 
 def _quoted(item: dict[str, Any]) -> str | None:
     """Return the address of the quoted status; empty if it is not visible, None if there is none.
 
-    Mastodon has it inside ``quote``; Akkoma, Fedibird and others have it there itself, Pleroma apart.
+    Mastodon wraps the status in ``quote``; Akkoma, Fedibird and others put the status itself there;
+    Pleroma puts it in ``pleroma``.
     """
-    apart = item.get("pleroma")
-    for holder in (item, apart if isinstance(apart, dict) else {}):
+    pleroma = item.get("pleroma")
+    for holder in (item, pleroma if isinstance(pleroma, dict) else {}):
         quote = holder.get("quote")
         if isinstance(quote, dict):
             inner = quote.get("quoted_status") if "state" in quote else quote
@@ -270,7 +271,7 @@ def _choices(item: dict[str, Any]) -> list[str]:
 
 def _media(item: dict[str, Any]) -> Iterator[Media]:
     for part in as_dicts(item.get("media_attachments")):
-        # where the server has no copy of its own, remote_url is all there is
+        # url is null if the server has no copy of its own
         url = _web(part.get("url")) or _web(part.get("remote_url"))
         size = part.get("meta")
         size = size.get("original") if isinstance(size, dict) else None
@@ -291,7 +292,7 @@ def _size(value: object) -> int | None:
 
 
 def _handle(account: dict[str, Any], meta: Meta) -> str:
-    """Whole also for people of the server itself, which leaves its own name out."""
+    """Return the handle with its host, which a server omits for its own accounts."""
     acct = word(account.get("acct")) or word(account.get("username"))
     if not acct or "@" in acct:
         return acct
@@ -307,13 +308,13 @@ def _host(url: str) -> str:
 
 
 def _names(markup: str) -> Iterator[str]:
-    """Where people and tags in a text lead to, by the class that servers give them."""
-    for opened in _ANCHOR.findall(markup):
-        if _NAME.search(opened) and (found := _HREF.search(opened)):
-            yield unescape(found[1])
+    """Yield the targets of mentions and hashtags, recognized by their CSS class."""
+    for anchor in _ANCHOR.findall(markup):
+        if _NAME.search(anchor) and (match := _HREF.search(anchor)):
+            yield unescape(match[1])
 
 
-def _of_tag(link: str, names: list[str]) -> bool:
+def _is_tag_link(link: str, names: list[str]) -> bool:
     *_, folder, name = ["", "", *link.partition("?")[0].rstrip("/").split("/")]
     return folder in {"tags", "tag"} and unquote(name).casefold() in {n.casefold() for n in names}
 

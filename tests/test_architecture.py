@@ -486,7 +486,6 @@ def test_no_files_import_each_other_in_a_circle():
 
 CIRCULAR = (
     "rtanalytics.evaluate",
-    "rtanalytics.sources.matrix",
     "rtanalytics.sources.reddit",
     "rtanalytics.sources.twitter",
 )

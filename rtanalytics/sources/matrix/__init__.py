@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from datetime import datetime, timedelta
-from typing import ClassVar
 
-from rtanalytics.sources.base import Meta, Source, printable
-from rtanalytics.sources.polled import PolledSpec, check_address
-from rtanalytics.sources.secrets import check_secret
+from rtanalytics.sources.base import Source
+from rtanalytics.sources.matrix.spec import PARSE, MatrixSpec, meta
 
 __all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "MatrixSpec", "Spec", "meta", "open_source"]
 
-CONNECTOR = "matrix@1"
-PARSE = "rtanalytics.sources.matrix.parse:parse"
 ACCESS = "token"
 ABOUT = """\
 Reads rooms of Matrix as they are talked in, with the access token of an account that has joined them
@@ -32,71 +26,6 @@ homeserver = "https://matrix.org"
 token = "env:MATRIX_TOKEN"
 rooms = { "#pycon" = "!abcdefghij:matrix.org" }
 """
-_ROOM = re.compile(r"![^\s/?#]{1,254}")
-
-
-class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="matrix"):
-    """A ``[[source]]`` table with ``type = "matrix"``.
-
-    Parameters
-    ----------
-    name : str
-        Name of the source.
-    homeserver : str
-        Where the account lives: ``https://matrix.org``, or what its ``.well-known`` names.
-    token : str
-        ``"env:NAME"``: the account's access token is in that variable of the environment.
-    rooms : dict
-        What a room is called here, and its id, which begins with ``!`` (in Element: the room's
-        settings, Advanced).
-    pages : int
-        Pages of 100 that are fetched of a room at most, where the homeserver left some out.
-    expected_every : timedelta, optional
-        If nobody says anything for longer than this, the source is reported as blind.
-    every : timedelta, optional
-        A pause between two requests; none, since the homeserver holds them.
-    timeout : timedelta
-        For a whole request, the last byte included. The homeserver is asked to hold one for half
-        of it, 15 seconds at most.
-    hints : bool
-        False to ignore caching headers.
-
-    Raises
-    ------
-    ValueError
-        If a value is invalid; the message names it and what to write instead.
-    """
-
-    homeserver: str
-    token: str
-    rooms: dict[str, str]
-    pages: int = 20
-    expected_every: timedelta | None = None
-    sees_silence: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        check_secret(self.token, "token")
-        check_address(self.homeserver, "homeserver")
-        super().__post_init__()
-        if not self.rooms or len(self.rooms) > 200:
-            raise ValueError('rooms has none or more than 200; write rooms = { "#pycon" = "!id:server" }')
-        for name, room in self.rooms.items():
-            if not name or printable(name, 100) != name:
-                raise ValueError(
-                    f"rooms: {printable(name, 60)!r} is no name for a room; write one such as #pycon"
-                )
-            if not _ROOM.fullmatch(room):
-                raise ValueError(
-                    f"rooms: {printable(room, 60)!r} is no room's id, which begins with '!'; "
-                    "in Element it is in the room's settings under Advanced"
-                )
-        if not 1 <= self.pages <= 1_000:
-            raise ValueError(f"pages {self.pages} is out of range; write 1 to 1000")
-
-    def __repr__(self) -> str:
-        return f"MatrixSpec(name={self.name!r}, homeserver={self.homeserver!r}, rooms={self.rooms!r})"
-
-
 Spec = MatrixSpec
 
 
@@ -105,14 +34,3 @@ def open_source(spec: MatrixSpec, counts: Counter[str]) -> Source:
     from rtanalytics.sources.matrix.sync import MatrixSource
 
     return MatrixSource(spec, counts)
-
-
-def meta(spec: MatrixSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, for live data and dead letters alike."""
-    return Meta(
-        source=f"matrix:{spec.name}",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        options={f"room {room}": name for name, room in spec.rooms.items()},
-    )

@@ -14,8 +14,8 @@ import msgspec
 from rtanalytics.event import Event, Ingest
 from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, SourceError, printable
 from rtanalytics.sources.headers import MAX_WAIT
-from rtanalytics.sources.matrix import CONNECTOR, PARSE, MatrixSpec, meta
 from rtanalytics.sources.matrix.parse import Position
+from rtanalytics.sources.matrix.spec import CONNECTOR, PARSE, MatrixSpec, meta
 from rtanalytics.sources.polled import REMEMBERED, PolledSource, SeenCursor, short
 
 if TYPE_CHECKING:

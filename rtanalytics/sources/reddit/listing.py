@@ -12,7 +12,7 @@ import msgspec
 
 from rtanalytics.sources.base import AuthFailed, Meta, Parsed, Transient
 from rtanalytics.sources.polled import PolledSource, SeenCursor, host_of
-from rtanalytics.sources.reddit import PARSE, RedditSpec, meta
+from rtanalytics.sources.reddit.spec import PARSE, RedditSpec, meta
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators

@@ -26,8 +26,8 @@ MESSAGES = f"/_matrix/client/v3/rooms/{ROOM}/messages"
 def message(n: int, body: str = "", **more: Any) -> dict[str, Any]:
     at = int((T0 + timedelta(minutes=n)).timestamp() * 1000)
     content = {"msgtype": "m.text", "body": body or f"line {n}"}
-    told = {"type": "m.room.message", "event_id": f"${n}:x", "sender": "@ada:x", "origin_server_ts": at}
-    return {**told, "content": content, **more}
+    event = {"type": "m.room.message", "event_id": f"${n}:x", "sender": "@ada:x", "origin_server_ts": at}
+    return {**event, "content": content, **more}
 
 
 class Homeserver:
@@ -93,7 +93,7 @@ def token(monkeypatch):
     monkeypatch.setenv("M_TOKEN", "s3cr3t")
 
 
-def told(story: Story, *, limit: int = 100, **fields: Any) -> Any:
+def run(story: Story, *, limit: int = 100, **fields: Any) -> Any:
     async def run():
         async with FeedServer() as server:
             home = Homeserver(limit)
@@ -108,7 +108,7 @@ def told(story: Story, *, limit: int = 100, **fields: Any) -> Any:
     return asyncio.run(run())
 
 
-def test_each_message_is_told_once_and_the_server_may_hold_the_request():
+def test_each_message_is_delivered_once_and_the_server_may_hold_the_request():
     """The first sync asks at once, later ones may take until something is said."""
 
     async def story(server, home, reader):
@@ -124,7 +124,7 @@ def test_each_message_is_told_once_and_the_server_may_hold_the_request():
         assert {e.channel for e in reader.got} == {"#pycon"}
         assert b"s3cr3t" not in reader.cursor
 
-    told(story)
+    run(story)
 
 
 def test_what_a_sync_leaves_out_is_read_back_page_by_page():
@@ -141,7 +141,7 @@ def test_what_a_sync_leaves_out_is_read_back_page_by_page():
         numbers = [e.seq for e in reader.got]
         assert numbers == list(range(numbers[0], numbers[0] + 8))
 
-    told(story, limit=2)
+    run(story, limit=2)
 
 
 def test_more_than_is_read_back_is_a_gap_in_its_room():
@@ -157,10 +157,10 @@ def test_more_than_is_read_back_is_a_gap_in_its_room():
         assert gap.channel == "#pycon"
         assert len(reader.got) == 1 + 2 + 4 + 1
 
-    told(story, limit=2, pages=2)
+    run(story, limit=2, pages=2)
 
 
-def test_a_room_that_is_not_told_back_is_a_gap_and_the_sync_goes_on():
+def test_a_room_that_cannot_be_read_back_is_a_gap_and_the_sync_goes_on():
     """403 on its messages: the account may not read them."""
 
     async def story(server, home, reader):
@@ -170,13 +170,13 @@ def test_a_room_that_is_not_told_back_is_a_gap_and_the_sync_goes_on():
         home.timeline += [message(n) for n in range(2, 9)]
         await reader.poll()
         batch = await reader.poll()
-        assert "does not tell it" in batch.problem
+        assert "refused to return the messages" in batch.problem
         home.timeline.append(message(9))
         await reader.round()
         assert reader.texts[-1] == "line 9"
         assert [e.type for e in reader.got].count("gap") == 1
 
-    told(story, limit=2)
+    run(story, limit=2)
 
 
 def test_a_place_that_the_homeserver_has_forgotten_is_a_gap():
@@ -193,10 +193,10 @@ def test_a_place_that_the_homeserver_has_forgotten_is_a_gap():
         await reader.round()
         assert [e.text for e in reader.got if e.type == "message"] == ["line 1", "line 2"]
 
-    told(story)
+    run(story)
 
 
-def test_edits_and_redactions_reach_what_was_told():
+def test_edits_and_redactions_update_delivered_messages():
     """At the time at which it was first said."""
 
     async def story(server, home, reader):
@@ -215,10 +215,10 @@ def test_edits_and_redactions_reach_what_was_told():
         ]
         assert {e.created_at for e in reader.got} == {T0 + timedelta(minutes=1)}
 
-    told(story)
+    run(story)
 
 
-def test_nobody_edits_what_another_has_said():
+def test_edits_of_messages_by_others_are_ignored():
     """Homeservers pass such edits on; whether on one page with the message or long after it, they are counted."""
 
     async def story(server, home, reader):
@@ -234,7 +234,7 @@ def test_nobody_edits_what_another_has_said():
         assert [(e.op, e.text) for e in reader.got] == [("create", "line 1"), ("update", "I was wrong")]
         assert reader.source.counts["edits_by_others"] == 2
 
-    told(story)
+    run(story)
 
 
 def test_who_edits_before_a_message_is_known_does_not_become_its_writer():
@@ -250,7 +250,7 @@ def test_who_edits_before_a_message_is_known_does_not_become_its_writer():
         assert [e.op for e in reader.got] == ["update", "create", "update"]
         assert reader.source.counts["edits_by_others"] == 0
 
-    told(story)
+    run(story)
 
 
 def test_a_limit_is_waited_out_as_the_body_says():
@@ -266,10 +266,10 @@ def test_a_limit_is_waited_out_as_the_body_says():
             waits.append(limited.value.wait)
         assert waits == [timedelta(seconds=2.5), timedelta(seconds=7)]
 
-    told(story)
+    run(story)
 
 
-def test_a_token_that_is_not_accepted_is_told():
+def test_a_rejected_token_is_reported():
     """401."""
 
     async def story(server, home, reader):
@@ -277,7 +277,7 @@ def test_a_token_that_is_not_accepted_is_told():
         with pytest.raises(AuthFailed):
             await reader.poll()
 
-    told(story)
+    run(story)
 
 
 def test_a_server_that_answers_at_once_is_not_asked_without_pause():
@@ -290,10 +290,10 @@ def test_a_server_that_answers_at_once_is_not_asked_without_pause():
         server.serve(SYNC, b"<html>")
         assert (await reader.poll()).wait >= timedelta(seconds=30)
 
-    told(story)
+    run(story)
 
 
-def test_a_room_in_which_nobody_says_anything_is_told_to_be_blind():
+def test_a_silent_room_is_reported():
     """If the table says how often something is expected."""
 
     async def story(server, home, reader):
@@ -303,7 +303,7 @@ def test_a_room_in_which_nobody_says_anything_is_told_to_be_blind():
         home.timeline.append(message(1))
         assert (await reader.poll()).problem is None
 
-    told(story, expected_every="1ms")
+    run(story, expected_every="1ms")
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_again():
@@ -327,7 +327,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again():
         await reader.round()
         return reader.texts
 
-    assert told(story) == ["line 1", "line 2"]
+    assert run(story) == ["line 1", "line 2"]
 
 
 @pytest.mark.parametrize(

@@ -213,7 +213,7 @@ def test_a_poll_asks_and_has_its_answers(kind):
     assert read(said("$2", {kind: {}}, kind=kind)).counts == {f"unknown_event_{kind}": 1}
 
 
-def test_the_last_version_inside_a_message_is_told():
+def test_the_latest_edit_inside_a_message_is_delivered():
     """Homeservers bundle it; one that only names it tells the first."""
     latest = said("$2", edit("$1", "Keynote"), at=5000)
     for bundle in (latest, {"event_id": "$2", "sender": "@ada:x.example", "origin_server_ts": 1}):
@@ -264,7 +264,7 @@ def test_a_message_without_content_is_one_that_was_deleted():
     assert (event.id, event.op, event.text) == ("matrix::$1", "delete", None)
 
 
-def test_where_the_sync_goes_on_and_what_it_left_out_are_told():
+def test_next_holds_the_sync_token_and_the_limited_rooms():
     """As JSON in next; and the end of a page of messages."""
     parsed = read(sync(said("$1", text("x")), limited=True, prev_batch="p1"))
     assert json.loads(parsed.next) == {"since": "s2", "limited": {"!r:x.example": "p1"}}
@@ -284,7 +284,7 @@ def test_an_event_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
 
 
 @pytest.mark.parametrize("raw", [b"", b"<html>", b"[" * 100_000])
-def test_what_is_no_json_is_said_to_be_none(raw):
+def test_a_response_that_is_not_json_is_malformed(raw):
     """One dead letter for the whole."""
     with pytest.raises(Malformed, match="invalid response of a homeserver"):
         read(raw)
@@ -329,7 +329,7 @@ def test_recorded_answers_are_read_as_a_person_reads_them(data_folder: Path):
     [gone] = read_all["events__redacted.json"].events
     assert (gone.op, gone.id) == ("delete", "matrix::$15275046980maRLj:localhost")
     assert read_all["limit_exceeded_error.json"].rejects[0].reason == (
-        "an error of the homeserver: M_LIMIT_EXCEEDED: Too many requests"
+        "error from the homeserver: M_LIMIT_EXCEEDED: Too many requests"
     )
 
 

@@ -1,4 +1,4 @@
-"""The sync: since where we are, and backwards through what a room's timeline left out."""
+"""Source that syncs the rooms of an account and reads back messages that a sync left out."""
 
 from __future__ import annotations
 
@@ -24,33 +24,35 @@ if TYPE_CHECKING:
 __all__ = ["MatrixCursor", "MatrixSource"]
 
 HOLD = timedelta(seconds=15)
-"""How long a homeserver is asked to hold a request at most."""
+"""Maximum time that a homeserver is asked to hold a request."""
 
 QUIET = timedelta(seconds=1)
-"""Until the next request to a homeserver that does not hold them."""
+"""Time between two requests to a homeserver that does not hold requests."""
 
 UNREADABLE = timedelta(seconds=30)
-_NOT_TOLD = {400, 403, 404}
-"""With which a homeserver says that it does not know a place in a room, or that the room is not ours."""
+"""Time until the next request after a response that could not be read, or after a gap."""
+
+_UNAVAILABLE = {400, 403, 404}
+"""Statuses of a homeserver that does not know a token, or does not let the account read a room."""
 
 
 class Hole(msgspec.Struct, omit_defaults=True):
-    """A part of a room's timeline that is still to be read, backwards."""
+    """A part of a room's timeline that still has to be read, backwards."""
 
     room: str
     start: str
     until: str
-    since: int = 0  # time of the newest event delivered before it (ms)
+    since: int = 0  # time of the newest event delivered before the hole (ms)
     page: int = 0
 
 
 class MatrixCursor(SeenCursor, omit_defaults=True):
-    """Where the sync has come to, and what is to be filled in."""
+    """Position of the sync, and the holes that still have to be read."""
 
     terms: str = ""
     batch: str = ""
     holes: list[Hole] = []  # noqa: RUF012  # msgspec copies it
-    writers: dict[str, str] = {}  # noqa: RUF012  # message → who wrote it, and may edit it
+    writers: dict[str, str] = {}  # noqa: RUF012  # message → its sender, the only one who may edit it
 
 
 class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
@@ -59,10 +61,10 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
     Parameters
     ----------
     spec : MatrixSpec
-        Which.
+        Configuration.
     counts : Counter
-        ``encrypted``, ``state``, ``limited``, ``refilled``, ``edits_by_others`` and what every polled
-        source counts.
+        ``encrypted``, ``state``, ``limited``, ``refilled``, ``edits_by_others``, and the counts of
+        every polled source.
     """
 
     bucket = "matrix"
@@ -106,30 +108,32 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
 
     def state(self, cursor: bytes | None) -> MatrixCursor:
         state = super().state(cursor)
-        if state.terms != state.of:  # tokens are the homeserver's own, and new rooms begin anew
+        if state.terms != state.of:  # tokens are valid for one homeserver and one set of rooms
             state.terms, state.batch, state.holes = state.of, "", []
         return state
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        """Return what is new in the rooms, or one page of omitted messages."""
+        """Return the new events of the rooms, or a page of messages that a sync left out."""
         began = asyncio.get_running_loop().time()
         try:
             batch = await super().poll(cursor)
         except SourceError as error:
             state = self.state(cursor)
-            if not (state.holes and error.status in _NOT_TOLD) and not (state.batch and error.status == 400):
+            if not (state.holes and error.status in _UNAVAILABLE) and not (
+                state.batch and error.status == 400
+            ):
                 raise
             return self._lost(state, error)
-        after = msgspec.json.decode(
+        state = msgspec.json.decode(
             batch.cursor or msgspec.json.encode(self.state(cursor)), type=MatrixCursor
         )
-        after.body, after.etag, after.modified = "", None, None
-        batch = replace(batch, cursor=msgspec.json.encode(after))
+        state.body, state.etag, state.modified = "", None, None
+        batch = replace(batch, cursor=msgspec.json.encode(state))
         if batch.problem is not None:
             return replace(batch, wait=max(batch.wait, UNREADABLE))
-        if not batch.events and not after.holes:
-            took = timedelta(seconds=asyncio.get_running_loop().time() - began)
-            batch = replace(batch, wait=max(batch.wait, QUIET - took), problem=self._blind(after))
+        if not batch.events and not state.holes:
+            elapsed = timedelta(seconds=asyncio.get_running_loop().time() - began)
+            batch = replace(batch, wait=max(batch.wait, QUIET - elapsed), problem=self._silence(state))
         return batch
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
@@ -137,69 +141,71 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
             return await super().ask(url, known)
         except RateLimited as error:
             if error.wait is None:
-                error.wait = _told_wait(error.body)
+                error.wait = _wait_from(error.body)
             raise
 
     def take(self, state: MatrixCursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
-        payload = msgspec.json.decode(parsed.next, type=Position) if parsed.next else Position()
+        position = msgspec.json.decode(parsed.next, type=Position) if parsed.next else Position()
         if state.holes:
             self.counts["refilled"] += len(parsed.events)
             return [
-                *self.fresh(state, self._own(state, parsed.events)),
-                *self._filled(state, parsed, payload),
+                *self.fresh(state, self._without_edits_by_others(state, parsed.events)),
+                *self._filled(state, parsed, position),
             ]
-        if payload.since is None:
+        if position.since is None:
             return []
         if state.batch:
-            self.counts["limited"] += len(payload.limited)
+            self.counts["limited"] += len(position.limited)
             state.holes = [
-                Hole(room, start, state.batch, state.newest) for room, start in payload.limited.items()
+                Hole(room, start, state.batch, state.newest) for room, start in position.limited.items()
             ]
-        events = self.fresh(state, self._own(state, parsed.events))
-        state.batch = payload.since
+        events = self.fresh(state, self._without_edits_by_others(state, parsed.events))
+        state.batch = position.since
         return events
 
-    def _own(self, state: MatrixCursor, events: list[Event]) -> list[Event]:
-        """Without edits of what another has said: homeservers pass them on, readers ignore them."""
+    def _without_edits_by_others(self, state: MatrixCursor, events: list[Event]) -> list[Event]:
+        """Return the events without edits by anyone but the sender, which homeservers pass on."""
         kept = []
         for event in events:
-            item, writer = short(event.id), short(event.handle)[:8]
-            if event.op == "update" and state.writers.get(item, writer) != writer:
+            item, sender = short(event.id), short(event.handle)[:8]
+            if event.op == "update" and state.writers.get(item, sender) != sender:
                 self.counts["edits_by_others"] += 1
                 continue
-            if event.op == "create" and event.author is not None:  # who edits may be anybody
-                state.writers.setdefault(item, writer)
+            if (
+                event.op == "create" and event.author is not None
+            ):  # an edit does not prove who sent the message
+                state.writers.setdefault(item, sender)
             kept.append(event)
         state.writers = dict(list(state.writers.items())[-REMEMBERED:])
         return kept
 
     # -- holes -------------------------------------------------------------------------------
 
-    def _filled(self, state: MatrixCursor, parsed: Parsed, payload: Position) -> list[Event]:
+    def _filled(self, state: MatrixCursor, parsed: Parsed, position: Position) -> list[Event]:
         hole = state.holes[0]
         hole.page += 1
         if (
-            payload.end is None
-            or payload.end in {hole.until, hole.start}
+            position.end is None
+            or position.end in {hole.until, hole.start}
             or not (parsed.events or parsed.counts)
         ):
             state.holes.pop(0)
             return []
         if hole.page < self.spec.pages:
-            hole.start = payload.end
+            hole.start = position.end
             return []
         state.holes.pop(0)
         oldest = min((e.created_at for e in parsed.events), default=None)
-        return [self._gap(state, hole, oldest, "there was more than is read back")]
+        return [self._gap(state, hole, oldest, "the gap is longer than the pages that are read back")]
 
     def _lost(self, state: MatrixCursor, error: SourceError) -> Batch:
-        """Skip what the homeserver no longer has, and report a gap."""
+        """Skip what the homeserver does not return, and report a gap."""
         if state.holes:
-            hole, reason = state.holes.pop(0), f"the homeserver does not return it: {error}"
+            hole, reason = state.holes.pop(0), f"the homeserver refused to return the messages: {error}"
         else:
             hole = Hole("", "", state.batch, state.newest)
-            state.batch, reason = "", f"the homeserver no longer knows where we were: {error}"
-        problem = f"something is missing: {reason}"
+            state.batch, reason = "", f"the homeserver no longer accepts the sync token: {error}"
+        problem = f"messages are missing: {reason}"
         event = self._gap(state, hole, None, reason)
         return Batch([event], msgspec.json.encode(state), wait=UNREADABLE, problem=problem)
 
@@ -219,19 +225,19 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
         )
         return self.numbered(state, event)
 
-    def _blind(self, state: MatrixCursor) -> str | None:
+    def _silence(self, state: MatrixCursor) -> str | None:
         expected = self.spec.expected_every
         if expected is None:
             return None
-        heard = datetime.fromtimestamp(state.newest / 1000, UTC)
-        silent = datetime.now(UTC) - max(heard, self._began)
-        if silent <= expected:
+        newest = datetime.fromtimestamp(state.newest / 1000, UTC)
+        silence = datetime.now(UTC) - max(newest, self._began)
+        if silence <= expected:
             return None
-        return f"nothing was said for {silent.total_seconds():.0f} s: has the account joined the rooms?"
+        return f"no messages for {silence.total_seconds():.0f} s: has the account joined the rooms?"
 
 
-def _told_wait(body: bytes) -> timedelta | None:
-    """``retry_after_ms`` of a refusal."""
+def _wait_from(body: bytes) -> timedelta | None:
+    """Return ``retry_after_ms`` of a rate-limit error, at most :data:`MAX_WAIT`; None if invalid."""
     try:
         payload = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

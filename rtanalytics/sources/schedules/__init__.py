@@ -145,7 +145,7 @@ class _Cursor(Cursor, omit_defaults=True):
     """The schedule at the last poll; stored together with the events of its changes."""
 
     talks: list[Talk] | None = None  # None before the first reading; without abstracts
-    told: dict[str, str] = msgspec.field(default_factory=dict)  # talk → its last change
+    reported: dict[str, str] = msgspec.field(name="told", default_factory=dict)  # talk → its last change
 
 
 class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
@@ -207,17 +207,17 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
             self.counts[change.kind] += 1
             events.append(self.numbered(state, self._event(change, state, received)))
         known = {talk.id for talk in talks}
-        removed = [name for name in state.told if name not in known]
+        removed = [name for name in state.reported if name not in known]
         for name in removed[: max(0, len(removed) - REMEMBERED)]:
-            del state.told[name]
+            del state.reported[name]
         state.talks = talks
         return events
 
     def _event(self, change: Change, state: _Cursor, received: datetime) -> Event:
         talk = change.talk
         # the id includes the previous change, so that a talk can move back and forth
-        facts = msgspec.json.encode([state.told.pop(talk.id, ""), change])
-        digest = state.told[talk.id] = short(facts)
+        facts = msgspec.json.encode([state.reported.pop(talk.id, ""), change])
+        digest = state.reported[talk.id] = short(facts)
         thread = talk_id(self.scope, talk)
         return Event(
             id=f"{thread}/{digest}",

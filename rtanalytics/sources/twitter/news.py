@@ -7,8 +7,8 @@ from typing import Any
 
 from rtanalytics.sources.base import MAX_RAW, Malformed, Reject, printable
 from rtanalytics.sources.json_items import load
-from rtanalytics.sources.twitter import XSpec
 from rtanalytics.sources.twitter.rules import said
+from rtanalytics.sources.twitter.spec import XSpec
 
 __all__ = ["LEAST", "News", "cost_of"]
 

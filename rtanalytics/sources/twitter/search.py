@@ -23,9 +23,9 @@ from rtanalytics.sources.base import (
     SourceError,
 )
 from rtanalytics.sources.polled import PolledSource
-from rtanalytics.sources.twitter import CHEAPEST_SEARCH, CONNECTOR, MOST_POSTS, PARSE, XSpec, meta
 from rtanalytics.sources.twitter.budget import Ledger, until_midnight
 from rtanalytics.sources.twitter.parse import native_id
+from rtanalytics.sources.twitter.spec import CHEAPEST_SEARCH, CONNECTOR, MOST_POSTS, PARSE, XSpec, meta
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators

@@ -34,12 +34,12 @@ from rtanalytics.sources.base import (
     SourceError,
 )
 from rtanalytics.sources.streamed import PollWindow, StreamedSource, StreamTimings
-from rtanalytics.sources.twitter import CHEAPEST_SEARCH, XSpec
 from rtanalytics.sources.twitter.budget import Ledger
 from rtanalytics.sources.twitter.news import News, cost_of
 from rtanalytics.sources.twitter.parse import native_id
 from rtanalytics.sources.twitter.rules import agree
 from rtanalytics.sources.twitter.search import EXPANDED, FIELDS, XSearch, unbilled
+from rtanalytics.sources.twitter.spec import CHEAPEST_SEARCH, XSpec
 
 if TYPE_CHECKING:
     from rtanalytics.sources.streaming import Lines

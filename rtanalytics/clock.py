@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-__all__ = ["Clock", "PacedClock", "WallClock", "parse_duration", "parse_time"]
+__all__ = ["Clock", "PacedClock", "WallClock", "duration_text", "parse_duration", "parse_time"]
 
 
 class Clock(Protocol):
@@ -179,6 +179,21 @@ def _duration(value: Any) -> timedelta | None:
     if isinstance(value, timedelta):
         return value
     return timedelta(microseconds=value.nanos / 1_000) if hasattr(value, "nanos") else None
+
+
+def duration_text(length: timedelta) -> str:
+    """Return a duration as it is written in a ``conference.toml``.
+
+    Examples
+    --------
+    >>> duration_text(timedelta(minutes=90)), duration_text(timedelta(days=28))
+    ('90min', '28d')
+    """
+    for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        number = length / timedelta(seconds=seconds)
+        if number == int(number):
+            return f"{number:.0f}{unit}"
+    return f"{length.total_seconds():g}s"
 
 
 def parse_time(value: str | datetime) -> datetime:

@@ -9,14 +9,25 @@ checked at once, which is passed on unchanged, to other processes too.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
-from difflib import get_close_matches
-from numbers import Real
-from typing import Any, ClassVar, Literal, Protocol, Self, TypedDict, TypeVar, Unpack, get_args
+from typing import Any, ClassVar, Literal, Protocol, TypedDict, Unpack, get_args, runtime_checkable
 
-from rtanalytics.clock import parse_duration
+from rtanalytics.checks import (
+    Options,
+    SettingsError,
+    choice,
+    converted,
+    duration,
+    number,
+    optional,
+    setting,
+    table,
+    whole,
+    words,
+)
+from rtanalytics.clock import duration_text
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.spelling import fold
 
@@ -30,9 +41,7 @@ __all__ = [
     "TopicFilter",
     "TopicFilterOptions",
     "TopicModel",
-    "TopicModelOptions",
     "TrendOptions",
-    "duration_text",
 ]
 
 Channel = Literal["messages", "authors", "deduped"]
@@ -51,6 +60,7 @@ class PandasOffset(Protocol):
 Duration = str | timedelta | PandasOffset
 
 
+@runtime_checkable
 class ParametrizedAlgorithm(Protocol):
     """The part of an algorithm that settings look at."""
 
@@ -64,43 +74,12 @@ class ParametrizedAlgorithm(Protocol):
         ...
 
 
-class SettingsError(ValueError):
-    """A setting that does not exist or has an invalid value.
-
-    Parameters
-    ----------
-    key : str
-        Path of the setting, such as ``topic_filter.min_probability``.
-    message : str
-        What is wrong and what to do.
-    """
-
-    def __init__(self, key: str, message: str) -> None:
-        super().__init__(message)
-        self.key = key
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
-        return type(self), (self.key, str(self))
-
-
-class TopicModelOptions(TypedDict, total=False):
-    """Keyword arguments of :class:`TopicModel`."""
-
-    bias: float
-    evidence: float
-    people: float
-    own_words: float
-    share: float
-    name: float
-    known: float
-
-
 class TopicFilterOptions(TypedDict, total=False):
     """Keyword arguments of :class:`TopicFilter`."""
 
     min_probability: float
     keep_probability: float
-    topic_model: TopicModel | TopicModelOptions
+    topic_model: TopicModel | Mapping[str, float]
     common_word_weight: float
     min_people: int
     min_topic_share: float
@@ -139,178 +118,22 @@ class SettingsOptions(TrendOptions, total=False):
     schedule: Schedule | Iterable[Talk] | None
 
 
-_O = TypeVar("_O", bound="_Options")
-Check = Callable[[str, Any], Any]
-"""Returns a value as it is stored, given its key and what was passed; raises SettingsError."""
-
-
-def _error(key: str, value: object, expected: str) -> SettingsError:
-    text = repr(value)
-    return SettingsError(key, f"{key} must be {expected}, not {text if len(text) <= 60 else text[:59] + '…'}")
-
-
-def _number(low: float = -math.inf, high: float = math.inf, *, open: bool = False) -> Check:
-    """Check for a number from ``low`` to ``high``; ``open`` excludes ``low``."""
-    words = "a number"
-    if low > -math.inf:
-        words += f" {'above' if open else 'from'} {low:g}"
-    if high < math.inf:
-        words += f" {'and at most' if open else 'to'} {high:g}"
-
-    def check(key: str, value: Any) -> Any:
-        number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or not low <= value <= high or (open and value == low):
-            raise _error(key, value, words)
-        return value
-
-    return check
-
-
-def _whole(low: int) -> Check:
-    """Check for a whole number from ``low`` on."""
-
-    def check(key: str, value: Any) -> int:
-        number = isinstance(value, Real) and not isinstance(value, bool)
-        if not number or value != int(value) or value < low:
-            raise _error(key, value, f"a whole number, at least {low}")
-        return int(value)
-
-    return check
-
-
-def _duration(low: timedelta = timedelta(0), *, zero: bool = False) -> Check:
-    """Check for a duration of at least ``low``; ``zero`` allows none at all."""
-
-    def check(key: str, value: Any) -> timedelta:
-        if zero and value == timedelta(0):
-            return timedelta(0)
-        try:
-            length = parse_duration(value)
-        except ValueError as error:
-            raise SettingsError(key, f"{key}: {error}") from None
-        if length < low:
-            raise _error(key, value, f"a duration of at least {duration_text(low)}")
-        return length
-
-    return check
-
-
-def _optional(check: Check) -> Check:
-    return lambda key, value: None if value is None else check(key, value)
-
-
-def _words(clean: Callable[[str], str]) -> Check:
-    """Check for a list of texts, which are stored as a set."""
-
-    def check(key: str, value: Any) -> frozenset[str]:
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            raise _error(key, value, "a list of texts")
-        words = list(value)
-        for word in words:
-            if not isinstance(word, str):
-                raise _error(key, word, "a list of texts")
-        return frozenset(clean(word) for word in words) - {""}
-
-    return check
-
-
-def _channel(key: str, value: Any) -> str:
-    if value not in get_args(Channel):
-        raise _error(key, value, f"one of {', '.join(get_args(Channel))}")
-    return str(value)
-
-
 def _algorithm(key: str, value: Any) -> Any:
-    if not isinstance(value, str) and not (hasattr(value, "name") and hasattr(value, "get_params")):
-        raise _error(key, value, "the name of an algorithm or an algorithm")
+    if not isinstance(value, str | ParametrizedAlgorithm):
+        raise SettingsError.expected(key, value, "the name of an algorithm or an algorithm")
     return value
 
 
-def _parameters(key: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _error(key, value, "a table of parameters by name")
-    return dict(value)
+def _schedule(value: Any) -> Schedule:
+    return value if isinstance(value, Schedule) else Schedule(() if value is None else value)
 
 
-def _schedule(key: str, value: Any) -> Schedule:
-    if value is None or isinstance(value, Schedule):
-        return Schedule() if value is None else value
-    try:
-        return Schedule(value)
-    except (TypeError, AttributeError):
-        raise _error(key, value, "a Schedule or a list of talks") from None
-
-
-def _setting(default: Any, check: Check) -> Any:
-    """Return a dataclass field with its check; ``default`` may be a class, which is then called."""
-    if isinstance(default, type):
-        return field(default_factory=default, hash=False, metadata={"check": check})
-    return field(default=default, metadata={"check": check})
-
-
-def _default(one: Field[Any]) -> Any:
-    return one.default if one.default_factory is MISSING else one.default_factory()
-
-
-def _table(kind: type[_Options]) -> Check:
-    """Check for an instance of ``kind`` or a table of its values."""
-
-    def check(key: str, value: Any) -> Any:
-        if isinstance(value, kind):
-            return value
-        if not isinstance(value, Mapping):
-            raise _error(key, value, f"a table of {', '.join(f.name for f in fields(kind))}")
-        return kind._checked(value, f"{key}.")
-
-    return check
-
-
-class _Options:
-    """Base of the three classes: keyword arguments are checked and become frozen fields."""
-
-    _renamed: ClassVar[Mapping[str, str]] = {}
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-
-    @classmethod
-    def _checked(cls, given: Mapping[str, Any], prefix: str = "") -> Self:
-        new = cls.__new__(cls)
-        new._fill(given, prefix)
-        return new
-
-    def _fill(self, given: Mapping[str, Any], prefix: str) -> None:
-        known = {f.name: f for f in fields(self)}
-        for name in given:
-            if name not in known:
-                raise SettingsError(f"{prefix}{name}", self._advice(name, prefix))
-        for name, one in known.items():
-            check: Check = one.metadata["check"]
-            value = check(f"{prefix}{name}", given[name]) if name in given else _default(one)
-            object.__setattr__(self, name, value)
-        self._complete(given, prefix)
-
-    def _complete(self, given: Mapping[str, Any], prefix: str) -> None:
-        """Check fields against each other."""
-
-    @classmethod
-    def _advice(cls, name: str, prefix: str) -> str:
-        names = [f.name for f in fields(cls)]
-        if name in cls._renamed:
-            return f"unknown setting '{prefix}{name}'; it is now called '{prefix}{cls._renamed[name]}'"
-        if close := get_close_matches(name, names, 1):
-            return f"unknown setting '{prefix}{name}'; did you mean '{prefix}{close[0]}'?"
-        return f"unknown setting '{prefix}{name}'; there are {', '.join(names)}"
-
-    def _changed(self) -> dict[str, Any]:
-        """Return the fields that differ from the defaults."""
-        return {f.name: v for f in fields(self) if (v := getattr(self, f.name)) != _default(f)}
-
-    def __repr__(self) -> str:
-        given = ", ".join(f"{name}={value!r}" for name, value in self._changed().items())
-        return f"{type(self).__name__}({given})"
+def _tag(word: str) -> str:
+    return fold(word).lstrip("@#")
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class TopicModel(_Options):
+class TopicModel(Options):
     """Probability that a burst is a topic: a logistic regression on six features.
 
     log (p / (1 − p)) = bias + evidence·ln(e / e₀) + people·ln n + own_words·ln(v / n)
@@ -332,16 +155,16 @@ class TopicModel(_Options):
     Cox, D. R. (1958), The regression analysis of binary sequences.
     """
 
-    bias: float = _setting(-4.27, _number())
-    evidence: float = _setting(1.81, _number())
-    people: float = _setting(0.87, _number())
-    own_words: float = _setting(1.45, _number())
-    share: float = _setting(0.07, _number())
-    name: float = _setting(1.42, _number())
-    known: float = _setting(2.21, _number())
+    bias: float = setting(-4.27, number())
+    evidence: float = setting(1.81, number())
+    people: float = setting(0.87, number())
+    own_words: float = setting(1.45, number())
+    share: float = setting(0.07, number())
+    name: float = setting(1.42, number())
+    known: float = setting(2.21, number())
 
-    def __init__(self, **options: Unpack[TopicModelOptions]) -> None:
-        self._fill(options, "")
+    def __init__(self, **weights: float) -> None:
+        self._fill(weights)
 
     def contributions(
         self, *, evidence: float, people: float, voices: float, active: float, like: float, known: float
@@ -371,7 +194,7 @@ class TopicModel(_Options):
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class TopicFilter(_Options):
+class TopicFilter(Options):
     """Conditions under which a topic that bursts is listed.
 
     Evidence is the algorithm's score of a term, plus what is left of its scores in the bins just
@@ -425,35 +248,35 @@ class TopicFilter(_Options):
         "free": "free_lists",
     }
 
-    min_probability: float = _setting(0.25, _number(0, 1, open=True))
-    keep_probability: float = _setting(0.2, _number(0, 1, open=True))
-    topic_model: TopicModel = _setting(TopicModel(), _table(TopicModel))
-    common_word_weight: float = _setting(0.15, _number(0, 1))
-    min_people: int = _setting(3, _whole(0))
-    min_topic_share: float = _setting(0.2, _number(0))
-    min_term_share: float = _setting(0.1, _number(0))
-    window: timedelta = _setting(timedelta(minutes=30), _duration(zero=True))
-    evidence_decay: timedelta = _setting(timedelta(minutes=15), _duration())
-    max_list_share: float = _setting(0.08, _number(0))
-    max_label_share: float = _setting(0.05, _number(0))
-    renewal_factor: float = _setting(5.0, _number(0))
-    free_lists: int = _setting(3, _whole(0))
+    min_probability: float = setting(0.25, number(0, 1, open=True))
+    keep_probability: float = setting(0.2, number(0, 1, open=True))
+    topic_model: TopicModel = setting({}, table(TopicModel))
+    common_word_weight: float = setting(0.15, number(0, 1))
+    min_people: int = setting(3, whole(0))
+    min_topic_share: float = setting(0.2, number(0))
+    min_term_share: float = setting(0.1, number(0))
+    window: timedelta = setting("30min", duration(zero=True))
+    evidence_decay: timedelta = setting("15min", duration())
+    max_list_share: float = setting(0.08, number(0))
+    max_label_share: float = setting(0.05, number(0))
+    renewal_factor: float = setting(5.0, number(0))
+    free_lists: int = setting(3, whole(0))
 
     def __init__(self, **options: Unpack[TopicFilterOptions]) -> None:
-        self._fill(options, "")
+        self._fill(options)
 
     def _complete(self, given: Mapping[str, Any], prefix: str) -> None:
         if self.min_probability >= 1:
-            raise _error(f"{prefix}min_probability", self.min_probability, "a number below 1")
+            raise SettingsError.expected(f"{prefix}min_probability", self.min_probability, "a number below 1")
         if "keep_probability" not in given:
             object.__setattr__(self, "keep_probability", min(self.keep_probability, self.min_probability))
         elif self.keep_probability > self.min_probability:
             at_most = f"at most min_probability ({self.min_probability})"
-            raise _error(f"{prefix}keep_probability", self.keep_probability, at_most)
+            raise SettingsError.expected(f"{prefix}keep_probability", self.keep_probability, at_most)
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class Settings(_Options):
+class Settings(Options):
     """Settings of trends. Every duration is given as text, timedelta or pandas offset.
 
     Parameters
@@ -500,7 +323,7 @@ class Settings(_Options):
     datetime.timedelta(seconds=1800)
     >>> Settings(own_tag=["#pycon"])
     Traceback (most recent call last):
-    rtanalytics.settings.SettingsError: unknown setting 'own_tag'; did you mean 'own_tags'?
+    rtanalytics.checks.SettingsError: unknown setting 'own_tag'; did you mean 'own_tags'?
     """
 
     _renamed: ClassVar[Mapping[str, str]] = {
@@ -511,32 +334,32 @@ class Settings(_Options):
         "taste": "topic_filter",
     }
 
-    algorithm: str | ParametrizedAlgorithm = _setting("seasonal-poisson", _algorithm)
-    parameters: Mapping[str, Parameter] = _setting(dict, _parameters)
-    bin: timedelta = _setting(timedelta(minutes=15), _duration())
-    top: int = _setting(10, _whole(1))
-    channel: Channel = _setting("authors", _channel)
-    grace: timedelta = _setting(timedelta(minutes=1), _duration(zero=True))
-    own_tags: frozenset[str] = _setting(frozenset(), _words(lambda word: fold(word).lstrip("@#")))
-    ignore: frozenset[str] = _setting(frozenset(), _words(lambda word: fold(word).lstrip("@#")))
-    mute: frozenset[str] = _setting(frozenset(), _words(lambda word: word.casefold().lstrip("@")))
-    schedule: Schedule = _setting(Schedule, _schedule)
-    min_score: float | None = _setting(None, _optional(_number()))
-    min_count: int = _setting(2, _whole(1))
-    min_overlap: float = _setting(0.4, _number(0, 1, open=True))
-    hold: timedelta = _setting(timedelta(hours=1), _duration(zero=True))
-    topic_filter: TopicFilter = _setting(TopicFilter(), _table(TopicFilter))
-    horizon: timedelta | None = _setting(timedelta(days=28), _optional(_duration(timedelta(days=1))))
+    algorithm: str | ParametrizedAlgorithm = setting("seasonal-poisson", _algorithm)
+    parameters: Mapping[str, Parameter] = setting(
+        {}, converted(lambda value: {**value}, "a table of parameters by name"), hash=False
+    )
+    bin: timedelta = setting("15min", duration())
+    top: int = setting(10, whole(1))
+    channel: Channel = setting("authors", choice(get_args(Channel)))
+    grace: timedelta = setting("1min", duration(zero=True))
+    own_tags: frozenset[str] = setting((), words(_tag))
+    ignore: frozenset[str] = setting((), words(_tag))
+    mute: frozenset[str] = setting((), words(lambda word: word.casefold().lstrip("@")))
+    schedule: Schedule = setting((), converted(_schedule, "a Schedule or a list of talks"), hash=False)
+    min_score: float | None = setting(None, optional(number()))
+    min_count: int = setting(2, whole(1))
+    min_overlap: float = setting(0.4, number(0, 1, open=True))
+    hold: timedelta = setting("1h", duration(zero=True))
+    topic_filter: TopicFilter = setting({}, table(TopicFilter))
+    horizon: timedelta | None = setting("28d", optional(duration(timedelta(days=1))))
 
     def __init__(self, **options: Unpack[SettingsOptions]) -> None:
-        self._fill(options, "")
+        self._fill(options)
 
     def _complete(self, given: Mapping[str, Any], prefix: str) -> None:
         if self.parameters and not isinstance(self.algorithm, str):
-            raise SettingsError(
-                f"{prefix}parameters",
-                f"{prefix}parameters belong to an algorithm given by name; {self.algorithm!r} has its own",
-            )
+            message = f"parameters belong to an algorithm given by name; {self.algorithm!r} has its own"
+            raise SettingsError("parameters", message)
 
     @classmethod
     def of(cls, settings: Settings | None, options: SettingsOptions | TrendOptions) -> Settings:
@@ -585,7 +408,7 @@ class Settings(_Options):
         for name, place in _ELSEWHERE.items():
             if name in table:
                 raise SettingsError(name, f"'{name}' is not set here; {place}")
-        return cls._checked(table)
+        return cls(**table)
 
     def to_table(self) -> dict[str, Any]:
         """Return what differs from the defaults as :meth:`from_table` reads it."""
@@ -597,7 +420,10 @@ class Settings(_Options):
         The parameters of the old algorithm are dropped if only ``algorithm`` is given; a table given
         as ``topic_filter`` or ``topic_model`` replaces single values in it.
         """
-        return _replaced(self, changes)
+        merged = self._merged(changes)
+        if "algorithm" in changes and "parameters" not in changes:
+            merged.pop("parameters", None)
+        return Settings(**merged)
 
 
 _ELSEWHERE = {
@@ -609,41 +435,15 @@ _ELSEWHERE = {
 """Settings that other lines of a conference.toml give."""
 
 
-def _replaced(old: _O, changes: Mapping[str, Any], prefix: str = "") -> _O:
-    merged = {**old._changed(), **changes}
-    for name, value in changes.items():
-        now = getattr(old, name, None)
-        if isinstance(now, _Options) and isinstance(value, Mapping):
-            merged[name] = _replaced(now, value, f"{prefix}{name}.")
-    if "algorithm" in changes and "parameters" not in changes:
-        merged.pop("parameters", None)
-    return old._checked(merged, prefix)
-
-
-def _as_table(options: _Options) -> dict[str, Any]:
+def _as_table(options: Options) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for name, value in options._changed().items():
         if isinstance(value, timedelta):
             table[name] = duration_text(value)
-        elif isinstance(value, _Options):
+        elif isinstance(value, Options):
             table[name] = _as_table(value)
         elif name == "algorithm" and not isinstance(value, str):
             table |= {"algorithm": value.name, "parameters": value.get_params()}
         elif value is not None:
             table[name] = value
     return table
-
-
-def duration_text(length: timedelta) -> str:
-    """Return a duration as it is written in a ``conference.toml``.
-
-    Examples
-    --------
-    >>> duration_text(timedelta(minutes=90)), duration_text(timedelta(days=28))
-    ('90min', '28d')
-    """
-    for unit, seconds in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        number = length / timedelta(seconds=seconds)
-        if number == int(number):
-            return f"{number:.0f}{unit}"
-    return f"{length.total_seconds():g}s"

@@ -18,15 +18,13 @@ from rtanalytics.settings import (
     SettingsOptions,
     TopicFilter,
     TopicFilterOptions,
-    TopicModel,
-    TopicModelOptions,
 )
 from rtanalytics.topics import Trender, trends
 
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [(Settings, SettingsOptions), (TopicFilter, TopicFilterOptions), (TopicModel, TopicModelOptions)],
+    [(Settings, SettingsOptions), (TopicFilter, TopicFilterOptions)],
 )
 def test_every_field_is_a_keyword(kind: Any, options: Any) -> None:
     """Type checkers and the class know the same names."""

@@ -14,12 +14,12 @@ import msgspec
 import typer
 
 from rtanalytics.cli.terminal import RecentEvents, console, counted, event_line, print_bin
+from rtanalytics.clock import duration_text
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
 from rtanalytics.feed import FOREVER, Delivery, Reset, Watermark
 from rtanalytics.live.published import CHANNEL
 from rtanalytics.session.connection import conference_stream, connecting, stream_at
-from rtanalytics.settings import duration_text
 from rtanalytics.streams import ChannelEntry, EventStream, StreamUnavailable
 from rtanalytics.trend import decode_bin
 

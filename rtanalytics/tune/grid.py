@@ -14,8 +14,9 @@ from typing import Any
 
 import msgspec
 
+from rtanalytics.clock import duration_text
 from rtanalytics.extras import extra
-from rtanalytics.settings import Settings, TopicFilter, TopicModel, duration_text
+from rtanalytics.settings import Settings, TopicFilter, TopicModel
 from rtanalytics.trending import ALGORITHMS, algorithm_of, get
 
 __all__ = ["BINS", "Setting", "candidates", "default_value", "lines", "settings_of", "value"]

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rtanalytics.replay import Replay
     from rtanalytics.results import Trends
     from rtanalytics.schedule import ReferenceTopic
+    from rtanalytics.session import OpenedConference
     from rtanalytics.streams import EventStream
     from rtanalytics.trending import Algorithm
 
@@ -83,7 +84,7 @@ def open_recording(source: str | os.PathLike[str] | pd.DataFrame | Iterable[Even
     if isinstance(source, Recording):
         return source
     if isinstance(source, (str, os.PathLike)):
-        return _opened(source)[0]
+        return _open(source).recording
     return _temporary(source)
 
 
@@ -126,9 +127,10 @@ def trends(
     from rtanalytics.results import Trends
     from rtanalytics.topics import trends as bins_of
 
-    recording, brought = _opened(source)
-    chosen = Settings.of(settings or brought, options)
-    return Trends(bins_of(recording, chosen), recording, name=recording.name, zone=recording.meta.zone)
+    opened = _open(source)
+    chosen = Settings.of(settings or opened.settings, options)
+    recording = opened.recording
+    return Trends(bins_of(recording, chosen), recording, name=recording.name, zone=opened.zone)
 
 
 def compare(
@@ -246,7 +248,8 @@ def write_report(
     truth : sequence of ReferenceTopic, optional
         Reference topics; the recording's own by default.
     settings, **options
-        As in :func:`trends`; bins are 30 minutes wide unless given.
+        As in :func:`trends`. By default bins are 30 minutes wide or, for a ``conference.toml``, as it
+        says.
 
     Returns
     -------
@@ -268,33 +271,31 @@ def write_report(
     build = {".html": build_report, ".htm": build_report, ".md": build_markdown}.get(path.suffix.lower())
     if build is None:
         raise ValueError(f"report {path.name!r} must end in .html or .md")
-    recording, brought = _opened(source)
-    chosen = Settings.of(settings or brought.replace(bin="30min"), options)
-    talks = chosen.schedule if "schedule" in options or settings else recording.schedule
+    opened = _open(source)
+    recording = opened.recording
+    brought = opened.settings if opened.live else opened.settings.replace(bin="30min")
+    chosen = Settings.of(settings or brought, options)
+    talks = chosen.schedule if "schedule" in options or settings else opened.schedule
     events = list(recording)
     text = build(
         events,
         bins_of(events, chosen),
-        title=title or recording.meta.title or recording.name,
+        title=title or opened.title,
         schedule=talks,
-        timezone=timezone or recording.meta.timezone,
+        timezone=timezone or opened.timezone,
         truth=recording.truth if truth is None else truth,
         settings=chosen,
     )
     return write(path, text)
 
 
-def _opened(
-    source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event],
-) -> tuple[Recording, Settings]:
-    """Open a source, with the settings that it brings."""
-    if isinstance(source, (str, os.PathLike)):
-        from rtanalytics.session import open_conference
+def _open(source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event]) -> OpenedConference:
+    """Open a source together with its title, zone, talks and settings."""
+    from rtanalytics.session import OpenedConference, open_conference
 
-        conference = open_conference(source)
-        return conference.recording, conference.settings
-    recording = open_recording(source)
-    return recording, Settings.of_recording(recording)
+    if isinstance(source, (str, os.PathLike)):
+        return open_conference(source)
+    return OpenedConference.of_recording(open_recording(source))
 
 
 def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:

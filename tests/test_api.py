@@ -145,3 +145,18 @@ def test_a_misspelt_name_is_answered_with_the_right_one():
     """As pandas and NumPy do."""
     with pytest.raises(AttributeError, match="did you mean 'open_recording'"):
         _ = rta.open_recordings
+
+
+def test_a_conference_brings_its_title_zone_and_bins(tmp_path):
+    """What its conference.toml says goes before what the recording says, in trends and report."""
+    toml = tmp_path / "conference.toml"
+    folder = recordings_folder() / BUNDLED
+    toml.write_text(
+        f"name = 'juniper'\ntitle = 'My Conf'\ntimezone = 'Asia/Tokyo'\narchive = '{folder}'\n[trending]\nbin = '2h'\n"
+    )
+    trends = rta.trends(toml)
+    assert "bins of 2 h" in repr(trends)
+    assert "Asia/Tokyo" in repr(trends)
+    text = rta.write_report(toml, tmp_path / "report.md").read_text()
+    assert "My Conf" in text
+    assert "2 hours" in text or "120 min" in text

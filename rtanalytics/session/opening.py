@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, cached_property
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 from zoneinfo import ZoneInfo
 
 from rtanalytics.conference import Conference, read_conference
@@ -72,6 +72,20 @@ class OpenedConference:
     schedule: Schedule
     settings: Settings
     conference: Conference | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_recording(cls, recording: Recording) -> Self:
+        """Return a recording with what it brings."""
+        from rtanalytics.session.connection import stream_name
+
+        return cls(
+            name=stream_name(recording.name),
+            title=recording.meta.title or recording.name,
+            timezone=recording.meta.timezone,
+            folder=recording.folder,
+            schedule=recording.schedule,
+            settings=Settings.of_recording(recording),
+        )
 
     @property
     def live(self) -> bool:
@@ -179,21 +193,12 @@ def open_conference(where: str | os.PathLike[str] | None = None) -> OpenedConfer
     ('JuniperConf 2026', False, 6000)
     """
     from rtanalytics.archive import Recording
-    from rtanalytics.session.connection import stream_name
 
     path = Path(BUNDLED if where is None else where).expanduser()
     if len(path.parts) == 1 and not path.exists() and (recordings_folder() / path).is_dir():
         path = recordings_folder() / path
     if path.is_dir():
-        recording = Recording(path)
-        return OpenedConference(
-            name=stream_name(recording.name),
-            title=recording.meta.title or recording.name,
-            timezone=recording.meta.timezone,
-            folder=recording.folder,
-            schedule=recording.schedule,
-            settings=Settings.of_recording(recording),
-        )
+        return OpenedConference.of_recording(Recording(path))
     conference = read_conference(path)
     settings = conference_settings(conference)
     return OpenedConference(

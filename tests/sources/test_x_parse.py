@@ -114,7 +114,7 @@ def test_a_tweet_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
     page = json.loads(json.dumps(PAGE))
     del page["data"][1]["text"]
     [letter] = read(page).rejects
-    assert (letter.where, letter.reason) == ("item 2", "it is no tweet: it has no text")
+    assert (letter.where, letter.reason) == ("item 2", "not a tweet: it has no text")
     mended = json.loads(letter.raw)
     mended["data"]["text"] = "RT @grace: a long thing that …"
     assert read(mended).events[0].text == "RT @grace: a long thing that has an end"
@@ -254,7 +254,7 @@ def test_answers_of_the_old_api_are_dead_letters_with_a_reason(data_folder: Path
     )
     assert reasons == {
         "a tweet of API v1.1, which the API no longer gives; import it as a file": 14,
-        "it is no tweet: it has no text": 4,
+        "not a tweet: it has no text": 4,
     }
 
 

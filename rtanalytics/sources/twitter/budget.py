@@ -1,7 +1,7 @@
-"""What was spent today: kept in the cursor, so that a restart does not forget it.
+"""Daily budget, stored in the cursor so that it survives a restart.
 
-Money is put aside before it is spent, and stored; only then is the request made. Whoever is killed
-in between finds money put aside that nobody has accounted for, and takes it as spent.
+Money is reserved, and the reservation stored, before a request is made. If the process is killed in
+between, the next one counts the open reservation as spent.
 """
 
 from __future__ import annotations
@@ -15,59 +15,59 @@ __all__ = ["Ledger", "until_midnight"]
 
 
 class Ledger(SeenCursor, omit_defaults=True):
-    """A cursor with a budget; money is in millionths of a US dollar, a day is one in UTC.
+    """Cursor with a budget; money is in millionths of a US dollar, days are in UTC.
 
-    ``grant`` names what was put aside for a search, ``holder`` what was for a stream: whoever did not
-    put it aside itself may not spend it.
+    ``grant`` identifies the reservation for a search, ``holder`` that for a stream: only the process that
+    made a reservation may spend it.
     """
 
     day: str = ""
     spent: int = 0
     reserved: int = 0
-    size: int = 0  # posts that the reserved money is enough for
+    size: int = 0  # posts that the reserved money pays for
     grant: str = ""
-    terms: str = ""  # which query since_id belongs to
+    terms: str = ""  # identifies the query that since_id belongs to
     since_id: str = ""
-    top: str = ""  # the newest of the pages that are being read
-    held: int = 0  # put aside for what a stream may send
+    top: str = ""  # the newest post of the pages that are being read
+    held: int = 0  # reserved for what a stream may send
     holder: str = ""
 
-    def turn(self, now: datetime) -> None:
-        """Begin a new day if it is one; a clock that was set back begins none."""
+    def start_day(self, now: datetime) -> None:
+        """Reset the spent money on a new day; a clock that is set back does not start one."""
         today = f"{now:%Y-%m-%d}"
         if today > self.day:
             self.day, self.spent = today, 0
 
     def left(self, budget: int) -> int:
-        """Return what may still be spent today."""
+        """Return the money that may still be spent today."""
         return max(0, budget - self.spent - self.reserved - self.held)
 
     def reserve(self, amount: int, size: int) -> None:
-        """Put money aside; what was put aside before counts as spent."""
+        """Reserve money for a search; an earlier reservation counts as spent."""
         self.spent += self.reserved
         self.reserved, self.size, self.grant = amount, size, secrets.token_hex(8)
 
     def settle(self, amount: int | None = None) -> None:
-        """Account for what was put aside: ``amount`` of it was spent, or all."""
+        """Close the reservation for a search: count ``amount``, or by default all of it, as spent."""
         self.spent += self.reserved if amount is None else amount
         self.reserved, self.size, self.grant = 0, 0, ""
 
     def hold(self, amount: int) -> None:
-        """Put money aside for a stream; what was held before counts as spent."""
-        self.let_go()
+        """Reserve money for a stream; an earlier reservation counts as spent."""
+        self.release()
         self.held, self.holder = amount, secrets.token_hex(8)
 
     def pay(self, amount: int) -> None:
-        """Pay for what a stream has sent, from what is held for it."""
+        """Pay for posts of a stream from its reservation."""
         self.spent += amount
         self.held = max(0, self.held - amount)
 
-    def let_go(self, amount: int | None = None) -> None:
-        """Hold nothing any more: ``amount`` of it was spent, or all."""
+    def release(self, amount: int | None = None) -> None:
+        """Close the reservation for a stream: count ``amount``, or by default all of it, as spent."""
         self.spent += self.held if amount is None else min(amount, self.held)
         self.held, self.holder = 0, ""
 
 
 def until_midnight(now: datetime) -> timedelta:
-    """From ``now`` to the next day in UTC."""
+    """Return the time from ``now`` to the next day in UTC."""
     return datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1) - now

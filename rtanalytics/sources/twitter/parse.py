@@ -1,6 +1,6 @@
-"""Answers of the API's version 2 → events. Pure: used live, in tests, and when dead letters are read again.
+"""Parser of responses of X's API v2: a pure function, so that dead letters can be parsed again.
 
-A tweet has the same id and says the same here as when it is imported from a file.
+A tweet becomes the same event, with the same id, as when it is imported from a file.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ from rtanalytics.sources.json_items import Reading, build, load
 __all__ = ["native_id", "parse"]
 
 MAX_LINES = 20_000
-"""Of one document; no page, frame or batch of them has as many."""
+"""Largest number of lines of a document; no page or batch of the stream has as many."""
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    """Parse the tweets of an answer.
+    """Parse the tweets of a response.
 
     Parameters
     ----------
     raw : bytes
         A page of a search; a line of the stream, of a compliance job or of twarc2; or lines of these.
     meta : Meta
-        ``source`` and ``received_at`` are used; ``options["via"]`` says by which way it came.
+        ``source`` and ``received_at`` are used; ``options["via"]`` becomes the ``via`` of the events.
 
     Returns
     -------
     Parsed
-        ``next`` is the token of the next page. ``counts`` has ``posts`` and ``users``: the resources
-        that are billed, those that are included counted too.
+        ``next`` is the token of the next page. ``counts`` has ``posts`` and ``users``: the billed
+        resources, including those in ``includes``.
 
     Raises
     ------
     Malformed
-        If it is no JSON.
+        If it is not JSON.
 
     Examples
     --------
@@ -72,20 +72,19 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
             raise
     for number, value in enumerate(values, start=1):
         where = f"line {number}" if len(values) > 1 else ""
-        payload = _value(value, reading, where)
-        token = payload or token
+        token = _value(value, reading, where) or token
     return reading.parsed(next=token)
 
 
 def native_id(event: Event) -> str:
-    """Return the number of the version in an event; its id has that of the first version."""
+    """Return the tweet id of the version in an event; the event's own id has that of the first version."""
     return (event.url or event.id).rpartition("/" if event.url else ":")[2]
 
 
 def _lines(raw: bytes, reading: Reading) -> Iterator[Any]:
     lines = [line for line in raw.splitlines() if line.strip()]
     if len(lines) > MAX_LINES:
-        raise Malformed(f"{len(lines):,} lines; {MAX_LINES:,} are read at once", raw)
+        raise Malformed(f"{len(lines):,} lines; the limit is {MAX_LINES:,}", raw)
     for number, line in enumerate(lines, start=1):
         try:
             yield load(line, "tweet")
@@ -94,14 +93,14 @@ def _lines(raw: bytes, reading: Reading) -> Iterator[Any]:
 
 
 def _value(value: Any, reading: Reading, where: str) -> str | None:
-    """Read one page or line; the token of the page after it."""
+    """Read one page or line; return the token of the next page."""
     if not isinstance(value, dict):
         items = value if isinstance(value, list) else [value]
         for number, item in enumerate(items, start=1):
             if isinstance(item, dict):
                 _value(item, reading, f"item {number}")
             else:
-                reading.reject("it is no tweet", where or f"item {number}", item)
+                reading.reject("not a tweet", where or f"item {number}", item)
         return None
     if not ({"data", "errors", "meta", "includes", "__twarc"} & set(value)) or "text" in value:
         reading.item(value, where, lambda: [_single(value, reading)])
@@ -114,22 +113,22 @@ def _value(value: Any, reading: Reading, where: str) -> str | None:
         return None
     if isinstance(errors, list) and errors:
         reading.counts["partial_errors"] += len(errors)
-    found = data if isinstance(data, list) else [] if data is None else [data]
-    if found and isinstance(found[0], dict) and "tweet_count" in found[0]:
+    tweets = data if isinstance(data, list) else [] if data is None else [data]
+    if tweets and isinstance(tweets[0], dict) and "tweet_count" in tweets[0]:
         reading.reject("counts of tweets, not tweets", where, value)
         return None
     include = included_by_id(value.get("includes"))
-    if not found:
+    if not tweets:
         return token
-    reading.counts["posts"] += len(found) + len(include.get("tweets", {}))
+    reading.counts["posts"] += len(tweets) + len(include.get("tweets", {}))
     reading.counts["users"] += len(include.get("users", {}))
     if isinstance(value.get("includes"), dict):
         for kind in value["includes"]:
             if kind not in {"users", "tweets", "media", "places", "polls", "topics"}:
                 reading.unknown("include", kind)
-    for number, tweet in enumerate(found, start=1):
-        place = " ".join(filter(None, (where, f"item {number}" if len(found) > 1 else "")))
-        reading.item(tweet, place, partial(_told, tweet, include, reading), _alone(tweet, include))
+    for number, tweet in enumerate(tweets, start=1):
+        place = " ".join(filter(None, (where, f"item {number}" if len(tweets) > 1 else "")))
+        reading.item(tweet, place, partial(_events, tweet, include, reading), _self_contained(tweet, include))
     return token
 
 
@@ -142,24 +141,23 @@ def _single(value: dict[str, Any], reading: Reading) -> Event:
     return _datum(value, {}, reading)
 
 
-def _told(datum: Any, include: Included, reading: Reading) -> list[Event]:
+def _events(datum: Any, include: Included, reading: Reading) -> list[Event]:
     return [_datum(datum, include, reading)]
 
 
 def _datum(datum: Any, include: Included, reading: Reading) -> Event:
     if isinstance(datum, dict) and "text" not in datum:
-        for kind in ("delete", "drop"):  # the compliance stream; dropped is gone until undropped
+        for kind in ("delete", "drop"):  # of the compliance stream; a dropped tweet is hidden until undropped
             if isinstance(payload := datum.get(kind), dict):
-                of = payload.get("tweet") or {}
-                native = numeric_id(of.get("id"))
-                gone = parse_time(payload.get("event_at")) if payload.get("event_at") else None
-                return _deletion(native, gone, None, reading.meta, datum)
+                native = numeric_id((payload.get("tweet") or {}).get("id"))
+                deleted_at = parse_time(payload.get("event_at")) if payload.get("event_at") else None
+                return _deletion(native, deleted_at, None, reading.meta, datum)
         if "username" in datum:
             raise ValueError("a user, not a tweet")
         if len(datum) == 1 and "id" not in datum:
             reading.unknown("compliance", next(iter(datum)))
     if not isinstance(datum, dict) or not isinstance(datum.get("text"), str):
-        raise ValueError("it is no tweet: it has no text")  # noqa: TRY004  # it is data's fault
+        raise ValueError("not a tweet: it has no text")  # noqa: TRY004  # the data is wrong, not the call
     return _tweet(datum, include, reading)
 
 
@@ -167,41 +165,44 @@ def _tweet(tweet: dict[str, Any], include: Included, reading: Reading) -> Event:
     for reference in as_dicts(tweet.get("referenced_tweets")):
         if str(reference.get("type")) not in REFERENCES:
             reading.unknown("reference", reference.get("type"))
-    return build(reading.meta, item=_alone(tweet, include), **tweet_fields(tweet, include))
+    return build(reading.meta, item=_self_contained(tweet, include), **tweet_fields(tweet, include))
 
 
 def _compliance(line: dict[str, Any], meta: Meta) -> Event:
-    """Read a line of a compliance job, which reports a deleted tweet; lines about users have only a time."""
+    """Parse a line of a compliance job, which reports a deleted tweet; refuse lines about users."""
     native, created = numeric_id(line.get("id")), parse_time(line.get("created_at"))
-    known = snowflake_time(native)
-    if known is None or abs(known - created) > timedelta(seconds=2):
-        raise ValueError(f"{native} is the number of a user, or of a tweet before November 2010")
-    gone = line.get("redacted_at")
-    return _deletion(native, parse_time(gone) if gone else None, created, meta, line)
+    posted_at = snowflake_time(native)  # differs from ``created`` if the id is a user's
+    if posted_at is None or abs(posted_at - created) > timedelta(seconds=2):
+        raise ValueError(f"{native} is the id of a user, or of a tweet before November 2010")
+    deleted_at = line.get("redacted_at")
+    return _deletion(native, parse_time(deleted_at) if deleted_at else None, created, meta, line)
 
 
 def _deletion(
-    native: str, gone: datetime | None, created: datetime | None, meta: Meta, item: dict[str, Any]
+    native: str, deleted_at: datetime | None, created: datetime | None, meta: Meta, item: dict[str, Any]
 ) -> Event:
-    created = created or snowflake_time(native) or gone
-    return build(meta, id=f"twitter::{native}", op="delete", created_at=created, edited_at=gone, item=item)
+    created = created or snowflake_time(native) or deleted_at
+    return build(
+        meta, id=f"twitter::{native}", op="delete", created_at=created, edited_at=deleted_at, item=item
+    )
 
 
-def _alone(tweet: Any, include: Included) -> dict[str, Any]:
-    """Combine a tweet with the parts of the page's includes that it needs."""
+def _self_contained(tweet: Any, include: Included) -> dict[str, Any]:
+    """Return a tweet with the parts of the page's includes that it needs."""
     if not isinstance(tweet, dict):
         return {"data": tweet}
     wanted = {"tweets": [r.get("id") for r in as_dicts(tweet.get("referenced_tweets"))]}
     tables = include.get("tweets", {})
-    people = [tweet, *(tables.get(str(n), {}) for n in wanted["tweets"])]
-    keys = [as_dict(p.get("attachments")).get("media_keys") for p in people]
-    wanted["media"] = [key for some in keys if isinstance(some, list) for key in some]
+    related = [tweet, *(tables.get(str(n), {}) for n in wanted["tweets"])]
+    lists = [as_dict(t.get("attachments")).get("media_keys") for t in related]
+    wanted["media"] = [key for keys in lists if isinstance(keys, list) for key in keys]
     polls = as_dict(tweet.get("attachments")).get("poll_ids")
     wanted["polls"] = polls if isinstance(polls, list) else []
-    wanted["users"] = [p.get("author_id") for p in people]
-    found = {
-        kind: [include[kind][str(n)] for n in dict.fromkeys(map(str, names)) if str(n) in include[kind]]
-        for kind, names in wanted.items()
+    wanted["users"] = [t.get("author_id") for t in related]
+    includes = {
+        kind: [include[kind][str(n)] for n in dict.fromkeys(map(str, ids)) if str(n) in include[kind]]
+        for kind, ids in wanted.items()
         if kind in include
     }
-    return {"data": tweet, **({"includes": kept} if (kept := {k: v for k, v in found.items() if v}) else {})}
+    includes = {kind: objects for kind, objects in includes.items() if objects}
+    return {"data": tweet, **({"includes": includes} if includes else {})}

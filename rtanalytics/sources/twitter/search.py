@@ -115,7 +115,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         except CursorInvalid:
             self._lost = True  # nobody knows what was spent: nothing more is, until the day is over
             raise
-        state.turn(datetime.now(UTC))
+        state.start_day(datetime.now(UTC))
         if cursor is None and self._lost:
             state.spent = self.spec.budget_micro
         if state.terms != state.of:
@@ -172,7 +172,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         now, spec = datetime.now(UTC), self.spec
         self._answer, self._grant = None, ""
         if state.holder != self._holder:
-            state.let_go()  # whoever held it is gone
+            state.release()  # the process that held it has ended
         size = min(MOST_POSTS, state.left(spec.budget_micro) // spec.dearest if spec.dearest else MOST_POSTS)
         if size < CHEAPEST_SEARCH:
             state.settle()

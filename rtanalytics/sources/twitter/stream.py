@@ -37,7 +37,7 @@ from rtanalytics.sources.streamed import PollWindow, StreamedSource, StreamTimin
 from rtanalytics.sources.twitter.budget import Ledger
 from rtanalytics.sources.twitter.news import News, cost_of
 from rtanalytics.sources.twitter.parse import native_id
-from rtanalytics.sources.twitter.rules import agree
+from rtanalytics.sources.twitter.rules import ensure_rule
 from rtanalytics.sources.twitter.search import EXPANDED, FIELDS, XSearch, unbilled
 from rtanalytics.sources.twitter.spec import CHEAPEST_SEARCH, XSpec
 
@@ -206,7 +206,7 @@ class XStream(StreamedSource, XSearch):
 
     async def _agree(self) -> frozenset[str]:
         self._look = monotonic() + self.timings.rules.total_seconds()
-        return await agree(
+        return await ensure_rule(
             self._fetch, f"{self._address}/rules", f"rtanalytics:{self.scope}", self.spec.query.strip()
         )
 
@@ -249,7 +249,7 @@ class XStream(StreamedSource, XSearch):
     ) -> Batch:
         """Let go of the stream and of what is held for it."""
         self._disconnect()
-        state.let_go(end.lost)
+        state.release(end.lost)
         self.pause(end.pause, end.why)
         return Batch(events or [], msgspec.json.encode(state), rejects or [], problem=end.why)
 
@@ -314,7 +314,7 @@ class XStream(StreamedSource, XSearch):
         spec, news = self.spec, self._news
         end = await self._receive(state.held - spec.unread)
         if end is None and not (len(news) or news.cost):
-            problem, news.said = news.said, None
+            problem, news.problem = news.problem, None
             return Batch(problem=problem)
         parsed, rejects = Parsed(), list(news.rejects)
         if news.ours:
@@ -340,8 +340,8 @@ class XStream(StreamedSource, XSearch):
             if state.held < spec.unread + spec.dearest:
                 end = _End("what is left of the budget does not pay for the stream's next post", spec.unread)
         if end is not None:
-            return self._ended(state, replace(end, why=news.said or end.why), events, rejects)
-        return Batch(events, msgspec.json.encode(state), rejects, problem=news.said)
+            return self._ended(state, replace(end, why=news.problem or end.why), events, rejects)
+        return Batch(events, msgspec.json.encode(state), rejects, problem=news.problem)
 
     async def _receive(self, most: int) -> _End | None:
         """Read what there is, for as much as that; why the stream has ended, if it has."""

@@ -1,6 +1,6 @@
-"""What the headers of an answer say about asking again.
+"""Parser of the response headers about rate limits and caching.
 
-Kept apart from the client, because other answers than documents have them too.
+Separate from the HTTP client, because WebSocket and other responses have these headers too.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from email.utils import parsedate_to_datetime
 __all__ = ["MAX_RESET", "MAX_SKEW", "MAX_WAIT", "Rate", "echo", "freshness", "rate_of", "retry_after"]
 
 MAX_WAIT = timedelta(days=1)
-"""The longest Retry-After that is kept to."""
+"""Longest ``Retry-After`` that is respected."""
 
 MAX_SKEW = timedelta(seconds=901)
-"""The longest Retry-After given as a date by a server without a Date header."""
+"""Longest wait until a given time, if the response has no ``Date`` header to compare it with."""
 
 MAX_RESET = timedelta(hours=1, seconds=1)
-"""The longest until a rate limit is reset: whoever counts by the day is asked once an hour."""
+"""Longest wait for the reset of a rate limit. A service with daily limits is asked once an hour."""
 
 _REMAINING = ("X-RateLimit-Remaining", "X-Rate-Limit-Remaining", "RateLimit-Remaining")
 _RESET = ("X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset")
@@ -28,16 +28,16 @@ _RESET = ("X-RateLimit-Reset", "X-Rate-Limit-Reset", "RateLimit-Reset")
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """How much more may be asked.
+    """Remaining requests of a rate limit.
 
     Parameters
     ----------
     remaining : int, optional
-        Requests that are left.
+        Number of requests left.
     reset : timedelta, optional
-        Until there are new ones; an hour at most.
+        Time until the limit is reset, at most :data:`MAX_RESET`.
     interval : timedelta, optional
-        The least time between two polls (``X-Poll-Interval``); an hour at most.
+        Minimum time between two polls (``X-Poll-Interval``), at most :data:`MAX_RESET`.
     """
 
     remaining: int | None = None
@@ -46,15 +46,15 @@ class Rate:
 
     @property
     def pause(self) -> timedelta:
-        """How long to wait before any next request."""
+        """Time to wait before the next request."""
         return self.reset if self.remaining == 0 and self.reset is not None else timedelta(0)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """How long ``Retry-After`` asks to wait: seconds or a date, a day at most.
+    """Parse ``Retry-After``, in seconds or as a date; at most :data:`MAX_WAIT`, None if invalid.
 
-    A date is measured against the server's own ``Date``, because either clock may be wrong;
-    without one, :data:`MAX_SKEW` is the most that is believed.
+    A date is compared with the server's own ``Date``, because either clock may be wrong. Without
+    that header, the result is at most :data:`MAX_SKEW`.
     """
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d*)?", value):
@@ -62,18 +62,18 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     until = _date(value)
     if until is None:
         return None
-    theirs = _date(headers.get("Date", ""))
-    if theirs is None:
+    server_time = _date(headers.get("Date", ""))
+    if server_time is None:
         return max(timedelta(0), min(until - now, MAX_SKEW))
-    return max(timedelta(0), min(until - theirs, MAX_WAIT))
+    return max(timedelta(0), min(until - server_time, MAX_WAIT))
 
 
 def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
-    """Read the headers about rate limits, in any of their spellings.
+    """Parse the headers about rate limits, in any of their spellings.
 
     The reset may be seconds from now, seconds (or milliseconds) since 1970, an ISO 8601 time or
-    an HTTP date. A time is measured against the server's own ``Date``; without one,
-    :data:`MAX_SKEW` is the most that is believed.
+    an HTTP date. A time is compared with the server's own ``Date``; without that header, the
+    result is at most :data:`MAX_SKEW`.
 
     Examples
     --------
@@ -92,10 +92,10 @@ def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
     )
 
 
-def _until(value: str, theirs: datetime | None, now: datetime) -> timedelta | None:
+def _until(value: str, server_time: datetime | None, now: datetime) -> timedelta | None:
     if re.fullmatch(r"\d{1,13}(\.\d{0,9})?", value):
         number = float(value)
-        if number < 1e8:  # three years in seconds: not a time
+        if number < 1e8:  # seconds from now: as a time it would be before 1973-03-04
             return min(timedelta(seconds=number), MAX_RESET)
         at = datetime.fromtimestamp(number / 1000 if number >= 1e11 else number, UTC)
     else:
@@ -103,23 +103,23 @@ def _until(value: str, theirs: datetime | None, now: datetime) -> timedelta | No
             moment = datetime.fromisoformat(value)
             at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            found = _date(value)
-            if found is None:
+            date = _date(value)
+            if date is None:
                 return None
-            at = found
-    if theirs is None:
+            at = date
+    if server_time is None:
         return max(timedelta(0), min(at - now, MAX_SKEW))
-    return max(timedelta(0), min(at - theirs, MAX_RESET))
+    return max(timedelta(0), min(at - server_time, MAX_RESET))
 
 
 def freshness(headers: Mapping[str, str], now: datetime) -> timedelta | None:
-    """How much longer the answer is fresh, by ``Cache-Control`` or ``Expires``; None if unknown."""
+    """Return how long the response stays fresh, by ``Cache-Control`` or ``Expires``; None if unknown."""
     control = headers.get("Cache-Control", "").lower()
     if "no-cache" in control or "no-store" in control:
         return None
-    if found := re.search(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", control):
+    if match := re.search(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", control):
         age = headers.get("Age", "").strip()
-        seconds = int(found[1]) - (int(age) if re.fullmatch(r"\d{1,9}", age) else 0)
+        seconds = int(match[1]) - (int(age) if re.fullmatch(r"\d{1,9}", age) else 0)
         return min(timedelta(seconds=seconds), MAX_WAIT) if seconds > 0 else None
     expires = _date(headers.get("Expires", ""))
     if expires is None:
@@ -134,7 +134,7 @@ def echo(value: str | None) -> str | None:
         return None
     try:
         value.encode()
-    except UnicodeEncodeError:  # bytes that are no UTF-8 would not survive
+    except UnicodeEncodeError:  # bytes that are not UTF-8 would be changed
         return None
     return value
 

@@ -1,4 +1,4 @@
-"""What a polled source remembers between two polls, and what follows from it."""
+"""Cursors of polled sources, and the selection of new items by them."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from rtanalytics.sources.polled.specs import short
 __all__ = ["REMEMBERED", "Cursor", "SeenCursor", "new_or_changed", "unknown"]
 
 REMEMBERED = 2_000
-"""Items that a cursor remembers: those of the last page and, up to this many, from before it."""
+"""Number of items in a cursor: all of the last page, and earlier ones up to this total."""
 
 
 class Cursor(msgspec.Struct, omit_defaults=True):
-    """Where a source has come to; stored with the events that it covers."""
+    """Position of a source; stored together with the events before it."""
 
     v: int = 1
-    of: str = ""  # what the validators and the next page belong to: address and query
+    of: str = ""  # address and query to which the validators and the next page belong
     etag: str | None = None
     modified: str | None = None
-    body: str = ""  # of the first page last read
+    body: str = ""  # digest of the first page at the last poll
     seq: int = 0
     rejected: list[str] = []  # digests of delivered dead letters
-    bad: int = 0  # documents in a row that could not be read
+    bad: int = 0  # consecutive documents that could not be read
     bad_kind: str = ""
     bad_since: int = 0
-    next: str = ""  # the page to go on with
-    page: int = 0  # and the how-manieth it is
+    next: str = ""  # URL of the page to read next
+    page: int = 0  # its number
 
 
 class SeenCursor(Cursor, omit_defaults=True):
@@ -40,7 +40,7 @@ class SeenCursor(Cursor, omit_defaults=True):
 
     seen: dict[str, tuple[str, int]] = {}  # item → its revision and time (ms)
     newest: int = 0  # time of the newest delivered item (ms)
-    since: int = 0  # the same when the pages that are being read were begun
+    since: int = 0  # ``newest`` before the pages that are being read
 
 
 def new_or_changed(
@@ -48,22 +48,22 @@ def new_or_changed(
 ) -> list[Event]:
     """Return new and changed events, oldest first and numbered.
 
-    An event keeps the time of its first version, whatever its later versions claim.
+    Later versions of an event get the time of its first version.
     """
     fresh: list[Event] = []
     current: dict[str, tuple[str, int]] = {}
-    # the newest stands first, most of the time: reversed, so that items of one time keep their order
+    # pages usually start with the newest item; reversing keeps the order of items with equal times
     ordered = events[::-1]
     ordered.sort(key=lambda e: e.created_at)
     for event in ordered:
-        item, rev, said = short(event.id), short(event.rev), int(event.created_at.timestamp() * 1000)
+        item, rev, time = short(event.id), short(event.rev), int(event.created_at.timestamp() * 1000)
         known = current.get(item) or state.seen.get(item)
-        current[item] = (rev, known[1] if known else said)
+        current[item] = (rev, known[1] if known else time)
         if known is not None and known[0] == rev:
             counts["known"] += 1
             continue
         fresh.append(number(event if known is None else _at_first_time(event, known[1])))
-        state.newest = max(state.newest, said)
+        state.newest = max(state.newest, time)
     before = [(k, v) for k, v in state.seen.items() if k not in current]
     state.seen = dict(before[-max(0, REMEMBERED - len(current)) :] if len(current) < REMEMBERED else ())
     state.seen |= current
@@ -74,14 +74,14 @@ def unknown(state: Cursor, rejects: list[Reject]) -> list[Reject]:
     """Return the rejects that were not delivered before."""
     digests = [short(reject.raw) for reject in rejects]
     before = set(state.rejected)
-    # those of other pages stay known as well
+    # rejects of other pages must not be delivered again either
     state.rejected = [*digests, *(d for d in state.rejected if d not in set(digests))][:REMEMBERED]
     return [reject for reject, digest in zip(rejects, digests, strict=True) if digest not in before]
 
 
-def _at_first_time(event: Event, said: int) -> Event:
-    """Set the event's time to that of its first version; its current time becomes that of the edit."""
-    first = datetime.fromtimestamp(said / 1000, UTC)
+def _at_first_time(event: Event, first_ms: int) -> Event:
+    """Set the event's time to that of its first version; its previous time becomes the edit time."""
+    first = datetime.fromtimestamp(first_ms / 1000, UTC)
     if event.created_at - first < timedelta(milliseconds=1):
         return event
     trusted = event.ingest is not None and event.ingest.time_kind == "source"

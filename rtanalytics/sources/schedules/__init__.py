@@ -1,8 +1,8 @@
-"""Schedules over HTTP: talks that are added, moved, cancelled or retitled become events.
+"""Source that polls a schedule and converts its changes to events: talks added, moved, cancelled or retitled.
 
-A schedule is a state, not a stream: the first poll gives no events, and each later one is compared with
-the poll before. The cursor contains the talks, so they are stored together with the events of their
-changes, and a repeated poll gives the same changes with the same ids. A talk that is over and no longer
+A schedule is a state, not a stream: the first poll returns no events, and each later poll is compared with
+the one before. The cursor contains the talks, so they are stored together with the events of their
+changes, and a repeated poll returns the same changes with the same ids. A past talk that is no longer
 listed is not cancelled.
 """
 
@@ -36,11 +36,11 @@ ACCEPT = (
 EVERY = timedelta(minutes=10)
 ACCESS = "open"
 ABOUT = """\
-Polls the schedule of a conference; talks that are added, moved, cancelled or retitled give events, the \
-first poll gives none. Reads the JSON and XML of pretalx and frab, pretalx's API, pentabarf, iCalendar and \
-xCal, the files of EuroPython and PyCon US, CSV and YAML. A talk that cannot be read is a dead letter, and \
-while there is one, no talk is cancelled; nor does an unreadable or empty schedule cancel any. A talk that \
-is over and no longer listed is not cancelled."""
+Polls the schedule of a conference and stores an event for each talk that is added, moved, cancelled or \
+retitled; the first poll stores none. Reads the JSON and XML of pretalx and frab, pretalx's API, pentabarf, \
+iCalendar and xCal, the files of EuroPython and PyCon US, CSV and YAML. A talk that cannot be read is a dead \
+letter. No talk is cancelled while there are such talks, or if the whole schedule is unreadable or empty. A \
+past talk that is no longer listed is not cancelled."""
 EXAMPLE = """\
 [[source]]
 type = "schedule"
@@ -50,7 +50,7 @@ timezone = "Europe/Berlin"
 """
 
 REMEMBERED = 5_000
-"""Limit of the removed talks whose last change is kept, because they may come back."""
+"""Maximum number of removed talks whose last change is stored, because they may be listed again."""
 
 _WORDS = {"added": "Added", "moved": "Moved", "cancelled": "Cancelled", "retitled": "Retitled"}
 
@@ -63,34 +63,25 @@ class ScheduleSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
     name : str
         Name of the source.
     url : str
-        URL of the schedule. Part of the ids of its changes, without ``http`` or ``https``, a password
-        and secrets in the query.
+        URL of the schedule. The ids of its changes contain it, without scheme, password and secrets.
     every : timedelta, optional
-        How often to ask; 10 minutes. The server's ``Cache-Control`` counts, up to an hour.
+        Polling interval; 10 minutes. The server's ``Cache-Control`` can extend it to up to an hour.
     key : str, optional
-        Takes the address's place in the ids: when a schedule has moved, its old address.
+        Replaces the URL in the ids. If a schedule has moved, use its old URL without scheme.
     format : str, optional
         A key of :data:`rtanalytics.schedules.FORMATS`, if the format is not recognized.
     timezone : str, optional
-        IANA name, for times without an offset in a file without a time zone, and for the texts of
-        changes; by default the zone of the conference.
+        IANA time zone for times without an offset in a file without a time zone, and for the texts
+        of the events; by default the time zone of the conference.
     first_day : str, optional
-        Date of the first day, for tables with days of the week.
+        Date of the first day, for tables with days of the week instead of dates.
     length : timedelta
         Length of talks without an end.
-    timeout, budget : timedelta
-        For a whole request, and for parsing one document, on the clock.
-    max_bytes : int
-        Of a document, packed and unpacked.
-    allow_private : bool
-        True if the host in ``url`` is meant to have a private or loopback address.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     format: str | None = None
@@ -130,7 +121,7 @@ def open_source(spec: ScheduleSpec, counts: Counter[str]) -> Source:
 
 
 def meta(spec: ScheduleSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
+    """Return the metadata for the parser, which is the same live and for dead letters."""
     return Meta(
         source=f"schedules:{spec.name}",
         scope=spec.scope,
@@ -144,12 +135,14 @@ def meta(spec: ScheduleSpec, received_at: datetime) -> Meta:
 class _Cursor(Cursor, omit_defaults=True):
     """The schedule at the last poll; stored together with the events of its changes."""
 
-    talks: list[Talk] | None = None  # None before the first reading; without abstracts
-    reported: dict[str, str] = msgspec.field(name="told", default_factory=dict)  # talk → its last change
+    talks: list[Talk] | None = None  # None before the first poll; without abstracts
+    reported: dict[str, str] = msgspec.field(
+        name="told", default_factory=dict
+    )  # talk → digest of its last change
 
 
 class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
-    """Changes of one schedule.
+    """Source of the changes of a schedule.
 
     Parameters
     ----------
@@ -215,9 +208,9 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
 
     def _event(self, change: Change, state: _Cursor, received: datetime) -> Event:
         talk = change.talk
-        # the id includes the previous change, so that a talk can move back and forth
-        facts = msgspec.json.encode([state.reported.pop(talk.id, ""), change])
-        digest = state.reported[talk.id] = short(facts)
+        # with the previous change in the id, moving a talk back and forth gives different ids
+        content = msgspec.json.encode([state.reported.pop(talk.id, ""), change])
+        digest = state.reported[talk.id] = short(content)
         thread = talk_id(self.scope, talk)
         return Event(
             id=f"{thread}/{digest}",
@@ -251,5 +244,5 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
 
 
 def _slim(talk: Talk) -> Talk:
-    """Return a talk without the fields that are not compared, to keep the cursor small."""
+    """Remove the fields of a talk that are not compared, to keep the cursor small."""
     return msgspec.structs.replace(talk, abstract=None, track=None)

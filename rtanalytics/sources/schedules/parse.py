@@ -1,4 +1,4 @@
-"""Schedules → events of type ``talk``. No I/O: used live, in tests and for dead letters."""
+"""Convert schedules to events of type ``talk``. No I/O: used live, in tests and for dead letters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["parse", "talk_id"]
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
-    r"""Parse a schedule: one event per talk, with the talk as JSON in ``raw``.
+    r"""Parse a schedule to one event per talk, with the talk as JSON in ``raw``.
 
     A talk that cannot be read is a dead letter with the reason in ``raw``.
 
@@ -27,13 +27,13 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     raw : bytes
         A schedule in one of :data:`rtanalytics.schedules.FORMATS`.
     meta : Meta
-        Of the schedule; ``options`` may have ``format``, ``timezone``, ``first_day`` and
+        Source and time of receipt; ``options`` may have ``format``, ``timezone``, ``first_day`` and
         ``length`` (seconds).
 
     Raises
     ------
     Malformed
-        If it is not a schedule, or no talk in it can be read.
+        If ``raw`` is not a schedule, or none of its talks can be read.
 
     Examples
     --------
@@ -56,18 +56,18 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         )
     except ScheduleError as error:
         raise Malformed(str(error), raw) from None
-    refused = [Reject(reason=line, raw=line.encode(), where="talk") for line in schedule.refused]
+    rejects = [Reject(reason=line, raw=line.encode(), where="talk") for line in schedule.refused]
     return Parsed(
-        events=[_event(talk, meta) for talk in schedule], rejects=refused, counts={"talks": len(schedule)}
+        events=[_event(talk, meta) for talk in schedule], rejects=rejects, counts={"talks": len(schedule)}
     )
 
 
 def talk_id(scope: str, talk: Talk) -> str:
-    """Return the event id of a talk, with the talk's own id if that is short and simple, else its hash."""
-    own = talk.id
-    if not re.fullmatch(r"[\w.@/#~+=?&%-]{1,100}", own):
-        own = blake2b(own.encode("utf-8", "replace"), digest_size=9).hexdigest()
-    return f"schedules:{scope}:{own}"
+    """Return the event id of a talk, with the talk's own id or, if that is long or unusual, its hash."""
+    native = talk.id
+    if not re.fullmatch(r"[\w.@/#~+=?&%-]{1,100}", native):
+        native = blake2b(native.encode("utf-8", "replace"), digest_size=9).hexdigest()
+    return f"schedules:{scope}:{native}"
 
 
 def _event(talk: Talk, meta: Meta) -> Event:

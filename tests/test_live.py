@@ -351,8 +351,8 @@ def test_a_screen_that_applies_the_patches_shows_what_it_should(steps, cap):
 # -- topics -----------------------------------------------------------------------------------
 
 
-def told(n, *topics):
-    """Bin number ``n`` with these topics: (label, terms, messages)."""
+def told(n, *topics, ids=()):
+    """Bin number ``n`` with these topics: (label, terms, messages), and their ids, if any."""
     start, end = BASE + 15 * n * MINUTE, BASE + 15 * (n + 1) * MINUTE
     trends = [
         Trend(
@@ -366,6 +366,7 @@ def told(n, *topics):
             messages=messages,
             authors=messages,
             examples=["test::0"],
+            id=ids[rank - 1] if ids else "",
         )
         for rank, (label, terms, messages) in enumerate(topics, 1)
     ]
@@ -373,18 +374,30 @@ def told(n, *topics):
 
 
 def test_topics_say_where_they_come_from():
-    """New, up, down and same are against the bin before, by topic and not by label alone."""
+    """New, up, down and same are against the bin before, by the id of the topic and not its label."""
     state = TrendState()
-    first = state.apply([told(0, ("lunch", [], 5), ("keynote", ["venv"], 4))])
+    first = state.apply([told(0, ("lunch", [], 5), ("keynote", ["venv"], 4), ids="ab")])
     assert [t["change"] for t in first["topics"]] == ["new", "new"]
-    second = state.apply([told(1, ("venv", ["keynote"], 9), ("lunch", [], 5), ("rain", [], 3))])
-    assert [(t["label"], t["change"], t["moved"]) for t in second["topics"]] == [
-        ("venv", "up", 1),
-        ("lunch", "down", -1),
-        ("rain", "new", 0),
+    second = state.apply(
+        [told(1, ("venv", ["keynote"], 9), ("lunch", [], 5), ("keynote", ["rain"], 3), ids="bac")]
+    )
+    assert [(t["id"], t["label"], t["change"], t["moved"]) for t in second["topics"]] == [
+        ("b", "venv", "up", 1),
+        ("a", "lunch", "down", -1),
+        ("c", "keynote", "new", 0),
     ]
-    assert second["topics"][0]["id"] == first["topics"][1]["id"]
     assert second["topics"][0]["spark"] == [4, 9]
+
+
+def test_topics_without_an_id_go_by_their_label():
+    """However it is capitalized; common terms do not make two labels one topic."""
+    state = TrendState()
+    state.apply([told(0, ("Lunch", [], 5), ("keynote", ["venv"], 4))])
+    shown = state.apply([told(1, ("venv", ["keynote"], 9), ("lunch", [], 5))])["topics"]
+    assert [(t["label"], t["change"], t["spark"]) for t in shown] == [
+        ("venv", "new", [0, 9]),
+        ("lunch", "down", [5, 5]),
+    ]
 
 
 def test_a_topic_says_why_it_is_there():

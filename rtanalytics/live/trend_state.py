@@ -71,7 +71,6 @@ class TrendPatch(TypedDict):
 class _Topic:
     id: str
     label: str
-    terms: set[str]
     seen: dict[datetime, int] = field(default_factory=dict)
     ranks: dict[datetime, int] = field(default_factory=dict)
 
@@ -79,8 +78,7 @@ class _Topic:
 class TrendState:
     """Applies bins of trends to a ranking that remembers earlier bins.
 
-    Where trends carry no ``id`` (identity is not followed), a topic is taken for one of the bin
-    before if they share a term or their label.
+    Trends with the same ``id`` are the same topic; those without one, with the same label.
 
     Parameters
     ----------
@@ -99,7 +97,6 @@ class TrendState:
         """Discard everything after a reset of the feed."""
         self._topics: dict[str, _Topic] = {}
         self._starts: deque[datetime] = deque(maxlen=self.bins)
-        self._numbered = 0
         self._last: TrendPatch = {
             "start": None,
             "end": None,
@@ -141,18 +138,17 @@ class TrendState:
         return self._last
 
     def _take(self, bin: TrendBin, find: Callable[[str], Event | None]) -> None:
-        again = bool(self._starts) and bin.start == self._starts[-1]
-        if not again:
+        if not self._starts or bin.start > self._starts[-1]:
             self._starts.append(bin.start)
         before = self._starts[-2] if len(self._starts) > 1 else None
         taken: set[str] = set()
         rows = []
         ranked = sorted(bin.trends, key=lambda t: t.rank)
         for trend, below in zip(ranked, [*ranked[1:], None], strict=False):
-            topic = self._topic_of(trend, taken, bin.start if again else None, before)
+            topic_id = trend.id or shorten(trend.label.casefold(), _LABEL)
+            topic = self._topics.setdefault(topic_id, _Topic(topic_id, trend.label))
             taken.add(topic.id)
             topic.label = trend.label
-            topic.terms = {term.casefold() for term in trend.terms}
             topic.seen[bin.start], topic.ranks[bin.start] = trend.messages, trend.rank
             rows.append(self._row(topic, trend, below, before, find))
         self._forget(bin.start, taken)
@@ -164,28 +160,6 @@ class TrendState:
             "earlier": self._earlier(taken, bin),
             "looks": {source: appearance(source) for row in rows for source in row["sources"]},
         }
-
-    def _topic_of(
-        self, trend: Trend, taken: set[str], again: datetime | None, before: datetime | None
-    ) -> _Topic:
-        if trend.id:
-            return self._topics.setdefault(trend.id, _Topic(trend.id, trend.label, set()))
-        terms, label = {term.casefold() for term in trend.terms}, trend.label.casefold()
-        known = [
-            topic
-            for topic in self._topics.values()
-            if topic.id not in taken
-            and (
-                topic.label.casefold() == label
-                or ({before, again} & topic.seen.keys() and topic.terms & terms)
-            )
-        ]
-        if known:
-            return max(known, key=lambda t: (t.label.casefold() == label, len(t.terms & terms)))
-        self._numbered += 1
-        topic = _Topic(f"topic-{self._numbered}", trend.label, set())
-        self._topics[topic.id] = topic
-        return topic
 
     def _row(
         self,

@@ -18,8 +18,6 @@ from rtanalytics.evaluate.calibration import (
 from rtanalytics.evaluate.comparison import (
     POOLED,
     Comparison,
-    Point,
-    Result,
     all_algorithms,
     compare,
     compare_all,
@@ -37,6 +35,7 @@ from rtanalytics.evaluate.figure import (
 from rtanalytics.evaluate.matching import SLACK, Alert, Edge, Truth, alerts_of, assign
 from rtanalytics.evaluate.metrics import METRICS, Interval, Metric, intervals, recall_gap
 from rtanalytics.evaluate.nab import PROFILES, Nab, Profile, nab_score
+from rtanalytics.evaluate.result import Point, Result
 from rtanalytics.evaluate.tally import Outcome, Tally, judge
 
 __all__ = [

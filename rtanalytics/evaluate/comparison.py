@@ -10,8 +10,10 @@ from operator import add
 from typing import TYPE_CHECKING, Any, Unpack
 
 from rtanalytics.evaluate.alerts import GAP, false_runs
+from rtanalytics.evaluate.figure import draw
 from rtanalytics.evaluate.matching import Alert, Truth, alerts_of, assign
 from rtanalytics.evaluate.metrics import METRICS, intervals
+from rtanalytics.evaluate.result import Point, Result
 from rtanalytics.evaluate.shared_counts import detect_all
 from rtanalytics.evaluate.tally import Tally, judge
 from rtanalytics.event import Event
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "POOLED",
     "Comparison",
-    "Point",
-    "Result",
     "all_algorithms",
     "compare",
     "compare_all",
@@ -48,55 +48,6 @@ def default_algorithms() -> list[str]:
 def all_algorithms() -> list[str]:
     """Return all algorithms; those that need later bins come last."""
     return sorted(ALGORITHMS, key=lambda name: not ALGORITHMS[name].causal)
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """Recall and false alarms at one threshold.
-
-    Parameters
-    ----------
-    threshold : float
-        Minimum score of listed topics.
-    recall : float
-        Share of the reference topics that are found, over all recordings.
-    per_hour : float
-        False alarms per hour.
-    """
-
-    threshold: float
-    recall: float
-    per_hour: float
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """One algorithm on one recording.
-
-    Parameters
-    ----------
-    algorithm, recording : str
-        Names of the two.
-    bins : list of TrendBin
-        Detected trends.
-    truth : Truth
-        The reference topics.
-    tally : Tally
-        Counts from comparing the two.
-    seconds : float
-        Wall-clock time from counts to trends, or from events to trends if the algorithm does its own
-        counting.
-    causal : bool
-        False if the algorithm uses later bins.
-    """
-
-    algorithm: str
-    recording: str
-    bins: list[TrendBin]
-    truth: Truth
-    tally: Tally
-    seconds: float
-    causal: bool = True
 
 
 _SHORT = ("recall", "precision", "false_alarms_per_hour", "latency_median_min", "churn", "seconds")
@@ -208,8 +159,6 @@ class Comparison:
         -------
         matplotlib.figure.Figure
         """
-        from rtanalytics.evaluate.figure import draw
-
         return draw(self)
 
     def __repr__(self) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
-from rtanalytics.evaluate.comparison import Comparison
 from rtanalytics.evaluate.metrics import METRICS, intervals
+from rtanalytics.evaluate.result import Point, Result
+from rtanalytics.evaluate.tally import Tally
 from rtanalytics.extras import extra
 from rtanalytics.trending import DEFAULT
 
@@ -23,7 +25,28 @@ _BASELINE = "count"
 _GREY = "0.6"
 
 
-def partial_auc(comparison: Comparison, algorithm: str) -> float:
+class PlottableComparison(Protocol):
+    """The part of :class:`~rtanalytics.evaluate.Comparison` that the figures read."""
+
+    @property
+    def results(self) -> Sequence[Result]: ...
+
+    @property
+    def algorithms(self) -> list[str]: ...
+
+    @property
+    def recordings(self) -> list[str]: ...
+
+    def of(self, algorithm: str) -> list[Result]: ...
+
+    def label(self, algorithm: str) -> str: ...
+
+    def pooled(self, algorithm: str) -> Tally: ...
+
+    def curve(self, algorithm: str) -> list[Point]: ...
+
+
+def partial_auc(comparison: PlottableComparison, algorithm: str) -> float:
     """Return the normalised partial area under the curve of recall against false alarms.
 
     It is the mean recall over 0.02 to 2 false alarms per hour, on a logarithmic scale.
@@ -38,7 +61,7 @@ def partial_auc(comparison: Comparison, algorithm: str) -> float:
     return float(np.mean(recalls))
 
 
-def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = _SHOWN) -> Axes:
+def plot_recall(comparison: PlottableComparison, ax: Axes | None = None, *, shown: int = _SHOWN) -> Axes:
     """Draw recall against false alarms per hour, one line per algorithm, over all thresholds.
 
     Parameters
@@ -95,7 +118,7 @@ def plot_recall(comparison: Comparison, ax: Axes | None = None, *, shown: int = 
     return ax
 
 
-def plot_recall_intervals(comparison: Comparison, ax: Axes | None = None) -> Axes:
+def plot_recall_intervals(comparison: PlottableComparison, ax: Axes | None = None) -> Axes:
     """Draw the recall of the whole lists: a dot, and a line over its 95 % confidence interval."""
     ax = _axes(ax)
     colours = _colours(comparison)
@@ -114,7 +137,7 @@ def plot_recall_intervals(comparison: Comparison, ax: Axes | None = None) -> Axe
     return ax
 
 
-def plot_latency(comparison: Comparison, ax: Axes | None = None) -> Axes:
+def plot_latency(comparison: PlottableComparison, ax: Axes | None = None) -> Axes:
     """Draw the latency of detections: a dot at the median, a line to the 90th percentile.
 
     Compare it together with the recall: an algorithm that finds little can be fast.
@@ -135,7 +158,7 @@ def plot_latency(comparison: Comparison, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def draw(comparison: Comparison) -> Figure:
+def draw(comparison: PlottableComparison) -> Figure:
     """Draw all three side by side on a new figure without a window."""
     with extra("views"):
         from matplotlib.figure import Figure
@@ -155,7 +178,7 @@ def draw(comparison: Comparison) -> Figure:
     return figure
 
 
-def _colours(comparison: Comparison, shown: int = _SHOWN) -> dict[str, str]:
+def _colours(comparison: PlottableComparison, shown: int = _SHOWN) -> dict[str, str]:
     """Return a colour per algorithm, ordered by partial AUC; grey beyond the first ``shown``."""
     order = sorted(comparison.algorithms, key=lambda name: -partial_auc(comparison, name))
     best = [name for name in order if name != _BASELINE][:shown]
@@ -172,7 +195,7 @@ def _rows(ax: Axes, labels: list[str]) -> None:
     ax.grid(visible=True, axis="x", color="0.93", lw=0.8, zorder=0)
 
 
-def ranked(comparison: Comparison) -> list[str]:
+def ranked(comparison: PlottableComparison) -> list[str]:
     """Return the algorithms by recall, the highest first; ties by the fewest false alarms."""
 
     def key(name: str) -> tuple[float, float]:

@@ -3,9 +3,11 @@
 import ast
 import doctest
 import importlib
+import os
 import pkgutil
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -168,3 +170,16 @@ def test_every_entry_of_the_longer_tier_is_a_test(entry):
     file, _, name = entry.partition("::")
     text = (ROOT / file).read_text(encoding="utf-8")
     assert not name or f"class {name}" in text or f"def {name}" in text
+
+
+def test_the_reference_lists_what_is_public():
+    """Each public name with the first sentence of its docstring, as the code has it now."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import make_reference; print(make_reference.page(), end='')"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT / "docs",
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.stdout == read("docs/reference.md"), "run python docs/make_reference.py"

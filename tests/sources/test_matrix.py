@@ -331,7 +331,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again():
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"token": "syt_secret"}, "may not stand in the file itself"),
         ({"rooms": {}}, "rooms has none"),
@@ -340,7 +340,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again():
         ({"pages": 0}, "out of range"),
     ],
 )
-def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, said):
+def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, message):
     """A token in the file is not shown."""
     table = {
         "type": "matrix",
@@ -349,13 +349,13 @@ def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, said):
         "token": "env:M",
         "rooms": {"#a": "!a:x"},
     }
-    with pytest.raises(SourceTableError, match=said) as refused:
+    with pytest.raises(SourceTableError, match=message) as refused:
         spec_from_table({**table, **fields})
     assert "syt_" not in str(refused.value)
 
 
 class MatrixHarness(Harness):
-    """A room in which lines are said."""
+    """A room to which messages are sent."""
 
     kind = "matrix"
     streams = True

@@ -47,7 +47,7 @@ one of the tags or words, or by one of the people. It needs no account. Both ver
 an address with `subscribeEvents` in it uses version 2. Posts arrive within seconds. After an interruption
 the source continues where it was, up to 36 hours back, and reports a `gap` beyond that. Edits and deletions
 of the last 2,000 stored posts are followed, also when an account is closed. People are identified by their
-`did`: a Jetstream has no handles. The time of a post is the one that the poster's program claims."""
+`did`, because a Jetstream has no handles. The time of a post is the one given by the poster's client."""
 EXAMPLE = """\
 [[source]]
 type = "bluesky"

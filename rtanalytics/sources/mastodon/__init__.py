@@ -30,13 +30,13 @@ __all__ = [
 
 ACCESS = "open"
 ABOUT = """\
-The public statuses with a hashtag, as one Mastodon server knows them; most servers need no account, \
-some want a `token`, and some have switched hashtag timelines off, which the health then says. Each \
-server knows only what has reached it: read a large one, or several. A status has its federated `uri` as \
-its id, so that it is the same event whichever server it was read from. It is asked every 30 seconds \
-(servers allow 300 requests in 5 minutes) and reads forwards from where it was. Edits reach us while a \
-status is among the latest 20; timelines do not show deletions. With a `token` and `stream = true` \
-statuses, edits and deletions come at once. The content warning is the title."""
+Reads the public statuses with a hashtag from one Mastodon server. Most servers need no account, some \
+need a `token`; a server with hashtag timelines disabled is reported in the source health. A server has \
+only the statuses that were federated to it, so read a large server, or several. The id of a status is \
+its federated `uri`, so that it is the same event on every server. The server is asked every 30 seconds \
+(servers allow 300 requests in 5 minutes) for statuses after the last one read. Edits are seen while a \
+status is among the latest 20; timelines do not show deletions. With a `token` and `stream = true`, \
+statuses, edits and deletions arrive at once. The content warning is the title."""
 EXAMPLE = """\
 [[source]]
 type = "mastodon"

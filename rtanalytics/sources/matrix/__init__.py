@@ -11,13 +11,13 @@ __all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "MatrixSpec", "Spec", "meta", 
 
 ACCESS = "token"
 ABOUT = """\
-Reads rooms of Matrix as they are talked in, with the access token of an account that has joined them
-(in Element: All settings, Help & About). The homeserver holds each request until there is something
-new, so messages come within a second; what was said while the source was away comes first, and where
-the homeserver leaves some of that out, it is fetched page by page. Edits are revisions of the message
-that they replace, redactions delete it. Reactions, joins, parts and topics are read too. Rooms that are
-encrypted cannot be read: their messages are only counted. The account's own sync position is not
-shared with other programs that use it, and nothing is marked as read."""
+Reads Matrix rooms live, with the access token of an account that has joined them (in Element: All
+settings, Help & About). The homeserver holds each request until there are new messages, so they arrive
+within a second. After an interruption the missed messages come first; those that the homeserver leaves out
+are fetched page by page. An edit becomes a revision of the edited message, a redaction deletes it.
+Reactions, joins, parts and topics are read too. Encrypted messages cannot be read and are only counted.
+The source has its own sync position, so other programs can use the account too; nothing is marked as
+read."""
 EXAMPLE = """\
 [[source]]
 type = "matrix"

@@ -1,4 +1,4 @@
-"""Table of a Matrix source, and what its parser needs."""
+"""Options of a Matrix source, and the metadata for its parser."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
     name : str
         Name of the source.
     homeserver : str
-        Where the account lives: ``https://matrix.org``, or what its ``.well-known`` names.
+        URL of the account's homeserver, such as ``https://matrix.org``, or the one in its ``.well-known``.
     token : str
-        ``"env:NAME"``: the account's access token is in that variable of the environment.
+        Access token of the account, as ``"env:NAME"``.
     rooms : dict
-        What a room is called here, and its id, which begins with ``!`` (in Element: the room's
-        settings, Advanced).
+        Names of rooms, of your choice, and their ids, which begin with ``!`` (in Element: the
+        room's settings, Advanced).
     pages : int
-        Pages of 100 that are fetched of a room at most, where the homeserver left some out.
+        Maximum number of pages of 100 messages that are fetched per gap in a room.
     expected_every : timedelta, optional
-        If nobody says anything for longer than this, the source is reported as blind.
+        If no message arrives for longer than this, the source reports a problem.
     every : timedelta, optional
-        A pause between two requests; none, since the homeserver holds them.
+        Pause between two requests; by default none, because the homeserver holds requests.
     timeout : timedelta
-        For a whole request, the last byte included. The homeserver is asked to hold one for half
-        of it, 15 seconds at most.
+        Time limit of a request, until its last byte. The homeserver is asked to hold requests for
+        half of it, at most 15 seconds.
     hints : bool
         False to ignore caching headers.
 
@@ -64,12 +64,10 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
             raise ValueError('rooms has none or more than 200; write rooms = { "#pycon" = "!id:server" }')
         for name, room in self.rooms.items():
             if not name or printable(name, 100) != name:
-                raise ValueError(
-                    f"rooms: {printable(name, 60)!r} is no name for a room; write one such as #pycon"
-                )
+                raise ValueError(f"rooms: {printable(name, 60)!r} is not a valid room name (example: #pycon)")
             if not _ROOM.fullmatch(room):
                 raise ValueError(
-                    f"rooms: {printable(room, 60)!r} is no room's id, which begins with '!'; "
+                    f"rooms: {printable(room, 60)!r} is not a room id, which begins with '!'; "
                     "in Element it is in the room's settings under Advanced"
                 )
         if not 1 <= self.pages <= 1_000:

@@ -136,9 +136,8 @@ class _Cursor(Cursor, omit_defaults=True):
     """The schedule at the last poll; stored together with the events of its changes."""
 
     talks: list[Talk] | None = None  # None before the first poll; without abstracts
-    reported: dict[str, str] = msgspec.field(
-        name="told", default_factory=dict
-    )  # talk → digest of its last change
+    # talk → digest of its last change
+    reported: dict[str, str] = msgspec.field(name="told", default_factory=dict)
 
 
 class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):

@@ -183,17 +183,17 @@ def test_runs_in_stretches_equal_a_single_run():
         i: settings_of({"algorithm": a, "topic_filter.min_probability": 0.3, "min_overlap": t})
         for i, (a, t) in enumerate((("poisson", 0.4), ("seasonal-poisson", 0.2), ("count", 0.4)))
     }
-    teller = TrendRunner(Sample("x", events, [], Settings(), UTC), settings, 10, 3)
+    runner = TrendRunner(Sample("x", events, [], Settings(), UTC), settings, 10, 3)
     cut = [events[300].received_at, events[450].received_at]
-    teller.advance(300, cut[0])
-    teller.dismiss([2])
-    short = len(teller._told(2))
-    teller.advance(450, cut[1])
-    teller.advance(len(events), None)
+    runner.advance(300, cut[0])
+    runner.dismiss([2])
+    short = len(runner._bins(2))
+    runner.advance(450, cut[1])
+    runner.advance(len(events), None)
     for i in (0, 1):
-        assert teller._told(i) == list(trends(events, settings[i]))
-    assert 0 < short == len(teller._told(2)) < len(teller._told(0))
-    assert teller._told(2) == list(trends(events, settings[2]))[:short]
+        assert runner._bins(i) == list(trends(events, settings[i]))
+    assert 0 < short == len(runner._bins(2)) < len(runner._bins(0))
+    assert runner._bins(2) == list(trends(events, settings[2]))[:short]
 
 
 # --- what is held back -------------------------------------------------------------------------

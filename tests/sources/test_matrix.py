@@ -340,7 +340,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again():
         ({"pages": 0}, "out of range"),
     ],
 )
-def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, message):
+def test_an_invalid_table_is_refused_with_advice(fields, message):
     """A token in the file is not shown."""
     table = {
         "type": "matrix",

@@ -29,21 +29,28 @@ class PlottableComparison(Protocol):
     """The part of :class:`~rtanalytics.evaluate.Comparison` that the figures read."""
 
     @property
-    def results(self) -> Sequence[Result]: ...
+    def results(self) -> Sequence[Result]:
+        """Results of every algorithm on every recording."""
 
     @property
-    def algorithms(self) -> list[str]: ...
+    def algorithms(self) -> list[str]:
+        """Names of the algorithms."""
 
     @property
-    def recordings(self) -> list[str]: ...
+    def recordings(self) -> list[str]:
+        """Names of the recordings."""
 
-    def of(self, algorithm: str) -> list[Result]: ...
+    def of(self, algorithm: str) -> list[Result]:
+        """Return the results of one algorithm."""
 
-    def label(self, algorithm: str) -> str: ...
+    def label(self, algorithm: str) -> str:
+        """Return the name of an algorithm as shown in figures."""
 
-    def pooled(self, algorithm: str) -> Tally: ...
+    def pooled(self, algorithm: str) -> Tally:
+        """Return the counts of an algorithm, pooled over all recordings."""
 
-    def curve(self, algorithm: str) -> list[Point]: ...
+    def curve(self, algorithm: str) -> list[Point]:
+        """Return recall and false alarms at thresholds from high to low."""
 
 
 def partial_auc(comparison: PlottableComparison, algorithm: str) -> float:

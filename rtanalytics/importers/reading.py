@@ -1,6 +1,6 @@
-"""Files as bytes and as lines: plain, packed with gzip or zstd, or alone in a zip.
+"""Files read as bytes or as lines: plain, compressed with gzip or zstd, or the only file in a zip.
 
-No file is read whole. A decompression bomb is refused, and so is a line that never ends.
+No file is loaded as a whole. Decompression bombs and lines that are too long are refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 
 @contextmanager
 def open_bytes(path: Path) -> Iterator[io.BufferedReader[Any]]:
-    """Open a file as bytes, and unpack it if it is packed.
+    """Open a file as bytes, decompressed if it is compressed.
 
     Raises
     ------
@@ -61,15 +61,15 @@ def _zstd(file: BinaryIO, path: Path) -> Iterator[io.BufferedReader[Any]]:
     try:
         packed = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
     except (pa.ArrowException, ValueError) as error:
-        raise ImporterError(f"{path} is packed with zstd, which this Arrow cannot unpack: {error}") from None
+        raise ImporterError(f"{path}: this version of pyarrow cannot decompress zstd: {error}") from None
     with io.BufferedReader(Unpacked(packed, file.tell, str(path))) as reader:
         yield reader
 
 
 def head_of(path: Path, size: int) -> bytes:
-    """Return the first bytes of a file, unpacked.
+    """Return the first bytes of a file, decompressed.
 
-    They are empty for a folder, and the packed bytes for a zip of several files.
+    The result is empty for a folder, and the compressed bytes for a zip of several files.
 
     Raises
     ------
@@ -93,9 +93,9 @@ def head_of(path: Path, size: int) -> bytes:
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes] | Rejected]:
-    """Yield number and content of each line without its end; blank lines are skipped.
+    """Yield number and content of each line, without line ending; blank lines are skipped.
 
-    A line that is too long, and a file that is cut off, give a :class:`Rejected`.
+    A line that is too long, or the end of a truncated file, yields a :class:`Rejected`.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes] | Rejected]:
 
 
 def _utf8_lines(file: io.BufferedReader) -> Iterator[tuple[bytes, int]]:
-    """Yield lines and their lengths; only the beginning of a line that is too long."""
+    """Yield lines and their lengths; a line that is too long is cut."""
     while line := file.readline(MAX_LINE + 1):
         size = len(line)
         while size > MAX_LINE and not line.endswith(b"\n"):
@@ -132,7 +132,7 @@ def _utf8_lines(file: io.BufferedReader) -> Iterator[tuple[bytes, int]]:
 
 
 def _utf16_lines(file: io.BufferedReader) -> Iterator[tuple[bytes, int]]:
-    """Yield lines as UTF-8, and their lengths."""
+    """Yield lines, encoded as UTF-8, and their lengths in characters."""
     text = io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="\n")
     while line := text.readline(MAX_LINE // 4):
         yield line.encode(), len(line)

@@ -1,4 +1,4 @@
-"""Which addresses are out on the Internet: where text from outside may send us."""
+"""Public IP addresses: the only ones that untrusted text may make us connect to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["is_public"]
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Check for an address on the public Internet, also for IPv4 within IPv6.
+    """Return True for an address on the public Internet; IPv4 within IPv6 is checked too.
 
     Examples
     --------
@@ -16,9 +16,9 @@ def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     [True, False, False]
     """
     if isinstance(address, ipaddress.IPv6Address):
-        within = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        embedded = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
         if address in ipaddress.ip_network("64:ff9b::/96"):
-            within.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
-        if any(a is not None and not is_public(a) for a in within):
+            embedded.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if any(a is not None and not is_public(a) for a in embedded):
             return False
     return address.is_global and not address.is_multicast

@@ -1,9 +1,9 @@
-"""Parsing in a process of its own, which is killed when it takes too long or too much.
+"""Parsing in a child process, which is killed when it takes too much time or memory.
 
-Libraries that read what strangers wrote can be made to work for a minute on a megabyte. So the
-bytes go to a child over a pipe, and the events come back; a child that exceeds its budget is
-killed and replaced, and the source goes on. The child is a plain subprocess: it needs no
-permission to have children of its own, and ends by itself when its parent is gone.
+A hostile document of a megabyte can keep a parser busy for a minute. So the bytes are sent to a child
+over a pipe, and the events are sent back; a child that exceeds its budget is killed and replaced, and
+the source continues. The child is a plain subprocess, so that it can also be started from a daemonic
+process, and it ends by itself when its parent has ended.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from rtanalytics.sources.base import Malformed, Meta, Parsed, TooLarge, Transien
 __all__ = ["ParseWorker"]
 
 MAX_MEMORY = 190_000_000
-"""Bytes of data that the child may have (where the system can hold it to that)."""
+"""Largest number of bytes of data of the child (on systems that can limit it)."""
 
-MAX_ANSWER, MAX_ITEMS = 45_000_000, 45_000
-"""Bytes and events of what a document says: whoever receives it takes several times as much."""
+MAX_RESPONSE, MAX_ITEMS = 45_000_000, 45_000
+"""Bytes and items of a response; decoding it takes several times as much memory."""
 
-GROWN = 4_000_000
-"""Bytes of a document or of what it says, from which on a child keeps more memory than it is worth."""
+LARGE = 4_000_000
+"""Bytes of a document or response after which the child is restarted, to release its memory."""
 
 _SLICE = 1_000_000
-_FEWER = "if there is an address that gives fewer items, write that one"
+_FEWER = "use an address that gives fewer items, if there is one"
 
 START = timedelta(seconds=30)
-"""For the child to start: a busy machine is not the document's fault."""
+"""Longest time to start the child; not part of the budget, because the machine may be busy."""
 
 _LENGTH = struct.Struct("!QQ")
 _OK, _MALFORMED, _LARGE, _FAILED = b"P", b"M", b"L", b"F"
 
 
 class ParseWorker:
-    """A child that parses, started when it is first needed.
+    """Child process that parses documents, started when it is first needed.
 
     Parameters
     ----------
     target : str
         ``module:function`` of a ``parse(raw: bytes, meta: Meta) -> Parsed``.
     budget : timedelta
-        The time one document may take, on the clock.
+        Longest time for one document (wall-clock time).
     """
 
     def __init__(self, target: str, budget: timedelta = timedelta(seconds=2)) -> None:
@@ -60,18 +60,18 @@ class ParseWorker:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, if there is one now."""
+        """Process id of the child, or None if none is running."""
         return None if self._child is None else self._child.pid
 
     async def parse(self, raw: bytes, meta: Meta) -> Parsed:
-        """Parse the bytes in the child process.
+        """Parse a document in the child process.
 
         Raises
         ------
         TooLarge
-            If it needs too much memory, or says too much to be taken at once.
+            If it needs too much memory, or its response is too large.
         Malformed
-            If it says so, exceeds its budget, or fails in a way that its author did not foresee.
+            If the parser raises it, fails with another error, or exceeds its budget.
         Transient
             If the child cannot be started.
         """
@@ -80,29 +80,29 @@ class ParseWorker:
             async with asyncio.timeout(self._budget.total_seconds()):
                 head = msgspec.json.encode(meta)
                 await _send(child, head, raw)
-                kind, answer = await _receive(child)
+                kind, response = await _receive(child)
         except TimeoutError:
             await self.close()
             raise Malformed(
                 f"parsing took more than {self._budget.total_seconds():g} s and was stopped; "
-                "if the document is sound, raise the source's budget",
+                "if the document is valid, increase the source's budget",
                 raw,
             ) from None
         except (asyncio.IncompleteReadError, ConnectionError):
             status = await child.wait()
             self._child = None
-            ended = f"parsing ended its process (status {status})"
-            if len(raw) > GROWN:  # not every library lives to say so
+            ended = f"the parser's process ended (status {status})"
+            if len(raw) > LARGE:  # some libraries crash instead of raising MemoryError
                 raise TooLarge(f"{ended}; {_too_large(len(raw))}", raw) from None
             raise Malformed(ended, raw) from None
         except asyncio.CancelledError:
-            await self.close()  # half of an answer may be in the pipe
+            await self.close()  # part of a response may be in the pipe
             raise
-        if kind == _LARGE or max(len(raw), len(answer)) > GROWN:
-            await self.close()  # before we take several times as much for what it says
+        if kind == _LARGE or max(len(raw), len(response)) > LARGE:
+            await self.close()  # before decoding, which takes several times as much memory
         if kind == _OK:
-            return msgspec.msgpack.decode(answer, type=Parsed)
-        raise (TooLarge if kind == _LARGE else Malformed)(answer.decode(), raw)
+            return msgspec.msgpack.decode(response, type=Parsed)
+        raise (TooLarge if kind == _LARGE else Malformed)(response.decode(), raw)
 
     async def close(self) -> None:
         """End the child."""
@@ -112,13 +112,13 @@ class ParseWorker:
                 child.kill()
             await child.wait()
             if child.stdout is not None:
-                await child.stdout.read()  # to its end, so that the loop lets go of the pipe
+                await child.stdout.read()  # to its end, so that the event loop closes the pipe
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._child is not None and self._child.returncode is None:
             return self._child
         await self.close()
-        # The child finds this package where we found it, installed or not.
+        # The child must find this package even if it is not installed.
         paths = os.pathsep.join(p for p in sys.path if p)
         self._child = child = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -127,7 +127,7 @@ class ParseWorker:
             self._target,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            process_group=0,  # Ctrl-C is for us; the child ends with its input
+            process_group=0,  # Ctrl-C reaches only the parent; the child ends with its input
             env={**os.environ, "PYTHONPATH": paths},
         )
         try:
@@ -146,7 +146,7 @@ async def _send(child: asyncio.subprocess.Process, head: bytes, body: bytes) -> 
     if child.stdin is None:
         raise ConnectionError("the child has no input")
     child.stdin.write(_LENGTH.pack(len(head), len(body)) + head)
-    for start in range(0, len(body), _SLICE):  # what cannot be written yet is copied
+    for start in range(0, len(body), _SLICE):  # in slices, because write() copies what cannot be sent yet
         child.stdin.write(body[start : start + _SLICE])
         await child.stdin.drain()
 
@@ -159,8 +159,8 @@ async def _receive(child: asyncio.subprocess.Process) -> tuple[bytes, bytes]:
 
 
 def serve() -> None:
-    """Serve as the child process: parse documents until the parent is gone."""
-    # What a library prints must not get between the answers.
+    """Run as the child process: parse documents until the parent has ended."""
+    # Output that a library prints must not mix with the responses.
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     module, _, name = sys.argv[1].partition(":")
@@ -174,36 +174,36 @@ def serve() -> None:
                 return
             head, body = _LENGTH.unpack(lengths)
             meta = msgspec.json.decode(requests.read(head), type=Meta)
-            _write(output, *_answer(parse, requests.read(body), meta))
+            _write(output, *_respond(parse, requests.read(body), meta))
 
 
-def _answer(parse: Any, raw: bytes, meta: Meta) -> tuple[bytes, bytes]:
+def _respond(parse: Any, raw: bytes, meta: Meta) -> tuple[bytes, bytes]:
     try:
         parsed = parse(raw, meta)
-        items, answer = len(parsed.events) + len(parsed.rejects), msgspec.msgpack.encode(parsed)
+        items, response = len(parsed.events) + len(parsed.rejects), msgspec.msgpack.encode(parsed)
     except Malformed as error:
         return _MALFORMED, str(error).encode("utf-8", "replace")
     except MemoryError:
         return _LARGE, _too_large(len(raw)).encode()
-    except Exception as error:  # noqa: BLE001  # a document must not stop its source, whatever it does to us
+    except Exception as error:  # noqa: BLE001  # no document may stop its source
         last = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(last.filename)}:{last.lineno}"  # noqa: PTH119  # a name from a traceback
         text = f"the parser failed: {type(error).__name__}: {error} ({where})"
         return _FAILED, printable(text).encode("utf-8", "replace")
-    if items > MAX_ITEMS or len(answer) > MAX_ANSWER:
-        said = f"it says {items:,} items in {len(answer):,} bytes"
-        most = f"at once {MAX_ITEMS:,} in {MAX_ANSWER:,} bytes can be taken"
-        return _LARGE, f"{said}; {most}; {_FEWER}".encode()
-    return _OK, answer
+    if items > MAX_ITEMS or len(response) > MAX_RESPONSE:
+        size = f"{items:,} items in {len(response):,} bytes"
+        limit = f"the limit is {MAX_ITEMS:,} items in {MAX_RESPONSE:,} bytes"
+        return _LARGE, f"{size}; {limit}; {_FEWER}".encode()
+    return _OK, response
 
 
 def _too_large(size: int) -> str:
-    return f"its {size:,} bytes need more memory than a parser may have ({MAX_MEMORY:,} bytes); {_FEWER}"
+    return f"its {size:,} bytes need more memory than the limit of {MAX_MEMORY:,} bytes; {_FEWER}"
 
 
-def _write(output: BinaryIO, kind: bytes, answer: bytes) -> None:
-    output.write(_LENGTH.pack(len(kind), len(answer)) + kind)
-    output.write(answer)  # by itself: there may be no memory for a copy
+def _write(output: BinaryIO, kind: bytes, response: bytes) -> None:
+    output.write(_LENGTH.pack(len(kind), len(response)) + kind)
+    output.write(response)  # separately: there may be no memory for a copy
     output.flush()
 
 

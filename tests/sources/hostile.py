@@ -6,7 +6,7 @@ import os
 import signal
 
 from rtanalytics.sources.base import Malformed, Meta, Parsed, Reject
-from rtanalytics.sources.worker import MAX_ANSWER, MAX_ITEMS
+from rtanalytics.sources.worker import MAX_ITEMS, MAX_RESPONSE
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
@@ -26,9 +26,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         case b"many":
             return Parsed(rejects=[Reject(reason="", raw=b"")] * (MAX_ITEMS + 1))
         case b"long":
-            return Parsed(rejects=[Reject(reason="", raw=bytes(64_000))] * (MAX_ANSWER // 64_000 + 1))
+            return Parsed(rejects=[Reject(reason="", raw=bytes(64_000))] * (MAX_RESPONSE // 64_000 + 1))
         case b"print":
             print("in between")
         case b"malformed":
-            raise Malformed("no feed")
+            raise Malformed("not a feed")
     return Parsed(title=f"{len(raw)} {meta.scope}")

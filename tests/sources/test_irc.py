@@ -536,7 +536,7 @@ def test_what_cannot_be_reached_says_so() -> None:
         ({"channels": ["py"]}, "'#pycon'"),
         ({"host": "irc://x"}, "without irc://"),
         ({"password": "env:X"}, "belong together"),
-        ({"sasl_user": "a", "password": "hush"}, "may not stand in the file"),
+        ({"sasl_user": "a", "password": "hush"}, "must not be in the file"),
     ],
 )
 def test_a_table_that_cannot_work_is_refused(table: dict[str, Any], words: str) -> None:

@@ -333,7 +333,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"token": "syt_secret"}, "may not stand in the file itself"),
+        ({"token": "syt_secret"}, "must not be in the file itself"),
         ({"rooms": {}}, "rooms has none"),
         ({"rooms": {"#pycon": "#pycon:x.example"}}, "begins with '!'"),
         ({"homeserver": "matrix.org"}, "no web address"),

@@ -183,7 +183,7 @@ def test_a_token_that_is_none_is_tried_again():
 
     async def story(server, service, reader):
         server.serve(TOKEN, b"<html>")
-        with pytest.raises(Transient, match="no token came"):
+        with pytest.raises(Transient, match="no token in the response"):
             await reader.poll()
 
     told(story)
@@ -212,7 +212,7 @@ def test_the_limit_that_headers_tell_is_kept_to():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"client_secret": "abc"}, "may not stand in the file itself"),
+        ({"client_secret": "abc"}, "must not be in the file itself"),
         ({"subreddit": "r/Python"}, "without r/"),
         ({"listing": "hot"}, 'write "new" or "comments"'),
         ({"pages": 11}, "out of range"),

@@ -39,52 +39,52 @@ def test_documents_go_there_and_events_come_back():
     """Several, large and empty, by one child that is kept."""
 
     async def story(worker):
-        told, pids = [], set()
+        titles, pids = [], set()
         for size in (0, 1, 3_000_000):
-            told.append((await worker.parse(b"x" * size, META)).title)
+            titles.append((await worker.parse(b"x" * size, META)).title)
             pids.add(worker.pid)
-        return told, pids
+        return titles, pids
 
-    told, pids = worked(story)
-    assert told == ["0 blog.example", "1 blog.example", "3000000 blog.example"]
+    titles, pids = worked(story)
+    assert titles == ["0 blog.example", "1 blog.example", "3000000 blog.example"]
     assert len(pids) == 1
 
 
-def test_a_child_that_has_grown_is_let_go():
-    """What a large document left in its memory is not kept beside what it said."""
+def test_large_documents_restart_the_child():
+    """The memory that a large document has left in the child is released."""
 
     async def story(worker):
-        told = await worker.parse(b"x" * 5_000_000, META)
-        return told.title, worker.pid
+        parsed = await worker.parse(b"x" * 5_000_000, META)
+        return parsed.title, worker.pid
 
     assert worked(story) == ("5000000 blog.example", None)
 
 
 @pytest.mark.parametrize("document", [b"eat", b"many", b"long", b"crash" + b" " * 5_000_000])
-def test_what_is_too_much_to_hold_says_what_to_do(document):
-    """Memory, items, bytes, a library that does not live to say so: another address may give fewer."""
+def test_too_large_documents_advise_another_address(document):
+    """Too much memory, too many items or bytes, and a crash on a large document."""
 
     async def story(worker):
         with pytest.raises(TooLarge) as caught:
             await worker.parse(document, META)
         return str(caught.value), (await worker.parse(b"fine", META)).title
 
-    said, after = worked(story)
-    assert "an address that gives fewer items" in said
+    message, after = worked(story)
+    assert "an address that gives fewer items" in message
     assert after == "4 blog.example"
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "reason"),
     [
-        (b"crash", "ended its process"),
+        (b"crash", "process ended"),
         (b"eat", "memory"),
         (b"bug", "KeyError"),
         (b"malformed", "not a feed"),
     ],
 )
-def test_whatever_a_document_does_is_a_dead_letter_and_the_next_is_parsed(document, said):
-    """Segmentation fault, all the memory, a bug, an honest refusal: one line of reason, the bytes kept."""
+def test_failed_documents_are_dead_letters_and_the_next_is_parsed(document, reason):
+    """Crash, too much memory, a bug and Malformed: the dead letter has a one-line reason and the bytes."""
 
     async def story(worker):
         with pytest.raises(Malformed) as caught:
@@ -92,7 +92,7 @@ def test_whatever_a_document_does_is_a_dead_letter_and_the_next_is_parsed(docume
         return caught.value, await worker.parse(b"fine", META)
 
     error, after = worked(story)
-    assert said in str(error)
+    assert reason in str(error)
     assert str(error).isprintable()
     assert error.raw == document + b" and more"
     assert after.title == "4 blog.example"

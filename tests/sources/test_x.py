@@ -413,7 +413,7 @@ def test_a_cursor_that_is_lost_ends_the_day():
         ({"budget_usd_per_day": 0}, "no amount"),
         ({"budget_usd_per_day": float("inf")}, "no amount"),
         ({"budget_usd_per_day": 0.1}, "does not pay for one search"),
-        ({"token": "AAAA"}, "may not stand in the file itself"),
+        ({"token": "AAAA"}, "must not be in the file itself"),
         ({"query": "x" * 513}, "512 characters"),
         ({"usd_per_post": -1}, "is no price"),
         ({"pages": 0}, "out of range"),

@@ -11,14 +11,8 @@ from playwright.sync_api import sync_playwright
 from tests.browser.lab import Lab, Notebook, launch
 
 CELLS = [
-    """from rtanalytics.session import open_conference
-from rtanalytics.replay import replay
-from rtanalytics.widgets import Dashboard
-
-conference = open_conference()""",
-    """wall = Dashboard(replay(conference.recording, speed=60),
-                 title=conference.title, timezone=conference.timezone,
-                 schedule=conference.schedule, settings=conference.settings)
+    "import rtanalytics as rta",
+    """wall = rta.Dashboard(rta.play("juniperconf-2026", speed=60), title="JuniperConf 2026")
 wall""",
 ]
 

@@ -94,13 +94,16 @@ class Recording:
 
     def _facts(self) -> list[tuple[str, str]]:
         """Return what the representation says: how much, from where, when, with what beside it."""
-        table = self.table(["source", "author", "created_at"])
+        table = self.table(["id", "source", "author", "author_id", "created_at"])
         if not table.num_rows:
             return [("messages", "none"), ("folder", str(self.folder))]
         sources: Counter[str] = Counter()
         for counted in pc.value_counts(table.column("source")).to_pylist():
             sources[counted["values"].partition(":")[0]] += counted["counts"]
-        people = pc.count_distinct(table.column("author")).as_py()
+        # a person is an account of a platform, as in trends and reports
+        platform = pc.list_element(pc.split_pattern(table.column("id"), ":", max_splits=1), 0)
+        account = pc.coalesce(table.column("author_id"), pc.utf8_lower(table.column("author")))
+        people = pc.count_distinct(pc.binary_join_element_wise(platform, account, "/")).as_py()
         first, last = (
             moment.as_py().astimezone(self.meta.zone)
             for moment in pc.min_max(table.column("created_at")).values()
@@ -108,7 +111,7 @@ class Recording:
         talks = f"{len(self.schedule)} talks" if len(self.schedule) else "no schedule"
         truth = f"{len(self.truth)} reference topics" if self.truth else "no ground truth"
         return [
-            ("messages", f"{table.num_rows:,} by {people:,} people"),
+            ("messages", f"{table.num_rows:,} by {people:,} authors"),
             ("from", ", ".join(f"{safe(name)} {count:,}" for name, count in sources.most_common())),
             ("posted", f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} ({self.meta.timezone})"),
             ("known", f"{talks}, {truth}"),

@@ -1,1 +1,1 @@
-"""Live input: a process a source, the recorder, the trender, and what watches over them."""
+"""Live input: one process per source, the recorder, the trender, and their supervisor."""

@@ -42,26 +42,26 @@ class Found(msgspec.Struct, kw_only=True):
 
 
 class ForgetReport(msgspec.Struct, kw_only=True):
-    """What was found of a person, and what became of it.
+    """Result of an erasure: what was found, and whether it is complete.
 
     Parameters
     ----------
     author : str
-        Who, as it was asked.
+        Handle as it was given.
     archive, stream : int
-        Events that the archive and the stream held: theirs, and those of others.
+        Number of events found in the archive and in the stream, including those of others.
     others : int
         Events of others that repeat theirs or list, kick or rename the person.
     dead, rejected : int
-        Dead letters, and rows of ``_rejected.jsonl``, in which the name stands.
+        Number of dead letters and of rows of ``_rejected.jsonl`` that contain the name.
     handles : list of str
         The handles under which something was found.
     found : list of Found
-        How much under which handle and where, each event once.
+        Number of events per handle and bucket; each event is counted once.
     near : list of str
         Similar handles, if nothing was found.
     pending : bool
-        True if a recorder that is at work has not emptied the files yet.
+        True if a running recorder has not yet removed the rows from the files.
     """
 
     author: str
@@ -85,7 +85,7 @@ def forget_author(
     dry_run: bool = False,
     retry_policy: timedelta = timedelta(seconds=20),
 ) -> ForgetReport:
-    """Remove a person from a conference, for ever.
+    """Remove a person from a conference permanently.
 
     Parameters
     ----------
@@ -158,10 +158,10 @@ def forget_author(
 
 
 def _recorded(folder: Path) -> list[Event]:
-    """Return the archive's events with what shows who wrote them and whom they name."""
+    """Return the archive's events with only the fields that identify authors and named people."""
     recording, none = Recording(folder), dict[str, Any]()
     texts: dict[str, dict[str, Any]] = {}
-    # texts are most of an archive: they are looked at only if there are such events
+    # texts are most of an archive: read them only if there are such events
     if NAMING.intersection(recording.table(["type"])["type"].unique().to_pylist()):
         texts = {row["id"]: row for row in _rows(recording, _TEXT_COLUMNS) if row["type"] in NAMING}
     return [
@@ -181,11 +181,11 @@ def _rows(recording: Recording, columns: Sequence[str]) -> Iterator[dict[str, An
 
 
 def _check(buckets: Sequence[str], known: set[str]) -> None:
-    """Nobody who mistypes a bucket shall believe that nothing is there."""
+    """Raise ValueError for an unknown bucket, so that a typo is not reported as "nothing found"."""
     for bucket in buckets:
         if bucket not in known:
             there = f"there are {', '.join(sorted(known))}" if known else "there are none yet"
-            raise ValueError(f"nothing was ever stored in {bucket!r}: --in takes a bucket, and {there}")
+            raise ValueError(f"unknown bucket {bucket!r} for --in: {there}")
 
 
 def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[str]:
@@ -206,7 +206,7 @@ def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[
 
 
 def _covered(marks: set[str], events: Sequence[Event]) -> dict[str, str]:
-    """Ids and sources of what the marks cover, of what repeats it, and of lists with the person in them."""
+    """Return the source per id of the events to erase: marked ones, their reposts, and lists of users."""
     gone: dict[str, str] = {}
     forgotten = ErasureMarks(marks)
     while True:
@@ -218,14 +218,14 @@ def _covered(marks: set[str], events: Sequence[Event]) -> dict[str, str]:
 
 
 def _named(handles: Iterable[str]) -> Callable[[str], bool]:
-    """Whether one of the handles stands in a text, as a word."""
+    """Return a function that checks whether a text contains one of the handles as a word."""
     words = "|".join(sorted({re.escape(plain_handle(handle)) for handle in handles}))
     found = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
     return lambda text: found.search(text) is not None
 
 
 def _bury(stream: EventStream, buckets: Sequence[str], named: Callable[[str], bool], *, dry_run: bool) -> int:
-    """Drop dead letters in which the person stands, and say how many there were."""
+    """Remove dead letters that mention the person; return their number."""
     count = 0
     for bucket in buckets or stream.buckets():
         ids = [
@@ -240,7 +240,7 @@ def _bury(stream: EventStream, buckets: Sequence[str], named: Callable[[str], bo
 
 
 def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: bool) -> int:
-    """Remove the same from rows that an import did not understand."""
+    """Remove rows that mention the person from the rows rejected by an import; return their number."""
     path = None if folder is None else folder / REJECTED
     if path is None or not path.is_file():
         return 0
@@ -254,7 +254,7 @@ def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: boo
 
 
 def _emptied(folder: Path, forgotten: ErasureMarks, ids: dict[str, str], retry_policy: timedelta) -> bool:
-    """Take the rows out of the files, or wait until the recorder has; false if it has not yet."""
+    """Remove the rows from the files, or wait until the recorder has; return False after a timeout."""
     until = time.monotonic() + retry_policy.total_seconds()
     while True:
         try:
@@ -264,7 +264,7 @@ def _emptied(folder: Path, forgotten: ErasureMarks, ids: dict[str, str], retry_p
                 writer.forget(forgotten)
             return True
         except Busy:
-            pass  # a recorder: it reads the deletes from the stream, and does the same
+            pass  # a recorder has the lock; it removes the rows when it reads the deletions
         if forgotten.marks <= read_marks(folder).marks:
             return True
         if time.monotonic() >= until:

@@ -67,7 +67,7 @@ class Health:
             self.facts["last_success"] = now()
         problem = batch.problem or self._silence()
         if not problem and not batch.heard and was == "degraded":
-            return  # nothing has come that would show that it works again
+            return  # nothing was received that proves it works again
         self.state = "degraded" if problem else "ok"
         self.facts["error"] = problem or ""
         self.facts["failures"] = 0
@@ -80,7 +80,7 @@ class Health:
             log.warning("%s: %s: %s", self.name, WORDS.get(self.state, self.state), self.facts.get("error"))
         elif self.state == "ok" and self._complained:
             self._complained = False
-            log.warning("%s: well again", self.name)
+            log.warning("%s: works again", self.name)
 
     def stored(self, appended: Appended, events: list[Event]) -> None:
         """Record what the stream did with a batch."""
@@ -97,7 +97,7 @@ class Health:
             self.facts["lag_s"] = round(max(0.0, lag), 1)
 
     def _silent_since(self) -> str:
-        """Return since when the source is silent, if for longer than expected; otherwise an empty string."""
+        """Return when an unexpectedly long silence of the source began; an empty string if there is none."""
         expected = self.spec.expected_every
         silent = time.monotonic() - (self._received if self.spec.sees_silence else self._heard)
         if expected is None or silent <= expected.total_seconds():
@@ -105,14 +105,14 @@ class Health:
         return (datetime.now(UTC) - timedelta(seconds=silent)).isoformat()
 
     def _silence(self) -> str | None:
-        """Return what is wrong with a source that answers but has sent nothing new for too long."""
+        """Return the problem if the source answers but has sent nothing new for too long."""
         expected, silent = self.spec.expected_every, time.monotonic() - self._heard
         if expected is None or self.spec.sees_silence or silent <= expected.total_seconds():
             return None
         return f"silent: nothing new for {silent:,.0f} s; expected every {expected.total_seconds():,g} s"
 
     def due(self, every: timedelta) -> bool:
-        """Check whether the last report is that old."""
+        """Check whether the last report is older than ``every``."""
         return time.monotonic() - self._reported >= every.total_seconds()
 
     async def report(self, state: str | None = None, **facts: object) -> None:

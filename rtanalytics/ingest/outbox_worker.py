@@ -1,4 +1,4 @@
-"""Sending of what waits in the outbox, while the source is polled beside it.
+"""Worker that sends the packets of the outbox while the source is being polled.
 
 A source that can send has ``async def send(packet, key)``; if it also has a ``sending``
 property, nothing is taken out of the outbox while that is false (no connection, say), so that
@@ -43,7 +43,7 @@ class Sends(Protocol):
     """Source that can send messages."""
 
     async def send(self, packet: dict[str, str], key: str) -> None:
-        """Send a packet now, and only this once.
+        """Send a packet once, without retrying.
 
         Parameters
         ----------
@@ -61,18 +61,18 @@ class Sends(Protocol):
 
 
 class OutboxWorker:
-    """Takes packets out of the outbox of a source's scope and lets the source send them.
+    """Worker that takes packets from the outbox of a source's scope and passes them to the source.
 
     Parameters
     ----------
     source : Source
-        One that :class:`Sends`.
+        Source that implements :class:`Sends`.
     stream : EventStream
-        Whose outbox.
+        Stream that has the outbox.
     health : Health
         Counts ``sent`` and ``unsent``.
     scope : callable
-        The scope as it was opened last, or None before that.
+        Returns the scope that was opened last, or None before that.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class OutboxWorker:
         self._settled: list[str] = []
 
     async def run(self) -> None:
-        """Until :meth:`end`; what cannot be asked of the stream now is asked again."""
+        """Send packets until :meth:`end` is called; retry while the stream is unavailable."""
         while not self._ending.is_set():
             scope = self._scope()
             if scope is None:
@@ -94,15 +94,15 @@ class OutboxWorker:
             try:
                 await self._round(scope)
             except StreamUnavailable as error:
-                # an answer may have been lost, and packets with it: the next look finds them
+                # a response with packets may have been lost; the next take returns these packets again
                 self._begin = True
                 log.debug("%s: outbox: %s", self._health.name, printable(error))
                 await self._pause()
             except Fenced:
-                await self._pause()  # the runner has opened it anew, or will find out itself
+                await self._pause()  # the runner has reopened the scope, or will get the same error
 
     async def end(self, task: asyncio.Task[None]) -> None:
-        """Let what was taken be sent, for a short while, and end ``task``, which runs this."""
+        """Wait up to 3 s until packets already taken are sent, then end ``task``, which runs this worker."""
         self._ending.set()
         await asyncio.wait({task}, timeout=3)
         if not task.done():
@@ -114,7 +114,7 @@ class OutboxWorker:
     async def _round(self, scope: Scope) -> None:
         await self._settle(scope)
         ready = bool(getattr(self._source, "sending", True))
-        # one at a time: what is in doubt after a crash is one packet
+        # one at a time: after a crash at most one packet is in doubt
         take = partial(self._stream.outbox.take, scope, int(ready), wait=_LOOK, begin=self._begin)
         taken = await asyncio.to_thread(take)
         self._begin = False
@@ -141,7 +141,7 @@ class OutboxWorker:
         except TimeoutError:
             reason = f"no answer within {_SENT_WITHIN:.0f} s: whether it was sent is not known"
         except Exception as error:
-            # a packet that the source cannot stand must not end the source
+            # a packet that makes the source fail must not end the source
             log.exception("%s: sending a packet failed", self._health.name)
             reason = f"{type(error).__name__}: {printable(error)}"
         else:
@@ -162,7 +162,7 @@ class OutboxWorker:
             source=f"{bucket}:{room}" if room else bucket,
             type="error",
             channel=room,
-            to=None if room else to,  # whom we wrote to is nobody else's business
+            to=None if room else to,  # the recipient of a private message must not become public
             text=f"not sent: {reason}",
             created_at=now,
             received_at=now,
@@ -171,7 +171,7 @@ class OutboxWorker:
         await self._surely(lambda: self._stream.append([event]))
 
     async def _surely(self, call: Callable[[], object]) -> None:
-        """Again and again, until the server answers; a stop gives it up after a while."""
+        """Repeat a call until the server answers; :meth:`end` cancels it after a timeout."""
         while True:
             try:
                 await asyncio.to_thread(call)

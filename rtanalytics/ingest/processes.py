@@ -1,4 +1,4 @@
-"""Processes that Ctrl-C does not reach, and work that only one process may do.
+"""Processes that ignore Ctrl-C, and a lock that only one process can hold.
 
 A terminal sends Ctrl-C to every process of the foreground, also to those that are just importing
 their libraries and have no handler yet. Ours are ended by whoever started them, in good order.
@@ -20,11 +20,11 @@ __all__ = ["exclusive_lock", "start_shielded"]
 
 
 def start_shielded(process: BaseProcess) -> None:
-    """Start a process in which SIGINT stays blocked, from its first instruction on.
+    """Start a process in which SIGINT is blocked from the start.
 
-    A signal that comes meanwhile is not lost to us: it is delivered when the start is done.
+    A signal that arrives meanwhile is delivered to this process after the start.
     """
-    # it unblocks the signal when it is started itself, so it has to be there before
+    # starting the tracker unblocks the signal, so it must be running already
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -35,17 +35,17 @@ def start_shielded(process: BaseProcess) -> None:
 
 @contextmanager
 def exclusive_lock(path: Path) -> Iterator[int | None]:
-    """Hold a lock file; the system lets go of it when the process ends, however it ends.
+    """Hold a lock file, which the system releases when the process ends, even after a crash.
 
     Parameters
     ----------
     path : Path
-        Its folder is made if it is not there.
+        Lock file; its folder is created if it does not exist.
 
     Yields
     ------
     int or None
-        None if it is ours now; else the id of the process that holds it, 0 if that is not known.
+        None if this process holds the lock; else the id of the process that does, 0 if unknown.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The recorder: what flows through a stream, into an archive, each revision once.
+"""The recorder: writes the events of a stream to an archive, each revision once.
 
 It reads on from the position that the archive's own segments state; there is no other
 book-keeping that could disagree with them. Only after a commit does it report to the stream how far
@@ -33,7 +33,7 @@ PATIENCE = 50
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a recorder did: events committed, in how many commits."""
+    """Number of events that a recorder committed, and of its commits."""
 
     events: int
     commits: int
@@ -52,7 +52,7 @@ def record(
     meta: RecordingMeta | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Recorded:
-    """Record a stream until it ends (a replay's run does) or ``stop`` is set.
+    """Record a stream until ``stop`` is set or the stream ends, as the stream of a replay does.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def record(
                 if isinstance(item, Delivery):
                     waiting.append(item)
                 elif isinstance(item, Reset):
-                    raise StreamError(f"{stream.key}: {item.reason}; a run that is moved cannot be recorded")
+                    raise StreamError(f"{stream.key}: {item.reason}; a replay that jumps cannot be recorded")
                 else:
                     ended = ended or item.time == FOREVER
             last = ended or stop.is_set()
@@ -126,10 +126,10 @@ def record(
 
 
 def _commit(writer: ArchiveWriter, stream: EventStream, waiting: list[Delivery]) -> None:
-    # the archive knows what it has, so the bare position will do
+    # the archive knows its own content, so the position without its tail is enough
     bare = StreamPosition.parse(str(waiting[-1].position)).without_tail()
     writer.append([*waiting[:-1], Delivery(bare, waiting[-1].event)], stream=stream.key)
-    # otherwise the next commit reports it; until then less is trimmed than could be
+    # if this fails, the next commit reports the position; until then the stream is trimmed less
     with contextlib.suppress(StreamUnavailable):
         stream.committed(bare)
     if any(delivery.event.type == DELETION for delivery in waiting):
@@ -137,9 +137,9 @@ def _commit(writer: ArchiveWriter, stream: EventStream, waiting: list[Delivery])
 
 
 def _forget(writer: ArchiveWriter, stream: EventStream, *, now: bool = False) -> None:
-    """Let archive and stream know the same marks; what they cover is in no file afterwards.
+    """Give archive and stream the same erasure marks, and erase the marked rows from the files.
 
-    A recorder that was killed before it could do so does it when it begins again.
+    A recorder that was killed before this does it when it starts again.
     """
     ours, failures = writer.forgotten, 0
     while True:
@@ -158,7 +158,7 @@ def _forget(writer: ArchiveWriter, stream: EventStream, *, now: bool = False) ->
 
 
 def _expire(writer: ArchiveWriter, stream: EventStream, keep: Mapping[str, timedelta] | None) -> None:
-    """Drop what is older than its source keeps it."""
+    """Delete events that are older than the retention of their source."""
     if not keep:
         return
     at = datetime.now(UTC)
@@ -170,4 +170,4 @@ def _expire(writer: ArchiveWriter, stream: EventStream, keep: Mapping[str, timed
     try:
         stream.erasure.erase(old, announce=False)
     except StreamUnavailable:
-        return  # an hour later is early enough
+        return  # the next attempt is in an hour

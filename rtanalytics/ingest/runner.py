@@ -132,7 +132,7 @@ def serve_source(
     retry_policy: RetryPolicy | None = None,
     limits: Limits | None = None,
 ) -> Outcome:
-    """:func:`run_source` as the main function of a process; SIGTERM and SIGINT stop it cleanly."""
+    """Call :func:`run_source` as the main function of a process; SIGTERM and SIGINT stop it cleanly."""
 
     async def main() -> Outcome:
         stop = asyncio.Event()
@@ -165,7 +165,7 @@ class _Runner:
         self._pace = limits.rate_limits.get(self._host or "", RateLimit())
         self._scope: Scope | None = None
         self._cursor: bytes | None = None
-        # differs from the cursor where that could not be used and the source begins without one
+        # differs from the cursor if that was invalid and the source starts without one
         self._stored: bytes | None = None
         self._failures = self._unwelcome = 0
         self._worked = self._away = False
@@ -221,7 +221,7 @@ class _Runner:
         was = self._health.state
         self._health.succeeded(batch)
         if self._health.state != was:
-            await self._health.report()  # a source that never waits would report it a heartbeat later
+            await self._health.report()  # else a source that never waits reports it a heartbeat late
         return self._retry.spread(batch.wait)
 
     async def _failed(self, error: SourceError) -> timedelta | None:
@@ -229,10 +229,10 @@ class _Runner:
         name, wait = type(error).__name__, None
         state = "degraded"
         if isinstance(error, RateLimited):
-            # not a failure: the server works, and has said when to come again
+            # not a failure: the server works and has asked for a pause
             state, wait = "rate_limited", error.wait
             if wait is not None and self._host is not None:
-                with contextlib.suppress(StreamUnavailable):  # others would be refused as well
+                with contextlib.suppress(StreamUnavailable):  # other requests would be refused as well
                     await asyncio.to_thread(self._stream.rate_limits.hold, self._host, wait)
             wait = None if wait is None else self._retry.spread(max(wait, self._retry.first))
         else:
@@ -295,7 +295,7 @@ class _Runner:
             lambda: self._stream.rate_limits.permit(host, self._pace), "asking for a permit"
         )
         if wait > self._retry.heartbeat and self._health.state != "rate_limited":
-            # whether this source or another was asked to wait is not known after a restart
+            # after a restart it is unknown whether this source or another was asked to wait
             reason = f"waiting for {host}: it asked for a pause, or its rate limit is used up"
             await self._health.report(
                 "rate_limited", error=reason
@@ -306,7 +306,7 @@ class _Runner:
         """Count the requests of a poll beyond its permit."""
         host = self._host
         if host is not None and requests > 1:
-            with contextlib.suppress(StreamUnavailable):  # then no source gets a permit either
+            with contextlib.suppress(StreamUnavailable):  # meanwhile no source gets a permit either
                 await asyncio.to_thread(self._stream.rate_limits.spend, host, self._pace, requests - 1)
 
     # -- storing ---------------------------------------------------------------------------
@@ -329,7 +329,7 @@ class _Runner:
                     self._stream.append, events, self._scope, batch.cursor, after=self._stored
                 )
             except CursorMoved as error:
-                # the server lost its tail while nobody was writing: read again from what it has
+                # the server lost its newest events: read again from the last one it has
                 log.warning("%s: %s", self._health.name, printable(error))
                 await self._open()
                 return False

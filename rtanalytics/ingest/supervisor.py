@@ -48,7 +48,7 @@ CROWDED, ROOMY = 0.9, 0.75
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """What a worker's process does.
+    """Specification of a worker's process.
 
     Parameters
     ----------
@@ -128,7 +128,7 @@ class Supervisor:
             self._report()
 
     def stop(self) -> None:
-        """Ask all workers to end in good order; may be called from a signal handler or a thread."""
+        """Ask all workers to shut down cleanly; may be called from a signal handler or a thread."""
         self.stopping.set()
 
     def pids(self) -> dict[str, int]:
@@ -145,10 +145,10 @@ class Supervisor:
                 self._report(worker)
 
     def _watch(self) -> None:
-        """Wait for an end, for the next start that is due, or a tenth of a second for a stop."""
+        """Wait at most 0.1 s for a worker to end."""
         running = {w.process.sentinel: w for w in self._workers if w.process is not None}
         if not running:
-            time.sleep(0.1)  # not a wait for the event: a handler that sets it would wait for us
+            time.sleep(0.1)  # do not wait for the event: the signal handler that sets it would deadlock
         for sentinel in wait_for(list(running), timeout=0.1):
             worker = running[sentinel]
             worker.process.join()
@@ -162,7 +162,7 @@ class Supervisor:
             return
         if status == FINISHED:
             worker.finished = True
-            log.warning("%s has nothing left to do", worker.spec.name)
+            log.warning("%s has finished", worker.spec.name)
         else:
             worker.failures = 1 if ran >= CALM.total_seconds() else worker.failures + 1
             worker.restarts += 1
@@ -172,7 +172,7 @@ class Supervisor:
         self._report(worker)
 
     def _drain(self) -> None:
-        """SIGTERM, up to ten seconds for good order, then SIGKILL."""
+        """Send SIGTERM, wait up to ten seconds, then send SIGKILL."""
         running = [w for w in self._workers if w.process is not None]
         for worker in running:
             worker.process.terminate()
@@ -199,10 +199,10 @@ class Supervisor:
             try:
                 self.stream.health.report(f"process:{worker.spec.name}", fields)
             except StreamUnavailable:
-                return  # the keeper revives the server, and reports again when it is back
+                return  # the keeper thread restarts the server and reports again after that
 
     def _keep(self) -> None:
-        """Write marks, trim the stream and revive the server, in a thread so that watching goes on."""
+        """Write marks, trim the stream and restart the server; runs in a thread beside :meth:`_watch`."""
         trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
         away = False
         while not self.stopping.wait(self.mark_every.total_seconds()):
@@ -235,7 +235,7 @@ class Supervisor:
         try:
             self.revive()
         except Exception:
-            log.exception("the server could not be brought back; it is tried again")
+            log.exception("the server could not be restarted; trying again")
 
 
 def _child(spec: WorkerSpec) -> None:

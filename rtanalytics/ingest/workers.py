@@ -1,4 +1,4 @@
-"""What the processes of ``collect`` do on the input side: one function per kind of worker."""
+"""Main functions of the input processes of ``collect``: one function per kind of worker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def source_worker(
     rate_limits: Mapping[str, RateLimit],
     most_entries: int,
 ) -> None:
-    """Poll one source until SIGTERM; end with :data:`FINISHED` if the source says that it is gone."""
+    """Poll one source until SIGTERM; exit with :data:`FINISHED` if the source is gone for good."""
     from rtanalytics.ingest.runner import Outcome, serve_source
     from rtanalytics.retry import Limits, RetryPolicy
 
@@ -53,7 +53,7 @@ def recorder_worker(
     meta: RecordingMeta | None = None,
     keep: dict[str, timedelta] | None = None,
 ) -> None:
-    """Record the stream until SIGTERM, and report how far it has come."""
+    """Record the stream until SIGTERM, and report the progress."""
     from rtanalytics.archive import ArchiveError
     from rtanalytics.ingest.recorder import record
 

@@ -276,9 +276,9 @@ def test_the_log_says_that_a_source_is_well_again_in_the_words_of_status(stream,
     play(stream, *lines)
     assert [r.getMessage() for r in caplog.records] == [
         "source:a: login wanted: no",
-        "source:a: well again",
+        "source:a: works again",
         "source:a: in trouble: odd",
-        "source:a: well again",
+        "source:a: works again",
     ]
 
 

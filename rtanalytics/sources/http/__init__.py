@@ -1,10 +1,9 @@
-"""The one polite HTTP client: what it asks for, what it takes, where it does not go.
+"""HTTP client of all sources: polite, with limits, and for public addresses only.
 
-It asks with the validators it was given, names itself, and keeps to what the answer says about
-asking again. It takes no more bytes and no more time than allowed, packed or unpacked. It
-follows redirects by hand and goes to public http and https addresses only: the address that a
-name stands for is checked where the connection is made, so a name that changes its mind in
-between gains nothing.
+It sends validators (ETag, Last-Modified) and a User-Agent, and respects the delays that servers
+ask for. Size (compressed and decompressed) and time of a response are limited. It follows
+redirects itself and connects only to public http and https addresses: the IP address is checked
+when the connection is made, so a host name that resolves differently later gains nothing.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _PERMANENT = {301, 308}
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server said about its version of a document, to be sent back byte for byte."""
+    """Validators of a document's version, sent back to the server unchanged."""
 
     etag: str | None = None
     modified: str | None = None
@@ -47,16 +46,16 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A document, or the word that it has not changed.
+    """Response to a request: a document, or "not modified".
 
     Parameters
     ----------
     status : int
         200 or 304.
     url : str
-        Where it was found in the end.
+        Address after redirects.
     body : bytes
-        Unpacked; empty with 304.
+        Decompressed; empty with 304.
     validators : Validators
         Of this version; those that were sent, with 304.
     moved_to : str, optional
@@ -135,28 +134,28 @@ class HttpClient:
         url : str
             http or https; user and password in it are sent as Basic authorisation to that host.
         validators : Validators
-            Of the version that is known.
+            Validators of the known version.
         max_bytes : int
-            Of the body, packed and unpacked.
+            Limit for the body, both compressed and decompressed.
         timeout : timedelta
-            For everything, redirects and the last byte included.
+            Limit for the whole request, including redirects and reading the body.
         accept : str
             The media types wanted.
         headers : mapping, optional
-            Sent as well, such as credentials; not to another host, port or scheme that it
-            redirects to.
+            Additional headers, such as credentials; not sent after a redirect to another host,
+            port or scheme.
         form : mapping, optional
-            Sent with POST instead of GET, for services that give a token for it; that is never
-            redirected.
+            Form to send with POST instead of GET, for services that return a token; redirects
+            are refused.
         json : object, optional
-            The same, as JSON.
+            JSON to send with POST; redirects are refused.
 
         Raises
         ------
         Transient, Refused, RateLimited, AuthFailed, Blocked, Gone
             The class says what to do.
         TooLarge, Malformed
-            With the beginning of the body.
+            The body is too large or broken; the error has its beginning.
         """
         try:
             async with asyncio.timeout(timeout.total_seconds()):
@@ -178,18 +177,18 @@ class HttpClient:
         protocols: Collection[str] = (),
         private: Mapping[str, str] | None = None,
     ) -> aiohttp.ClientWebSocketResponse:
-        """Connect to a WebSocket (ws or wss), which answers pings and is pinged; it is never redirected.
+        """Connect to a WebSocket (ws or wss) with pings in both directions; redirects are refused.
 
         Parameters
         ----------
         url : str
             ws or wss.
         max_bytes : int
-            Of one message.
+            Limit for one message.
         timeout : timedelta
-            For connecting.
+            Limit for connecting.
         protocols : collection of str
-            Subprotocols that are understood.
+            Supported subprotocols.
         private : mapping, optional
             Headers with a secret.
 
@@ -228,18 +227,18 @@ class HttpClient:
         timeout: timedelta = timedelta(seconds=30),  # noqa: ASYNC109  # it is part of the request
         headers: Mapping[str, str] | None = None,
     ) -> Lines:
-        """Ask for an answer that has no end, to be read line by line and closed; it is never redirected.
+        """Request an endless response, to be read line by line and closed; redirects are refused.
 
         Parameters
         ----------
         url : str
             http or https.
         max_bytes : int
-            Of one line.
+            Limit for one line.
         timeout : timedelta
-            Until the answer begins.
+            Limit until the response begins.
         headers : mapping, optional
-            Sent as well, such as credentials.
+            Additional headers, such as credentials.
 
         Raises
         ------
@@ -247,9 +246,9 @@ class HttpClient:
             The class says what to do.
         """
         address = URL(url)
-        label = redact(str(address.with_query(None)))  # a query may be long, and what follows matters
+        label = redact(str(address.with_query(None)))  # a long query would hide the rest of the message
         self._guard.check(address)
-        # a packed answer could hold any number of lines in a few bytes
+        # a few compressed bytes could contain any number of lines
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
         try:
             async with asyncio.timeout(timeout.total_seconds()):
@@ -355,7 +354,7 @@ class HttpClient:
         return rate if rate.reset is None else replace(rate, reset=min(rate.reset, self._longest_reset))
 
     async def _refused(self, response: aiohttp.ClientResponse, label: str, *, given: bool) -> SourceError:
-        """Return the error for a response that is not an answer."""
+        """Return the error for a response with an error status."""
         now = datetime.now(UTC)
         rate, wait = self._rate(response, now), retry_after(response.headers, now)
         if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
@@ -367,11 +366,11 @@ class HttpClient:
         return refusal
 
     async def _reason(self, response: aiohttp.ClientResponse) -> bytes:
-        """Read the body of a refusal; some services put the time to wait only there."""
+        """Read the body of an error response; some services give the time to wait only there."""
         try:
             async with asyncio.timeout(2):
                 return await self._body(response, MAX_RAW)
-        except (Malformed, Transient) as error:  # the refusal itself counts, however it is worded
+        except (Malformed, Transient) as error:  # only the status matters if the body cannot be read
             return error.raw if isinstance(error, Malformed) else b""
         except (aiohttp.ClientError, TimeoutError):
             return b""
@@ -393,7 +392,7 @@ class HttpClient:
         return inflate.finish()
 
     def _open(self, *, narrow: bool = False) -> aiohttp.ClientSession:
-        """Return the session; there is another one, with small buffers, for streamed answers."""
+        """Return the session, or a second one with small buffers for endless responses."""
         found = self._narrow if narrow else self._session
         if found is None:
             trace = aiohttp.TraceConfig()
@@ -423,7 +422,7 @@ class HttpClient:
 async def _led(
     request: AbstractAsyncContextManager[aiohttp.ClientResponse], begun: URL, url: URL
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Send a request; the error mentions a redirect that led nowhere."""
+    """Send a request; an error after a redirect names both addresses."""
     try:
         response = await request.__aenter__()
     except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
@@ -436,14 +435,14 @@ async def _led(
 
 
 async def _not_redirected(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
-    """Redirects are followed by hand, where each one is looked at; nothing else follows any."""
+    """Refuse redirects that aiohttp would follow; :meth:`HttpClient.get` checks and follows its own."""
     raise Refused(f"{redact(str(params.url))}: redirects to another address; write that one")
 
 
 @cache
 def user_agent() -> str:
-    """Who we say we are."""
+    """Return the value of the ``User-Agent`` header."""
     try:
         return f"rtanalytics/{version('rtanalytics')} (conference reader)"
-    except PackageNotFoundError:  # run from a checkout that is not installed
+    except PackageNotFoundError:  # a checkout that is not installed
         return "rtanalytics (conference reader)"

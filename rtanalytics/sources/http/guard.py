@@ -1,4 +1,4 @@
-"""Where the client goes: to public addresses, and to hosts that a person wrote down.
+"""Guard against private addresses: only public ones and trusted hosts are allowed.
 
 The address that a name stands for is checked where the connection is made, so a name that changes its mind in
 between gains nothing.
@@ -21,16 +21,16 @@ __all__ = ["Guard"]
 
 
 class Guard(AbstractResolver):
-    """Finds addresses, and gives only those that we may go to.
+    """Resolver that returns only allowed addresses.
 
     Parameters
     ----------
     inner : AbstractResolver, optional
-        Finds them; the system's by default.
+        Resolver to use; the system's by default.
     trusted : collection of str
         Hosts that may have a private address.
     source : str
-        What the source is called in its ``[[source]]`` table.
+        Name of the source in its ``[[source]]`` table.
     """
 
     def __init__(self, inner: AbstractResolver | None, trusted: Collection[str], source: str) -> None:
@@ -39,7 +39,7 @@ class Guard(AbstractResolver):
         self._source = source
 
     def check(self, url: URL) -> None:
-        """Refuse what is no web address, or has a private one written in it.
+        """Check that an address is http or https and its host is not a private IP address.
 
         Raises
         ------
@@ -52,7 +52,7 @@ class Guard(AbstractResolver):
             try:
                 address = ipaddress.ip_address(_bare(url.host))
             except ValueError:
-                return  # a name: what it stands for is looked at when it is resolved
+                return  # a host name: its addresses are checked when it is resolved
             if not is_public(address):
                 raise Refused(_private(redact(str(url)), [str(address)], self._source))
 
@@ -64,10 +64,10 @@ class Guard(AbstractResolver):
         Raises
         ------
         Refused
-            If none is.
+            If none of the addresses is public.
         """
         if self._inner is None:
-            self._inner = ThreadedResolver()  # which wants to be made where it works
+            self._inner = ThreadedResolver()  # must be created inside a running event loop
         found = await self._inner.resolve(host, port, family)
         if _bare(host) in self._trusted:
             return found
@@ -77,7 +77,7 @@ class Guard(AbstractResolver):
         return public
 
     async def close(self) -> None:
-        """Give back what finds addresses."""
+        """Close the inner resolver."""
         if self._inner is not None:
             await self._inner.close()
 

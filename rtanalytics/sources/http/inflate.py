@@ -1,4 +1,4 @@
-"""Bodies as they come, packed or not, and no more of them than was allowed."""
+"""Decompression of response bodies, chunk by chunk, with a size limit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["Inflater"]
 
 
 class Inflater:
-    """Unpacks as it comes, and stops at the limit however small the packed body is.
+    """Decompressor of a body in chunks, which stops when the decompressed size exceeds the limit.
 
     Parameters
     ----------
     encoding : str
         The ``Content-Encoding``.
     limit : int
-        Bytes, unpacked.
+        Maximum size in bytes, decompressed.
     label : str
-        What is read, for what is said about it.
+        Name of the body in error messages.
     """
 
     def __init__(self, encoding: str, limit: int, label: str) -> None:
@@ -35,14 +35,14 @@ class Inflater:
             raise Malformed(f"{label}: content coding {printable(encoding, 40)!r}, which was not asked for")
 
     def add(self, chunk: bytes) -> None:
-        """Take what came next.
+        """Add the next chunk.
 
         Raises
         ------
         TooLarge
-            It unpacks to more than the limit.
+            If the decompressed body exceeds the limit.
         Malformed
-            It cannot be unpacked.
+            If it cannot be decompressed.
         """
         if not self._plain and self._unpacker is None:
             chunk = self._head = self._head + chunk
@@ -66,7 +66,7 @@ class Inflater:
         Raises
         ------
         Transient
-            It was cut off.
+            If the body is incomplete.
         """
         if self._unpacker is not None and not self._unpacker.eof:
             raise Transient(f"{self._label}: the packed answer was cut off")
@@ -78,7 +78,7 @@ class Inflater:
         gzip = head[:2] == b"\x1f\x8b"
         zlib_header = head[0] & 15 == 8 and (head[0] << 8 | head[1]) % 31 == 0
         if self._coding != "deflate" and not gzip:
-            self._plain = True  # says gzip and sends none: common enough, and harmless
+            self._plain = True  # labelled as gzip but not compressed: common and harmless
             return
         self._unpacker = zlib.decompressobj(31 if gzip else 15 if zlib_header else -15)
 

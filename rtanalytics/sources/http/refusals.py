@@ -1,4 +1,4 @@
-"""What an answer that is none means, and what a library says, in plain words."""
+"""Errors for HTTP status codes, and descriptions of library errors in plain words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def refusal_of(
 ) -> SourceError:
     """Return the error for a status; ``given`` is True if credentials were sent.
 
-    ``advice`` is the message about a missing login, from a kind that has keys for one.
+    ``advice`` is the message about a missing login, for kinds with credentials of their own.
     """
     message = f"{label}: status {status}"
     if status == 429 or (wait is not None and status in {403, 503}):

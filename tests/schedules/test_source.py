@@ -271,7 +271,7 @@ def test_a_cursor_of_another_kind_is_refused():
         ({"format": "excel"}, "format", "use one of csv"),
         ({"timezone": "Mars/Base"}, "timezone", "Europe/Berlin"),
         ({"first_day": "Monday"}, "first_day", "Monday"),
-        ({"max_bytes": 10}, "max_bytes", "less than any schedule"),
+        ({"max_bytes": 10}, "max_bytes", "too small for a schedule"),
         ({"key": "a b"}, "key", "no white space"),
         ({"zone": "UTC"}, "zone", "not known"),
     ],

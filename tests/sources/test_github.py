@@ -141,7 +141,7 @@ def test_a_table_names_what_is_read(fields, scope, path):
         ({"repo": None, "user": "@ada"}, "without @"),
         ({"token": "ghp_s3cr3t"}, 'write token = "env:TOKEN"'),
         ({"pages": 0}, "1 to 10"),
-        ({"api": "api.github.com"}, "api 'api.github.com' is no web address"),
+        ({"api": "api.github.com"}, "api 'api.github.com' is not a web address"),
     ],
 )
 def test_a_mistake_in_the_table_is_named(fields, message):

@@ -1,9 +1,9 @@
-"""IRC: rooms as they are talked in, by one connection that outlives every notebook.
+"""IRC: the rooms of one network, read over one connection that does not depend on notebooks.
 
-What is said reaches us once, so it is given again until it is stored: the source keeps what it has
-given since the cursor that it is asked with. What was said while there was no connection is asked
-for where the server keeps a history (``chathistory``); elsewhere an event of type ``gap`` says
-from when to when nothing was heard.
+The server sends a message only once, so the source keeps delivered messages and returns them again
+until a cursor confirms that they are stored. Messages posted while there was no connection are
+requested where the server keeps a history (``chathistory``); elsewhere an event of type ``gap``
+has the time without connection.
 """
 
 from __future__ import annotations
@@ -63,10 +63,10 @@ MOST = 1_000
 """Events of a batch."""
 
 REMEMBERED = 5_000
-"""Events that are kept to be given again: a room has no memory, and a stream may lose its tail."""
+"""Events kept for a second delivery: the stream may lose its newest events, and IRC sends none twice."""
 
 OVERLAP, KNOWN = timedelta(seconds=5), 200
-"""How far back before the last line history is asked for, and the lines that are recognised in it."""
+"""How far before the last line to request history, and the number of lines recognised as known."""
 
 _NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][\w\[\]\\`^{|}-]{0,29}", re.ASCII)
 _ROOM = re.compile(r"[#&+!][^\s,\x00-\x1f:]{1,63}")
@@ -125,13 +125,13 @@ class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"
         check_secret(self.password, "password")
         if not re.fullmatch(r"[\w.:-]{1,253}", self.host):
             raise ValueError(
-                f"host {printable(self.host)!r} is no host; write irc.example.org, without irc://"
+                f"host {printable(self.host)!r} is not a host name; write irc.example.org, without irc://"
             )
         if not _NICK.fullmatch(self.nick):
             raise ValueError(f"nick {printable(self.nick)!r} may have 30 letters, digits and []\\`_^{{|}}-")
         for room in self.channels:
             if not _ROOM.fullmatch(room):
-                raise ValueError(f"channels: {printable(room)!r} is no room; write one as '#pycon'")
+                raise ValueError(f"channels: {printable(room)!r} is not a room; write one as '#pycon'")
         if (self.sasl_user is None) != (self.password is None):
             raise ValueError("sasl_user and password belong together; write both or neither")
         if self.network is not None and not re.fullmatch(r"[\w.-]{1,64}", self.network):
@@ -141,7 +141,7 @@ class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"
 
     @property
     def scope(self) -> str:
-        """The network."""
+        """Name of the network."""
         return self.network or self.name
 
 
@@ -168,7 +168,7 @@ class _Cursor(msgspec.Struct, omit_defaults=True):
     v: int = 1
     seq: int = 0
     heard: str = ""  # time of the last delivered line
-    back: dict[str, str] = {}  # rooms whose history is still to be read, and since when
+    back: dict[str, str] = {}  # start of the missing history per room
     known: list[str] = msgspec.field(name="told", default_factory=list)  # digests of the last KNOWN ids
 
 
@@ -187,12 +187,12 @@ class IrcTimings(StreamTimings):
 
 
 class IrcSource(StreamedSource):
-    """One network.
+    """Source for the rooms of one IRC network.
 
     Parameters
     ----------
     spec : IrcSpec
-        Which.
+        Options of the source.
     counts : Counter
         ``lines``, ``bytes``, ``connected``, ``overlong``, ``sent``, ``known``, ``gaps``.
     """
@@ -212,16 +212,16 @@ class IrcSource(StreamedSource):
         self._link: Connection | None = None
         self._waiting: list[Event] = []
         self._rejects: list[Reject] = []
-        self._last = 0.0  # when the connection had heard something, at the last poll
+        self._last = 0.0  # Connection.heard at the last poll
         self._history = History()
 
     @property
     def sending(self) -> bool:
-        """Is there somebody to send to?"""
+        """True if messages can be sent."""
         return self._link is not None and self._link.up
 
     async def receive(self, cursor: bytes | None) -> Batch:
-        """Return what was said since the last poll."""
+        """Return the messages received since the last poll."""
         state = self._state(cursor)
         if self._link is None:
             await self._connect(state)
@@ -231,7 +231,7 @@ class IrcSource(StreamedSource):
         self._waiting, self._rejects = [], []
         for event in events:
             state.seq += 1
-            # a server whose clock is ahead must not put off what it is asked for after the next cut
+            # if the server's clock is ahead, history is still requested from the right time
             state.heard = max(state.heard, min(event.created_at, now).isoformat())
         state.back = {room: since.isoformat() for room, since in self._history.since.items()}
         first = state.seq - len(events) + 1
@@ -245,13 +245,13 @@ class IrcSource(StreamedSource):
         return Batch(numbered, after, rejects, notes={"nick": self._reader.nick}, heard=heard)
 
     async def send(self, packet: dict[str, str], key: str) -> None:
-        """Send what somebody wrote; see :class:`rtanalytics.ingest.outbox_worker.Sends`."""
+        """Send a message of a user; see :class:`rtanalytics.ingest.outbox_worker.Sends`."""
         link = self._link
         if link is None or not link.up:
             raise Transient("there is no connection to IRC")
         kind, to, body = packet.get("type", ""), packet.get("to", ""), packet.get("body", "")
         if kind != "nick" and not (_ROOM.fullmatch(to) or (_NICK.fullmatch(to) and kind in _SAID)):
-            raise SourceError(f"{printable(to)!r} is no room and nobody's nick")
+            raise SourceError(f"{printable(to)!r} is neither a room nor a nick")
         if kind in _SAID:
             await self._say(link, kind, to, body)
         elif kind == "join":
@@ -272,7 +272,7 @@ class IrcSource(StreamedSource):
             await link.close("gone")
 
     async def rewind(self) -> None:
-        """Disconnect and forget what was heard; only a server with a history can send it again."""
+        """Disconnect and drop undelivered events; only a server with a history can send them again."""
         await self.close()
         self._waiting, self._rejects = [], []
 
@@ -307,7 +307,7 @@ class IrcSource(StreamedSource):
         self._refill(link, state)
 
     def _refill(self, link: Connection, state: _Cursor) -> None:
-        """Want what was said meanwhile, or say that nobody knows."""
+        """Request the messages missed while disconnected, or add a gap event if there is no history."""
         self._history.reset()
         if not state.heard:
             return
@@ -333,7 +333,7 @@ class IrcSource(StreamedSource):
         )
 
     async def _listen(self) -> None:
-        """Take what has come, or wait for it; it stays in our hands if this is cancelled."""
+        """Read the lines that arrived, or wait for one; nothing is lost if this is cancelled."""
         link, reader, history = self._link, self._reader, self._history
         if link is None:
             raise Transient("there is no connection to IRC")

@@ -1,4 +1,4 @@
-"""One connection to an IRC server: registration, liveness, pace; lines in and out."""
+"""Connection to an IRC server: registration, pings, rate limit, reading and writing of lines."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ WANTED = frozenset(
     "account-tag batch chghost draft/chathistory chathistory draft/message-redaction echo-message "
     "extended-join message-tags multi-prefix sasl server-time".split()
 )
-"""Capabilities that are asked for where a server has them."""
+"""Capabilities to request if the server offers them."""
 
 LONGEST = 16_384
-"""Bytes of a line, tags included; servers send 8,191 and 512 at most."""
+"""Maximum length of a line in bytes; servers send at most 8,191 of tags and 512 of text."""
 
 WAITING = 5_000
-"""Lines that wait to be read; then nothing more is taken from the server."""
+"""Maximum number of unprocessed lines; reading from the server pauses when it is reached."""
 
 QUIET = 60.0
-"""Seconds of silence after which the server is asked whether it is there, and again until it is given up."""
+"""Seconds of silence before a ping, and from then until the connection is closed."""
 
 BURST = 5
-"""Lines that may be sent at once."""
+"""Number of lines that may be sent without delay."""
 
 
 def pieces(text: str, room: int) -> list[str]:
@@ -62,12 +62,12 @@ def pieces(text: str, room: int) -> list[str]:
 
 
 class Connection:
-    """Registered and alive, or not there.
+    """Registered connection to an IRC server.
 
     Parameters
     ----------
     nick, user, password, realname : str
-        Who we are; ``user`` and ``password`` for SASL, empty without.
+        Identity on the server; ``user`` and ``password`` are for SASL, empty without it.
     counts : Counter
         ``lines``, ``bytes``, ``overlong``, ``pings``.
     send_every : timedelta
@@ -76,11 +76,11 @@ class Connection:
     Attributes
     ----------
     lines : asyncio.Queue of bytes
-        What came, each with the time of its arrival; None wakes who waits for the end.
+        Received lines with the time of arrival; None marks the end of the connection.
     caps : set of str
-        Capabilities that are on.
+        Enabled capabilities.
     nick, mask : str
-        What we are called here, and how others see us (``nick!user@host``), as far as it is known.
+        Our nick, and our mask as others see it (``nick!user@host``), if known.
     """
 
     def __init__(
@@ -109,25 +109,25 @@ class Connection:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writer: asyncio.StreamWriter | None = None
         self.heard = time.monotonic()
-        """When something came last, by the monotonic clock."""
+        """Monotonic time of the last received data."""
         self._allowance, self._since = float(BURST), time.monotonic()
         self._pacing = asyncio.Lock()
         self._why = "the server closed the connection"
 
     @property
     def up(self) -> bool:
-        """Is it registered, and not ended?"""
+        """True if the connection is registered and open."""
         done = self._ready.done() and not self._ready.cancelled() and self._ready.exception() is None
         return done and self._task is not None and not self._task.done()
 
     @property
     def over(self) -> bool:
-        """Has it ended, and has all been taken that came before?"""
+        """True if the connection has ended and all its lines have been taken."""
         return self._task is not None and self._task.done() and self.lines.empty()
 
     @property
     def why(self) -> str:
-        """Why it ended."""
+        """Reason why the connection ended."""
         return self._why
 
     async def open(
@@ -138,11 +138,11 @@ class Connection:
         Raises
         ------
         Transient
-            It could not be reached in time.
+            If the server could not be reached in time.
         Refused
-            Its address is not public.
+            If its address is not public.
         AuthFailed, Blocked
-            It does not want this login, or us.
+            If the server refuses the login or bans us.
         """
         try:
             async with asyncio.timeout(within.total_seconds()):
@@ -165,12 +165,12 @@ class Connection:
             ) from None
 
     async def send(self, command: str, *words: str) -> None:
-        """Send a line when it is its turn.
+        """Send a line within the rate limit.
 
         Raises
         ------
         Transient
-            There is no connection.
+            If there is no connection.
         """
         async with self._pacing:
             now = time.monotonic()
@@ -185,12 +185,12 @@ class Connection:
             self._write(command, *words)
             await self._writer.drain()
 
-    async def close(self, said: str = "") -> None:
-        """Say goodbye and let go."""
+    async def close(self, message: str = "") -> None:
+        """Send ``QUIT`` with a message and close the connection."""
         if self._writer is not None:
             with contextlib.suppress(OSError, RuntimeError):
                 if self.up:
-                    self._write("QUIT", said)
+                    self._write("QUIT", message)
                 self._writer.close()
                 async with asyncio.timeout(2):
                     await self._writer.wait_closed()
@@ -218,7 +218,7 @@ class Connection:
                     if not skipped:
                         self._counts["overlong"] += 1
                         await self.lines.put(self._scrubbed(rest[:LONGEST]))
-                    rest, skipped = b"", True  # what follows of it is no line either
+                    rest, skipped = b"", True  # skip the rest of the line as well
         except (OSError, asyncio.IncompleteReadError) as error:
             self._why = f"the connection broke: {printable(error)}"
         finally:
@@ -228,7 +228,7 @@ class Connection:
                 self.lines.put_nowait(None)
 
     async def _beat(self) -> None:
-        """Ask a silent server whether it is there; give it up if it does not answer."""
+        """Ping a silent server; abort the connection if it does not answer."""
         asked = False
         while True:
             await asyncio.sleep(QUIET / 4)
@@ -257,7 +257,7 @@ class Connection:
             return
         handle = getattr(self, f"_on_{line.command.lower()}", None) if line.command.isalnum() else None
         if handle is not None:
-            with contextlib.suppress(IndexError):  # too few words: the reader rejects it
+            with contextlib.suppress(IndexError):  # too few parameters: the reader rejects the line
                 handle(line.params, line)
         if line.command.upper() not in {"PING", "PONG", "CAP", "AUTHENTICATE"}:
             timed = line.tags and "time" in line.tags
@@ -290,7 +290,7 @@ class Connection:
             for name in words[-1].split():
                 self._offered[name.partition("=")[0]] = name.partition("=")[2]
             if words[2] == "*":
-                return  # more follows
+                return  # more capabilities follow in the next line
             wanted = WANTED & self._offered.keys()
             if not self._login[0]:
                 wanted -= {"sasl"}
@@ -334,7 +334,7 @@ class Connection:
     def _on_433(self, words: list[str], _: Line) -> None:
         if not self._ready.done():
             self._taken += 1
-            # some servers cut a nick after nine letters, and the _ with them
+            # some servers cut nicks, and with them the added _, after nine letters
             short = f"{self.nick[:5].rstrip('_')}{secrets.randbelow(1000)}"
             self.nick = f"{self.nick[:28]}_" if self._taken < 3 else short
             self._write("NICK", self.nick)
@@ -342,12 +342,12 @@ class Connection:
     _on_436 = _on_437 = _on_433
 
     def _on_432(self, words: list[str], _: Line) -> None:
-        self._fail(AuthFailed(f"the nick {printable(self.nick)} is not taken here; choose another"))
+        self._fail(AuthFailed(f"the nick {printable(self.nick)} is not allowed here; choose another"))
 
     def _on_001(self, words: list[str], _: Line) -> None:
         self.nick = words[0]
         if self._login[0] and not self._logged_in:
-            self._fail(AuthFailed("the server knows no login and let us in without it; remove sasl_user"))
+            self._fail(AuthFailed("the server ignores the login; remove sasl_user"))
         if not self._ready.done():
             self._ready.set_result(None)
 
@@ -377,7 +377,7 @@ class Connection:
         self._seen_as(host=words[1].rpartition("@")[2])
 
     def _seen_as(self, *, nick: str = "", user: str = "", host: str = "") -> None:
-        """Others see us otherwise, as far as we knew how they do."""
+        """Update our mask after a change, if it is known."""
         if self.mask:
             called, _, rest = self.mask.partition("!")
             name, _, place = rest.partition("@")
@@ -389,7 +389,7 @@ class Connection:
 
 
 async def _address(host: str, port: int, *, private: bool) -> str:
-    """Where a host is; a private address only if that was agreed to."""
+    """Resolve a host; a private address is refused unless ``private`` is True."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
     addresses = [str(entry[4][0]) for entry in found]
     if not private:

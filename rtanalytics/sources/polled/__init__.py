@@ -1,10 +1,10 @@
-"""What every source that is asked again and again over HTTP has in common.
+"""Base of all sources that are polled over HTTP.
 
-A kind of its own says where to ask and how to read; the rest is here, once: validators, pages,
-the pace that both sides want, rate limits, dead letters, numbers without holes, and a cursor that
-holds all of it. One poll reads one page. Where there are more, the cursor says with which to go
-on and the batch has no wait, so each page is stored before the next is asked for, and nothing is
-read twice because a later one failed.
+Each kind of source defines addresses and a parser. This package does the rest: validators, pages,
+polling intervals, rate limits, dead letters, sequence numbers without gaps, and a cursor with all of
+this state. One poll reads one page. If there are more, the cursor has the next page and the batch
+has no wait, so that each page is stored before the next is requested, and a failing page does not
+cause earlier ones to be read twice.
 
 Examples
 --------

@@ -1,4 +1,4 @@
-"""Base class of the sources that ask again and again."""
+"""Base class of polled sources."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ C = TypeVar("C", bound=Cursor)
 
 
 class PolledSource(ABC, Generic[S, C]):
-    """A source that asks one address again and again; see the module for an example.
+    """Source that polls one address; see the package for an example.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class PolledSource(ABC, Generic[S, C]):
         self._worker = ParseWorker(self.target, spec.budget)
         self._host = spec.asks
         self._secrets: dict[str, str] = {}
-        self._keys: dict[str, str | None] = {}  # of secrets that were looked up, and what the table says
+        self._keys: dict[str, str | None] = {}  # values of the spec when the secrets were looked up
         self._written = secrets_in(address)
 
     @property
@@ -118,7 +118,7 @@ class PolledSource(ABC, Generic[S, C]):
         """Name of the rate limit for its requests; None for a kind that listens."""
         return self._host
 
-    # -- what a kind says --------------------------------------------------------------------
+    # -- methods for kinds to implement ------------------------------------------------------
 
     @abstractmethod
     def first(self, state: C) -> str:
@@ -142,7 +142,7 @@ class PolledSource(ABC, Generic[S, C]):
         return urljoin(answer.url, address) if address else None
 
     def asked(self, parsed: Parsed) -> timedelta:
-        """Return how long the document itself asks to wait before any next request."""
+        """Return the wait before the next request that the document itself demands."""
         return min(parsed.wait or timedelta(0), MAX_WAIT)
 
     def take(self, state: C, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
@@ -277,11 +277,11 @@ class PolledSource(ABC, Generic[S, C]):
         Raises
         ------
         CursorInvalid
-            If it is none, or of another version.
+            If it is invalid or has another version.
         """
         of = short(self.query())
         if cursor is None:
-            # A cursor that was lost must not begin its numbers again below those already delivered.
+            # After a lost cursor, numbers must not start below those already delivered.
             return self.cursor(v=self.version, of=of, seq=int(datetime.now(UTC).timestamp()) * 1000)
         try:
             state = msgspec.json.decode(cursor, type=self.cursor)
@@ -301,7 +301,7 @@ class PolledSource(ABC, Generic[S, C]):
         return state
 
     def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
-        """Return the wait until the first page is asked for again."""
+        """Return the wait until the first page is requested again."""
         hint = min(answer.wait or timedelta(0), LONGEST_HINT) if self.spec.hints else timedelta(0)
         interval = answer.rate.interval or timedelta(0)
         return max(self.spec.every or self.every, hint, interval, self._pause(answer, parsed))
@@ -323,7 +323,7 @@ class PolledSource(ABC, Generic[S, C]):
     # -- pages -------------------------------------------------------------------------------
 
     def _go_on(self, state: C, parsed: Parsed, following: str | None, *, met: bool) -> list[Event]:
-        """Bring the state to the next page, or back to the first; an event if something was left out."""
+        """Set the state to the next page or the first one; return a gap event if pages were omitted."""
         state.page += 1
         if following is not None and state.page < self.pages:
             state.next = self._hidden(following)
@@ -352,12 +352,12 @@ class PolledSource(ABC, Generic[S, C]):
     def _next(self, asked: str, answer: Answer, parsed: Parsed) -> str | None:
         try:
             url = self.following(answer, parsed)
-        except ValueError:  # such as half of a pair of brackets in a host
+        except ValueError:  # such as an unpaired bracket in a host
             url = ""
         if url is None or self.pages <= 1:
             return None
         if not is_web_url(url) or origin_of(url) != origin_of(asked):
-            self.counts["foreign_next"] += 1  # our credentials are for nobody else
+            self.counts["foreign_next"] += 1  # do not send our credentials to other hosts
             return None
         return url
 
@@ -368,13 +368,13 @@ class PolledSource(ABC, Generic[S, C]):
         return isinstance(state, SeenCursor) and short(parsed.events[-1].id) in state.seen
 
     def _broken_off(self, state: C, reason: str) -> Batch:
-        """Begin with the first page again."""
+        """Give up the current pages and return to the first page."""
         self.counts["broken_off"] += 1
         state.next, state.page = "", 0
         events = self._gap(state, None, reason)
         return Batch(events, msgspec.json.encode(state), wait=self.spec.every or self.every, problem=reason)
 
-    # -- what goes wrong ---------------------------------------------------------------------
+    # -- errors ------------------------------------------------------------------------------
 
     def _unreadable(self, state: C, error: Malformed) -> Batch:
         """Write a dead letter unless a similar one was written within the hour, and wait longer."""
@@ -412,7 +412,7 @@ class PolledSource(ABC, Generic[S, C]):
 
     def _shown(self, url: str) -> str:
         if "***" in url:
-            self.headers()  # looks up what is not looked up yet
+            self.headers()  # looks up missing secrets
         for key, value in self._secrets.items():
             url = url.replace(_mark(key), quote(value, safe=""))
         return url
@@ -427,6 +427,6 @@ def _any_new(state: Cursor, parsed: Parsed) -> bool:
 
 
 def _believe(state: Cursor, answer: Answer | None) -> None:
-    """Take the validators: only of a document that was read to its end."""
+    """Store the validators of a document that was read completely; None clears them."""
     state.etag = answer.validators.etag if answer else None
     state.modified = answer.validators.modified if answer else None

@@ -1,4 +1,4 @@
-"""What the tables of polled sources have in common, and what is made of an address."""
+"""Base classes for the specs of polled sources, and helpers for addresses."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MOST_BYTES = 20_000_000
 
 
 _ADDRESSES = ("url", "api", "homeserver", "search_url")
-"""What the keys are called that have the address of what is asked."""
+"""Names of the keys that can have the requested address."""
 
 
 class PolledSpec(SourceSpec, frozen=True, kw_only=True):
@@ -71,7 +71,7 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
 
     @property
     def asks(self) -> str | None:
-        """Whose budget its requests are taken from: the name that ``[limits]`` may set a pace for."""
+        """Name of the rate limit for its requests, as in ``[limits]``."""
         addresses = (getattr(self, name, None) for name in _ADDRESSES)
         return self.shares or next((netloc_of(url) for url in addresses if isinstance(url, str)), None)
 
@@ -83,23 +83,23 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
             )
         if self.max_bytes < 1_000:
             kind = self.__struct_config__.tag or "document"
-            raise ValueError(f"max_bytes {self.max_bytes} is less than any {kind} has; write 10_000_000")
+            raise ValueError(f"max_bytes {self.max_bytes} is too small for a {kind}; write 10_000_000")
         if self.max_bytes > MOST_BYTES:
             raise ValueError(
-                f"max_bytes {self.max_bytes:,} is more than a parser can hold; write {MOST_BYTES:_} at most"
+                f"max_bytes {self.max_bytes:,} is too large for the parser; write {MOST_BYTES:_} at most"
             )
 
 
 class AddressSpec(PolledSpec, frozen=True, kw_only=True):
-    """A polled source that is known by its address.
+    """Spec of a polled source that is identified by its address.
 
     Parameters
     ----------
     url : str
-        http or https. Part of the ids, but for ``http`` or ``https``, a password and secrets in
-        its query.
+        http or https address. It is part of the ids, without scheme, password and secrets in the
+        query.
     key : str, optional
-        Takes the address's place in the ids: when it has moved, the old one.
+        Replaces the address in the ids, for example the old address after a move.
     """
 
     url: str
@@ -121,7 +121,7 @@ class AddressSpec(PolledSpec, frozen=True, kw_only=True):
 
 
 def check_address(url: str, key: str) -> None:
-    """Refuse what is no web address.
+    """Check that an address is a web address.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def check_address(url: str, key: str) -> None:
         The message names ``key``, and what to write instead.
     """
     if not is_web_url(url) or not host_of(url):
-        raise ValueError(f"{key} {redact(url)!r} is no web address; write https://host/path")
+        raise ValueError(f"{key} {redact(url)!r} is not a web address; write https://host/path")
 
 
 def scope_of(url: str) -> str:
@@ -148,7 +148,7 @@ def scope_of(url: str) -> str:
 
 
 def short(value: str | bytes) -> str:
-    """72 bits (18 hexadecimal digits) that stand for a text in a cursor or an id."""
+    """Return a digest of 72 bits (18 hexadecimal digits) for a cursor or an id."""
     data = value.encode("utf-8", "replace") if isinstance(value, str) else value
     return blake2b(data, digest_size=9).hexdigest()
 
@@ -162,7 +162,7 @@ def host_of(url: str) -> str:
 
 
 def netloc_of(url: str) -> str | None:
-    """Host of an address, with its port unless it is the usual one: what a budget is called.
+    """Return the host of an address, with its port unless it is the default: the name of a rate limit.
 
     Examples
     --------
@@ -170,12 +170,12 @@ def netloc_of(url: str) -> str | None:
     ('blog.example', '127.0.0.1:8000')
     """
     scheme, host, port = origin_of(url)
-    usual = {"http": 80, "https": 443}.get(scheme)
-    return (host if port == usual else f"{host}:{port}") or None
+    default = {"http": 80, "https": 443}.get(scheme)
+    return (host if port == default else f"{host}:{port}") or None
 
 
 def origin_of(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port: credentials for one of them are for no other."""
+    """Return scheme, host and port; credentials must not be sent to another origin."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -267,7 +267,7 @@ def test_a_cursor_of_another_kind_is_refused():
 @pytest.mark.parametrize(
     ("fields", "key", "message"),
     [
-        ({"url": "file:///etc/passwd"}, "url", "no web address"),
+        ({"url": "file:///etc/passwd"}, "url", "not a web address"),
         ({"format": "excel"}, "format", "use one of csv"),
         ({"timezone": "Mars/Base"}, "timezone", "Europe/Berlin"),
         ({"first_day": "Monday"}, "first_day", "Monday"),

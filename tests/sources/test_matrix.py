@@ -336,7 +336,7 @@ def test_an_answer_that_is_cut_off_is_asked_for_again():
         ({"token": "syt_secret"}, "must not be in the file itself"),
         ({"rooms": {}}, "rooms has none"),
         ({"rooms": {"#pycon": "#pycon:x.example"}}, "begins with '!'"),
-        ({"homeserver": "matrix.org"}, "no web address"),
+        ({"homeserver": "matrix.org"}, "not a web address"),
         ({"pages": 0}, "out of range"),
     ],
 )

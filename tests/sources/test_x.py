@@ -417,7 +417,7 @@ def test_a_cursor_that_is_lost_ends_the_day():
         ({"query": "x" * 513}, "512 characters"),
         ({"usd_per_post": -1}, "is no price"),
         ({"pages": 0}, "out of range"),
-        ({"api": "file:///etc/passwd"}, "no web address"),
+        ({"api": "file:///etc/passwd"}, "not a web address"),
     ],
 )
 def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, said):

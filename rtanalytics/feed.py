@@ -214,7 +214,7 @@ class IterableFeed(AsyncFromSync):
         return Status("ended" if self._ended else "replay")
 
     def snapshot(self, n: int = 100) -> Snapshot:
-        """Return an empty snapshot: an iterable has no past before it is read."""
+        """Return an empty snapshot, because no event has been read yet."""
         return Snapshot([])
 
     def __iter__(self) -> Iterator[Item]:

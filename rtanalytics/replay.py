@@ -118,7 +118,7 @@ class Replay(AsyncFromSync):
         self._index = 0
         self._marked: datetime | None = None
         self._ended = False
-        self._last: datetime | None = None  # time of the end, since the clock keeps running
+        self._last: datetime | None = None  # time at which the replay ended; the clock keeps running
         self._events: Iterator[Event]
         self._peeked: Event | None
         self._rewind(start)

@@ -93,7 +93,7 @@ class Recording:
         return f"Recording {self.name!r}" + (f": {safe(title)}" if title else "")
 
     def _facts(self) -> list[tuple[str, str]]:
-        """Return what the representation says: how much, from where, when, with what beside it."""
+        """Return the facts for ``repr``: number of events, sources, period, and additional files."""
         table = self.table(["id", "source", "author", "author_id", "created_at"])
         if not table.num_rows:
             return [("messages", "none"), ("folder", str(self.folder))]

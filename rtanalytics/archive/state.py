@@ -245,7 +245,7 @@ class ArchiveState:
         return touched.isdisjoint(mine) and all(self.reader.meta(self.segments[i]).compacted for i in mine)
 
     def rows(self) -> int:
-        """Return the number of ids shown."""
+        """Return the number of events in the current state."""
         total = sum(self.reader.meta(s).rows for s in self.segments)
         return total - sum(map(len, self.hidden.values()))
 

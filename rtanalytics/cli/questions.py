@@ -70,7 +70,7 @@ def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], bool]:
 
 
 def _added(begun: dict[str, Any], sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask for the rest of a source's table; return nothing if the user declines the source."""
+    """Ask for the remaining keys of a source's table; return [] if the user declines the source."""
     if begun["type"] == "feed" and "url" in begun and urlsplit(begun["url"]).path in ("", "/"):
         typer.echo(
             f"{begun['url']} is a front page and probably not a feed: add a forum or a server by its kind"

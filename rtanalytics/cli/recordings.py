@@ -128,7 +128,7 @@ def trending(
 
     if explain and as_json:
         raise typer.BadParameter(
-            "cannot be combined with --json, which has the same as numbers", param_hint="--explain"
+            "cannot be combined with --json, whose output has the same numbers", param_hint="--explain"
         )
     only = None if at is None else moment(at)
     recording = Recording(archive)

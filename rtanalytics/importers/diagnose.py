@@ -27,7 +27,7 @@ _KNOWN: list[tuple[re.Pattern[bytes], str]] = [
 
 
 def diagnose(head: bytes) -> str | None:
-    """Explain what a file is, judging by its beginning; None if that is unknown.
+    """Describe the format of an unsupported file from its first bytes; None if it is unknown.
 
     Examples
     --------

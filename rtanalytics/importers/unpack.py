@@ -76,7 +76,7 @@ class Unpacked(io.RawIOBase):
         self._given += len(data)
         if self._given > FREE and self._given > RATIO * max(1, self._taken()):
             raise ImporterError(
-                f"{self._name} unpacks to over {RATIO} times its size, as bombs do; "
+                f"{self._name} unpacks to over {RATIO} times its size, like a zip bomb; "
                 f"if it is sound, unpack it first"
             )
         buffer[: len(data)] = data
@@ -102,7 +102,7 @@ class ZipBundle:
         size = max(1, path.stat().st_size)
         claimed = sum(member.file_size for member in self._members.values())
         if len(self._members) > MAX_MEMBERS or (claimed > FREE and claimed > RATIO * size):
-            raise ImporterError(f"{path} claims to unpack to {claimed:,} bytes, as bombs do; it is not read")
+            raise ImporterError(f"{path} claims to unpack to {claimed:,} bytes, like a zip bomb; not read")
 
     def names(self) -> list[str]:
         """Return the names of the files, sorted."""

@@ -74,7 +74,7 @@ class About:
 
 
 def about(event: object) -> About:
-    """Describe an event of GitHub in the formats of 2011, 2012 to 2025, and since then.
+    """Describe an event of GitHub in any of its three formats: of 2011, of 2012 to 2025, and later.
 
     Parameters
     ----------

@@ -197,7 +197,7 @@ def _no_schedule(data: Any) -> str | None:
 
 
 def _folder(path: Path, zone: tzinfo | None, length: timedelta) -> Schedule:
-    """Read the talks of all front-matter files below a folder; other pages of the site have no date."""
+    """Read the talks of all front-matter files below a folder, ignoring pages without a date."""
     names = {".md", ".markdown", ".yaml", ".yml"}
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in names and f.is_file())
     if not files:

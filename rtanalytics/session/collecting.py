@@ -61,7 +61,7 @@ class Collection:
 def collecting(
     conference: Conference, path: str | Path, cap: timedelta, stop: threading.Event
 ) -> Iterator[Collection]:
-    """Hold the right to collect a conference, and yield its processes.
+    """Lock a conference for collecting, and yield its processes.
 
     Parameters
     ----------

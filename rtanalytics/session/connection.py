@@ -1,4 +1,4 @@
-"""The connection to the stream of a conference: a server of its own, ``REDIS_URL`` or the embedded one."""
+"""Connection to the stream of a conference, on its own server, ``REDIS_URL`` or the embedded server."""
 
 from __future__ import annotations
 
@@ -137,5 +137,5 @@ def run_name(conference: str) -> str:
 
 
 def stream_name(name: str) -> str:
-    """Return a name with which a stream can be called, after any name."""
+    """Convert any name to a valid name of a stream."""
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in name) or "recording"

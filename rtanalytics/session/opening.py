@@ -89,7 +89,7 @@ class OpenedConference:
 
     @property
     def live(self) -> bool:
-        """Whether its stream is the one that ``rtanalytics collect`` writes."""
+        """True if its stream is written by ``rtanalytics collect``."""
         return self.conference is not None
 
     @property

@@ -44,7 +44,7 @@ def trender_worker(url: str, name: str, folder: Path, settings: Settings) -> Non
 
 
 def everything(stream: EventStream, folder: Path) -> Iterator[list[Item]]:
-    """Yield what the archive has, in order of reception, and then what the stream has after it."""
+    """Yield the events of the archive in order of reception, then those that the stream has after them."""
     position: StreamPosition | str = "start"
     if folder.is_dir() and any(folder.glob("day=*")):
         from rtanalytics.archive import Recording
@@ -61,7 +61,7 @@ def everything(stream: EventStream, folder: Path) -> Iterator[list[Item]]:
 
 
 def _publish(stream: EventStream, bin: TrendBin) -> None:
-    """Publish a bin, again and again until the server takes it, because nothing else keeps it."""
+    """Publish a bin; retry until it succeeds, because the bin is stored nowhere else."""
     payload = msgspec.json.encode(bin)
     while True:
         try:
@@ -76,4 +76,4 @@ def _report_health(stream: EventStream, bins: int) -> None:
     try:
         stream.health.report("trender", fields)
     except StreamUnavailable:
-        return  # the next one follows in a few seconds
+        return  # the next report follows in a few seconds

@@ -1,4 +1,4 @@
-"""Sources: what is read from outside, one kind a module, found by the ``type`` of its table.
+"""Sources of events: one module per kind, selected by the ``type`` of a ``[[source]]`` table.
 
 A new source is a module (or package) beside the others with a :class:`~rtanalytics.sources.base.SourceSpec`
 subclass for its table, a pure ``parse`` and a class that fulfils
@@ -198,7 +198,7 @@ def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
     """
     kind = cast("str", spec.__struct_config__.tag)
     if kind not in KINDS:
-        raise TypeError(f"{type(spec).__name__} is the spec of no source; known are {_list(KINDS)}")
+        raise TypeError(f"{type(spec).__name__} is not the spec of a source; known are {_list(KINDS)}")
     require("sources")
     return cast("Source", load_kind(kind).open_source(spec, Counter() if counts is None else counts))
 

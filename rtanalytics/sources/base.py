@@ -46,14 +46,14 @@ __all__ = [
 ]
 
 MAX_RAW = 64_000
-"""Bytes that a dead letter keeps of what was delivered."""
+"""Maximum size of a dead letter in bytes; the rest of the delivery is dropped."""
 
 
 class SourceError(Exception):
     """Base of the errors of sources; the message holds no secrets and no raw outside text.
 
-    ``status`` is that of an HTTP answer, where there was one, and ``body`` what a 400 or 429 said: outside
-    text, and not yet free of secrets.
+    ``status`` is that of the HTTP response, if there was one. ``body`` is the body of a 400 or 429; it is
+    untrusted and may contain secrets.
     """
 
     status: int | None = None
@@ -69,14 +69,14 @@ class Refused(Transient):
 
 
 class RateLimited(SourceError):
-    """The other side asks us to wait.
+    """The server asks us to wait.
 
     Parameters
     ----------
     message : str
-        What it said.
+        Description of the response.
     wait : timedelta, optional
-        How long; unknown if None.
+        How long to wait; None if unknown.
     """
 
     def __init__(self, message: str, wait: timedelta | None = None) -> None:
@@ -109,11 +109,11 @@ class Malformed(SourceError):
 
 
 class TooLarge(Malformed):
-    """More bytes than the source may have, as sent or unpacked."""
+    """A document that exceeds the size limit, compressed or decompressed."""
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
-    """Something delivered that could not become an event.
+    """A part of a delivery that could not be converted to an event.
 
     Parameters
     ----------
@@ -131,12 +131,12 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``parse`` has to know besides the bytes.
+    """Facts that ``parse`` needs besides the bytes.
 
     Parameters
     ----------
     source : str
-        ``Event.source`` of what is read.
+        ``Event.source`` of the events.
     scope : str
         Middle part of the ids: which feed, room or account.
     connector : str
@@ -144,11 +144,11 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     received_at : datetime
         When the bytes were received.
     url : str
-        Where they came from, with which relative addresses are made absolute.
+        Address of the document, the base of relative addresses.
     content_type, language : str
         Content type and language from the transport.
     options : dict
-        What the source's table says about reading it.
+        Options for the parser from the source's table.
     """
 
     source: str
@@ -162,7 +162,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parsed(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``parse`` made of the bytes.
+    """Result of ``parse``.
 
     Parameters
     ----------
@@ -171,14 +171,13 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     rejects : list of Reject
         What could not be read.
     complete : bool
-        False if the document ends before it should: what the server said about its version must
-        not be believed.
+        False if the document was cut off, so that its validators must not be used.
     wait : timedelta, optional
-        How long the document asks to be left alone.
+        Wait that the document asks for.
     title : str, optional
-        What the document calls itself.
+        Title of the document.
     next : str, optional
-        The address (or token) under which the document says it goes on; not to be trusted.
+        Address (or token) of the next page as given by the document; untrusted.
     counts : dict
         Counters to add to the source's health.
     """
@@ -194,20 +193,20 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one poll brought.
+    """Result of one poll.
 
     Parameters
     ----------
     events : list of Event
         All of the source's bucket.
     cursor : bytes, optional
-        Where the source has come to once these events are stored; None if it has not moved.
+        Position of the source after these events; None if it has not changed.
     rejects : list of Reject
         What could not be read.
     wait : timedelta
-        How long until the next poll; zero for a source that streams.
+        Time until the next poll; zero for a streamed source.
     problem : str, optional
-        Why the source is not well although the poll succeeded.
+        Problem of the source although the poll succeeded.
     notes : dict
         Facts for the health: the feed's title, its new address.
     heard : bool
@@ -225,20 +224,20 @@ class Batch:
 
 @runtime_checkable
 class SharesHostLimit(Protocol):
-    """A source that asks a host again and again, and shares what that host allows with others."""
+    """Source whose requests count towards a rate limit that several sources share."""
 
     @property
     def host(self) -> str | None:
-        """Whose budget its requests are taken from; None for one that listens."""
+        """Name of the rate limit; None for a streamed source."""
         ...
 
 
 @runtime_checkable
 class Source(Protocol):
-    """One connection to one place outside.
+    """Connection to one external service.
 
-    ``bucket`` names the bucket its ids live in, ``scope`` the part of it that this source alone
-    writes; cursors are kept by scope.
+    ``bucket`` is the bucket of its events, ``scope`` the part of the bucket that only this source
+    writes. There is one cursor per scope.
     """
 
     @property
@@ -248,25 +247,25 @@ class Source(Protocol):
     def scope(self) -> str: ...
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        """Return what is new since ``cursor``; from the beginning (or from now on) if it is None.
+        """Return the events after ``cursor``; if it is None, from the beginning or from now on.
 
-        It may wait for the other side for as long as its own time limit says, never because it
-        is too early to ask. Asked again with the same cursor, it gives the same events again.
+        It may wait for the server up to its own time limit, but must not sleep until the next
+        request is due. Called again with the same cursor, it returns the same events.
 
         Raises
         ------
         SourceError
-            Its class says what to do.
+            The class determines what the caller does next.
         """
         ...
 
     async def close(self) -> None:
-        """Give back connections and processes."""
+        """Close connections and end processes."""
         ...
 
 
 class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A ``[[source]]`` table of ``conference.toml``: facts only, so that a spawned process can have it.
+    """Base of ``[[source]]`` tables of ``conference.toml``: plain data that can be sent to a process.
 
     Each kind of source has a subclass whose ``tag`` is the table's ``type``.
 
@@ -290,7 +289,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     keep: timedelta | None = None
     expected_every: timedelta | None = None
     sees_silence: ClassVar[bool] = False
-    """True for a kind that looks after ``expected_every`` itself."""
+    """True for a kind that checks ``expected_every`` itself."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", self.name):
@@ -300,7 +299,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def scope(self) -> str:
-        """What two sources of one kind must not share."""
+        """Part of the ids; it must differ between sources of one kind."""
         return self.name
 
     @property

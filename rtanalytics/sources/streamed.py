@@ -1,4 +1,4 @@
-"""Base classes of the sources that keep a connection open, as ``polled`` has those of the sources that ask.
+"""Base classes of sources that keep a connection open.
 
 A service sends each message once, but a batch must be returned again until it is stored.
 :class:`StreamedSource` keeps the batches that may not be stored yet, and starts over from the cursor
@@ -70,7 +70,7 @@ class PollWindow:
         return monotonic() >= self._until
 
     def shorten(self) -> None:
-        """Wait for further messages only: the first one has come."""
+        """Shorten the window after the first message."""
         self._until = min(self._until, monotonic() + self._more)
 
     async def wait_for(self, receive: Callable[[], Awaitable[T]]) -> T:
@@ -106,18 +106,18 @@ class StreamedSource(ABC):
         self.failures = 0
         """Failed or cut connections in a row."""
         self.problem: str | None = None
-        """Why there is no connection, for a source that reads in another way meanwhile."""
+        """Reason for the missing connection, for a source that meanwhile reads in another way."""
         self._returned: deque[tuple[bytes | None, Batch]] = deque()
         self._expected: bytes | None = None
         self._connect_at = 0.0
 
     @property
     def host(self) -> str | None:
-        """None: listening uses no budget of requests."""
+        """Always None, because an open connection does not use a rate limit."""
         return None
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        """Return what has come since ``cursor``; the same batch again if it was not stored."""
+        """Return the events received since ``cursor``; the same batch again if it was not stored."""
         for before, batch in self._returned:
             if before == cursor:
                 return batch
@@ -139,7 +139,7 @@ class StreamedSource(ABC):
 
     @abstractmethod
     async def receive(self, cursor: bytes | None) -> Batch:
-        """Connect if needed, and return what has come; ``cursor`` is where the connection stands."""
+        """Connect if needed, and return the received events; ``cursor`` is the position of the connection."""
 
     @abstractmethod
     async def rewind(self) -> None:
@@ -150,7 +150,7 @@ class StreamedSource(ABC):
         return monotonic() >= self._connect_at
 
     def pause(self, pause: timedelta, problem: str) -> None:
-        """Put off the next attempt to connect."""
+        """Delay the next attempt to connect."""
         self._connect_at, self.problem = monotonic() + pause.total_seconds(), problem
 
 

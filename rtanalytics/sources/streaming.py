@@ -1,7 +1,7 @@
-"""An answer without an end, line by line: for services that go on talking.
+"""Endless HTTP responses, read line by line.
 
-Whoever pays for what is said must know how much can be on its way without being read. So the
-buffers on our side are small: a server that is not read is soon held up, and waits.
+Some services charge for what they send, so the number of bytes sent but not read must be small.
+Therefore our buffers are small: a server has to wait soon after we stop reading.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from rtanalytics.sources.base import MAX_RAW, TooLarge, Transient, printable
 __all__ = ["CHUNK", "Lines", "narrow_socket"]
 
 CHUNK = 2_048
-"""Bytes that each of our buffers holds; together they were seen to hold 6 kB, with TLS 9 kB."""
+"""Size of each buffer in bytes; measured together they hold 6 kB, with TLS 9 kB."""
 
 
 class Lines:
-    """The lines of an answer, as they come.
+    """Lines of an endless response.
 
     Parameters
     ----------
     response : aiohttp.ClientResponse
-        Whose head has come.
+        Response whose headers have been received.
     max_bytes : int
-        Of one line.
+        Limit for one line.
     label : str
-        What it is called in errors; no secret in it.
+        Name in error messages, without secrets.
     counts : Counter
         ``bytes`` are counted.
     """
@@ -39,27 +39,27 @@ class Lines:
         self, response: aiohttp.ClientResponse, max_bytes: int, label: str, counts: Counter[str]
     ) -> None:
         self.heard = monotonic()
-        """When something came last, by the monotonic clock."""
+        """Monotonic time of the last received data."""
         self.unread: int | None = None
-        """Bytes that had come when it ended and were in no line; None if nobody knows."""
+        """Number of bytes received but not returned in a line when it ended; None if unknown."""
         self._response, self._max_bytes, self._label, self._counts = response, max_bytes, label, counts
         self._buffer, self._searched, self._taken = bytearray(), 0, 0
         self._protocol = response.connection.protocol if response.connection is not None else None
         transport = self._protocol.transport if self._protocol is not None else None
         if transport is not None and hasattr(transport, "set_read_buffer_limits"):
-            transport.set_read_buffer_limits(CHUNK)  # that of TLS, which holds 500 kB otherwise
+            transport.set_read_buffer_limits(CHUNK)  # of TLS, which otherwise buffers 500 kB
 
     async def next(self) -> bytes | None:
-        """Return the next line without its end, possibly empty; None if the server has ended the answer.
+        """Return the next line without its line break, possibly empty; None at the end of the response.
 
         A call that is cancelled loses nothing.
 
         Raises
         ------
         Transient
-            If the answer was cut, or ended within a line.
+            If the response was cut off, or ended within a line.
         TooLarge
-            If the line is longer than may be; there is no reading on.
+            If the line exceeds the limit; reading cannot continue.
         """
         while (end := self._buffer.find(b"\n", self._searched)) < 0:
             self._searched = len(self._buffer)
@@ -69,7 +69,7 @@ class Lines:
             except aiohttp.ClientPayloadError:
                 ended = self._protocol.exception() if self._protocol is not None else None
                 if isinstance(ended, aiohttp.ServerDisconnectedError):
-                    self._ended()  # closed and not reset: all that was sent has come
+                    self._ended()  # closed, not reset: everything sent has been received
                 raise Transient(f"{self._label}: cut off") from None
             except (aiohttp.ClientError, OSError) as error:
                 raise Transient(
@@ -107,7 +107,7 @@ class Lines:
 def narrow_socket(info: aiohttp.AddrInfoType) -> socket.socket:
     """Create a socket with a small receive buffer."""
     family, kind, protocol, _, _ = info
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)  # before it is connected: later is too late
-    made.setblocking(False)
-    return made
+    result = socket.socket(family, kind, protocol)
+    result.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, CHUNK)  # has no effect after connecting
+    result.setblocking(False)
+    return result

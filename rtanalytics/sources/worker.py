@@ -105,7 +105,7 @@ class ParseWorker:
         raise (TooLarge if kind == _LARGE else Malformed)(response.decode(), raw)
 
     async def close(self) -> None:
-        """End the child."""
+        """Kill the child process."""
         child, self._child = self._child, None
         if child is not None:
             if child.returncode is None:
@@ -210,7 +210,7 @@ def _write(output: BinaryIO, kind: bytes, response: bytes) -> None:
 def _limit_memory() -> None:
     try:
         import resource
-    except ImportError:  # not on Windows
+    except ImportError:  # Windows has no such limit
         return
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limit = MAX_MEMORY if hard == resource.RLIM_INFINITY else min(MAX_MEMORY, hard)

@@ -1,4 +1,4 @@
-"""What a stream does: a log of events in buckets, and six small parts beside it.
+"""Interface of a stream: a log of events in buckets, and six smaller parts.
 
 The promises are written as a test suite, ``tests/contracts/stream.py``, that every transport passes.
 """
@@ -156,10 +156,10 @@ class Outgoing:
 
 
 class FollowedFeed(Feed, Protocol):
-    """A feed on a stream: it can also be read in batches, and begin with one bucket's events."""
+    """Feed of a stream, which can also be read in batches or start with the events of one bucket."""
 
     def snapshot(self, n: int = 100, bucket: str | None = None) -> Snapshot:
-        """Return the newest ``n`` events, of one bucket or of all; iteration continues after them."""
+        """Return the newest ``n`` events of one bucket or of all; iterating continues after them."""
         ...
 
     def batches(self) -> Iterator[list[Item]]:
@@ -311,7 +311,7 @@ class Outbox(Protocol):
         begin: bool = False,
         unsent_for: timedelta = ...,
     ) -> list[Outgoing]:
-        """Take up to ``n`` packets out of the outbox, oldest first; they are not given out again.
+        """Take up to ``n`` packets out of the outbox, oldest first; each is taken only once.
 
         Send and then settle them (:meth:`settle`), except those with a reason in ``lapsed``: these
         must not be sent any more and have become dead letters in the same step.
@@ -340,7 +340,7 @@ class Outbox(Protocol):
         ...
 
     def settle(self, scope: Scope, ids: Sequence[str]) -> None:
-        """Record that the fate of these packets is known."""
+        """Record that these packets were sent or have failed."""
         ...
 
 
@@ -429,7 +429,7 @@ class EventStream(Protocol):
         ...
 
     def mark(self, moment: datetime, buckets: Sequence[str] | None = None) -> None:
-        """Promise that no event received before ``moment`` follows; later appends are raised to it."""
+        """Add a watermark: events appended later get at least ``moment`` as their time of receipt."""
         ...
 
     def reset(self, reason: str) -> None:

@@ -218,7 +218,7 @@ class RedisStream:
             Reader(self.connection, self.key), snapshot, position, private=private, context=self.context
         )
 
-    # -- keeping ---------------------------------------------------------------------------
+    # -- retention and removal -------------------------------------------------------------
 
     def committed(self, position: StreamPosition) -> None:
         with self.connection.errors():

@@ -58,7 +58,7 @@ class TalksView(View):
 
 
 class _ClockFeed:
-    """Feed without items that only provides the time."""
+    """Feed that has no events and only provides the current time."""
 
     def __init__(self, clock: Clock, schedule: Schedule) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""Bluesky: the wanted posts among all that a Jetstream sends.
+"""Bluesky: the matching posts among all posts of a Jetstream.
 
 A Jetstream sends each post of the whole network once. What was not stored is sent again when it is
 asked from the cursor, so the source lets go of the connection whenever it is polled with a cursor
@@ -120,23 +120,23 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
     def __post_init__(self) -> None:
         super().__post_init__()
         if not (self.tags or self.words or self.dids):
-            raise ValueError('tags, words or dids are missing; write what is wanted, as tags = ["pycon"]')
+            raise ValueError('tags, words or dids are missing; write one of them, such as tags = ["pycon"]')
         for key, values in (("tags", self.tags), ("words", self.words)):
             for value in values:
                 if not 1 < len(value.strip("# ")) <= 100:
                     raise ValueError(f"{key}: {printable(value)!r} must have 2 to 100 characters")
         for tag in self.tags:
             if len(tag.split()) > 1:
-                raise ValueError(f"tags: {printable(tag)!r} has a space; write each tag for itself")
+                raise ValueError(f"tags: {printable(tag)!r} has a space; write each tag separately")
         for did in self.dids:
             if not re.fullmatch(r"did:[a-z]+:[\w.:%-]{1,200}", did, re.ASCII):
                 raise ValueError(f"dids: {printable(did)!r} is not a did; write it as 'did:plc:…'")
         if not self.hosts:
-            raise ValueError("hosts is empty; leave it out for Bluesky's own")
+            raise ValueError("hosts is empty; remove it to use Bluesky's own hosts")
         for host in self.hosts:
             if not re.fullmatch(r"wss?://[^\s/?#@]+(/[^\s?#]*)?", host):
                 raise ValueError(
-                    f"hosts: {printable(redact(host))!r} is no address as 'wss://host/subscribe'"
+                    f"hosts: {printable(redact(host))!r} is not an address such as 'wss://host/subscribe'"
                 )
         if self.max_frame < 1_000:
             raise ValueError("max_frame must be 1000 or more")
@@ -163,12 +163,12 @@ def meta(spec: BlueskySpec, received_at: datetime) -> Meta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlueskyTimings(StreamTimings):
-    """How long a Jetstream is read, and how often its place is stored.
+    """How long a poll reads a Jetstream, and how often the position is stored.
 
     Parameters
     ----------
     store_every : timedelta
-        Time after which the place in the stream is stored even if no post was wanted.
+        Time after which the position in the stream is stored even if no post matched.
     """
 
     store_every: timedelta = timedelta(seconds=10)
@@ -194,7 +194,7 @@ class _Payload(_Commit):
 
 
 class _Head(msgspec.Struct):
-    """As much of a frame of either version as says whether it is wanted."""
+    """The fields of a frame, of either version, that show whether it is wanted."""
 
     did: str = ""
     time_us: int = 0
@@ -208,15 +208,15 @@ class _Head(msgspec.Struct):
 class _Cursor(msgspec.Struct, omit_defaults=True):
     v: int = 1
     n: int = 0  # number of the last event
-    at: int = 0  # µs: when the server saw the last post that we saw
+    at: int = 0  # µs: server time of the last post received
     host: str = ""
-    seq: int = 0  # its number there, of version 2
+    seq: int = 0  # number of that post on this host (version 2 only)
     # "did/rkey" → rev, of the last KNOWN delivered posts
     known: dict[str, str] = msgspec.field(name="told", default_factory=dict)
 
 
 class BlueskySource(WebSocketSource):
-    """A connection to one Jetstream, and to another if it fails.
+    """Source of matching posts: connects to one Jetstream, and to another if it fails.
 
     Parameters
     ----------
@@ -248,13 +248,13 @@ class BlueskySource(WebSocketSource):
         self._worker = ParseWorker(PARSE, spec.budget)
         self._state: _Cursor | None = None
         self._host = 0
-        self._asked = 0  # µs: start that the stream was asked for, until its first post has come
+        self._asked = 0  # µs: requested start of the stream, until its first post arrives
         self._lost = self._blinded = self._heard = False
         self._relevant = self._stored = 0.0
         self._wanted = _Wanted(spec)
 
     async def receive(self, cursor: bytes | None) -> Batch:
-        """Return the wanted posts among those that have come."""
+        """Return the matching posts among those received."""
         if self._state is None:
             self._state = self._read(cursor)
         state, self._heard = self._state, False
@@ -294,7 +294,7 @@ class BlueskySource(WebSocketSource):
         await self._http.close()
 
     async def rewind(self) -> None:
-        """Forget what has come since the cursor; the server is asked for it again."""
+        """Disconnect and drop undelivered posts; the server will send them again from the cursor."""
         await super().rewind()
         self._state = None
 
@@ -303,7 +303,7 @@ class BlueskySource(WebSocketSource):
     async def _connect(self, state: _Cursor) -> None:
         hosts = self._spec.hosts
         if not state.host or self.failures:
-            # the same once more, then the next one
+            # retry the same host once, then use the next one
             self._host += self.failures > 1
             host = hosts[self._host % len(hosts)]
         else:
@@ -315,15 +315,15 @@ class BlueskySource(WebSocketSource):
             self.failures += 1
             if not isinstance(error, Blocked) or error.status != 400 or not state.at:
                 raise
-            # the cursor is too old: by its time instead of its number, then from now on
+            # the cursor is too old: use its time instead of its number, then start from now
             if state.seq:
                 state.seq = 0
             else:
                 self._lost = True
-            raise Transient(f"{redact(host)} does not take the cursor; asking for less") from None
+            raise Transient(f"{redact(host)} rejects the cursor; retrying with a newer start") from None
         self.counts["connected"] += 1
         self._relevant = monotonic()
-        self._heard = not self._blinded  # a server that was blind is believed when a post has come
+        self._heard = not self._blinded  # a silent host counts as working only after a post
         state.host = host
 
     async def _open(self, host: str, state: _Cursor) -> None:
@@ -376,7 +376,7 @@ class BlueskySource(WebSocketSource):
             if post and self._asked:
                 gap, self._asked = gap or self._gap(state, post), 0
             if post:
-                self._blinded = self._blinded and post <= state.at  # what it sends again is nothing new
+                self._blinded = self._blinded and post <= state.at  # repeated posts do not count
                 state.at = max(state.at, post)
                 self._relevant, self.failures, self._lost = monotonic(), 0, False
             self._heard = self._heard or not self._blinded
@@ -388,7 +388,7 @@ class BlueskySource(WebSocketSource):
         return frames, gap
 
     async def _blind(self, state: _Cursor) -> None:
-        """Leave a host that has said nothing of use for too long."""
+        """Disconnect from a host that has sent no post for too long."""
         spec = self._spec
         every = spec.expected_every
         if every is None and (spec.tags or spec.words):
@@ -400,7 +400,7 @@ class BlueskySource(WebSocketSource):
         self._blinded = True
         self.failures += 2
         raise Transient(
-            f"{redact(state.host)} is blind: no post for {every.total_seconds():g} s; trying the next host"
+            f"{redact(state.host)} is silent: no post for {every.total_seconds():g} s; trying the next host"
         )
 
     def _look(self, state: _Cursor, raw: bytes) -> tuple[list[tuple[bytes, tuple[str, str] | None]], int]:
@@ -408,7 +408,7 @@ class BlueskySource(WebSocketSource):
         try:
             head = msgspec.json.decode(raw, type=_Head)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            return [(raw.replace(b"\n", b" "), None)], 0  # the parser says what is wrong with it
+            return [(raw.replace(b"\n", b" "), None)], 0  # the parser will report the error
         commit, account, did, at = head.commit, head.account, head.did, head.time_us
         if (payload := head.payload) is not None:
             did, account = payload.did, payload.account
@@ -504,14 +504,14 @@ def _deletion(key: str, at: int) -> tuple[bytes, None]:
 
 
 class _Wanted:
-    """What of all posts is wanted: first a cheap look at the bytes, then one at the event."""
+    """Filter for posts: first a cheap check of the bytes, then an exact check of the event."""
 
     def __init__(self, spec: BlueskySpec) -> None:
         self._dids = frozenset(spec.dids)
         self._tags = frozenset(tag.strip("# ").casefold() for tag in spec.tags)
         words = [re.escape(" ".join(word.split()).casefold()) for word in spec.words]
         self._words = re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?!\w)") if words else None
-        # a word may be written with another white space between: its longest part is in there at least
+        # white space in a phrase may differ, so search for its longest word
         parts = [max(word.casefold().split(), key=len) for word in spec.words]
         self._needles = [part.encode() for part in {*self._tags, *parts}]
         self._ascii = all(needle.isascii() for needle in self._needles)

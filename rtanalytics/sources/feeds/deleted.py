@@ -1,4 +1,4 @@
-"""Deletions in Atom (RFC 6721): entries that are no more. feedparser passes them over."""
+"""Deletions in Atom (RFC 6721): deleted entries, which feedparser ignores."""
 
 from __future__ import annotations
 

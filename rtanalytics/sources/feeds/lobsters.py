@@ -23,7 +23,7 @@ _SITE = re.compile(r"(https?://[^/\s]{1,200})/[cs]/")
 
 
 def is_lobsters(raw: bytes) -> bool:
-    """Return True if a document begins with a story."""
+    """Return True if a document is the JSON of Lobsters, judging by its beginning."""
     return raw[:200].lstrip()[:1] in (b"[", b"{") and b'"short_id"' in raw[:2_000]
 
 

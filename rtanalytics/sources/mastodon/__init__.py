@@ -1,12 +1,12 @@
 """Mastodon: the public timeline of a hashtag, as one server knows it.
 
-The timeline is read forwards (``min_id``), so that a pause leaves no hole. A few statuses that are
-known are read again each time: that is how edits are seen, and statuses that reach the server late
-and are sorted in between older ones.
+The timeline is read forwards (``min_id``), so that a pause leaves no gap. A few known statuses are
+read again each time, to find edits, and statuses that reach the server late and are sorted between
+older ones.
 
-With ``stream = true`` the server's streaming API says at once what the timeline would say later, and
-what is deleted. A stream has no memory: after every interruption, and every five minutes, the timeline
-is read from where *it* was, so what a stream leaves out comes all the same.
+With ``stream = true`` the server's streaming API sends statuses immediately, and deletions as well.
+A stream does not repeat anything: after every interruption, and every five minutes, the timeline is
+read from its own position, so that nothing is missed.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         for key, names in (("tag", (self.tag,)), ("any", self.any), ("all", self.all), ("none", self.none)):
             for name in names:
                 if not _TAG.fullmatch(name):
-                    raise ValueError(f"{key} {printable(name, 60)!r} is no hashtag; write it without '#'")
+                    raise ValueError(f"{key} {printable(name, 60)!r} is not a hashtag; write it without '#'")
 
     @property
     def scope(self) -> str:
@@ -114,11 +114,11 @@ def meta(spec: MastodonSpec, received_at: datetime) -> Meta:
 class MastodonCursor(SeenCursor, omit_defaults=True):
     """Position in a timeline, and the server's own ids of the latest statuses."""
 
-    own: list[str] = msgspec.field(
-        default_factory=list
-    )  # the server's ids of the latest that were read, oldest first
-    at: str = ""  # and the greatest of all, readable or not
-    uris: dict[str, str] = msgspec.field(default_factory=dict)  # of the KNOWN latest, by the server's ids
+    # the server's ids of the latest statuses read, oldest first
+    own: list[str] = msgspec.field(default_factory=list)
+    at: str = ""  # the greatest id of all, readable or not
+    # our id per server's id, of the KNOWN latest statuses
+    uris: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
@@ -127,7 +127,7 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     Parameters
     ----------
     spec : MastodonSpec
-        Which.
+        Options of the source.
     counts : Counter
         ``items``, ``not_public``, ``streams`` and ``messages`` of them, ``deletes_of_unknown``, and what
         every polled source counts.
@@ -137,8 +137,8 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     target = PARSE
     cursor = MastodonCursor
     every = timedelta(seconds=30)
-    pages = 1_000  # read forwards, so they end where the present is
-    late: ClassVar[bool] = True  # the first of a page is known, and what is after it need not be
+    pages = 1_000  # reading forwards ends at the newest status
+    late: ClassVar[bool] = True  # new statuses may follow known ones within a page
 
     def __init__(self, spec: MastodonSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts, spec.url)
@@ -158,7 +158,7 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     async def read(self, state: MastodonCursor) -> Batch:
         batch = await super().read(state)
         if not self._looked:
-            # a server that has timelines switched off answers 200 with an empty list
+            # a server with timelines switched off returns 200 and an empty list
             self._problem = await self._access()
             self._looked = True
         return replace(batch, problem=batch.problem or self._problem)
@@ -168,7 +168,7 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
         state.own = sorted(own, key=_order)[-OVERLAP:]
         state.at = max(state.at, parsed.next or "", key=_order)
         self.remember_ids(state, parsed.events)
-        # all of the overlap may be gone from the server, and the rest unreadable
+        # all statuses of the overlap may be deleted, and the rest unreadable
         if parsed.next and not parsed.events:
             state.own = []
         return self.fresh(state, parsed.events)
@@ -200,13 +200,13 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
             del state.uris[own]
 
     async def _access(self) -> str | None:
-        """Why the server shows no timeline, if it says so."""
+        """Return why the server shows no timeline; None if it shows one or gives no reason."""
         try:
             answer = await self.ask(f"{self.spec.url.rstrip('/')}/api/v2/instance")
             instance = msgspec.json.decode(answer.body)
             feeds = instance["configuration"]["timelines_access"]["hashtag_feeds"]
         except (SourceError, msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-            self.counts["access_untold"] += 1  # older servers, and other software, do not say
+            self.counts["access_untold"] += 1  # older servers and other software do not publish it
             return None
         kinds = [feeds] if isinstance(feeds, str) else [*feeds.values()] if isinstance(feeds, dict) else []
         if "disabled" in kinds:

@@ -122,7 +122,7 @@ def test_every_kind_has_a_spec_and_a_source():
     assert isinstance(spec, SourceSpec)
     assert isinstance(source, Source)
     assert (source.bucket, source.scope) == ("feeds", spec.scope)
-    with pytest.raises(TypeError, match="no source"):
+    with pytest.raises(TypeError, match="not the spec of a source"):
         open_source(SourceSpec(name="x"))
 
 

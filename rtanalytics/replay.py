@@ -308,7 +308,7 @@ class Played:
 def play_into(
     source: Replay, stream: EventStream, progress: Callable[[int], None] = lambda _: None
 ) -> Played:
-    """Write a replay and its marks to a stream, which should be used for this run only.
+    """Write the events and watermarks of a replay to a stream that is used for this run only.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from rtanalytics.event import repair
 
 __all__ = ["abbreviate", "one_line", "printable", "safe", "shorten"]
 
-_JOINERS = "\u200c\u200d"  # parts of emoji and of several scripts; other invisible characters may mislead
+_JOINERS = "\u200c\u200d"  # kept, because emoji and some scripts need them
 
 
 def safe(text: str) -> str:

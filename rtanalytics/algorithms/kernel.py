@@ -150,9 +150,9 @@ def change_points(
     shape: Any,
     rate: Any,
 ) -> Any:
-    """Follow the runs of terms through silences and counts.
+    """Update the run-length distribution of each term and score its cells.
 
-    Run i began i bins ago; the last one stands for all that are older, with their mean total and length.
+    Run i began i bins ago; the last one combines all older runs, with their mean total and length.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def change_points(
 
 @njit(cache=True, nogil=True)
 def _await(w: Any, sums: Any, oldest: Any, row: Any, hazard: Any) -> None:
-    """Make every run one bin older, and begin a new one."""
+    """Advance by one bin: every run grows by it, and a new run begins."""
     n = len(w)
     known = 0.0
     for i in range(n):

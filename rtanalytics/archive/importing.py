@@ -173,6 +173,6 @@ def _edits(event: Event, shown: Revision) -> bool:
     new = _revision(event)
     if shown.op == "delete":
         return False
-    # the time of receipt of the first revision does not show when it was made
+    # a first revision has no edit time, and its time of receipt is no substitute
     later = new.edited_at is not None and (shown.edited_at is None or new.edited_at > shown.edited_at)
     return new.op == "delete" or (later and new.rev != shown.rev)

@@ -139,7 +139,7 @@ class Reader:
         return file
 
     def table(self, segment: Segment, columns: Sequence[str] | None = None) -> pa.Table:
-        """Read the rows of a segment with the columns of this version."""
+        """Read the rows of a segment, converted to the current columns (or the given ones of them)."""
         file = self.open(segment)
         wanted = _present(file, COLUMNS.names if columns is None else columns)
         return self._conformed(segment, partial(file.read, wanted), columns)

@@ -1,4 +1,4 @@
-"""Other data of pretalx than its exports: pages of its API, single submissions, and its widget's data.
+"""Data of pretalx besides its exports: API responses, single submissions, and the data of its widget.
 
 A submission has a ``slot`` or several ``slots``; the API gives numbers for slots, rooms and people
 unless the request expands them.

@@ -56,7 +56,7 @@ CONTENT = 8
 
 
 def use_of(kind: int, key: str, *, shortener: bool = False) -> int:
-    """Return the flags of a surface, given its kind and key, if the key is not a stop word."""
+    """Return the flags for a token of this kind and key; the key must not be a stop word."""
     if kind in (Kind.WORD, Kind.NUMBER, Kind.IDEOGRAPH):
         if not key:
             return INNER | CONTENT

@@ -206,7 +206,7 @@ _ties: list[int] = []
 
 
 def _tie(folder: Path, state: State) -> int:
-    """Stop the server when the returned descriptor is closed, unless a byte is written to it."""
+    """Start a watchdog; it stops the server if the returned descriptor is closed before a byte is written."""
     watchdog = Path(__file__).with_name("watchdog.py")
     reading, writing = os.pipe()
     try:

@@ -275,7 +275,7 @@ def _runs(folder: Path, state: State | None) -> bool:
 
 
 def _free(port: int) -> bool:
-    """Return whether a server could listen there; like the server, ignore connections that are closing."""
+    """Return whether a port is free for a server; connections in TIME_WAIT do not matter."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

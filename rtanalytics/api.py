@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Literal, Unpack, cast
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 from weakref import finalize
 
 from rtanalytics.clock import parse_time
@@ -134,7 +134,7 @@ def trends(
 
 
 def compare(
-    recordings: Iterable[str | os.PathLike[str] | Recording],
+    recordings: str | os.PathLike[str] | Recording | Iterable[str | os.PathLike[str] | Recording],
     algorithms: Iterable[str | Algorithm] | None = None,
     *,
     truths: Iterable[Sequence[ReferenceTopic]] | None = None,
@@ -146,7 +146,7 @@ def compare(
     Parameters
     ----------
     recordings : iterable of str, path or Recording
-        Recordings with different names.
+        Recordings with different names, or a single one.
     algorithms : iterable of str or Algorithm, optional
         Names such as ``"poisson"``; all that work live by default.
     truths : iterable of sequence of ReferenceTopic, optional
@@ -164,9 +164,13 @@ def compare(
     ValueError
         If a recording has no ground truth, or an algorithm is unknown.
     """
+    from rtanalytics.archive import Recording
     from rtanalytics.evaluate import compare_all
 
-    opened = [open_recording(recording) for recording in recordings]
+    Settings.of(settings, options)  # so that a misspelt keyword is reported first
+    single = isinstance(recordings, (str, os.PathLike, Recording)) or hasattr(recordings, "columns")
+    chosen = [recordings] if single else recordings
+    opened = [open_recording(recording) for recording in cast("Iterable[Recording]", chosen)]
     return compare_all(opened, truths, algorithms, settings=settings, **options)
 
 
@@ -294,6 +298,11 @@ def _open(source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event]) -> Op
     from rtanalytics.session import OpenedConference, open_conference
 
     if isinstance(source, (str, os.PathLike)):
+        if Path(source).suffix.lower() in (".csv", ".parquet", ".jsonl", ".json"):
+            raise ValueError(
+                f"{source} is a table: read it with pandas and pass the DataFrame, or run"
+                f" 'rtanalytics import {source} --to FOLDER' and open the folder"
+            )
         return open_conference(source)
     return OpenedConference.of_recording(open_recording(source))
 
@@ -303,7 +312,7 @@ def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:
     from rtanalytics.archive import Recording, import_into
     from rtanalytics.importers.frames import read_frame
 
-    events = rows if not hasattr(rows, "columns") else read_frame(cast("pd.DataFrame", rows))
+    events = read_frame(cast("pd.DataFrame", rows)) if hasattr(rows, "columns") else _checked(rows)
     home = Path(mkdtemp(prefix="rtanalytics-"))
     try:
         report = import_into(home / "table", events)
@@ -318,6 +327,21 @@ def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:
         )
     finalize(recording, rmtree, home, ignore_errors=True)
     return recording
+
+
+def _checked(events: Iterable[Any]) -> Iterator[Event]:
+    """Pass events on, and refuse anything else."""
+    from rtanalytics.event import Event
+
+    if not isinstance(events, Iterable):
+        raise TypeError(f"expected a path, a DataFrame or events, not {type(events).__name__}")
+    for event in events:
+        if not isinstance(event, Event):
+            raise TypeError(
+                f"expected events, not {type(event).__name__}: pass a DataFrame with the columns created_at"
+                " and text, or rtanalytics.Event objects"
+            )
+        yield event
 
 
 def _moment(time: datetime | str | None) -> datetime | None:

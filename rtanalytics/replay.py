@@ -123,6 +123,13 @@ class Replay(AsyncFromSync):
         self._peeked: Event | None
         self._rewind(start)
 
+    def __repr__(self) -> str:
+        name = getattr(self.recording, "name", "events")
+        status = self.status
+        return (
+            f"<Replay of {name!r}: {status.detail or status.state}, at {self.clock.now():%Y-%m-%d %H:%M} UTC>"
+        )
+
     @property
     def context(self) -> FeedContext:
         """Settings and time zone that the recording brings."""

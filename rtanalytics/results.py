@@ -91,7 +91,7 @@ class Trends(Sequence[ListedTrend]):
     name : str
         Name of the recording.
     zone : tzinfo
-        Time zone in which times are shown. Data stay in UTC.
+        Time zone of the times in tables and figures.
 
     Examples
     --------
@@ -122,16 +122,28 @@ class Trends(Sequence[ListedTrend]):
     @overload
     def __getitem__(self, index: int) -> ListedTrend: ...
     @overload
-    def __getitem__(self, index: slice) -> list[ListedTrend]: ...
-    def __getitem__(self, index: int | slice) -> ListedTrend | list[ListedTrend]:
+    def __getitem__(self, index: slice) -> Trends: ...
+    def __getitem__(self, index: int | slice) -> ListedTrend | Trends:
         if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+            return self._chosen(set(range(*index.indices(len(self)))))
+        if not isinstance(index, int):
+            raise TypeError(f"an index of trends is a whole number or a slice, not {index!r}; see to_frame()")
         place = index + len(self) if index < 0 else index
         if not 0 <= place < len(self):
             raise IndexError(f"trend {index} is out of range; there are {len(self)}")
         bin = bisect_right(self._ends, place)
         before = self._ends[bin - 1] if bin else 0
         return ListedTrend.of(self.bins[bin].trends[place - before], self)
+
+    def _chosen(self, places: set[int]) -> Trends:
+        """Return the trends at some places, in the bins that have any."""
+        bins, place = [], 0
+        for bin in self.bins:
+            kept = [trend for n, trend in enumerate(bin.trends, place) if n in places]
+            place += len(bin.trends)
+            if kept:
+                bins.append(msgspec.structs.replace(bin, trends=kept))
+        return Trends(bins, self.events, name=self.name, zone=self.zone)
 
     def at(self, time: datetime) -> list[ListedTrend]:
         """Return the trends of the bin that contains ``time``; an empty list if there is none.
@@ -150,7 +162,7 @@ class Trends(Sequence[ListedTrend]):
         Returns
         -------
         pandas.DataFrame
-            Row ``i`` is ``trends[i]``. Columns are ``bin_start`` and ``bin_end`` (UTC), ``rank``,
+            Row ``i`` is ``trends[i]``. Columns are ``bin_start`` and ``bin_end`` (in :attr:`zone`), ``rank``,
             ``label``, ``terms`` (list of str), ``score``, ``probability``, ``messages``, ``authors``,
             ``observed``, ``expected``, ``sources`` (dict), ``talks`` (list of str), ``examples``
             (list of event ids) and ``id``, which stays the same while a topic lasts.
@@ -160,7 +172,7 @@ class Trends(Sequence[ListedTrend]):
         rows = [[getattr(trend, name) for name in _COLUMNS] for trend in self._plain()]
         frame = pd.DataFrame(rows, columns=list(_COLUMNS))
         for name in ("bin_start", "bin_end"):
-            frame[name] = pd.to_datetime(frame[name], utc=True)
+            frame[name] = pd.to_datetime(frame[name], utc=True).dt.tz_convert(self.zone)
         return frame
 
     def to_json(self) -> str:

@@ -88,9 +88,12 @@ def test_a_row_of_the_table_is_an_item_of_the_list(trends):
     frame = trends.to_frame()
     assert len(frame) == len(trends) > 50
     assert frame["label"].tolist() == [trend.label for trend in trends]
-    assert str(frame["bin_start"].dtype).endswith("UTC]")
+    assert str(frame["bin_start"].dtype).endswith("Europe/Lisbon]")
     assert trends[-1].bin_start == frame["bin_start"].iloc[-1]
-    assert [trend.label for trend in trends[:2]] == frame["label"].head(2).tolist()
+    assert trends[:3].to_frame().equals(frame.head(3))
+    assert [trend.label for trend in trends[5:2:-1]] == frame["label"].iloc[3:6].tolist()
+    with pytest.raises(TypeError, match="to_frame"):
+        _ = trends["label"]
     with pytest.raises(IndexError, match="there are"):
         _ = trends[len(trends)]
 
@@ -160,3 +163,36 @@ def test_a_conference_brings_its_title_zone_and_bins(tmp_path):
     text = rta.write_report(toml, tmp_path / "report.md").read_text()
     assert "My Conf" in text
     assert "2 hours" in text or "120 min" in text
+
+
+@pytest.mark.parametrize("source", [["a", "b"], {"a": 1}, pd.Series(["a"]), 7])
+def test_what_is_no_recording_is_refused(source):
+    """Never an empty result: the message says what to pass."""
+    for call in (rta.open_recording, rta.trends):
+        with pytest.raises(TypeError, match="DataFrame"):
+            call(source)
+
+
+def test_a_table_by_its_name_is_to_be_read_first():
+    """The message has both ways."""
+    with pytest.raises(ValueError, match="pass the DataFrame, or run 'rtanalytics import"):
+        rta.trends("tweets.csv")
+
+
+def test_a_single_recording_can_be_compared(recording):
+    """Without a list around it."""
+    assert rta.compare(recording, algorithms=["poisson"], bin="1h").recordings == [BUNDLED]
+
+
+def test_an_author_under_another_name_is_pointed_out():
+    """Nobody would be counted, which changes trends."""
+    table = pd.DataFrame({"created_at": ["2026-05-15"], "text": ["a"], "username": ["ada"]})
+    with pytest.warns(UserWarning, match="is it username"):
+        rta.open_recording(table)
+
+
+@pytest.mark.parametrize("feed", ["juniperconf-2026", pd.DataFrame({"text": []}), {"a": 1}])
+def test_a_dashboard_refuses_what_is_no_feed(feed):
+    """And says how to play a table."""
+    with pytest.raises(TypeError, match="rta.play"):
+        rta.Dashboard(feed)

@@ -108,7 +108,8 @@ class Recording:
             moment.as_py().astimezone(self.meta.zone)
             for moment in pc.min_max(table.column("created_at")).values()
         )
-        talks = f"{len(self.schedule)} talks" if len(self.schedule) else "no schedule"
+        number = sum(talk.kind != "break" for talk in self.schedule)
+        talks = f"{number} talks" if number else "no schedule"
         truth = f"{len(self.truth)} reference topics" if self.truth else "no ground truth"
         return [
             ("messages", f"{table.num_rows:,} by {people:,} authors"),

@@ -15,7 +15,7 @@ import typer
 from rtanalytics.cli.preview import agreed, preview
 from rtanalytics.cli.terminal import console, counted, safe, warn_of_narrow_bins
 from rtanalytics.conference import read_conference
-from rtanalytics.session import conference_settings, read_sources
+from rtanalytics.session import SessionError, conference_settings, read_sources
 
 __all__ = ["collect"]
 
@@ -41,6 +41,8 @@ def collect(
     conference = read_conference(path)
     if dry_run:
         specs = read_sources(conference)
+        if not specs:
+            raise SessionError(f"no sources in {safe(str(path))}; add a [[source]] table (docs/sources.md)")
         warn_of_narrow_bins(conference_settings(conference).bin)
         asyncio.run(preview(agreed(specs, yes), conference.zone))
         return

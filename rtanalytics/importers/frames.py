@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ __all__ = ["read_frame"]
 
 _WITH_ID = Ingest(via="file", connector="frames@1")
 _WITHOUT_ID = Ingest(via="file", connector="frames@1", id_kind="synthetic")
+
+_AUTHOR_NAMES = ("user", "username", "user_name", "screen_name", "from_user", "handle", "name")
+"""Names of columns that other tools give to the author."""
 
 
 def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
@@ -51,6 +55,14 @@ def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
             f"the DataFrame has no column {' and no column '.join(missing)} (it has {found});"
             " rename yours: df.rename(columns={'…': 'created_at', '…': 'text'})"
         )
+    if "author" not in frame.columns:
+        for name in _AUTHOR_NAMES:
+            if name in frame.columns:
+                warnings.warn(
+                    f"no column author, so nobody is counted; is it {name}?"
+                    f" df.rename(columns={{{name!r}: 'author'}})",
+                    stacklevel=2,
+                )
     chosen = frame[[name for name in frame.columns if name in COLUMN_NAMES]]
     columns = {str(name): _values(chosen[name]) for name in chosen.columns}
     for place, row in enumerate(zip(*columns.values(), strict=True)):
@@ -61,7 +73,12 @@ def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
         try:
             yield event_of_row(cells, ingest)
         except ValueError as error:
-            raise TableError(f"row {place} of the DataFrame: {error}") from None
+            hint = (
+                " or convert the column with pd.to_datetime(…, utc=True)"
+                if "created_at" in str(error)
+                else ""
+            )
+            raise TableError(f"row {place} of the DataFrame: {error}{hint}") from None
 
 
 def _values(column: pd.Series[Any]) -> list[object]:

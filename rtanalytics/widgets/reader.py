@@ -318,13 +318,14 @@ def as_source(source: Feed | Iterable[Event] | Iterable[Item] | Iterable[Any], k
     Raises
     ------
     TypeError
-        If it cannot be iterated over.
+        If it is not an iterable of events, such as a table or a text.
     """
     if isinstance(source, Feed):
         return source
-    if not hasattr(source, "__iter__"):
+    table = hasattr(source, "columns") or isinstance(source, (str, bytes, dict))
+    if table or not hasattr(source, "__iter__"):
         raise TypeError(
-            f"a view needs a feed (stream.follow(), rta.play(recording)) or an iterable of events, "
-            f"not {type(source).__name__}; to show a stream, pass stream.follow()"
+            f"a view needs a feed or an iterable of events, not {type(source).__name__}; to show a recording"
+            " or a table, pass rta.play(…), to show a stream, pass stream.follow()"
         )
     return _Iterated(source, key)

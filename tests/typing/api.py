@@ -31,7 +31,7 @@ def front_door(table: pd.DataFrame) -> None:
     assert_type(trends, rta.Trends)
     assert_type(rta.trends(table, bin=timedelta(minutes=15)), rta.Trends)
     assert_type(trends[0], ListedTrend)
-    assert_type(trends[:3], list[ListedTrend])
+    assert_type(trends[:3], rta.Trends)
     assert_type(trends.to_frame(), pd.DataFrame)
     assert_type(trends.plot(), Axes)
     assert_type(trends[0].explain(), Explanation)

@@ -41,9 +41,9 @@ def collect(
     conference = read_conference(path)
     if dry_run:
         specs = read_sources(conference)
+        warn_of_narrow_bins(conference_settings(conference).bin)
         if not specs:
             raise SessionError(f"no sources in {safe(str(path))}; add a [[source]] table (docs/sources.md)")
-        warn_of_narrow_bins(conference_settings(conference).bin)
         asyncio.run(preview(agreed(specs, yes), conference.zone))
         return
     stop = threading.Event()

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import UnionType
-from typing import Any, Self, get_args, get_origin
+from typing import Any, Literal, Self, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -358,6 +358,8 @@ def expected(kind: Any, key: str, value: Any) -> str:
     'hashtags: 5 must be text in quotes; write hashtags = ["…"]'
     """
     union = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if choices := [choice for one in union if get_origin(one) is Literal for choice in get_args(one)]:
+        return f"{key} = {_shown(value)} must be one of {', '.join(map(repr, choices))}"
     kinds = {get_origin(one) or one for one in union}
     what, instead = "", ""
     if isinstance(value, list) and kinds & _LISTS:

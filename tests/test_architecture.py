@@ -341,7 +341,7 @@ def test_the_constraints_hold_what_pyproject_asks_for():
 
 def tracked_files():
     """The project's files: what git tracks, or, without git, all that is no tool's leftover."""
-    if (ROOT / ".git").exists():
+    if (ROOT / ".git").exists() and shutil.which("git"):
         names = run("git", "ls-files", "-z").stdout.split("\0")
         return [ROOT / name for name in names if name and (ROOT / name).is_file()]
     left = {".venv", "__pycache__", "build", "dist", "out"} | {

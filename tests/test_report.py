@@ -384,7 +384,7 @@ def test_nothing_to_report_is_said() -> None:
     for events in ([], [event(1, op="delete", text=None)]):
         with pytest.raises(ValueError, match="X: there are no events to report on"):
             build_report(events, [], title="X")
-    with pytest.raises(ValueError, match="'Mars/Base' is unknown"):
+    with pytest.raises(ValueError, match="unknown timezone 'Mars/Base'"):
         build_report([event(1)], [], title="X", timezone="Mars/Base")
 
 
@@ -527,9 +527,9 @@ def test_the_command_writes_the_report_of_an_archive(tmp_path: Path, name: str) 
 @pytest.mark.parametrize(
     ("words", "status", "said"),
     [
-        (["--out", "r.pdf"], 2, "ends neither in .html nor in .md"),
+        (["--out", "r.pdf"], 2, "must end in .html or .md"),
         (["--out", "no/such/r.html"], 1, "does not exist"),
-        (["--out", "r.html", "--timezone", "Mars/Base"], 1, "'Mars/Base' is unknown"),
+        (["--out", "r.html", "--timezone", "Mars/Base"], 1, "unknown timezone 'Mars/Base'"),
         (["--out", "r.html", "--truth", "none.csv"], 1, "none.csv"),
         (["--out", "r.html", "--schedule", "none.json"], 1, "none.json"),
         (["--out", "r.html", "--algorithm", "oracle"], 2, "oracle"),

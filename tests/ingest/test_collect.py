@@ -412,7 +412,8 @@ def test_ctrl_c_in_a_terminal_ends_it_in_silence(
     ), lines
     if said:
         assert said[-1].startswith("stopped; ")
-    assert os.waitstatus_to_exitcode(status) == (0 if said else 130)
+    # a shell reports 130 for a process that the signal itself has ended, too
+    assert os.waitstatus_to_exitcode(status) in ((0,) if said else (130, -signal.SIGINT))
     RedisStream(redis_server.url, prefix).delete()
 
 

@@ -274,7 +274,7 @@ def test_keys_go_into_the_headers_that_discourse_wants(monkeypatch):
         ({"url": "https://forum.example/latest.json"}, "the URL of the forum"),
         ({"url": "https://forum.example/?a=1"}, "the URL of the forum"),
         ({"url": "forum.example"}, "https://host/path"),
-        ({"read": "users"}, "Invalid enum"),
+        ({"read": "users"}, "must be one of"),
         ({"api_key": "abc123", "api_username": "x"}, 'api_key = "env:API_KEY"'),
         ({"api_key": "env:A"}, "belong together"),
         ({"api_key": "env:A", "api_username": "a\nb"}, "api_username"),

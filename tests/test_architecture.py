@@ -344,8 +344,8 @@ def tracked_files():
     if (ROOT / ".git").exists() and shutil.which("git"):
         names = run("git", "ls-files", "-z").stdout.split("\0")
         return [ROOT / name for name in names if name and (ROOT / name).is_file()]
-    left = {".venv", "__pycache__", "build", "dist", "out"} | {
-        f".{tool}_cache" for tool in ("mypy", "ruff", "pytest")
+    left = {".git", ".hypothesis", ".venv", "__pycache__", "build", "dist", "out", "rtanalytics-demo"} | {
+        f".{tool}_cache" for tool in ("import_linter", "mypy", "pytest", "ruff")
     }
     return [p for p in ROOT.rglob("*") if p.is_file() and not left & set(p.relative_to(ROOT).parts)]
 

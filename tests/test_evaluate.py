@@ -389,7 +389,7 @@ def test_the_score_is_the_benchmark_s_own(data_folder, tmp_path, profile):
         times = [datetime.fromisoformat(stamp) for stamp in stamps]
         part = nab_score(times, scores, windows, 0.9995, profile)
         single.append(
-            f"detected {part.detected} false-alert rows {part.false_alarms} score {part.raw:.4f} normalised {part.score:.1f}"
+            f"detected {part.detected} false-alarm rows {part.false_alarms} score {part.raw:.4f} normalised {part.score:.1f}"
         )
         total = part if total is None else total + part
     judge_script = data_folder.parent / "judge" / "nab_score.py"

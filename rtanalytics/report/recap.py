@@ -264,4 +264,4 @@ def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"timezone {name!r} is unknown; give an IANA name such as Europe/Berlin") from None
+        raise ValueError(f"unknown timezone {name!r}; give an IANA name such as Europe/Berlin") from None

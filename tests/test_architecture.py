@@ -144,6 +144,11 @@ PLANTS = [
         "rtanalytics.importers",
     ),
     ("Sources and importers know neither each other nor where events go", "importers", "rtanalytics.streams"),
+    (
+        "Sources and importers know neither each other nor where events go",
+        "importers",
+        "rtanalytics.sources.http",
+    ),
     ("Streams, archive and replay do not know where events come from", "replay", "rtanalytics.sources"),
     ("Analysis, top to bottom", "terms", "rtanalytics.counts"),
     ("Analysis, top to bottom", "trending", "rtanalytics.topics"),

@@ -93,12 +93,14 @@ def import_(
         time_format=time_format, private=private, presence=presence, keep=tuple(keep or ()),
     )  # fmt: skip
     with progress("importing") as tick:
-        report, rejected = import_files(files, to, options, form, tick)
+        report, rejected, skipped = import_files(files, to, options, form, tick)
     for row in rejected[:SHOWN]:
         print(f"rejected: {' '.join(safe(str(row)).split())}", file=sys.stderr)
     if len(rejected) > SHOWN:
         more = f"{report.rejected - SHOWN:,} more, in {safe(str(to / REJECTED))}"
         print(f"rejected: and {more}", file=sys.stderr)
+    for what, count in skipped.items():
+        print(f"skipped: {count:,} {safe(what)}", file=sys.stderr)
     counts = msgspec.to_builtins(report)
     if as_json:
         typer.echo(msgspec.json.encode(counts).decode())

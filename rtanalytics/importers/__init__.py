@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import Importer, ImporterError, Options, Rejected
+from rtanalytics.importers.base import Importer, ImporterError, Options, Rejected, Skipped
 from rtanalytics.importers.diagnose import diagnose
 from rtanalytics.importers.reading import head_of
 
@@ -26,6 +26,7 @@ __all__ = [
     "ImporterError",
     "Options",
     "Rejected",
+    "Skipped",
     "detect",
     "importer",
     "open_events",

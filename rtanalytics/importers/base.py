@@ -11,7 +11,7 @@ from typing import Protocol
 from rtanalytics.event import Event
 from rtanalytics.untrusted import abbreviate
 
-__all__ = ["Importer", "ImporterError", "Options", "Rejected", "member_of"]
+__all__ = ["Importer", "ImporterError", "Options", "Rejected", "Skipped", "member_of"]
 
 MAX_RAW = 2_000
 """Number of characters of a row that a dead letter keeps."""
@@ -41,6 +41,22 @@ class Rejected(ValueError):
         text = raw[: 4 * MAX_RAW].decode("utf-8", "replace") if isinstance(raw, bytes) else raw
         self.raw = text[:MAX_RAW]
         super().__init__(f"{self.file}, {where}: {reason}")
+
+
+class Skipped(ValueError):
+    """Rows that were left out on purpose, reported once at the end of a file.
+
+    Parameters
+    ----------
+    what : str
+        What they are: ``likes``, ``statuses that are not public``.
+    count : int
+        How many there are.
+    """
+
+    def __init__(self, what: str, count: int) -> None:
+        self.what, self.count = what, count
+        super().__init__(f"{count:,} {what}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +112,8 @@ class Importer(Protocol):
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of a file in their order, and a :class:`Rejected` for each bad row.
+
+        At the end there may be :class:`Skipped` for rows that were left out.
 
         Raises
         ------

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,21 @@ from rtanalytics.importers.reading import MAX_LINE, is_utf16
 from rtanalytics.importers.unpack import BROKEN
 from rtanalytics.normalize.values import InvalidValue
 
-__all__ = ["Broken", "NotJson", "members", "parse", "walk"]
+__all__ = ["Broken", "NotJson", "Value", "members", "parse", "sample", "values", "walk"]
 
 _CHUNK = 262_144
 _BLANK = re.compile(r"[ \t\r\n]*")
 _MARKS = re.compile(r'["\\{}\[\]]')
+_SEPARATORS = re.compile(r'["\\{}\[\],]')
 _SCALAR_ENDS = re.compile(r"[,\]}]")
 _ASSIGNMENT = re.compile(r"\s*[\w.$]+\s*=\s*")
 _DECODE = json.JSONDecoder().raw_decode
+_BETWEEN = re.compile("[ \\t\\r\\n\\0\\x1e,]*")
+_NEXT_LINE = re.compile(r"\n(?=[{\[])")
+_LARGE = 4_000_000
+"""Characters of an object that is decoded whole; the lists of a larger one are read element by element."""
+
+_SAMPLED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,22 +97,7 @@ def walk(
     if first == "[":
         yield from _elements(text, "")
     elif first == "{":
-        text.pos += 1
-        while (mark := text.peek()) != "}":
-            if mark == ",":
-                text.pos += 1
-                continue
-            if mark != '"':
-                raise text.wrong("a name between quotes")
-            name, line = text.value(), text.line()
-            if text.peek() != ":":
-                raise text.wrong("a colon")
-            text.pos += 1
-            if text.peek() == "[" and name in wanted:
-                yield from _elements(text, name)
-            else:
-                yield str(name), text.value(), line
-        text.pos += 1
+        yield from _members(text, wanted)
     else:
         raise text.wrong("an object or an array")
     if text.peek() not in ("", ";"):
@@ -130,6 +123,149 @@ def members(
         yield "", "document", Rejected(file, "document", str(error))
     except BROKEN as error:
         yield "", "document", Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of a file with its place (``line 12``) and its text, which is empty for a part of a page."""
+
+    where: str
+    value: Any
+    raw: str
+
+
+def values(
+    file: str | Path, read: Callable[[int], bytes], wanted: Container[str] = ()
+) -> Iterator[Value | Rejected]:
+    """Yield the JSON values of a file: a list's elements, or objects one after another.
+
+    The objects may stand one per line, several on a line, or on several lines each, with null characters
+    between them. A value that is not JSON gives a :class:`Rejected`, and reading continues after it.
+
+    Parameters
+    ----------
+    file : str or Path
+        Name of the file for messages.
+    read : callable
+        Returns up to this many bytes, and none at the end.
+    wanted : container of str
+        Members whose elements are yielded one by one if they are in an object of more than 4 MB. Any
+        other object is yielded as a whole.
+    """
+    text = _Text(read)
+    try:
+        while text.between():
+            yield from _values(file, text, wanted)
+    except NotJson as error:
+        yield Rejected(file, "document", str(error))
+    except BROKEN as error:
+        place = f"after line {text.line()}"
+        yield Rejected(file, place, f"the file is damaged or cut off from here on ({error}); fetch it again")
+
+
+def _values(file: str | Path, text: _Text, wanted: Container[str]) -> Iterator[Value | Rejected]:
+    """Yield the value that begins here, or what is in it."""
+    if text.text[text.pos] == "[":
+        for _, value, line in _elements(text, ""):
+            where = f"line {line}"
+            if isinstance(value, Broken):
+                yield Rejected(file, where, value.reason, value.raw)
+            else:
+                yield Value(where, value, "")
+        return
+    where = f"line {text.line()}"
+    whole = text.small_value()
+    if isinstance(whole, Broken):
+        yield Rejected(file, where, whole.reason, whole.raw)
+    elif whole is not None:
+        yield Value(where, *whole)
+    else:
+        rest: dict[str, Any] = {}
+        listed = False
+        for name, value, line in _members(text, wanted):
+            where = f"line {line}"
+            if isinstance(value, Broken):
+                yield Rejected(file, where, value.reason, value.raw)
+            elif name in wanted:
+                listed = True
+                yield Value(where, value, "")
+            else:
+                rest[name] = value
+        if not listed:
+            yield Value(where, rest, "")
+
+
+@lru_cache(maxsize=8)
+def sample(head: bytes) -> tuple[Any, ...]:
+    """Return the first values of a file from its beginning, which may end in the middle of one.
+
+    The elements of a list are values, too. Returns nothing if the file does not begin with JSON.
+
+    Examples
+    --------
+    >>> sample(b'[{"a": 1}, {"b": {"c": [1, 2, "th')
+    ({'a': 1}, {'b': {'c': [1, 2]}})
+    """
+    text = head.decode("utf-16" if is_utf16(head) else "utf-8-sig", "replace")
+    found: list[Any] = []
+    at = 0
+    while len(found) < _SAMPLED:
+        at = match.end() if (match := _BETWEEN.match(text, at)) else at
+        if text[at : at + 1] not in ("{", "["):
+            break
+        try:
+            value, at = _DECODE(text, at)
+        except (ValueError, RecursionError):
+            try:
+                value, at = json.loads(_closed(text[at:])), len(text)
+            except (ValueError, RecursionError):
+                break
+        found.extend(value[:_SAMPLED] if isinstance(value, list) else [value])
+    return tuple(found)
+
+
+def _closed(text: str) -> str:
+    """Return the beginning of a JSON value up to the last complete member, with its brackets closed."""
+    cut, open_there, opened, quoted, escaped = 0, "", "", False, -1
+    for found in _SEPARATORS.finditer(text):
+        at, mark = found.start(), found.group()
+        if at == escaped:
+            continue
+        if mark == "\\":
+            escaped = at + 1 if quoted else -1
+        elif mark == '"':
+            quoted = not quoted
+        elif not quoted:
+            if mark in "{[":
+                opened += "}" if mark == "{" else "]"
+                cut, open_there = at + 1, opened
+            elif mark == ",":
+                cut, open_there = at, opened
+            else:
+                opened = opened[:-1]
+                cut, open_there = at + 1, opened
+                if not opened:
+                    break
+    return text[:cut] + open_there[::-1]
+
+
+def _members(text: _Text, wanted: Container[str]) -> Iterator[tuple[str, Any, int]]:
+    text.pos += 1
+    while (mark := text.peek()) != "}":
+        if mark == ",":
+            text.pos += 1
+            continue
+        if mark != '"':
+            raise text.wrong("a name between quotes")
+        name, line = text.value(), text.line()
+        if text.peek() != ":":
+            raise text.wrong("a colon")
+        text.pos += 1
+        if text.peek() == "[" and name in wanted:
+            yield from _elements(text, name)
+        else:
+            yield str(name), text.value(), line
+    text.pos += 1
 
 
 def _elements(text: _Text, name: str) -> Iterator[tuple[str, Any, int]]:
@@ -183,6 +319,52 @@ class _Text:
             if self.ended:
                 return ""
             self.fill()
+
+    def between(self) -> bool:
+        """Skip what may stand between values; return False at the end of the file."""
+        while True:
+            match = _BETWEEN.match(self.text, self.pos)
+            self.pos = match.end() if match else self.pos
+            if self.pos < len(self.text):
+                return True
+            if self.ended:
+                return False
+            self.fill()
+
+    def small_value(self) -> tuple[Any, str] | Broken | None:
+        """Return the value that begins here and its text; None if it is an object too large to be decoded.
+
+        A value that is broken ends before the next line that begins with a bracket.
+        """
+        while True:
+            problem: str | None = None
+            try:
+                value, end = _DECODE(self.text, self.pos)
+                raw, self.pos = self.text[self.pos : end], end
+                return value, raw
+            except RecursionError:
+                problem = "it is nested too deeply"
+            except json.JSONDecodeError as error:
+                incomplete = error.pos > len(self.text) - 8 or error.msg.startswith("Unterminated string")
+                if not incomplete or self.ended:
+                    cut = "; cut off?" if incomplete else ""
+                    problem = f"not JSON: {error.msg}{cut}"
+            if problem is not None:
+                return self._broken(problem)
+            if len(self.text) - self.pos > _LARGE:
+                return None
+            self.fill()
+
+    def _broken(self, reason: str) -> Broken:
+        """Skip a broken value, up to the next line that begins with a bracket, and describe it."""
+        raw = ""
+        while (match := _NEXT_LINE.search(self.text, self.pos)) is None and not self.ended:
+            raw = raw or self.text[self.pos : self.pos + 4000]
+            self.pos = len(self.text) - 1  # it may be the line end before a bracket
+            self.fill()
+        end = match.end() if match else len(self.text)
+        raw, self.pos = raw or self.text[self.pos : min(end, self.pos + 4000)], end
+        return Broken(reason, raw)
 
     def assignment(self) -> None:
         """Skip ``window.YTD.tweets.part0 =``."""

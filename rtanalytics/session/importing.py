@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rtanalytics.archive import ImportReport, import_into
 from rtanalytics.archive.files import REJECTED
 from rtanalytics.event import Event
-from rtanalytics.importers import Options, Rejected, detect, importer, open_events
+from rtanalytics.importers import Options, Rejected, Skipped, detect, importer, open_events
 
 __all__ = ["import_files"]
 
@@ -23,7 +24,7 @@ def import_files(
     options: Options,
     form: str | None = None,
     tick: Callable[[int], None] = lambda _: None,
-) -> tuple[ImportReport, list[Rejected]]:
+) -> tuple[ImportReport, list[Rejected], Counter[str]]:
     """Add the events of files to an archive, and rejected rows to its ``_rejected.jsonl``.
 
     Parameters
@@ -41,8 +42,8 @@ def import_files(
 
     Returns
     -------
-    (ImportReport, list of Rejected)
-        Counts, and the first :data:`MAX_KEPT` rejected rows.
+    (ImportReport, list of Rejected, Counter)
+        Counts, the first :data:`MAX_KEPT` rejected rows, and the rows left out on purpose by what they are.
 
     Raises
     ------
@@ -51,11 +52,15 @@ def import_files(
     """
     forms = [form or ("columns" if options.columns else detect(file)) for file in files]
     rejected: list[Rejected] = []
+    skipped: Counter[str] = Counter()
 
     def events() -> Iterator[Event | ValueError]:
         done = 0
         for file, name in zip(files, forms, strict=True):
             for event in open_events(file, name, options):
+                if isinstance(event, Skipped):
+                    skipped[event.what] += event.count
+                    continue
                 if isinstance(event, Rejected) and len(rejected) < MAX_KEPT:
                     rejected.append(event)
                 yield event
@@ -65,7 +70,7 @@ def import_files(
 
     report = import_into(archive, events(), edits=any(importer(name).edits for name in forms))
     _keep(archive / REJECTED, rejected)
-    return report, rejected
+    return report, rejected, skipped
 
 
 def _keep(path: Path, rejected: Sequence[Rejected]) -> None:

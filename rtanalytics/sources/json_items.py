@@ -1,8 +1,9 @@
-"""Items of a JSON service → events and dead letters.
+"""Conversion of the items of a JSON service to events and dead letters.
 
-Any member of an item may be missing or have another type than the service documents. An item that
+Any member of an item may be missing, or have another type than the service documents. An item that
 cannot be read becomes a dead letter with a reason, and the rest of the page is still read. Only a
-document that is not JSON, or not of this service, raises :class:`~rtanalytics.sources.base.Malformed`.
+document that is not JSON, or is not from this service, raises
+:class:`~rtanalytics.sources.base.Malformed`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from hashlib import blake2b
 from typing import Any
 
 import msgspec
@@ -20,8 +23,19 @@ from rtanalytics.event import FUTURE_TOLERANCE, Event, Ingest, Media, encode, is
 from rtanalytics.normalize.text import word
 from rtanalytics.normalize.values import EARLIEST, MAX_PACKET, InvalidValue, check_size, new_event
 from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
+from rtanalytics.sources.clean import clean_html, links, plain
 
-__all__ = ["Reading", "build", "edit_time", "encode_item", "fit_event", "lines_of", "load"]
+__all__ = [
+    "Reading",
+    "build",
+    "digest_of",
+    "edit_time",
+    "encode_item",
+    "fit_event",
+    "lines_of",
+    "load",
+    "read_html",
+]
 
 _MAX_ADDRESS = 4_000
 _MAX_KINDS = 20
@@ -36,11 +50,11 @@ class Reading:
     Parameters
     ----------
     meta : Meta
-        Of the page.
+        Facts about the page.
     unique : bool
-        What to do with an item that has the id of another item of the page, but other content. By
-        default it is a version of the same thing: the one that was edited last is kept. If true, the
-        service has no versions: the first item is kept and the other one is a dead letter.
+        False if a page may contain several versions of an item: the one that was edited last is
+        kept. True if it may not: of two items with the same id but different content, the first is
+        kept and the second becomes a dead letter.
     """
 
     def __init__(self, meta: Meta, *, unique: bool = False) -> None:
@@ -50,13 +64,20 @@ class Reading:
         self._events: dict[str, Event] = {}
         self._rejects: list[Reject] = []
 
+    def items(
+        self, items: Iterable[Any], make: Callable[[Any], Iterable[Event]], label: str = "item"
+    ) -> None:
+        """Add the events of each item; ``label`` and its number are its position in dead letters."""
+        for number, item in enumerate(items, start=1):
+            self.item(item, f"{label} {number}", partial(make, item))
+
     def item(self, item: Any, where: str, make: Callable[[], Iterable[Event]], raw: Any = None) -> None:
-        """Add the events of an item, or make the item a dead letter.
+        """Add the events of an item, or a dead letter if it cannot be read.
 
         Parameters
         ----------
         item : object
-            As delivered.
+            Decoded JSON.
         where : str
             Position of the item in the page.
         make : callable
@@ -85,18 +106,18 @@ class Reading:
                     self._events[event.id] = _latest(previous, event)
 
     def reject(self, reason: str, where: str, raw: Any) -> None:
-        """Make a dead letter of something that was delivered."""
+        """Add a dead letter with a part of the page."""
         raw = raw if isinstance(raw, bytes) else encode_item(raw)
         self._rejects.append(Reject(reason=printable(reason), raw=raw[:MAX_RAW], where=where))
 
     def unknown(self, what: str, kind: object) -> None:
-        """Count an unknown kind of item; names of counts are printable, and their number is limited."""
+        """Count an item of an unknown kind under that kind, or without it if there are many kinds."""
         name = f"unknown_{what}_{re.sub(r'[^A-Za-z0-9_.]', '_', str(kind))[:40]}"
         many = sum(key.startswith("unknown_") for key in self.counts) >= _MAX_KINDS
         self.counts[f"unknown_{what}" if many and name not in self.counts else name] += 1
 
     def parsed(self, **more: Any) -> Parsed:
-        """Return the result of the page; ``more`` are further fields of it."""
+        """Return the result of the page; ``more`` are further fields of :class:`Parsed`."""
         return Parsed(
             events=list(self._events.values()), rejects=self._rejects, counts=dict(self.counts), **more
         )
@@ -149,6 +170,7 @@ def build(
     *,
     id: str,
     type: str = "post",
+    op: str = "create",
     created_at: datetime | None,
     item: Any = None,
     text: str | None = None,
@@ -166,18 +188,23 @@ def build(
 
     Control characters are removed from texts, and line breaks from names; lists lose duplicates and
     are cut at their limit. A time that is missing or before 1995 is replaced by the time of receipt.
+    The event of a deletion (``op="delete"``) gets no contents.
 
     Raises
     ------
     InvalidValue
         If the event is too large, or its id is too long or not printable.
     """
+    if op == "delete":
+        text = title = html = None
+        tags, mentions, links, media = (), (), (), ()
     credible = created_at is not None and created_at >= EARLIEST
     raw = None if item is None else encode_item(item)
     event = new_event(
         id=id,
         source=meta.source,
         type=word(type, 100),
+        op=op,
         created_at=created_at if credible else meta.received_at,
         received_at=meta.received_at,
         edited_at=_not_in_future(edited_at, meta.received_at),
@@ -201,20 +228,33 @@ def build(
     return fit_event(event.settled())
 
 
-def edit_time(edited: datetime | None, created: datetime | None, received: datetime) -> datetime | None:
-    """Return when an item was edited: None unless that is after ``created``; at most ``received``."""
-    if edited is None or created is None or edited <= created:
-        return None
-    return _not_in_future(edited, received)
+def edit_time(
+    updated: datetime | None, created: datetime | None, delay: timedelta = timedelta(microseconds=1)
+) -> datetime | None:
+    """Return the time of an update if it is an edit: at least ``delay`` after the creation; else None."""
+    is_edit = updated is not None and created is not None and updated - created >= delay
+    return updated if is_edit else None
+
+
+def digest_of(*parts: str | None) -> str:
+    """Return a digest of the visible parts of an item, as the revision of an event."""
+    joined = "\0".join(part or "" for part in parts)
+    return blake2b(joined.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+def read_html(markup: str, base: str) -> tuple[str, str | None, list[str]]:
+    """Return the text of HTML, the HTML without unsafe parts (None if empty), and the links in it."""
+    cleaned = clean_html(markup, base) if markup else ""
+    return plain(markup) if markup else "", cleaned or None, links(cleaned)
 
 
 def fit_event(event: Event) -> Event:
-    """Return the event, without its HTML and links if it is too large with them.
+    """Return the event; if it is too large for a stream, without its HTML and links.
 
     Raises
     ------
     InvalidValue
-        If it is too large even then.
+        If it is still too large.
     """
     if len(event.text or "") + len(event.html or "") < MAX_PACKET // 10 or len(encode(event)) <= MAX_PACKET:
         return event

@@ -1,18 +1,18 @@
-"""Responses and webhooks of Bitbucket Cloud → events. No I/O: used live, in tests and for dead letters."""
+"""Parser of the responses and webhooks of Bitbucket Cloud, without I/O: also for dead letters."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from rtanalytics.event import Author, Event
 from rtanalytics.normalize.text import author_of, find_links, word
 from rtanalytics.normalize.values import as_dict, as_list, as_text, parse_time, require_dict
 from rtanalytics.sources.base import Malformed, Meta, Parsed
-from rtanalytics.sources.clean import clean_html, links, plain
-from rtanalytics.sources.json_items import Reading, build, load
+from rtanalytics.sources.json_items import Reading, build, edit_time, load, read_html
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["parse"]
@@ -59,9 +59,9 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     if "isLastPage" in data or ("eventKey" in data and not data.keys() & {"push", *_SUBJECTS}):
         raise Malformed("a response of Bitbucket Server; only Bitbucket Cloud is supported", raw)
     repo = _repo(data) or meta.options.get("repo", "").lower()
-    for number, item in enumerate(_items(data, raw), start=1):
-        reading.item(item, f"item {number}", lambda item=item: _events(item, repo, reading))  # type: ignore[misc]
-        reading.counts["items"] += 1
+    items = _items(data, raw)
+    reading.counts["items"] = len(items)
+    reading.items(items, partial(_events, repo=repo, reading=reading))
     following = data.get("next")
     return reading.parsed(next=following if isinstance(following, str) else None)
 
@@ -184,7 +184,7 @@ def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         raise ValueError("it has no id or no subject")
     deleted = item.get("deleted") is True
     created, edited = _times(item)
-    text, html, found = ("", None, []) if deleted else _content(as_dict(item.get("content")))
+    text, html, found = _content(as_dict(item.get("content")))
     path = {"pullrequest": "pull-requests", "issue": "issues", "commit": "commits"}[kind]
     thread = f"bitbucket::{repo}/{path}/{word(about, 64)}"
     parent = as_dict(item.get("parent")).get("id")
@@ -196,8 +196,8 @@ def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         created_at=created,
         edited_at=edited,
         author=_author(as_dict(item.get("user"))),
-        title=None if deleted else as_text(item[kind].get("title")),
-        text=None if deleted else text,
+        title=as_text(item[kind].get("title")),
+        text=text,
         html=html,
         url=_url(item),
         links=found,
@@ -240,8 +240,7 @@ def _content(content: dict[str, Any]) -> tuple[str, str | None, list[str]]:
     if not markup:
         text = as_text(content.get("raw"))
         return text, None, find_links(text)
-    cleaned = clean_html(markup, "https://bitbucket.org/")
-    return plain(markup), cleaned or None, links(cleaned)
+    return read_html(markup, "https://bitbucket.org/")
 
 
 def _times(item: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
@@ -249,9 +248,7 @@ def _times(item: dict[str, Any]) -> tuple[datetime | None, datetime | None]:
     created, updated = (
         parse_time(item[key]) if item.get(key) is not None else None for key in ("created_on", "updated_on")
     )
-    delay = _EDITED if item.get("deleted") is not True else timedelta(microseconds=1)
-    later = created is not None and updated is not None and updated - created >= delay
-    return created, updated if later else None
+    return created, edit_time(updated, created, *(() if item.get("deleted") is True else (_EDITED,)))
 
 
 def _author(user: dict[str, Any]) -> Author | None:

@@ -1,4 +1,4 @@
-"""Responses of a Discourse forum → events. No I/O: used live, in tests and for dead letters."""
+"""Parser of the responses of a Discourse forum, without I/O: also for dead letters."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import html as entities
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote, urljoin
 
 from rtanalytics.event import Author, Event, Media, is_web_url
 from rtanalytics.normalize.values import as_list, as_text, optional_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import clean_html, links, plain, plain_title
-from rtanalytics.sources.json_items import Reading, build, edit_time, load
+from rtanalytics.sources.clean import plain, plain_title
+from rtanalytics.sources.json_items import Reading, build, digest_of, edit_time, load, read_html
 
 __all__ = ["parse"]
 
@@ -90,8 +89,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
             f"invalid response of Discourse: {printable(errors, 200) or 'neither posts nor topics'}", raw
         )
     reading.counts.update(items=len(items), repeated=0)
-    for number, item in enumerate(items, start=1):
-        reading.item(item, f"item {number}", partial(make, item))
+    reading.items(items, make)
     return reading.parsed(next=following)
 
 
@@ -113,8 +111,8 @@ def _post(
         type_ = f"x:post_type {printable(kind, 20)}"
     title = _title(item.get("topic_title"), topic.get("title")) if place == 1 else None
     markup = _CAPTION.sub("", as_text(item.get("cooked")))
-    cleaned = clean_html(markup, _base(meta)) if markup else ""
-    text = plain(markup) if markup else as_text(item.get("raw"))
+    text, html, links = read_html(markup, _base(meta))
+    text = text if markup else as_text(item.get("raw"))
     deleted = item.get("hidden") is True or bool(item.get("deleted_at")) or item.get("user_deleted") is True
     created = optional_time(item.get("created_at"))
     version = whole_number(item.get("version")) or 1
@@ -127,16 +125,16 @@ def _post(
         type=type_,
         op="delete" if deleted else "create",
         created_at=created,
-        edited_at=edit_time(updated, created, meta.received_at),
-        rev=_rev("delete") if deleted else f"{version}.{_rev(title, text)}",
+        edited_at=edit_time(updated, created),
+        rev=digest_of("delete") if deleted else f"{version}.{digest_of(title, text)}",
         author=_author(item.get("username"), item.get("name"), item.get("user_id"), meta),
-        title=None if deleted else title,
-        text=None if deleted else text or None,
-        html=None if deleted else cleaned or None,
+        title=title,
+        text=text or None,
+        html=html,
         url=_address(meta, item.get("topic_slug"), in_topic, place),
-        mentions=[] if deleted else list(dict.fromkeys(_MENTION.findall(markup)))[:50],
-        links=[] if deleted or not cleaned else links(cleaned),
-        media=[] if deleted else _pictures(markup, meta),
+        mentions=_MENTION.findall(markup),
+        links=links,
+        media=_pictures(markup, meta),
         reply_to=None if above is None else _id(meta, str(above)),
         thread=None if in_topic is None else _id(meta, f"topic/{in_topic}"),
         item=item,
@@ -192,7 +190,7 @@ def _topic(item: Any, reading: Reading, users: dict[int, str]) -> Iterator[Event
         id=thread,
         type="post",
         created_at=created,
-        rev=_rev(title, text),
+        rev=digest_of(title, text),
         author=_author(users.get(_starter(item), ""), None, _starter(item), meta),
         title=title,
         text=text or None,
@@ -265,8 +263,3 @@ def _base(meta: Meta) -> str:
 
 def _id(meta: Meta, native: str) -> str:
     return f"discourse:{meta.scope}:{native}"
-
-
-def _rev(*parts: str | None) -> str:
-    joined = "\0".join(part or "" for part in parts)
-    return blake2b(joined.encode("utf-8", "replace"), digest_size=16).hexdigest()

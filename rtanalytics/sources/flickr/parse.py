@@ -1,18 +1,18 @@
-"""Responses of Flickr → events. No I/O: used live, in tests and for dead letters."""
+"""Parser of the responses of Flickr, without I/O: also for dead letters."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from rtanalytics.event import Event, Media
 from rtanalytics.normalize.text import author_of, word
-from rtanalytics.normalize.values import as_dict, parse_time, require_dict, whole_number
+from rtanalytics.normalize.values import as_dict, as_dicts, as_text, parse_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import clean_html, links, plain
-from rtanalytics.sources.json_items import Reading, build, load
+from rtanalytics.sources.json_items import Reading, build, edit_time, load, read_html
 
 __all__ = ["parse"]
 
@@ -22,6 +22,9 @@ _WHO = re.compile(r'[^\s"]{0,100}\s*\("(.*)"\)', re.DOTALL)
 _UNIT = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
 _CALLED = re.compile(rb"[\w.$]{1,60}\((.*)\)[;\s]*", re.DOTALL)
 _SOLE = re.compile(rb"(?<!\\)((?:\\\\)*)\\'")
+_PREAMBLE = re.compile(r"(?s)^.{0,2000}?posted (?:a photo|a video):</p>\s*<p>.{0,2000}?</p>")
+"""Paragraphs of author and picture, which the feed puts before the description."""
+
 _EDITED = timedelta(seconds=60)
 """Flickr takes up to this time to process an upload; a later update is an edit."""
 
@@ -78,11 +81,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     elif "dateupload" in data or "author_id" in data:
         found = [data]
     else:
-        message = printable(_text(data, "message"), 200) or "neither a search nor a feed nor a photo"
+        message = printable(as_text(data.get("message")), 200) or "neither a search nor a feed nor a photo"
         raise Malformed(f"invalid response of Flickr: {message}", raw)
-    for number, item in enumerate(found, start=1):
-        reading.item(item, f"photo {number}", lambda item=item: _photo(item, meta))  # type: ignore[misc]
-        reading.counts["items"] += 1
+    reading.counts["items"] = len(found)
+    reading.items(found, partial(_photo, meta=meta), "photo")
     return reading.parsed(next=following)
 
 
@@ -96,17 +98,12 @@ def _repaired(raw: bytes) -> bytes:
 def _as_in_search(photo: dict[str, Any]) -> dict[str, Any]:
     """Return the details of a single photo with the names that a search uses."""
     owner, dates, tags = (as_dict(photo.get(key)) for key in ("owner", "dates", "tags"))
-    named = tags.get("tag")
-    words = (
-        [_text(tag, "_content") or _text(tag, "raw") for tag in named if isinstance(tag, dict)]
-        if isinstance(named, list)
-        else []
-    )
-    seen = as_dict(photo.get("visibility"))
+    words = [as_text(tag.get("_content")) or as_text(tag.get("raw")) for tag in as_dicts(tags.get("tag"))]
     return {
         **photo, "owner": owner.get("nsid"), "ownername": owner.get("username"),
         "dateupload": dates.get("posted"),
-        "lastupdate": dates.get("lastupdate"), "tags": " ".join(words), **seen,
+        "lastupdate": dates.get("lastupdate"), "tags": " ".join(words),
+        **as_dict(photo.get("visibility")),
     }  # fmt: skip
 
 
@@ -135,9 +132,9 @@ def _searched(item: dict[str, Any], meta: Meta) -> Event:
     return _event(
         meta, item, number, title, described, url,
         created_at=created,
-        edited_at=updated if created and updated and updated - created >= _EDITED else None,
+        edited_at=edit_time(updated, created, _EDITED),
         author=author_of(item.get("ownername") or owner, owner, url=url and url.rsplit("/", 2)[0] + "/"),
-        tags=_words(item.get("tags")),
+        tags=as_text(item.get("tags")).split(),
         media=[
             Media(
                 url=source,
@@ -160,9 +157,10 @@ def _listed(item: dict[str, Any], meta: Meta) -> Event:
     named = _WHO.fullmatch(author)
     picture = item.get("media")
     picture = picture.get("m") if isinstance(picture, dict) else None
-    # three paragraphs: the author, the picture, the description
     described = re.sub(
-        r"(?s)^.{0,2000}?posted (?:a photo|a video):</p>\s*<p>.{0,2000}?</p>", "", _text(item, "description")
+        r"(?s)^.{0,2000}?posted (?:a photo|a video):</p>\s*<p>.{0,2000}?</p>",
+        "",
+        as_text(item.get("description")),
     )
     return _event(
         meta, item, found[2], item.get("title"), described, found[0] + "/",
@@ -171,7 +169,7 @@ def _listed(item: dict[str, Any], meta: Meta) -> Event:
             named[1] if named else author or found[1], item.get("author_id"),
             url=f"https://www.flickr.com/photos/{found[1]}/",
         ),
-        tags=_words(item.get("tags")),
+        tags=as_text(item.get("tags")).split(),
         media=[Media(url=picture, kind="image")] if isinstance(picture, str) else [],
     )  # fmt: skip
 
@@ -185,25 +183,14 @@ def _event(
     url: str | None,
     **more: Any,
 ) -> Event:
-    markup = described if isinstance(described, str) else ""
-    cleaned = clean_html(markup, meta.url) if markup else ""
-    text = plain(markup) if markup else ""
-    heading = title if isinstance(title, str) else ""
+    text, html, links = read_html(as_text(described), meta.url)
+    heading = as_text(title)
     return build(
         meta, id=f"flickr::{number}", type="photo", item=item, title=heading, text=text or heading or None,
-        html=cleaned or None, url=url, links=links(cleaned) if cleaned else [], **more,
+        html=html, url=url, links=links, **more,
     )  # fmt: skip
 
 
 def _unix(value: object) -> datetime | None:
     seconds = whole_number(value, 10**11)
     return None if seconds is None else parse_time(seconds)
-
-
-def _words(value: object) -> list[str]:
-    return value.split() if isinstance(value, str) else []
-
-
-def _text(item: dict[str, Any], key: str) -> str:
-    value = item.get(key)
-    return value if isinstance(value, str) else ""

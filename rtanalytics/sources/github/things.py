@@ -16,7 +16,7 @@ from rtanalytics.event import Author, Event
 from rtanalytics.normalize.text import author_of, find_links, find_tags, word
 from rtanalytics.normalize.values import as_dict, as_text, parse_time, require_dict
 from rtanalytics.sources.base import Meta, printable
-from rtanalytics.sources.json_items import build
+from rtanalytics.sources.json_items import build, edit_time
 
 __all__ = ["Thing", "event_of", "things_of"]
 
@@ -87,21 +87,20 @@ def event_of(thing: Thing, meta: Meta) -> Event:
     )
     title, text = _texts(name, item, above)
     host = meta.options.get("host", "")
-    edited = updated if created and updated and updated - created >= _EDITED else None
     return build(
         meta,
         id=f"github:{host}:{_native(name, item, around, repo)}",
         type="comment" if name == "review" else name,
         op="delete" if deleted else "create",
         created_at=created,
-        edited_at=meta.received_at if deleted else edited,  # the time of deletion is unknown
+        edited_at=meta.received_at if deleted else edit_time(updated, created, _EDITED),
         author=_author(name, item, around),
         channel=repo or None,
-        title=None if deleted else title,
-        text=None if deleted else text,
+        title=title,
+        text=text,
         url=_url(name, item, around, repo),
-        tags=find_tags(text) if name != "commit" and not deleted else (),
-        links=() if deleted else find_links(text),
+        tags=find_tags(text) if name != "commit" else (),
+        links=find_links(text),
         thread=thread and f"github:{host}:{thread}",
         reply_to=_answered(item, thread, host) if name == "comment" else thread and f"github:{host}:{thread}",
         item=_slim(item),

@@ -1,20 +1,19 @@
-"""Responses of the search and the item API → events. No I/O: used live, in tests and for dead letters."""
+"""Parser of the responses of the search and of the item API, without I/O: also for dead letters."""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
 from functools import partial
-from hashlib import blake2b
 from typing import Any
 from urllib.parse import quote
 
 from rtanalytics.event import Author, Event, is_web_url
 from rtanalytics.normalize.values import as_list, as_text, optional_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import clean_html, links, plain, plain_title
+from rtanalytics.sources.clean import plain_title
 from rtanalytics.sources.hackernews import PREFIX
-from rtanalytics.sources.json_items import Reading, build, edit_time, load
+from rtanalytics.sources.json_items import Reading, build, digest_of, edit_time, load, read_html
 
 __all__ = ["parse"]
 
@@ -65,8 +64,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         raise Malformed("invalid response of Hacker News: neither hits nor an item", raw)
     reading = Reading(meta, unique=True)
     reading.counts.update(hits=len(items), repeated=0)
-    for number, item in enumerate(items, start=1):
-        reading.item(item, f"item {number}", partial(_events, item, reading))
+    reading.items(items, partial(_events, reading=reading))
     return reading.parsed()
 
 
@@ -101,11 +99,9 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
     story = whole_number(item.get("story_id"))
     if type_ == "option":
         parent = story = whole_number(item.get("poll")) or story
-    html, target = _content(item)
-    text = plain(html) if html else None
+    markup, target = _content(item)
+    text, html, links = read_html(markup, SITE)
     title = plain_title(as_text(item.get("title"))) or None
-    cleaned = clean_html(html, SITE) if html else None
-    linked = [target] if target else []
     yield build(
         meta,
         id=f"{PREFIX}{number}",
@@ -113,14 +109,14 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
         op="delete" if deleted else "create",
         created_at=created,
         # neither API has times of edits; a deletion gets the time at which it was seen
-        edited_at=edit_time(meta.received_at, created, meta.received_at) if deleted else None,
-        rev=_rev("delete") if deleted else _rev(title, text, target),
+        edited_at=edit_time(meta.received_at, created) if deleted else None,
+        rev=digest_of("delete") if deleted else digest_of(title, text, target),
         author=_author(item.get("author") or item.get("by")),
-        title=None if deleted else title,
-        text=None if deleted else text or None,
-        html=None if deleted else cleaned or None,
+        title=title,
+        text=text or None,
+        html=html,
         url=f"{SITE}item?id={number}",
-        links=[] if deleted else list(dict.fromkeys(linked + (links(cleaned) if cleaned else []))),
+        links=[target, *links] if target else links,
         reply_to=f"{PREFIX}{parent}" if parent is not None and type_ in {"reply", "option"} else None,
         thread=f"{PREFIX}{story}" if story is not None and type_ in {"reply", "option"} else None,
         item=item,
@@ -147,8 +143,3 @@ def _content(item: dict[str, Any]) -> tuple[str, str | None]:
 def _author(name: object) -> Author | None:
     handle = printable(as_text(name), 100)
     return Author(handle=handle, id=handle, url=f"{SITE}user?id={quote(handle)}") if handle else None
-
-
-def _rev(*parts: str | None) -> str:
-    joined = "\0".join(part or "" for part in parts)
-    return blake2b(joined.encode("utf-8", "replace"), digest_size=16).hexdigest()

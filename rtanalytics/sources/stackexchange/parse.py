@@ -1,4 +1,4 @@
-"""Responses of the Stack Exchange API → events. No I/O: used live, in tests and for dead letters."""
+"""Parser of the responses of the Stack Exchange API, without I/O: also for dead letters."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from rtanalytics.event import Author, Event, is_web_url
 from rtanalytics.normalize.values import as_dict, as_list, as_text, optional_time, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import clean_html, links, plain, plain_title
-from rtanalytics.sources.json_items import Reading, build, edit_time, load
+from rtanalytics.sources.clean import plain_title
+from rtanalytics.sources.json_items import Reading, build, edit_time, load, read_html
 
 __all__ = ["parse"]
 
@@ -101,12 +101,12 @@ def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
     if number is None:
         raise ValueError(f"its {key} is not a number, so it has no id")
     markup, markdown = as_text(item.get("body")), as_text(item.get("body_markdown"))
-    text = plain(markup) if markup else entities.unescape(markdown)
+    url = as_text(item.get("link")).strip()
+    text, html, links = read_html(markup, url)
+    text = text if markup else entities.unescape(markdown)
     if not text and inside:
         reading.counts["without_text"] += 1
         return
-    url = as_text(item.get("link")).strip()
-    cleaned = clean_html(markup, url) if markup else ""
     created = optional_time(item.get("creation_date"))
     question = whole_number(item.get("post_id" if kind == "comment" else "question_id"))
     above = _id(meta, str(question)) if kind != "question" and question is not None else None
@@ -116,14 +116,14 @@ def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
         id=_id(meta, f"comment/{number}" if kind == "comment" else str(number)),
         type=kind,
         created_at=created,
-        edited_at=edit_time(optional_time(item.get("last_edit_date")), created, meta.received_at),
+        edited_at=edit_time(optional_time(item.get("last_edit_date")), created),
         author=_author(item.get("owner")),
         title=title or None,
         text=text or None,
-        html=cleaned or None,
-        url=url if is_web_url(url) else None,
+        html=html,
+        url=url,
         tags=filter(None, map(as_text, as_list(item.get("tags")))) if kind == "question" else (),
-        links=links(cleaned) if cleaned else [],
+        links=links,
         reply_to=above,
         thread=above if kind == "answer" or item.get("post_type") == "question" else None,
         item=item,

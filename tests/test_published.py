@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from rtanalytics.event import Event
+from rtanalytics.feed import Delivery, Item, Watermark
 from rtanalytics.live import PublishedTrends
+from rtanalytics.session.trender import publish_trends
 from rtanalytics.streams.memory import MemoryStream
+from rtanalytics.topics import Trender
 from rtanalytics.trend import Trend, TrendBin, decode_bin
 from tests.build import BASE
 
@@ -64,4 +68,33 @@ def test_a_reader_begins_with_the_newest_bins_and_gets_each_that_follows() -> No
     assert [r.unreadable for r in readers] == [1, 1]
     assert readers[0].key == readers[1].key == "memory://published#trends"
     assert readers[0].status.state == "ended"
+    stream.delete()
+
+
+def test_the_trender_publishes_an_empty_bin_during_silence_and_none_again_after_a_restart() -> None:
+    """Whoever joins sees that nothing trends; a second run adds no bins between those of the first."""
+    stream, width = MemoryStream("silence"), timedelta(minutes=15)
+    batches: list[list[Item]] = [[
+        *(Delivery(n, Event(id=f"x:y:{n}", source="x", text="venv keynote", created_at=BASE + n * timedelta(seconds=9)))
+          for n in range(30)),
+        Watermark(BASE + 2 * width),
+    ], [Watermark(BASE + 3 * width)], [Watermark(BASE + 6 * width)]]  # fmt: skip
+
+    def published() -> list[tuple[datetime, int]]:
+        bins = [decode_bin(entry.payload) for entry in stream.channels.read("trends")]
+        return [(bin.start, bin.messages) for bin in bins]
+
+    publish_trends(stream, batches, Trender(bin=width, grace=timedelta(0)))
+    first = published()
+    assert first[0] == (BASE, 30)
+    assert [messages for _, messages in first[1:]] == [0] * (len(first) - 1)
+    assert first[-1][0] == BASE + 5 * width
+    whole = [item for batch in batches for item in batch]
+    finer: list[list[Item]] = [
+        [item, Watermark(BASE + 4 * width)] if n == 31 else [item] for n, item in enumerate(whole)
+    ]
+    publish_trends(stream, finer, Trender(bin=width, grace=timedelta(0)))
+    assert published() == first
+    publish_trends(stream, [*batches, [Watermark(BASE + 7 * width)]], Trender(bin=width, grace=timedelta(0)))
+    assert published() == [*first, (BASE + 6 * width, 0)]
     stream.delete()

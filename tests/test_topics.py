@@ -179,6 +179,24 @@ def test_a_bin_closes_when_the_watermark_passes_its_end_and_the_grace() -> None:
     assert trender.push([Watermark(FOREVER)]) == []
 
 
+def test_an_empty_bin_is_returned_once_when_nobody_posts() -> None:
+    """A view that asks for it shows that nothing trends any more; the other bins stay as they are."""
+    trender = Trender(bin=WIDTH, grace=GRACE)
+    assert trender.push([Watermark(AT + 5 * WIDTH)], empty=True) == []
+    first = Delivery(1, say(1, "hello", 5 * WIDTH / timedelta(minutes=1) + 1))
+    closed = [trender.push([*items, Watermark(AT + at)], empty=True) for items, at in [
+        ([first], 6 * WIDTH + GRACE), ([], 6.5 * WIDTH + GRACE), ([], 7 * WIDTH + GRACE),
+        ([], 7 * WIDTH + 2 * GRACE), ([], 20 * WIDTH + GRACE),
+    ]]  # fmt: skip
+    assert [[(bin.start, bin.messages, bin.trends) for bin in bins] for bins in closed] == [
+        [(AT + 5 * WIDTH, 1, [])], [], [(AT + 6 * WIDTH, 0, [])], [], [(AT + 19 * WIDTH, 0, [])],
+    ]  # fmt: skip
+    late = say(2, "late", 19.5 * WIDTH / timedelta(minutes=1), delay=60)
+    assert [bin.start for bin in trender.push([Delivery(2, late), Watermark(FOREVER)], empty=True)] != [
+        AT + 19 * WIDTH
+    ]
+
+
 def test_a_long_silence_costs_nothing_and_the_end_of_time_is_near() -> None:
     """Decades between two bins, and the final watermark, are passed at once."""
     later = Event(id="x:y:1", source="x", text="hello again", created_at=AT + timedelta(days=30_000))

@@ -7,20 +7,24 @@ where the archive ends. A published bin is final: a second one of the same time 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from rtanalytics.feed import FOREVER, Item, Watermark
+from rtanalytics.feed import FOREVER, Item, Reset, Watermark
 from rtanalytics.ingest.workers import REPORT_EVERY
 from rtanalytics.live.published import CHANNEL
 from rtanalytics.settings import Settings
 from rtanalytics.streams import EventStream, StreamPosition, StreamUnavailable, open_stream
-from rtanalytics.trend import TrendBin
+from rtanalytics.trend import TrendBin, decode_bin
 
-__all__ = ["CHANNEL", "everything", "trender_worker"]
+if TYPE_CHECKING:
+    from rtanalytics.topics import Trender
+
+__all__ = ["CHANNEL", "everything", "publish_trends", "trender_worker"]
 
 
 def trender_worker(url: str, name: str, folder: Path, settings: Settings) -> None:
@@ -32,11 +36,21 @@ def trender_worker(url: str, name: str, folder: Path, settings: Settings) -> Non
     from rtanalytics.topics import Trender
 
     stream = open_stream(name, url)
-    trender = Trender(settings)
+    publish_trends(stream, everything(stream, folder), Trender(settings))
+
+
+def publish_trends(stream: EventStream, batches: Iterable[list[Item]], trender: Trender) -> None:
+    """Publish the trends of batches of items, and an empty bin when nobody posted in the newest one."""
     reported, bins = 0.0, 0
-    for items in everything(stream, folder):
-        for bin in trender.push(items):
+    newest = _newest_published(stream)
+    for items in batches:
+        if any(isinstance(item, Reset) for item in items):
+            newest = None
+        for bin in trender.push(items, empty=True):
+            if not bin.messages and newest is not None and bin.start <= newest:
+                continue  # an empty bin among those that an earlier run of the process published
             _publish(stream, bin)
+            newest = bin.start if newest is None else max(newest, bin.start)
             bins += 1
         if time.monotonic() - reported >= REPORT_EVERY:
             reported = time.monotonic()
@@ -58,6 +72,23 @@ def everything(stream: EventStream, folder: Path) -> Iterator[list[Item]]:
         for batch in replay(archive, "max").batches():
             yield [item for item in batch if not (isinstance(item, Watermark) and item.time == FOREVER)]
     yield from stream.follow(position).batches()
+
+
+def _newest_published(stream: EventStream) -> datetime | None:
+    """Return the start of the newest bin on the channel, or None."""
+    newest, place = None, "0-0"
+    while True:
+        try:
+            page = stream.channels.read(CHANNEL, place)
+        except StreamUnavailable:
+            time.sleep(0.2)
+            continue
+        if not page:
+            return newest
+        place = page[-1].id
+        for entry in page:
+            start = decode_bin(entry.payload).start
+            newest = start if newest is None else max(newest, start)
 
 
 def _publish(stream: EventStream, bin: TrendBin) -> None:

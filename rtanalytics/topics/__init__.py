@@ -70,20 +70,26 @@ class Trender:
         """Counts of the messages so far."""
         return self._engine.counts
 
-    def push(self, items: Iterable[Item]) -> list[TrendBin]:
+    def push(self, items: Iterable[Item], *, empty: bool = False) -> list[TrendBin]:
         """Take what a feed delivers.
 
         Parameters
         ----------
         items : iterable of Delivery, Watermark or Reset
             A batch of any size.
+        empty : bool
+            Also return the newest bin that closed if nothing was posted in it, so that a view shows that
+            nothing trends any more.
 
         Returns
         -------
         list of TrendBin
-            The bins that closed, in order; without those in which nothing was posted.
+            The bins that closed, in order; without (other) bins in which nothing was posted.
         """
-        return [bins[""] for bins in self._engine.push(items)]
+        bins = [listed[""] for listed in self._engine.push(items)]
+        if empty and (silent := self._engine.empty_bin()) is not None:
+            bins.append(silent)
+        return bins
 
 
 def trends(

@@ -112,6 +112,7 @@ class Engine:
         }
         self._waiting: dict[int, list[int]] = {}
         self._closed: int | None = None
+        self._newest: int | None = None  # bin that was listed or reported as empty
         self._first: int | None = None  # bin that was not dropped
         self._late = 0
 
@@ -147,6 +148,23 @@ class Engine:
         self._take(events)
         return bins
 
+    def empty_bin(self) -> TrendBin | None:
+        """Return the newest bin that closed if nothing was posted in it, once; else None.
+
+        Before the first message there is none.
+        """
+        closed = self._closed
+        if closed is None or self._newest is None or closed <= self._newest:
+            return None
+        self._newest = closed
+        return TrendBin(
+            start=self.counts.start_of(closed),
+            end=self.counts.start_of(closed + 1),
+            trends=[],
+            messages=0,
+            authors=0,
+        )
+
     def _take(self, events: list[Event]) -> None:
         rows = np.array(self.counts.log(events), np.int64)
         if not len(rows):
@@ -169,6 +187,7 @@ class Engine:
             elif earlier := {b for b in touched if b >= self._from} - {bin}:
                 self._learn_again(min(earlier), bin)
             if self.counts.rows(bin).size:
+                self._newest = bin
                 yield self._list(bin)
         if watermark < FOREVER and (self._closed is None or complete > self._closed):
             self._closed = complete

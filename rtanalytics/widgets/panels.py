@@ -186,7 +186,7 @@ class TrendPart(Part):
             # only watermarks close bins
             if isinstance(item, Watermark) or len(self._waiting) >= _BATCH:
                 waiting, self._waiting = self._waiting, []
-                self._apply(self._trender.push(waiting))
+                self._apply(self._trender.push(waiting, empty=True))
 
     def _apply(self, bins: list[Any]) -> None:
         if bins:

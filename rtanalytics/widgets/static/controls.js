@@ -25,7 +25,8 @@ class Heading {
     top.append(this.status, this.time, this.detail, make("span", "rta-gap"));
     if (context.model.get("replays")) top.append(this.replayBar());
     if (context.draws.includes("feed")) {
-      this.counters.append(this.total, make("span", "rta-rest", " events"), this.rest);
+      this.newest = make("span", "rta-rest rta-newest");
+      this.counters.append(this.total, make("span", "rta-rest", " events"), this.rest, this.newest);
       top.append(this.sampled, this.counters);
     }
     this.node.append(top);
@@ -106,8 +107,12 @@ class Heading {
   }
 
   tick(clock) {
-    this.time.textContent = clock.wall ? "" : clock.line.format(clock.now());
-    this.time.hidden = clock.wall;
+    this.time.textContent = clock.line.format(clock.now());
+  }
+
+  setNewest(time) {
+    const ago = time ? this.context.clock.ago(time) : "";
+    this.newest.textContent = ago && ago !== "now" ? ` · last ${ago} ago` : "";
   }
 
   setFeed(patch) {

@@ -17,11 +17,13 @@ class FeedPanel {
     this.node.append(this.empty, this.list);
     this.rows = new Map();
     this.addedAt = -CALM;
+    this.newest = 0; // time of the newest message
   }
 
   apply(patch, fresh) {
     for (const [source, look] of Object.entries(patch.looks)) this.context.looks.set(source, look);
     if (patch.reset) {
+      this.newest = 0;
       this.rows.clear();
       this.list.replaceChildren();
     }
@@ -37,6 +39,7 @@ class FeedPanel {
       const now = performance.now();
       this.add(patch.added, fresh && patch.added.length <= FADING && now - this.addedAt >= CALM);
       this.addedAt = now;
+      for (const row of patch.added) this.newest = Math.max(this.newest, Date.parse(row.created));
     }
     this.trim(patch.cap);
     const filtered = patch.filter.text || patch.filter.sources.length > 0;
@@ -153,6 +156,7 @@ class FeedPanel {
   }
 
   tick() {
+    this.context.heading.setNewest(this.newest);
     for (const built of this.rows.values()) this.date(built);
   }
 }

@@ -37,7 +37,8 @@ class TalksPanel {
     this.now.empty.textContent = "No talk at the moment.";
     this.next.empty.hidden = patch.next.length > 0;
     this.next.empty.textContent = patch.total ? "No further talks." : "The schedule is empty.";
-    this.now.note.textContent = patch.now.length > 1 ? `${patch.now.length} rooms` : "";
+    this.rooms = patch.now.length;
+    this.tick();
   }
 
   // Keep existing nodes in place: reinserted progress bars would jump instead of move.
@@ -93,5 +94,9 @@ class TalksPanel {
     return (start - moment > 16 * 3600e3 ? clock.line : clock.short).format(start);
   }
 
-  tick() {}
+  tick() {
+    const { clock } = this.context;
+    const rooms = this.rooms > 1 ? `${this.rooms} rooms · ` : "";
+    this.now.note.textContent = `${rooms}as of ${clock.short.format(clock.now())}`;
+  }
 }

@@ -21,11 +21,13 @@ class TrendingPanel {
     const { clock } = this.context;
     for (const [source, look] of Object.entries(patch.looks)) this.context.looks.set(source, look);
     const focused = this.list.contains(document.activeElement) ? document.activeElement.rtaId : null;
-    this.span.textContent = patch.start ? `${clock.at(Date.parse(patch.start))} – ${clock.short.format(Date.parse(patch.end))}` : "";
+    this.span.textContent = patch.start
+      ? `as of ${clock.at(Date.parse(patch.end))} · since ${clock.short.format(Date.parse(patch.start))}`
+      : "";
     this.span.title = patch.start ? `${number(patch.messages)} messages in this bin` : "";
     this.empty.hidden = patch.topics.length > 0;
     this.empty.textContent = patch.start
-      ? "No topic stands out in this bin."
+      ? patch.messages ? "No topic stands out in this bin." : "Nobody posted in this bin."
       : "The first trends appear when the first bin is complete.";
     const most = Math.max(1, ...patch.topics.flatMap((topic) => topic.spark.slice(-BINS)));
     this.list.replaceChildren(...patch.topics.map((topic) => this.topic(topic, most)));

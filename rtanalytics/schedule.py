@@ -59,6 +59,9 @@ class Schedule:
         In any order.
     refused : iterable of str
         Entries of the file that could not be parsed: one line each, with the position and the reason.
+    warnings : iterable of str
+        Entries that were read but may be wrong, such as an exception to a series that matches none of
+        its dates: one line each.
 
     Examples
     --------
@@ -68,9 +71,12 @@ class Schedule:
     ('Welcome', [])
     """
 
-    def __init__(self, talks: Iterable[Talk] = (), refused: Iterable[str] = ()) -> None:
+    def __init__(
+        self, talks: Iterable[Talk] = (), refused: Iterable[str] = (), warnings: Iterable[str] = ()
+    ) -> None:
         self.talks: list[Talk] = sorted(talks, key=lambda t: (t.start, t.end, t.id))
         self.refused: list[str] = list(refused)
+        self.warnings: list[str] = list(warnings)
         self._starts = [t.start for t in self.talks]
 
     def __iter__(self) -> Iterator[Talk]:

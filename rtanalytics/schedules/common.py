@@ -19,10 +19,12 @@ from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.untrusted import printable
 
 __all__ = [
+    "ADVICE_ZONE",
     "MAX_TALKS",
     "MAX_TEXT",
     "Found",
     "ScheduleError",
+    "ScheduleNote",
     "Slot",
     "end_after",
     "in_language",
@@ -47,6 +49,12 @@ MAX_TALKS = 20_000
 
 MAX_REFUSED = 100
 """Largest number of messages about talks that cannot be read; further ones are only counted."""
+
+ADVICE_ZONE = (
+    '; add an offset to it, or give the zone of the venue: timezone = "Europe/Berlin" in conference.toml or '
+    'the [[source]] table, --timezone Europe/Berlin, or zone=ZoneInfo("Europe/Berlin") in Python'
+)
+"""End of a message about a time without a zone."""
 
 MAX_TEXT = 20_000
 """Largest length of a text in characters, because removing markup from a longer one may be slow."""
@@ -88,6 +96,12 @@ class ScheduleError(ValueError):
         super().__init__(printable(message, 500))
 
 
+class ScheduleNote(str):
+    """A line about an entry that was read but may be wrong."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Slot:
     """A talk as it is in its file; ``where`` is the place in the file, for messages."""
@@ -106,8 +120,8 @@ class Slot:
     cancelled: bool = False
 
 
-Found = Slot | ScheduleError | None
-"""Result of an entry: a slot, an error, or None if it is not a talk or has no time yet."""
+Found = Slot | ScheduleError | ScheduleNote | None
+"""Result of an entry: a slot, an error, a note, or None if it is not a talk or has no time yet."""
 
 
 def slot_or_error(build: Callable[..., Slot | None], *args: Any) -> Found:
@@ -132,6 +146,8 @@ def schedule_of(found: Iterable[Found], length: timedelta, where: str) -> Schedu
         If all entries are refused or none has a time, or there are more than :data:`MAX_TALKS`.
     """
     entries = list(found)
+    notes = [printable(entry, 500) for entry in entries if isinstance(entry, ScheduleNote)]
+    entries = [entry for entry in entries if not isinstance(entry, ScheduleNote)]
     slots = [entry for entry in entries if isinstance(entry, Slot)]
     errors = [entry for entry in entries if isinstance(entry, ScheduleError)]
     talks, ends_first = _talks(slots, length)
@@ -144,7 +160,11 @@ def schedule_of(found: Iterable[Found], length: timedelta, where: str) -> Schedu
     refused = [str(error) for error in errors[:MAX_REFUSED]]
     if len(errors) > MAX_REFUSED:
         refused.append(f"{where}: {len(errors) - MAX_REFUSED:,} more cannot be read")
-    return Schedule(talks, refused)
+    if not entries:
+        notes.insert(0, printable(f"{where}: the schedule has no talks yet; export it again later", 500))
+    if len(notes) > MAX_REFUSED:
+        notes[MAX_REFUSED:] = [f"{where}: {len(notes) - MAX_REFUSED:,} more warnings"]
+    return Schedule(talks, refused, notes)
 
 
 def _talks(slots: list[Slot], length: timedelta) -> tuple[list[Talk], list[ScheduleError]]:
@@ -282,9 +302,7 @@ def placed(time: datetime, zone: tzinfo | None, where: str) -> datetime:
     """
     if time.tzinfo is None:
         if zone is None:
-            raise ScheduleError(
-                f"{where}: {time.isoformat()} has no time zone; add an offset to it, or give a zone"
-            )
+            raise ScheduleError(f"{where}: {time.isoformat()} has no time zone{ADVICE_ZONE}")
         time = time.replace(tzinfo=zone)
     if not 1900 <= time.year <= 2200:  # so that adding a duration cannot overflow
         raise ScheduleError(f"{where}: {time.isoformat()} is outside the years 1900 to 2200")

@@ -3,6 +3,10 @@
 The zone of a time is found by its ``TZID``: an IANA name, a Windows name, or else the calendar's own
 VTIMEZONE. A time without one is in the calendar's zone (``X-WR-TIMEZONE``), or in that of the
 conference. Zones of one calendar are not used for another, because both may have a zone "Local".
+
+Exceptions of a series (``RECURRENCE-ID``, ``EXDATE``, ``RDATE``) are compared with its occurrences as
+instants; one without a zone is on the clock of the series' ``DTSTART``, and a date stands for the
+occurrences of that day.
 """
 
 from __future__ import annotations
@@ -10,15 +14,18 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 
 from rtanalytics.schedules.common import (
+    ADVICE_ZONE,
     MAX_TALKS,
     Found,
     ScheduleError,
+    ScheduleNote,
     Slot,
     named_zone,
     placed,
@@ -26,10 +33,9 @@ from rtanalytics.schedules.common import (
     unique,
     word,
 )
+from rtanalytics.schedules.icaltext import repaired, zone_by_description
 
 __all__ = ["read_ical"]
-
-T = TypeVar("T")
 
 _HORIZON = timedelta(days=366)
 """How far a recurrence is followed from its start, because some have no end."""
@@ -49,7 +55,7 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the library guesses zones; they are resolved here
-            calendars = Calendar.from_ical(text, multiple=True)
+            calendars = Calendar.from_ical(repaired(text), multiple=True)
     except Exception as error:  # noqa: BLE001  # the library does not document its exceptions
         raise ScheduleError(f"{where}: broken iCalendar: {type(error).__name__}: {error}") from None
     if not calendars:
@@ -71,16 +77,24 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A time in a calendar: local time, zone, and whether it is a whole day."""
+    """A time in a calendar: local time, zone, whether it is a whole day, and the length of a period."""
 
     clock: datetime
     zone: tzinfo
     day: bool = False
+    length: timedelta | None = None
 
     @property
     def utc(self) -> datetime:
         """Time in UTC."""
         return self.clock.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def on_day(self, zone: tzinfo) -> date:
+        """Return the day in a series of whole days; some tools write midnight of that day in UTC."""
+        local = self.utc.astimezone(zone)
+        if self.day or (local.time() != time() and self.clock.time() in {time(), time(23, 59, 59)}):
+            return self.clock.date()
+        return local.date()
 
 
 def _unreadable(place: str, error: Exception) -> ScheduleError:
@@ -109,87 +123,117 @@ class _Calendar:
     def found(self) -> list[Found]:
         if self._is_cancelled:
             return []
+        series, exceptions = self._grouped()
         found: list[Found] = []
-        masters, changed, errors = self._sorted()
-        for event in masters:
-            slots = self._result_or_error(self._slots, event, changed)
-            if isinstance(slots, ScheduleError):
-                errors.append(slots)
-                continue
-            found += slots
+        for uid, versions in series.items():
+            newest = max(_sequence(event) for event in versions)
+            masters = [event for event in versions if _sequence(event) == newest]
+            found += self._found(self._series, masters, exceptions.pop(uid, []))
             if len(found) > MAX_TALKS:
                 raise ScheduleError(f"{self._where}: more than {MAX_TALKS:,} entries")
-        return [*found, *errors]
+        for alone in exceptions.values():
+            found += self._found(self._kept, alone, "its series is not in this file")
+        return found
 
-    def _result_or_error(self, read: Callable[..., T], event: Any, *args: Any) -> T | ScheduleError:
-        """Return what ``read`` returns for an entry, or the error."""
+    @staticmethod
+    def _found(read: Callable[..., Iterator[Found]], *args: Any) -> list[Found]:
+        """Return what ``read`` yields, or only the error: of a series that is not sure, no talk is kept."""
+        try:
+            return list(read(*args))
+        except ScheduleError as error:
+            return [error]
+
+    def _grouped(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+        """Return the entries and the changed occurrences of series, both by UID."""
+        series: dict[str, list[Any]] = {}
+        exceptions: dict[str, list[Any]] = {}
+        for number, event in enumerate(self._events, start=1):
+            uid = _text(event, "UID") or f"\0{number}"
+            (exceptions if "RECURRENCE-ID" in event else series).setdefault(uid, []).append(event)
+        return series, exceptions
+
+    def _series(self, masters: list[Any], exceptions: list[Any]) -> Iterator[Found]:
+        """Yield the slots of the entries with one UID, and notes about exceptions that match none."""
+        unmatched = exceptions
+        for event in masters:
+            with self._reading(event):
+                start = self._start(event, self._place(event))
+            changed: dict[datetime | date, Any] = {}
+            for other in exceptions:
+                with self._reading(other):
+                    key = _key(self._original(other, start.zone), start)
+                if key not in changed or _sequence(other) >= _sequence(changed[key]):
+                    changed[key] = other
+            with self._reading(event):
+                yield from self._occurring(event, start, changed)
+            unmatched = [e for e in unmatched if any(e is left for left in changed.values())]
+        yield from self._kept(unmatched, "no date of its series matches it")
+
+    @contextmanager
+    def _reading(self, event: Any) -> Iterator[None]:
+        """Name the entry in errors about its properties."""
         from icalendar.error import BrokenCalendarProperty
 
         try:
-            return read(event, *args)
-        except ScheduleError as error:
-            return error
+            yield
         except BrokenCalendarProperty as error:
-            return _unreadable(self._place(event), error)
+            raise _unreadable(self._place(event), error) from None
 
-    def _sorted(self) -> tuple[list[Any], dict[tuple[str, datetime], Any], list[ScheduleError]]:
-        """Return the current entries, the changed occurrences of series, and errors."""
-        series: dict[str, list[Any]] = {}
-        changed: dict[tuple[str, datetime], Any] = {}
-        errors: list[ScheduleError] = []
-        unsure: set[str] = set()  # series with an occurrence that cannot be read
-        for number, event in enumerate(self._events, start=1):
-            uid = _text(event, "UID") or f"\0{number}"
-            if "RECURRENCE-ID" not in event:
-                series.setdefault(uid, []).append(event)
-                continue
-            at = self._result_or_error(self._replaced, event)
-            if isinstance(at, ScheduleError):
-                errors.append(at)
-                unsure.add(uid)
-            elif (uid, at) not in changed or _sequence(event) >= _sequence(changed[uid, at]):
-                changed[uid, at] = event
-        masters = []
-        for uid, versions in series.items():
-            newest = max(_sequence(event) for event in versions)
-            if uid not in unsure:
-                masters += [event for event in versions if _sequence(event) == newest]
-        for (uid, _), event in changed.items():
-            if uid not in series:
-                masters.append(event)  # its series is not in this calendar
-        return masters, changed, errors
-
-    def _replaced(self, event: Any) -> datetime:
+    def _original(self, event: Any, clock: tzinfo | None) -> _Moment:
         """Return the time of the occurrence that the entry replaces."""
         place, recurrence_id = self._place(event), event["RECURRENCE-ID"]
-        at = self._moment(recurrence_id, place).utc
+        at = self._moment(recurrence_id, place, clock=clock)
         if str(recurrence_id.params.get("RANGE", "")):
             raise ScheduleError(f"{place}: RECURRENCE-ID with RANGE is not supported; export it without")
         return at
 
-    def _slots(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> list[Slot]:
-        return list(self._each_slot(event, changed))
+    def _kept(self, events: list[Any], reason: str) -> Iterator[Found]:
+        """Yield changed occurrences without their originals as talks of their own, and notes."""
+        newest: dict[datetime, tuple[_Moment, Any]] = {}
+        for event in events:
+            with self._reading(event):
+                at = self._original(event, self._start(event, self._place(event)).zone)
+            if at.utc not in newest or _sequence(event) >= _sequence(newest[at.utc][1]):
+                newest[at.utc] = at, event
+        for at, event in newest.values():
+            place = self._place(event)
+            yield ScheduleNote(
+                f"{place} replaces the occurrence of {at.clock:%Y-%m-%d %H:%M}, but {reason}; "
+                "it is kept as a talk of its own"
+            )
+            with self._reading(event):
+                yield self._slot(event, place, self._start(event, place), _occurrence_id(event, at))
 
-    def _each_slot(self, event: Any, changed: dict[tuple[str, datetime], Any]) -> Iterator[Slot]:
+    def _occurring(self, event: Any, start: _Moment, changed: dict[datetime | date, Any]) -> Iterator[Found]:
+        """Yield the occurrences of an entry; those in ``changed`` that replace one are removed from it."""
         place, uid = self._place(event), _text(event, "UID")
-        if "RECURRENCE-ID" in event:
-            original = self._moment(event["RECURRENCE-ID"], place).utc
-            yield self._slot(event, place, self._start(event, place), f"{uid}#{original:%Y%m%dT%H%M%SZ}")
-            return
-        start = self._start(event, place)
-        if not {"RRULE", "RDATE"} & set(event):
-            yield self._slot(event, place, start, uid)
-            return
-        without = {m.utc for m in self._listed(event, "EXDATE", place)}
+        recurs = bool({"RRULE", "RDATE"} & set(event))
+        without = {_key(m, start): m for m in self._listed(event, "EXDATE", place, start)}
+        unused = {key: m for key, m in without.items() if abs(m.utc - start.utc) <= _HORIZON}
         for occurrence in self._occurrences(event, start, place):
-            if occurrence.utc in without:
-                continue
-            name = f"{uid}#{occurrence.utc:%Y%m%dT%H%M%SZ}" if uid else ""
-            other = changed.get((uid, occurrence.utc))
+            name = _occurrence_id(event, occurrence) if recurs else uid
+            day = occurrence.clock.date() if start.day else occurrence.utc.astimezone(start.zone).date()
+            keys = (occurrence.utc, day)
+            for key in keys:
+                unused.pop(key, None)
+            other = next((changed.pop(key) for key in keys if key in changed), None)
             if other is None:
-                yield self._slot(event, place, occurrence, name)
-            else:
-                yield self._slot(other, place, self._start(other, place), name)
+                if without.keys().isdisjoint(keys):
+                    yield self._slot(event, place, occurrence, name)
+                continue
+            first = occurrence
+            if "DTSTART" in other:
+                first = self._start(other, place, start.zone)
+            slot = self._slot(other, place, first, name)
+            slot.title = slot.title if _text(other, "SUMMARY") else word(_text(event, "SUMMARY"))
+            yield slot
+        if unused:
+            first = min(unused.values(), key=lambda m: m.utc)
+            more = f" and {len(unused) - 1:,} more" if len(unused) > 1 else ""
+            yield ScheduleNote(
+                f"{place}: EXDATE {first.clock:%Y-%m-%d %H:%M}{more} matches no date of the series, so it "
+                "removes none"
+            )
 
     def _slot(self, event: Any, place: str, start: _Moment, uid: str) -> Slot:
         title = word(_text(event, "SUMMARY")) or "untitled"
@@ -208,16 +252,18 @@ class _Calendar:
             cancelled=_text(event, "STATUS").upper() == "CANCELLED",
         )
 
-    def _start(self, event: Any, place: str) -> _Moment:
+    def _start(self, event: Any, place: str, clock: tzinfo | None = None) -> _Moment:
         if "DTSTART" not in event:
             raise ScheduleError(f"{place} has no DTSTART")
-        return self._moment(event["DTSTART"], place)
+        return self._moment(event["DTSTART"], place, clock=clock)
 
     def _end(self, event: Any, start: _Moment, place: str) -> datetime | None:
         """Return the end of an occurrence: it is as long as the entry itself."""
-        first = self._start(event, place)
+        if start.length is not None:
+            return start.utc + start.length
+        first = self._start(event, place, start.zone) if "DTSTART" in event else start
         if "DTEND" in event:
-            end = self._moment(event["DTEND"], place)
+            end = self._moment(event["DTEND"], place, clock=first.zone)
             if start.day and end.clock <= first.clock:
                 # some give the last day instead of the day after it
                 return _Moment(start.clock + timedelta(days=1), start.zone).utc
@@ -226,9 +272,7 @@ class _Calendar:
             return start.utc + (end.utc - first.utc)
         length = getattr(event.get("DURATION"), "dt", None)
         if isinstance(length, timedelta):
-            if abs(length) > _HORIZON:
-                raise ScheduleError(f"{place}: a DURATION of {length.days:,} days is too long for a talk")
-            return start.utc + length
+            return start.utc + _talk_length(length, place)
         return _Moment(start.clock + timedelta(days=1), start.zone).utc if start.day else None
 
     def _occurrences(self, event: Any, start: _Moment, place: str) -> list[_Moment]:
@@ -238,18 +282,29 @@ class _Calendar:
         for rule in _list(event.get("RRULE")):
             parts = dict(part.partition("=")[::2] for part in rule.to_ical().decode().split(";"))
             # rules with several times per day can take minutes to expand, and talks do not need them
-            endless = {"BYHOUR", "BYMINUTE", "BYSECOND"} & set(parts) or not re.fullmatch(
-                r"[1-9]\d{0,3}", parts.get("INTERVAL", "1")
-            )
-            if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or endless:
+            several = any("," in parts.get(name, "") for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
+            if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or several:
                 raise ScheduleError(
-                    f"{place}: RRULE {';'.join(parts.values())[:40]!r} is not supported for talks"
+                    f"{place}: RRULE {';'.join(parts.values())[:40]!r} is not supported for talks; it must "
+                    "recur DAILY, WEEKLY, MONTHLY or YEARLY, at one time of day"
                 )
+            for name, most in (("COUNT", 999_999_999), ("INTERVAL", 9_999)):
+                number = parts.get(name, "1")
+                if not (re.fullmatch(r"\d{1,9}", number, re.ASCII) and 1 <= int(number) <= most):
+                    raise ScheduleError(
+                        f"{place}: {name} of its RRULE is {number[:20]}, but must be 1 or more"
+                        + (f", and at most {most:,}" if number.isdecimal() else "")
+                    )
             until = start.clock + _HORIZON
             parts.pop("UNTIL", None)
             count = parts.pop("COUNT", "")
             for last in _list(rule.get("UNTIL")):
-                until = min(until, self._until(last, start.zone))
+                until = min(until, self._until(last, start))
+            if until < start.clock:
+                raise ScheduleError(
+                    f"{place}: its RRULE ends (UNTIL {until:%Y-%m-%d %H:%M}) before its first date "
+                    f"({start.clock:%Y-%m-%d %H:%M})"
+                )
             text = ";".join(f"{name}={value}" for name, value in parts.items())
             try:
                 # dateutil counts in local time; zones are resolved here
@@ -257,42 +312,48 @@ class _Calendar:
                 clocks.update(islice(times, int(count) if count else None))
             except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
                 raise ScheduleError(f"{place}: RRULE {text[:60]!r} cannot be read: {error}") from None
-        more = [m for m in self._listed(event, "RDATE", place) if abs(m.utc - start.utc) <= _HORIZON]
+        more = [_on_clock(m, start) for m in self._listed(event, "RDATE", place, start)]
+        more = [m for m in more if abs(m.utc - start.utc) <= _HORIZON]
         found = {m.utc: m for m in [*(_Moment(c, start.zone, start.day) for c in clocks), *more]}
         return [found[utc] for utc in sorted(found)]
 
     @staticmethod
-    def _until(last: Any, zone: tzinfo) -> datetime:
-        """Return the end of a recurrence as local time in ``zone``."""
+    def _until(last: Any, start: _Moment) -> datetime:
+        """Return the end of a recurrence as local time of the series."""
         last = getattr(last, "dt", last)
         if not isinstance(last, datetime):
             return datetime.combine(last, time.max)
-        return last if last.tzinfo is None else last.astimezone(zone).replace(tzinfo=None)
+        end = _Moment(last.replace(tzinfo=None), last.tzinfo or start.zone)
+        if start.day:
+            return datetime.combine(end.on_day(start.zone), time.max)
+        return end.utc.astimezone(start.zone).replace(tzinfo=None)
 
-    def _listed(self, event: Any, name: str, place: str) -> Iterator[_Moment]:
+    def _listed(self, event: Any, name: str, place: str, start: _Moment) -> Iterator[_Moment]:
         for several in _list(event.get(name)):
             if not hasattr(several, "dts"):
                 raise ScheduleError(f"{place}: {name} cannot be read")
             for member in several.dts:
-                yield self._moment(member, place, str(several.params.get("TZID", "")))
+                yield self._moment(member, place, str(several.params.get("TZID", "")), start.zone)
 
-    def _moment(self, prop: Any, place: str, named: str = "") -> _Moment:
+    def _moment(self, prop: Any, place: str, named: str = "", clock: tzinfo | None = None) -> _Moment:
+        """Return a time; without a zone of its own it is in ``clock``, or else in the calendar's zone."""
         if isinstance(prop, list):
             raise ScheduleError(f"{place} has several times instead of one")
-        value = getattr(prop, "dt", None)
-        if isinstance(value, tuple):  # of a period only the start
-            value = value[0]
+        value, length = getattr(prop, "dt", None), None
+        if isinstance(value, tuple):
+            value, end = value
+            length = _talk_length(end - value if isinstance(end, datetime) else end, place)
         if not isinstance(value, date):
             raise ScheduleError(f"{place}: {str(prop)[:60]!r} is not a time such as 20260515T093000Z")
         named = named or str(prop.params.get("TZID", ""))
         day = not isinstance(value, datetime)
-        clock = datetime.combine(value, time()) if not isinstance(value, datetime) else value
-        zone = self._zone(named, place) if named else UTC if clock.tzinfo else self._own
-        clock = clock.replace(tzinfo=None)
+        local = datetime.combine(value, time()) if not isinstance(value, datetime) else value
+        zone = self._zone(named, place) if named else UTC if local.tzinfo else clock or self._own
+        local = local.replace(tzinfo=None)
         if zone is None:
-            raise ScheduleError(f"{place}: {clock.isoformat()} has no time zone; give one")
-        placed(clock, zone, place)  # checks the year
-        return _Moment(clock, zone, day)
+            raise ScheduleError(f"{place}: {local.isoformat()} has no time zone{ADVICE_ZONE}")
+        placed(local, zone, place)  # checks the year
+        return _Moment(local, zone, day, length)
 
     def _zone(self, name: str, place: str) -> tzinfo:
         if name not in self._zones:
@@ -301,6 +362,8 @@ class _Calendar:
 
     def _as_described(self, name: str, place: str) -> tzinfo:
         described = self._described.get(name)
+        if described is None and (zone := zone_by_description(name)):
+            return zone
         if described is None:
             raise ScheduleError(
                 f"{place}: time zone {name[:60]!r} is neither known nor described in the file"
@@ -319,6 +382,33 @@ class _Calendar:
     def _place(self, event: Any) -> str:
         named = _text(event, "UID") or _text(event, "SUMMARY") or "without UID"
         return f"{self._where}: VEVENT {named[:80]}"
+
+
+def _occurrence_id(event: Any, original: _Moment) -> str:
+    uid = _text(event, "UID")
+    return f"{uid}#{original.utc:%Y%m%dT%H%M%SZ}" if uid else ""
+
+
+def _key(moment: _Moment, start: _Moment) -> datetime | date:
+    """Return what identifies an occurrence of a series: an instant, or a day."""
+    if start.day:
+        return moment.on_day(start.zone)
+    return moment.clock.date() if moment.day else moment.utc
+
+
+def _on_clock(moment: _Moment, start: _Moment) -> _Moment:
+    """Return a further date of a series with the time of day of the series, if it has none."""
+    if start.day:
+        return _Moment(datetime.combine(moment.on_day(start.zone), time()), start.zone, day=True)
+    if moment.day:
+        return _Moment(datetime.combine(moment.clock.date(), start.clock.time()), start.zone)
+    return moment
+
+
+def _talk_length(length: timedelta, place: str) -> timedelta:
+    if abs(length) > _HORIZON:
+        raise ScheduleError(f"{place}: a DURATION of {length.days:,} days is too long for a talk")
+    return length
 
 
 def _known(name: str) -> tzinfo | None:

@@ -58,7 +58,7 @@ def _slot(event: Element, zone: tzinfo | None, where: str) -> Slot | None:
     title = word(_first(properties, "pentabarf:title")) or word(_first(properties, "summary"))
     if not title:
         raise ScheduleError(f"{place} has no title")
-    if properties.keys() & {"rrule", "rdate"}:
+    if any(_first(properties, name) for name in ("rrule", "rdate")):
         raise ScheduleError(f"{place}: it recurs, which is supported for iCalendar (.ics) only")
     start_key, end_key = ("pentabarf:start", "pentabarf:end")
     if not _first(properties, start_key):
@@ -75,7 +75,7 @@ def _slot(event: Element, zone: tzinfo | None, where: str) -> Slot | None:
     texts = (prose(_first(properties, name)) for name in ("pentabarf:subtitle", "description"))
     return Slot(
         where=place,
-        id=uid,
+        id=f"{uid}#{original}" if uid and (original := _first(properties, "recurrence-id")) else uid,
         title=title,
         start=start,
         end=end,

@@ -278,7 +278,7 @@ def _schedule(conference: Conference) -> Schedule:
 
 
 def read_talks(path: Path, zone: tzinfo) -> Schedule:
-    """Read the talks of a schedule file, with a warning about each that is left out.
+    """Read the talks of a schedule file, with a warning about each that is left out or may be wrong.
 
     Raises
     ------
@@ -292,6 +292,10 @@ def read_talks(path: Path, zone: tzinfo) -> Schedule:
         warnings.warn(f"a talk is left out: {line}", stacklevel=2)
     if (more := len(schedule.refused) - MAX_WARNINGS) > 0:
         warnings.warn(f"{more} more talks are left out", stacklevel=2)
+    for line in schedule.warnings[:MAX_WARNINGS]:
+        warnings.warn(line, stacklevel=2)
+    if (more := len(schedule.warnings) - MAX_WARNINGS) > 0:
+        warnings.warn(f"{more} more entries of the schedule may be wrong", stacklevel=2)
     return schedule
 
 

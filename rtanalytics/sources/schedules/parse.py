@@ -57,9 +57,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     except ScheduleError as error:
         raise Malformed(str(error), raw) from None
     rejects = [Reject(reason=line, raw=line.encode(), where="talk") for line in schedule.refused]
-    return Parsed(
-        events=[_event(talk, meta) for talk in schedule], rejects=rejects, counts={"talks": len(schedule)}
-    )
+    counts = {"talks": len(schedule)}
+    if schedule.warnings:
+        counts["warnings"] = len(schedule.warnings)
+    return Parsed(events=[_event(talk, meta) for talk in schedule], rejects=rejects, counts=counts)
 
 
 def talk_id(scope: str, talk: Talk) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ import msgspec
 import typer
 
 from rtanalytics.cli.terminal import progress, safe
-from rtanalytics.importers import FORMATS
+from rtanalytics.importers import FORMATS, ImporterError
 
 __all__ = ["EPILOG", "import_"]
 
@@ -92,8 +93,14 @@ def import_(
         zone=zone, day=_day(day), network=network, channel=channel, source=source, columns=_columns(columns),
         time_format=time_format, private=private, presence=presence, keep=tuple(keep or ()),
     )  # fmt: skip
-    with progress("importing") as tick:
-        report, rejected, skipped = import_files(files, to, options, form, tick)
+    try:
+        with progress("importing") as tick:
+            report, rejected, skipped = import_files(files, to, options, form, tick)
+    except ImporterError as error:
+        if not error.add:
+            raise
+        command = shlex.join(["rtanalytics", *sys.argv[1:], *error.add])
+        raise ImporterError(f"{error}; for example: {command}") from None
     for row in rejected[:SHOWN]:
         print(f"rejected: {' '.join(safe(str(row)).split())}", file=sys.stderr)
     if len(rejected) > SHOWN:

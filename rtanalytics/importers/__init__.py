@@ -64,6 +64,9 @@ FORMATS: dict[str, Format] = {
 """Name of a format → its importer. The first one that recognises a file reads it, so the formats
 of single tools stand before general tables."""
 
+_TABLES = frozenset({"columns", "parquet", "csv", "jsonl"})
+"""Formats of tables of any origin, which are tried last."""
+
 _HEAD = 65_536
 
 
@@ -92,18 +95,29 @@ def detect(path: str | Path) -> str:
     """
     path = Path(path)
     head = head_of(path, _HEAD)
-    for name in FORMATS:
-        if importer(name).recognises(path, head):
-            return name
-    if not path.is_dir() and (diagnosis := diagnose(head)) is not None:
+    if (name := _recognised(path, head)) is not None:
+        return name
+    if head.strip() and (diagnosis := diagnose(path, head)) is not None:
+        raise ImporterError(f"{path} {diagnosis}")
+    if (name := _recognised(path, head, tables=True)) is not None:
+        return name
+    if (diagnosis := diagnose(path, head)) is not None:
         raise ImporterError(f"{path} {diagnosis}")
     raise ImporterError(f"{path}: its format is not known; name it, one of {', '.join(FORMATS)}")
+
+
+def _recognised(path: Path, head: bytes, *, tables: bool = False) -> str | None:
+    """Return the first format of a single tool (or of general tables) that recognises a file."""
+    names = (name for name in FORMATS if (name in _TABLES) is tables)
+    return next((name for name in names if importer(name).recognises(path, head)), None)
 
 
 def open_events(
     path: str | Path, format: str | None = None, options: Options | None = None
 ) -> Iterator[Event | ValueError]:
     """Read the events of a file, in its order.
+
+    A file without any message gives a :class:`Skipped` that names it.
 
     Parameters
     ----------
@@ -117,13 +131,50 @@ def open_events(
     Raises
     ------
     ImporterError
-        At once if the format is not known, and while reading if the file is bad.
+        At once if the format is not known, and while reading if the file is bad or has another
+        format than the given one.
     """
     options = options or Options()
     if format is None:
         format = "columns" if options.columns else detect(path)
-    events = importer(format).read(Path(path), options)
+    events = _checked(Path(path), format, importer(format).read(Path(path), options))
     return _kept(events, options.keep) if options.keep else events
+
+
+def _checked(path: Path, format: str, events: Iterator[Event | ValueError]) -> Iterator[Event | ValueError]:
+    """Pass on what an importer yields; report a file that has no events or another format.
+
+    A wrong format is only reported if nothing could be read, because the detection may be wrong too.
+    """
+    read = rejected = 0
+    try:
+        for event in events:
+            yield event
+            read += isinstance(event, Event)
+            rejected += not isinstance(event, Event)
+    except ImporterError:
+        if not read and (other := _other_format(path, format)) is not None:
+            raise ImporterError(other) from None
+        raise
+    if not read and (other := _other_format(path, format)) is not None:
+        raise ImporterError(other)
+    if not read and not rejected:
+        yield Skipped(f"file without messages: {path}", 1)
+
+
+def _other_format(path: Path, format: str) -> str | None:
+    """Describe a file that does not have the given format; None if it has, or if it is unknown."""
+    head = head_of(path, _HEAD)
+    if format in _TABLES or importer(format).recognises(path, head):
+        return None
+    if (name := _recognised(path, head)) is not None:
+        return f"{path} is not of format {format} but {name}: {FORMATS[name].what}; use --format {name}"
+    if (diagnosis := diagnose(path, head)) is not None:
+        return f"{path} is not of format {format}; it {diagnosis}"
+    if (name := _recognised(path, head, tables=True)) is not None:
+        what = FORMATS[name].what
+        return f"{path} is not of format {format} ({FORMATS[format].what}); it looks like {name} ({what})"
+    return f"{path} is not of format {format}: {FORMATS[format].what}"
 
 
 def _kept(events: Iterable[Event | ValueError], patterns: tuple[str, ...]) -> Iterator[Event | ValueError]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,24 @@ MAX_RAW = 2_000
 
 
 class ImporterError(ValueError):
-    """A file that cannot be imported; the message names the file, the line or row, and a way out."""
+    """A file that cannot be imported; the message names the file, the line or row, and a way out.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, where, and what to do about it.
+    add : sequence of str
+        Options of the command ``import`` with which the file can be read, with example values:
+        ``["--zone", "Europe/Berlin"]``.
+    """
+
+    def __init__(self, message: str, add: Sequence[str] = ()) -> None:
+        self.add = tuple(add)
+        super().__init__(message)
+
+    def at(self, place: str) -> ImporterError:
+        """Return the same error with a place before its message."""
+        return ImporterError(f"{place}: {self}", self.add)
 
 
 class Rejected(ValueError):

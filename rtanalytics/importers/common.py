@@ -92,7 +92,7 @@ def event_or_rejected(
     try:
         event = build(row)
     except ImporterError as error:
-        raise ImporterError(f"{file}, {where}: {error}") from None
+        raise error.at(f"{file}, {where}") from None
     except BAD_ROW as error:
         yield Rejected(file, where, reason_of(error), repr(row) if raw is None else raw)
     else:

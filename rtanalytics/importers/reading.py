@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from rtanalytics.importers.base import ImporterError, Rejected
 from rtanalytics.importers.unpack import BROKEN, Unpacked, ZipBundle, unreadable
 
-__all__ = ["MAX_LINE", "begins", "head_of", "is_utf16", "lines", "open_bytes", "suffixed"]
+__all__ = ["MAX_LINE", "begins", "head_of", "is_utf16", "lines", "lines_of", "open_bytes", "suffixed"]
 
 MAX_LINE = 16_000_000
 """Largest number of bytes of a line, or of one message in a document."""
@@ -103,19 +103,26 @@ def lines(path: Path) -> Iterator[tuple[int, bytes] | Rejected]:
         If the file cannot be opened, or is a decompression bomb.
     """
     with open_bytes(path) as file:
-        number = 0
-        try:
-            reader = _utf16_lines(file) if is_utf16(file.peek(2)) else _utf8_lines(file)
-            for number, (line, size) in enumerate(reader, 1):
-                data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-                if size > MAX_LINE:
-                    reason = f"a line of {size:,} bytes; the limit is {MAX_LINE:,}"
-                    yield Rejected(path, f"line {number}", reason, data)
-                elif data := data.rstrip(b"\r\n"):
-                    yield number, data
-        except BROKEN as error:
-            reason = f"the file is damaged or cut off from here on ({error}); fetch it again"
-            yield Rejected(path, f"after line {number}", reason)
+        yield from lines_of(file, path)
+
+
+def lines_of(
+    file: io.BufferedReader, name: str | Path, *, blank: bool = False
+) -> Iterator[tuple[int, bytes] | Rejected]:
+    """Yield the lines of an open file as :func:`lines` does; ``blank`` keeps blank lines."""
+    number = 0
+    try:
+        reader = _utf16_lines(file) if is_utf16(file.peek(2)) else _utf8_lines(file)
+        for number, (line, size) in enumerate(reader, 1):
+            data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+            if size > MAX_LINE:
+                reason = f"a line of {size:,} bytes; the limit is {MAX_LINE:,}"
+                yield Rejected(name, f"line {number}", reason, data)
+            elif (data := data.rstrip(b"\r\n")) or blank:
+                yield number, data
+    except BROKEN as error:
+        reason = f"the file is damaged or cut off from here on ({error}); fetch it again"
+        yield Rejected(name, f"after line {number}", reason)
 
 
 def _utf8_lines(file: io.BufferedReader) -> Iterator[tuple[bytes, int]]:

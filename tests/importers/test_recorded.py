@@ -20,7 +20,7 @@ TEST = {"channel": "#test", "zone": "Europe/Amsterdam"}
 # file → format, events, rejected
 FILES = {
     "payloads/twitter_v1/grimoirelab-perceval__tests__data__twitter__tweets_page_2.json": ("twitter", 2, 0),
-    "payloads/twitter_v1/grimoirelab-perceval__tests__data__twitter__tweets_page_3.json": ("twitter", 0, 0),
+    "payloads/twitter_v1/grimoirelab-perceval__tests__data__twitter__tweets_page_3.json": ("twitter", 0, 1),
     "payloads/twitter_v1/huginn__spec__data_fixtures__one_tweet.json": ("twitter", 1, 0),
     "payloads/twitter_v1/huginn__spec__data_fixtures__search_tweets.json": ("twitter", 3, 0),
     "payloads/twitter_v1/huginn__spec__data_fixtures__user_tweets.json": ("twitter", 5, 0),

@@ -1,0 +1,118 @@
+"""JSON documents with lists inside of lists, larger than memory: chats of an account, posts of a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from rtanalytics.importers.base import Rejected
+from rtanalytics.importers.json_stream import Broken, NotJson
+from rtanalytics.importers.json_stream import _Text as JsonText
+from rtanalytics.importers.unpack import BROKEN
+
+__all__ = ["Place", "descend", "first_values", "values_at"]
+
+Place = tuple[str, ...]
+"""Names of the members that lead to a value; ``*`` for an element of an array."""
+
+
+def descend(read: Callable[[int], bytes], into: Container[Place]) -> Iterator[tuple[Place, Any, int]]:
+    """Yield the values of a JSON document in order, opening the objects and arrays at given places.
+
+    Parameters
+    ----------
+    read : callable
+        Returns up to this many bytes, and none at the end.
+    into : container of Place
+        Places of the objects and arrays whose contents are given one by one. The whole document
+        is ``()``, and always opened.
+
+    Yields
+    ------
+    place, value, line
+        ``value`` may be :class:`Broken`; lines count from 1.
+
+    Raises
+    ------
+    NotJson
+        If the document is not JSON from some line on.
+
+    Examples
+    --------
+    >>> import io
+    >>> document = io.BytesIO(b'{"chats": [{"id": 1, "messages": [{"id": 2}, {"id": 3}]}]}')
+    >>> into = {("chats",), ("chats", "*"), ("chats", "*", "messages")}
+    >>> [("/".join(place), value) for place, value, _ in descend(document.read, into)]
+    [('chats/*/id', 1), ('chats/*/messages/*', {'id': 2}), ('chats/*/messages/*', {'id': 3})]
+    """
+    text = JsonText(read)
+    if text.peek() not in ("{", "["):
+        raise text.wrong("an object or an array")
+    yield from _open(text, (), into)
+    if text.peek() != "":
+        raise text.wrong("the end")
+
+
+def values_at(
+    file: str | Path, read: Callable[[int], bytes], into: Container[Place]
+) -> Iterator[tuple[Place, str, Any]]:
+    """Yield the values of a document as :func:`descend` does, with :class:`Rejected` for broken ones.
+
+    Yields
+    ------
+    place, where, value
+        ``where`` is ``line 12``, or ``document`` for the last item of a document that cannot be read further.
+    """
+    try:
+        for place, value, line in descend(read, into):
+            where = f"line {line}"
+            broken = isinstance(value, Broken)
+            yield place, where, Rejected(file, where, value.reason, value.raw) if broken else value
+    except NotJson as error:
+        yield (), "document", Rejected(file, "document", str(error))
+    except BROKEN as error:
+        yield (), "document", Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
+
+
+def first_values(head: bytes, into: Container[Place], at: Container[Place], count: int = 3) -> list[Any]:
+    """Return the first values at some places of a document of which only the beginning is known."""
+    found: list[Any] = []
+    try:
+        for place, value, _ in descend(BytesIO(head).read, into):
+            if place in at and not isinstance(value, Broken):
+                found.append(value)
+                if len(found) == count:
+                    break
+    except NotJson:
+        pass
+    return found
+
+
+def _open(text: JsonText, place: Place, into: Container[Place]) -> Iterator[tuple[Place, Any, int]]:
+    """Yield the values inside of the object or array that begins here."""
+    closing = "}" if text.peek() == "{" else "]"
+    text.pos += 1
+    fresh = True
+    while (mark := text.peek()) != closing:
+        if mark == "," and not fresh:
+            text.pos += 1
+            fresh = True
+            continue
+        if not fresh or mark == "" or mark in ",]}:" or (closing == "}" and mark != '"'):
+            raise text.wrong("a comma or the end of a list" if not fresh else "a value")
+        name = "*"
+        if closing == "}":
+            name = str(text.value())
+            if text.peek() != ":":
+                raise text.wrong("a colon")
+            text.pos += 1
+        inner = (*place, name)
+        if text.peek() in ("{", "[") and inner in into:
+            yield from _open(text, inner, into)
+        else:
+            line = text.line()
+            yield inner, text.value(), line
+        fresh = False
+    text.pos += 1

@@ -49,6 +49,9 @@ FORMATS: dict[str, Format] = {
     "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip, folder or one file) or pages of its API"),
     "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),
     "zulip": Format(f"{_PACKAGE}.zulip:ZULIP", "Zulip export (tar.gz, zip or folder) or pages of its API"),
+    "telegram": Format(
+        f"{_PACKAGE}.telegram:TELEGRAM", "Telegram Desktop's result.json (a chat or an account)"
+    ),
     "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG, irclog2html)"),
     "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log"),
     "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log"),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha1
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event, Ingest, Media
@@ -21,6 +21,7 @@ from rtanalytics.untrusted import abbreviate
 __all__ = [
     "BAD_ROW",
     "MONTHS",
+    "LatestItems",
     "LocalClock",
     "author_of",
     "build",
@@ -51,6 +52,8 @@ _HIDDEN = frozenset("head iframe math noscript script style svg template title".
 
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 
 BAD_ROW = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
 """Exceptions that a row raises if a member of it is missing or has the wrong type."""
@@ -156,6 +159,30 @@ def build(
         **fields,
     )
     return check_size(event)
+
+
+class LatestItems(Generic[K, V]):
+    """Mapping that keeps the items added last, so that its memory stays flat.
+
+    Parameters
+    ----------
+    limit : int
+        Number of items that are kept.
+    """
+
+    def __init__(self, limit: int = 50_000) -> None:
+        self._limit = limit
+        self._items: dict[K, V] = {}
+
+    def add(self, key: K, value: V) -> None:
+        """Add an item; beyond the limit, the oldest one is dropped."""
+        if len(self._items) >= self._limit:
+            del self._items[next(iter(self._items))]
+        self._items[key] = value
+
+    def get(self, key: K) -> V | None:
+        """Return the value of a key; None if it is not known any more."""
+        return self._items.get(key)
 
 
 def digest(*parts: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from rtanalytics.importers.base import ImporterError, member_of
-from rtanalytics.importers.bundle import Bundle, TarBundle, bundle
+from rtanalytics.importers.bundle import Bundle, FolderBundle, ZipBundle, bundle
 from rtanalytics.importers.reading import open_bytes
 from rtanalytics.importers.unpack import BROKEN
 
@@ -46,7 +46,7 @@ def opened(path: Path, files: Bundle | None, name: str) -> Iterator[tuple[str, i
     if files is None:
         with open_bytes(path) as file:
             yield str(path), file
-    elif isinstance(files, TarBundle):
+    elif not isinstance(files, ZipBundle | FolderBundle):
         raise ImporterError(f"{path} is a tar file; unpack it and give the folder")
     else:
         with files.open(name) as member:

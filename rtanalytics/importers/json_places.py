@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from rtanalytics.importers.json_stream import Broken, NotJson
 from rtanalytics.importers.json_stream import _Text as JsonText
 from rtanalytics.importers.unpack import BROKEN
 
-__all__ = ["Place", "descend", "first_values", "values_at"]
+__all__ = ["Place", "descend", "values_at"]
 
 Place = tuple[str, ...]
 """Names of the members that lead to a value; ``*`` for an element of an array."""
@@ -74,20 +73,6 @@ def values_at(
         yield (), "document", Rejected(file, "document", str(error))
     except BROKEN as error:
         yield (), "document", Rejected(file, "document", f"damaged or cut off ({error}); fetch it again")
-
-
-def first_values(head: bytes, into: Container[Place], at: Container[Place], count: int = 3) -> list[Any]:
-    """Return the first values at some places of a document of which only the beginning is known."""
-    found: list[Any] = []
-    try:
-        for place, value, _ in descend(BytesIO(head).read, into):
-            if place in at and not isinstance(value, Broken):
-                found.append(value)
-                if len(found) == count:
-                    break
-    except NotJson:
-        pass
-    return found
 
 
 def _open(text: JsonText, place: Place, into: Container[Place]) -> Iterator[tuple[Place, Any, int]]:

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected
+from rtanalytics.importers.base import ImporterError, Options, Rejected, Skipped
 from rtanalytics.importers.bundle import bundle
 from rtanalytics.importers.common import (
     LatestItems,
@@ -28,9 +28,10 @@ from rtanalytics.importers.common import (
     zone_of,
 )
 from rtanalytics.importers.exports import files_of, first_member, opened
-from rtanalytics.importers.json_stream import Place, first_values, values
+from rtanalytics.importers.json_places import Place, values_at
+from rtanalytics.importers.json_stream import sample
 from rtanalytics.importers.reading import begins
-from rtanalytics.normalize.values import InvalidValue, as_dicts, as_list, numeric_id
+from rtanalytics.normalize.values import InvalidValue, as_dict, as_dicts, as_list, as_text, numeric_id
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["TELEGRAM"]
@@ -44,14 +45,11 @@ _INTO = frozenset(
     {place[:n] for place in _CHATS for n in range(1, len(place) + 1)}
     | {(*chat, "messages") for chat in _CHATS}
 )
-_TYPES = {
-    "personal_chat": "a conversation with one person", "bot_chat": "a conversation with a bot",
-    "saved_messages": "the notes of its owner", "verify_codes": "a service of Telegram",
-    "replies": "a service of Telegram", "private_group": "a private group",
-    "private_supergroup": "a private group", "private_channel": "a private channel",
-    "public_group": "", "public_supergroup": "", "public_channel": "",
+_PUBLIC = {"public_group", "public_supergroup", "public_channel"}
+_TYPES = _PUBLIC | {
+    "personal_chat", "bot_chat", "saved_messages", "verify_codes", "replies",
+    "private_group", "private_supergroup", "private_channel",
 }  # fmt: skip
-"""Type of a chat → why it is private; "" if it is public."""
 
 _PRESENCE = {
     "invite_members": "join", "join_group_by_link": "join", "join_group_by_request": "join",
@@ -71,15 +69,13 @@ class _Telegram:
             head = first_member(path, _RESULT)
         if begins(head) != b"{":
             return False
-        about, *_ = [*first_values(head, (), {("about",)}, 1), None]
-        if isinstance(about, str) and "Telegram" in about and b'"chats"' in head:
+        document = as_dict(next(iter(sample(head)), None))
+        if "Telegram" in as_text(document.get("about")) and b'"chats"' in head:
             return True
-        places = {(*chat, "messages", "*") for chat in _CHATS}
-        messages = first_values(head, _INTO, places, 1)
-        if messages:
-            return _is_message(messages[0])
-        empty = first_values(head, (), {("messages",)}, 1)
-        return empty == [[]] and first_values(head, (), {("type",)}, 1)[:1] in [[kind] for kind in _TYPES]
+        if "messages" not in document or document.get("type") not in _TYPES:
+            return False
+        messages = as_list(document["messages"])
+        return not messages or _is_message(messages[0])
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of the file, or of the result.json in a folder or zip."""
@@ -89,7 +85,7 @@ class _Telegram:
             raise ImporterError(f"{path} has no result.json; export the chat again as JSON")
         for name in names:
             with opened(path, files, name) as (label, file):
-                yield from _Export(label, options).read(values(label, file.read, _INTO))
+                yield from _Export(label, options).read(values_at(label, file.read, _INTO))
 
 
 TELEGRAM = _Telegram()
@@ -115,10 +111,13 @@ class _Chat:
 
     @property
     def id(self) -> str:
-        return numeric_id(abs(id) if isinstance(id := self.about.get("id"), int) else id, "the chat's id")
+        """Id of the chat."""
+        native = self.about.get("id")
+        return numeric_id(abs(native) if isinstance(native, int) else native, "the chat's id")
 
     @property
     def name(self) -> str:
+        """Name of the chat, or its id."""
         return word(self.about.get("name")) or self.id
 
 
@@ -130,7 +129,6 @@ class _Export:
         self._zone: ZoneInfo | None = zone_of(options.zone)
         self._chat = _Chat()
         self._private = 0
-        self._private_chats: set[str] = set()
 
     def read(self, items: Iterator[tuple[Place, str, Any]]) -> Iterator[Event | ValueError]:
         """Yield the events of all chats; private ones are counted."""
@@ -141,28 +139,23 @@ class _Export:
                     self._chat = _Chat()
                 self._chat.about[place[-1]] = value
             elif len(place) > 1 and parent[:-1] in _CHATS and parent[-1] == "messages":
-                yield from self._message(value, where)
+                yield from self._message(value, where, alone=len(place) == 2)
             elif isinstance(value, Rejected):
                 yield value
         if self._private:
-            chats = len(self._private_chats)
-            reason = (
-                f"{self._private:,} messages of {chats:,} private chats, left out; --private imports them too"
-            )
-            yield Rejected(self._file, "export", reason)
+            yield Skipped("messages of private chats (--private imports them)", self._private)
 
-    def _message(self, value: Any, where: str) -> Iterator[Event | ValueError]:
+    def _message(self, value: Any, where: str, *, alone: bool) -> Iterator[Event | ValueError]:
         kind = self._chat.about.get("type")
-        reason = (
-            _TYPES.get(kind, "a chat of an unknown type")
-            if isinstance(kind, str)
-            else "a chat without a type"
-        )
-        if reason and not self._options.private and not isinstance(value, Rejected):
+        if kind in _PUBLIC or self._options.private or isinstance(value, Rejected):
+            yield from event_or_rejected(self._event, value, self._file, where)
+        elif alone:
+            raise ImporterError(
+                f"{self._file} is a private chat ({word(kind) or 'unknown type'}); --private imports it",
+                ["--private"],
+            )
+        else:
             self._private += 1
-            self._private_chats.add(str(self._chat.about.get("id")))
-            return
-        yield from event_or_rejected(self._event, value, self._file, where)
 
     def _event(self, message: Any) -> Event | None:
         if not isinstance(message, dict):

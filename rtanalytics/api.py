@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
+from typing import TYPE_CHECKING, Any, Unpack, cast
 from weakref import finalize
 
 from rtanalytics.clock import parse_time
@@ -128,7 +128,7 @@ def trends(
     from rtanalytics.topics import trends as bins_of
 
     opened = _open(source)
-    chosen = Settings.of(settings or opened.settings, options)
+    chosen = Settings.of(settings or opened.settings, options, ("settings",))
     recording = opened.recording
     return Trends(bins_of(recording, chosen), recording, name=recording.name, zone=opened.zone)
 
@@ -167,7 +167,7 @@ def compare(
     from rtanalytics.archive import Recording
     from rtanalytics.evaluate import compare_all
 
-    Settings.of(settings, options)  # so that a misspelt keyword is reported first
+    Settings.of(settings, options, ("algorithms", "truths"))  # so that a misspelt keyword is reported first
     single = isinstance(recordings, (str, os.PathLike, Recording)) or hasattr(recordings, "columns")
     chosen = [recordings] if single else recordings
     opened = [open_recording(recording) for recording in cast("Iterable[Recording]", chosen)]
@@ -176,7 +176,7 @@ def compare(
 
 def play(
     recording: str | os.PathLike[str] | pd.DataFrame | Iterable[Event],
-    speed: float | Literal["max"] = 1.0,
+    speed: float | str = 1.0,
     *,
     start: datetime | str | None = None,
     end: datetime | str | None = None,
@@ -187,8 +187,8 @@ def play(
     ----------
     recording
         What :func:`open_recording` takes, or a :class:`Recording`.
-    speed : float or 'max'
-        Recorded seconds per second; ``"max"`` does not wait.
+    speed : float or str
+        Recorded seconds per second, such as 60 or ``"60x"``; ``"max"`` does not wait.
     start, end : datetime or str, optional
         Play only events received from ``start`` on and before ``end``. A time without a zone is UTC.
 
@@ -267,30 +267,15 @@ def write_report(
     OSError
         If the file cannot be written.
     """
-    from rtanalytics.report import build_markdown, build_report
-    from rtanalytics.report import write_report as write
-    from rtanalytics.topics import trends as bins_of
+    from rtanalytics.session.reporting import report_on
 
-    path = Path(path)
-    build = {".html": build_report, ".htm": build_report, ".md": build_markdown}.get(path.suffix.lower())
-    if build is None:
-        raise ValueError(f"report {path.name!r} must end in .html or .md")
     opened = _open(source)
-    recording = opened.recording
     brought = opened.settings if opened.live else opened.settings.replace(bin="30min")
-    chosen = Settings.of(settings or brought, options)
-    talks = chosen.schedule if "schedule" in options or settings else opened.schedule
-    events = list(recording)
-    text = build(
-        events,
-        bins_of(events, chosen),
-        title=title or opened.title,
-        schedule=talks,
-        timezone=timezone or opened.timezone,
-        truth=recording.truth if truth is None else truth,
-        settings=chosen,
-    )
-    return write(path, text)
+    chosen = Settings.of(settings or brought, options, ("title", "timezone", "truth"))
+    talks = chosen.schedule if "schedule" in options or settings else None
+    path = Path(path)
+    report_on(opened, path, chosen, title=title, timezone=timezone, truth=truth, schedule=talks)
+    return path
 
 
 def _open(source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event]) -> OpenedConference:
@@ -309,14 +294,19 @@ def _open(source: str | os.PathLike[str] | pd.DataFrame | Iterable[Event]) -> Op
 
 def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:
     """Write events to an archive that lasts as long as the recording that reads it."""
-    from rtanalytics.archive import Recording, import_into
+    from rtanalytics.archive import ArchiveWriter, Recording, RecordingMeta, import_into
     from rtanalytics.importers.frames import read_frame
+    from rtanalytics.report.page import span
 
     events = read_frame(cast("pd.DataFrame", rows)) if hasattr(rows, "columns") else _checked(rows)
     home = Path(mkdtemp(prefix="rtanalytics-"))
     try:
-        report = import_into(home / "table", events)
-        recording = Recording(home / "table")
+        with ArchiveWriter(home / "table") as writer:
+            report = import_into(writer, events)
+            recording = Recording(home / "table")
+            if recording.start and recording.end:  # a title for readers of its report
+                dates = span(recording.start, recording.end)
+                writer.describe(meta=RecordingMeta(title=f"Messages of {dates}"))
     except BaseException:
         rmtree(home)
         raise

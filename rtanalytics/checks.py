@@ -68,27 +68,28 @@ class Options:
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     def _fill(self, given: Mapping[str, Any], prefix: str = "") -> None:
-        known = {f.name: f.metadata for f in fields(self)}
-        for name in given:
-            if name not in known:
-                raise SettingsError(f"{prefix}{name}", self._advice(name, prefix))
-        for name, declared in known.items():
-            value = declared["check"](f"{prefix}{name}", given.get(name, declared["default"]))
-            object.__setattr__(self, name, value)
+        self._check_names(given, prefix)
+        for f in fields(self):
+            value = f.metadata["check"](f"{prefix}{f.name}", given.get(f.name, f.metadata["default"]))
+            object.__setattr__(self, f.name, value)
         self._complete(given, prefix)
 
     def _complete(self, given: Mapping[str, Any], prefix: str) -> None:
         """Check fields against each other."""
 
-    def _advice(self, name: str, prefix: str) -> str:
+    def _check_names(self, given: Iterable[str], prefix: str = "", keywords: Iterable[str] = ()) -> None:
+        """Raise an error about a setting that does not exist, with the name that was probably meant."""
         names = [f.name for f in fields(self)]
-        if name in self._renamed:
-            advice = f"it is now called '{prefix}{self._renamed[name]}'"
-        elif close := get_close_matches(name, names, 1):
-            advice = f"did you mean '{prefix}{close[0]}'?"
-        else:
-            advice = f"there are {', '.join(names)}"
-        return f"unknown setting '{prefix}{name}'; {advice}"
+        for name in given:
+            if name in names:
+                continue
+            if name in self._renamed:
+                advice = f"it is now called '{prefix}{self._renamed[name]}'"
+            elif close := get_close_matches(name, [*names, *keywords], 1):
+                advice = f"did you mean '{prefix}{close[0]}'?"
+            else:
+                advice = f"there are {', '.join([*names, *keywords])}"
+            raise SettingsError(f"{prefix}{name}", f"unknown setting '{prefix}{name}'; {advice}")
 
     def _changed(self) -> dict[str, Any]:
         """Return the fields that differ from the defaults."""

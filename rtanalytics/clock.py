@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
-__all__ = ["Clock", "PacedClock", "WallClock", "duration_text", "parse_duration", "parse_time"]
+__all__ = ["Clock", "PacedClock", "WallClock", "duration_text", "parse_duration", "parse_time", "zone_of"]
 
 
 class Clock(Protocol):
@@ -215,3 +216,17 @@ def parse_time(value: str | datetime) -> datetime:
     except (AttributeError, ValueError):
         raise ValueError(f"invalid time {value!r} (example: 2026-05-15T09:30:00Z)") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def zone_of(name: str) -> ZoneInfo:
+    """Return the time zone with an IANA name.
+
+    Raises
+    ------
+    ValueError
+        If no time zone has this name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"unknown time zone {name!r} (examples: Europe/Berlin, UTC)") from None

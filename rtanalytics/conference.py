@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import UnionType
 from typing import Any, Literal, Self, get_args, get_origin
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from rtanalytics.clock import zone_of
 from rtanalytics.settings import Settings, SettingsError
 
 __all__ = ["Conference", "ConferenceError", "KeyLines", "RateLimit", "expected", "read_conference"]
@@ -125,21 +126,14 @@ def _check_name(name: str) -> None:
         raise ValueError(f"invalid name {name!r}; use letters, digits, '.', '_' and '-' only, 100 at most")
 
 
-def _check_timezone(timezone: str) -> None:
-    try:
-        ZoneInfo(timezone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"unknown timezone {timezone!r}; write an IANA name such as Europe/Berlin") from None
-
-
 def _check_most_entries(number: int) -> None:
     if number < 1_000:
         raise ValueError(f"most_entries = {number} is too few; write 1_000 or more")
 
 
-_CHECKS: dict[str, Callable[[Any], None]] = {
+_CHECKS: dict[str, Callable[[Any], object]] = {
     "name": _check_name,
-    "timezone": _check_timezone,
+    "timezone": zone_of,
     "most_entries": _check_most_entries,
 }
 

@@ -127,7 +127,8 @@ def trends_timeline(
     bins : iterable of TrendBin
         In any order.
     ax : matplotlib.axes.Axes, optional
-        Axes to draw on.
+        Axes to draw on. A figure without a layout engine gets the constrained one, which leaves
+        room for the labels.
     top : int
         Number of labels, those with the highest scores, in order of their first bin.
     zone : tzinfo
@@ -161,6 +162,8 @@ def trends_timeline(
             ax.barh(
                 [y], [length], 0.7, [left], color=_ACCENT, alpha=0.3 + 0.7 * _people_or_messages(trend) / most
             )
+    if ax.figure.get_layout_engine() is None:  # long labels would be cut off at the edge of the figure
+        ax.figure.figure.set_layout_engine("constrained")
     ax.set_yticks(range(len(best)), [plain(row[0].label) for row in best])
     ax.set_ylim(-0.6, len(best) - 0.4)
     ax.grid(axis="x", alpha=0.25)

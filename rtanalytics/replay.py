@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
 
 from msgspec.structs import replace
 
@@ -47,7 +46,7 @@ __all__ = ["Played", "Replay", "days_until_today", "play_into", "replay"]
 MARK_EVERY = timedelta(minutes=1)
 """Interval of the watermarks: no longer than the shortest bin."""
 
-Speed = float | Literal["max"]
+Speed = float | str
 
 
 def replay(
@@ -70,8 +69,8 @@ class Replay(AsyncFromSync):
     ----------
     recording : Recording or iterable of Event
         Sorted by ``received_at``; it must be possible to iterate over it repeatedly.
-    speed : float or 'max'
-        Recorded seconds per real second; ``'max'`` (or infinity) never waits.
+    speed : float or str
+        Recorded seconds per real second, such as 60 or ``'60x'``; ``'max'`` (or infinity) never waits.
     start, end : datetime, optional
         Replay only events with ``start <= received_at < end``, in the recording's time.
     shift : timedelta
@@ -371,7 +370,16 @@ def _shifted(event: Event, shift: timedelta) -> Event:
 
 
 def _rate(speed: Speed) -> float:
-    return math.inf if speed == "max" else float(speed)
+    """Return recorded seconds per second; text such as ``60x`` is parsed."""
+    if speed == "max":
+        return math.inf
+    try:
+        rate = float(speed.lower().strip().strip("x×") if isinstance(speed, str) else speed)
+    except (TypeError, ValueError):
+        rate = math.nan
+    if not rate > 0:
+        raise ValueError(f"invalid speed {speed!r} (examples: 60, '60x', 'max')")
+    return rate
 
 
 _GRID = datetime(1970, 1, 1, tzinfo=UTC)

@@ -362,9 +362,18 @@ class Settings(Options):
             raise SettingsError("parameters", message)
 
     @classmethod
-    def of(cls, settings: Settings | None, options: SettingsOptions | TrendOptions) -> Settings:
-        """Return ``settings``, or the defaults, with keyword arguments applied."""
+    def of(
+        cls,
+        settings: Settings | None,
+        options: SettingsOptions | TrendOptions,
+        keywords: Iterable[str] = (),
+    ) -> Settings:
+        """Return ``settings``, or the defaults, with keyword arguments applied.
+
+        ``keywords`` are the caller's other keyword arguments: the error about a misspelt one names them.
+        """
         base = cls() if settings is None else settings
+        base._check_names(options, keywords=keywords)
         return base.replace(**options) if options else base
 
     @classmethod

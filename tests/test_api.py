@@ -58,8 +58,10 @@ def test_rows_with_a_repeated_id_are_not_dropped_in_silence():
 
 def test_what_cannot_be_opened_says_what_to_do(tmp_path):
     """A missing folder, an empty one, and a table without times."""
-    with pytest.raises(ValueError, match="no such file"):
+    with pytest.raises(ArchiveError, match="no such recording; 'juniperconf-2026' is the bundled one"):
         rta.open_recording(tmp_path / "nowhere")
+    with pytest.raises(ArchiveError, match="did you mean 'juniperconf-2026'"):
+        rta.open_recording("juniperconf-2025")
     with pytest.raises(ArchiveError):
         rta.open_recording(tmp_path)
     with pytest.raises(ImporterError, match="no column created_at"):
@@ -125,6 +127,10 @@ def test_a_misspelt_keyword_is_answered_with_the_right_one(recording):
     ):
         with pytest.raises(ValueError, match="'bins'; did you mean 'bin'"):
             call()
+    with pytest.raises(ValueError, match="'truth'; did you mean 'truths'"):
+        rta.compare(recording, truth=[])
+    with pytest.raises(ValueError, match="'tile'; did you mean 'title'"):
+        rta.write_report(recording, "x.html", tile="x")
 
 
 def test_a_comparison_is_a_table(recording):
@@ -196,3 +202,32 @@ def test_a_dashboard_refuses_what_is_no_feed(feed):
     """And says how to play a table."""
     with pytest.raises(TypeError, match="rta.play"):
         rta.Dashboard(feed)
+
+
+def test_a_speed_may_be_text(recording):
+    """As people write it; an invalid one is answered with examples."""
+    for speed in (60, "60", "60x", "×60"):
+        assert rta.play(recording, speed=speed).speed == 60
+    for speed in ("fast", "0", -1, None):
+        with pytest.raises(ValueError, match=r"invalid speed .* \(examples: 60, '60x', 'max'\)"):
+            rta.play(recording, speed=speed)
+
+
+def test_the_report_of_a_table_is_called_after_its_dates(tmp_path):
+    """The temporary recording has no name of its own."""
+    table = pd.DataFrame({"created_at": ["2026-05-15 09:00", "2026-05-16 09:01"], "text": ["hello", "world"]})
+    for source in (table, rta.open_recording(table)):
+        text = rta.write_report(source, tmp_path / "report.md").read_text()
+        assert text.startswith("# Messages of 15–16 May 2026\n")
+
+
+def test_a_table_has_trends_without_being_opened_first():
+    """Its temporary recording lasts as long as the trends, which quote it."""
+    quiet = pd.date_range("2026-05-15 09:00", periods=120, freq="1min", tz="UTC")
+    burst = pd.date_range("2026-05-15 11:00", periods=40, freq="7s", tz="UTC")
+    words = [f"coffee number {n % 5}" for n in range(120)] + ["the walrus keynote is great"] * 40
+    people = [f"u{n % 9}" for n in range(120)] + [f"w{n}" for n in range(40)]
+    table = pd.DataFrame({"created_at": quiet.append(burst), "text": words, "author": people})
+    trends = rta.trends(table)
+    assert any("walrus" in trend.label for trend in trends)
+    assert "walrus keynote" in str(trends[-1].explain())

@@ -167,3 +167,11 @@ def test_text_of_others_is_no_formula(bad):
     ax.figure.savefig(out, format="svg")
     assert drawn(ax)
     assert not any(bytes([c]) in out.getvalue() for c in (0, 7, 27))
+
+
+def test_long_labels_are_not_cut_off():
+    """Also on axes of a figure that was made without a layout."""
+    figure = Figure()
+    ax = plot.trends_timeline([a_bin(0, "a label of some forty characters or more")], figure.add_subplot())
+    drawn(ax)
+    assert ax.get_yticklabels()[0].get_window_extent().x0 >= 0

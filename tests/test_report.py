@@ -17,7 +17,7 @@ from rtanalytics.archive import Recording, import_into
 from rtanalytics.event import Author, Event
 from rtanalytics.explanation import explain
 from rtanalytics.importers import open_events
-from rtanalytics.report import build_markdown, build_report, gather, write_report
+from rtanalytics.report import gather, render_html, render_markdown, write_report
 from rtanalytics.report.charts import day_chart, overview
 from rtanalytics.report.page import span
 from rtanalytics.report.quotes import choose_quotes
@@ -283,7 +283,7 @@ def test_bots_are_marked_and_are_not_people(morning: list[Event]) -> None:
     recap = gather(morning, BINS, title="X")
     assert (recap.persons[0].name, recap.persons[0].bot) == ("tick", True)
     assert (recap.people, recap.bots) == (38, 1)
-    assert ">bot</span>" in build_report(morning, BINS, title="X")
+    assert ">bot</span>" in render_html(gather(morning, BINS, title="X"))
 
 
 def test_sources_and_days_add_up(morning: list[Event]) -> None:
@@ -311,24 +311,24 @@ def test_reference_topics_replace_a_missing_schedule(morning: list[Event]) -> No
     recap = gather(morning, BINS, title="X", truth=truth)
     assert recap.topics[0].about is not None
     assert (recap.talks, recap.has_schedule) == (1, False)
-    assert "All reference topics" in build_report(morning, BINS, title="X", truth=truth)
+    assert "All reference topics" in render_html(gather(morning, BINS, title="X", truth=truth))
 
 
 def test_the_method_is_stated(morning: list[Event]) -> None:
     """Algorithm, bins and what may not trend are on the page when the settings are given."""
     settings = Settings(bin=HALF, own_tags=frozenset({"xconf"}), top=7)
-    page = build_report(morning, BINS, title="X", settings=settings)
+    page = render_html(gather(morning, BINS, title="X", settings=settings))
     for words in ("30 minutes; 3 in total", "xconf", "at most 7 topics"):
         assert words in page
     late = [*BINS[:-1], msgspec.structs.replace(BINS[-1], late=47)]
-    page = build_report(morning, late, title="X", settings=settings)
+    page = render_html(gather(morning, late, title="X", settings=settings))
     assert "Not in the trends" in page
     assert "47 messages received after their bin was closed" in page
 
 
 def test_the_same_input_gives_the_same_page(morning: list[Event]) -> None:
     """Whatever the order of the events."""
-    pages = {build_report(events, BINS, title="X") for events in (morning, morning[::-1])}
+    pages = {render_html(gather(events, BINS, title="X")) for events in (morning, morning[::-1])}
     assert len(pages) == 1
 
 
@@ -345,7 +345,7 @@ def test_the_same_input_gives_the_same_page(morning: list[Event]) -> None:
 )
 def test_small_recordings_are_reported(events: list[Event]) -> None:
     """One message, no author, no text, years of silence, more kinds of source than colours."""
-    page = needs_nothing(build_report(events, trends(events), title="Small"))
+    page = needs_nothing(render_html(gather(events, trends(events), title="Small")))
     assert "No topic stood out." in " ".join("".join(page.text).split())
 
 
@@ -357,11 +357,11 @@ def test_what_has_no_author_is_nobodys() -> None:
     assert [(trend.messages, trend.authors) for bin in told for trend in bin.trends] == [(10, 0)]
     assert {bin.authors for bin in told} == {0}
     assert "Any of its terms: 10 messages" in str(explain(told[-1].trends[0], said))
-    page = needs_nothing(build_report(said, told, title="Small"))
+    page = needs_nothing(render_html(gather(said, told, title="Small")))
     text = " ".join("".join(page.text).split())
     assert "10 messages Peak at 10:00: 10 messages, expected" in text
     assert "Most active people" not in text
-    for written in (text, build_markdown(said, told, title="Small")):
+    for written in (text, render_markdown(gather(said, told, title="Small"))):
         assert not re.search(r"\d (people|person)", written)
 
 
@@ -374,18 +374,18 @@ def test_a_short_recording_is_drawn_as_long_as_it_is() -> None:
         "09:00", "09:15", "09:30", "09:45", "",
     ]  # fmt: skip
     assert overview(recap).step == timedelta(minutes=1)
-    page = build_report(said, [], title="Small")
+    page = render_html(gather(said, [], title="Small"))
     assert re.findall(r"<dt>(.*?)</dt>", page) == ["messages", "people", "source", "hour", "Version"]
-    assert "session" not in build_markdown(said, [], title="Small")
+    assert "session" not in render_markdown(gather(said, [], title="Small"))
 
 
 def test_nothing_to_report_is_said() -> None:
     """No events, or only deletes, or a zone that is none: one error that says it."""
     for events in ([], [event(1, op="delete", text=None)]):
         with pytest.raises(ValueError, match="X: there are no events to report on"):
-            build_report(events, [], title="X")
-    with pytest.raises(ValueError, match="unknown timezone 'Mars/Base'"):
-        build_report([event(1)], [], title="X", timezone="Mars/Base")
+            render_html(gather(events, [], title="X"))
+    with pytest.raises(ValueError, match="unknown time zone 'Mars/Base'"):
+        render_html(gather([event(1)], [], title="X", timezone="Mars/Base"))
 
 
 # --- that it harms nobody ----------------------------------------------------------------------
@@ -415,7 +415,7 @@ def test_hostile_text_stays_text(bad: str) -> None:
     truth = [ReferenceTopic(start=at(0), end=at(45), keywords=(bad,), extra={"title": bad, "speaker": bad})]
     bins = [a_bin(at(0), a_trend([bad, "walrus"], at(0)), a_trend(["walrus", bad], at(0)))]
     options = {"title": bad, "schedule": Schedule([talk]), "truth": truth}
-    text = build_report(said, bins, settings=Settings(own_tags=frozenset({bad})), **options)
+    text = render_html(gather(said, bins, settings=Settings(own_tags=frozenset({bad})), **options))
     page = needs_nothing(text)
     read = "".join(page.text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
@@ -424,14 +424,14 @@ def test_hostile_text_stays_text(bad: str) -> None:
     if bad.startswith("<img"):
         assert bad in read
         assert "&lt;img" in text
-    marked = build_markdown(said, bins, **options)
+    marked = render_markdown(gather(said, bins, **options))
     assert marked.encode()
     assert not re.search(r"(?<!\\)<(?!https?://)|\]\((?!<https?://)", marked)
 
 
 def test_a_policy_forbids_what_might_be_fetched_or_run(morning: list[Event]) -> None:
     """The page's own policy allows its style and nothing else, should anything slip through."""
-    text = build_report(morning, BINS, title="X")
+    text = render_html(gather(morning, BINS, title="X"))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None
     assert policy[1] == "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -466,7 +466,7 @@ def test_markdown_has_no_markup_of_others() -> None:
 
 def test_the_page_can_be_found_through(morning: list[Event]) -> None:
     """Landmarks, headings in steps of one, a caption a table, a name a chart, isolated foreign text."""
-    text = build_report(morning, BINS, title="X", schedule=PROGRAMME)
+    text = render_html(gather(morning, BINS, title="X", schedule=PROGRAMME))
     page = needs_nothing(text)
     assert {"header", "nav", "main", "footer", "section", "article"} <= set(page.tags)
     assert page.headings[0] == 1
@@ -529,7 +529,7 @@ def test_the_command_writes_the_report_of_an_archive(tmp_path: Path, name: str) 
     [
         (["--out", "r.pdf"], 2, "must end in .html or .md"),
         (["--out", "no/such/r.html"], 1, "does not exist"),
-        (["--out", "r.html", "--timezone", "Mars/Base"], 1, "unknown timezone 'Mars/Base'"),
+        (["--out", "r.html", "--timezone", "Mars/Base"], 1, "unknown time zone 'Mars/Base'"),
         (["--out", "r.html", "--truth", "none.csv"], 1, "none.csv"),
         (["--out", "r.html", "--schedule", "none.json"], 1, "none.json"),
         (["--out", "r.html", "--algorithm", "oracle"], 2, "oracle"),
@@ -556,7 +556,7 @@ def test_the_report_of_the_fixture(tmp_path: Path) -> None:
         "truth": recording.truth,
         "settings": settings,
     }
-    text = build_report(recording, bins, **options)
+    text = render_html(gather(recording, bins, **options))
     assert len(text.encode()) < 500_000
     page = needs_nothing(text)
     read = "".join(page.text)
@@ -579,7 +579,7 @@ def test_the_report_of_user2018_finds_its_keynotes(data_folder: Path, tmp_path: 
     truth = read_truth(data_folder / "schedules" / "user2018_truth.csv")
     bins = list(trends(recording, bin=HALF))
     options = {"title": "useR! 2018", "timezone": "Australia/Brisbane", "truth": truth}
-    text = build_report(recording, bins, **options)
+    text = render_html(gather(recording, bins, **options))
     assert len(text.encode()) < 2_000_000
     needs_nothing(text)
     recap = gather(recording, bins, **options)

@@ -7,11 +7,11 @@ import logging
 import signal
 import threading
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rtanalytics.cli.options import ConferenceFile
 from rtanalytics.cli.preview import agreed, preview
 from rtanalytics.cli.terminal import console, counted, safe, warn_of_narrow_bins
 from rtanalytics.conference import read_conference
@@ -21,9 +21,7 @@ __all__ = ["collect"]
 
 
 def collect(
-    path: Annotated[
-        Path, typer.Argument(metavar="CONFERENCE.TOML", help="File that describes the conference.")
-    ],
+    path: ConferenceFile,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read each source once and print its messages; store nothing.")
     ] = False,

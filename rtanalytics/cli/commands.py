@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
@@ -114,7 +115,9 @@ class _LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
-            return None
+            close = get_close_matches(cmd_name, COMMANDS, 1)
+            hint = f"did you mean {close[0]!r}?" if close else "'rtanalytics --help' lists the commands"
+            ctx.fail(f"no command {cmd_name!r}; {hint}")
         command = COMMANDS[cmd_name]
         module = import_module(f"rtanalytics.cli.{command.module}")
         function = getattr(module, "import_" if cmd_name == "import" else cmd_name)

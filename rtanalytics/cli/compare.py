@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from rtanalytics.cli.options import AlgorithmNames, Archives, TopEvaluated, TruthFiles
 from rtanalytics.cli.terminal import console, progress, safe
-from rtanalytics.session import SessionError
+from rtanalytics.session import SessionError, open_conference
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,25 +30,13 @@ EPILOG = (
 
 
 def compare(
-    archives: Annotated[
-        list[Path],
-        typer.Argument(metavar="ARCHIVE...", help="Folders of recordings."),
-    ],
-    truth: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE.csv...",
-            help="Ground truth of each archive, in their order.  [default: their _truth.csv]",
-        ),
-    ] = None,
-    algorithm: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME...", help="Algorithms, such as poisson or ewma.  [default: all]"),
-    ] = None,
+    archives: Archives,
+    truth: TruthFiles = None,
+    algorithm: AlgorithmNames = None,
     width: Annotated[
         str, typer.Option("--bin", metavar="DURATION", help="Width of a bin, such as 5min or 1h.")
     ] = "15min",
-    top: Annotated[int, typer.Option(min=1, help="Trends per bin that are evaluated.")] = 10,
+    top: TopEvaluated = 10,
     only: Annotated[
         str | None,
         typer.Option(
@@ -63,7 +52,6 @@ def compare(
     ] = None,
 ) -> None:
     """Compare algorithms on recordings with a ground truth."""
-    from rtanalytics.archive import Recording
     from rtanalytics.clock import parse_duration
     from rtanalytics.evaluate import compare_all
 
@@ -74,7 +62,7 @@ def compare(
         bin = parse_duration(width)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--bin") from None
-    recordings = [Recording(folder) for folder in folders]
+    recordings = [open_conference(folder).recording for folder in folders]
     truth_of_each = [read_topics(file) for file in truths] if truths else [r.truth for r in recordings]
     if only is not None:
         truth_of_each = [_only(topics, only) for topics in truth_of_each]

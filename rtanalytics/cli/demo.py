@@ -19,14 +19,14 @@ import typer
 from rich.text import Text
 
 from rtanalytics.cli.terminal import console, event_line, how_many, safe
-from rtanalytics.session import SessionError
+from rtanalytics.session import OpenedConference, SessionError
 from rtanalytics.session.connection import run_name
 from rtanalytics.session.processes import Worker
 from rtanalytics.session.runs import record_run
+from rtanalytics.settings import Settings
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
-    from rtanalytics.settings import Settings
     from rtanalytics.topics import Trend, TrendBin
 
 __all__ = ["demo"]
@@ -79,6 +79,7 @@ def demo(
             worker.start()
         workers = (player, recorder, counter)
         followed, bins = _watch(stream.follow("start"), workers, len(recording), sys.stdout.isatty())
+        terminal.print("all events are played; waiting for the last of them to be recorded and counted …")
         played, recorded = player.result(), recorder.result()
         counter.result()  # it may be behind the others, so its last bins come only now
         bins += counter.poll()
@@ -121,9 +122,7 @@ def count_run(send: Callable[[Any], None], url: str, name: str, folder: str) -> 
 
 def demo_settings(recording: Recording) -> Settings:
     """Return the settings of the demonstration, live and in one batch."""
-    from rtanalytics.cli.recordings import trend_settings
-
-    return trend_settings(recording, None, "30min", 10)
+    return Settings.of_recording(recording).replace(bin="30min")
 
 
 def _watch(
@@ -187,15 +186,16 @@ def _headline(bin: TrendBin) -> Text:
 def _account(recording: Recording, archive: Path, sums: _Sums, bins: list[TrendBin]) -> None:
     """Print a summary, and fail if the numbers do not agree."""
     from rtanalytics.archive import ArchiveWriter, Recording
-    from rtanalytics.cli.report import report_on
+    from rtanalytics.session.reporting import report_on
     from rtanalytics.topics import trends
 
+    out = console()
+    out.print("checking: the trends of the new archive, counted once more in one batch …")
     with ArchiveWriter(archive) as writer:
         writer.describe(schedule=recording.schedule, truth=recording.truth, meta=recording.meta)
     kept = Recording(archive)
     batch = list(trends(kept, demo_settings(recording)))
     same = kept.table(["id", "text"]).sort_by("id").equals(recording.table(["id", "text"]).sort_by("id"))
-    out = console()
     out.print()
     out.print(f"replayed  {sums.played:>7,} events into Redis")
     out.print(f"recorded  {sums.recorded:>7,} events into Parquet, archive equals recording: {_yes(same)}")
@@ -216,8 +216,10 @@ def _account(recording: Recording, archive: Path, sums: _Sums, bins: list[TrendB
         line.append(_talk(trend), style="green")
         out.print(line)
     out.print()
+    out.print("writing the report …")
     page = archive.with_name("report.html")
-    report_on(archive, page)
+    opened = OpenedConference.of_recording(kept)
+    report_on(opened, page, opened.settings.replace(bin="30min"))
     out.print(f"the archive: {safe(str(archive))}")
     out.print(f"the report:  {safe(str(page))}  (open it in a browser)")
     numbers = {sums.played, sums.recorded, len(sums.followed), len(kept), len(recording)}

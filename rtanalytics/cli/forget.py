@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 from rich.text import Text
 
+from rtanalytics.cli.options import ConferenceFile
 from rtanalytics.cli.terminal import console, counted, safe
 from rtanalytics.conference import read_conference
 from rtanalytics.erasure import plain_handle
@@ -20,9 +20,7 @@ __all__ = ["forget"]
 
 
 def forget(
-    path: Annotated[
-        Path, typer.Argument(metavar="CONFERENCE.TOML", help="File that describes the conference.")
-    ],
+    path: ConferenceFile,
     author: Annotated[str, typer.Argument(metavar="AUTHOR", help="Handle or account id of the person.")],
     only: Annotated[
         list[str] | None,

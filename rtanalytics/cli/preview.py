@@ -57,7 +57,7 @@ async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
     from rtanalytics.sources.base import SourceError
 
     out = console()
-    failed = 0
+    failed = shown = 0
     for spec in specs:
         try:
             source = open_source(spec)
@@ -77,12 +77,15 @@ async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
             counts = f"{talks} read; {counts} (changes are reported from now on)"
         out.print(Text(f"{safe(spec.name)}: {counts}", style="bold"))
         newest = sorted(events, key=lambda event: event.posted_at)[-SHOWN:]
+        shown += len(newest)
         if len(events) > SHOWN:
             out.print(Text(f"  … and {len(events) - SHOWN:,} more before these", style="dim"))
         for event in newest:
-            out.print(event_line(event, zone=zone))
+            out.print(event_line(event, zone=zone, dated=True))
         for reject in rejects[:3]:
             out.print(Text(f"  unreadable: {safe(reject.where)} {safe(reject.reason)}", style="red"))
+    if shown:
+        console(stderr=True).print(f"times are in {zone}", style="dim")
     if failed:
         raise SessionError(f"{failed} of {counted(len(specs), 'source')} could not be read")
 

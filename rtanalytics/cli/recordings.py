@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
+from rtanalytics.cli.options import Algorithm, Archive, ConferenceOption, Top
 from rtanalytics.cli.terminal import (
     console,
     counted,
@@ -21,6 +22,7 @@ from rtanalytics.cli.terminal import (
     safe,
     warn_of_narrow_bins,
 )
+from rtanalytics.session import OpenedConference, open_conference
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
@@ -32,9 +34,10 @@ __all__ = ["replay", "trend_settings", "trending"]
 
 
 def replay(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="Folder of the recording.")],
+    archive: Archive,
     speed: Annotated[
-        str, typer.Option(metavar="NUMBER|max", help="Recorded seconds per second; max does not wait.")
+        str,
+        typer.Option(metavar="NUMBER|max", help="Recorded seconds per second; max does not wait."),
     ] = "1",
     start: Annotated[
         str | None,
@@ -63,20 +66,18 @@ def replay(
     ] = False,
 ) -> None:
     """Replay a recording in the terminal or into a stream."""
-    from rtanalytics.archive import Recording
     from rtanalytics.replay import days_until_today
     from rtanalytics.replay import replay as play
 
     if shift not in ("days", "keep"):
         raise typer.BadParameter(f"invalid value {shift!r}; write days or keep", param_hint="--shift")
-    recording = Recording(archive)
-    player = play(
-        recording,
-        _speed(speed),
-        start=moment(start) if start else None,
-        end=moment(end) if end else None,
-        shift=days_until_today(recording.start) if shift == "days" and recording.start else timedelta(0),
-    )
+    recording = open_conference(archive).recording
+    begin, until = (None if text is None else moment(text) for text in (start, end))
+    offset = days_until_today(recording.start) if shift == "days" and recording.start else timedelta(0)
+    try:
+        player = play(recording, speed, start=begin, end=until, shift=offset)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
     if into is None and record is None:
         if not as_json:
             _announce(recording, player)
@@ -97,25 +98,18 @@ def replay(
 
 
 def trending(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="Folder of the recording.")],
-    algorithm: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Algorithm, such as poisson or ewma.")
-    ] = None,
+    archive: Archive,
+    algorithm: Algorithm = None,
     width: Annotated[
         str | None,
         typer.Option(
-            "--bin", metavar="DURATION", help="Width of a bin, such as 5min or 1h.  [default: 15min]"
+            "--bin",
+            metavar="DURATION",
+            help="Width of a bin, such as 5min or 1h.  [default: 15min, or the conference's]",
         ),
     ] = None,
-    top: Annotated[
-        int | None, typer.Option(min=1, help="Maximum number of trends per bin.  [default: 10]")
-    ] = None,
-    conference: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="CONFERENCE.TOML", help="Use its [trending], hashtags, accounts, ignore and mute."
-        ),
-    ] = None,
+    top: Top = None,
+    conference: ConferenceOption = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="List only the bin of this time.")] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Explain each trend.")] = False,
     as_json: Annotated[
@@ -123,7 +117,6 @@ def trending(
     ] = False,
 ) -> None:
     """List the trends of a recording, bin by bin."""
-    from rtanalytics.archive import Recording
     from rtanalytics.topics import trends
 
     if explain and as_json:
@@ -131,8 +124,9 @@ def trending(
             "cannot be combined with --json, whose output has the same numbers", param_hint="--explain"
         )
     only = None if at is None else moment(at)
-    recording = Recording(archive)
-    settings = trend_settings(recording, algorithm, width, top, conference)
+    opened = open_conference(archive)
+    recording = opened.recording
+    settings = trend_settings(opened, algorithm, width, top, conference)
     out = console()
     with progress("counting", len(recording)) as tick:
         bins: list[TrendBin] = []
@@ -153,19 +147,21 @@ def trending(
 
 
 def trend_settings(
-    recording: Recording,
+    opened: OpenedConference,
     algorithm: str | None,
     width: str | None,
     top: int | None,
     conference: Path | None = None,
 ) -> Settings:
-    """Return the settings that a recording brings, changed by options of the command line."""
+    """Return the settings of a recording, changed by options of the command line."""
     from rtanalytics.conference import read_conference
     from rtanalytics.session import recording_settings
     from rtanalytics.settings import SettingsError, SettingsOptions
     from rtanalytics.trending import get
 
-    settings = recording_settings(recording, None if conference is None else read_conference(conference))
+    settings = opened.settings
+    if conference is not None:
+        settings = recording_settings(opened.recording, read_conference(conference))
     options: SettingsOptions = {}
     if top is not None:
         options["top"] = top
@@ -262,17 +258,3 @@ def _print(player: Any, as_json: bool) -> None:
                 out.print(event_line(item.event))
     except KeyboardInterrupt:
         player.close()
-
-
-def _speed(text: str) -> Any:
-    if text == "max":
-        return "max"
-    try:
-        speed = float(text)
-    except ValueError:
-        speed = 0.0
-    if not speed > 0:
-        raise typer.BadParameter(
-            f"invalid speed {text!r}; write a number above 0 or max", param_hint="--speed"
-        )
-    return speed

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import typer
 
 from rtanalytics.cli.compare import read_topics
+from rtanalytics.cli.options import Algorithm, Archive, ConferenceOption, Top
 from rtanalytics.cli.recordings import trend_settings
 from rtanalytics.cli.terminal import counted, progress, safe
-from rtanalytics.session import SessionError, read_talks
+from rtanalytics.clock import zone_of
+from rtanalytics.session import SessionError, open_conference, read_talks
 
-__all__ = ["report", "report_on"]
+__all__ = ["report"]
 
 
 def report(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="Folder of the recording.")],
+    archive: Archive,
     out: Annotated[Path, typer.Option(metavar="FILE", help="File to write; .html, or .md for Markdown.")],
     truth: Annotated[
         Path | None,
@@ -34,19 +35,9 @@ def report(
             help="Width of a bin, such as 5min or 1h.  [default: 30min, or the conference's]",
         ),
     ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(min=1, help="Maximum number of trends per bin.  [default: 10, or the conference's]"),
-    ] = None,
-    conference: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="CONFERENCE.TOML", help="Use its [trending], hashtags, accounts, ignore and mute."
-        ),
-    ] = None,
-    algorithm: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Algorithm, such as poisson or ewma.")
-    ] = None,
+    top: Top = None,
+    conference: ConferenceOption = None,
+    algorithm: Algorithm = None,
     title: Annotated[
         str | None, typer.Option(help="Title of the report.  [default: the recording's]")
     ] = None,
@@ -58,84 +49,25 @@ def report(
 
     It is for people who were not there, and needs no other file and no network.
     """
-    if out.suffix.lower() not in (".html", ".htm", ".md"):
+    from rtanalytics.session.reporting import RENDERERS, report_on
+
+    if out.suffix.lower() not in RENDERERS:
         raise typer.BadParameter(f"{safe(out.name)!r} must end in .html or .md", param_hint="--out")
-    size, topics = report_on(
-        archive,
-        out,
-        truth=truth,
-        schedule=schedule,
-        width=width,
-        top=top,
-        conference=conference,
-        algorithm=algorithm,
-        title=title,
-        timezone=timezone,
-    )
-    typer.echo(f"{counted(topics, 'topic')}, {size / 1000:,.0f} kB in {safe(str(out))}")
-
-
-def report_on(
-    archive: Path,
-    out: Path,
-    *,
-    truth: Path | None = None,
-    schedule: Path | None = None,
-    width: str | None = None,
-    top: int | None = None,
-    conference: Path | None = None,
-    algorithm: str | None = None,
-    title: str | None = None,
-    timezone: str | None = None,
-) -> tuple[int, int]:
-    """Write the report of an archive.
-
-    Returns
-    -------
-    (int, int)
-        Size of the file in bytes, and number of topics in it.
-
-    Raises
-    ------
-    SessionError
-        If there is nothing to report on, or a file or the time zone is not what it should be.
-    """
-    from rtanalytics.archive import Recording
-    from rtanalytics.report import gather, write_report
-    from rtanalytics.report.page import page
-    from rtanalytics.report.text import markdown
-    from rtanalytics.topics import trends
-
-    recording = Recording(archive)
-    name = timezone or recording.meta.timezone
-    try:
-        zone = ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise SessionError(f"unknown timezone {name!r}; give an IANA name such as Europe/Berlin") from None
-    if width is None and conference is None:
+    opened = open_conference(archive)
+    if width is None and conference is None and not opened.live:
         width = "30min"
-    settings = trend_settings(recording, algorithm, width, top, conference)
+    settings = trend_settings(opened, algorithm, width, top, conference)
     try:
-        topics = recording.truth if truth is None else read_topics(truth)
-        talks = recording.schedule if schedule is None else read_talks(schedule, zone)
-        settings = settings.replace(schedule=[talk for talk in talks if talk.kind != "break"])
-        with progress(f"reading {safe(recording.name)}", len(recording)) as tick:
-            events = []
-            for number, event in enumerate(recording):
-                events.append(event)
-                if number % 500 == 0:
-                    tick(number)
-        facts = gather(
-            events,
-            trends(events, settings),
-            title=title or recording.meta.title or recording.name,
-            schedule=talks,
-            timezone=name,
-            truth=topics,
-            settings=settings,
-        )
+        topics = None if truth is None else read_topics(truth)
+        talks = None
+        if schedule is not None:
+            talks = read_talks(schedule, zone_of(timezone or opened.timezone))
+            settings = settings.replace(schedule=[talk for talk in talks if talk.kind != "break"])
+        with progress(f"reading {safe(opened.name)}", len(opened.recording)) as tick:
+            recap = report_on(
+                opened, out, settings, title=title, timezone=timezone, truth=topics, schedule=talks, tick=tick
+            )
     except ValueError as error:
         raise SessionError(str(error)) from None
-    text = markdown(facts) if out.suffix.lower() == ".md" else page(facts)
-    write_report(out, text)
-    return len(text.encode()), len(facts.topics)
+    size = out.stat().st_size / 1000
+    typer.echo(f"{counted(len(recap.topics), 'topic')}, {size:,.0f} kB in {safe(str(out))}")

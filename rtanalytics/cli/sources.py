@@ -12,6 +12,7 @@ import msgspec
 import typer
 from rich.text import Text
 
+from rtanalytics.cli.options import ConferenceFile
 from rtanalytics.cli.terminal import console, counted, safe
 from rtanalytics.conference import read_conference
 from rtanalytics.session import SessionError, read_sources
@@ -91,9 +92,7 @@ def _configured(path: Path, as_json: bool) -> None:
 
 
 def dead(
-    path: Annotated[
-        Path, typer.Argument(metavar="CONFERENCE.TOML", help="File that describes the conference.")
-    ],
+    path: ConferenceFile,
     action: Annotated[
         Action, typer.Argument(help="list: print them; replay: read them again, and keep what still fails.")
     ],

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.text import Text
 
+from rtanalytics.cli.options import ConferenceFile
 from rtanalytics.cli.terminal import console, counted, safe
 from rtanalytics.conference import read_conference
 from rtanalytics.ingest.health import WORDS
@@ -29,9 +29,7 @@ _COUNTS = ("new", "edited", "deleted", "duplicate")
 
 
 def status(
-    path: Annotated[
-        Path, typer.Argument(metavar="CONFERENCE.TOML", help="File that describes the conference.")
-    ],
+    path: ConferenceFile,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as one JSON object.")] = False,
 ) -> None:
     """Show the state of sources, stream and archive."""

@@ -111,7 +111,7 @@ def event_line(
     event: Event,
     *,
     width: int | None = None,
-    dated: bool = True,
+    dated: bool | None = None,
     zone: tzinfo = UTC,
     recent: RecentEvents | None = None,
 ) -> Text:
@@ -123,8 +123,8 @@ def event_line(
         An edit or a deletion has the time at which it was made.
     width : int, optional
         Maximum number of characters.
-    dated : bool
-        Put the date before a time that is not today's.
+    dated : bool, optional
+        Whether the date precedes the time; by default only if it is not today's.
     zone : tzinfo
         Time zone of the times.
     recent : RecentEvents, optional
@@ -133,8 +133,9 @@ def event_line(
     action, handle, begin = (RecentEvents() if recent is None else recent).take(event)
     colour = COLOURS[crc32(event.bucket.encode()) % len(COLOURS)]
     at = ((event.edited_at or event.received_at) if action else event.posted_at).astimezone(zone)
-    day = f"{at:%Y-%m-%d} " if dated and at.date() != datetime.now(zone).date() else ""
-    line = Text(f"{day}{at:%H:%M:%S} ", style="dim")
+    if dated is None:
+        dated = at.date() != datetime.now(zone).date()
+    line = Text(f"{at:{'%Y-%m-%d ' if dated else ''}%H:%M:%S} ", style="dim")
     line.append(f"{safe(event.source)[:18]:<10} ", style=colour)
     what = _PRESENCE.get(event.type, "") if event.bucket == "irc" else ""
     nobody = bool(what) and not handle

@@ -11,8 +11,9 @@ import msgspec
 import typer
 
 from rtanalytics.cli.compare import parse_args, read_topics
+from rtanalytics.cli.options import Archives, TopEvaluated, TruthFiles
 from rtanalytics.cli.terminal import console, progress, safe
-from rtanalytics.session import SessionError
+from rtanalytics.session import SessionError, open_conference
 
 if TYPE_CHECKING:
     from rtanalytics.tune import Tuning
@@ -21,17 +22,8 @@ __all__ = ["tune"]
 
 
 def tune(
-    archives: Annotated[
-        list[Path],
-        typer.Argument(metavar="ARCHIVE...", help="Folders of recordings."),
-    ],
-    truth: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="FILE.csv...",
-            help="Ground truth of each archive, in their order.  [default: their _truth.csv]",
-        ),
-    ] = None,
+    archives: Archives,
+    truth: TruthFiles = None,
     algorithm: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME...", help="Algorithms to choose from.  [default: seasonal-poisson]"),
@@ -47,7 +39,7 @@ def tune(
     objective: Annotated[
         str, typer.Option(metavar="METRIC", help="Metric to optimize: f1, or a metric of compare --json.")
     ] = "f1",
-    top: Annotated[int, typer.Option(min=1, help="Trends per bin that are evaluated.")] = 10,
+    top: TopEvaluated = 10,
     most: Annotated[
         int, typer.Option(min=1, help="Maximum number of settings; of more, a random sample.")
     ] = 200,
@@ -64,7 +56,6 @@ def tune(
 
     Prints lines for conference.toml and their cross-validated score.
     """
-    from rtanalytics.archive import Recording
     from rtanalytics.trending import DEFAULT
     from rtanalytics.tune import OBJECTIVES, candidates, draw
     from rtanalytics.tune import tune as choose
@@ -80,7 +71,7 @@ def tune(
         candidates(algorithms, varied, most=most, seed=seed)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--grid") from None
-    recordings = [Recording(folder) for folder in folders]
+    recordings = [open_conference(folder).recording for folder in folders]
     known = [read_topics(file) for file in truths] if truths else None
     with progress("tuning, in per cent", 100) as tick:
         try:

@@ -13,17 +13,18 @@ from rtanalytics.report.facts import Recap
 from rtanalytics.report.words import clean
 from rtanalytics.trending import algorithm_of
 
-__all__ = ["day_name", "duration", "messages_by", "methods", "page", "plural", "span"]
+__all__ = ["day_name", "duration", "messages_by", "methods", "plural", "render_html", "span"]
 
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
-def page(recap: Recap) -> str:
-    """Render the page.
+def render_html(recap: Recap) -> str:
+    """Render a report as one HTML page that needs no other file.
 
-    The template engine escapes every text, the reading direction of each text from outside is isolated,
-    and a content security policy forbids loading or running anything.
+    The page is equal for equal content. All text is escaped, links lead to http and https addresses
+    only, the reading direction of each text from outside is isolated, and a content security policy
+    forbids loading or running anything.
     """
     return (
         _environment()

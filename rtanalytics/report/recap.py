@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from rtanalytics.clock import zone_of
 from rtanalytics.event import Event
 from rtanalytics.report.facts import Place, Recap, TalkMessages, Topic
 from rtanalytics.report.merge import MergedTopic, merge, strongest
@@ -74,7 +74,7 @@ def gather(
     ValueError
         If there are no events, or the time zone is unknown.
     """
-    zone = _zone(timezone)
+    zone = zone_of(timezone)
     kept = sorted((e for e in events if e.op != "delete"), key=lambda e: (e.posted_at, e.id))
     if not kept:
         raise ValueError(f"{clean(title, 80)}: there are no events to report on")
@@ -258,10 +258,3 @@ class _Builder:
         start, messages = max(counts.items(), key=lambda item: (item[1], -item[0].timestamp()))
         end = start + half
         return start.astimezone(self.zone), end.astimezone(self.zone), messages, tuple(self.on(start, end))
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError(f"unknown timezone {name!r}; give an IANA name such as Europe/Berlin") from None

@@ -10,7 +10,7 @@ from rtanalytics.report.facts import Place, Recap, Topic
 from rtanalytics.report.page import day_name, messages_by, methods, plural, span
 from rtanalytics.report.quotes import Quote
 
-__all__ = ["escape", "markdown"]
+__all__ = ["escape", "render_markdown"]
 
 _SPECIAL = regex.compile(r"([\\`*_{}\[\]()<>#+!|~&:@-])")
 _NUMBERED = regex.compile(r"^(\d+)\.")
@@ -34,7 +34,7 @@ def _link(text: str, url: str) -> str:
     return f"[{escape(text)}](<{url}>)" if url else escape(text)
 
 
-def markdown(recap: Recap) -> str:
+def render_markdown(recap: Recap) -> str:
     """Render a report in CommonMark with tables.
 
     Text from outside is escaped; links lead to http and https addresses only.

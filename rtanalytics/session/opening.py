@@ -63,6 +63,8 @@ class OpenedConference:
         Settings of its trends; views and :func:`~rtanalytics.topics.trends` take them as they are.
     conference : Conference, optional
         Its ``conference.toml``, if there is one.
+    opened : Recording, optional
+        The recording, if it is open already.
     """
 
     name: str
@@ -72,10 +74,11 @@ class OpenedConference:
     schedule: Schedule
     settings: Settings
     conference: Conference | None = field(default=None, repr=False)
+    opened: Recording | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def of_recording(cls, recording: Recording) -> Self:
-        """Return a recording with what it brings."""
+        """Return a recording with its own tags, schedule and time zone."""
         from rtanalytics.session.connection import stream_name
 
         return cls(
@@ -85,6 +88,7 @@ class OpenedConference:
             folder=recording.folder,
             schedule=recording.schedule,
             settings=Settings.of_recording(recording),
+            opened=recording,
         )
 
     @property
@@ -108,6 +112,8 @@ class OpenedConference:
         """
         from rtanalytics.archive import ArchiveError, Recording
 
+        if self.opened is not None:
+            return self.opened
         if not any(self.folder.glob("day=*")):
             raise ArchiveError(
                 f"{self.folder} holds no recording yet; 'rtanalytics collect' with its conference.toml"
@@ -176,15 +182,15 @@ def open_conference(where: str | os.PathLike[str] | None = None) -> OpenedConfer
     Parameters
     ----------
     where : str or path, optional
-        A ``conference.toml``, the folder of an archive, or the name of a bundled recording; the
-        bundled recording :data:`BUNDLED` by default.
+        A ``conference.toml`` (or another file that ends in ``.toml``), the folder of an archive, or
+        the name of a bundled recording; the bundled recording :data:`BUNDLED` by default.
 
     Raises
     ------
     ConferenceError
-        If the ``conference.toml`` is invalid; the message names file and line.
+        If the ``conference.toml`` is missing or invalid; the message names file and line.
     ArchiveError
-        If it is a folder without a recording.
+        If there is no such recording; the message says how to make one.
 
     Examples
     --------
@@ -192,12 +198,20 @@ def open_conference(where: str | os.PathLike[str] | None = None) -> OpenedConfer
     >>> conference.title, conference.live, len(conference.recording)
     ('JuniperConf 2026', False, 6000)
     """
-    from rtanalytics.archive import Recording
+    from rtanalytics.archive import ArchiveError, Recording
 
     path = Path(BUNDLED if where is None else where).expanduser()
     if len(path.parts) == 1 and not path.exists() and (recordings_folder() / path).is_dir():
         path = recordings_folder() / path
-    if path.is_dir():
+    if path.suffix.lower() != ".toml" or path.is_dir():
+        if not path.exists():
+            place = "" if path.is_absolute() else f" in {Path.cwd()}"
+            close = difflib.get_close_matches(path.name, [BUNDLED], 1)
+            raise ArchiveError(
+                f"{path}: no such recording{place}; "
+                + (f"did you mean {BUNDLED!r}? It" if close else f"{BUNDLED!r}")
+                + f" is the bundled one; 'rtanalytics import FILE --to {path}' makes one from files"
+            )
         return OpenedConference.of_recording(Recording(path))
     conference = read_conference(path)
     settings = conference_settings(conference)

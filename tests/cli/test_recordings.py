@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rtanalytics.archive import Recording, write_recording
+from rtanalytics.resources import recordings_folder
 from rtanalytics.streams.server import Server, stop_server
 from rtanalytics.topics import trends
 from tests.build import event
@@ -300,3 +301,23 @@ def test_what_a_run_prints_can_be_tailed(archive: Path, tmp_path: Path) -> None:
         ] * 2
     finally:
         stop_server(tmp_path / "server")
+
+
+def test_a_misspelt_command_is_answered_with_the_right_one() -> None:
+    """Wrong usage, in one line."""
+    run = rta("trendin", "x")
+    assert run.returncode == 2
+    assert "no command 'trendin'; did you mean 'trending'?" in run.stderr
+
+
+def test_the_bundled_recording_is_known_by_its_name(tmp_path: Path) -> None:
+    """To every command that takes an archive, as to the functions in Python; so is a conference.toml."""
+    run = rta("trending", "juniperconf-2026", "--bin", "1h", "--at", "2026-06-10T15:00")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith("2026-06-10 15:00")
+    fails_in_one_line(rta("trending", "juniperconf-2025"), "did you mean 'juniperconf-2026'?")
+    toml = tmp_path / "c.toml"
+    toml.write_text(
+        f'name = "x"\narchive = "{recordings_folder() / "juniperconf-2026"}"\n[trending]\nbin = "2h"\n'
+    )
+    assert " 14:00 – 16:00" in rta("trending", toml, "--at", "2026-06-10T15:00").stdout

@@ -75,12 +75,13 @@ def test_a_line_of_a_feed_has_title_and_text() -> None:
 
 
 def test_a_line_of_a_feed_has_the_date_unless_it_is_todays() -> None:
-    """Where asked for; otherwise only the time."""
+    """And always or never, if that is asked for."""
     old = event(1, text="hello")
     assert event_line(old).plain.startswith(f"{BASE:%Y-%m-%d} ")
     assert re.match(r"\d\d:\d\d:\d\d ", event_line(old, dated=False).plain)
     now = event((datetime.now(UTC) - BASE).total_seconds(), text="hello")
     assert re.match(r"\d\d:\d\d:\d\d ", event_line(now).plain)
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", event_line(now, dated=True).plain)
 
 
 def test_a_dry_run_shows_the_newest_and_says_how_many_more_there_are(site: str, tmp_path: Path) -> None:
@@ -96,6 +97,8 @@ def test_a_dry_run_shows_the_newest_and_says_how_many_more_there_are(site: str, 
     assert "s0: 25 events, 0 unreadable" in run.stdout
     assert re.findall(r"Post \d+", run.stdout) == [f"Post {n}" for n in range(20, 25)]
     assert "… and 20 more" in run.stdout
+    assert f"{BASE + timedelta(hours=24):%Y-%m-%d %H:%M:%S}" in run.stdout
+    assert "times are in UTC" in run.stderr
 
 
 def test_a_dry_run_fails_if_a_source_gives_nothing_that_can_be_read(site: str, tmp_path: Path) -> None:

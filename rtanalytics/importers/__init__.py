@@ -45,6 +45,13 @@ _PACKAGE = "rtanalytics.importers"
 FORMATS: dict[str, Format] = {
     "twitter-archive": Format(f"{_PACKAGE}.tweets_js:ARCHIVE", "Twitter archive (zip, folder or tweets.js)"),
     "gharchive": Format(f"{_PACKAGE}.gharchive:GHARCHIVE", "GH Archive (JSON lines of GitHub events)"),
+    "mastodon-archive": Format(
+        f"{_PACKAGE}.mastodon_archive:ARCHIVE", "Mastodon archive (outbox.json, zip, tar.gz or folder)"
+    ),
+    "mastodon": Format(f"{_PACKAGE}.mastodon:MASTODON", "statuses of Mastodon's API (JSON)"),
+    "bluesky": Format(f"{_PACKAGE}.bluesky:BLUESKY", "Bluesky: Jetstream lines, API pages or tap (JSON)"),
+    "reddit": Format(f"{_PACKAGE}.reddit:REDDIT", "Reddit: Pushshift or Arctic Shift dump, API listing"),
+    "hackernews": Format(f"{_PACKAGE}.hackernews:HACKERNEWS", "Hacker News: search pages or items (JSON)"),
     "twitter": Format(f"{_PACKAGE}.twitter:TWEETS", "tweets as JSON (API v1.1, v2 and twarc2)"),
     "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip, folder or one file) or pages of its API"),
     "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),

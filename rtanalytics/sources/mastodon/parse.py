@@ -43,7 +43,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     raw : bytes
         A page of statuses, a status, a thread, a search result, notifications; or one or more
         messages of a stream (``event`` and ``payload``), as JSON or as server-sent events. A delete in
-        a stream has only the server's own id; ``options["local/<id>"]`` is the ``uri`` of that status.
+        a stream, and a reply, have only the server's own id; ``options["local/<id>"]`` is the ``uri`` of
+        that status.
     meta : Meta
         Server, tag and time of receipt.
 
@@ -205,7 +206,8 @@ def _statuses(item: Any, reading: Reading, uris: Mapping[str, str]) -> Iterator[
         markup = _HIDDEN_QUOTE.sub("", markup)
         targets.append(quoted)
     cleaned = clean_html(markup) if markup else ""
-    reply_to = uris.get(word(item.get("in_reply_to_id")), "")
+    parent = word(item.get("in_reply_to_id"), 400)
+    reply_to = (uris.get(parent) or meta.options.get(f"local/{parent}", "")) if parent else ""
     tags, mentions = as_dicts(item.get("tags")), as_dicts(item.get("mentions"))
     people = {m["url"] for m in mentions if isinstance(m.get("url"), str)}
     names = [word(t.get("name")) for t in tags]

@@ -1,0 +1,307 @@
+"""The archive of a Mastodon account: ``outbox.json``, alone or in the zip, tar.gz or folder of the export.
+
+A post becomes the same event as from the server's API. Only public and unlisted posts are read. Uploaded
+pictures are left out, because the archive has no address for them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+from urllib.parse import urlsplit
+
+from rtanalytics.event import Event
+from rtanalytics.importers.base import Options, Rejected, member_of
+from rtanalytics.importers.bundle import Bundle, bundle
+from rtanalytics.importers.common import BAD_ROW, reason_of
+from rtanalytics.importers.json_stream import Value, parse, sample, values
+from rtanalytics.importers.mastodon import HOME
+from rtanalytics.importers.parsed import Conversion, nothing_found
+from rtanalytics.importers.reading import MAX_LINE, open_bytes
+from rtanalytics.normalize.values import InvalidValue, as_dict, as_dicts, as_list, as_text
+from rtanalytics.untrusted import abbreviate
+
+__all__ = ["ARCHIVE"]
+
+_LISTS = ("orderedItems", "items")
+_POSTS = ("Note", "Question", "Article", "Page", "Video", "Audio", "Image", "Event")
+_PUBLIC = ("https://www.w3.org/ns/activitystreams#Public", "as:Public", "Public")
+_NAME = re.compile(r"/@([^/@]+)(?:/|$)")
+_HEAD = 65_536
+
+
+class _Archive:
+    """Importer for outboxes."""
+
+    edits = True
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Return True for a collection of activities, and for an export with such an outbox."""
+        if any(map(_is_outbox, sample(head))):
+            return True
+        packed = path.is_dir() or head.startswith(b"PK\x03\x04") or head[257:262] == b"ustar"
+        files = bundle(path) if packed else None
+        return files is not None and _has_outbox(files)
+
+    def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of an archive."""
+        conversion = Conversion(HOME, "mastodon", "mastodon-archive@1")
+        files = bundle(path)
+        count = 0
+        if files is None or _is_single(path):
+            actor = _neighbour(path)
+            with open_bytes(path) as file:
+                for event in _outbox(path, file, actor, conversion):
+                    count += 1
+                    yield event
+        else:
+            actor = {}
+            for name, member in files.each():
+                if PurePosixPath(name).name == "actor.json":
+                    actor = _actor(member)
+            for name, member in files.each():
+                if PurePosixPath(name).name == "outbox.json":
+                    for event in _outbox(member_of(path, name), member, actor, conversion):
+                        count += 1
+                        yield event
+        yield from conversion.report()
+        if not count and not conversion.skipped:
+            yield nothing_found(path, "an outbox without posts")
+
+
+ARCHIVE = _Archive()
+
+
+def _is_outbox(value: Any) -> bool:
+    """Return True for a collection of activities, or one activity of a list of them."""
+    if not isinstance(value, dict):
+        return False
+    items = [item for name in _LISTS for item in as_dicts(value.get(name))]
+    if value.get("type") in ("OrderedCollection", "OrderedCollectionPage", "Collection", "CollectionPage"):
+        return any(map(_is_activity, items)) or value.get("id") == "outbox.json"
+    return _is_activity(value)
+
+
+def _is_activity(value: dict[str, Any]) -> bool:
+    """Return True for an activity with actor, time and what it is about."""
+    return (
+        value.get("type") in ("Create", "Announce", "Update", "Delete")
+        and isinstance(value.get("actor"), str | dict)
+        and isinstance(value.get("object"), str | dict)
+        and (isinstance(value.get("published"), str) or "published" in as_dict(value.get("object")))
+    )
+
+
+def _has_outbox(files: Bundle) -> bool:
+    for name, file in files.each():
+        if PurePosixPath(name).name == "outbox.json" and name.count("/") <= 1:
+            return any(map(_is_outbox, sample(file.read(_HEAD))))
+    return False
+
+
+def _is_single(path: Path) -> bool:
+    """Return True for a zip of nothing but the outbox under another name, which is read as a file."""
+    if path.is_dir():
+        return False
+    files = bundle(path)
+    return files is not None and not any(PurePosixPath(n).name == "outbox.json" for n in files.names())
+
+
+def _neighbour(path: Path) -> dict[str, Any]:
+    """Return the account in ``actor.json`` beside the outbox; empty if there is none."""
+    place = path.parent / "actor.json"
+    if not place.is_file() or place.is_symlink():
+        return {}
+    with open(place, "rb") as file:
+        return _actor(file)
+
+
+def _actor(file: BinaryIO) -> dict[str, Any]:
+    with suppress(InvalidValue, OSError):  # posts with less about their author are better than none
+        return as_dict(parse(file.read(MAX_LINE)))
+    return {}
+
+
+def _outbox(
+    file: str | Path, stream: BinaryIO, actor: dict[str, Any], conversion: Conversion
+) -> Iterator[Event | Rejected]:
+    for item in values(file, stream.read, _LISTS):
+        if isinstance(item, Rejected):
+            yield item
+        elif _is_collection(item.value):
+            for number, inner in enumerate((i for n in _LISTS for i in as_list(item.value.get(n))), start=1):
+                where = f"item {number}"
+                yield from _activity(Value(where, inner, ""), file, actor, conversion)
+        else:
+            yield from _activity(item, file, actor, conversion)
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, dict) and as_text(value.get("type")).endswith(("Collection", "CollectionPage"))
+
+
+def _activity(
+    item: Value, file: str | Path, actor: dict[str, Any], conversion: Conversion
+) -> Iterator[Event | Rejected]:
+    try:
+        status = _status(item.value, actor, conversion)
+    except BAD_ROW as error:
+        yield Rejected(file, item.where, reason_of(error), repr(item.value))
+        return
+    if status is None:
+        return
+    shared = as_dict(status.get("reblog"))
+    replied_to = as_text(status.get("in_reply_to_id"))
+    yield from conversion.events(
+        status,
+        file=file,
+        where=item.where,
+        url=status["uri"],
+        options={f"local/{replied_to}": replied_to} if replied_to else None,
+        # the archive has only the address of a post by another account
+        left_out=f"mastodon::{shared['uri']}" if shared and "created_at" not in shared else None,
+    )
+
+
+def _status(activity: Any, actor: dict[str, Any], conversion: Conversion) -> dict[str, Any] | None:
+    """Return an activity in the form of the API's statuses; None if it is left out."""
+    if not isinstance(activity, dict):
+        raise InvalidValue(f"{abbreviate(activity)} is not an activity")
+    kind, inner = activity.get("type"), activity.get("object")
+    address = _address(inner)
+    if kind == "Announce":
+        if not address:
+            raise InvalidValue("a repost without the address of what it shares")
+        if not _is_public(activity, default=True):
+            conversion.skipped["posts that are not public"] += 1
+            return None
+        shared = (
+            _note(inner, actor)
+            if isinstance(inner, dict) and inner.get("type") in _POSTS
+            else {"uri": address}
+        )
+        return {
+            "uri": as_text(activity.get("id")),
+            "created_at": activity.get("published"),
+            "account": _account(activity.get("actor"), actor),
+            "reblog": {**shared, "visibility": "public"},
+            "visibility": "public",
+        }
+    if kind == "Delete":
+        return {
+            "uri": address,
+            "created_at": as_dict(inner).get("published") or activity.get("published"),
+            "account": _account(activity.get("actor"), actor),
+            "text": "",
+        }
+    if kind not in ("Create", "Update") and activity.get("type") not in _POSTS:
+        conversion.skipped["activities that are not posts (likes, follows and the like)"] += 1
+        return None
+    note: Any = activity if activity.get("type") in _POSTS else inner
+    if not isinstance(note, dict):
+        raise InvalidValue("only the address of the post, not its text")
+    if note.get("type") not in _POSTS:
+        conversion.skipped["activities that are not posts (likes, follows and the like)"] += 1
+        return None
+    if not _is_public({**activity, **note}, default=False):
+        conversion.skipped["posts that are not public"] += 1
+        return None
+    return _note(note, actor, as_text(activity.get("published")))
+
+
+def _note(note: dict[str, Any], actor: dict[str, Any], published: str = "") -> dict[str, Any]:
+    """Return a post in the form of the API's statuses."""
+    labels, languages = as_dicts(note.get("tag")), list(as_dict(note.get("contentMap")))
+    options = [
+        {"title": as_text(option.get("name"))}
+        for name in ("oneOf", "anyOf")
+        for option in as_dicts(note.get(name))
+    ]
+    content = note.get("content")
+    if not isinstance(content, str):
+        content = next((c for c in as_dict(note.get("contentMap")).values() if isinstance(c, str)), "")
+    if name := as_text(note.get("name")):
+        content = f"<p>{name}</p>{content}"
+    quoted = next(
+        (q for k in ("quote", "quoteUrl", "quoteUri", "_misskey_quote") if (q := _address(note.get(k)))), ""
+    )
+    return {
+        "uri": as_text(note.get("id")),
+        "url": _address(note.get("url")),
+        "created_at": note.get("published") or published or None,
+        "edited_at": note.get("updated"),
+        "content": content,
+        "spoiler_text": note.get("summary"),
+        "sensitive": note.get("sensitive"),
+        "language": languages[0] if len(languages) == 1 else None,
+        "account": _account(note.get("attributedTo"), actor, _address(note.get("url"))),
+        "in_reply_to_id": _address(note.get("inReplyTo")),
+        "tags": [{"name": as_text(t.get("name")).lstrip("#")} for t in labels if t.get("type") == "Hashtag"],
+        "mentions": [
+            {"acct": as_text(t.get("name")).lstrip("@"), "url": t.get("href")}
+            for t in labels
+            if t.get("type") == "Mention"
+        ],
+        "media_attachments": [
+            {
+                "url": _address(file.get("url")),
+                "type": as_text(file.get("mediaType")).partition("/")[0],
+                "description": file.get("name"),
+                "meta": {"original": {"width": file.get("width"), "height": file.get("height")}},
+            }
+            for file in as_dicts(note.get("attachment"))
+        ],
+        "poll": {"options": options} if options else None,
+        "quote_url": quoted or None,
+        "visibility": "public",
+    }
+
+
+def _account(reference: Any, actor: dict[str, Any], post: str = "") -> dict[str, Any]:
+    """Return the author in the form of the API, from ``actor.json`` or the addresses of author and post."""
+    uri = _address(reference) or as_text(actor.get("id"))
+    if actor.get("preferredUsername") and as_text(actor.get("id")) in ("", uri, "actor.json"):
+        url = _address(actor.get("url")) or uri
+        return {
+            "username": actor["preferredUsername"],
+            "acct": actor["preferredUsername"],
+            "display_name": actor.get("name"),
+            "uri": uri,
+            "url": url,
+            "bot": actor.get("type") in ("Service", "Application"),
+        }
+    named = _NAME.search(urlsplit(post).path) or _NAME.search(urlsplit(uri).path)
+    name = named[1] if named else uri.rstrip("/").rpartition("/")[2]
+    host = urlsplit(uri or post)
+    profile = f"{host.scheme}://{host.netloc}/@{name}" if host.netloc else ""
+    return {"username": name, "acct": name, "uri": uri, "url": profile}
+
+
+def _address(value: Any) -> str:
+    """Return the address that a member has: as text, in an object, or the first of a list."""
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str):
+            return item
+        if isinstance(item, dict):
+            for name in ("id", "href", "url"):
+                if isinstance(item.get(name), str):
+                    return str(item[name])
+    return ""
+
+
+def _is_public(activity: dict[str, Any], *, default: bool) -> bool:
+    """Return True if an activity is addressed to everyone; ``default`` if it has no addressees."""
+    addressees = [
+        a
+        for name in ("to", "cc", "bto", "bcc", "audience")
+        for a in _listed(activity.get(name))
+        if isinstance(a, str)
+    ]
+    return any(a in _PUBLIC for a in addressees) if addressees else default
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,205 @@
+"""Stored responses of services that are read live as well, converted by the parser of the live source.
+
+So a post has the same id, text, tags and references in a file as in the live stream.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from rtanalytics.event import Event, Ingest
+from rtanalytics.extras import extra
+from rtanalytics.importers.base import Options, Rejected, Skipped
+from rtanalytics.importers.common import BAD_ROW, EARLIEST, LATEST, reason_of
+from rtanalytics.importers.json_stream import Value, sample, values
+from rtanalytics.importers.reading import open_bytes
+from rtanalytics.sources.base import Malformed, Meta, Parsed
+
+__all__ = ["Conversion", "StoredResponses", "event_of_file", "nothing_found"]
+
+_UNKNOWN_TIME = datetime(2100, 1, 1, tzinfo=UTC)
+"""Time of receipt given to the parsers. An event that gets it has no time of its own."""
+
+_LEFT_OUT = {
+    "absent": "items that do not exist",
+    "deletes_of_unknown": "deletions of statuses that are not in the file",
+    "frames_account": "notices about accounts",
+    "frames_error": "errors of the stream",
+    "frames_identity": "notices about names of accounts",
+    "frames_info": "notices of the stream",
+    "frames_other": "other frames of the stream",
+    "frames_sync": "notices to synchronize",
+    "not_public": "posts that are not public",
+    "other_records": "records that are not posts (likes, follows and the like)",
+    "unavailable": "placeholders of posts that were deleted or are hidden",
+}
+"""Count of a parser → what the left out rows are."""
+
+
+class Conversion:
+    """Parser of a live source, applied to the values of a file.
+
+    Parameters
+    ----------
+    home : str
+        ``module:function`` of the parser.
+    source : str
+        ``Event.source`` of the events, and the part of ids before the first colon.
+    connector : str
+        Name and version of the importer.
+
+    Attributes
+    ----------
+    skipped : Counter
+        What was left out on purpose.
+    """
+
+    def __init__(self, home: str, source: str, connector: str) -> None:
+        module, _, name = home.partition(":")
+        with extra("sources"):
+            self._parse: Callable[[bytes, Meta], Parsed] = getattr(import_module(module), name)
+        self._meta = Meta(
+            source=source, scope="", connector=connector, received_at=_UNKNOWN_TIME, options={"via": "file"}
+        )
+        self.skipped: Counter[str] = Counter()
+
+    def events(
+        self,
+        value: Any,
+        *,
+        file: str | Path,
+        where: str,
+        raw: str = "",
+        url: str = "",
+        options: Mapping[str, str] | None = None,
+        left_out: str | None = None,
+    ) -> Iterator[Event | Rejected]:
+        """Yield the events of a value, and a :class:`Rejected` for each part of it that is bad.
+
+        Parameters
+        ----------
+        value : object
+            Decoded JSON.
+        file, where
+            Place for messages.
+        raw : str
+            Its text, if it is known.
+        url, options
+            Address and options for the parser.
+        left_out : str, optional
+            Id of an event to leave out.
+        """
+        raw = raw or json.dumps(value)
+        meta = msgspec.structs.replace(self._meta, url=url, options={"via": "file", **(options or {})})
+        try:
+            parsed = self._parse(raw.encode("utf-8", "surrogatepass"), meta)
+        except Malformed as error:
+            yield Rejected(file, where, str(error), raw)
+            return
+        for name, count in parsed.counts.items():
+            if what := _LEFT_OUT.get(name):
+                self.skipped[what] += count
+            elif name.startswith("unknown_"):
+                self.skipped[f"rows of an unknown kind ({name.removeprefix('unknown_')})"] += count
+        for reject in parsed.rejects:
+            yield Rejected(
+                file, f"{where}, {reject.where}" if reject.where else where, reject.reason, reject.raw
+            )
+        for event in parsed.events:
+            if event.id != left_out:
+                yield event_of_file(event, file, where, raw)
+
+    def report(self) -> Iterator[Skipped]:
+        """Yield what was left out."""
+        for what, count in sorted(self.skipped.items()):
+            yield Skipped(what, count)
+
+
+def event_of_file(event: Event, file: str | Path, where: str, raw: str) -> Event | Rejected:
+    """Return an event as a file gives it: without a time of receipt; a row without a time is rejected."""
+    if not EARLIEST <= event.created_at < LATEST:
+        claimed = event.ingest.claimed_at if event.ingest else None
+        reason = f"invalid time {claimed.isoformat()}" if claimed else "it has no time"
+        return Rejected(file, where, reason, raw)
+    edited = event.edited_at
+    connector = event.ingest.connector if event.ingest else None
+    return msgspec.structs.replace(
+        event,
+        received_at=event.created_at,
+        edited_at=edited if edited is not None and edited < LATEST else None,
+        ingest=Ingest(via="file", connector=connector),
+        raw=None,
+    )
+
+
+def nothing_found(path: Path, what: str) -> Rejected:
+    """Return the row that reports a file without any posts."""
+    return Rejected(path, "document", f"nothing to import: it is {what}", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredResponses:
+    """Importer for responses of one service in any layout of JSON.
+
+    Parameters
+    ----------
+    home, source, connector : str
+        As for :class:`Conversion`.
+    fits : callable
+        Returns True for a value of such a file.
+    lists : tuple of str
+        Members of a page that contain its items.
+    prepare : callable, optional
+        Converts a value to those that the parser knows.
+    """
+
+    home: str
+    source: str
+    connector: str
+    fits: Callable[[Any], bool]
+    lists: tuple[str, ...] = ()
+    prepare: Callable[[Any], Iterable[Any]] | None = None
+    edits: bool = True
+
+    def recognises(self, path: Path, head: bytes) -> bool:
+        """Return True if one of the first values has author, time and text where the service has them."""
+        return any(map(self.fits, sample(head)))
+
+    def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
+        """Yield the events of a file."""
+        conversion = Conversion(self.home, self.source, self.connector)
+        count = 0
+        with open_bytes(path) as file:
+            for item in values(path, file.read, self.lists):
+                if isinstance(item, Rejected):
+                    count += 1
+                    yield item
+                    continue
+                for event in self._converted(item, conversion, path):
+                    count += 1
+                    yield event
+        yield from conversion.report()
+        if not count and not conversion.skipped:
+            yield nothing_found(path, "an answer without posts")
+
+    def _converted(self, item: Value, conversion: Conversion, path: Path) -> Iterator[Event | Rejected]:
+        if self.prepare is None:
+            yield from conversion.events(item.value, file=path, where=item.where, raw=item.raw)
+            return
+        try:
+            prepared = list(self.prepare(item.value))
+        except BAD_ROW as error:
+            yield Rejected(path, item.where, reason_of(error), item.raw or repr(item.value))
+            return
+        for value in prepared:
+            raw = item.raw if value is item.value else ""
+            yield from conversion.events(value, file=path, where=item.where, raw=raw)

@@ -14,7 +14,7 @@ from typing import Any
 from rtanalytics.event import Event
 from rtanalytics.importers.base import Options, Rejected
 from rtanalytics.importers.json_stream import Value, parse, sample, values
-from rtanalytics.importers.parsed import Conversion, nothing_found
+from rtanalytics.importers.parsed import Conversion
 from rtanalytics.importers.reading import open_bytes
 from rtanalytics.normalize.text import word
 from rtanalytics.normalize.values import InvalidValue, as_dict, as_list, as_text
@@ -23,6 +23,7 @@ __all__ = ["HOME", "MASTODON", "is_status"]
 
 HOME = "rtanalytics.sources.mastodon.parse:parse"
 _LISTS = ("statuses", "ancestors", "descendants")
+_STATUS = ("uri", "content", "created_at")
 _AHEAD = 400
 """Statuses that are looked at together: a reply names the status it answers by the server's own id."""
 
@@ -31,15 +32,10 @@ _REMEMBERED = 20_000
 
 def is_status(value: Any) -> bool:
     """Return True for a status with author, time and text."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("content"), str)
-        and isinstance(value.get("created_at"), str)
-        and isinstance(
-            as_dict(value.get("account")).get("username" if "username" in value["account"] else "acct"), str
-        )
-        and isinstance(value.get("uri"), str)
-    )
+    if not isinstance(value, dict) or not all(isinstance(value.get(n), str) for n in _STATUS):
+        return False
+    account = as_dict(value.get("account"))
+    return isinstance(account.get("acct"), str) or isinstance(account.get("username"), str)
 
 
 def _statuses(value: Any) -> list[dict[str, Any]]:
@@ -74,7 +70,6 @@ class _Statuses:
         conversion = Conversion(HOME, "mastodon", "mastodon-file@1")
         known: dict[str, str] = {}
         created: dict[str, str] = {}
-        count = 0
         with open_bytes(path) as file:
             items = values(path, file.read, _LISTS)
             while chunk := list(islice(items, _AHEAD)):
@@ -84,18 +79,13 @@ class _Statuses:
                         created[word(status.get("id"))] = status["created_at"]
                 for item in chunk:
                     if isinstance(item, Rejected):
-                        count += 1
                         yield item
-                        continue
-                    for event in _events(item, conversion, path, known, created):
-                        count += 1
-                        yield event
+                    else:
+                        yield from _events(item, conversion, path, known, created)
                 for ids in (known, created):
                     for name in list(ids)[:-_REMEMBERED]:
                         del ids[name]
         yield from conversion.report()
-        if not count and not conversion.skipped:
-            yield nothing_found(path, "an answer without statuses")
 
 
 def _events(

@@ -14,13 +14,14 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import Options, Rejected, member_of
+from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of
 from rtanalytics.importers.bundle import Bundle, bundle
 from rtanalytics.importers.common import BAD_ROW, reason_of
 from rtanalytics.importers.json_stream import Value, parse, sample, values
 from rtanalytics.importers.mastodon import HOME
-from rtanalytics.importers.parsed import Conversion, nothing_found
+from rtanalytics.importers.parsed import Conversion
 from rtanalytics.importers.reading import MAX_LINE, open_bytes
+from rtanalytics.importers.unpack import BROKEN
 from rtanalytics.normalize.values import InvalidValue, as_dict, as_dicts, as_list, as_text
 from rtanalytics.untrusted import abbreviate
 
@@ -50,13 +51,10 @@ class _Archive:
         """Yield the events of an archive."""
         conversion = Conversion(HOME, "mastodon", "mastodon-archive@1")
         files = bundle(path)
-        count = 0
         if files is None or _is_single(path):
             actor = _neighbour(path)
             with open_bytes(path) as file:
-                for event in _outbox(path, file, actor, conversion):
-                    count += 1
-                    yield event
+                yield from _outbox(path, file, actor, conversion)
         else:
             actor = {}
             for name, member in files.each():
@@ -64,12 +62,8 @@ class _Archive:
                     actor = _actor(member)
             for name, member in files.each():
                 if PurePosixPath(name).name == "outbox.json":
-                    for event in _outbox(member_of(path, name), member, actor, conversion):
-                        count += 1
-                        yield event
+                    yield from _outbox(member_of(path, name), member, actor, conversion)
         yield from conversion.report()
-        if not count and not conversion.skipped:
-            yield nothing_found(path, "an outbox without posts")
 
 
 ARCHIVE = _Archive()
@@ -96,9 +90,10 @@ def _is_activity(value: dict[str, Any]) -> bool:
 
 
 def _has_outbox(files: Bundle) -> bool:
-    for name, file in files.each():
-        if PurePosixPath(name).name == "outbox.json" and name.count("/") <= 1:
-            return any(map(_is_outbox, sample(file.read(_HEAD))))
+    with suppress(ImporterError, *BROKEN):
+        for name, file in files.each():
+            if PurePosixPath(name).name == "outbox.json" and name.count("/") <= 1:
+                return any(map(_is_outbox, sample(file.read(_HEAD))))
     return False
 
 
@@ -120,7 +115,7 @@ def _neighbour(path: Path) -> dict[str, Any]:
 
 
 def _actor(file: BinaryIO) -> dict[str, Any]:
-    with suppress(InvalidValue, OSError):  # posts with less about their author are better than none
+    with suppress(InvalidValue, OSError, *BROKEN):  # posts with less about their author are better than none
         return as_dict(parse(file.read(MAX_LINE)))
     return {}
 

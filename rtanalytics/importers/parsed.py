@@ -24,7 +24,7 @@ from rtanalytics.importers.json_stream import Value, sample, values
 from rtanalytics.importers.reading import open_bytes
 from rtanalytics.sources.base import Malformed, Meta, Parsed
 
-__all__ = ["Conversion", "StoredResponses", "event_of_file", "nothing_found"]
+__all__ = ["Conversion", "StoredResponses", "event_of_file"]
 
 _UNKNOWN_TIME = datetime(2100, 1, 1, tzinfo=UTC)
 """Time of receipt given to the parsers. An event that gets it has no time of its own."""
@@ -141,11 +141,6 @@ def event_of_file(event: Event, file: str | Path, where: str, raw: str) -> Event
     )
 
 
-def nothing_found(path: Path, what: str) -> Rejected:
-    """Return the row that reports a file without any posts."""
-    return Rejected(path, "document", f"nothing to import: it is {what}", "")
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResponses:
     """Importer for responses of one service in any layout of JSON.
@@ -177,19 +172,13 @@ class StoredResponses:
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of a file."""
         conversion = Conversion(self.home, self.source, self.connector)
-        count = 0
         with open_bytes(path) as file:
             for item in values(path, file.read, self.lists):
                 if isinstance(item, Rejected):
-                    count += 1
                     yield item
-                    continue
-                for event in self._converted(item, conversion, path):
-                    count += 1
-                    yield event
+                else:
+                    yield from self._converted(item, conversion, path)
         yield from conversion.report()
-        if not count and not conversion.skipped:
-            yield nothing_found(path, "an answer without posts")
 
     def _converted(self, item: Value, conversion: Conversion, path: Path) -> Iterator[Event | Rejected]:
         if self.prepare is None:

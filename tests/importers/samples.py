@@ -283,3 +283,111 @@ def write_columns(folder: Path, talk: list[Line]) -> Path:
         writer.writerow(["When", "Who", "Said", "Mood"])
         writer.writerows([f"{local(line):%d.%m.%Y %H:%M}", line.author, line.text, "x"] for line in talk)
     return path
+
+
+def did(line: Line) -> str:
+    return f"did:plc:{line.author}"
+
+
+def bluesky_record(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "$type": "app.bsky.feed.post",
+        "createdAt": f"{line.at:%Y-%m-%dT%H:%M:%S}.000Z",
+        "text": line.text,
+        **more,
+    }
+
+
+def jetstream_frame(line: Line, **more: Any) -> dict[str, Any]:
+    commit = {
+        "rev": "3mptbyrev2222", "operation": "create", "collection": "app.bsky.feed.post", "rkey": f"post{line.n}",
+        "record": bluesky_record(line), "cid": "bafy",
+    }  # fmt: skip
+    micros = int(line.at.timestamp() * 1e6) + 1_500_000
+    return {"did": line.author if line.author.startswith("did:") else did(line), "time_us": micros, "kind": "commit",
+            "commit": {**commit, **more}}  # fmt: skip
+
+
+def bluesky_view(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "uri": f"at://{did(line)}/app.bsky.feed.post/post{line.n}", "cid": "bafy", "replyCount": 0,
+        "author": {"did": did(line), "handle": line.author, "displayName": line.author.title()},
+        "record": bluesky_record(line), "indexedAt": f"{line.at:%Y-%m-%dT%H:%M:%S}.900Z", **more,
+    }  # fmt: skip
+
+
+def write_bluesky(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "posts.jsonl", (json.dumps(bluesky_view(line)) for line in talk))
+
+
+def mastodon_status(line: Line, **more: Any) -> dict[str, Any]:
+    name, host = line.author.split("@")
+    uri = f"https://{host}/users/{name}/statuses/{100 + line.n}"
+    return {
+        "id": str(100 + line.n), "created_at": f"{line.at:%Y-%m-%dT%H:%M:%S}.000Z", "in_reply_to_id": None,
+        "sensitive": False, "spoiler_text": "", "visibility": "public", "language": "en", "uri": uri,
+        "url": f"https://{host}/@{name}/{100 + line.n}", "content": f"<p>{html.escape(line.text)}</p>",
+        "reblog": None, "media_attachments": [], "mentions": [], "tags": [],
+        "account": {"id": "1", "username": name, "acct": name, "url": f"https://{host}/@{name}"}, **more,
+    }  # fmt: skip
+
+
+def write_mastodon(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "timeline.json"
+    path.write_text(json.dumps([mastodon_status(line) for line in talk], indent=1), encoding="utf-8")
+    return path
+
+
+def activity(line: Line, **more: Any) -> dict[str, Any]:
+    """An activity of an outbox."""
+    status = mastodon_status(line)
+    actor = status["uri"].partition("/statuses/")[0]
+    to = {"to": ["https://www.w3.org/ns/activitystreams#Public"], "cc": [f"{actor}/followers"]}
+    note = {
+        "id": status["uri"], "type": "Note", "summary": None, "inReplyTo": None, "url": status["url"],
+        "published": f"{line.at:%Y-%m-%dT%H:%M:%SZ}", "attributedTo": actor, "sensitive": False, **to,
+        "content": status["content"], "contentMap": {"en": status["content"]}, "attachment": [], "tag": [], **more,
+    }  # fmt: skip
+    return {
+        "id": f"{status['uri']}/activity", "type": "Create", "actor": actor, "published": note["published"], **to,
+        "object": note,
+    }  # fmt: skip
+
+
+def outbox(activities: list[Any]) -> dict[str, Any]:
+    return {
+        "@context": "https://www.w3.org/ns/activitystreams", "id": "outbox.json", "type": "OrderedCollection",
+        "totalItems": len(activities), "orderedItems": activities,
+    }  # fmt: skip
+
+
+def write_mastodon_archive(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "outbox.json"
+    path.write_text(json.dumps(outbox([activity(line) for line in talk])), encoding="utf-8")
+    return path
+
+
+def reddit_comment(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "id": f"c{line.n}", "author": line.author, "body": escaped(line.text), "created_utc": int(line.at.timestamp()),
+        "link_id": "t3_abc", "parent_id": "t3_abc", "subreddit": "Python", "score": 1, "edited": False,
+        "retrieved_on": 1_800_000_000, **more,
+    }  # fmt: skip
+
+
+def write_reddit(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "RC_2026-05", (json.dumps(reddit_comment(line)) for line in talk))
+
+
+def algolia_hit(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "objectID": str(900 + line.n), "created_at": f"{line.at:%Y-%m-%dT%H:%M:%SZ}",
+        "created_at_i": int(line.at.timestamp()), "author": line.author, "comment_text": html.escape(line.text),
+        "story_id": 7, "parent_id": 7, "_tags": ["comment", f"author_{line.author}", "story_7"], **more,
+    }  # fmt: skip
+
+
+def write_hackernews(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "search.json"
+    path.write_text(json.dumps([algolia_hit(line) for line in talk], indent=1), encoding="utf-8")
+    return path

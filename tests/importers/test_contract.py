@@ -6,6 +6,9 @@ import json
 from datetime import date
 from pathlib import Path
 
+from msgspec import structs
+
+from rtanalytics.event import Event
 from rtanalytics.importers import Options
 from tests.contracts.importer import TALK, ImporterContract, Line
 from tests.importers import samples
@@ -158,6 +161,103 @@ class TestColumns(ImporterContract):
 
     def spoil(self, path: Path) -> None:
         after_first(path, "yesterday;ada;hello;x\r\n", "\n")
+
+
+class TestBluesky(ImporterContract):
+    format, bucket = "bluesky", "bluesky"
+    write = staticmethod(samples.write_bluesky)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"uri": "at://did:plc:x/app.bsky.feed.post/1", "au\n')
+
+
+class TestJetstream(TestBluesky):
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        frames = (json.dumps(samples.jetstream_frame(line)) for line in talk)
+        return samples.lines_of(folder / "jetstream.jsonl", frames)
+
+    def events(self, path: Path) -> list[Event]:
+        # a Jetstream names people by their did only
+        return [named(event) for event in super().events(path)]
+
+
+def named(event: Event) -> Event:
+    assert event.author is not None
+    author = structs.replace(event.author, handle=event.handle.removeprefix("did:plc:"))
+    return structs.replace(event, author=author)
+
+
+class TestMastodon(ImporterContract):
+    format, bucket, markup = "mastodon", "mastodon", True
+
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        return samples.write_mastodon(folder, [Line(s.n, f"{s.author}@m.example", s.text) for s in talk])
+
+    def events(self, path: Path) -> list[Event]:
+        return [local(event) for event in super().events(path)]
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"content": "<p>x</p>", "uri": tru},', "[")
+
+
+def local(event: Event) -> Event:
+    assert event.author is not None
+    author = structs.replace(event.author, handle=event.handle.removesuffix("@m.example"))
+    return structs.replace(event, author=author)
+
+
+class TestMastodonArchive(TestMastodon):
+    format = "mastodon-archive"
+
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        return samples.write_mastodon_archive(
+            folder, [Line(s.n, f"{s.author}@m.example", s.text) for s in talk]
+        )
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"type": "Create", "object": 7}, ', "[", "orderedItems")
+
+
+class TestMastodonArchiveZip(TestMastodonArchive):
+    packs = False
+
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        path = super().write(folder, talk)
+        return samples.write_zip(
+            folder / "archive.zip", {"media/x.png": b"x", "outbox.json": path.read_text()}
+        )
+
+    def spoil(self, path: Path) -> None:
+        super().spoil(path.with_name("outbox.json"))
+        samples.write_zip(path, {"outbox.json": path.with_name("outbox.json").read_text()})
+
+
+class TestMastodonArchiveTar(TestMastodonArchiveZip):
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        path = TestMastodonArchive.write(
+            self, samples.write_folder(folder / "archive", {"likes.json": {}}), talk
+        )
+        return samples.pack_tar(folder / "archive.tar.gz", path.parent)
+
+    def spoil(self, path: Path) -> None:
+        TestMastodonArchive.spoil(self, path.with_name("archive") / "outbox.json")
+        samples.pack_tar(path, path.with_name("archive"))
+
+
+class TestReddit(ImporterContract):
+    format, bucket = "reddit", "reddit"
+    write = staticmethod(samples.write_reddit)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"id": "c9", "author": "ada", "body": 7, "link_id": "t3_a", "created_utc": 1}\n')
+
+
+class TestHackerNews(ImporterContract):
+    format, bucket, markup = "hackernews", "hackernews", True
+    write = staticmethod(samples.write_hackernews)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"objectID": "x", "author": "ada"},', "[")
 
 
 del ImporterContract

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 from rtanalytics.event import Event
-from rtanalytics.sources import load_kind
 from rtanalytics.sources.base import Malformed, SourceSpec
 from rtanalytics.sources.worker import ParseWorker
 from rtanalytics.streams import DeadLetter, EventStream
@@ -65,7 +63,7 @@ async def retry(
                 continue
             worker = workers.setdefault(spec.name, _worker(spec))
             try:
-                parsed = await worker.parse(letter.raw, _module(spec).meta(spec, letter.at))
+                parsed = await worker.parse(letter.raw, spec.meta(letter.at))
             except Malformed as error:
                 yield Retried(bucket, letter, [], str(error))
                 continue
@@ -82,10 +80,6 @@ async def retry(
             await worker.close()
 
 
-def _module(spec: SourceSpec) -> ModuleType:
-    return load_kind(cast("str", spec.__struct_config__.tag))
-
-
 def _worker(spec: SourceSpec) -> ParseWorker:
     budget: Any = getattr(spec, "budget", timedelta(seconds=2))
-    return ParseWorker(_module(spec).PARSE, budget)
+    return ParseWorker(spec.parser, budget)

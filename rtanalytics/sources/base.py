@@ -288,6 +288,10 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: str
     keep: timedelta | None = None
     expected_every: timedelta | None = None
+    connector: ClassVar[str]
+    """Name and version of the code that reads, as in the ``ingest`` of the events."""
+    parser: ClassVar[str]
+    """``module:function`` of ``parse``."""
     sees_silence: ClassVar[bool] = False
     """True for a kind that checks ``expected_every`` itself."""
 
@@ -306,6 +310,15 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     def producer(self) -> str:
         """``producer`` of the events of this source."""
         return f"{self.__struct_config__.tag}:{self.scope}"
+
+    def meta(self, received_at: datetime) -> Meta:
+        """Return what ``parse`` needs besides the bytes, for live data and dead letters alike."""
+        return Meta(
+            source=str(self.__struct_config__.tag),
+            scope=self.scope,
+            connector=self.connector,
+            received_at=received_at,
+        )
 
 
 _SECRET = re.compile(

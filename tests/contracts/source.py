@@ -33,7 +33,7 @@ import pytest
 from aiohttp import web
 
 from rtanalytics.event import FUTURE_TOLERANCE, Event
-from rtanalytics.sources import KINDS, open_source, spec_from_table
+from rtanalytics.sources import open_source, spec_from_table
 from rtanalytics.sources.base import (
     Batch,
     CursorInvalid,
@@ -328,14 +328,13 @@ class SourceContract:
         told(harness, story)
 
     def test_parse_is_pure_and_reads_what_was_delivered(self, harness: Harness) -> None:
-        """What ``PARSE`` names makes the same of the same bytes, here as in the source's own process."""
+        """The parser of the kind returns the same events for the same bytes each time."""
 
         async def story(service: Service, reader: Reader) -> None:
             await begun(service, reader)
-            module = import_module(KINDS[harness.kind])
-            where, _, name = module.PARSE.partition(":")
+            where, _, name = reader.spec.parser.partition(":")
             parse = getattr(import_module(where), name)
-            meta = module.meta(reader.spec, datetime.now(UTC))
+            meta = reader.spec.meta(datetime.now(UTC))
             assert meta.scope == reader.source.scope
             first, again = (parse(service.bodies[-1], meta) for _ in range(2))
             assert first == again

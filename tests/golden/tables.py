@@ -69,9 +69,10 @@ def meta_of(meta: Meta, path: Path, told: dict[str, str]) -> Meta:
 def parser(kind: str) -> tuple[Callable[[bytes, Meta], Parsed], Meta]:
     """The parser of a kind, and what it is told for the example of its documentation."""
     module = import_module(KINDS[kind])
-    where, _, name = module.PARSE.partition(":")
-    (spec,) = tomllib.loads(module.EXAMPLE)["source"]
-    return getattr(import_module(where), name), module.meta(spec_from_table(spec), NOW)
+    (table,) = tomllib.loads(module.EXAMPLE)["source"]
+    spec = spec_from_table(table)
+    where, _, name = spec.parser.partition(":")
+    return getattr(import_module(where), name), spec.meta(NOW)
 
 
 def _imported(options: Options) -> Callable[[Path], Read]:

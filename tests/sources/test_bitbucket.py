@@ -13,7 +13,7 @@ from aiohttp import web
 from hypothesis import given, settings
 
 from rtanalytics.sources.base import Malformed
-from rtanalytics.sources.bitbucket import BitbucketSource, Spec, meta
+from rtanalytics.sources.bitbucket import BitbucketSource, Spec
 from rtanalytics.sources.bitbucket.parse import parse
 from tests.contracts.http import HttpContract
 from tests.contracts.source import Harness
@@ -21,7 +21,7 @@ from tests.sources.mutations import mutated, survives
 from tests.sources.server import FeedServer
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
-META = meta(Spec(name="b", repo="Ada/engine"), NOW)
+META = Spec(name="b", repo="Ada/engine").meta(NOW)
 
 
 def commit(number: int, **more):

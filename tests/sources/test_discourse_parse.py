@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 from rtanalytics.sources.base import Malformed
-from rtanalytics.sources.discourse import Spec, meta
+from rtanalytics.sources.discourse import Spec
 from rtanalytics.sources.discourse.parse import parse
 from tests.sources.mutations import mutated, survives
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
-META = meta(Spec(name="forum", url="https://forum.example"), NOW)
+META = Spec(name="forum", url="https://forum.example").meta(NOW)
 
 FIRST = {
     "id": 50, "topic_id": 7, "post_number": 1, "post_type": 1, "username": "ada", "name": "Ada L.",

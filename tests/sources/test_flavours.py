@@ -10,10 +10,9 @@ import pytest
 
 from rtanalytics.event import Event
 from rtanalytics.sources import open_source, spec_from_table
-from rtanalytics.sources.feeds import FeedSpec, meta
+from rtanalytics.sources.feeds import FeedSpec
 from rtanalytics.sources.feeds.flavours import FLAVOURS
 from rtanalytics.sources.feeds.parse import parse
-from rtanalytics.sources.github import meta as meta_github
 from rtanalytics.sources.github.parse import parse as parse_github
 from rtanalytics.streams.memory import MemoryStream
 
@@ -27,7 +26,7 @@ def read(url: str, entry: str, atom: bool = True) -> Event:  # two kinds of feed
         if atom
         else f"<rss version='2.0'><channel><title>t</title>{entry}</channel></rss>"
     )
-    [event] = parse(body.encode(), meta(spec, NOW)).events
+    [event] = parse(body.encode(), spec.meta(NOW)).events
     assert event.bucket == open_source(spec).bucket
     return event
 
@@ -81,7 +80,7 @@ def test_an_event_that_api_and_feed_tell_is_stored_once():
     feed = read("https://github.com/ada.atom", PUSH)
     spec = spec_from_table({"type": "github", "name": "ada", "user": "ada"})
     raw = b'{"id": "49", "type": "PushEvent", "actor": {"login": "ada"}, "repo": {"name": "ada/n"}, "payload": {}}'
-    [api] = parse_github(raw, meta_github(spec, NOW)).events
+    [api] = parse_github(raw, spec.meta(NOW)).events
     assert api.id == feed.id
     assert api.rev != feed.rev
     for first, second in ((api, feed), (feed, api)):
@@ -165,7 +164,7 @@ def test_a_video_is_told_with_its_channel_and_a_text_that_is_none_of_html():
 def test_recorded_feeds_of_services_are_read_whole(data_folder, url, file, count, first):
     """Every entry an event in the service's bucket, none a dead letter."""
     spec = FeedSpec(name="f", url=url)
-    parsed = parse((data_folder / "payloads" / file).read_bytes(), meta(spec, NOW))
+    parsed = parse((data_folder / "payloads" / file).read_bytes(), spec.meta(NOW))
     assert (len(parsed.events), parsed.rejects) == (count, [])
     assert {e.bucket for e in parsed.events} == {open_source(spec).bucket}
     assert first is None or parsed.events[0].id == first

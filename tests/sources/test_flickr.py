@@ -12,7 +12,7 @@ from aiohttp import web
 from hypothesis import given, settings
 
 from rtanalytics.sources.base import AuthFailed, Blocked, Malformed, Transient
-from rtanalytics.sources.flickr import FlickrSource, Spec, meta
+from rtanalytics.sources.flickr import FlickrSource, Spec
 from rtanalytics.sources.flickr.parse import parse
 from tests.contracts.http import HttpContract
 from tests.contracts.source import T0, Harness
@@ -20,7 +20,7 @@ from tests.sources.mutations import mutated, survives
 from tests.sources.server import FeedServer
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
-META = meta(Spec(name="f", tags=["pycon"]), NOW)
+META = Spec(name="f", tags=["pycon"]).meta(NOW)
 PHOTO = {
     "id": "5300", "owner": "12@N07", "ownername": "Ada L", "title": "It's the hall", "ispublic": 1,
     "dateupload": "1778835600", "lastupdate": "1778839200", "tags": "pycon hall",

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.sources.base import Malformed
-from rtanalytics.sources.hackernews import Spec, meta
+from rtanalytics.sources.hackernews import Spec
 from rtanalytics.sources.hackernews.parse import parse
 from tests.sources.mutations import mutated, survives
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
-META = meta(Spec(name="hn", query="pycon"), NOW)
+META = Spec(name="hn", query="pycon").meta(NOW)
 SAID = 1778835600  # 2026-05-15 09:00 UTC
 
 STORY = {

@@ -10,12 +10,12 @@ from hypothesis import given, settings
 
 from rtanalytics.event import decode, encode
 from rtanalytics.sources.base import Malformed
-from rtanalytics.sources.feeds import Spec, meta
+from rtanalytics.sources.feeds import Spec
 from rtanalytics.sources.feeds.parse import parse
 from tests.sources.mutations import mutated
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
-META = meta(Spec(name="l", url="https://lobste.rs/newest.json"), NOW)
+META = Spec(name="l", url="https://lobste.rs/newest.json").meta(NOW)
 STORY = {
     "short_id": "abc123", "short_id_url": "https://lobste.rs/s/abc123", "created_at": "2026-05-15T04:00:00.000-05:00",
     "title": "Snakes & ladders", "url": "https://x.example/a", "score": 3, "comment_count": 2,
@@ -63,7 +63,7 @@ def test_a_story_is_read_with_the_comments_on_it():
 
 def test_another_site_with_the_same_program_has_its_own_ids_and_people():
     """They lead to where they were said, and are those of the site's RSS."""
-    about = meta(Spec(name="t", url="https://news.example/newest.json"), NOW)
+    about = Spec(name="t", url="https://news.example/newest.json").meta(NOW)
     raw = json.dumps({**STORY, "comments": [COMMENT, ANSWER]}).replace("lobste.rs", "news.example").encode()
     story, comment, answer = parse(raw, about).events
     assert story.author.url == "https://news.example/~ada"

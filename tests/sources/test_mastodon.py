@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from rtanalytics.ingest.runner import run_source
 from rtanalytics.retry import RetryPolicy
 from rtanalytics.sources.base import AuthFailed, Malformed, RateLimited, Transient
-from rtanalytics.sources.mastodon import MastodonSource, Spec, meta
+from rtanalytics.sources.mastodon import MastodonSource, Spec
 from rtanalytics.sources.mastodon.parse import parse
 from rtanalytics.sources.mastodon.stream import MastodonStream, MastodonTimings
 from rtanalytics.streams.memory import MemoryStream
@@ -31,7 +31,7 @@ SOON = RetryPolicy(
 )
 QUICK = MastodonTimings(first=timedelta(milliseconds=300), reconnect=timedelta(milliseconds=100))
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
-META = meta(Spec(name="m", url="https://m.example", tag="pycon"), NOW)
+META = Spec(name="m", url="https://m.example", tag="pycon").meta(NOW)
 
 
 def awaited(test):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -51,6 +51,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 class NotesSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="notes"):
     """As in the module's example."""
 
+    connector: ClassVar[str] = "notes@1"
+    parser: ClassVar[str] = "tests.sources.test_polled:parse"
     url: str
     token: str | None = None
     api_key: str | None = None
@@ -60,7 +62,6 @@ class NotesSource(PolledSource[NotesSpec, SeenCursor]):
     """As in the module's example, with a key in the address too."""
 
     bucket = "notes"
-    target = "tests.sources.test_polled:parse"
     cursor = SeenCursor
     every = timedelta(minutes=1)
     pages = 3
@@ -76,9 +77,6 @@ class NotesSource(PolledSource[NotesSpec, SeenCursor]):
     def headers(self):
         token = self.secret("token")
         return {"Authorization": f"Bearer {token}"} if token else {}
-
-    def meta(self, received_at):
-        return Meta(source="notes", scope=self.scope, connector="notes@1", received_at=received_at)
 
 
 class Reader:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 
 from rtanalytics.sources.base import Malformed
-from rtanalytics.sources.stackexchange import Spec, meta
+from rtanalytics.sources.stackexchange import Spec
 from rtanalytics.sources.stackexchange.parse import parse
 from tests.sources.mutations import mutated, survives
 
 NOW = datetime(2026, 5, 15, 12, tzinfo=UTC)
-META = meta(Spec(name="so", site="stackoverflow", tags=["python"]), NOW)
+META = Spec(name="so", site="stackoverflow", tags=["python"]).meta(NOW)
 ASKED = 1778835600  # 2026-05-15 09:00 UTC
 
 OWNER = {"user_id": 9, "display_name": "Ada &amp; Co", "link": "https://stackoverflow.com/users/9/ada"}

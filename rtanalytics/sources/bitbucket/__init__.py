@@ -8,24 +8,14 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
-from rtanalytics.sources.base import Meta, Source, printable
+import msgspec
+
+from rtanalytics.sources.base import Meta, printable
 from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address
 from rtanalytics.sources.secrets import check_secret
 
-__all__ = [
-    "ABOUT",
-    "ACCESS",
-    "EXAMPLE",
-    "PARSE",
-    "BitbucketSource",
-    "BitbucketSpec",
-    "Spec",
-    "meta",
-    "open_source",
-]
+__all__ = ["BitbucketSource", "BitbucketSpec", "Spec", "open_source"]
 
-CONNECTOR = "bitbucket@1"
-PARSE = "rtanalytics.sources.bitbucket.parse:parse"
 ACCESS = "open"
 ABOUT = """\
 Reads the commits of a repository of Bitbucket Cloud, or its pull requests; the parser also reads the
@@ -85,6 +75,8 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "bitbucket@1"
+    parser: ClassVar[str] = "rtanalytics.sources.bitbucket.parse:parse"
     repo: str
     listing: Literal["commits", "pullrequests"] = "commits"
     token: str | None = None
@@ -108,24 +100,8 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
         """The repository and the listing."""
         return f"{self.repo.lower()}/{self.listing}"
 
-
-Spec = BitbucketSpec
-
-
-def open_source(spec: BitbucketSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return BitbucketSource(spec, counts)
-
-
-def meta(spec: BitbucketSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    return Meta(
-        source="bitbucket",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        options={"repo": spec.repo},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), options={"repo": self.repo})
 
 
 class BitbucketSource(PolledSource[BitbucketSpec, SeenCursor]):
@@ -140,7 +116,6 @@ class BitbucketSource(PolledSource[BitbucketSpec, SeenCursor]):
     """
 
     bucket = "bitbucket"
-    target = PARSE
     cursor = SeenCursor
     every = timedelta(minutes=1)
     gaps: ClassVar[bool] = True
@@ -167,5 +142,5 @@ class BitbucketSource(PolledSource[BitbucketSpec, SeenCursor]):
         basic = b64encode(f"{self.spec.user}:{token}".encode()).decode("ascii")
         return {"Authorization": f"Basic {basic}"}
 
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
+
+Spec, open_source = BitbucketSpec, BitbucketSource

@@ -27,7 +27,6 @@ from rtanalytics.sources.base import (
     Meta,
     Parsed,
     Reject,
-    Source,
     SourceError,
     SourceSpec,
     Transient,
@@ -36,10 +35,8 @@ from rtanalytics.sources.base import (
 )
 from rtanalytics.sources.streamed import Disconnected, PollWindow, StreamTimings, WebSocketSource
 
-__all__ = ["BlueskySource", "BlueskySpec", "BlueskyTimings", "Spec", "meta", "open_source"]
+__all__ = ["BlueskySource", "BlueskySpec", "BlueskyTimings", "Spec", "open_source"]
 
-CONNECTOR = "bluesky@1"
-PARSE = "rtanalytics.sources.bluesky.parse:parse"
 ACCESS = "open"
 ABOUT = """\
 Reads a Jetstream, which sends every post of Bluesky (about 50 per second, 60 kB/s), and keeps the posts with
@@ -106,6 +103,8 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
         If a value is invalid; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "bluesky@1"
+    parser: ClassVar[str] = "rtanalytics.sources.bluesky.parse:parse"
     tags: list[str] = msgspec.field(default_factory=list)
     words: list[str] = msgspec.field(default_factory=list)
     dids: list[str] = msgspec.field(default_factory=list)
@@ -141,24 +140,8 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
         if self.max_frame < 1_000:
             raise ValueError("max_frame must be 1000 or more")
 
-
-Spec = BlueskySpec
-
-
-def open_source(spec: BlueskySpec, counts: Counter[str]) -> Source:
-    """Open a source; it connects to a Jetstream when it is first polled."""
-    return BlueskySource(spec, counts)
-
-
-def meta(spec: BlueskySpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, for live data and dead letters alike."""
-    return Meta(
-        source="bluesky",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        options={"via": "stream"},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), options={"via": "stream"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +228,7 @@ class BlueskySource(WebSocketSource):
         self._spec = spec
         trusted = [URL(host).host or "" for host in spec.hosts] if spec.allow_private else ()
         self._http = HttpClient(counts, trusted, source=spec.name)
-        self._worker = ParseWorker(PARSE, spec.budget)
+        self._worker = ParseWorker(spec.parser, spec.budget)
         self._state: _Cursor | None = None
         self._host = 0
         self._asked = 0  # µs: requested start of the stream, until its first post arrives
@@ -267,7 +250,7 @@ class BlueskySource(WebSocketSource):
             raise
         parsed = Parsed()
         if frames:
-            about = meta(self._spec, datetime.now(UTC))
+            about = self._spec.meta(datetime.now(UTC))
             try:
                 parsed = await self._worker.parse(b"\n".join(raw for raw, _ in frames), about)
             except Malformed as error:
@@ -458,7 +441,9 @@ class BlueskySource(WebSocketSource):
             type="gap",
             created_at=until,
             text=f"from {since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S} UTC: the server keeps no more",
-            ingest=Ingest(via="stream", connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+            ingest=Ingest(
+                via="stream", connector=self._spec.connector, id_kind="derived", time_kind="observed"
+            ),
         )
 
     def _select(self, state: _Cursor, gap: Event | None, parsed: Parsed, revs: dict[str, str]) -> list[Event]:
@@ -531,3 +516,6 @@ class _Wanted:
             return True
         text = " ".join((event.text or "").split()).casefold()
         return self._words is not None and self._words.search(text) is not None
+
+
+Spec, open_source = BlueskySpec, BlueskySource

@@ -15,27 +15,15 @@ import msgspec
 
 from rtanalytics.event import Event, Ingest
 from rtanalytics.normalize.values import whole_number
-from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, Source, SourceError, printable
+from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, SourceError, printable
 from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, short
 from rtanalytics.sources.secrets import check_secret
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
 
-__all__ = [
-    "ABOUT",
-    "ACCESS",
-    "EXAMPLE",
-    "PARSE",
-    "DiscourseSource",
-    "DiscourseSpec",
-    "Spec",
-    "meta",
-    "open_source",
-]
+__all__ = ["DiscourseSource", "DiscourseSpec", "Spec", "open_source"]
 
-CONNECTOR = "discourse@1"
-PARSE = "rtanalytics.sources.discourse.parse:parse"
 ACCESS = "open"
 ABOUT = """\
 Reads the posts of a Discourse forum (`/posts.json`), or only its topics (`/latest.json`). A public forum
@@ -95,6 +83,8 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "discourse@1"
+    parser: ClassVar[str] = "rtanalytics.sources.discourse.parse:parse"
     read: Literal["posts", "topics"] = "posts"
     back: timedelta = timedelta(days=1)
     api_key: str | None = None
@@ -122,25 +112,12 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
         if self.api_key is not None and self.user_api_key is not None:
             raise ValueError("api_key and user_api_key exclude each other; remove one of them")
 
-
-Spec = DiscourseSpec
-
-
-def open_source(spec: DiscourseSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return DiscourseSource(spec, counts)
-
-
-def meta(spec: DiscourseSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    return Meta(
-        source=f"discourse:{spec.name}",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        url=spec.url,
-        options={"base": spec.url},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(
+            super().meta(received_at),
+            source=f"discourse:{self.name}",
+            options={"base": self.url},
+        )
 
 
 FOLLOWED = 200
@@ -167,7 +144,6 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
     """
 
     bucket = "discourse"
-    target = PARSE
     cursor = _Cursor
     every = timedelta(minutes=2)
     pages = 20
@@ -187,9 +163,6 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
             return {"Api-Key": key, "Api-Username": self.spec.api_username or ""}
         key = self.secret("user_api_key")
         return {"User-Api-Key": key} if key is not None else {}
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
         if not state.floor:
@@ -243,14 +216,14 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
             posted = datetime.fromtimestamp(state.posts.pop(str(number)) / 1000, UTC)
             event = Event(
                 id=f"discourse:{self.scope}:{number}",
-                source=self.meta(now).source,
+                source=self.spec.meta(now).source,
                 type="reply",
                 op="delete",
                 created_at=posted,
                 received_at=now,
                 edited_at=max(now, posted),
                 rev=short("delete"),
-                ingest=Ingest(connector=CONNECTOR),
+                ingest=Ingest(connector=self.spec.connector),
             )
             events += self.fresh(state, [event])
         return events, timedelta(0)
@@ -280,3 +253,6 @@ def _number(event: Event) -> int:
     """Return the number of a post; -1 for another item."""
     number = whole_number(event.id.rpartition(":")[2])
     return -1 if number is None else number
+
+
+Spec, open_source = DiscourseSpec, DiscourseSource

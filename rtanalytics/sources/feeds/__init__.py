@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from rtanalytics.sources.base import Meta, Parsed, Source
+import msgspec
+
+from rtanalytics.sources.base import Meta, Parsed
 from rtanalytics.sources.feeds.flavours import flavour_of
 from rtanalytics.sources.polled import LONGEST_HINT, AddressSpec, PolledSource, SeenCursor, host_of
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
 
-__all__ = ["FeedSource", "FeedSpec", "Spec", "meta", "open_source"]
+__all__ = ["FeedSource", "FeedSpec", "Spec", "open_source"]
 
-CONNECTOR = "feed@1"
-PARSE = "rtanalytics.sources.feeds.parse:parse"
 ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml;q=0.9, "
     "application/xml;q=0.8, text/xml;q=0.8, application/json;q=0.7, */*;q=0.1"
@@ -77,26 +77,16 @@ class FeedSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="fe
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "feed@1"
+    parser: ClassVar[str] = "rtanalytics.sources.feeds.parse:parse"
 
-Spec = FeedSpec
-
-
-def open_source(spec: FeedSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return FeedSource(spec, counts)
-
-
-def meta(spec: FeedSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    flavour = flavour_of(host_of(spec.url))
-    return Meta(
-        source=f"{flavour.bucket if flavour else 'feeds'}:{spec.name}",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        url=spec.url,
-        options={"flavour": flavour.bucket} if flavour else {},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        flavour = flavour_of(host_of(self.url))
+        return msgspec.structs.replace(
+            super().meta(received_at),
+            source=f"{flavour.bucket if flavour else 'feeds'}:{self.name}",
+            options={"flavour": flavour.bucket} if flavour else {},
+        )
 
 
 class FeedSource(PolledSource[FeedSpec, SeenCursor]):
@@ -111,7 +101,6 @@ class FeedSource(PolledSource[FeedSpec, SeenCursor]):
     """
 
     bucket = "feeds"
-    target = PARSE
     cursor = SeenCursor
     every = EVERY
     accept = ACCEPT
@@ -125,11 +114,11 @@ class FeedSource(PolledSource[FeedSpec, SeenCursor]):
     def first(self, state: SeenCursor) -> str:
         return self.spec.url
 
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
-
     def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
         wait = super().wait(answer)
         # the interval in a document is a hint; that in the response of a service is a demand
         hint = parsed.wait if parsed is not None and self.spec.hints and self.spec.every is None else None
         return max(wait, min(hint, LONGEST_HINT)) if hint else wait
+
+
+Spec, open_source = FeedSpec, FeedSource

@@ -15,7 +15,6 @@ from rtanalytics.sources.base import (
     Blocked,
     Meta,
     Parsed,
-    Source,
     SourceError,
     Transient,
     printable,
@@ -27,10 +26,8 @@ from rtanalytics.sources.secrets import check_secret
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
 
-__all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "FlickrSource", "FlickrSpec", "Spec", "meta", "open_source"]
+__all__ = ["FlickrSource", "FlickrSpec", "Spec", "open_source"]
 
-CONNECTOR = "flickr@1"
-PARSE = "rtanalytics.sources.flickr.parse:parse"
 ACCESS = "open"
 ABOUT = """\
 Reads public photos and videos with given tags. Without a key it reads Flickr's feed, which has only the
@@ -93,6 +90,8 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "flickr@1"
+    parser: ClassVar[str] = "rtanalytics.sources.flickr.parse:parse"
     tags: list[str]
     match: Literal["any", "all"] = "any"
     api_key: str | None = None
@@ -118,18 +117,8 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
         tags = ",".join(sorted({tag.lower() for tag in self.tags}))
         return f"{tags}/all" if self.match == "all" and len(self.tags) > 1 else tags
 
-
-Spec = FlickrSpec
-
-
-def open_source(spec: FlickrSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return FlickrSource(spec, counts)
-
-
-def meta(spec: FlickrSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    return Meta(source="flickr", scope=spec.scope, connector=CONNECTOR, received_at=received_at, url=spec.url)
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), url=self.url)
 
 
 class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
@@ -144,7 +133,6 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
     """
 
     bucket = "flickr"
-    target = PARSE
     cursor = SeenCursor
     gaps: ClassVar[bool] = True
 
@@ -179,9 +167,6 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
 
     def query(self) -> str:
         return f"{self.spec.url}\n{self.spec.scope}\n{self.spec.api_key is not None}"
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
         """Fetch a page, and raise an error that the service sends as 200 with the reason in the body.
@@ -223,3 +208,6 @@ def _refusal(body: bytes) -> SourceError | None:
     if code in _CREDENTIALS:
         return AuthFailed(f"{message}; check the key that api_key names")
     return Transient(message) if code in _PASSING else Blocked(f"{message}; check the tags")
+
+
+Spec, open_source = FlickrSpec, FlickrSource

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from datetime import datetime, timedelta
+from typing import ClassVar
 
-from rtanalytics.sources.base import Meta, Source, printable
+import msgspec
+
+from rtanalytics.sources.base import Meta, printable
 from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address, host_of, scope_of
 from rtanalytics.sources.secrets import check_secret
 
-__all__ = ["GitHubSource", "GitHubSpec", "Spec", "meta", "open_source"]
+__all__ = ["GitHubSource", "GitHubSpec", "Spec", "open_source"]
 
-CONNECTOR = "github@1"
-PARSE = "rtanalytics.sources.github.parse:parse"
 API = "https://api.github.com"
 ACCESS = "open"
 ABOUT = """\
@@ -79,6 +80,8 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "github@1"
+    parser: ClassVar[str] = "rtanalytics.sources.github.parse:parse"
     repo: str | None = None
     org: str | None = None
     user: str | None = None
@@ -115,25 +118,9 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
         path = self.path.lower()
         return path if _is_github(self.api) else f"{scope_of(self.api)}/{path}"
 
-
-Spec = GitHubSpec
-
-
-def open_source(spec: GitHubSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return GitHubSource(spec, counts)
-
-
-def meta(spec: GitHubSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    return Meta(
-        source="github",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        url=spec.api,
-        options={} if _is_github(spec.api) else {"host": host_of(spec.api)},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        options = {} if _is_github(self.api) else {"host": host_of(self.api)}
+        return msgspec.structs.replace(super().meta(received_at), url=self.api, options=options)
 
 
 class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
@@ -149,7 +136,6 @@ class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
     """
 
     bucket = "github"
-    target = PARSE
     cursor = SeenCursor
     every = timedelta(minutes=1)
     accept = "application/vnd.github+json"
@@ -172,9 +158,9 @@ class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
         token = self.secret("token")
         return {**headers, "Authorization": f"Bearer {token}"} if token else headers
 
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
-
 
 def _is_github(api: str) -> bool:
     return host_of(api) == host_of(API)
+
+
+Spec, open_source = GitHubSpec, GitHubSource

@@ -24,7 +24,6 @@ from rtanalytics.sources.base import (
     Parsed,
     RateLimited,
     Reject,
-    Source,
     SourceError,
     printable,
     redact,
@@ -34,20 +33,8 @@ from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, che
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
 
-__all__ = [
-    "ABOUT",
-    "ACCESS",
-    "EXAMPLE",
-    "PARSE",
-    "HackerNewsSource",
-    "HackerNewsSpec",
-    "Spec",
-    "meta",
-    "open_source",
-]
+__all__ = ["HackerNewsSource", "HackerNewsSpec", "Spec", "open_source"]
 
-CONNECTOR = "hackernews@1"
-PARSE = "rtanalytics.sources.hackernews.parse:parse"
 ACCESS = "open"
 ABOUT = """\
 Reads stories and comments of Hacker News that match a query, newest first, from its search
@@ -122,6 +109,8 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "hackernews@1"
+    parser: ClassVar[str] = "rtanalytics.sources.hackernews.parse:parse"
     query: str
     kind: Literal["both", "story", "comment"] = "both"
     back: timedelta = timedelta(days=1)
@@ -150,24 +139,8 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
         """Kind and query; sources with the same query are the same."""
         return f"{self.kind}/{' '.join(self.query.casefold().split())}"
 
-
-Spec = HackerNewsSpec
-
-
-def open_source(spec: HackerNewsSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return HackerNewsSource(spec, counts)
-
-
-def meta(spec: HackerNewsSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    return Meta(
-        source="hackernews",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        url=spec.search_url,
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), url=self.search_url)
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
@@ -189,7 +162,6 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
     """
 
     bucket = "hackernews"
-    target = PARSE
     cursor = _Cursor
     every = timedelta(minutes=2)
     pages = 20
@@ -212,9 +184,6 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
 
     def query(self) -> str:
         return f"{self.spec.search_url}\n{self.spec.scope}"
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
         """Return the search for older items; numbered pages would end after 1,000 hits."""
@@ -321,3 +290,6 @@ def _due(posted: int, now: datetime) -> int | None:
     """Return when an item is looked up next, in seconds since 1970, or None."""
     times = (posted + int(age.total_seconds()) for age in AGES)
     return next((at for at in times if at > now.timestamp()), None)
+
+
+Spec, open_source = HackerNewsSpec, HackerNewsSource

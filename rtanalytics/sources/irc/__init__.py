@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -23,7 +23,6 @@ from rtanalytics.sources.base import (
     CursorInvalid,
     Meta,
     Reject,
-    Source,
     SourceError,
     SourceSpec,
     Transient,
@@ -35,10 +34,8 @@ from rtanalytics.sources.streamed import PollWindow, StreamedSource, StreamTimin
 if TYPE_CHECKING:
     from rtanalytics.sources.irc.connection import Connection
 
-__all__ = ["IrcSource", "IrcSpec", "IrcTimings", "Spec", "meta", "open_source"]
+__all__ = ["IrcSource", "IrcSpec", "IrcTimings", "Spec", "open_source"]
 
-CONNECTOR = "irc@1"
-PARSE = "rtanalytics.sources.irc.parse:parse"
 ACCESS = "open"
 ABOUT = """\
 Talks IRC: one connection joins the rooms of one network, reads what is said and who comes and goes, and
@@ -108,6 +105,8 @@ class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"
         If a value is invalid; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "irc@1"
+    parser: ClassVar[str] = "rtanalytics.sources.irc.parse:parse"
     host: str
     nick: str
     channels: list[str]
@@ -144,24 +143,10 @@ class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"
         """Name of the network."""
         return self.network or self.name
 
-
-Spec = IrcSpec
-
-
-def open_source(spec: IrcSpec, counts: Counter[str]) -> Source:
-    """Open a source; it connects to IRC when it is first polled."""
-    return IrcSource(spec, counts)
-
-
-def meta(spec: IrcSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, for live data and dead letters alike."""
-    return Meta(
-        source=f"irc:{spec.scope}",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        options={"nick": spec.nick},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(
+            super().meta(received_at), source=f"irc:{self.scope}", options={"nick": self.nick}
+        )
 
 
 class _Cursor(msgspec.Struct, omit_defaults=True):
@@ -208,7 +193,7 @@ class IrcSource(StreamedSource):
         super().__init__(timings or IrcTimings())
         self.scope = spec.scope
         self._spec, self._counts = spec, counts
-        self._reader = Reader(meta(spec, datetime.now(UTC)))
+        self._reader = Reader(spec.meta(datetime.now(UTC)))
         self._link: Connection | None = None
         self._waiting: list[Event] = []
         self._rejects: list[Reject] = []
@@ -329,7 +314,9 @@ class IrcSource(StreamedSource):
             channel=room or None,
             created_at=now,
             text=f"{where}no connection from {since:%Y-%m-%d %H:%M:%S} to {now:%Y-%m-%d %H:%M:%S} UTC",
-            ingest=Ingest(via="stream", connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+            ingest=Ingest(
+                via="stream", connector=self._spec.connector, id_kind="derived", time_kind="observed"
+            ),
         )
 
     async def _listen(self) -> None:
@@ -410,3 +397,6 @@ class IrcSource(StreamedSource):
 
 
 _SAID = {"message", "action", "notice"}
+
+
+Spec, open_source = IrcSpec, IrcSource

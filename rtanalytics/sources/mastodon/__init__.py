@@ -14,19 +14,9 @@ from __future__ import annotations
 from collections import Counter
 
 from rtanalytics.sources.base import Source
-from rtanalytics.sources.mastodon.timeline import PARSE, MastodonSource, MastodonSpec, meta
+from rtanalytics.sources.mastodon.timeline import MastodonSource, MastodonSpec
 
-__all__ = [
-    "ABOUT",
-    "ACCESS",
-    "EXAMPLE",
-    "PARSE",
-    "MastodonSource",
-    "MastodonSpec",
-    "Spec",
-    "meta",
-    "open_source",
-]
+__all__ = ["MastodonSource", "MastodonSpec", "Spec", "open_source"]
 
 ACCESS = "open"
 ABOUT = """\

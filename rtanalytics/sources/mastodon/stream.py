@@ -151,7 +151,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
             return Batch(heard=False)
         parsed = Parsed()
         if messages:
-            about = msgspec.structs.replace(self.meta(datetime.now(UTC)), options=options)
+            about = msgspec.structs.replace(self.spec.meta(datetime.now(UTC)), options=options)
             parsed = await self._parse(b"[" + b",".join(messages) + b"]", about)
         self.counts.update(parsed.counts)
         events = [event for event in parsed.events if self._is_wanted(event)]

@@ -13,17 +13,15 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from rtanalytics.event import Event
-from rtanalytics.sources.base import Batch, Meta, Parsed, SourceError, printable
+from rtanalytics.sources.base import Batch, Parsed, SourceError, printable
 from rtanalytics.sources.polled import AddressSpec, PolledSource, SeenCursor, scope_of, short
 from rtanalytics.sources.secrets import check_secret
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
 
-__all__ = ["CONNECTOR", "PARSE", "MastodonCursor", "MastodonSource", "MastodonSpec", "meta"]
+__all__ = ["MastodonCursor", "MastodonSource", "MastodonSpec"]
 
-CONNECTOR = "mastodon@1"
-PARSE = "rtanalytics.sources.mastodon.parse:parse"
 
 PAGE = 40
 """Statuses that a server gives at once at most."""
@@ -71,6 +69,8 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         If a value is invalid; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "mastodon@1"
+    parser: ClassVar[str] = "rtanalytics.sources.mastodon.parse:parse"
     tag: str
     any: tuple[str, ...] = ()
     all: tuple[str, ...] = ()
@@ -100,17 +100,6 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         return f"{scope_of(self.url)}/tags/{self.tag}" + (f"~{short(urlencode(more))}" if more else "")
 
 
-def meta(spec: MastodonSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, for live data and dead letters alike."""
-    return Meta(
-        source="mastodon",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        url=spec.url,
-    )
-
-
 class MastodonCursor(SeenCursor, omit_defaults=True):
     """Position in a timeline, and the server's own ids of the latest statuses."""
 
@@ -134,7 +123,6 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     """
 
     bucket = "mastodon"
-    target = PARSE
     cursor = MastodonCursor
     every = timedelta(seconds=30)
     pages = 1_000  # reading forwards ends at the newest status
@@ -151,9 +139,6 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     def headers(self) -> dict[str, str]:
         token = self.secret("token")
         return {"Authorization": f"Bearer {token}"} if token else {}
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     async def read(self, state: MastodonCursor) -> Batch:
         batch = await super().read(state)

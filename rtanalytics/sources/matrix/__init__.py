@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from rtanalytics.sources.base import Source
-from rtanalytics.sources.matrix.spec import PARSE, MatrixSpec, meta
+from rtanalytics.sources.matrix.spec import MatrixSpec
 
-__all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "MatrixSpec", "Spec", "meta", "open_source"]
+__all__ = ["MatrixSpec", "Spec", "open_source"]
 
 ACCESS = "token"
 ABOUT = """\

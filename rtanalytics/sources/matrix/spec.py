@@ -6,14 +6,14 @@ import re
 from datetime import datetime, timedelta
 from typing import ClassVar
 
+import msgspec
+
 from rtanalytics.sources.base import Meta, printable
 from rtanalytics.sources.polled import PolledSpec, check_address
 from rtanalytics.sources.secrets import check_secret
 
-__all__ = ["CONNECTOR", "PARSE", "MatrixSpec", "meta"]
+__all__ = ["MatrixSpec"]
 
-CONNECTOR = "matrix@1"
-PARSE = "rtanalytics.sources.matrix.parse:parse"
 _ROOM = re.compile(r"![^\s/?#]{1,254}")
 
 
@@ -49,6 +49,8 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
         If a value is invalid; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "matrix@1"
+    parser: ClassVar[str] = "rtanalytics.sources.matrix.parse:parse"
     homeserver: str
     token: str
     rooms: dict[str, str]
@@ -76,13 +78,9 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
     def __repr__(self) -> str:
         return f"MatrixSpec(name={self.name!r}, homeserver={self.homeserver!r}, rooms={self.rooms!r})"
 
-
-def meta(spec: MatrixSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, for live data and dead letters alike."""
-    return Meta(
-        source=f"matrix:{spec.name}",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        options={f"room {room}": name for name, room in spec.rooms.items()},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(
+            super().meta(received_at),
+            source=f"matrix:{self.name}",
+            options={f"room {room}": name for name, room in self.rooms.items()},
+        )

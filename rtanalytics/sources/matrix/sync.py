@@ -12,10 +12,10 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from rtanalytics.event import Event, Ingest
-from rtanalytics.sources.base import Batch, Meta, Parsed, RateLimited, SourceError, printable
+from rtanalytics.sources.base import Batch, Parsed, RateLimited, SourceError, printable
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.matrix.parse import Position
-from rtanalytics.sources.matrix.spec import CONNECTOR, PARSE, MatrixSpec, meta
+from rtanalytics.sources.matrix.spec import MatrixSpec
 from rtanalytics.sources.polled import REMEMBERED, PolledSource, SeenCursor, short
 
 if TYPE_CHECKING:
@@ -68,7 +68,6 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
     """
 
     bucket = "matrix"
-    target = PARSE
     cursor = MatrixCursor
     every = timedelta(0)
 
@@ -99,9 +98,6 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret('token')}"}
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
         return None
@@ -216,12 +212,12 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
         names = {room: name for name, room in self.spec.rooms.items()}
         event = Event(
             id=f"matrix:{self.scope}:gap/{hole.room or 'all'}/{since.isoformat(timespec='milliseconds')}",
-            source=self.meta(until).source,
+            source=self.spec.meta(until).source,
             type="gap",
             channel=names.get(hole.room, hole.room) or None,
             created_at=until,
             text=f"from {since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S} UTC: {printable(reason, 200)}",
-            ingest=Ingest(connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+            ingest=Ingest(connector=self.spec.connector, id_kind="derived", time_kind="observed"),
         )
         return self.numbered(state, event)
 

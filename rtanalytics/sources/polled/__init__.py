@@ -12,15 +12,14 @@ A kind is a spec, a pure ``parse``, and this much of a source:
 
 >>> from collections import Counter
 >>> from datetime import timedelta
->>> from rtanalytics.sources.base import Meta
+>>> from typing import ClassVar
 >>> class NotesSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="notes"):
 ...     url: str
+...     connector: ClassVar[str] = "notes@1"
+...     parser: ClassVar[str] = "mypackage.notes.parse:parse"
 ...     token: str | None = None  # "env:NAME"
->>> def meta(spec, received_at):
-...     return Meta(source="notes", scope=spec.scope, connector="notes@1", received_at=received_at)
 >>> class NotesSource(PolledSource[NotesSpec, SeenCursor]):
 ...     bucket = "notes"
-...     target = "mypackage.notes.parse:parse"
 ...     cursor = SeenCursor
 ...     every = timedelta(minutes=1)
 ...     pages = 5  # at most, when there is much that is new
@@ -32,9 +31,6 @@ A kind is a spec, a pure ``parse``, and this much of a source:
 ...     def headers(self):
 ...         token = self.secret("token")  # from the environment; scrubbed from all that is read
 ...         return {"Authorization": f"Bearer {token}"} if token else {}
-...
-...     def meta(self, received_at):
-...         return meta(self.spec, received_at)
 >>> spec = NotesSpec(name="notes", url="https://notes.example")
 >>> source = NotesSource(spec, Counter(), spec.url)
 

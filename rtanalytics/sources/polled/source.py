@@ -17,7 +17,6 @@ from rtanalytics.sources.base import (
     Batch,
     CursorInvalid,
     Malformed,
-    Meta,
     Parsed,
     Reject,
     SourceError,
@@ -74,8 +73,6 @@ class PolledSource(ABC, Generic[S, C]):
     """
 
     bucket: str = ""
-    target: ClassVar[str]
-    """``module:function`` of ``parse``."""
     cursor: type[C]
     version: ClassVar[int] = 1
     """Version of the cursor; raise it when old cursors cannot be used."""
@@ -107,7 +104,7 @@ class PolledSource(ABC, Generic[S, C]):
             advice=self.advice,
             longest_reset=self.longest_reset,
         )
-        self._worker = ParseWorker(self.target, spec.budget)
+        self._worker = ParseWorker(spec.parser, spec.budget)
         self._host = spec.asks
         self._secrets: dict[str, str] = {}
         self._keys: dict[str, str | None] = {}  # values of the spec when the secrets were looked up
@@ -123,10 +120,6 @@ class PolledSource(ABC, Generic[S, C]):
     @abstractmethod
     def first(self, state: C) -> str:
         """Return the address of the first page."""
-
-    @abstractmethod
-    def meta(self, received_at: datetime) -> Meta:
-        """Return what ``parse`` needs to know; address, content type and language are filled in."""
 
     def headers(self) -> dict[str, str]:
         """Return headers for every request; they are not sent to other hosts after a redirect."""
@@ -267,7 +260,10 @@ class PolledSource(ABC, Generic[S, C]):
     async def parse(self, answer: Answer, received: datetime) -> Parsed:
         """Parse an answer in a separate process."""
         meta = msgspec.structs.replace(
-            self.meta(received), url=answer.url, content_type=answer.content_type, language=answer.language
+            self.spec.meta(received),
+            url=answer.url,
+            content_type=answer.content_type,
+            language=answer.language,
         )
         return await self._worker.parse(answer.body, meta)
 
@@ -341,11 +337,11 @@ class PolledSource(ABC, Generic[S, C]):
         until = max(until or since, since)
         event = Event(
             id=f"{self.bucket}:{self.scope}:gap/{since:%Y-%m-%dT%H:%M:%S}.{state.since % 1000:03}Z",
-            source=self.meta(until).source,
+            source=self.spec.meta(until).source,
             type="gap",
             created_at=until,
             text=f"from {since:%Y-%m-%d %H:%M:%S} to {until:%Y-%m-%d %H:%M:%S} UTC: {reason}",
-            ingest=Ingest(connector=self.meta(until).connector, id_kind="derived", time_kind="observed"),
+            ingest=Ingest(connector=self.spec.connector, id_kind="derived", time_kind="observed"),
         )
         return [self.numbered(state, event)]
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import msgspec
+
 from rtanalytics.event import is_web_url
-from rtanalytics.sources.base import SourceSpec, printable, redact
+from rtanalytics.sources.base import Meta, SourceSpec, printable, redact
 
 __all__ = [
     "AddressSpec",
@@ -110,6 +112,9 @@ class AddressSpec(PolledSpec, frozen=True, kw_only=True):
         super().__post_init__()
         if self.key is not None and (not self.key or printable(self.key, 200) != self.key or " " in self.key):
             raise ValueError(f"key {printable(self.key)!r} may have 200 characters, no white space")
+
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), url=self.url)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r})"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from rtanalytics.sources.base import Source
-from rtanalytics.sources.reddit.spec import PARSE, RedditSpec, meta
+from rtanalytics.sources.reddit.spec import RedditSpec
 
-__all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "RedditSpec", "Spec", "meta", "open_source"]
+__all__ = ["RedditSpec", "Spec", "open_source"]
 
 ACCESS = "token"
 ABOUT = """\

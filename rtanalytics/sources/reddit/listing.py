@@ -10,9 +10,9 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from rtanalytics.sources.base import AuthFailed, Meta, Parsed, Transient
+from rtanalytics.sources.base import AuthFailed, Parsed, Transient
 from rtanalytics.sources.polled import PolledSource, SeenCursor, host_of
-from rtanalytics.sources.reddit.spec import PARSE, RedditSpec, meta
+from rtanalytics.sources.reddit.spec import RedditSpec
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
@@ -36,7 +36,6 @@ class RedditSource(PolledSource[RedditSpec, SeenCursor]):
     """
 
     bucket = "reddit"
-    target = PARSE
     cursor = SeenCursor
     every = EVERY
     gaps = True
@@ -62,9 +61,6 @@ class RedditSource(PolledSource[RedditSpec, SeenCursor]):
         self.secret("client_id")
         self.secret("client_secret")
         return {"Authorization": f"Bearer {self._token}"}
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
         fresh = False

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from typing import ClassVar
+
+import msgspec
 
 from rtanalytics.sources.base import Meta, printable
 from rtanalytics.sources.polled import PolledSpec, check_address
 from rtanalytics.sources.secrets import check_secret
 
-__all__ = ["CONNECTOR", "PARSE", "RedditSpec", "meta"]
-
-CONNECTOR = "reddit@1"
-PARSE = "rtanalytics.sources.reddit.parse:parse"
+__all__ = ["RedditSpec"]
 
 
 class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="reddit"):
@@ -51,6 +51,8 @@ class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="r
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "reddit@1"
+    parser: ClassVar[str] = "rtanalytics.sources.reddit.parse:parse"
     subreddit: str
     client_id: str
     client_secret: str
@@ -78,13 +80,5 @@ class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="r
     def __repr__(self) -> str:
         return f"RedditSpec(name={self.name!r}, subreddit={self.subreddit!r}, listing={self.listing!r})"
 
-
-def meta(spec: RedditSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    return Meta(
-        source="reddit",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        options={"site": "https://www.reddit.com"},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), options={"site": "https://www.reddit.com"})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -18,17 +18,15 @@ from rtanalytics.event import Event, Ingest
 from rtanalytics.schedule import Talk
 from rtanalytics.schedules import FORMATS, Change, changes, keep_ids
 from rtanalytics.schedules.common import named_zone
-from rtanalytics.sources.base import Malformed, Meta, Parsed, Source, printable, redact
+from rtanalytics.sources.base import Malformed, Meta, Parsed, printable, redact
 from rtanalytics.sources.polled import AddressSpec, Cursor, PolledSource, short
 from rtanalytics.sources.schedules.parse import talk_id
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
 
-__all__ = ["ScheduleSource", "ScheduleSpec", "Spec", "meta", "open_source"]
+__all__ = ["ScheduleSource", "ScheduleSpec", "Spec", "open_source"]
 
-CONNECTOR = "schedule@1"
-PARSE = "rtanalytics.sources.schedules.parse:parse"
 ACCEPT = (
     "application/json, application/xml, text/xml, text/calendar;q=0.9, text/csv;q=0.8, "
     "application/yaml;q=0.8, */*;q=0.1"
@@ -84,6 +82,8 @@ class ScheduleSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         If a value is invalid; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "schedule@1"
+    parser: ClassVar[str] = "rtanalytics.sources.schedules.parse:parse"
     format: str | None = None
     timezone: str | None = None
     first_day: str | None = None
@@ -111,25 +111,10 @@ class ScheduleSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         length = {"length": str(self.length.total_seconds())}
         return {name: value for name, value in options.items() if value is not None} | length
 
-
-Spec = ScheduleSpec
-
-
-def open_source(spec: ScheduleSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return ScheduleSource(spec, counts)
-
-
-def meta(spec: ScheduleSpec, received_at: datetime) -> Meta:
-    """Return the metadata for the parser, which is the same live and for dead letters."""
-    return Meta(
-        source=f"schedules:{spec.name}",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        url=spec.url,
-        options=spec.options,
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(
+            super().meta(received_at), source=f"schedules:{self.name}", options=self.options
+        )
 
 
 class _Cursor(Cursor, omit_defaults=True):
@@ -152,7 +137,6 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
     """
 
     bucket = "schedules"
-    target = PARSE
     cursor = _Cursor
     every = EVERY
     accept = ACCEPT
@@ -165,9 +149,6 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
 
     def query(self) -> str:
         return "\n".join([self.spec.url, *(f"{k}={v}" for k, v in self.spec.options.items())])
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     def notes(
         self, answer: Answer, parsed: Parsed | None = None, state: _Cursor | None = None
@@ -221,7 +202,7 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
             text=self._text(change),
             url=talk.url,
             thread=thread,
-            ingest=Ingest(connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+            ingest=Ingest(connector=self.spec.connector, id_kind="derived", time_kind="observed"),
             raw=msgspec.json.encode(change),
         )
 
@@ -245,3 +226,6 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
 def _slim(talk: Talk) -> Talk:
     """Remove the fields of a talk that are not compared, to keep the cursor small."""
     return msgspec.structs.replace(talk, abstract=None, track=None)
+
+
+Spec, open_source = ScheduleSpec, ScheduleSource

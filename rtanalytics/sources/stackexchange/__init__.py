@@ -21,7 +21,6 @@ from rtanalytics.sources.base import (
     Meta,
     Parsed,
     RateLimited,
-    Source,
     SourceError,
     Transient,
     printable,
@@ -34,20 +33,8 @@ from rtanalytics.sources.secrets import check_secret
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
 
-__all__ = [
-    "ABOUT",
-    "ACCESS",
-    "EXAMPLE",
-    "PARSE",
-    "Spec",
-    "StackExchangeSource",
-    "StackExchangeSpec",
-    "meta",
-    "open_source",
-]
+__all__ = ["Spec", "StackExchangeSource", "StackExchangeSpec", "open_source"]
 
-CONNECTOR = "stackexchange@1"
-PARSE = "rtanalytics.sources.stackexchange.parse:parse"
 ACCESS = "open"
 ABOUT = """\
 Reads questions with one of the given tags from one site of Stack Exchange (`api.stackexchange.com`).
@@ -114,6 +101,8 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
         If a value cannot be; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "stackexchange@1"
+    parser: ClassVar[str] = "rtanalytics.sources.stackexchange.parse:parse"
     site: str
     tags: list[str] = msgspec.field(default_factory=list)
     back: timedelta = timedelta(days=2)
@@ -143,25 +132,13 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
         """The site and the sorted tags."""
         return "/".join([self.site, *([",".join(sorted(set(self.tags)))] if self.tags else [])])
 
-
-Spec = StackExchangeSpec
-
-
-def open_source(spec: StackExchangeSpec, counts: Counter[str]) -> Source:
-    """Return the source; it connects at the first poll."""
-    return StackExchangeSource(spec, counts)
-
-
-def meta(spec: StackExchangeSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, live and for dead letters."""
-    return Meta(
-        source=f"stackexchange:{spec.site}",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        url=spec.url,
-        options={"site": spec.site},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(
+            super().meta(received_at),
+            source=f"stackexchange:{self.site}",
+            url=self.url,
+            options={"site": self.site},
+        )
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
@@ -187,7 +164,6 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
     """
 
     bucket = "stackexchange"
-    target = PARSE
     cursor = _Cursor
     every = timedelta(minutes=2)
     pages = 25  # the limit without a login
@@ -212,9 +188,6 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
 
     def query(self) -> str:
         return f"{self.spec.url}\n{self.spec.scope}"
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
         """Fetch a page, and raise an error that the service sends as 400 or 200 with the reason in the body.
@@ -296,3 +269,6 @@ def _refusal(body: bytes) -> SourceError | None:
     if name in _CREDENTIALS or "`key`" in reason:
         return AuthFailed(f"{message}; check the key that api_key names")
     return Blocked(f"{message}; check site and tags")
+
+
+Spec, open_source = StackExchangeSpec, StackExchangeSource

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from rtanalytics.sources.base import Source
-from rtanalytics.sources.twitter.spec import PARSE, XSpec, meta
+from rtanalytics.sources.twitter.spec import XSpec
 
-__all__ = ["ABOUT", "ACCESS", "EXAMPLE", "PARSE", "Spec", "XSpec", "meta", "open_source"]
+__all__ = ["Spec", "XSpec", "open_source"]
 
 ACCESS = "paid"
 ABOUT = """\

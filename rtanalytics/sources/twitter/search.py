@@ -16,7 +16,6 @@ from rtanalytics.normalize.tweets import snowflake_time
 from rtanalytics.sources.base import (
     Batch,
     CursorInvalid,
-    Meta,
     Parsed,
     RateLimited,
     Refused,
@@ -25,7 +24,7 @@ from rtanalytics.sources.base import (
 from rtanalytics.sources.polled import PolledSource
 from rtanalytics.sources.twitter.budget import Ledger, until_midnight
 from rtanalytics.sources.twitter.parse import native_id
-from rtanalytics.sources.twitter.spec import CHEAPEST_SEARCH, CONNECTOR, MOST_POSTS, PARSE, XSpec, meta
+from rtanalytics.sources.twitter.spec import CHEAPEST_SEARCH, MOST_POSTS, XSpec
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
@@ -65,7 +64,6 @@ class XSearch(PolledSource[XSpec, Ledger]):
     """
 
     bucket = "twitter"
-    target = PARSE
     cursor = Ledger
     every = EVERY
     gaps = True
@@ -105,9 +103,6 @@ class XSearch(PolledSource[XSpec, Ledger]):
 
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.secret('token')}"}
-
-    def meta(self, received_at: datetime) -> Meta:
-        return meta(self.spec, received_at)
 
     def state(self, cursor: bytes | None) -> Ledger:
         try:
@@ -211,7 +206,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
             type="gap",
             created_at=min(max(until, since), received),
             text=text,
-            ingest=Ingest(connector=CONNECTOR, id_kind="derived", time_kind="observed"),
+            ingest=Ingest(connector=self.spec.connector, id_kind="derived", time_kind="observed"),
         )
         return [self.numbered(state, event)]
 

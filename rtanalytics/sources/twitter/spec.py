@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
+from typing import ClassVar
+
+import msgspec
 
 from rtanalytics.sources.base import Meta, printable
 from rtanalytics.sources.polled import PolledSpec, check_address
 from rtanalytics.sources.secrets import check_secret
 
-__all__ = ["CHEAPEST_SEARCH", "CONNECTOR", "MOST_POSTS", "PARSE", "XSpec", "meta"]
+__all__ = ["CHEAPEST_SEARCH", "MOST_POSTS", "XSpec"]
 
-CONNECTOR = "x@1"
-PARSE = "rtanalytics.sources.twitter.parse:parse"
 DEAREST_POST, CHEAPEST_SEARCH = 3, 10
 """Posts (with their authors) that one may bring, itself included; the fewest that a search can ask for."""
 
@@ -64,6 +65,8 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
         If a value is invalid; the message names it and what to write instead.
     """
 
+    connector: ClassVar[str] = "x@1"
+    parser: ClassVar[str] = "rtanalytics.sources.twitter.parse:parse"
     query: str
     token: str
     budget_usd_per_day: float
@@ -143,13 +146,5 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
     def _prices(self) -> tuple[int, int]:
         return round(self.usd_per_post * 1e6), round(self.usd_per_user * 1e6)
 
-
-def meta(spec: XSpec, received_at: datetime) -> Meta:
-    """Return what the parser needs to know, for live data and dead letters alike."""
-    return Meta(
-        source="twitter",
-        scope=spec.scope,
-        connector=CONNECTOR,
-        received_at=received_at,
-        options={"via": "poll"},
-    )
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), source="twitter", options={"via": "poll"})

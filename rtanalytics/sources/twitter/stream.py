@@ -318,7 +318,7 @@ class XStream(StreamedSource, XSearch):
             return Batch(problem=problem)
         parsed, rejects = Parsed(), list(news.rejects)
         if news.ours:
-            about = self.meta(datetime.now(UTC))
+            about = self.spec.meta(datetime.now(UTC))
             try:
                 parsed = await self._worker.parse(
                     b"\n".join(news.ours), msgspec.structs.replace(about, options={"via": "stream"})

@@ -65,6 +65,7 @@ FORMATS: dict[str, Format] = {
     "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),
     "supybot": Format(f"{_PACKAGE}.irclog:SUPYBOT", "Supybot or Limnoria log"),
     "znc": Format(f"{_PACKAGE}.irclog:ZNC", "ZNC, energymech, mIRC or Eggdrop log"),
+    "whatsapp": Format(f"{_PACKAGE}.whatsapp:WHATSAPP", "chat of WhatsApp (_chat.txt or its zip)"),
     "mbox": Format(f"{_PACKAGE}.mbox:MBOX", "mailing list as mbox"),
     "columns": Format(f"{_PACKAGE}.mapped:COLUMNS", "CSV with the columns given by --columns"),
     "parquet": Format(f"{_PACKAGE}.tables:PARQUET", "Parquet table"),

@@ -293,7 +293,7 @@ def _supybot(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
 _TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
 _DATED = rf"(?:(?P<day>\d{{4}}-\d\d-\d\d)[ T])?{_TIME}"
 _OFFSET = r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
-_IRSSI = re.compile(rf"(?:{_DATED} (?=[<*-]| \*)(?P<rest>.*)|--- (?:Log (?:opened|closed)|Day changed) )")
+_IRSSI = re.compile(rf"(?:{_DATED} (?=[<*]|-\S| \*)(?P<rest>.*)|--- (?:Log (?:opened|closed)|Day changed) )")
 _ZNC = re.compile(
     # mIRC writes a colour before the time; only its number is left where the control byte was removed
     rf"(?:(?:0\d|1[0-5])?\[{_DATED}(?:\.\d{{1,9}})?{_OFFSET}\] (?P<rest>.*)|"

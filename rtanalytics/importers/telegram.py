@@ -70,7 +70,7 @@ class _Telegram:
         if begins(head) != b"{":
             return False
         document = as_dict(next(iter(sample(head)), None))
-        if "Telegram" in as_text(document.get("about")) and b'"chats"' in head:
+        if "Telegram" in as_text(document.get("about")) and "requested" in document["about"]:
             return True
         if "messages" not in document or document.get("type") not in _TYPES:
             return False
@@ -133,15 +133,16 @@ class _Export:
     def read(self, items: Iterator[tuple[Place, str, Any]]) -> Iterator[Event | ValueError]:
         """Yield the events of all chats; private ones are counted."""
         for place, where, value in items:
-            parent = place[:-1]
-            if parent in _CHATS:
-                if place[-1] == "name" or (place[-1] in self._chat.about and place[-1] in ("type", "id")):
-                    self._chat = _Chat()
-                self._chat.about[place[-1]] = value
-            elif len(place) > 1 and parent[:-1] in _CHATS and parent[-1] == "messages":
-                yield from self._message(value, where, alone=len(place) == 2)
-            elif isinstance(value, Rejected):
+            *parent, name = place or ("",)
+            chat = tuple(parent[:-1]) if parent[-1:] == ["messages"] else None
+            if isinstance(value, Rejected) and name != "*":
                 yield value
+            elif chat in _CHATS:
+                yield from self._message(value, where, alone=chat == ())
+            elif tuple(parent) in _CHATS:
+                if name in self._chat.about:
+                    self._chat = _Chat()  # the next chat has begun
+                self._chat.about[name] = value
         if self._private:
             yield Skipped("messages of private chats (--private imports them)", self._private)
 

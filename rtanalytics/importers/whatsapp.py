@@ -287,7 +287,7 @@ class _Chat:
 
     def event(self, lines: list[str]) -> Event | None:
         """Return the event of a message; None for a notice of WhatsApp."""
-        match = _header("\n".join(lines).rstrip())
+        match = _header("\n".join(lines).rstrip("\n"))
         if match is None:
             raise InvalidValue("it has no date and time")
         when = self._clock.utc(self._time(match))

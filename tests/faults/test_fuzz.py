@@ -48,7 +48,7 @@ FOLDERS = {
 
 FILES = {
     "discord": ["payloads/discord/*"], "gharchive": ["raw/gharchive*"], "irc-html": ["raw/irc_w3c_html/*"],
-    "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
+    "telegram": [], "whatsapp": [], "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
     "slack": ["payloads/slack_api/*", "payloads/slack_export/*.json"], "supybot": ["payloads/irc/*supybot*"],
     "twitter": ["payloads/twitter_v?/*", "raw/*twitter*"], "znc": ["payloads/irc/*raw.txt"],
 }  # fmt: skip

@@ -195,6 +195,31 @@ def pack_tar(path: Path, folder: Path) -> Path:
     return path
 
 
+def telegram_message(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "id": 10 + line.n, "type": "message", "date": f"{line.at.astimezone(BERLIN):%Y-%m-%dT%H:%M:%S}",
+        "date_unixtime": str(int(line.at.timestamp())), "from": line.author, "from_id": f"user{line.author}",
+        "text": line.text, "text_entities": [{"type": "plain", "text": line.text}], **more,
+    }  # fmt: skip
+
+
+def telegram_chat(messages: list[Any], kind: str = "public_supergroup", **more: Any) -> dict[str, Any]:
+    return {"name": "PyCon chat", "type": kind, "id": 1482056085, "messages": messages, **more}
+
+
+def write_telegram(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "result.json"
+    path.write_text(json.dumps(telegram_chat([telegram_message(line) for line in talk]), indent=1), "utf-8")
+    return path
+
+
+def write_whatsapp(folder: Path, talk: list[Line]) -> Path:
+    """As an iPhone does in Germany, with marks of direction."""
+    rows = [f"[{local(line):%d.%m.%y, %H:%M:%S}] {line.author}: {line.text}" for line in talk]
+    notice = f"\u200e[{local(talk[0]):%d.%m.%y, %H:%M:%S}] PyCon: \u200eMessages and calls are end-to-end encrypted."
+    return lines_of(folder / "_chat.txt", [notice, *rows])
+
+
 def github_event(line: Line, **more: Any) -> dict[str, Any]:
     return {
         "id": str(52_000_000_000 + line.n), "type": "IssueCommentEvent",

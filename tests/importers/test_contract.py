@@ -92,6 +92,34 @@ class TestZulip(ImporterContract):
         samples.pack_tar(path, unpacked)
 
 
+class TestTelegram(ImporterContract):
+    format, bucket = "telegram", "telegram"
+    write = staticmethod(samples.write_telegram)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"id": 3, "type": "message", "date": "soon", "text": 5},', "[")
+
+
+class TestTelegramAccount(TestTelegram):
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        path = folder / "result.json"
+        chat = samples.telegram_chat([samples.telegram_message(line) for line in talk])
+        account = {"about": "Here is the data you requested. Remember: Telegram", "chats": {"list": [chat]}}
+        path.write_text(json.dumps(account, indent=1), encoding="utf-8")
+        return path
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"id": true, "type": "message", "text": "x"},', "[", '"messages"')
+
+
+class TestWhatsApp(ImporterContract):
+    format, bucket, options = "whatsapp", "whatsapp", WALL
+    write = staticmethod(samples.write_whatsapp)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, "[15.05.26, 27:61:00] ada: when\n", begin="ada")
+
+
 class TestGhArchive(ImporterContract):
     format, bucket = "gharchive", "github"
     write = staticmethod(samples.write_gharchive)

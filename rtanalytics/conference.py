@@ -21,7 +21,15 @@ import msgspec
 from rtanalytics.clock import zone_of
 from rtanalytics.settings import Settings, SettingsError
 
-__all__ = ["Conference", "ConferenceError", "KeyLines", "RateLimit", "expected", "read_conference"]
+__all__ = [
+    "Conference",
+    "ConferenceError",
+    "KeyLines",
+    "RateLimit",
+    "expected",
+    "parse_toml",
+    "read_conference",
+]
 
 
 class ConferenceError(ValueError):
@@ -246,11 +254,11 @@ def read_conference(path: str | Path) -> Conference:
         raise ConferenceError(f"{path}: cannot be read: {error}") from None
     lines = KeyLines(path, text)
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = parse_toml(text, path)
+    except ConferenceError:
         if lines.line("source") is not None:  # [source] and then [[source]] is invalid TOML, too
             raise ConferenceError(f"{lines.place('source')}: {_TWO_BRACKETS}") from None
-        raise ConferenceError(f"{path}: invalid TOML: {error}") from None
+        raise
     values = {}
     for key, value in table.items():
         try:
@@ -260,6 +268,34 @@ def read_conference(path: str | Path) -> Conference:
     if "name" not in values:
         raise ConferenceError(f"{path}: 'name' is missing; write name = \"…\" at the top")
     return Conference(**values, file=path, lines=lines)
+
+
+def parse_toml(text: str, path: str | Path) -> dict[str, Any]:
+    """Parse the text of a TOML file.
+
+    Raises
+    ------
+    ConferenceError
+        If it is invalid; the message names the line where the invalid part begins.
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        # the parser's error has no line number before Python 3.14
+        lines = text.split("\n")
+        valid = next(n for n in range(len(lines) - 1, -1, -1) if _is_toml("\n".join(lines[:n])))
+        raise ConferenceError(
+            f"{path}:{valid + 1}: invalid TOML: {_shown(lines[valid].strip())}; write key = value, text in"
+            " quotes, a list in [ ], and each key once"
+        ) from None
+
+
+def _is_toml(text: str) -> bool:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 _TYPES = {

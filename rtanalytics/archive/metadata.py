@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import tomli_w
 
 from rtanalytics.archive.files import ArchiveError
+from rtanalytics.clock import zone_of
+from rtanalytics.conference import ConferenceError, parse_toml
 
 __all__ = ["RecordingMeta"]
 
@@ -48,8 +48,7 @@ class RecordingMeta(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
     def to_toml(self) -> bytes:
         """Return the metadata in the format of :func:`read_meta`."""
-        lines = [f"{key} = {_toml(value)}\n" for key, value in msgspec.to_builtins(self).items()]
-        return "".join(lines).encode()
+        return tomli_w.dumps(msgspec.to_builtins(self)).encode()
 
 
 def read_meta(path: Path) -> RecordingMeta:
@@ -61,21 +60,12 @@ def read_meta(path: Path) -> RecordingMeta:
         If it is not TOML, or a value has the wrong type.
     """
     try:
-        meta = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), RecordingMeta)
-        ZoneInfo(meta.timezone)
+        meta = msgspec.convert(parse_toml(path.read_text(encoding="utf-8"), path), RecordingMeta)
+        zone_of(meta.timezone)
     except FileNotFoundError:
         return RecordingMeta()
+    except ConferenceError as error:
+        raise ArchiveError(str(error)) from None
     except (OSError, ValueError) as error:
         raise ArchiveError(f"{path}: {error}") from None
-    except KeyError:
-        raise ArchiveError(
-            f"{path}: timezone {meta.timezone!r} is unknown; write an IANA name such as Europe/Berlin"
-        ) from None
     return meta
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    # A JSON string is a TOML string, except that TOML requires DEL to be escaped as well.
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -7,23 +7,27 @@ import ipaddress
 import re
 import socket
 import tomllib
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import msgspec
+import tomli_w
 import typer
 
 from rtanalytics.cli.terminal import counted, safe
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.session import SessionError, read_talks
 
+if TYPE_CHECKING:
+    from rtanalytics.sources.kinds import Key
+
 __all__ = ["ask", "write_conference"]
 
+Table = dict[str, Any]
 
-def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], bool]:
+
+def ask(folder: Path) -> tuple[Table, list[Table], bool]:
     """Ask for the contents of a conference.toml.
 
     Returns
@@ -31,67 +35,51 @@ def ask(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]], bool]:
     (dict, list of dict, bool)
         Its own values, a table per source, and False if the user stopped at the sources.
     """
-    title = _ask("What is the conference called", _something)
+    typer.echo("Enter takes the value in brackets; Ctrl-C at the sources keeps what was answered until then.")
+    title = _ask("Name of the conference", _required)
     slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "conference"
-    values: dict[str, Any] = {
-        "name": _ask("A short name for its stream (letters, digits, -)", _stream_name, slug),
-        "title": title,
-        "timezone": _ask("Time zone of the venue (such as Europe/Berlin)", _zone, "UTC"),
-    }
-    tags = _ask("Its own hashtags, by spaces (they never trend)", str.strip, "")
-    values["hashtags"] = [f"#{tag.lstrip('#')}" for tag in re.split(r"[\s,]+", tags) if tag.strip("#")]
+    name = _ask("Short name for its stream (letters, digits, -)", _stream_name, slug)
+    zone = _ask(
+        "Time zone of the venue (such as Europe/Berlin)",
+        lambda text: Conference(name=name, timezone=text).timezone,
+        "UTC",
+    )
+    tags = _ask("Its own hashtags, separated by spaces (they never trend)", str, "")
     schedule = _ask(
         "File with its schedule (pretalx or frab JSON, CSV; empty for none)",
-        lambda text: _schedule(folder, text, values["timezone"]),
+        lambda text: _schedule(folder, text, zone),
         "",
     )
-    sources: list[dict[str, Any]] = []
+    values: Table = {
+        "name": name,
+        "title": title,
+        "timezone": zone,
+        "hashtags": [f"#{tag.lstrip('#')}" for tag in re.split(r"[\s,]+", tags) if tag.strip("#")],
+    }
+    sources: list[Table] = []
     try:
         if _is_address(schedule):
             if typer.confirm("That is an address; read it regularly and report what changes?", default=True):
-                begun = {"type": "schedule", "url": schedule, "timezone": values["timezone"]}
-                sources.extend(_added(begun, sources))
+                _add({"type": "schedule", "url": schedule, "timezone": zone}, sources)
         elif schedule:
             values["schedule"] = schedule
         while answer := _ask(
-            "A source: the address of a feed, of a hashtag's page, of a repository …, "
+            "What to read: the address of a feed, of a hashtag's page, of a repository or of a chat room, "
             "or a kind of source (? lists them; empty to finish)",
             lambda text: _source(text, sources),
             "",
         ):
             if answer == "?":
-                typer.echo(_kinds())
+                _list_kinds()
             else:
-                sources.extend(_added(_begun(answer), sources))
+                _add(_begun(answer), sources)
     except (typer.Abort, KeyboardInterrupt):
         typer.echo(f"\nstopped; what was answered is kept, with {counted(len(sources), 'source')}")
         return values, sources, False
     return values, sources, True
 
 
-def _added(begun: dict[str, Any], sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Ask for the remaining keys of a source's table; return [] if the user declines the source."""
-    if begun["type"] == "feed" and "url" in begun and urlsplit(begun["url"]).path in ("", "/"):
-        typer.echo(
-            f"{begun['url']} is a front page and probably not a feed: add a forum or a server by its kind"
-            " (discourse, mastodon …), and a site by the address of its feed"
-        )
-        if not typer.confirm("Read it as a feed anyway?"):
-            typer.echo(f"left out: {begun['url']}")
-            return []
-    table = _table(begun, sources)
-    place = next((table[key] for key in _PLACES if key in table), "")
-    private = _is_private(urlsplit(place).hostname or place)
-    if private and not typer.confirm(f"{place} is on your own network; read it anyway?"):
-        typer.echo(f"left out: {place}")
-        return []
-    check = partial(_source_name, table=table, sources=sources)
-    name = _ask("A name for this source", check, _near(table, sources))
-    table = {"type": table.pop("type"), "name": name, **table}
-    return [table | ({"allow_private": True} if private else {})]
-
-
-def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str, Any]]) -> None:
+def write_conference(path: Path, values: Table, sources: list[Table]) -> None:
     """Write the file, after a test that ``collect`` can read it.
 
     Raises
@@ -101,45 +89,40 @@ def write_conference(path: Path, values: dict[str, Any], sources: list[dict[str,
     """
     from rtanalytics.sources import read_specs
 
-    lines = [*_lines(values), 'archive = "archive"', "", "[trending]", 'bin = "15min"', "top = 10"]
-    for table in sources:
-        lines += ["", "[[source]]", *_lines(table)]
+    text = tomli_w.dumps({**values, "archive": "archive", "trending": {"bin": "15min", "top": 10}})
+    for table in sources:  # tomli-w would write short ones as inline tables
+        text += f"\n[[source]]{tomli_w.dumps({'source': table}).removeprefix('[source]')}"
     temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8")
     try:
-        made = read_conference(temporary)
-        read_specs(made.source, made.timezone)
+        conference = read_conference(temporary)
+        read_specs(conference.source, conference.timezone)
     except ValueError as error:
         temporary.unlink()
         raise SessionError(str(error).replace(str(temporary), str(path))) from None
     temporary.rename(path)
 
 
-def _ask(question: str, check: Callable[[str], str], default: str | None = None) -> str:
-    """Ask until the answer is valid."""
+def _ask(question: str, check: Callable[[str], Any], default: str | None = None) -> Any:
+    """Ask until the answer is valid; return what ``check`` makes of it."""
 
-    def checked(text: str) -> str:
+    def checked(text: str) -> Any:
         try:
             return check(text.strip())
         except (ValueError, OSError) as error:
             raise typer.BadParameter(safe(str(error))) from None
 
-    answer: str = typer.prompt(question, default=default, value_proc=checked, show_default=bool(default))
-    return answer
-
-
-def _something(text: str) -> str:
-    if not text:
-        raise ValueError("a name is needed")
-    return text
+    return typer.prompt(question, default=default, value_proc=checked, show_default=bool(default))
 
 
 def _stream_name(text: str) -> str:
     return Conference(name=text).name
 
 
-def _zone(text: str) -> str:
-    return Conference(name="any", timezone=text).timezone
+def _required(text: str) -> str:
+    if not text:
+        raise ValueError("a name is needed")
+    return text
 
 
 def _schedule(folder: Path, text: str, zone: str) -> str:
@@ -148,66 +131,7 @@ def _schedule(folder: Path, text: str, zone: str) -> str:
     return text
 
 
-_PLACES = ("url", "homeserver", "host")
-"""Keys whose value names the machine of a source."""
-
-_HASHTAGS = ("tag", "any", "all", "none", "tags")
-"""Keys whose values have no ``#``; it is removed from answers."""
-
-_PAGES: list[tuple[str, Callable[[re.Match[str]], dict[str, Any]]]] = [
-    (
-        r"(?:www\.)?github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?",
-        lambda m: {"type": "github", "repo": f"{m[1]}/{m[2]}"},
-    ),
-    (
-        r"bitbucket\.org/([\w.-]+)/([\w.-]+)/?",
-        lambda m: {"type": "bitbucket", "repo": f"{m[1]}/{m[2]}"},
-    ),
-    (
-        r"(?:www\.)?flickr\.com/photos/tags/(\w+)/?",
-        lambda m: {"type": "flickr", "tags": [m[1]]},
-    ),
-    (
-        r"bsky\.app/hashtag/(\w+)/?",
-        lambda m: {"type": "bluesky", "tags": [m[1]]},
-    ),
-    (
-        r"(?:www\.)?(?:x|twitter)\.com/hashtag/(\w+)/?",
-        lambda m: {"type": "x", "query": f"#{m[1]} -is:retweet"},
-    ),
-    (
-        r"([\w.-]+)/tags/(\w+)/?",
-        lambda m: {"type": "mastodon", "url": f"https://{m[1]}", "tag": m[2]},
-    ),
-    (
-        r"(?:www\.|old\.)?reddit\.com/r/(\w+)/?",
-        lambda m: {"type": "reddit", "subreddit": m[1]},
-    ),
-    (
-        r"(?:www\.)?stackoverflow\.com/questions/tagged/([\w.+#-]+)/?",
-        lambda m: {"type": "stackexchange", "site": "stackoverflow", "tags": [m[1]]},
-    ),
-    (
-        r"ircs?://([\w.-]+)/(#?[^\s/?,]+)",
-        lambda m: {"type": "irc", "host": m[1], "channels": [f"#{m[2].lstrip('#')}"]},
-    ),
-]
-"""Addresses of pages, without ``https://``, and the source that each stands for."""
-
-
-def _begun(answer: str) -> dict[str, Any]:
-    """Return the part of a source's table that follows from a kind, or from the address of a page or feed."""
-    from rtanalytics.sources import KINDS
-
-    if answer in KINDS:
-        return {"type": answer}
-    for pattern, made in _PAGES:
-        if found := re.fullmatch(pattern, re.sub(r"^https?://", "", answer)):
-            return made(found)
-    return {"type": "feed", "url": _address(answer), "every": "5min"}
-
-
-def _source(text: str, sources: list[dict[str, Any]]) -> str:
+def _source(text: str, sources: list[Table]) -> str:
     from rtanalytics.sources import KINDS
 
     if not text or text == "?" or text in KINDS:
@@ -218,83 +142,130 @@ def _source(text: str, sources: list[dict[str, Any]]) -> str:
         raise ValueError(f"{text!r} is neither an address nor a kind of source; {hint}")
     begun = _begun(text)
     if begun["type"] == "feed":
-        _check([*sources, begun | {"name": _near(begun, sources)}])
+        _check(sources, begun)
     return text
 
 
-def _kinds() -> str:
-    """List the kinds of sources, with what each needs."""
+_PAGES: tuple[tuple[str, Table], ...] = (
+    (r"(?:www\.)?github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?", {"type": "github", "repo": r"\1/\2"}),
+    (r"bitbucket\.org/([\w.-]+)/([\w.-]+)/?", {"type": "bitbucket", "repo": r"\1/\2"}),
+    (r"(?:www\.)?flickr\.com/photos/tags/(\w+)/?", {"type": "flickr", "tags": [r"\1"]}),
+    (r"bsky\.app/hashtag/(\w+)/?", {"type": "bluesky", "tags": [r"\1"]}),
+    (r"(?:www\.)?(?:x|twitter)\.com/hashtag/(\w+)/?", {"type": "x", "query": r"#\1 -is:retweet"}),
+    (r"([\w.-]+)/tags/(\w+)/?", {"type": "mastodon", "url": r"https://\1", "tag": r"\2"}),
+    (r"(?:www\.|old\.)?reddit\.com/r/(\w+)/?", {"type": "reddit", "subreddit": r"\1"}),
+    (
+        r"(?:www\.)?stackoverflow\.com/questions/tagged/([\w.+#-]+)/?",
+        {"type": "stackexchange", "site": "stackoverflow", "tags": [r"\1"]},
+    ),
+    (r"ircs?://([\w.-]+)/#*([^\s/?,]+)", {"type": "irc", "host": r"\1", "channels": [r"#\2"]}),
+)
+"""Addresses of pages, without ``https://``, and the table that each stands for."""
+
+
+def _begun(answer: str) -> Table:
+    """Return the part of a source's table that follows from a kind, or from the address of a page or feed."""
+    from rtanalytics.sources import KINDS
+
+    if answer in KINDS:
+        return {"type": answer}
+    for pattern, table in _PAGES:
+        if match := re.fullmatch(pattern, re.sub(r"^https?://", "", answer)):
+            return {
+                key: [match.expand(one) for one in value] if isinstance(value, list) else match.expand(value)
+                for key, value in table.items()
+            }
+    return {"type": "feed", "url": _address(answer), "every": "5min"}
+
+
+def _list_kinds() -> None:
+    """Print the kinds of sources, with what each needs."""
     from rtanalytics.sources.kinds import kinds
 
-    lines = []
     for one in kinds():
         first = re.split(r"[.;:,](?: |$)", " ".join(one.about.split()))[0]
-        lines.append(f"  {one.name:14} {first.replace('`', '')} (needs {one.needs})")
-    return "\n".join(lines)
+        typer.echo(f"  {one.name:14} {first.replace('`', '')} (needs {one.needs})")
 
 
-def _table(begun: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
+_PLACES = ("url", "homeserver", "host")
+"""Keys whose value names the machine of a source."""
+
+
+def _add(begun: Table, sources: list[Table]) -> None:
+    """Ask for the remaining keys of a source and add its table, unless the user declines it."""
+    if begun["type"] == "feed" and "url" in begun and urlsplit(begun["url"]).path in ("", "/"):
+        typer.echo(
+            f"{begun['url']} is a front page and probably not a feed: add a forum or a server by its kind"
+            " (discourse, mastodon …), and a site by the address of its feed"
+        )
+        if not typer.confirm("Read it as a feed anyway?"):
+            typer.echo(f"left out: {begun['url']}")
+            return
+    table = _table(begun, sources)
+    place = next((table[key] for key in _PLACES if key in table), "")
+    if _is_private(urlsplit(place).hostname or place):
+        if not typer.confirm(f"{place} is on your own network; read it anyway?"):
+            typer.echo(f"left out: {place}")
+            return
+        table["allow_private"] = True
+
+    def named(text: str) -> str:
+        _check(sources, {**table, "name": text})
+        return text
+
+    name = _ask("A name for this source", named, _unused_name(table, sources))
+    sources.append({"type": table.pop("type"), "name": name, **table})
+
+
+def _table(begun: Table, sources: list[Table]) -> Table:
     """Ask for the keys of a source that the example of its kind has, except its name."""
     from rtanalytics.sources.kinds import kind
 
     described = kind(begun["type"])
     keys = {key.name: key for key in described.keys}
     example = tomllib.loads(described.example)["source"][0]
-    example = {k: v for k, v in example.items() if k not in {"type", "name"}}
     table = dict(begun)
-    for name, shown in example.items():
-        if name in table:
-            continue
-        key, several = keys[name], isinstance(shown, list | dict)
-        secret = isinstance(shown, str) and shown.startswith("env:")
-        hints = [f"such as {_text(shown)}", *["several by commas"] * several]
-        hints += [] if key.required else ["empty for none"]
-        about = " ".join(re.split(r"[.;](?:\s|$)", key.about)[0].replace("`", "").split())
-        later = {k: v for k, v in example.items() if k not in table and k != name}
-        needed = {k: v for k, v in later.items() if keys[k].required}
-        text = _ask(
-            f"  {name}: {about} ({'; '.join(hints)})",
-            partial(
-                _part, name=name, shown=shown, key=key.required, tries=[table | later, table | needed],
-                sources=sources,
-            ),
-            shown if secret and key.required else None if key.required else "",
-        )  # fmt: skip
-        if text:
-            table[name] = _value(name, text, shown)
+    later = {name: shown for name, shown in example.items() if name not in {"type", "name", *table}}
+    while later:
+        key = keys[next(iter(later))]
+        shown = later.pop(key.name)
+        needed = {name: value for name, value in later.items() if keys[name].required}
+        table |= _ask_key(key, shown, [{**table, **later}, {**table, **needed}], sources)
     return table
 
 
-def _part(
-    text: str, name: str, shown: Any, *, key: bool, tries: list[dict[str, Any]], sources: list[dict[str, Any]]
-) -> str:
-    """Return an answer if it is valid together with the keys before it and examples of those after it."""
-    if key and not text:
-        raise ValueError(f"{name} is needed")
-    wrong: ValueError | None = None
-    for table in tries:
-        whole = {**table, **({name: _value(name, text, shown)} if text else {})}
-        try:
-            _check([*sources, whole | {"name": _near(whole, sources)}])
-        except ValueError as error:
-            wrong = wrong or error
-        else:
-            return text
-    raise wrong or ValueError(f"invalid {name} {text!r}")
+def _ask_key(key: Key, shown: Any, tables: list[Table], sources: list[Table]) -> Table:
+    """Ask for a key until it is valid in one of some tables, which examples complete."""
+
+    def checked(text: str) -> Table:
+        if key.required and not text:
+            raise ValueError(f"{key.name} is needed")
+        answer = {key.name: _value(key.name, text, shown)} if text else {}
+        _check(sources, *({**table, **answer} for table in tables))
+        return answer
+
+    hints = [f"such as {_typed(shown)}"]
+    hints += ["several by commas"] if isinstance(shown, list | dict) else []
+    hints += [] if key.required else ["empty for none"]
+    about = " ".join(re.split(r"[.;](?:\s|$)", key.about)[0].replace("`", "").split())
+    secret = isinstance(shown, str) and shown.startswith("env:")
+    default = "" if not key.required else shown if secret else None
+    answer: Table = _ask(f"  {key.name}: {about} ({'; '.join(hints)})", checked, default)
+    return answer
 
 
 def _value(name: str, text: str, shown: Any) -> Any:
     """Convert an answer to the type of the example."""
-    if name in _HASHTAGS:
+    if name in {"tag", "any", "all", "none", "tags"}:  # hashtags, which have no mark in the file
         text = re.sub(r"(^|,)\s*#", r"\1", text)
     parts = [part.strip() for part in text.split(",") if part.strip()]
     if isinstance(shown, list):
         return parts
     if isinstance(shown, dict):
-        pairs = [part.partition("=") for part in parts]
-        if not all(k.strip() and v.strip() for k, _, v in pairs):
-            raise ValueError(f"{name}: write it as {_text(shown)}")
-        return {k.strip(): v.strip() for k, _, v in pairs}
+        pairs = {k.strip(): v.strip() for k, _, v in (part.partition("=") for part in parts)}
+        if not all(k and v for k, v in pairs.items()):
+            raise ValueError(f"{name}: write it as {_typed(shown)}")
+        return pairs
     if isinstance(shown, float):
         try:
             return float(text)
@@ -303,7 +274,7 @@ def _value(name: str, text: str, shown: Any) -> Any:
     return _address(text) if name in {"url", "homeserver"} else text
 
 
-def _text(value: Any) -> str:
+def _typed(value: Any) -> str:
     """Format a value as a user would type it."""
     if isinstance(value, dict):
         value = [f"{k}={v}" for k, v in value.items()]
@@ -318,22 +289,23 @@ def _address(text: str) -> str:
     return text if "://" in text else f"https://{text}"
 
 
-def _source_name(text: str, table: Mapping[str, Any], sources: list[dict[str, Any]]) -> str:
-    _check([*sources, {**table, "name": text}])
-    return text
-
-
-def _check(sources: list[dict[str, Any]]) -> None:
+def _check(sources: list[Table], *tables: Table) -> None:
+    """Raise the error of the first table, unless one of the tables is valid beside the other sources."""
     from rtanalytics.sources import read_specs
 
-    try:
-        read_specs(sources)
-    except ValueError as error:
-        raise ValueError(re.sub(r"^\[\[source\]\] \d+( \([^)]*\))?: ", "", str(error))) from None
+    errors = []
+    for table in tables:
+        try:
+            read_specs([*sources, {"name": _unused_name(table, sources), **table}])
+        except ValueError as error:
+            errors.append(re.sub(r"^\[\[source\]\] \d+( \([^)]*\))?: ", "", str(error)))
+        else:
+            return
+    raise ValueError(errors[0])
 
 
-def _near(table: Mapping[str, Any], sources: list[dict[str, Any]]) -> str:
-    """Return an unused name, made of the host or the kind."""
+def _unused_name(table: Table, sources: list[Table]) -> str:
+    """Return a name for a source that no other has, made of its host or its kind."""
     place = str(next((table[key] for key in _PLACES if key in table), table["type"]))
     host = (urlsplit(place).hostname or place).lower().removeprefix("www.")
     base = re.sub(r"[^a-z0-9]+", "-", host).strip("-") or "feed"
@@ -350,16 +322,3 @@ def _is_private(host: str) -> bool:
     except (OSError, UnicodeError):
         return False  # a dry run will show whether it can be read
     return not any(is_public(ipaddress.ip_address(address)) for address in found)
-
-
-def _lines(values: dict[str, Any]) -> list[str]:
-    # JSON of a string, a list of strings, true is TOML too, but for DEL
-    return [f"{key} = {_toml(value)}" for key, value in values.items()]
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, list):
-        return f"[{', '.join(map(_toml, value))}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{_toml(k)} = {_toml(v)}' for k, v in value.items())} }}"
-    return msgspec.json.encode(value).decode().replace("\x7f", "\\u007f")

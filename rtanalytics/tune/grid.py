@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-import msgspec
+import tomli_w
 
 from rtanalytics.clock import duration_text
 from rtanalytics.extras import extra
@@ -226,11 +226,13 @@ def lines(setting: Mapping[str, Any]) -> str:
     [trending.topic_filter]
     min_probability = 0.5
     """
-    tables: dict[str, list[str]] = {"[trending]": []}
+    trending: dict[str, Any] = {}
     for name, at in setting.items():
-        *way, last = name.split(".")
-        if at is not None:
-            text = msgspec.json.encode(at).decode()
-            tables.setdefault(f"[{'.'.join(['trending', *way])}]", []).append(f"{last} = {text}")
-    order = sorted(tables, key=lambda table: table.count("."))
-    return "\n\n".join("\n".join([table, *tables[table]]) for table in order)
+        *path, key = name.split(".")
+        if at is None:
+            continue
+        table = trending
+        for part in path:
+            table = table.setdefault(part, {})
+        table[key] = at
+    return tomli_w.dumps({"trending": trending}).rstrip()

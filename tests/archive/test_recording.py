@@ -151,8 +151,8 @@ def test_a_recording_that_nobody_described_has_defaults(closed: Path) -> None:
     ("name", "content", "message"),
     [
         ("_recording.toml", "hashtags = 3", "hashtags"),
-        ("_recording.toml", "title = 1 2\n", "line 1"),
-        ("_recording.toml", 'timezone = "Mars/Base"', "'Mars/Base' is unknown"),
+        ("_recording.toml", "title = 1 2\n", ":1: invalid TOML"),
+        ("_recording.toml", 'timezone = "Mars/Base"', "unknown time zone 'Mars/Base'"),
         ("_recording.toml", b"title = '\xff'", "utf-8"),
         ("_schedule.json", '[{"id":"1"}]', "title"),
         ("_schedule.json", "[", "truncated"),

@@ -60,6 +60,14 @@ def test_init_writes_a_file_that_works(feed: str, tmp_path: Path) -> None:
     run = rta("init", path, answers=answers)
     assert run.returncode == 0, run.stderr
     assert f"wrote {path}" in run.stdout
+    for words in (
+        "Name of the conference",
+        "Time zone",
+        "hashtags",
+        "schedule",
+        "What to read: the address of a feed",
+    ):
+        assert words in run.stdout
     assert "is on your own network" in run.stdout
     made = read_conference(path)
     assert (made.name, made.title, made.timezone) == ("juniperconf-2026", "JuniperConf 2026", "Europe/Berlin")
@@ -93,7 +101,7 @@ def test_an_answer_that_cannot_be_is_asked_for_again_and_the_others_are_kept(
         ("9-9-9-9-2", "https://9.9.9.9/b"),
     ]
     told = run.stdout + run.stderr
-    for words in ("'two words'", "timezone 'Berlin'", "nowhere.json", "ftp", "reads the same", "is taken"):
+    for words in ("'two words'", "time zone 'Berlin'", "nowhere.json", "ftp", "reads the same", "is taken"):
         assert words in told, words
     assert "[[source]] 1 (" not in told
 
@@ -244,7 +252,12 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
     ("toml", "words"),
     [
         ('name = "x"\nhastags = []\n', ["conference.toml:2: ", "did you mean 'hashtags'?"]),
-        ('name = "x"\nhashtags [1]\n', ["conference.toml: invalid TOML", "line 2, column 10"]),
+        (
+            'name = "x"\nhashtags [1]\n',
+            ["conference.toml:2: invalid TOML: ", "hashtags [1]", "each key once"],
+        ),
+        ('name = "x"\nname = "y"\n', ["conference.toml:2: invalid TOML", "each key once"]),
+        ('name = "x"\nhashtags = [\n  "a",\n  b\n]\n', ["conference.toml:2: invalid TOML"]),
         ('name = "x"\nmost_entries = 3\n', ["conference.toml:2: ", "too few"]),
         (
             'name = "x"\n[limits]\n"www.reddit.com" = "often"\n',

@@ -52,6 +52,11 @@ FORMATS: dict[str, Format] = {
     "bluesky": Format(f"{_PACKAGE}.bluesky:BLUESKY", "Bluesky: Jetstream lines, API pages or tap (JSON)"),
     "reddit": Format(f"{_PACKAGE}.reddit:REDDIT", "Reddit: Pushshift or Arctic Shift dump, API listing"),
     "hackernews": Format(f"{_PACKAGE}.hackernews:HACKERNEWS", "Hacker News: search pages or items (JSON)"),
+    "twitter-web-exporter": Format(
+        f"{_PACKAGE}.web_exporter:WEB_EXPORTER", "tweets of twitter-web-exporter (JSON or CSV)"
+    ),
+    "snscrape": Format(f"{_PACKAGE}.snscrape:SNSCRAPE", "snscrape or twscrape (JSON lines)"),
+    "zeeschuimer": Format(f"{_PACKAGE}.zeeschuimer:ZEESCHUIMER", "Zeeschuimer or 4CAT (NDJSON)"),
     "twitter": Format(f"{_PACKAGE}.twitter:TWEETS", "tweets as JSON (API v1.1, v2 and twarc2)"),
     "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip, folder or one file) or pages of its API"),
     "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),

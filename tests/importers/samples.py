@@ -416,3 +416,79 @@ def write_hackernews(folder: Path, talk: list[Line]) -> Path:
     path = folder / "search.json"
     path.write_text(json.dumps([algolia_hit(line) for line in talk], indent=1), encoding="utf-8")
     return path
+
+
+def tweet_address(line: Line) -> str:
+    return f"https://x.com/{line.author}/status/{FIRST_TWEET + line.n}"
+
+
+def exported_tweet(line: Line, **more: Any) -> dict[str, Any]:
+    """A row of twitter-web-exporter."""
+    return {
+        "id": str(FIRST_TWEET + line.n), "created_at": f"{line.at:%Y-%m-%d %H:%M:%S} +00:00",
+        "full_text": escaped(line.text), "media": [], "screen_name": line.author, "name": line.author.title(),
+        "profile_image_url": "https://pbs.example/1.jpg", "user_id": "7", "in_reply_to": None,
+        "retweeted_status": None, "quoted_status": None, "media_tags": [], "favorite_count": 1, "retweet_count": 0,
+        "url": tweet_address(line), **more,
+    }  # fmt: skip
+
+
+def write_twitter_web_exporter(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "twitter-Search-1.json"
+    path.write_text(json.dumps([exported_tweet(line) for line in talk], indent=2), encoding="utf-8")
+    return path
+
+
+def exported_csv(rows: list[dict[str, Any]]) -> str:
+    """Rows as twitter-web-exporter writes them: numbers bare, other values quoted, line ends written out."""
+
+    def cell(value: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        text = value if isinstance(value, str) else json.dumps(value)
+        quoted = text.replace('"', '""').replace("\n", "\\n").replace("\r", "\\r")
+        return f'"{quoted}"'
+
+    lines = [",".join(rows[0]), *(",".join(map(cell, row.values())) for row in rows)]
+    return "\ufeff" + "".join(f"{line}\n" for line in lines)
+
+
+def scraped_tweet(line: Line, **more: Any) -> dict[str, Any]:
+    """A line of snscrape."""
+    return {
+        "_type": "snscrape.modules.twitter.Tweet", "url": tweet_address(line), "date": line.at.isoformat(),
+        "rawContent": escaped(line.text), "renderedContent": line.text, "id": FIRST_TWEET + line.n,
+        "user": {"_type": "snscrape.modules.twitter.User", "username": line.author, "id": 7, "displayname": "A"},
+        "conversationId": FIRST_TWEET + line.n, "lang": "en", "links": None, "media": None, "retweetedTweet": None,
+        "quotedTweet": None, "inReplyToTweetId": None, "mentionedUsers": None, "hashtags": None, **more,
+    }  # fmt: skip
+
+
+def write_snscrape(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "tweets.jsonl", (json.dumps(scraped_tweet(line)) for line in talk))
+
+
+def web_tweet(line: Line, **legacy: Any) -> dict[str, Any]:
+    """A tweet as the website of X loads it."""
+    tweet = classic_tweet(line)
+    tweet.pop("user")
+    return {
+        "__typename": "Tweet", "rest_id": tweet["id_str"], "id": tweet["id_str"], "source": "<a>web</a>",
+        "core": {"user_results": {"result": {
+            "rest_id": "7", "legacy": {"screen_name": line.author, "name": line.author.title()},
+        }}},
+        "legacy": {**tweet, "conversation_id_str": tweet["id_str"], "user_id_str": "7", **legacy},
+    }  # fmt: skip
+
+
+def collected(item: Any, platform: str = "x.com") -> dict[str, Any]:
+    """An item in the envelope of Zeeschuimer."""
+    return {
+        "id": 1, "nav_index": "1:2:0", "item_id": "1", "timestamp_collected": 1_778_835_600_000,
+        "source_platform": platform, "source_platform_url": f"https://{platform}/search",
+        "source_url": f"https://{platform}/api", "user_agent": "Mozilla/5.0", "data": item,
+    }  # fmt: skip
+
+
+def write_zeeschuimer(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "export.ndjson", (json.dumps(collected(web_tweet(line))) for line in talk))

@@ -288,4 +288,45 @@ class TestHackerNews(ImporterContract):
         after_first(path, '{"objectID": "x", "author": "ada"},', "[")
 
 
+class TestTwitterWebExporter(ImporterContract):
+    format, bucket = "twitter-web-exporter", "twitter"
+    write = staticmethod(samples.write_twitter_web_exporter)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"id": "12", "screen_name": "ada", "created_at": "2026"},', "[")
+
+
+class TestTwitterWebExporterCsv(TestTwitterWebExporter):
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        path = folder / "twitter-Search-1.csv"
+        content = samples.exported_csv([samples.exported_tweet(line) for line in talk])
+        path.write_text(content, encoding="utf-8", newline="")
+        return path
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '"12","soon"\n')
+
+
+class TestSnscrape(ImporterContract):
+    format, bucket = "snscrape", "twitter"
+    write = staticmethod(samples.write_snscrape)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"_type": "snscrape.modules.telegram.TelegramPost", "content": "x"}\n')
+
+
+class TestZeeschuimer(ImporterContract):
+    format, bucket = "zeeschuimer", "twitter"
+    write = staticmethod(samples.write_zeeschuimer)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, json.dumps(samples.collected({"id": "urn:li:1"}, "linkedin.com")) + "\n")
+
+
+class TestFourCat(TestZeeschuimer):
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        tweets = (json.dumps({**samples.web_tweet(line), "__import_meta": {}}) for line in talk)
+        return samples.lines_of(folder / "twitter.ndjson", tweets)
+
+
 del ImporterContract

@@ -305,7 +305,7 @@ class Settings(Options):
     min_score : float, optional
         Score that a trend must exceed; the algorithm's own ``floor`` by default.
     min_count : int
-        Count that a trend must reach.
+        Number of people that a trend needs: within the window, and among its messages in the bin.
     min_overlap : float
         Share of the rarer term's messages that must contain the other term for two terms to be
         one topic.

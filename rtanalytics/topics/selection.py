@@ -95,7 +95,7 @@ class Chooser:
             group.name(handles, names, rule)
             probable = group.judge(least, active, rule)
             stays = probable >= rule.keep_probability and topics.listed_at(before, group.keys)
-            if probable >= rule.min_probability or stays:
+            if (probable >= rule.min_probability or stays) and self._by_enough(group, learnt):
                 names |= set(group.keys[:FIRST])
                 groups.append(group)
         groups.sort(key=lambda group: -group.probability)
@@ -103,6 +103,11 @@ class Chooser:
         if listed:
             self._shown.add(key for group in listed for key in group.keys[:FIRST])
         return listed
+
+    def _by_enough(self, group: Group, learnt: Learnt) -> bool:
+        """Check whether enough messages of the bin, by enough people, are about a topic."""
+        authors = self._counts.authors(learnt.messages.rows[group.messages])
+        return len(np.unique(authors)) >= self._settings.min_count
 
     def _candidates(self, learnt: Learnt, least: float) -> list[Scored]:
         """Return the terms that may trend, the strongest first."""

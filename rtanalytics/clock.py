@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -197,13 +197,15 @@ def duration_text(length: timedelta) -> str:
     return f"{length.total_seconds():g}s"
 
 
-def parse_time(value: str | datetime) -> datetime:
-    """Convert a time given by a user to an aware UTC datetime; without an offset it is taken as UTC.
+def parse_time(value: str | datetime, zone: tzinfo = UTC) -> datetime:
+    """Convert a time given by a user to an aware UTC datetime.
 
     Parameters
     ----------
     value : str or datetime
         ISO 8601 text, or a ``datetime`` (``pandas.Timestamp`` is one).
+    zone : tzinfo
+        Time zone of a time without an offset.
 
     Raises
     ------
@@ -215,7 +217,7 @@ def parse_time(value: str | datetime) -> datetime:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value.strip())
     except (AttributeError, ValueError):
         raise ValueError(f"invalid time {value!r} (example: 2026-05-15T09:30:00Z)") from None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return (moment.replace(tzinfo=zone) if moment.tzinfo is None else moment).astimezone(UTC)
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from rtanalytics.counts import Ints
 from rtanalytics.settings import Settings
 
-__all__ = ["is_excluded"]
+__all__ = ["OWN_SHARE", "is_excluded"]
 
-_OWN_SHARE = 0.2
+OWN_SHARE = 0.2
 """Share of the messages so far above which a tag is taken for the conference's own."""
 
 
@@ -45,6 +45,6 @@ def is_excluded(
     given = settings.own_tags | settings.ignore
     excluded = np.array([keys[term].lstrip("@") in given for term in terms.tolist()], np.bool_)
     if not settings.own_tags:
-        for i in np.flatnonzero(used > _OWN_SHARE * messages).tolist():
+        for i in np.flatnonzero(used > OWN_SHARE * messages).tolist():
             excluded[i] |= surface(int(terms[i])).startswith("#")
     return excluded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -252,6 +253,25 @@ class ArchiveWriter:
                 swap.add_written("_truth.csv", lambda path: write_truth(path, truth))
             if meta is not None:
                 swap.add("_recording.toml", meta.to_toml())
+            swap.commit()
+
+    def remember_timezone(self, name: str) -> None:
+        """Add the venue's time zone to ``_recording.toml``, unless the file names one.
+
+        Raises
+        ------
+        ArchiveError
+            If the file is not TOML, or cannot be written.
+        """
+        path = self.folder / "_recording.toml"
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        try:
+            if "timezone" in tomllib.loads(text):
+                return
+        except ValueError as error:
+            raise ArchiveError(f"{path}: {error}") from None
+        with self._writing() as swap:
+            swap.add("_recording.toml", f'timezone = "{name}"\n{text}'.encode())
             swap.commit()
 
     @property

@@ -13,6 +13,7 @@ import typer
 
 from rtanalytics.cli.terminal import progress, safe
 from rtanalytics.importers import FORMATS, ImporterError
+from rtanalytics.session import SessionError
 
 __all__ = ["EPILOG", "import_"]
 
@@ -39,7 +40,9 @@ def import_(
     ] = None,
     zone: Annotated[
         str | None,
-        typer.Option(metavar="ZONE", help="Time zone of times without an offset, such as Europe/Berlin."),
+        typer.Option(
+            metavar="ZONE", help="Time zone of the venue and of times without an offset (Europe/Berlin)."
+        ),
     ] = None,
     day: Annotated[
         str | None,
@@ -116,6 +119,8 @@ def import_(
         if report.forgotten:
             names.append("forgotten")
         typer.echo(", ".join(f"{counts[name]:,} {name}" for name in names))
+    if report.read and report.rejected == report.read:
+        raise SessionError("every row was rejected, so nothing was imported; the lines above say why")
 
 
 def _day(text: str | None) -> date | None:

@@ -14,6 +14,8 @@ __all__ = [
     "Archives",
     "ConferenceFile",
     "ConferenceOption",
+    "MinCount",
+    "TimeZone",
     "Top",
     "TopEvaluated",
     "TruthFiles",
@@ -38,6 +40,22 @@ Algorithm = Annotated[str | None, typer.Option(metavar="NAME", help="Algorithm, 
 AlgorithmNames = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME...", help="Algorithms, such as poisson or ewma.  [default: all]"),
+]
+MinCount = Annotated[
+    int | None,
+    typer.Option(
+        "--min-count",
+        min=1,
+        help="Number of people who must mention a topic.  [default: 2, or the conference's]",
+    ),
+]
+TimeZone = Annotated[
+    str | None,
+    typer.Option(
+        "--timezone",
+        metavar="ZONE",
+        help="Time zone, such as Europe/Berlin.  [default: the venue's]",
+    ),
 ]
 Top = Annotated[
     int | None,

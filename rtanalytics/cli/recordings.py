@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
-from rtanalytics.cli.options import Algorithm, Archive, ConferenceOption, Top
+from rtanalytics.cli.options import Algorithm, Archive, ConferenceOption, MinCount, TimeZone, Top
 from rtanalytics.cli.terminal import (
+    chosen_zone,
     console,
     counted,
     event_line,
@@ -44,7 +45,7 @@ def replay(
         typer.Option(
             "--from",
             metavar="TIME",
-            help="Begin at this time, such as 2026-05-15T09:00; UTC without an offset.",
+            help="Begin at this time, such as 2026-05-15T09:00; in the venue's zone without an offset.",
         ),
     ] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End before this time.")] = None,
@@ -61,6 +62,7 @@ def replay(
     record: Annotated[
         Path | None, typer.Option(metavar="ARCHIVE", help="Record the new stream into this archive.")
     ] = None,
+    timezone: TimeZone = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print packets, or the counts of the new stream, as JSON.")
     ] = False,
@@ -71,8 +73,9 @@ def replay(
 
     if shift not in ("days", "keep"):
         raise typer.BadParameter(f"invalid value {shift!r}; write days or keep", param_hint="--shift")
-    recording = open_conference(archive).recording
-    begin, until = (None if text is None else moment(text) for text in (start, end))
+    opened = open_conference(archive)
+    recording, zone = opened.recording, chosen_zone(timezone, opened.zone)
+    begin, until = (None if text is None else moment(text, zone) for text in (start, end))
     offset = days_until_today(recording.start) if shift == "days" and recording.start else timedelta(0)
     try:
         player = play(recording, speed, start=begin, end=until, shift=offset)
@@ -80,8 +83,8 @@ def replay(
         raise typer.BadParameter(str(error)) from None
     if into is None and record is None:
         if not as_json:
-            _announce(recording, player)
-        _print(player, as_json)
+            _announce(recording, player, zone)
+        _print(player, as_json, zone)
         return
     from rtanalytics.session.runs import play_run
 
@@ -110,7 +113,14 @@ def trending(
     ] = None,
     top: Top = None,
     conference: ConferenceOption = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="List only the bin of this time.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="List only the bin of this time; in the venue's zone without an offset."
+        ),
+    ] = None,
+    min_count: MinCount = None,
+    timezone: TimeZone = None,
     explain: Annotated[bool, typer.Option("--explain", help="Explain each trend.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per trend and line.")
@@ -123,27 +133,63 @@ def trending(
         raise typer.BadParameter(
             "cannot be combined with --json, whose output has the same numbers", param_hint="--explain"
         )
-    only = None if at is None else moment(at)
     opened = open_conference(archive)
-    recording = opened.recording
-    settings = trend_settings(opened, algorithm, width, top, conference)
+    recording, zone = opened.recording, chosen_zone(timezone, opened.zone)
+    only = None if at is None else moment(at, zone)
+    settings = trend_settings(opened, algorithm, width, top, conference, min_count)
     out = console()
+    if not as_json:
+        console(stderr=True).print(f"times are in {zone}", style="dim")
+    _name_frequent_tags(recording, settings)
     with progress("counting", len(recording)) as tick:
         bins: list[TrendBin] = []
+        before = after = None  # the nearest bins with trends
+        shown = 0
         kept: dict[str, Event] | None = {} if explain else None
         for bin in trends(_counted(recording, tick, kept), settings):
             bins.append(bin)
-            if only is not None and bin.start > only:
-                break
             if only is not None and bin.end <= only:
+                before = bin if bin.trends else before
                 continue
+            if only is not None and bin.start > only:
+                after = bin if bin.trends else None
+                if shown or after:
+                    break
+                continue
+            shown += len(bin.trends)
             if kept is not None:
-                _explain(bin, bins, kept, out)
+                _explain(bin, bins, kept, out, zone)
             elif as_json:
                 for trend in bin.trends:
                     sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
             elif bin.trends:
-                print_bin(bin, out)
+                print_bin(bin, out, zone)
+    if only is not None and not shown:
+        _name_nearest(only.astimezone(zone), before, after)
+
+
+def _name_nearest(at: datetime, before: TrendBin | None, after: TrendBin | None) -> None:
+    """Print which bins with trends are nearest to a time at which nothing trends."""
+    near = [
+        f"--at {bin.start.astimezone(at.tzinfo):%Y-%m-%dT%H:%M} lists {counted(len(bin.trends), 'trend')}"
+        for bin in (before, after)
+        if bin is not None
+    ]
+    hint = "; ".join(near) or "nothing trends in this recording"
+    console(stderr=True).print(f"nothing trends at {at:%Y-%m-%d %H:%M %Z}; {hint}")
+
+
+def _name_frequent_tags(recording: Recording, settings: Settings) -> None:
+    """Print the tags that are in very many messages and are not in the settings."""
+    from rtanalytics.session import frequent_tags
+
+    for tag, share in frequent_tags(recording, settings):
+        effect = "it can trend" if settings.own_tags else "it counts as the conference's own and never trends"
+        console(stderr=True).print(
+            f"#{safe(tag)} is in {share:.0%} of the messages and not in hashtags: {effect};"
+            " list it there in a conference.toml or in the recording's _recording.toml",
+            style="dim",
+        )
 
 
 def trend_settings(
@@ -152,6 +198,7 @@ def trend_settings(
     width: str | None,
     top: int | None,
     conference: Path | None = None,
+    min_count: int | None = None,
 ) -> Settings:
     """Return the settings of a recording, changed by options of the command line."""
     from rtanalytics.conference import read_conference
@@ -165,6 +212,8 @@ def trend_settings(
     options: SettingsOptions = {}
     if top is not None:
         options["top"] = top
+    if min_count is not None:
+        options["min_count"] = min_count
     if width is not None:
         options["bin"] = width
     try:
@@ -189,14 +238,14 @@ def _counted(
         yield event
 
 
-def _explain(bin: TrendBin, bins: list[TrendBin], kept: dict[str, Event], out: Any) -> None:
-    """Print a paragraph per trend, with times in UTC as in the lists; drop events before the next bin."""
+def _explain(bin: TrendBin, bins: list[TrendBin], kept: dict[str, Event], out: Any, zone: tzinfo) -> None:
+    """Print a paragraph per trend; drop events before the next bin."""
     from rich.text import Text
 
     from rtanalytics.explanation import explain_rank
 
     for trend in bin.trends:
-        first, *rest = explain_rank(bin, trend.rank, kept.values(), earlier=bins).lines
+        first, *rest = explain_rank(bin, trend.rank, kept.values(), earlier=bins, zone=zone).lines
         out.print(Text(safe(first), style="bold"))
         for line in rest:
             out.print(Text(f"  {safe(line)}"))
@@ -205,7 +254,7 @@ def _explain(bin: TrendBin, bins: list[TrendBin], kept: dict[str, Event], out: A
         del kept[old]
 
 
-def _announce(recording: Recording, player: Any) -> None:
+def _announce(recording: Recording, player: Any, zone: tzinfo) -> None:
     """Print what will be replayed and how long it takes."""
     import numpy as np
 
@@ -222,7 +271,8 @@ def _announce(recording: Recording, player: Any) -> None:
         )
         return
     first, last = chosen.min(), chosen.max()
-    span = f"{first.item():%Y-%m-%d %H:%M} – {last.item():%Y-%m-%d %H:%M} UTC"
+    begin, end = (at.item().replace(tzinfo=UTC).astimezone(zone) for at in (first, last))
+    span = f"{begin:%Y-%m-%d %H:%M} – {end:%Y-%m-%d %H:%M} ({zone})"
     head = f"{safe(recording.name)}: {counted(len(chosen), 'event')}, {span}"
     if player.speed == float("inf"):
         out.print(f"{head}, at full speed", style="dim")
@@ -243,7 +293,7 @@ def _lasting(span: timedelta) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def _print(player: Any, as_json: bool) -> None:
+def _print(player: Any, as_json: bool, zone: tzinfo) -> None:
     from rtanalytics.event import encode
     from rtanalytics.feed import Delivery
 
@@ -255,6 +305,6 @@ def _print(player: Any, as_json: bool) -> None:
             if as_json:
                 sys.stdout.buffer.write(encode(item.event) + b"\n")
             else:
-                out.print(event_line(item.event))
+                out.print(event_line(item.event, zone=zone))
     except KeyboardInterrupt:
         player.close()

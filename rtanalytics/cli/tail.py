@@ -13,7 +13,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from rtanalytics.cli.terminal import RecentEvents, console, counted, event_line, print_bin
+from rtanalytics.cli.options import TimeZone
+from rtanalytics.cli.terminal import RecentEvents, chosen_zone, console, counted, event_line, print_bin
 from rtanalytics.clock import duration_text
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
@@ -38,6 +39,7 @@ def tail(
         int, typer.Option("--last", "-n", min=0, help="Begin with this many of the newest.")
     ] = 10,
     trends: Annotated[bool, typer.Option("--trends", help="Show trends instead of messages.")] = False,
+    timezone: TimeZone = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one packet, or one trend, per line as JSON.")
     ] = False,
@@ -47,12 +49,13 @@ def tail(
     Ctrl-C ends it.
     """
     conference = None if "://" in where else read_conference(Path(where))
-    zone = UTC if conference is None else conference.zone
+    zone = chosen_zone(timezone, UTC if conference is None else conference.zone)
     with connecting(conference, where):
         stream = stream_at(where) if conference is None else conference_stream(conference)
         if conference is None and not as_json:
             stream.buckets()  # if no server answers, the error is the only line
-            console(stderr=True).print("times are in UTC", style="dim")
+        if not as_json:
+            console(stderr=True).print(f"times are in {zone}", style="dim")
         if trends:
             with contextlib.suppress(KeyboardInterrupt):
                 _tail_trends(stream, last, as_json, conference, zone)
@@ -99,7 +102,7 @@ def _tail_trends(
         entries.extend(page)
         place = page[-1].id
     if not entries and last and not as_json:
-        out.print(_first_due(conference), style="dim")
+        out.print(_first_due(conference, zone), style="dim")
     live = False
     while True:
         for entry in entries:
@@ -125,14 +128,14 @@ def _tail_trends(
             place = entries[-1].id
 
 
-def _first_due(conference: Conference | None) -> str:
+def _first_due(conference: Conference | None, zone: tzinfo) -> str:
     """Return when the first trends of a stream that has none yet can be expected."""
     if conference is None:
         return "no trends yet; they come when a bin is over and 'rtanalytics collect' runs"
     epoch, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
     width, grace = conference.trending.bin, conference.trending.grace
     bin = (now - grace - epoch) // width
-    due = (epoch + (bin + 1) * width + grace).astimezone(conference.zone)
+    due = (epoch + (bin + 1) * width + grace).astimezone(zone)
     return (
         f"no trends yet; first trends at {due:%H:%M %Z}, when a bin of {duration_text(width)} is over"
         " (if 'rtanalytics collect' runs)"

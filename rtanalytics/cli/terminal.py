@@ -155,8 +155,8 @@ def event_line(
     return line
 
 
-def moment(text: str) -> datetime:
-    """Return a time from the command line as aware UTC.
+def moment(text: str, zone: tzinfo = UTC) -> datetime:
+    """Return a time from the command line as aware UTC; without an offset it is in ``zone``.
 
     Raises
     ------
@@ -168,9 +168,27 @@ def moment(text: str) -> datetime:
     from rtanalytics.clock import parse_time
 
     try:
-        return parse_time(text)
+        return parse_time(text, zone)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def chosen_zone(name: str | None, venue: tzinfo) -> tzinfo:
+    """Return the time zone of ``--timezone``, or that of the venue.
+
+    Raises
+    ------
+    typer.BadParameter
+        If no time zone has this name.
+    """
+    import typer
+
+    from rtanalytics.clock import zone_of
+
+    try:
+        return venue if name is None else zone_of(name)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--timezone") from None
 
 
 def warn_of_narrow_bins(width: timedelta) -> None:
@@ -208,7 +226,7 @@ def print_bin(bin: TrendBin, out: Console, zone: tzinfo = UTC) -> None:
     """Print the trends of a bin, one per line, with times in a zone."""
     start, end = bin.start.astimezone(zone), bin.end.astimezone(zone)
     out.print(
-        Text(f"{start:%Y-%m-%d %H:%M} – {end:%H:%M}", style="bold"),
+        Text(f"{start:%Y-%m-%d %H:%M} – {end:%H:%M %Z}", style="bold"),
         Text(how_many(bin), style="dim"),
     )
     for trend in bin.trends:

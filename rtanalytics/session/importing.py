@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from rtanalytics.archive import ImportReport, import_into
+from rtanalytics.archive import ArchiveWriter, ImportReport, import_into
 from rtanalytics.archive.files import REJECTED
 from rtanalytics.event import Event
 from rtanalytics.importers import Options, Rejected, Skipped, detect, importer, open_events
@@ -69,6 +69,9 @@ def import_files(
                     tick(done)
 
     report = import_into(archive, events(), edits=any(importer(name).edits for name in forms))
+    if options.zone is not None and report.rejected < report.read:
+        with ArchiveWriter(archive) as writer:
+            writer.remember_timezone(options.zone)
     _keep(archive / REJECTED, rejected)
     return report, rejected, skipped
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import difflib
 import os
+import re
 import shutil
 import warnings
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ __all__ = [
     "BUNDLED",
     "OpenedConference",
     "conference_settings",
+    "frequent_tags",
     "open_conference",
     "read_sources",
     "read_talks",
@@ -38,6 +40,8 @@ __all__ = [
 
 BUNDLED = "juniperconf-2026"
 """Name of the recording that comes with the library."""
+
+_TAG = re.compile(r"(?<![\w#&/])#(\w*[^\W\d]\w*)")
 
 MAX_WARNINGS = 5
 """Warnings about talks of one file; one more gives the number of the rest."""
@@ -256,6 +260,36 @@ def recording_settings(
             schedule=settings.schedule,
         )
     return settings.replace(**options)
+
+
+def frequent_tags(recording: Recording, settings: Settings) -> list[tuple[str, float]]:
+    """Return the tags in more than a fifth of the messages that are not in the settings.
+
+    Parameters
+    ----------
+    recording : Recording
+        The recording.
+    settings : Settings
+        Its ``own_tags`` and ``ignore`` are the known ones.
+
+    Returns
+    -------
+    list of (str, float)
+        Each tag with its share of the messages, the most frequent first.
+    """
+    from collections import Counter
+
+    from rtanalytics.algorithms.own_tags import OWN_SHARE
+
+    # from the texts, because rows of tables have no tags of their own
+    texts = [text for text in recording.table(["text"]).column("text").to_pylist() if text]
+    used = Counter(tag for text in texts for tag in set(_TAG.findall(text.casefold())))
+    known = {term.lstrip("#") for term in settings.own_tags | settings.ignore}
+    return [
+        (tag, count / len(texts))
+        for tag, count in used.most_common()
+        if count > OWN_SHARE * len(texts) and tag not in known
+    ]
 
 
 def conference_settings(conference: Conference) -> Settings:

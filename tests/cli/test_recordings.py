@@ -224,6 +224,58 @@ def test_trending_explains_the_bin_that_is_asked_for(archive: Path) -> None:
     assert rta("trending", archive, "--at", "soon").returncode == 2
 
 
+def test_a_time_without_trends_names_the_nearest_with_some(archive: Path) -> None:
+    """In the zone that is shown; the command that it prints lists them."""
+    run = rta("trending", archive, "--at", "2026-05-15T12:40", "--timezone", "Europe/Berlin")
+    assert (run.returncode, run.stdout) == (0, "")
+    assert "times are in Europe/Berlin" in run.stderr
+    assert "nothing trends at 2026-05-15 12:40 CEST; --at 2026-05-15T13:00 lists" in run.stderr
+    listed = rta("trending", archive, "--at", "2026-05-15T13:00", "--timezone", "Europe/Berlin")
+    assert listed.stdout.startswith("2026-05-15 13:00 – 13:15 CEST")
+    late = rta("trending", archive, "--at", "2026-06-01T00:00").stderr
+    assert "--at 2026-05-15T11:" in late
+    assert rta("trending", archive, "--timezone", "Berlin").returncode == 2
+
+
+def test_an_archive_remembers_the_zone_of_its_import(tmp_path: Path) -> None:
+    """Lists, replays and reports use it; a second import does not change it."""
+    rows = "".join(
+        f"2026-05-15T{9 + n // 60:02}:{n % 60:02}:00,irc,p{n % 9},{'walrus keynote' if n > 100 else 'chat'} {n},{n},\n"
+        for n in range(120)
+    )
+    (tmp_path / "a.csv").write_text("created_at,source,author,text,id,url\n" + rows, encoding="utf-8")
+    to = tmp_path / "a"
+    assert rta("import", tmp_path / "a.csv", "--to", to, "--zone", "Australia/Brisbane").returncode == 0
+    assert rta("import", tmp_path / "a.csv", "--to", to, "--zone", "Europe/Berlin").returncode == 0
+    assert Recording(to).meta.timezone == "Australia/Brisbane"
+    assert "times are in Australia/Brisbane" in rta("trending", to).stderr
+    assert "Australia/Brisbane" in rta("replay", to, "--speed", "max").stderr
+    assert rta("report", to, "--out", tmp_path / "r.md").returncode == 0
+    assert "Australia/Brisbane" in (tmp_path / "r.md").read_text(encoding="utf-8")
+    (to / "_recording.toml").write_text('title = "Walrus Days"\n', encoding="utf-8")
+    rta("import", tmp_path / "a.csv", "--to", to, "--zone", "Europe/Berlin")
+    meta = Recording(to).meta
+    assert (meta.title, meta.timezone) == ("Walrus Days", "Europe/Berlin")
+
+
+def test_an_import_without_a_good_row_fails(tmp_path: Path) -> None:
+    """The rows are printed and kept, and the exit status says that nothing was imported."""
+    (tmp_path / "a.jsonl").write_text('{"created_at": "soon", "text": "x"}\n' * 3, encoding="utf-8")
+    run = rta("import", tmp_path / "a.jsonl", "--to", tmp_path / "a")
+    assert run.returncode == 1
+
+
+def test_a_tag_in_very_many_messages_is_named_once(tmp_path: Path) -> None:
+    """Unless the recording lists it among its own tags."""
+    events = [
+        event(n * 30, text=f"hello #Walrus26 {n}" if n % 3 else "hi", author=f"p{n}") for n in range(60)
+    ]
+    write_recording(tmp_path / "a", events)
+    assert rta("trending", tmp_path / "a").stderr.count("#walrus26 is in 67% of the messages") == 1
+    (tmp_path / "a" / "_recording.toml").write_text('hashtags = ["Walrus26"]\n', encoding="utf-8")
+    assert "walrus26" not in rta("trending", tmp_path / "a").stderr.casefold()
+
+
 def test_trends_through_redis_at_full_speed_equal_one_batch(
     redis_server: Server, prefix: str, archive: Path
 ) -> None:

@@ -362,7 +362,7 @@ def read_sources(conference: Conference) -> list[SourceSpec]:
         specs = read_specs(conference.source, conference.timezone)
     except SourceTableError as error:
         raise conference.error(error, "source", error.number - 1, error.key) from None
-    hosts = sorted({spec.asks for spec in specs if isinstance(spec, PolledSpec) and spec.asks})
+    hosts = sorted({spec.rate_limit for spec in specs if isinstance(spec, PolledSpec) and spec.rate_limit})
     for host in conference.limits:
         if host not in hosts:
             close = difflib.get_close_matches(host.lower(), hosts, 1)

@@ -65,18 +65,10 @@ class NotesSource(PolledSource[NotesSpec, SeenCursor]):
     cursor = SeenCursor
     every = timedelta(minutes=1)
     pages = 3
-    gaps = True
-
-    def __init__(self, spec, counts):
-        super().__init__(spec, counts, spec.url)
 
     def first(self, state):
         key = self.secret("api_key")
         return f"{self.spec.url}/notes" + (f"?api_key={key}" if key else "")
-
-    def headers(self):
-        token = self.secret("token")
-        return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 class Reader:
@@ -197,7 +189,7 @@ def test_a_page_in_the_middle_that_is_gone_ends_the_pages_only(status):
         server.serve("/2", b"", status=status)
         await reader.poll()
         batch = await reader.poll()
-        assert "was gone" in batch.problem
+        assert "no longer exists" in batch.problem
         await reader.poll()
         return [r.path for r in server.requests]
 
@@ -410,7 +402,9 @@ def test_where_a_login_is_wanted_the_keys_of_the_kind_are_named():
         return str(caught.value)
 
     said = told(story)
-    assert 'a login is wanted; write api_key = "env:API_KEY" into the table, or token in the same way' in said
+    assert (
+        'a login is required; write api_key = "env:API_KEY" into the table, or token in the same way' in said
+    )
     assert "password" not in said
 
 

@@ -109,7 +109,7 @@ def test_a_table_alone_says_whose_budget_its_source_takes_from(name, monkeypatch
     monkeypatch.setenv("IRC_PASSWORD", "x")
     [spec] = read_specs(tomllib.loads(module.EXAMPLE)["source"])
     source = open_source(spec)
-    told = spec.asks if isinstance(spec, PolledSpec) else None
+    told = spec.rate_limit if isinstance(spec, PolledSpec) else None
     assert (source.host if isinstance(source, SharesHostLimit) else None) in (told, None)
     assert (told is None) == (not isinstance(spec, PolledSpec))
 

@@ -11,19 +11,18 @@ from typing import ClassVar, Literal
 import msgspec
 
 from rtanalytics.sources.base import Meta, printable
-from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address
+from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor
 from rtanalytics.sources.secrets import check_secret
 
 __all__ = ["BitbucketSource", "BitbucketSpec", "Spec", "open_source"]
 
 ACCESS = "open"
 ABOUT = """\
-Reads the commits of a repository of Bitbucket Cloud, or its pull requests; the parser also reads the
-bodies of webhooks, issues, comments and tags. Public repositories need no account, but then only 60
-requests per hour and IP address are allowed for all sources together, so it polls every 10 minutes; with
-a token it polls every minute. Use a token of the repository or workspace; a token of your own account
-needs your email address as `user` too. Edits of a pull request are seen, deletions are not. Email
-addresses of committers are not kept.
+Reads the commits or the pull requests of a repository of Bitbucket Cloud. Public repositories need no
+account, but without a token all sources together are allowed 60 requests per hour and IP address, so it
+polls every 10 minutes; with a token it polls every minute. Use a token of the repository or workspace; a
+token of your own account also needs your email address as `user`. Edits of a pull request are seen,
+deletions are not. Email addresses of committers are not stored.
 """
 EXAMPLE = """\
 [[source]]
@@ -47,32 +46,22 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
     repo : str
         Workspace and repository, such as ``"atlassian/stash-example-plugin"``.
     listing : {'commits', 'pullrequests'}
-        What is read.
+        Commits, or pull requests.
     token : str, optional
-        ``"env:NAME"``: an access token.
+        An access token, as ``"env:NAME"``.
     user : str, optional
-        Email address of the account, for a token of an account.
+        Email address of the account, if the token is one of an account.
     pages : int
-        Limit of the pages per poll.
+        Maximum number of pages per poll.
     api : str
         URL of the API.
     every : timedelta, optional
-        How often to ask; a minute with a token, 10 minutes without.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one page, on the clock.
-    max_bytes : int
-        Of a page, packed and unpacked.
-    allow_private : bool
-        True if the host in ``api`` is meant to have a private or loopback address.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like.
+        Polling interval; by default 1 minute with a token, 10 minutes without.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     connector: ClassVar[str] = "bitbucket@1"
@@ -87,17 +76,16 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
     def __post_init__(self) -> None:
         super().__post_init__()
         check_secret(self.token, "token")
-        check_address(self.api, "api")
         if not re.fullmatch(r"[\w.-]{1,100}/[\w.-]{1,100}", self.repo, re.ASCII):
             raise ValueError(f"repo {printable(self.repo, 60)!r} is invalid; write workspace/repository")
         if self.user is not None and self.token is None:
             raise ValueError('user needs a token; write token = "env:BITBUCKET_TOKEN"')
         if not 1 <= self.pages <= 100:
-            raise ValueError("pages must be from 1 to 100")
+            raise ValueError(f"pages {self.pages} is out of range; write 1 to 100")
 
     @property
     def scope(self) -> str:
-        """The repository and the listing."""
+        """Repository and listing."""
         return f"{self.repo.lower()}/{self.listing}"
 
     def meta(self, received_at: datetime) -> Meta:
@@ -110,21 +98,19 @@ class BitbucketSource(PolledSource[BitbucketSpec, SeenCursor]):
     Parameters
     ----------
     spec : BitbucketSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``items``, ``unknown_record_<type>`` and what every polled source counts.
     """
 
     bucket = "bitbucket"
     cursor = SeenCursor
-    every = timedelta(minutes=1)
-    gaps: ClassVar[bool] = True
 
     def __init__(self, spec: BitbucketSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.api)
+        super().__init__(spec, counts)
         self.pages = spec.pages
-        if spec.token is None:
-            self.every = timedelta(minutes=10)  # 60 requests per hour are shared by all sources
+        # without a token, all sources together have 60 requests per hour
+        self.every = timedelta(minutes=1 if spec.token else 10)
 
     def first(self, state: SeenCursor) -> str:
         query = "pagelen=100"
@@ -135,10 +121,8 @@ class BitbucketSource(PolledSource[BitbucketSpec, SeenCursor]):
 
     def headers(self) -> dict[str, str]:
         token = self.secret("token")
-        if token is None:
-            return {}
-        if self.spec.user is None:
-            return {"Authorization": f"Bearer {token}"}
+        if token is None or self.spec.user is None:
+            return super().headers()
         basic = b64encode(f"{self.spec.user}:{token}".encode()).decode("ascii")
         return {"Authorization": f"Basic {basic}"}
 

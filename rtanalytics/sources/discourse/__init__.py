@@ -1,7 +1,7 @@
 """Discourse: the posts of a forum, or only its topics.
 
-Each poll reads the latest posts and continues backwards by number until it reaches a known one, so
-that nothing is missed after a pause.
+Each poll reads the latest posts and continues backwards until it reaches a known one, so that nothing
+is missed after an interruption.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ __all__ = ["DiscourseSource", "DiscourseSpec", "Spec", "open_source"]
 ACCESS = "open"
 ABOUT = """\
 Reads the posts of a Discourse forum (`/posts.json`), or only its topics (`/latest.json`). A public forum
-needs no account; for a closed one, give a key made by its staff (`api_key` and `api_username`) or one of
-your own (`user_api_key`). Forums allow 200 requests per minute and IP address, 60 with an admin key, and
-20 (2,880 per day) with a user's key; requests to wait are obeyed. After a pause it reads backwards by
-number until it reaches a known post, 20 pages at most; a `gap` event marks the rest. While a post is
-among the latest 50, its edits are seen (by its version), and so is that it was hidden or deleted; a post
-that is missing from the list is looked up first. For one category or tag, read its `.rss` as a feed.
+needs no account; a closed one needs a key made by its staff (`api_key` and `api_username`) or a key of your
+own (`user_api_key`). Forums allow 200 requests per minute and IP address, 60 with a key of the staff, and 20
+(2,880 per day) with a user's key. After an interruption it reads backwards until it reaches a known post, at
+most 20 pages; if there are more, an event of type `gap` is stored. While a post is among the latest 50, its
+edits are seen, and so is that it was hidden or deleted; a post that is missing from the list is looked up
+first. For one category or tag, read its `.rss` with `type = "feed"`.
 """
 EXAMPLE = """\
 [[source]]
@@ -50,37 +50,27 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
     name : str
         Name of the source.
     url : str
-        URL of the forum, with its folder if it has one. Part of the ids, without ``http`` or
+        URL of the forum, with its folder if it has one. It is part of the ids, without ``http`` or
         ``https``.
     read : {'posts', 'topics'}
-        All posts, or only new topics.
+        ``posts`` for all posts, ``topics`` for new topics only.
     back : timedelta
-        How far back the first poll goes.
+        Age of the oldest posts that the first poll reads.
     api_key : str, optional
-        ``"env:NAME"``: a key made by the staff of the forum; needs ``api_username``.
+        A key made by the staff of the forum, as ``"env:NAME"``; needs ``api_username``.
     api_username : str, optional
-        User name for which the key was made.
+        Name of the user for whom the key was made.
     user_api_key : str, optional
-        ``"env:NAME"``: the key of a user.
+        The key of a user, as ``"env:NAME"``.
     every : timedelta, optional
-        How often to ask; 2 minutes.
+        Polling interval; 2 minutes by default.
     key : str, optional
-        Takes the address's place in the ids: when a forum has moved, its old address.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one page, on the clock.
-    max_bytes : int
-        Of a page, packed and unpacked.
-    allow_private : bool
-        True if the host in ``url`` is meant to have a private or loopback address.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like.
+        Replaces the URL in the ids. If a forum has moved, use its old URL without scheme.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     connector: ClassVar[str] = "discourse@1"
@@ -100,7 +90,7 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
                 'url must be the URL of the forum, not of a page, such as url = "https://forum.example"'
             )
         if (self.api_key is None) != (self.api_username is None):
-            raise ValueError("api_key and api_username belong together; give both or none")
+            raise ValueError("api_key and api_username belong together; write both or neither")
         if self.api_username is not None and (
             not self.api_username.isascii()
             or not self.api_username
@@ -121,10 +111,10 @@ class DiscourseSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", ta
 
 
 FOLLOWED = 200
-"""Limit of the posts that are checked for deletion; the latest are kept."""
+"""Maximum number of posts that are checked for deletion: the latest ones."""
 
 LOOKED_UP = 5
-"""Limit of the posts that are looked up per poll."""
+"""Maximum number of posts that are looked up per poll."""
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
@@ -138,7 +128,7 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
     Parameters
     ----------
     spec : DiscourseSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``items``, ``not_public``, ``looked_up``, ``vanished`` and what every polled source counts.
     """
@@ -147,10 +137,9 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
     cursor = _Cursor
     every = timedelta(minutes=2)
     pages = 20
-    gaps: ClassVar[bool] = True
 
     def __init__(self, spec: DiscourseSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.url)
+        super().__init__(spec, counts)
         self._floor = datetime.fromtimestamp(0, UTC)
         self._listed: set[int] = set()
 
@@ -170,9 +159,9 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
         self._floor = datetime.fromtimestamp(state.floor / 1000, UTC)
         # no delete for a post that was deleted before it was read
         events = [
-            e
-            for e in parsed.events
-            if e.created_at >= self._floor and (e.op != "delete" or short(e.id) in state.seen)
+            event
+            for event in parsed.events
+            if event.created_at >= self._floor and (event.op != "delete" or short(event.id) in state.seen)
         ]
         events = self.fresh(state, events)
         self._listed = set(map(_number, parsed.events))
@@ -194,9 +183,9 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
         return replace(batch, events=events, cursor=msgspec.json.encode(state), wait=wait)
 
     async def _vanished(self, state: _Cursor, lowest: int) -> tuple[list[Event], timedelta]:
-        """Return deletes of posts that are missing from the first page and are not found elsewhere.
+        """Return deletions of posts that are neither on the first page nor found elsewhere.
 
-        The second value is how long the forum asks to wait.
+        The second value is the wait that the forum demands.
         """
         missing = [n for n in map(int, state.posts) if n > lowest and n not in self._listed]
         events: list[Event] = []
@@ -229,7 +218,7 @@ class DiscourseSource(PolledSource[DiscourseSpec, _Cursor]):
         return events, timedelta(0)
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
-        """Return the URL of older items: of posts by their lowest number, of topics as the forum says."""
+        """Return the URL of older posts by the lowest number, or that of older topics in the response."""
         from yarl import URL
 
         if not parsed.events or parsed.events[-1].created_at < self._floor:

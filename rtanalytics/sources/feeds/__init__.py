@@ -1,8 +1,8 @@
 """Feeds: RSS, RDF, Atom and JSON Feed over HTTP.
 
-The id of an item is made of its ``guid`` (or ``id``), else of its link, else of title and date. The
-cursor contains the known items, so that a poll gives only new and changed ones, and the numbers
-(``seq``) of its events have no gaps. An item keeps its first time of posting, whatever later versions say.
+The id of an item is its ``guid`` (or ``id``), or else is derived from its link, or else from its title
+and date. The cursor contains the known items, so a poll returns only new and changed ones, and the numbers
+(``seq``) of the events have no gaps. All versions of an item have the time of its first version.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ EVERY = timedelta(minutes=5)
 ACCESS = "open"
 ABOUT = """\
 Reads RSS, RDF, Atom and JSON Feed from any URL, and the lists of Lobsters as JSON. Requests are \
-conditional (ETag, Last-Modified), so an unchanged feed costs little, and as rare as the feed or the \
-server asks. A changed item is an edit; few feeds list deletions (Atom's `deleted-entry`). The id of an \
-item is made of its `guid` or `id`, else of its link, else of title and date. Feeds of GitHub, YouTube, \
-Hacker News, Reddit, Lobsters and Flickr write into the bucket of that service, with the ids that its \
-other sources use. YouTube may answer 404 for an existing channel for days; it is polled again. Reddit \
-allows about one request per minute without an account."""
+conditional (ETag, Last-Modified), so an unchanged feed costs little, and the intervals that the feed or the \
+server asks for are respected. A changed item is an edit; few feeds list deletions (Atom's `deleted-entry`). \
+The id of an item is its `guid` or `id`, or else is derived from its link, or else from its title and date. \
+Items of feeds of GitHub, YouTube, Hacker News, Reddit, Lobsters and Flickr have the same ids as in other \
+sources for that service. YouTube may answer 404 for an existing channel for days; it is polled again. \
+Reddit allows about one request per minute without an account."""
 EXAMPLE = """\
 [[source]]
 type = "feed"
@@ -52,29 +52,18 @@ class FeedSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="fe
     name : str
         Name of the source.
     url : str
-        URL of the feed. Part of the ids of its items, without ``http`` or ``https``, a password and
+        URL of the feed. It is part of the ids of its items, without ``http`` or ``https``, a password and
         secrets in the query.
     every : timedelta, optional
-        How often to ask; 5 minutes, or more rarely if the feed itself (``<ttl>``) asks for it. The
-        server's ``Cache-Control`` always counts, up to an hour, unless ``hints`` is false.
+        Polling interval; by default 5 minutes, or longer if the feed asks for it (``<ttl>``). The
+        server's ``Cache-Control`` can extend it to up to an hour, unless ``hints`` is false.
     key : str, optional
-        Takes the address's place in the ids: when a feed has moved, its old address.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one document, on the clock.
-    max_bytes : int
-        Of a document, packed and unpacked; 20 MB at most.
-    allow_private : bool
-        True if the host in ``url`` is meant to have a private or loopback address. Hosts that it
-        redirects to are not covered.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like.
+        Replaces the URL in the ids. If a feed has moved, use its old URL without scheme.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     connector: ClassVar[str] = "feed@1"
@@ -90,12 +79,12 @@ class FeedSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag="fe
 
 
 class FeedSource(PolledSource[FeedSpec, SeenCursor]):
-    """One feed.
+    """Items of one feed.
 
     Parameters
     ----------
     spec : FeedSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``entries``, ``repeated`` and what every polled source counts.
     """
@@ -106,17 +95,14 @@ class FeedSource(PolledSource[FeedSpec, SeenCursor]):
     accept = ACCEPT
 
     def __init__(self, spec: FeedSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.url)
+        super().__init__(spec, counts)
         flavour = flavour_of(host_of(spec.url))
         if flavour is not None:
             self.bucket = flavour.bucket
 
-    def first(self, state: SeenCursor) -> str:
-        return self.spec.url
-
     def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
         wait = super().wait(answer)
-        # the interval in a document is a hint; that in the response of a service is a demand
+        # the interval in a feed is only a hint, unlike the wait that other services demand in a response
         hint = parsed.wait if parsed is not None and self.spec.hints and self.spec.every is None else None
         return max(wait, min(hint, LONGEST_HINT)) if hint else wait
 

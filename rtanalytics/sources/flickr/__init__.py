@@ -13,14 +13,13 @@ import msgspec
 from rtanalytics.sources.base import (
     AuthFailed,
     Blocked,
-    Meta,
     Parsed,
     SourceError,
     Transient,
     printable,
     redact,
 )
-from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address
+from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor
 from rtanalytics.sources.secrets import check_secret
 
 if TYPE_CHECKING:
@@ -30,11 +29,11 @@ __all__ = ["FlickrSource", "FlickrSpec", "Spec", "open_source"]
 
 ACCESS = "open"
 ABOUT = """\
-Reads public photos and videos with given tags. Without a key it reads Flickr's feed, which has only the
-20 newest: if there are more between two polls, the others are lost, and a `gap` event is sent where that
-can be seen. With the key of an application of your own it searches, up to 4,000 photos back, with 3,600
-requests per hour. Pictures are linked, never downloaded. The id of a photo is its number in both cases.
-Edits of titles and descriptions are seen only with a key, deletions never.
+Reads public photos and videos with given tags. Without a key it reads Flickr's feed, which has only the 20
+newest: if there are more between two polls, the others are lost. With the key of an application of your own
+it searches, up to 4,000 photos back; 3,600 requests per hour are allowed. Pictures are linked, never
+downloaded. A photo has the same id in both cases. Edits of titles and descriptions are seen only with a key,
+deletions never.
 """
 EXAMPLE = """\
 [[source]]
@@ -49,9 +48,13 @@ OVERLAP = timedelta(hours=1)
 """How far before the newest known photo each search begins, because photos are indexed late."""
 
 EXTRAS = "date_upload,date_taken,last_update,owner_name,tags,description,url_m,url_z,media"
+FORMAT = {"format": "json", "nojsoncallback": "1"}
 _REFUSED = re.compile(rb'"stat"\s*:\s*"fail"')
 _CREDENTIALS = {96, 97, 98, 99, 100}
-_PASSING = {0, 10, 105, 106, 201}
+"""Codes of errors about the key."""
+
+_TEMPORARY = {0, 10, 105, 106, 201}
+"""Codes of errors that pass."""
 
 
 class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="flickr"):
@@ -64,30 +67,20 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
     tags : list of str
         Tags of the photos, at most 20.
     match : {'any', 'all'}
-        Whether photos need any or all of the tags.
+        Whether a photo must have any or all of the tags.
     api_key : str, optional
-        ``"env:NAME"``: the key of your application. Without it the feed is read.
+        The key of your application, as ``"env:NAME"``. Without it the feed is read.
     back : timedelta
-        How far back the first poll goes.
+        Age of the oldest photos that the first search finds.
     url : str
         URL of Flickr's services.
     every : timedelta, optional
-        How often to ask; 5 minutes.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one page, on the clock.
-    max_bytes : int
-        Of a page, packed and unpacked.
-    allow_private : bool
-        True if the host in ``url`` is meant to have a private or loopback address.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like.
+        Polling interval; 5 minutes by default.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     connector: ClassVar[str] = "flickr@1"
@@ -100,7 +93,6 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_address(self.url, "url")
         check_secret(self.api_key, "api_key")
         if not 1 <= len(self.tags) <= 20:
             raise ValueError('tags must have 1 to 20 tags; write a list such as tags = ["pycon"]')
@@ -113,12 +105,9 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
 
     @property
     def scope(self) -> str:
-        """The sorted tags."""
+        """Sorted tags."""
         tags = ",".join(sorted({tag.lower() for tag in self.tags}))
         return f"{tags}/all" if self.match == "all" and len(self.tags) > 1 else tags
-
-    def meta(self, received_at: datetime) -> Meta:
-        return msgspec.structs.replace(super().meta(received_at), url=self.url)
 
 
 class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
@@ -127,30 +116,24 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
     Parameters
     ----------
     spec : FlickrSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``items`` and what every polled source counts.
     """
 
     bucket = "flickr"
     cursor = SeenCursor
-    gaps: ClassVar[bool] = True
 
     def __init__(self, spec: FlickrSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.url)
+        super().__init__(spec, counts)
         self.pages = 1 if spec.api_key is None else 4_000 // PAGE
 
     def first(self, state: SeenCursor) -> str:
         tags, base = sorted({tag.lower() for tag in self.spec.tags}), self.spec.url.rstrip("/")
         key = self.secret("api_key")
         if key is None:
-            query = {
-                "tags": ",".join(tags),
-                "tagmode": self.spec.match,
-                "format": "json",
-                "nojsoncallback": "1",
-            }
-            return f"{base}/feeds/photos_public.gne?{urlencode(query)}"
+            query = {"tags": ",".join(tags), "tagmode": self.spec.match}
+            return f"{base}/feeds/photos_public.gne?{urlencode(query | FORMAT)}"
         since = datetime.now(UTC) - self.spec.back
         if state.newest:
             since = datetime.fromtimestamp(state.newest / 1000, UTC) - OVERLAP
@@ -162,14 +145,13 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
             "safe_search": 1,
         }
         search |= {"min_upload_date": int(since.timestamp()), "per_page": PAGE, "page": 1}
-        search |= {"format": "json", "nojsoncallback": 1, "api_key": key}
-        return f"{base}/rest/?{urlencode(search)}"
+        return f"{base}/rest/?{urlencode({**search, **FORMAT, 'api_key': key})}"
 
     def query(self) -> str:
         return f"{self.spec.url}\n{self.spec.scope}\n{self.spec.api_key is not None}"
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
-        """Fetch a page, and raise an error that the service sends as 200 with the reason in the body.
+        """Fetch a page; raise the error if the body contains one although the status is 200.
 
         Raises
         ------
@@ -194,7 +176,7 @@ class FlickrSource(PolledSource[FlickrSpec, SeenCursor]):
 
 
 def _refusal(body: bytes) -> SourceError | None:
-    """Return the error that a response contains; its class determines the reaction."""
+    """Return the error in the body of a response, or None."""
     if not _REFUSED.search(body):
         return None
     try:
@@ -207,7 +189,7 @@ def _refusal(body: bytes) -> SourceError | None:
     message = f"Flickr refuses ({printable(code, 20)}): {reason}"
     if code in _CREDENTIALS:
         return AuthFailed(f"{message}; check the key that api_key names")
-    return Transient(message) if code in _PASSING else Blocked(f"{message}; check the tags")
+    return Transient(message) if code in _TEMPORARY else Blocked(f"{message}; check the tags")
 
 
 Spec, open_source = FlickrSpec, FlickrSource

@@ -1,8 +1,8 @@
 """GitHub: public events of a repository, an organisation or a user.
 
 The API has the newest 300 events of the last 30 days, in pages of 100. It is polled with its ETag, and
-at most as often as its ``X-Poll-Interval`` allows. If more has happened since the last poll, an event of
-type ``gap`` is sent.
+at most as often as its ``X-Poll-Interval`` allows. If there were more events since the last poll, an
+event of type ``gap`` is added.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import ClassVar
 import msgspec
 
 from rtanalytics.sources.base import Meta, printable
-from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address, host_of, scope_of
+from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, host_of, scope_of
 from rtanalytics.sources.secrets import check_secret
 
 __all__ = ["GitHubSource", "GitHubSpec", "Spec", "open_source"]
@@ -23,13 +23,13 @@ __all__ = ["GitHubSource", "GitHubSpec", "Spec", "open_source"]
 API = "https://api.github.com"
 ACCESS = "open"
 ABOUT = """\
-Reads public events of GitHub: pushes, issues, pull requests, comments, releases, forks, stars. One table \
-is for one repository, organisation or user. Without a token GitHub allows 60 requests per hour for all \
-sources together, with a token 5,000; the token needs no permissions. Events are delayed by 30 seconds to \
-6 hours. Only the newest 300 events of the last 30 days are available: if more has happened since the last \
-poll, an event of type `gap` is sent. Since October 2025 a push comes without its commits and a pull \
-request without its text: such events have a title and a URL, and few words to count. Edits and deletions \
-are not available. GitHub's Atom feeds and GH Archive have the same events under the same ids."""
+Reads public events of one repository, organisation or user of GitHub: pushes, issues, pull requests, \
+comments, releases, forks, stars. Without a token GitHub allows 60 requests per hour for all sources \
+together, with a token 5,000; the token needs no permissions. Events are delayed by 30 seconds to 6 hours. \
+Only the newest 300 events of the last 30 days are available: if there were more since the last poll, an \
+event of type `gap` is stored. Since October 2025 a push has no commits and a pull request has no text: such \
+events have a title and a URL, but few words to count. Edits and deletions are not available. GitHub's Atom \
+feeds and GH Archive have the same events with the same ids."""
 EXAMPLE = """\
 [[source]]
 type = "github"
@@ -43,7 +43,7 @@ _REPO = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,99}/[A-Za-z0-9._-]{1,100}")
 
 
 class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="github"):
-    """A ``[[source]]`` table with ``type = "github"``, with one of ``repo``, ``org`` and ``user``.
+    """A ``[[source]]`` table with ``type = "github"`` and one of ``repo``, ``org`` and ``user``.
 
     Parameters
     ----------
@@ -54,30 +54,20 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
     org : str, optional
         An organisation: events of all its public repositories.
     user : str, optional
-        A user: public events of that person.
+        A user: the public events of that person.
     token : str, optional
-        ``"env:NAME"``: a personal access token.
+        A personal access token, as ``"env:NAME"``.
     every : timedelta, optional
-        How often to ask: a minute with a token, 5 minutes without; more rarely if GitHub asks for it.
+        Polling interval; by default 1 minute with a token, 5 minutes without. GitHub can extend it.
     pages : int
-        Limit of the pages (of 100 events) per poll; GitHub has 3.
+        Maximum number of pages (of 100 events) per poll; GitHub has 3.
     api : str
         URL of the API, for GitHub Enterprise; its host is then part of the ids.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one page, on the clock.
-    max_bytes : int
-        Of a page, packed and unpacked.
-    allow_private : bool
-        True if the host of ``api`` is meant to have a private or loopback address.
-    hints : bool
-        False to ask every ``every`` although ``Cache-Control`` calls an answer fresh for longer.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     connector: ClassVar[str] = "github@1"
@@ -103,7 +93,6 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
         if not 1 <= self.pages <= 10:
             raise ValueError(f"pages {self.pages} is out of range; write 1 to 10")
         check_secret(self.token, "token")
-        check_address(self.api, "api")
 
     @property
     def path(self) -> str:
@@ -124,12 +113,12 @@ class GitHubSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="g
 
 
 class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
-    """The events of one repository, organisation or user.
+    """Events of one repository, organisation or user.
 
     Parameters
     ----------
     spec : GitHubSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``entries``, ``repeated``, ``private``, ``unknown_type_<type>``, and what every polled
         source counts.
@@ -137,26 +126,22 @@ class GitHubSource(PolledSource[GitHubSpec, SeenCursor]):
 
     bucket = "github"
     cursor = SeenCursor
-    every = timedelta(minutes=1)
     accept = "application/vnd.github+json"
-    gaps = True
-    limited = True
+    newest_only = True
     late = True
 
     def __init__(self, spec: GitHubSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.api)
+        super().__init__(spec, counts)
         self.pages = spec.pages
-        if spec.token is None:
-            self.every = timedelta(minutes=5)  # 60 requests per hour are shared by all sources
+        # without a token, all sources together have 60 requests per hour
+        self.every = timedelta(minutes=1 if spec.token else 5)
 
     def first(self, state: SeenCursor) -> str:
         public = "/public" if self.spec.user is not None else ""
         return f"{self.spec.api.rstrip('/')}/{self.spec.path}/events{public}?per_page=100"
 
     def headers(self) -> dict[str, str]:
-        headers = {"X-GitHub-Api-Version": "2022-11-28"}
-        token = self.secret("token")
-        return {**headers, "Authorization": f"Bearer {token}"} if token else headers
+        return {"X-GitHub-Api-Version": "2022-11-28", **super().headers()}
 
 
 def _is_github(api: str) -> bool:

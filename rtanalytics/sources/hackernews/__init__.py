@@ -1,14 +1,13 @@
 """Hacker News: stories and comments that match a query, with their edits and deletions.
 
 The search (by Algolia) finds stories and comments; the item API (by Firebase) shows whether one of them
-has been deleted or killed since. Each search begins some time before the newest known item, because
-items are indexed late and because the search follows edits.
+has been deleted since. Each search begins some time before the newest known item, because items are
+indexed late and to find edits.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -20,7 +19,6 @@ from rtanalytics.event import Event
 from rtanalytics.sources.base import (
     Batch,
     Malformed,
-    Meta,
     Parsed,
     RateLimited,
     Reject,
@@ -28,7 +26,7 @@ from rtanalytics.sources.base import (
     printable,
     redact,
 )
-from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address, host_of, short
+from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, short
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer
@@ -38,12 +36,11 @@ __all__ = ["HackerNewsSource", "HackerNewsSpec", "Spec", "open_source"]
 ACCESS = "open"
 ABOUT = """\
 Reads stories and comments of Hacker News that match a query, newest first, from its search
-(`hn.algolia.com`), without an account or a token. The search follows the site within about a minute and
-allows 10,000 requests per hour and IP address, far more than needed. Edits within three hours (users can
-edit for two) come with the search. The site's item API is asked for each item again 10 minutes, 1, 6 and
-24 hours after it was posted: an item that was deleted or killed gives a delete, and does not come back.
-All words of a query must occur; put `"a phrase"` in quotes, and write one source per alternative. For
-front pages, read `https://hnrss.org/frontpage` as a feed.
+(`hn.algolia.com`), without an account or a token. The search has new items within about a minute and allows
+10,000 requests per hour and IP address, far more than needed. Edits within three hours are found (users can
+edit for two). Each item is looked up in the site's item API 10 minutes and 1, 6 and 24 hours after it was
+posted, to see whether it was deleted. All words of a query must occur; put `"a phrase"` in quotes, and write
+one source per alternative. For front pages, read `https://hnrss.org/frontpage` with `type = "feed"`.
 """
 EXAMPLE = """\
 [[source]]
@@ -64,13 +61,13 @@ AGES = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta
 
 _PHRASE = re.compile(r'"[^"]*"')
 _OR = re.compile(r"\S\s+(OR|\|\|?)\s+\S")
-"""Alternatives in other searches, but words in this one."""
+"""Operators of other searches that are ordinary words in this one."""
 
 LOOKED_UP = 20
-"""Limit of the items that are looked up per poll."""
+"""Maximum number of items that are looked up per poll."""
 
 WATCHED = 2_000
-"""Limit of the items that wait to be looked up; the latest are kept."""
+"""Maximum number of items that wait to be looked up: the latest ones."""
 
 
 class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="hackernews"):
@@ -85,28 +82,18 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
     kind : {'both', 'story', 'comment'}
         Stories, comments, or both.
     back : timedelta
-        How far back the first poll goes.
+        Age of the oldest items that the first poll reads.
     deletes : bool
-        Whether to look up deletions.
+        True to look up whether items were deleted.
     every : timedelta, optional
-        How often to ask; 2 minutes.
+        Polling interval; 2 minutes by default.
     search_url, items_url : str
-        URLs of the two services.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one page, on the clock.
-    max_bytes : int
-        Of a page, packed and unpacked.
-    allow_private : bool
-        True if the hosts of both addresses are meant to be private or loopback ones.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like.
+        URLs of the search and of the item API.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     connector: ClassVar[str] = "hackernews@1"
@@ -120,8 +107,6 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_address(self.search_url, "search_url")
-        check_address(self.items_url, "items_url")
         if not self.query.strip() or printable(self.query, 200) != self.query:
             raise ValueError('query must have 1 to 200 characters on one line, such as query = "pycon"')
         if found := _OR.search(_PHRASE.sub('""', self.query)):
@@ -136,18 +121,15 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
 
     @property
     def scope(self) -> str:
-        """Kind and query; sources with the same query are the same."""
+        """Kind and query, without differences in case and white space."""
         return f"{self.kind}/{' '.join(self.query.casefold().split())}"
-
-    def meta(self, received_at: datetime) -> Meta:
-        return msgspec.structs.replace(super().meta(received_at), url=self.search_url)
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
-    """Items that are known, that are to be looked up (and when), and that were deleted."""
+    """Known items, items to look up and when, and deleted items."""
 
     watch: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)  # number → posted at, due at (s)
-    gone: list[str] = msgspec.field(default_factory=list)  # short(id)
+    gone: list[str] = msgspec.field(default_factory=list)  # digests of the ids
 
 
 class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
@@ -156,7 +138,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
     Parameters
     ----------
     spec : HackerNewsSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``hits``, ``looked_up``, ``deleted``, ``not_looked_up`` and what every polled source counts.
     """
@@ -165,15 +147,6 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
     cursor = _Cursor
     every = timedelta(minutes=2)
     pages = 20
-    gaps: ClassVar[bool] = True
-
-    def __init__(self, spec: HackerNewsSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.search_url)
-        if spec.allow_private:
-            from rtanalytics.sources.http import HttpClient
-
-            hosts = [host_of(spec.search_url), host_of(spec.items_url)]
-            self.http = HttpClient(counts, hosts, source=spec.name)
 
     def first(self, state: _Cursor) -> str:
         if state.newest:

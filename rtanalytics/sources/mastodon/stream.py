@@ -181,7 +181,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
                 raise Transient(f"{self.scope}: {error}") from None
             window.shorten()
             self.counts["messages"] += 1
-            self._waiting.append(self._scrubbed(frame))
+            self._waiting.append(self.credentials.scrub(frame))
 
     def _is_wanted(self, event: Event) -> bool:
         tags = {tag.casefold() for tag in event.tags}

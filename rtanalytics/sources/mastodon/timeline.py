@@ -126,19 +126,16 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     cursor = MastodonCursor
     every = timedelta(seconds=30)
     pages = 1_000  # reading forwards ends at the newest status
+    gaps: ClassVar[bool] = False
     late: ClassVar[bool] = True  # new statuses may follow known ones within a page
 
     def __init__(self, spec: MastodonSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.url)
+        super().__init__(spec, counts)
         self._problem: str | None = None
         self._looked = False
 
     def first(self, state: MastodonCursor) -> str:
         return self._page(state.own[0] if state.own else state.at)
-
-    def headers(self) -> dict[str, str]:
-        token = self.secret("token")
-        return {"Authorization": f"Bearer {token}"} if token else {}
 
     async def read(self, state: MastodonCursor) -> Batch:
         batch = await super().read(state)

@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from rtanalytics.sources.base import Meta, printable
-from rtanalytics.sources.polled import PolledSpec, check_address
+from rtanalytics.sources.polled import PolledSpec
 from rtanalytics.sources.secrets import check_secret
 
 __all__ = ["MatrixSpec"]
@@ -60,7 +60,6 @@ class MatrixSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="m
 
     def __post_init__(self) -> None:
         check_secret(self.token, "token")
-        check_address(self.homeserver, "homeserver")
         super().__post_init__()
         if not self.rooms or len(self.rooms) > 200:
             raise ValueError('rooms has none or more than 200; write rooms = { "#pycon" = "!id:server" }')

@@ -72,7 +72,7 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
     every = timedelta(0)
 
     def __init__(self, spec: MatrixSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.homeserver)
+        super().__init__(spec, counts)
         self._began = datetime.now(UTC)
         rooms: dict[str, object] = {"rooms": sorted(spec.rooms.values()), "timeline": {"limit": 100}}
         nothing: dict[str, list[str]] = {"types": []}
@@ -95,9 +95,6 @@ class MatrixSource(PolledSource[MatrixSpec, MatrixCursor]):
 
     def query(self) -> str:
         return f"{self.spec.homeserver}\n{self._filter}"
-
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.secret('token')}"}
 
     def following(self, answer: Answer, parsed: Parsed) -> str | None:
         return None

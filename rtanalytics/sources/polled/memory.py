@@ -1,4 +1,4 @@
-"""Cursors of polled sources, and the selection of new items by them."""
+"""Cursors of polled sources, and how new items are recognized with them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ REMEMBERED = 2_000
 
 
 class Cursor(msgspec.Struct, omit_defaults=True):
-    """Position of a source; stored together with the events before it."""
+    """Position of a source, which is stored together with the events before it."""
 
     v: int = 1
-    of: str = ""  # address and query to which the validators and the next page belong
+    of: str = ""  # digest of what is read, to which the validators and the next page belong
     etag: str | None = None
     modified: str | None = None
-    body: str = ""  # digest of the first page at the last poll
+    body: str = ""  # digest of the first page when it was last read
     seq: int = 0
     rejected: list[str] = []  # digests of delivered dead letters
     bad: int = 0  # consecutive documents that could not be read
     bad_kind: str = ""
     bad_since: int = 0
     next: str = ""  # URL of the page to read next
-    page: int = 0  # its number
+    page: int = 0  # number of pages that have been read before it
 
 
 class SeenCursor(Cursor, omit_defaults=True):
-    """A cursor that remembers the delivered items, so that only new and changed ones are delivered."""
+    """Cursor with the delivered items, so that only new and changed ones are delivered."""
 
     seen: dict[str, tuple[str, int]] = {}  # item → its revision and time (ms)
     newest: int = 0  # time of the newest delivered item (ms)
-    since: int = 0  # ``newest`` before the pages that are being read
+    since: int = 0  # ``newest`` before the first of the pages that are being read
 
 
 def new_or_changed(

@@ -26,11 +26,10 @@ __all__ = [
 
 
 MOST_BYTES = 20_000_000
-"""Of a document: parsing takes several times its size in memory, of which a source may have 300 MB."""
+"""Largest ``max_bytes``: parsing takes several times that in memory, and a process may have 300 MB."""
 
-
-_ADDRESSES = ("url", "api", "homeserver", "search_url")
-"""Names of the keys that can have the requested address."""
+_ADDRESSES = ("url", "api", "homeserver", "search_url", "login", "items_url")
+"""Keys of tables whose values are addresses."""
 
 
 class PolledSpec(SourceSpec, frozen=True, kw_only=True):
@@ -41,21 +40,21 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     name : str
         Name of the source.
     every : timedelta, optional
-        How often to ask; each kind has a default.
+        Polling interval; each kind has a default.
     timeout : timedelta
         Time limit of a request, until its last byte.
     budget : timedelta
         Time limit for parsing one document.
     max_bytes : int
-        Largest document, compressed or not.
+        Maximum size of a document, compressed and decompressed.
     allow_private : bool
         True if the host may have a private or loopback address. Hosts that it redirects to may not.
     hints : bool
-        False to ask every ``every``, whatever the caching headers say. Rate limits, ``Retry-After`` and
-        ``X-Poll-Interval`` are always respected.
+        False to poll at the interval ``every`` even if the caching headers or the document ask for fewer
+        requests. Rate limits, ``Retry-After`` and ``X-Poll-Interval`` are always respected.
     shares : str, optional
-        Name of a rate limit that several sources share. By default it is the host; ``"tumblr.com"`` in
-        several tables is one limit for all blogs there, the source's own name is a limit of its own.
+        Name of a rate limit that several sources share; by default the host. With ``"tumblr.com"`` in
+        several tables, all blogs there share one limit.
 
     Raises
     ------
@@ -71,17 +70,13 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
     hints: bool = True
     shares: str | None = None
 
-    @property
-    def asks(self) -> str | None:
-        """Name of the rate limit for its requests, as in ``[limits]``."""
-        addresses = (getattr(self, name, None) for name in _ADDRESSES)
-        return self.shares or next((netloc_of(url) for url in addresses if isinstance(url, str)), None)
-
     def __post_init__(self) -> None:
+        for key, url in self._addresses().items():
+            check_address(url, key)
         super().__post_init__()
         if self.shares is not None and not re.fullmatch(r"[\w.:-]{1,200}", self.shares):
             raise ValueError(
-                f'shares {printable(self.shares)!r} may have letters, digits, ".", ":", "-" and "_" only'
+                f"shares {printable(self.shares)!r} may have letters, digits, '.', ':', '-' and '_' only"
             )
         if self.max_bytes < 1_000:
             kind = self.__struct_config__.tag or "document"
@@ -90,6 +85,27 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
             raise ValueError(
                 f"max_bytes {self.max_bytes:,} is too large for the parser; write {MOST_BYTES:_} at most"
             )
+
+    @property
+    def addresses(self) -> list[str]:
+        """Addresses of the service; the first is the one that is polled."""
+        return list(self._addresses().values())
+
+    @property
+    def address(self) -> str:
+        """Address that is polled, or the beginning of it."""
+        return self.addresses[0]
+
+    @property
+    def rate_limit(self) -> str | None:
+        """Name of the rate limit for its requests, as in ``[limits]``."""
+        return self.shares or netloc_of(self.address)
+
+    def meta(self, received_at: datetime) -> Meta:
+        return msgspec.structs.replace(super().meta(received_at), url=self.address)
+
+    def _addresses(self) -> dict[str, str]:
+        return {key: getattr(self, key) for key in _ADDRESSES if hasattr(self, key)}
 
 
 class AddressSpec(PolledSpec, frozen=True, kw_only=True):
@@ -108,20 +124,16 @@ class AddressSpec(PolledSpec, frozen=True, kw_only=True):
     key: str | None = None
 
     def __post_init__(self) -> None:
-        check_address(self.url, "url")
         super().__post_init__()
         if self.key is not None and (not self.key or printable(self.key, 200) != self.key or " " in self.key):
             raise ValueError(f"key {printable(self.key)!r} may have 200 characters, no white space")
-
-    def meta(self, received_at: datetime) -> Meta:
-        return msgspec.structs.replace(super().meta(received_at), url=self.url)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r})"
 
     @property
     def scope(self) -> str:
-        """Middle part of the ids: the address without scheme, default port and secrets, or ``key``."""
+        """Middle part of the ids: ``key``, or the address without scheme, default port and secrets."""
         return scope_of(self.url) if self.key is None else self.key
 
 
@@ -131,14 +143,14 @@ def check_address(url: str, key: str) -> None:
     Raises
     ------
     ValueError
-        The message names ``key``, and what to write instead.
+        If it is not; the message names ``key`` and what to write instead.
     """
     if not is_web_url(url) or not host_of(url):
         raise ValueError(f"{key} {redact(url)!r} is not a web address; write https://host/path")
 
 
 def scope_of(url: str) -> str:
-    """Shorten an address for ids: no scheme, default port and secrets, 200 characters at most.
+    """Shorten an address for ids: without scheme, default port and secrets, at most 200 characters.
 
     Examples
     --------

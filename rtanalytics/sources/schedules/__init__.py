@@ -1,14 +1,12 @@
-"""Source that polls a schedule and converts its changes to events: talks added, moved, cancelled or retitled.
+"""Source of the changes of a schedule: talks that are added, moved, cancelled or retitled.
 
-A schedule is a state, not a stream: the first poll returns no events, and each later poll is compared with
-the one before. The cursor contains the talks, so they are stored together with the events of their
-changes, and a repeated poll returns the same changes with the same ids. A past talk that is no longer
-listed is not cancelled.
+The first poll returns no events; each later one returns the differences from the poll before it. The
+cursor contains the talks, so they are stored together with the events of their changes, and a repeated
+poll returns the same changes with the same ids. A past talk that is no longer listed is not cancelled.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, ClassVar
 
@@ -131,7 +129,7 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
     Parameters
     ----------
     spec : ScheduleSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``talks``, one count per kind of change, and what every polled source counts.
     """
@@ -140,12 +138,6 @@ class ScheduleSource(PolledSource[ScheduleSpec, _Cursor]):
     cursor = _Cursor
     every = EVERY
     accept = ACCEPT
-
-    def __init__(self, spec: ScheduleSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.url)
-
-    def first(self, state: _Cursor) -> str:
-        return self.spec.url
 
     def query(self) -> str:
         return "\n".join([self.spec.url, *(f"{k}={v}" for k, v in self.spec.options.items())])

@@ -1,7 +1,7 @@
 """Stack Exchange: questions with given tags on one of its sites, such as Stack Overflow.
 
-Questions are read in the order of their latest activity, so that edited ones come again. The cursor
-contains the latest known activity.
+Questions are read in the order of their latest activity, to find edited ones too. The cursor contains
+the time of the latest known activity.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rtanalytics.sources.base import (
     redact,
 )
 from rtanalytics.sources.headers import MAX_WAIT
-from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, check_address
+from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor
 from rtanalytics.sources.secrets import check_secret
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ ACCESS = "open"
 ABOUT = """\
 Reads questions with one of the given tags from one site of Stack Exchange (`api.stackexchange.com`).
 Without a key, 300 requests per day and IP address are allowed for all sources together, so it polls
-every 10 minutes. A key (`api_key`) is free, needs no login, allows 10,000 requests per day and lets it
-poll every 2 minutes. The service's own limits (`backoff`, an exhausted quota, `throttle_violation`) are
-obeyed. A question gives an event when it is asked and when it is edited, as long as it is not older than
-`back`; answers, comments and deletions give none. The texts have the license CC BY-SA: a page that shows
-them must name the author and link to the question, so both are kept.
+every 10 minutes. A key (`api_key`) is free, needs no login and allows 10,000 requests per day, so that it
+polls every 2 minutes. The limits of the service (`backoff`, an exhausted quota, `throttle_violation`) are
+respected. There is an event when a question is asked and when it is edited, unless it is older than `back`;
+there are none for answers, comments and deletions. The texts have the license CC BY-SA: a page that shows
+them must name the author and link to the question, so both are stored.
 """
 EXAMPLE = """\
 [[source]]
@@ -54,14 +54,13 @@ tags = ["pandas", "scipy"]
 """
 
 PAGE = 100
-ALONE = timedelta(minutes=10)
 OVERLAP = timedelta(minutes=2)
 """How far before the latest known activity each poll begins, because the API's replicas lag."""
 
 _REFUSED = re.compile(rb'"error_(?:id|name)"')
 _SECONDS = re.compile(r"in (\d{1,7}) seconds?")
 _CREDENTIALS = {"invalid_access_token", "access_token_required", "access_token_compromised", "key_required"}
-_PASSING = {"internal_error", "temporarily_unavailable"}
+_TEMPORARY = {"internal_error", "temporarily_unavailable"}
 
 
 class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="stackexchange"):
@@ -76,29 +75,18 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
     tags : list of str
         Questions with at least one of these tags; all questions if empty.
     back : timedelta
-        How far back the first poll goes, and how old questions may be whose edits are read.
+        Age of the oldest questions that are read, by the first poll and for edits.
     api_key : str, optional
-        ``"env:NAME"``: the key of an application registered at stackapps.com.
+        The key of an application registered at stackapps.com, as ``"env:NAME"``.
     every : timedelta, optional
-        How often to ask; 10 minutes, 2 minutes with a key.
+        Polling interval; by default 2 minutes with a key, 10 minutes without.
     url : str
         URL of the API with its version.
-    timeout : timedelta
-        For a whole request, the last byte included.
-    budget : timedelta
-        For parsing one page, on the clock.
-    max_bytes : int
-        Of a page, packed and unpacked.
-    allow_private : bool
-        True if the host in ``url`` is meant to have a private or loopback address.
-    hints : bool
-        False to ask every ``every``, whatever the other side would like; ``backoff`` is kept to
-        all the same.
 
     Raises
     ------
     ValueError
-        If a value cannot be; the message names it and what to write instead.
+        If a value is invalid; the message names it and what to write instead.
     """
 
     connector: ClassVar[str] = "stackexchange@1"
@@ -111,7 +99,6 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_address(self.url, "url")
         check_secret(self.api_key, "api_key")
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,99}", self.site):
             raise ValueError(
@@ -129,24 +116,23 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
 
     @property
     def scope(self) -> str:
-        """The site and the sorted tags."""
+        """Site and sorted tags."""
         return "/".join([self.site, *([",".join(sorted(set(self.tags)))] if self.tags else [])])
 
     def meta(self, received_at: datetime) -> Meta:
         return msgspec.structs.replace(
             super().meta(received_at),
             source=f"stackexchange:{self.site}",
-            url=self.url,
             options={"site": self.site},
         )
 
 
 class _Cursor(SeenCursor, omit_defaults=True):
-    active: int = 0  # the latest known activity (s)
+    active: int = 0  # time of the latest known activity (s)
 
 
-class _About(msgspec.Struct):
-    """The part of a response that the source itself reads."""
+class _Page(msgspec.Struct):
+    """Part of a response that the source itself reads."""
 
     items: list[Any] = []
     quota_remaining: Any = None
@@ -158,19 +144,19 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
     Parameters
     ----------
     spec : StackExchangeSpec
-        Configuration.
+        The ``[[source]]`` table.
     counts : Counter
         ``items``, ``without_text`` and what every polled source counts.
     """
 
     bucket = "stackexchange"
     cursor = _Cursor
-    every = timedelta(minutes=2)
-    pages = 25  # the limit without a login
-    gaps: ClassVar[bool] = True
+    pages = 25  # the service allows no more without a login
 
     def __init__(self, spec: StackExchangeSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.url)
+        super().__init__(spec, counts)
+        # without a key, all sources together have 300 requests per day
+        self.every = timedelta(minutes=2 if spec.api_key else 10)
 
     def first(self, state: _Cursor) -> str:
         since = datetime.now(UTC) - self.spec.back
@@ -190,7 +176,7 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
         return f"{self.spec.url}\n{self.spec.scope}"
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
-        """Fetch a page, and raise an error that the service sends as 400 or 200 with the reason in the body.
+        """Fetch a page; raise the error that the body contains, although the status is 200 or 400.
 
         Raises
         ------
@@ -200,7 +186,7 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
         try:
             answer = await super().ask(url, known)
         except SourceError as error:
-            refusal = _refusal(self._scrubbed(error.body))
+            refusal = _refusal(self.credentials.scrub(error.body))
             if refusal is None:
                 raise
             raise refusal from None
@@ -217,39 +203,34 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
         return str(URL(answer.url).update_query(page=int(page) + 1 if page.isdecimal() else 2))
 
     def meets_known(self, state: _Cursor, parsed: Parsed) -> bool:
-        """Return False for all questions: ``min`` is the lower bound, and an answer makes old ones active."""
+        """Return False for all questions: known ones may precede new ones, and ``min`` is the lower bound."""
         return not parsed.events and not parsed.rejects
 
     def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
-        for item in _about(answer).items:
+        for item in _page(answer).items:
             stamp = item.get("last_activity_date") if isinstance(item, dict) else None
             if isinstance(stamp, int) and not isinstance(stamp, bool) and stamp <= received.timestamp():
                 state.active = max(state.active, stamp)
         return self.fresh(state, parsed.events)
 
-    def wait(self, answer: Answer, parsed: Parsed | None = None) -> timedelta:
-        wait = super().wait(answer, parsed)
-        alone = self.spec.every is None and self.spec.api_key is None
-        return max(wait, ALONE) if alone else wait
-
     def notes(
         self, answer: Answer, parsed: Parsed | None = None, state: _Cursor | None = None
     ) -> dict[str, str]:
         notes = super().notes(answer, parsed, state)
-        left = _about(answer).quota_remaining
-        return {**notes, "quota_remaining": str(left)} if isinstance(left, int) else notes
+        quota = _page(answer).quota_remaining
+        return {**notes, "quota_remaining": str(quota)} if isinstance(quota, int) else notes
 
 
-def _about(answer: Answer) -> _About:
+def _page(answer: Answer) -> _Page:
     """Decode the part of a response that the source needs; the parser runs in another process."""
     try:
-        return msgspec.json.decode(answer.body, type=_About)
+        return msgspec.json.decode(answer.body, type=_Page)
     except (msgspec.DecodeError, RecursionError):
-        return _About()
+        return _Page()
 
 
 def _refusal(body: bytes) -> SourceError | None:
-    """Return the error that a response contains; its class determines the reaction."""
+    """Return the error in the body of a response, or None."""
     if not _REFUSED.search(body):
         return None
     try:
@@ -264,7 +245,7 @@ def _refusal(body: bytes) -> SourceError | None:
         found = _SECONDS.search(reason)
         wait = min(timedelta(seconds=int(found[1])), MAX_WAIT) if found else None
         return RateLimited(message, wait)
-    if name in _PASSING:
+    if name in _TEMPORARY:
         return Transient(message)
     if name in _CREDENTIALS or "`key`" in reason:
         return AuthFailed(f"{message}; check the key that api_key names")

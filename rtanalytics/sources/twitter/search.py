@@ -66,11 +66,9 @@ class XSearch(PolledSource[XSpec, Ledger]):
     bucket = "twitter"
     cursor = Ledger
     every = EVERY
-    gaps = True
-    longest_reset = X_RESET
 
     def __init__(self, spec: XSpec, counts: Counter[str]) -> None:
-        super().__init__(spec, counts, spec.api)
+        super().__init__(spec, counts, X_RESET)
         self.pages = spec.pages
         self._grant = ""  # what we have put aside ourselves
         self._holder = ""  # the same for a stream
@@ -100,9 +98,6 @@ class XSearch(PolledSource[XSpec, Ledger]):
         head, _, query = answer.url.partition("?")
         kept = [pair for pair in query.split("&") if not pair.startswith("next_token=")]
         return f"{head}?{'&'.join([*kept, urlencode({'next_token': parsed.next})])}"
-
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.secret('token')}"}
 
     def state(self, cursor: bytes | None) -> Ledger:
         try:

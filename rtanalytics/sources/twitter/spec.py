@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from rtanalytics.sources.base import Meta, printable
-from rtanalytics.sources.polled import PolledSpec, check_address
+from rtanalytics.sources.polled import PolledSpec
 from rtanalytics.sources.secrets import check_secret
 
 __all__ = ["CHEAPEST_SEARCH", "MOST_POSTS", "XSpec"]
@@ -79,7 +79,6 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
 
     def __post_init__(self) -> None:
         check_secret(self.token, "token")
-        check_address(self.api, "api")
         super().__post_init__()
         query = self.query.strip()
         if not query or len(query) > 512 or printable(query, 600) != query:

@@ -227,9 +227,9 @@ class XStream(StreamedSource, XSearch):
                 url, max_bytes=spec.max_bytes, timeout=spec.timeout, headers=self.headers(), json=posted
             )
         except SourceError as error:
-            error.body = self._scrubbed(error.body)
+            error.body = self.credentials.scrub(error.body)
             raise
-        return self._scrubbed(answer.body)
+        return self.credentials.scrub(answer.body)
 
     @property
     def _address(self) -> str:
@@ -361,7 +361,7 @@ class XStream(StreamedSource, XSearch):
                 self.counts["silences"] += 1
                 return _End(f"the stream said nothing for {silence:g} s", self.spec.unread)
             except Malformed as error:
-                news.reject(str(error), self._scrubbed(error.raw))
+                news.reject(str(error), self.credentials.scrub(error.raw))
                 return self._cut(str(error), None)
             except SourceError as error:
                 return self._cut(f"the stream ended: {error}", lines.unread)
@@ -369,7 +369,7 @@ class XStream(StreamedSource, XSearch):
                 return self._cut("the stream ended", lines.unread)
             if line.strip():
                 window.shorten()
-                news.take(self._scrubbed(line), self._ours)
+                news.take(self.credentials.scrub(line), self._ours)
             else:
                 self.counts["keepalives"] += 1
         return None

@@ -65,12 +65,16 @@ FORMATS: dict[str, Format] = {
         f"{_PACKAGE}.telegram:TELEGRAM", "Telegram Desktop's result.json (a chat or an account)"
     ),
     "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG, irclog2html)"),
+    "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),
     "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log"),
     "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log"),
-    "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),
     "supybot": Format(f"{_PACKAGE}.irclog:SUPYBOT", "Supybot or Limnoria log"),
-    "znc": Format(f"{_PACKAGE}.irclog:ZNC", "ZNC, energymech, mIRC or Eggdrop log"),
+    "znc": Format(
+        f"{_PACKAGE}.irclog:ZNC",
+        "log with times in brackets (ZNC, mIRC, Eggdrop, Quassel ...)",
+    ),
     "whatsapp": Format(f"{_PACKAGE}.whatsapp:WHATSAPP", "chat of WhatsApp (_chat.txt or its zip)"),
+    "ii": Format(f"{_PACKAGE}.irclog:II", "log of ii"),
     "mbox": Format(f"{_PACKAGE}.mbox:MBOX", "mailing list as mbox"),
     "columns": Format(f"{_PACKAGE}.mapped:COLUMNS", "CSV with the columns given by --columns"),
     "parquet": Format(f"{_PACKAGE}.tables:PARQUET", "Parquet table"),

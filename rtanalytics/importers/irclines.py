@@ -40,6 +40,33 @@ _NOTICES = [
         ("mode", r"You (?:are now talking|have (?:joined|left|been)|were kicked|left|joined) |XChat here$"),
     )
 ]
+_MARKED = [
+    (kind, re.compile(pattern))
+    for kind, pattern in (
+        ("quit", rf"{_NICK}{_HOST}(?:[Qq]uit|(?:has )?left (?:IRC|irc|this server))(?:\W|$)"),
+        ("join", rf"{_NICK}{_HOST}(?:has )?joined(?:\W|$)"),
+        ("part", rf"{_NICK}{_HOST}(?:has )?(?:left|parted)(?:\W|$)"),
+        ("nick", rf"{_NICK} (?:has )?changed (?:his |her |their )?nick(?:name)? to "),
+        ("nick", rf"{_NICK} is now known as "),
+        ("topic", rf"{_NICK} (?:has )?(?:changed|sets?) (?:the )?(?:channel )?topic to:? ?(?P<topic>.*)$"),
+        ("mode", rf"{_NICK} sets? (?:channel )?mode"),
+        ("kick", rf"{_NICK}{_HOST}(?:has )?(?:been )?(?:kicked|was kicked)(?:\W|$)"),
+    )
+]
+"""Wordings that are notices only behind a mark of the client, or if they have a host."""
+
+_WITH_HOST = re.compile(
+    r"(?:[^\s<>]{1,64} +[\[(<][^\s@]{0,64}@\S{1,200}[\])>]|[^\s!<>]{1,64}![^\s@]{1,64}@\S+)(?: |$)"
+)
+"""A nick with its host: only clients write it."""
+
+_ATTACHED_HOST = re.compile(r"(?:\(\S*@\S*\)|!\S*@\S*)$")
+
+_MARK = re.compile(r"(?:\*\*\*|===|-!-|--|-->|<--|<->|---|@|!!!)[ \t]+(.*)$")
+_LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ]{2,20})\t(?P<text>.*)$")
+"""Notice of Konversation: ``Join``, a tab, and the notice."""
+
+_REPEATED = re.compile(r"(?:\*\*\* )?[Ll]ast message repeated (?P<times>\d{1,9}) time")
 _EGGDROP = [
     (kind, re.compile(pattern))
     for kind, pattern in (
@@ -51,7 +78,6 @@ _EGGDROP = [
         ("quit", rf"{_NICK} \(\S*\) (?:left irc|got netsplit|got lost in the net-split)"),
         ("kick", rf"{_NICK} kicked from [#&]"),
         ("mode", r"[#&]\S+: mode change '.*' by (?P<nick>[^\s!]{1,64})"),
-        ("mode", r"Last message repeated \d+ time"),
     )
 ]
 _ACTION = re.compile(r"\S+ has (?:joined|left|quit) (?![#&(\[]|IRC\b)")
@@ -76,23 +102,42 @@ def classify(notice: str) -> IrcLine | None:
     for kind, pattern in _NOTICES:
         if found := pattern.match(notice):
             groups = found.groupdict()
-            return IrcLine(kind, groups.get("nick") or "", (groups.get("topic") or "").strip("'\""))
+            nick = _ATTACHED_HOST.sub("", groups.get("nick") or "")
+            return IrcLine(kind, nick, (groups.get("topic") or "").strip("'\""))
     return None
+
+
+def _notice(text: str) -> IrcLine:
+    """Parse a notice that a client has marked as one."""
+    if (line := classify(text)) is not None:
+        return line
+    for kind, pattern in _MARKED if not text.startswith("You ") else ():
+        if found := pattern.match(text):
+            topic = found.groupdict().get("topic") or ""
+            return IrcLine(kind, _ATTACHED_HOST.sub("", found["nick"]), topic.strip("'\""))
+    return IrcLine("mode", "", "")
 
 
 def parse_line(rest: str) -> IrcLine | None:
     """Parse ``<nick> text``, ``* nick text``, ``-nick- text`` and notices after ``***``; None for others."""
     if found := re.match(r"<[ @+%&~!]{0,5}([^>\s]{1,64}) ?>(?:[ \t](.*))?$", rest, re.DOTALL):
         return IrcLine("message", found[1], found[2] or "")
-    if found := re.match(r"(?:\*\*\*|===|-!-|--|-->|<--|---)[ \t]+(.*)$", rest):
-        return classify(found[1]) or IrcLine("mode", "", found[1])
-    if found := re.match(r" ?\*[ \t]+(\S{1,64})(?:[ \t](.*))?$", rest):
-        action = IrcLine("action", found[1].lstrip("@+%&~"), found[2] or "")
-        text = rest.lstrip("* \t")
+    if found := _REPEATED.match(rest):
+        return IrcLine("repeat", "", found["times"])
+    if found := _MARK.match(rest):
+        return _notice(found[1])
+    if found := re.match(r"(?: ?\*|-\*-|•)[ \t]+(\S{1,64})(?:[ \t](.*))?$|\*([^\s*]{1,64})[ \t](.+)$", rest):
+        nick, text = (found[1], found[2]) if found[1] else (found[3], found[4])
+        action = IrcLine("action", nick.lstrip("@+%&~"), text or "")
+        text = f"{nick} {text or ''}"
+        if _WITH_HOST.match(text):
+            return _notice(text)
         return action if _ACTION.match(text) else classify(text) or action
     if found := re.match(r"-([^\s:(-][^\s:(]{0,63}?)(?:[:(]\S*)?-(?:[ \t](.*))?$", rest):
         return IrcLine("notice", found[1], found[2] or "")
-    return None
+    if (found := _LABEL.match(rest)) is not None:
+        return parse_line(found["text"]) if found["label"] == "Notice" else _notice(found["text"])
+    return _notice(rest) if _WITH_HOST.match(rest) else None
 
 
 def eggdrop(notice: str) -> IrcLine | None:

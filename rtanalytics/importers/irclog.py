@@ -1,4 +1,7 @@
-"""IRC logs as text: of irssi, WeeChat, HexChat, ZNC (with energymech, mIRC and Eggdrop) and Supybot.
+"""IRC logs as text: of irssi, WeeChat, HexChat, Supybot, ii, and of all that write times in brackets.
+
+All but WeeChat's are read by the same function, which knows the stamps and notices of every client. So a
+log is read although it was taken for that of a similar client.
 
 Times are local to the logger, so they need a zone unless they have an offset. A line has no id of its
 own. Its id is derived from channel, time, nick and text, and its number among equal lines, so the same
@@ -30,10 +33,13 @@ from rtanalytics.importers.common import (
     zone_of,
 )
 from rtanalytics.importers.irclines import IrcLine, classify, eggdrop, parse_line, uncoloured
+from rtanalytics.importers.reading import head_of
 from rtanalytics.normalize.values import InvalidValue
+from rtanalytics.untrusted import abbreviate
 
 __all__ = [
     "HEXCHAT",
+    "II",
     "IRSSI",
     "SUPYBOT",
     "WEECHAT",
@@ -61,6 +67,10 @@ def day_in(text: str) -> date | None:
     return None
 
 
+class _Missing(Exception):
+    """A fact that the log does not contain; the arguments are keys of :data:`_FACTS`."""
+
+
 @dataclass(slots=True)
 class Log:
     """State while a log is read: the day, the nicks, and the lines of the current minute."""
@@ -71,11 +81,12 @@ class Log:
     nicks: dict[str, None] = field(default_factory=dict)
     now: datetime | None = None
     equal: Counter[IrcLine] = field(default_factory=Counter)
+    latest: IrcLine | None = None
 
     def at(self, clock: time) -> datetime:
         """Return the time of a line without a date; a jump back by half a day means the next day."""
         if self.day is None:
-            raise ImporterError("the log has times but no dates; give its first day with --day")
+            raise self.incomplete("day")
         if self.last is not None and (clock.hour - self.last.hour) <= -12:
             self.day += timedelta(days=1)
         self.last = clock
@@ -84,10 +95,12 @@ class Log:
     def zoned(self, naive: datetime) -> datetime:
         """Convert a local time of the logger to UTC."""
         if self.clock is None:
-            raise ImporterError(
-                "its times have no zone; give that of the logger with --zone, such as Europe/Berlin"
-            )
+            raise self.incomplete()
         return self.clock.utc(naive)
+
+    def incomplete(self, *missing: str) -> _Missing:
+        """Return the error for a log that lacks some facts, and the zone if it is not known."""
+        return _Missing(*missing, *(["zone"] if self.clock is None else []))
 
     def turn(self, day: date) -> None:
         """Start a new day."""
@@ -119,7 +132,8 @@ class IrcLog:
         if b"\0" in head[:1000]:
             return False
         text = head.decode("utf-8", "replace")
-        first = [line for line in text.splitlines()[:-1] if line.strip()][:50] or [text.strip()]
+        whole = text.splitlines() if text.endswith("\n") else text.splitlines()[:-1]
+        first = [line for line in whole if line.strip()][:50] or [text.strip()]
         return sum(self.line.match(line) is not None for line in first) > len(first) // 2
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
@@ -127,19 +141,64 @@ class IrcLog:
         zone = zone_of(options.zone)
         log = Log(options.day or day_in(path.name), LocalClock(zone) if zone else None)
         channel = options.channel or _channel_in(path.name)
+        repeated: list[Event] = []
 
         def build(line: str) -> Event | None:
             nonlocal channel
             if channel is None and line.startswith("Session Ident: "):
                 channel = word(line.removeprefix("Session Ident: "))
-            parsed = self.parse(log, line)
+            try:
+                parsed = self.parse(log, line)
+            except _Missing as missing:
+                raise _incomplete(path, {*missing.args, *(["channel"] if channel is None else [])}) from None
             if parsed is None:
                 return None
             if channel is None:
-                raise ImporterError("the channel is not known; give it with --channel")
-            return _event(log, *parsed, channel, options)
+                raise _incomplete(path, {"channel"})
+            when, content = parsed
+            if content.kind != "repeat":
+                log.latest = content
+                return _event(log, when, content, channel, options)
+            times = int(content.text)
+            if log.latest is None or times > MAX_REPEATED:
+                raise InvalidValue(f"no message before it, or repeated more than {MAX_REPEATED:,} times")
+            events = (_event(log, when, log.latest, channel, options) for _ in range(times))
+            repeated.extend(event for event in events if event is not None)
+            return repeated.pop(0) if repeated else None
 
-        return events_of_lines(path, build, lambda data: uncoloured(_decode(data)))
+        for item in events_of_lines(path, build, lambda data: uncoloured(_decode(data))):
+            yield item
+            yield from repeated
+            repeated.clear()
+
+
+MAX_REPEATED = 1_000
+"""Largest number of repetitions in one line that is believed."""
+
+_FACTS = {
+    "zone": (
+        "its times have no zone; give that of the logger with --zone, such as Europe/Berlin",
+        "Europe/Berlin",
+    ),
+    "day": ("the log has times but no dates; give its first day with --day", "2026-05-15"),
+    "year": ("the log does not contain the year; give its first day with --day", "2026-05-15"),
+    "channel": ("the channel is not known; give it with --channel", "#pycon"),
+}
+
+
+def _incomplete(path: Path, missing: set[str]) -> ImporterError:
+    """Return the error for a log without some facts, with the options that give all of them."""
+    reasons, add = [], []
+    for name in (name for name in _FACTS if name in missing):
+        reason, example = _FACTS[name]
+        if name == "channel":
+            joined = re.search(
+                rb"(?:joined|left|Ident:)(?: channel)? ([#&][^\s,:]{1,50})", head_of(path, 65_536)
+            )
+            example = joined[1].decode("utf-8", "replace") if joined else example
+        reasons.append(reason)
+        add += [f"--{'day' if name == 'year' else name}", example]
+    return ImporterError("; ".join(reasons), add)
 
 
 def _event(log: Log, when: datetime, parsed: IrcLine, channel: str, options: Options) -> Event | None:
@@ -208,61 +267,64 @@ def _known(line: IrcLine | None) -> IrcLine:
     return line
 
 
-def _irssi(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
-    if line.startswith("--- "):
-        if (at := _long_date(line)) is not None and not line.startswith("--- Log closed"):
+def _text(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
+    """Parse a line of any client but WeeChat."""
+    if line.startswith(("--- ", "---", "===", "****", "Session ")):
+        is_end = line.startswith(("--- Log closed", "Session Close", "**** ENDING"))
+        if not is_end and (at := _long_date(line)) is not None:
             log.turn(at)
         return None
-    if (found := _IRSSI.match(line)) is None or found["hour"] is None:
-        raise InvalidValue(_UNKNOWN)
-    parsed = _known(parse_line(found["rest"]))
-    return _when(log, found), parsed
-
-
-def _znc(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
-    if line.startswith(("Session ", "===", "---")):
-        if (at := _long_date(line)) is not None and not line.startswith("Session Close"):
+    if (found := _BRACKETED.match(line) or _BARE.match(line)) is not None:
+        if found["rest"].startswith("--- ") and (at := _long_date(found["rest"])) is not None:
             log.turn(at)
-        return None
-    if (found := _ZNC.match(line)) is None or found["hour"] is None:
-        raise InvalidValue(_UNKNOWN)
-    if found["rest"].startswith("--- ") and (at := _long_date(found["rest"])) is not None:
-        log.turn(at)
-        return None
-    parsed = _known(parse_line(found["rest"]) or eggdrop(found["rest"]))
-    return _when(log, found), parsed
+            return None
+        parsed = _known(parse_line(found["rest"]) or eggdrop(found["rest"]))
+        return _when(log, found), parsed
+    if (found := _MONTHLY.match(line)) is not None and found["month"].title() in MONTHS:
+        if log.day is None:
+            raise log.incomplete("year")
+        month, day = MONTHS[found["month"].title()], int(found["day"])
+        # a new year begins where the months start again
+        year = log.day.year + (month < log.day.month - 6)
+        log.day = date(year, month, day)
+        parsed = _known(parse_line(found["rest"]))
+        return log.zoned(datetime.combine(log.day, _clock(found))), parsed
+    if (found := _SECONDS.match(line)) is not None:
+        return moment(int(found["seconds"])), _known(parse_line(found["rest"]))
+    raise InvalidValue(_UNKNOWN)
 
 
 def _when(log: Log, found: re.Match[str]) -> datetime:
     """Return the time of a line, which may have a date and an offset."""
+    groups = found.groupdict()
+    if groups.get("long"):
+        log.turn(_day_of(found["long"]))
+        return log.at(_clock(found))
     if found["day"] is None:
         return log.at(_clock(found))
-    day = date.fromisoformat(found["day"])
+    day = date.fromisoformat(re.sub("[/.]", "-", found["day"]))
     log.turn(day)
     naive = datetime.combine(day, _clock(found))
-    offset = found.groupdict().get("offset")
-    return moment(naive.isoformat() + offset) if offset else log.zoned(naive)
+    return moment(naive.isoformat() + found["offset"]) if found["offset"] else log.zoned(naive)
+
+
+def _day_of(text: str) -> date:
+    """Parse the date of Konversation: ``Tue Oct 1 2019``, ``Tuesday, 1 October 2019``."""
+    month = next((word for word in re.findall(r"[A-Za-z]{3,}", text) if word[:3].title() in MONTHS), None)
+    numbers = re.findall(r"\d+", text)
+    if len(numbers) == 3:
+        return date.fromisoformat(re.sub("[/.]", "-", text.strip()))
+    day, year = (number for number in numbers)
+    if month is None or len(year) != 4:
+        raise InvalidValue(f"the date {abbreviate(text)} is not English or ISO 8601")
+    return date(int(year), MONTHS[month[:3].title()], int(day))
 
 
 def _clock(found: re.Match[str]) -> time:
-    return time(int(found["hour"]), int(found["minute"]), int(found["second"] or 0))
-
-
-def _hexchat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
-    if line.startswith("****"):
-        if (at := _long_date(line)) is not None and "BEGIN" in line:
-            log.turn(at)
-        return None
-    if (found := _HEXCHAT.match(line)) is None or (found["month"] or "").title() not in MONTHS:
-        raise InvalidValue(_UNKNOWN)
-    if log.day is None:
-        raise ImporterError("the log does not contain the year; give its first day with --day")
-    month, day = MONTHS[found["month"].title()], int(found["day"])
-    # a new year begins where the months start again
-    year = log.day.year + (month < log.day.month - 6)
-    log.day = date(year, month, day)
-    parsed = _known(parse_line(found["rest"]))
-    return log.zoned(datetime.combine(log.day, _clock(found))), parsed
+    hour = int(found["hour"])
+    if half := found.groupdict().get("half"):
+        hour = hour % 12 + (12 if half[0] in "Pp" else 0)
+    return time(hour, int(found["minute"]), int(found["second"] or 0))
 
 
 def _weechat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
@@ -281,36 +343,42 @@ def _weechat(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     return at, IrcLine("message", prefix.lstrip("@+%&~ "), text)
 
 
-def _supybot(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
-    if (found := _SUPYBOT.match(line)) is None:
-        raise InvalidValue(_UNKNOWN)
-    parsed = _known(parse_line(found["rest"]))
-    if found["offset"]:
-        return moment(found["when"] + found["offset"]), parsed
-    return log.zoned(datetime.fromisoformat(found["when"])), parsed
-
-
-_TIME = r"(?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
-_DATED = rf"(?:(?P<day>\d{{4}}-\d\d-\d\d)[ T])?{_TIME}"
+_TIME = r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?"
+_HALF = r"(?: ?(?P<half>[AaPp]\.?[Mm]\.?))?"
 _OFFSET = r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
-_IRSSI = re.compile(rf"(?:{_DATED} (?=[<*]|-\S| \*)(?P<rest>.*)|--- (?:Log (?:opened|closed)|Day changed) )")
-_ZNC = re.compile(
+_DATED = rf"(?:(?P<day>\d{{4}}[-/.]\d\d[-/.]\d\d)[ T])?{_TIME}(?:[.,]\d{{1,9}})?{_HALF} ?{_OFFSET}"
+_LONG = r"(?P<long>[^\]\[]{0,20}\d{4}[^\]\[]{0,10}|[^\]\[]{6,30}\d{4})"
+_BRACKETED = re.compile(
     # mIRC writes a colour before the time; only its number is left where the control byte was removed
-    rf"(?:(?:0\d|1[0-5])?\[{_DATED}(?:\.\d{{1,9}})?{_OFFSET}\] (?P<rest>.*)|"
-    r"=== |Session (?:Start|Ident|Close|Time)(?: \([^)]*\))?: )"
+    rf"(?:0\d|1[0-5])?\[(?:{_LONG}\] ?\[)?{_DATED}\][ \t]?(?P<rest>.*)"
 )
-_HEXCHAT = re.compile(
-    rf"(?:(?P<month>[A-Za-z]{{3}}) (?P<day>[ 0-3]\d) {_TIME} (?P<rest>.*)|"
-    r"\*\*\*\* (?:BEGIN|ENDING) LOGGING AT )"
-)
+_BARE = re.compile(rf"{_DATED}[ \t]{{0,2}}(?P<rest>.*)")
+_MONTHLY = re.compile(rf"(?P<month>[A-Za-z]{{3}}) (?P<day>[ 0-3]\d) {_TIME} (?P<rest>.*)")
+_SECONDS = re.compile(r"(?P<seconds>\d{9,10}) (?P<rest>[<*-].*)")
 _WEECHAT = re.compile(
     rf"(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{{1,9}})?){_OFFSET}\t"
     r"(?P<prefix>[^\t]*)\t(?P<rest>.*)"
 )
-_SUPYBOT = re.compile(rf"(?P<when>\d{{4}}-\d\d-\d\dT\d\d:\d\d:\d\d){_OFFSET} {{1,2}}(?P<rest>.*)")
 
-IRSSI = IrcLog(_IRSSI, _irssi)
-ZNC = IrcLog(_ZNC, _znc)
-HEXCHAT = IrcLog(_HEXCHAT, _hexchat)
+# what each client begins its lines with, to recognise its logs
+_CLOCK = r"[012]?\d:[0-5]\d(?::[0-5]\d)?(?: ?[AaPp]\.?[Mm]\.?)?"
+_DAY_AND_CLOCK = rf"(?:\d{{4}}[-/.]\d\d[-/.]\d\d[ T])?{_CLOCK}(?:[.,]\d{{1,9}})? ?(?:Z|[+-]\d\d:?\d\d)?"
+_IS_IRSSI = re.compile(
+    rf"(?:\d{{4}}-\d\d-\d\d )?{_CLOCK} ?(?:[<*]|-\S| \*)|--- (?:Log (?:opened|closed)|Day changed) "
+)
+_IS_ZNC = re.compile(
+    rf"(?:0\d|1[0-5])?\[(?:[^\]\[]{{6,40}}\] ?\[)?{_DAY_AND_CLOCK}\](?!\[)|"
+    r"=== |Session (?:Start|Ident|Close|Time)(?: \([^)]*\))?: "
+)
+_IS_HEXCHAT = re.compile(
+    rf"[A-Za-z]{{3}} [ 0-3]\d {_CLOCK} |\*\*\*\* (?:BEGIN|ENDING) LOGGING AT |"
+    rf"(?:\d{{4}}-\d\d-\d\d )?{_CLOCK} (?:<[^>\s]+>|\*|-[^-\s]+-)\t"
+)
+_IS_SUPYBOT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)? ")
+
+IRSSI = IrcLog(_IS_IRSSI, _text)
+ZNC = IrcLog(_IS_ZNC, _text)
+HEXCHAT = IrcLog(_IS_HEXCHAT, _text)
 WEECHAT = IrcLog(_WEECHAT, _weechat)
-SUPYBOT = IrcLog(_SUPYBOT, _supybot)
+SUPYBOT = IrcLog(_IS_SUPYBOT, _text)
+II = IrcLog(_SECONDS, _text)

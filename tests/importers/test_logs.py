@@ -177,6 +177,83 @@ def test_the_same_night_is_the_same_in_the_relatives_of_these_clients(tmp_path: 
     ]
 
 
+LAYOUTS = {
+    "ii": ("ii", "1778837400", "1778837401 -!- cyd(~c@host.example) has joined #pycon", "* {} {}"),
+    "irssi with two halves of a day": ("irssi", "09:30 AM", "09:30 AM -!- cyd [~c@host.example] has joined #pycon", " * {} {}"),
+    "irssi without blanks": ("irssi", "09:30:00!", "09:30:00-!- cyd [~c@host.example] has joined #pycon", " * {} {}"),
+    "Konversation": ("znc", "[Fri May 15 2026] [09:30:00]", "[Fri May 15 2026] [09:30:01] Join\tcyd (~c@host.example) has joined this channel.", "*\t{} {}"),
+    "Konversation with a long date": ("znc", "[Friday, 15 May 2026] [09:30:00]", "[Friday, 15 May 2026] [09:30:01] Part\tcyd (~c@host.example) has left this channel (bye).", "*\t{} {}"),
+    "Quassel": ("znc", "[2026-05-15 09:30:00]", "[2026-05-15 09:30:01] --> cyd (~c@host.example) has joined #pycon", "-*- {} {}"),
+    "rbot": ("znc", "[2026/05/15 09:30:00]", "[2026/05/15 09:30:01] @ cyd joined channel #pycon", "* {} {}"),
+    "Textual": ("znc", "[2026-05-15T09:30:00+0000]", "[2026-05-15T09:30:01+0000] cyd (~c@host.example) joined the channel.", "• {} {}"),
+    "The Lounge": ("znc", "[2026-05-15T09:30:00.000Z]", "[2026-05-15T09:30:01.000Z] *** cyd (~c@host.example) quit (bye)", "* {} {}"),
+    "mIRC": ("znc", "[09:30]", "[09:30] * cyd (~c@host.example) Quit (irc.a.example irc.b.example)", "* {} {}"),
+    "mIRC with Joins": ("znc", "[09:30]", "[09:30] * Joins: cyd (~c@host.example)", "* {} {}"),
+    "mIRC with two halves of a day": ("znc", "[09:30am]", "[09:30am] * Quits: cyd (~c@host.example) (Ping timeout)", "* {} {}"),
+    "XChat with dates": ("hexchat", "2026-05-15 09:30:00", "2026-05-15 09:30:01 *\tcyd (~c@host.example) has quit (bye)", "*\t{} {}"),
+    "Supybot": ("supybot", "2026-05-15T09:30:00+0000 ", "2026-05-15T09:30:01+0000  *** cyd has joined #pycon", "*{} {}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(LAYOUTS))
+def test_every_layout_gives_messages_actions_and_presence(tmp_path: Path, name: str) -> None:
+    """Times to the minute, no host in a text, and presence with its nick on demand."""
+    form, stamp, presence, action = LAYOUTS[name]
+    blank = "" if stamp.endswith("!") else " "
+    stamp = stamp.rstrip("!")
+    tab = "\t" if name.startswith(("XChat", "Konv")) else " "
+    rows = [f"{stamp}{blank}<ada>{tab}hello bob", presence, f"{stamp} {action.format('bob', 'waves')}"]
+    path = lines_of(tmp_path / "log_20260515", rows)
+    assert detect(path) == form
+    options = Options(zone="UTC", channel="#pycon", presence=True)
+    told = [(e.created_at.replace(second=0), e.type, e.handle, e.text) for e in events(path, options)]
+    kind = told[1][1]
+    assert kind in ("join", "part", "quit")
+    assert told == [
+        (at(2026, 5, 15, 9, 30), "message", "ada", "hello bob"),
+        (at(2026, 5, 15, 9, 30), kind, "cyd", None),
+        (at(2026, 5, 15, 9, 30), "action", "bob", "waves"),
+    ]
+    assert not any("host.example" in (e.text or "") for e in events(path))
+
+
+def test_a_repeated_message_counts_as_often_as_it_was_sent(tmp_path: Path) -> None:
+    """Up to a number that can be true; the ids differ and last."""
+    rows = [
+        "[09:30] <ada> +1",
+        "[09:31] Last message repeated 3 time(s).",
+        "[09:31] Last message repeated 99999999 times.",
+    ]
+    path = lines_of(tmp_path / "log_20260515", rows)
+    *told, bad = open_events(path, None, BERLIN)
+    assert [(e.handle, e.text) for e in told if isinstance(e, Event)] == [("ada", "+1")] * 4
+    assert len({e.id for e in told if isinstance(e, Event)}) == 4
+    assert isinstance(bad, Rejected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "add"),
+    [
+        (
+            ["[09:30] <ada> hi"],
+            ["--zone", "Europe/Berlin", "--day", "2026-05-15", "--channel", "#pycon"],
+        ),
+        (["[2026-05-15T09:30:00Z] *** bob (~b@h) has joined #conf"], ["--channel", "#conf"]),
+        (["1778837400 <ada> hi"], ["--channel", "#pycon"]),
+        (
+            ["May 15 09:30:00 <ada>\thi"],
+            ["--zone", "Europe/Berlin", "--day", "2026-05-15", "--channel", "#pycon"],
+        ),
+    ],
+)
+def test_all_that_a_log_lacks_is_asked_for_at_once(tmp_path: Path, rows: list[str], add: list[str]) -> None:
+    """With options that work, and the channel that its lines name."""
+    path = lines_of(tmp_path / "download", rows)
+    with pytest.raises(ImporterError) as raised:
+        list(open_events(path))
+    assert list(raised.value.add) == add
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

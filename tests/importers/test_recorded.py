@@ -50,7 +50,7 @@ FILES = {
     "payloads/discord/chat-analytics__tests__samples__discord__DM_2A_2M.json": ("discord", 2, 0),
     "payloads/discord/chat-analytics__tests__samples__discord__GC_3A_5M.json": ("discord", 4, 0),
     "payloads/slack_export/slack-export-viewer__tests__testarchive.zip": ("slack", 147, 0),
-    "payloads/irc/grimoirelab-perceval__tests__data__supybot__supybot_2012_10_17.log": ("supybot", 8, 2),
+    "payloads/irc/grimoirelab-perceval__tests__data__supybot__supybot_2012_10_17.log": ("supybot", 9, 1),
     "payloads/irc/grimoirelab-perceval__tests__data__supybot__supybot_2012_10_18.log": ("supybot", 4, 0),
     "payloads/irc/grimoirelab-perceval__tests__data__supybot__supybot_date_without_tz.log": ("supybot", 2, 0),
     "payloads/irc/grimoirelab-perceval__tests__data__supybot__supybot_invalid_msg.log": ("supybot", 4, 1),

@@ -1,1 +1,1 @@
-"""The algorithms beyond the first five; importing this enters them into the registry."""
+"""Algorithms other than the five of :mod:`rtanalytics.trending`, and the registry of all of them."""

@@ -1,4 +1,4 @@
-"""Algorithms that model a burst: states that switch, change points, extremes."""
+"""Algorithms that model bursts: switching states, change points and extreme values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Past = tuple[Floats, ...]
 
 
 class Kleinberg(Algorithm):
-    """Bursts as the cheapest path through states of increasing rates, exact and for all terms at once.
+    """Kleinberg's bursts: the cheapest path through states of increasing rates, computed exactly.
 
-    score = Σ over the burst of (cost₀ − cost_q): the weight of the burst that the bin lies in, 0
-    outside of bursts. State i expects the share p_i = p₀·sⁱ, p₀ = Σk / Σd; being in it costs
-    −ln Bin(k; d, p_i), going up from i to j costs (j − i)·γ·ln n, going down nothing; the path
-    with the lowest cost (Viterbi) gives the state of each bin. A burst is a sequence of bins
+    score = Σ over the burst of (cost₀ − cost_q): the weight of the burst that contains the bin, 0
+    outside of bursts. State i expects the share p_i = p₀·sⁱ, p₀ = Σk / Σd. A bin in state i costs
+    −ln Bin(k; d, p_i), a step up from i to j costs (j − i)·γ·ln n, and a step down costs nothing. The
+    path with the lowest cost (Viterbi) gives the state of each bin. A burst is a sequence of bins
     in states above 0. Kleinberg (2002/2003), "Bursty and Hierarchical Structure in Streams",
-    batched arrivals. It uses later bins, so it is not causal; γ and s depend on each other. It is
-    fooled by a slow rise over days, which it takes for the base rate.
+    batched arrivals. It uses later bins, so it is not causal. γ and s depend on each other. Weakness:
+    a slow rise over days is taken for the base rate.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Kleinberg(Algorithm):
         self.states = at_least("states", states, 2)
         self.s, self.gamma = positive("s", s), positive("gamma", gamma)
         if s <= 1:
-            raise SettingsError("s", f"s must be above 1, not {s}: each state expects more than the last")
+            raise SettingsError("s", f"s must be above 1, not {s}: each state has a higher rate")
 
     def _score(self, cells: Cells) -> Scores:
         score, expected = np.zeros(len(cells)), np.zeros(len(cells))
@@ -73,11 +73,11 @@ class Kleinberg(Algorithm):
         return Scores(np.maximum(score, 0.0), expected)
 
     def _step(self, state: State, bin: BinCounts) -> Scores:
-        raise ValueError(f"{self.name} needs later bins to score one; 'cusum' is its streaming form")
+        raise ValueError(f"{self.name} needs later bins and cannot score bin by bin; use 'cusum' instead")
 
 
 _BLOCK = 1 << 22
-"""Maximum cells of the dense table that is processed at once."""
+"""Maximum number of cells of the dense table that is processed at once."""
 
 
 def viterbi(counts: Floats, d: Floats, states: int, s: float, gamma: float) -> tuple[Any, Floats]:
@@ -95,8 +95,8 @@ def viterbi(counts: Floats, d: Floats, states: int, s: float, gamma: float) -> t
     Returns
     -------
     (numpy.ndarray of int8, shape (terms, n); numpy.ndarray of float64, shape (states, terms, n))
-        State of each bin, and the cost of each state there, without the binomial coefficient
-        that all states share.
+        State of each bin; and the cost of each state in each bin, without the binomial coefficient,
+        which is the same for all states.
     """
     share = np.clip(counts.sum(1) / d.sum(), 1e-12, 1 - 1e-9)
     level = np.arange(states)
@@ -118,12 +118,12 @@ def viterbi(counts: Floats, d: Floats, states: int, s: float, gamma: float) -> t
 
 
 class Cusum(Recursive):
-    """Streaming form of Kleinberg's two states: how much better a burst explains the recent bins.
+    """Streaming form of Kleinberg's model with two states: how much better a burst explains recent bins.
 
-    score = S ← max(0, S + ln Bin(k; d, p₁) / Bin(k; d, p₀)), p₀ = (b + ½) / B from all bins before and
+    score = S ← max(0, S + ln Bin(k; d, p₁) / Bin(k; d, p₀)), p₀ = (b + ½) / B from all earlier bins and
     p₁ = s·p₀. Bins without the term lower S according to their totals and the current p₀. This is
     Page's cumulative sum test (1954), "Continuous Inspection Schemes", for the states of
-    Kleinberg (2003). It is fooled by drift: a term that grows slowly for a long time has a high S.
+    Kleinberg (2003). Weakness: drift; a term that grows slowly for a long time gets a high S.
 
     Parameters
     ----------
@@ -138,7 +138,7 @@ class Cusum(Recursive):
     def __init__(self, s: float = 2.0) -> None:
         self.s = positive("s", s)
         if s <= 1:
-            raise SettingsError("s", f"s must be above 1, not {s}: a burst expects more than the base state")
+            raise SettingsError("s", f"s must be above 1, not {s}: a burst has a higher rate")
 
     def _rates(self, used: Floats, at: StepContext) -> tuple[Floats, Floats]:
         usual = np.minimum((used + 0.5) / np.maximum(at.history, 1.0), 0.5 / self.s)
@@ -165,13 +165,13 @@ class Cusum(Recursive):
 class ChangePoint(Algorithm):
     """Bayesian online change point detection: the probability that a new run has begun.
 
-    score = −log₁₀ P(the run is longer than ``recent`` bins) if k exceeds what the older runs
-    expect, else 0. A run is a sequence of bins with one rate; rates have a Gamma(shape, 1/rate)
+    score = −log₁₀ P(the run is longer than ``recent`` bins) if k exceeds the count expected by older
+    runs, else 0. A run is a sequence of bins with one rate. Rates have a Gamma(shape, 1/rate)
     prior, counts are Poisson, and before each bin a run ends with probability ``hazard``. Adams &
-    MacKay (2007), "Bayesian Online Changepoint Detection", where a run ends after a bin, so that a
-    burst would be noticed one bin late. Runs are followed for up to ``longest`` bins, older ones as
-    one; a silence is followed for as many bins and then changes nothing more. It costs
-    ``longest`` times as much as the others, and is fooled by daily routines.
+    MacKay (2007), "Bayesian Online Changepoint Detection"; there a run ends after a bin, so a burst
+    would be detected one bin late. Runs longer than ``longest`` bins are combined into one. Only the
+    first ``longest`` bins of a silence change the state. It takes ``longest`` times as long as the
+    other algorithms. Weakness: daily routines.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ class ChangePoint(Algorithm):
     recent : int
         Maximum length, in bins, of a new run.
     longest : int
-        Number of runs that are distinguished.
+        Number of run lengths that are distinguished.
     shape, rate : float
         Prior of the counts per bin.
     """
@@ -229,14 +229,15 @@ class ChangePoint(Algorithm):
 
 
 class PeaksOverThreshold(Algorithm):
-    """Extreme values: how rare a deviation is among all deviations so far.
+    """Peaks over threshold: how rare a deviation is among all deviations so far.
 
-    score = −log₁₀ P(Z > z) of the EWMA z-score z: its tail above u, the 98 % quantile of the first
+    score = −log₁₀ P(Z > z) of the EWMA z-score z. The tail above u, the 98 % quantile of the first
     ``calibrate`` scores, is modelled as a generalised Pareto distribution with
-    P = (n_u / n)·(1 + ξ(z − u)/σ)^(−1/ξ), ξ and σ by moments over the excesses of all earlier
-    bins; 0 up to u and until calibrated. Siffer et al. (2017), "Anomaly Detection in Streams with
-    Extreme Value Theory" (SPOT), who fit by likelihood and one series; here all terms are one
-    population. It makes z-scores comparable, and is fooled by whatever fools them.
+    P = (n_u / n)·(1 + ξ(z − u)/σ)^(−1/ξ); ξ and σ are estimated by moments from the excesses of all
+    earlier bins. The score is 0 for z up to u, and for all z until u is known. Siffer et al. (2017),
+    "Anomaly Detection in Streams with Extreme Value Theory" (SPOT); they fit by likelihood, one series
+    at a time; here all terms are one population. It makes z-scores comparable, and has the same
+    weaknesses.
 
     Parameters
     ----------
@@ -277,7 +278,7 @@ class PeaksOverThreshold(Algorithm):
 
     def _step(self, state: State, bin: BinCounts) -> Scores:
         if not isinstance(state, _TailState):
-            raise TypeError(f"{self.name} needs a state of its own, not {state!r}")
+            raise TypeError(f"{self.name} needs a state from its own start(), not {state!r}")
         z, expected = EwmaZ(self.half_life, self.floor_count)._step(state, bin)
         score = state.tail.rarity(z)
         state.tail.learn(z)
@@ -303,7 +304,7 @@ class Tail:
         self._sum = self._squares = 0.0
 
     def learn(self, values: Floats) -> None:
-        """Learn values; their order within one call does not matter."""
+        """Update the distribution with values; their order within one call does not matter."""
         if self.start is None:
             self._first.append(values)
             self._seen += len(values)
@@ -334,7 +335,7 @@ class Tail:
 
 
 class _TailState(State):
-    """The state of :class:`~rtanalytics.trending.EwmaZ`, and the tail of its scores."""
+    """State of :class:`~rtanalytics.trending.EwmaZ`, and the tail of its scores."""
 
     def __init__(self, tail: Tail) -> None:
         super().__init__(*EwmaZ.state_names())

@@ -1,10 +1,9 @@
-"""Checkpoints of states, for when the past changes: an edit, a delete, a post that is hours late.
+"""Checkpoints of states, to recompute them after an edit, a delete or a late message changed the past.
 
 Most algorithms cannot undo a bin exactly, because they fold it into moving means. Instead, copies
-of their states are kept, closely for the last bins and ever more sparsely for the more distant
-past, and the bins after the change are learnt again from the nearest copy. So a change that is
-a bins old costs at most about 2a bins, not the whole history, and 2·log₂ of the number of bins
-copies are kept.
+of their states are kept: many of the last bins, and fewer and fewer of earlier ones. After a change,
+the bins from the last copy before it are processed again. So a change ``a`` bins ago costs at most about
+2a bins instead of the whole history, and the number of copies is 2·log₂ of the number of bins.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ S = TypeVar("S")
 
 
 class Checkpoints(Generic[S]):
-    """Copies of a state from before certain bins.
+    """Copies of a state, each made before a certain bin.
 
     Parameters
     ----------
     every : int
-        Number of bins between two copies of the latest past.
+        Number of bins between the two newest copies.
 
     Raises
     ------
@@ -42,7 +41,7 @@ class Checkpoints(Generic[S]):
         return len(self._kept)
 
     def keep(self, bin: int, copy: Callable[[], S]) -> None:
-        """Keep a copy of the state before a bin is learnt, if one is due.
+        """Keep a copy of the state before a bin is processed, if one is due.
 
         Parameters
         ----------
@@ -57,7 +56,7 @@ class Checkpoints(Generic[S]):
         self._steps += 1
 
     def _thin(self) -> None:
-        """Keep the oldest and the newest copy of each age from 2ⁱ to 2ⁱ⁺¹, in units of ``every``."""
+        """Drop copies: of those with an age of 2ⁱ to 2ⁱ⁺¹ times ``every``, keep the oldest and the newest."""
         by_age: dict[int, list[tuple[int, int, S]]] = {}
         for kept in self._kept:
             by_age.setdefault(((self._steps - kept[0]) // self.every + 1).bit_length(), []).append(kept)
@@ -73,8 +72,8 @@ class Checkpoints(Generic[S]):
         Returns
         -------
         (int, S) or None
-            The bin before which it was made, and the state: copy it before it learns. None if
-            everything has to be learnt again.
+            The bin before which the copy was made, and the copied state; copy it again before
+            updating it. None if all bins have to be processed again.
         """
         self._kept = [kept for kept in self._kept if kept[1] <= bin]
         if not self._kept:

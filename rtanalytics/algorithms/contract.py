@@ -1,6 +1,6 @@
-"""The interface of algorithms, and the registry of all of them.
+"""Interface of algorithms, and the registry of all of them.
 
-:mod:`rtanalytics.trending` exports everything here, too.
+:mod:`rtanalytics.trending` exports everything in this module, too.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ __all__ = ["ALGORITHMS", "DEFAULT", "Algorithm", "Scores", "State", "algorithm_o
 
 
 class Scores(NamedTuple):
-    """Scores of cells, or of the terms of a bin, in their order.
+    """Scores of cells or of the terms of a bin, in the same order as these.
 
     Parameters
     ----------
     score : numpy.ndarray of float64
-        Larger is more trending.
+        Score; a higher score means a stronger trend.
     expected : numpy.ndarray of float64
-        Expected count; 0 if an algorithm expects nothing.
+        Expected count; 0 if the algorithm computes none.
     """
 
     score: Floats
@@ -62,7 +62,7 @@ class State:
         raise AttributeError(f"this state has no {name!r}")
 
     def copy(self) -> Self:
-        """Return an independent copy."""
+        """Return a copy that does not change when this state is updated."""
         new = type(self).__new__(type(self))
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
@@ -74,7 +74,7 @@ class State:
         return new
 
     def reserve(self, terms: int) -> None:
-        """Make room for the terms numbered below ``terms``."""
+        """Grow the arrays to at least ``terms`` terms."""
         for name in self._names:
             old: Floats = getattr(self, name)
             if len(old) < terms:
@@ -84,18 +84,18 @@ class State:
 
 
 class Algorithm(ABC):
-    """A way to score how surprising the count of a term in a bin is.
+    """Algorithm that scores how surprising the count of a term in a bin is.
 
-    :meth:`score` takes all bins at once, :meth:`step` one after the other; both give the same.
+    :meth:`score` scores all bins at once, :meth:`step` one bin after another; the scores are the same.
 
     Attributes
     ----------
     name : str
         Name in the registry.
     causal : bool
-        False if a score depends on later bins; such an algorithm is refused live.
+        False if a score depends on later bins; such an algorithm cannot be used live.
     floor : float
-        A score that does not exceed this is never a trend.
+        Terms trend only if their score is higher than this.
     """
 
     name: str
@@ -111,7 +111,7 @@ class Algorithm(ABC):
         return State()
 
     def step(self, state: State, bin: BinCounts) -> Scores:
-        """Score the terms of the next bin, then let the state learn the bin.
+        """Score the terms of the next bin, and update the state with the bin.
 
         Raises
         ------
@@ -133,7 +133,7 @@ class Algorithm(ABC):
     def _step(self, state: State, bin: BinCounts) -> Scores: ...
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002  (scikit-learn's)
-        """Return the parameters by name, as scikit-learn's ``clone`` and searches expect it."""
+        """Return the parameters by name, as scikit-learn's ``clone`` and search classes expect."""
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self, **parameters: Any) -> Self:
@@ -142,7 +142,7 @@ class Algorithm(ABC):
         Raises
         ------
         ValueError
-            If there is no such parameter, or it cannot have that value.
+            If a parameter is unknown or its value invalid.
         """
         merged = self.get_params()
         for name in parameters:
@@ -211,19 +211,19 @@ ALGORITHMS: Mapping[str, type[Algorithm]] = _Registry(
         "benhardus": "algorithms.shares:Benhardus",
     }
 )
-"""All algorithms by name. The registry is text, so that no module has to import the others."""
+"""All algorithms by name. The registry holds import paths, so that no module has to import the others."""
 
 DEFAULT = str(Settings().algorithm)
 """Name of the algorithm that is used by default."""
 
 
 def get(algorithm: str | Algorithm, **parameters: Any) -> Algorithm:
-    """Return an algorithm by its name; an instance is returned with the parameters set.
+    """Return the algorithm with a given name and parameters.
 
     Raises
     ------
     SettingsError
-        If there is no algorithm of that name, or it has no such parameter or value; its ``key`` is
+        If the name or a parameter is unknown, or a value is invalid; the ``key`` of the error is
         ``algorithm`` or ``parameters.…``.
     """
     if isinstance(algorithm, Algorithm):
@@ -252,7 +252,7 @@ def algorithm_of(settings: Settings) -> Algorithm:
     Raises
     ------
     SettingsError
-        As :func:`get`, or if something else than an algorithm was given.
+        As for :func:`get`, or if the algorithm is neither a name nor an :class:`Algorithm`.
     """
     algorithm = settings.algorithm
     if not isinstance(algorithm, str | Algorithm):

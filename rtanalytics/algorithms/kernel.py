@@ -17,16 +17,16 @@ _FEW = 64
 
 @njit(cache=True, nogil=True)
 def window(starts: Any, bins: Any, width: Any) -> Any:
-    """Return for each cell the first cell of its term that is at most ``width`` bins before it.
+    """Return, for each cell, the index of the first cell of its term at most ``width`` bins before it.
 
     Parameters
     ----------
     starts : numpy.ndarray of int64
-        Where the cells of each term begin.
+        Index of the first cell of each term.
     bins : numpy.ndarray of int64, shape (n,)
         Bin of each cell, ascending within a term.
     width : int
-        How far back to look.
+        Number of bins to look back.
 
     Returns
     -------
@@ -44,16 +44,16 @@ def window(starts: Any, bins: Any, width: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def slots_before(starts: Any, bins: Any, counts: Any, period: Any) -> Any:
-    """Return for each cell the sum of its term's earlier counts at the same time of earlier periods.
+    """Return, for each cell, the sum of its term's counts at the same time of earlier periods.
 
     Parameters
     ----------
     starts : numpy.ndarray of int64
-        Where the cells of each term begin, and where the last ones end.
+        Index of the first cell of each term, then the number of cells.
     bins : numpy.ndarray of int64, shape (n,)
         Bin of each cell, ascending within a term.
     counts : numpy.ndarray of float64, shape (n,)
-        Its count.
+        Count of each cell.
     period : int
         Length of a period in bins.
 
@@ -75,7 +75,7 @@ def slots_before(starts: Any, bins: Any, counts: Any, period: Any) -> Any:
 
 @njit(cache=True, nogil=True)
 def poisson(k: Any, mean: Any) -> Any:
-    """Return −log₁₀ P(X ≥ k) for Poisson X with a mean below k, and 0 elsewhere.
+    """Return −log₁₀ P(X ≥ k) for Poisson X if its mean is below k, and 0 otherwise.
 
     The tail is e^−λ λ^k/k! · (1 + λ/(k+1) + λ²/((k+1)(k+2)) + …): all terms are positive, and
     logarithms keep it from underflowing.
@@ -83,7 +83,7 @@ def poisson(k: Any, mean: Any) -> Any:
     Parameters
     ----------
     k, mean : numpy.ndarray of float64, shape (n,)
-        Counts and means; an infinite mean is above every count.
+        Counts and means; the result is 0 for an infinite mean.
 
     Returns
     -------
@@ -161,11 +161,11 @@ def change_points(
     gaps : numpy.ndarray of int64, shape (n,)
         Silent bins before each cell.
     counts : numpy.ndarray of float64, shape (n,)
-        Count of each.
+        Count of each cell.
     weight, total : numpy.ndarray of float64, shape (rows, longest)
         Probability and counts of each run; changed in place.
     oldest : numpy.ndarray of float64, shape (rows,)
-        Bins of the last run; changed in place.
+        Mean length of the last run; changed in place.
     hazard, recent, shape, rate
         Parameters of the algorithm.
 
@@ -176,7 +176,7 @@ def change_points(
     """
     n = weight.shape[1]
     score, expected = np.zeros(len(terms)), np.zeros(len(terms))
-    # (b / (b + 1))^a of run i with s counts, for the few counts that nearly all runs have
+    # (b / (b + 1))^a of run i with s counts, cached for the few counts that most runs have
     chance = np.empty((n, _FEW))
     above = np.empty(n)
     for i in range(n):
@@ -211,7 +211,7 @@ def change_points(
 
 @njit(cache=True, nogil=True)
 def _await(w: Any, sums: Any, oldest: Any, row: Any, hazard: Any) -> None:
-    """Advance by one bin: every run grows by it, and a new run begins."""
+    """Advance by one bin: every run becomes one bin longer, and a new run begins."""
     n = len(w)
     known = 0.0
     for i in range(n):
@@ -243,7 +243,7 @@ def _follow(
     rate: Any,
     plain: Any,
 ) -> None:
-    """Weight the runs by how well they explain a count, and add the count to them."""
+    """Multiply the weight of each run by the likelihood of a count, and add the count to the runs."""
     n = len(w)
     whole = 0.0
     if plain and k < 16 and k == int(k) and sums[n - 2] < _FEW:

@@ -1,4 +1,4 @@
-"""Terms that are never topics: ignored ones, and the conference's own tags."""
+"""Terms that are never topics: ignored terms and the conference's own tags."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from rtanalytics.settings import Settings
 
 __all__ = ["OWN_SHARE", "is_excluded"]
 
+<<<<<<< HEAD
 OWN_SHARE = 0.2
 """Share of the messages so far above which a tag is taken for the conference's own."""
+=======
+_OWN_SHARE = 0.2
+"""Share of all messages so far above which a tag is considered the conference's own."""
+>>>>>>> 673480c (Say plainly what topics and algorithms do)
 
 
 def is_excluded(
@@ -24,13 +29,13 @@ def is_excluded(
     messages: int,
     surface: Callable[[int], str],
 ) -> npt.NDArray[np.bool_]:
-    """Return which terms are never topics.
+    """Return a mask of the terms that are never topics.
 
     Parameters
     ----------
     settings : Settings
-        Its ``ignore`` and ``own_tags``; without own tags, those that very many messages contain are
-        taken for them.
+        Settings with ``ignore`` and ``own_tags``. If ``own_tags`` is not set, tags that a large share
+        of all messages contain are considered the conference's own.
     terms : numpy.ndarray of int64, shape (n,)
         Numbers of the terms.
     keys : sequence of str
@@ -40,7 +45,7 @@ def is_excluded(
     messages : int
         Number of messages so far.
     surface : callable
-        Returns a term as it is commonly written.
+        Returns the most common spelling of a term.
     """
     given = settings.own_tags | settings.ignore
     excluded = np.array([keys[term].lstrip("@") in given for term in terms.tolist()], np.bool_)

@@ -1,4 +1,4 @@
-"""Algorithms that compare a term with its own past: growth, moving averages, moving deviations."""
+"""Algorithms that compare the count of a term with its own past: growth, moving averages and deviations."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Past = tuple[Floats, ...]
 class Growth(Contrast):
     """Ratio of a count to the mean count.
 
-    score = (k + 1) / (b / h + 1), h the number of bins of the history, empty ones included. It is
-    fooled by rare terms: three mentions of an otherwise unused term quadruple it, while a keynote
-    that doubles a common word has a low score.
+    score = (k + 1) / (b / h + 1), h the number of bins of the history, empty ones included. Weakness:
+    rare terms; three mentions of an otherwise unused term give a score of 4, while a keynote that
+    doubles the count of a common word has a low score.
 
     Parameters
     ----------
@@ -43,12 +43,12 @@ class Growth(Contrast):
 
 
 class Macd(Recursive):
-    """Convergence and divergence of a fast and a slow moving average of a term's counts.
+    """Moving average convergence/divergence: difference of a fast and a slow moving average of counts.
 
     score = EMA_fast − EMA_slow, both after the bin; EMA ← EMA + α(k − EMA) with
     α = 1 − 2^(−1/half_life), bins without the term counting as zeros. Appel (1979), "The Moving
     Average Convergence Divergence Method"; on hashtags: Lu & Yang (2012), "Trend Prediction on
-    Twitter Based on MACD". Measures in counts, so it is fooled by frequent terms.
+    Twitter Based on MACD". Weakness: frequent terms, because the score is in units of counts.
 
     Parameters
     ----------
@@ -79,9 +79,9 @@ class Macd(Recursive):
 class ZScore(Recursive):
     """Distance from the mean of all bins so far, in standard deviations.
 
-    score = (k − μ) / √(σ² + 1), μ and σ² over all earlier bins, those without the term as zeros.
-    The 1 keeps a term that was used twice from beating the keynote. It is fooled by periodic peaks,
-    which stay rare among all bins however regular they are.
+    score = (k − μ) / √(σ² + 1), μ and σ² over all earlier bins; bins without the term count as zeros.
+    The 1 prevents high scores of terms that were used only twice. Weakness: periodic peaks, which
+    remain rare among all bins even if they are regular.
     """
 
     name = "zscore"
@@ -101,18 +101,18 @@ class ZScore(Recursive):
 class SigniTrend(Recursive):
     """Significance of a term's share against its moving mean and deviation.
 
-    score = (x − μ) / (√v + β) with x = k / d, before the bin is learned; then, with Δ = x − μ:
+    score = (x − μ) / (√v + β) with x = k / d, before the update; then, with Δ = x − μ:
     μ ← μ + αΔ, v ← (1 − α)(v + αΔ²), α = 1 − 2^(−1/half_life). Schubert, Weiler & Kriegel (2014),
     "SigniTrend: Scalable Detection of Emerging Topics in Textual Streams by Hashed Significance
-    Thresholds", whose ELKI implementation keeps μ and v in hash tables; here each term has its
-    own. It is fooled at the start, and by the choice of β.
+    Thresholds"; their ELKI implementation keeps μ and v in hash tables, here each term has its
+    own. Weaknesses: the first bins, and the sensitivity to β.
 
     Parameters
     ----------
     half_life : float
         Bins after which a share weighs half.
     bias : float
-        β, a share: below it nothing is significant.
+        β, the share below which no term is significant.
     """
 
     name = "signitrend"
@@ -138,13 +138,13 @@ class SigniTrend(Recursive):
 
 
 class TwitInfo(Recursive):
-    """Peaks: counts that rise, and are several mean deviations above the moving mean.
+    """Peaks of TwitInfo: rising counts that are several mean deviations above the moving mean.
 
     score = (k − mean) / max(meandev, floor) if k exceeds the bin before, else 0; then
     meandev ← α|k − mean| + (1 − α)meandev, mean ← αk + (1 − α)mean. Marcus et al. (2011),
     "TwitInfo: Aggregating and Visualizing Microblogs for Event Exploration", where a peak starts
-    at a score of 2; ``floor`` is ours, for terms whose deviation is still 0. It is fooled
-    at the start, and by small counts.
+    at a score of 2. We added ``floor``, for terms whose deviation is still 0. Weaknesses: the first
+    bins, and small counts.
 
     Parameters
     ----------
@@ -185,13 +185,13 @@ class TwitInfo(Recursive):
 
 
 class Gnip(Recursive):
-    """Rise over the bin before, in units of the uncertainty of that count.
+    """Rise over the previous bin, in units of the uncertainty of the previous count.
 
-    score = (k − ν) / CI₀.₉₉(ν) for k > ν, else 0: ν is the count of the bin before, and CI the upper
+    score = (k − ν) / CI₀.₉₉(ν) for k > ν, else 0: ν is the count of the previous bin, and CI the upper
     half of its exact 99 % Poisson interval, χ²₀.₉₉₅(2ν + 2)/2 − ν. This is the η of Hendrickson et al.
     (2015), "Trend Detection in Social Data", with ν cancelled so that it is defined at ν = 0.
-    Their program counts falls as well; here only rises trend. With one bin of memory it is quick, and
-    fooled by whatever goes up and down.
+    Their program detects falls as well; here only rises are trends. It reacts quickly, because it uses
+    only one previous bin. Weakness: counts that fluctuate.
     """
 
     name = "gnip"
@@ -215,23 +215,23 @@ class Gnip(Recursive):
 
 
 class Mastodon(Recursive):
-    """The trending tags of Mastodon: today against yesterday, fading in hours.
+    """Trending tags as in Mastodon: the count of today compared with that of yesterday.
 
-    score = max·2^(−Δt / half_life): when a term is used, s = (o − e)² / e is computed, o the
-    count of the current period and e that of the one before (1 if it was 0), with s = 0 if
-    e > o or o < ``min_count``; the maximum of s is kept with its time, dropped after two periods,
-    and fades from then on. As in the program's ``app/models/trends/tags.rb`` (version 4), which
-    counts distinct accounts a day; here the counts of the period's bins are added up. It is fooled at
-    the change of the period, and by whatever is used every other day.
+    score = max·2^(−Δt / half_life). When a term is used, s = (o − e)² / e is computed: o is the
+    count of the current period and e that of the previous one (1 if it was 0); s = 0 if
+    e > o or o < ``min_count``. The maximum of s is kept with its time, decays from then on, and is
+    dropped after two periods. This follows Mastodon's ``app/models/trends/tags.rb`` (version 4), which
+    counts distinct accounts per day; here the counts of the period's bins are added up. Weaknesses:
+    the change of the period, and terms that are used every other day.
 
     Parameters
     ----------
     period_hours : float
-        Length of the period: a day in the original.
+        Length of the period; a day in Mastodon.
     half_life_hours : float
-        Hours after which a maximum counts half.
+        Hours in which a maximum decays to half.
     min_count : int
-        Count of a period below which nothing trends.
+        Minimum count in a period for a score above 0.
     """
 
     name = "mastodon"

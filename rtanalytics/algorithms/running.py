@@ -1,4 +1,4 @@
-"""Two families of algorithms, each computed bin by bin and for all bins at once."""
+"""Base classes of two families of algorithms, which score bin by bin or all bins at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Contrast", "Recursive", "StepContext", "forget", "reach", "remember"
 
 
 class StepContext(NamedTuple):
-    """Position of the terms that a :class:`Recursive` algorithm scores at once.
+    """Bin and history of the terms that a :class:`Recursive` algorithm scores at once.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ class StepContext(NamedTuple):
     age : numpy.ndarray of int64 or int
         Number of bins since the first bin.
     gap : numpy.ndarray of int64
-        Number of bins between the last bin with the term and this one; since the first bin if the
-        term is new.
+        Number of bins between the last bin with the term and this one; for a new term, the number
+        of bins since the first one.
     history : numpy.ndarray of float64 or float
-        B: the total of all bins before.
+        B, the total of all earlier bins.
     quiet : numpy.ndarray of float64
-        The part of B within the gap.
+        Total of the bins in the gap, a part of B.
     width : timedelta
         Width of a bin.
     """
@@ -47,11 +47,11 @@ class StepContext(NamedTuple):
 
 
 class Recursive(Algorithm):
-    """Base of algorithms that keep a few numbers per term from one bin with the term to the next.
+    """Base class of algorithms that keep a few numbers per term and update them with each count.
 
-    Subclasses name the numbers, all 0 for a new term, in ``memory``, and define how a gap changes
-    them (:meth:`rest`), how a count is scored (:meth:`judge`), and how it changes the numbers
-    (:meth:`learn`).
+    Subclasses list the names of the numbers in ``memory``; all are 0 for a new term. They define how
+    bins without the term change the numbers (:meth:`rest`), how a count is scored (:meth:`judge`), and
+    how a count changes the numbers (:meth:`learn`).
     """
 
     memory: ClassVar[tuple[str, ...]]
@@ -62,11 +62,11 @@ class Recursive(Algorithm):
 
     @abstractmethod
     def judge(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> Scores:
-        """Return the scores of counts ``k``, given the numbers before them."""
+        """Return the scores of counts ``k``, given the numbers before these bins."""
 
     @abstractmethod
     def learn(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> tuple[Floats, ...]:
-        """Return the numbers after counts ``k``."""
+        """Return the numbers after an update with counts ``k``."""
 
     def _score(self, cells: Cells) -> Scores:
         score, expected = np.empty(len(cells)), np.empty(len(cells))
@@ -74,7 +74,7 @@ class Recursive(Algorithm):
         past = tuple(np.zeros(len(cells.starts) - 1) for _ in self.memory)
         begin = 0
         for end in ends:
-            # the first cells of all terms, then their second ones, and so on
+            # process the first cells of all terms together, then their second cells, and so on
             now = slice(begin, end)
             past = tuple(number[: end - begin] for number in past)
             at = StepContext(bin[now], d[now], age[now], gap[now], history[now], quiet[now], cells.width)
@@ -88,7 +88,7 @@ class Recursive(Algorithm):
 
     @classmethod
     def state_names(cls) -> tuple[str, ...]:
-        """Names of the numbers per term in the state."""
+        """Names of the numbers that the state holds per term."""
         return (*cls.memory, "last", "since", "known")
 
     def start(self) -> State:
@@ -110,12 +110,12 @@ class Recursive(Algorithm):
 
 
 class Contrast(Algorithm):
-    """Base of algorithms that compare a bin with the sums of its history.
+    """Base class of algorithms that compare the counts of a bin with the sums over its history.
 
     Parameters
     ----------
     history : int, optional
-        Number of bins in the history; all of the past by default, which is best for new terms.
+        Number of bins in the history; by default all earlier bins, which works best for new terms.
     """
 
     def __init__(self, history: int | None = None) -> None:
@@ -123,7 +123,7 @@ class Contrast(Algorithm):
 
     @abstractmethod
     def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
-        """Return the scores of counts k in bins with totals d, given sums b and B over ``bins`` bins."""
+        """Return the scores of counts k in bins with totals d, given the sums b and B over ``bins`` bins."""
 
     def _score(self, cells: Cells) -> Scores:
         places = cells.places

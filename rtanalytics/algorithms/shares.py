@@ -1,6 +1,6 @@
 """Algorithms that compare a term's share of the bin with its share of the history.
 
-All compare the same four numbers: k of d in the bin, b of B in the history.
+All use the same four numbers: k of d in the bin, and b of B in the history.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ __all__ = [
 
 
 class NegativeBinomial(Poisson):
-    """Tail probability of a count if the term's rate itself varies.
+    """Negative binomial tail probability of a count: like Poisson, but the rate of a term may vary.
 
     score = −log₁₀ P(X ≥ k), X negative binomial with mean λ = (b + ½)·d / B and variance
-    λ + dispersion·λ². As :class:`~rtanalytics.trending.Poisson`, but a frequent term
-    must rise by a share of its rate to be news, not by a few square roots of it. It is fooled by what
+    λ + dispersion·λ². Compared with :class:`~rtanalytics.trending.Poisson`, a frequent term must
+    rise more: by a share of its rate, not only by a few square roots of it. Weakness: everything that
     happens every day at the same hour.
 
     Parameters
     ----------
     history : int, optional
-        Number of bins in b and B; all of the past by default.
+        Number of bins in b and B; by default all earlier bins.
     dispersion : float
         Squared coefficient of variation of the rate.
     """
@@ -55,10 +55,11 @@ class NegativeBinomial(Poisson):
 
 
 class SeasonalNegativeBinomial(SeasonalPoisson):
-    """Negative binomial tail with the larger of two rates: the recent one, and that at this time of day.
+    """Negative binomial tail with the larger of two rates: the recent rate, and the rate at this time of day.
 
     score = −log₁₀ P(X ≥ k), X negative binomial with variance λ + dispersion·λ² and the λ of
-    :class:`~rtanalytics.trending.SeasonalPoisson`. It is fooled in the first period, which has no season.
+    :class:`~rtanalytics.trending.SeasonalPoisson`. Weakness: the first period, in which the rate at this
+    time of day is not known yet.
 
     Parameters
     ----------
@@ -89,8 +90,8 @@ class ChiSquare(Contrast):
     """Pearson's χ² of the table {with, without the term} × {bin, history}.
 
     score = N(k(B−b) − b(d−k))² / ((k+b)(N−k−b)·d·B), N = d + B, if the term's share rose, else
-    0. Elasticsearch's ``chi_square`` for significant terms. It is fooled by small expected counts,
-    for which χ² is a poor approximation, so that rare terms score too high.
+    0. It is Elasticsearch's ``chi_square`` for significant terms. Weakness: small expected counts,
+    for which χ² is a poor approximation; so rare terms get too high a score.
     """
 
     name = "chi2"
@@ -110,7 +111,7 @@ class G2(Contrast):
 
     score = 2 Σ O·ln(O / E) over the four cells, if the term's share rose, else 0. Dunning
     (1993), "Accurate Methods for the Statistics of Surprise and Coincidence": valid for rare
-    terms too. Like every test on counts it is fooled by copies, and by daily routines.
+    terms too. Weaknesses: copied messages and daily routines, as for all tests on counts.
     """
 
     name = "g2"
@@ -141,11 +142,11 @@ def _log_ratio(observed: Floats, product: Floats, n: Any) -> Floats:
 
 
 class Jlh(Contrast):
-    """Rise of a term's share, absolute times relative.
+    """Rise of a term's share: its absolute change times its relative change.
 
     score = (f − g)·f / g with f = k / d and g = (b + k) / (B + d), the share in history and bin
-    together; 0 if the share fell. Elasticsearch's default for significant terms. It is fooled by
-    small bins: one person who uses three rare words in a quiet hour wins.
+    together; 0 if the share fell. It is Elasticsearch's default for significant terms. Weakness: small
+    bins; one person who uses three rare words in a quiet hour gets the highest scores.
     """
 
     name = "jlh"
@@ -158,12 +159,12 @@ class Jlh(Contrast):
 
 
 class DfIdf(Contrast):
-    """df-idf_t: current frequency over the logarithm of the mean frequency before.
+    """df-idf_t: current frequency divided by the logarithm of the mean earlier frequency.
 
     score = (k + 1) / (ln(b / h + 1) + 1), h the number of bins of the history. Aiello et al. (2013), "Sensing
     Trending Topics in Twitter"; their boost of proper nouns and their clusters of 2–3-grams
-    belong to the topic-level method BNgram. It is fooled by popular words:
-    the logarithm lowers the score of a term that is always used by far too little.
+    belong to the topic-level method BNgram. Weakness: popular words; because of the logarithm, the
+    score of a term that is always used is reduced too little.
 
     Parameters
     ----------
@@ -183,12 +184,12 @@ class DfIdf(Contrast):
 
 
 class Benhardus(Algorithm):
-    """Current share of a term over its mean share in all other bins, later ones included.
+    """Current share of a term divided by its mean share in all other bins, including later ones.
 
     score = (k / d) / ((Σ_other k′/d′ + 1/D) / (n − 1)), D the total and n the number of all bins.
-    Benhardus & Kalita (2013), "Streaming Trend Detection in Twitter" (normalised term frequency);
-    the 1/D, one message of all, is ours, and defines the score of a term of a single bin.
-    It uses later bins, so it is not causal; it is fooled by rare terms.
+    Benhardus & Kalita (2013), "Streaming Trend Detection in Twitter" (normalised term frequency).
+    We added 1/D, so that the score of a term that occurs in a single bin is defined. It uses later
+    bins, so it is not causal. Weakness: rare terms.
     """
 
     name = "benhardus"
@@ -204,4 +205,4 @@ class Benhardus(Algorithm):
         return Scores(share / usual, usual * cells.totals[cells.places])
 
     def _step(self, state: State, bin: Any) -> Scores:
-        raise ValueError(f"{self.name} needs later bins to score one: score() a whole recording with it")
+        raise ValueError(f"{self.name} needs later bins and cannot score bin by bin; use score() instead")

@@ -25,12 +25,12 @@ def poisson_surprise(k: Floats, expected: Floats) -> Floats:
     Parameters
     ----------
     k, expected : numpy.ndarray of float64, shape (n,)
-        Counts, and means; an infinite mean expects anything.
+        Counts and means; the result is 0 for an infinite mean.
 
     Returns
     -------
     numpy.ndarray of float64, shape (n,)
-        Finite, also where the probability itself would underflow.
+        Finite even where the probability itself would underflow.
     """
     from rtanalytics.algorithms.kernel import poisson
 
@@ -39,19 +39,20 @@ def poisson_surprise(k: Floats, expected: Floats) -> Floats:
 
 
 def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -> Floats:
-    """Return −log₁₀ P(X ≥ k) for X of mean λ and variance λ + dispersion·λ², and 0 if k is not above λ.
+    """Return −log₁₀ P(X ≥ k) for negative binomial X of variance λ + dispersion·λ², and 0 for k up to λ.
 
     Parameters
     ----------
     k, expected : numpy.ndarray of float64, shape (n,)
-        Counts, and means; an infinite mean expects anything.
+        Counts and means; the result is 0 for an infinite mean.
     dispersion : float
-        Squared coefficient of variation of the rate; towards 0 this is the Poisson tail.
+        Squared coefficient of variation of the rate; as it approaches 0, the result approaches the
+        Poisson tail.
 
     Returns
     -------
     numpy.ndarray of float64, shape (n,)
-        Finite, also where the probability itself would underflow.
+        Finite even where the probability itself would underflow.
     """
     from rtanalytics.algorithms.kernel import negative_binomial
 
@@ -60,7 +61,7 @@ def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -
 
 
 def sum_before(cells: Cells, bins: int | None) -> Floats:
-    """Return the sum of each cell's term over the ``bins`` bins before it, or over all before."""
+    """Return, for each cell, the sum of its term over the ``bins`` bins before it; None for all bins."""
     if bins is None:
         since: Floats = cells.before[:-1] - cells.before[cells.first]
         return since
@@ -71,22 +72,22 @@ def sum_before(cells: Cells, bins: int | None) -> Floats:
 
 
 def totals_before(cells: Cells, bins: int | None) -> Floats:
-    """Return the sum of the totals over the ``bins`` bins before each bin, or over all before."""
+    """Return, for each bin, the sum of the totals of the ``bins`` bins before it; None for all bins."""
     before = cells.totals_before
     if bins is None:
         return before[:-1]
     return before[:-1] - before[np.searchsorted(cells.bin_numbers, cells.bin_numbers - bins)]
 
 
-def at_least(name: str, value: float, least: int) -> int:
-    """Return ``value`` if it is a whole number, at least ``least``; a SettingsError names it otherwise."""
-    if not isinstance(value, Real) or value != int(value) or value < least:
-        raise SettingsError(name, f"{name} must be a whole number, at least {least}, not {value!r}")
+def at_least(name: str, value: float, minimum: int) -> int:
+    """Return ``value``; raise a SettingsError if it is not a whole number of at least ``minimum``."""
+    if not isinstance(value, Real) or value != int(value) or value < minimum:
+        raise SettingsError(name, f"{name} must be a whole number, at least {minimum}, not {value!r}")
     return int(value)
 
 
 def positive(name: str, value: float) -> float:
-    """Return ``value`` if it is positive; a SettingsError names it otherwise."""
+    """Return ``value``; raise a SettingsError if it is not positive."""
     if not isinstance(value, Real) or not value > 0:
         raise SettingsError(name, f"{name} must be a positive number, not {value!r}")
     return value

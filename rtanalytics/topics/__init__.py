@@ -1,9 +1,9 @@
-"""From messages to trends: terms that are used together become one topic, the best are listed per bin.
+"""Trends in messages: terms that are used together form a topic; each bin lists its best topics.
 
-:class:`Trender` turns deliveries into trends, live and over a recording alike. Events wait
-in a log until the bin in which they count is complete: that of ``created_at`` or, for a late one,
-the first bin that closes after it was received. The trends of a bin therefore depend only on the
-events and their two times, never on how they were batched, ordered or repeated on the way.
+:class:`Trender` turns deliveries into trends, both live and from a recording. An event waits in a
+log until its bin is complete. Its bin is the bin of ``created_at``; an event that arrives after that
+bin has closed counts in the next bin that closes. The trends of a bin therefore depend only on the
+events and their two times, not on how the events were batched, ordered or repeated.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ __all__ = [
 ]
 
 _BATCH = 1000
-"""Deliveries per batch; nothing is listed before a watermark anyway."""
+"""Maximum number of deliveries per batch; it does not affect the trends."""
 
 
 class Trender:
-    """Deliveries in, trends out.
+    """Trend detector that takes the deliveries of a feed and returns trends.
 
     Parameters
     ----------
     settings : Settings, optional
-        The defaults unless given.
+        Settings of the trends; by default, the default settings.
     **options
-        Single settings, which replace those of ``settings``.
+        Individual settings; they override ``settings``.
 
     Raises
     ------
@@ -67,11 +67,11 @@ class Trender:
 
     @property
     def counts(self) -> TermCounts:
-        """Counts of the messages so far."""
+        """Term counts of all messages so far."""
         return self._engine.counts
 
     def push(self, items: Iterable[Item], *, empty: bool = False) -> list[TrendBin]:
-        """Take what a feed delivers.
+        """Process items of a feed, and return the trends of each bin that closed.
 
         Parameters
         ----------
@@ -84,7 +84,7 @@ class Trender:
         Returns
         -------
         list of TrendBin
-            The bins that closed, in order; without (other) bins in which nothing was posted.
+            The bins that closed, in order. Other bins without messages are left out.
         """
         bins = [listed[""] for listed in self._engine.push(items)]
         if empty and (silent := self._engine.empty_bin()) is not None:
@@ -97,17 +97,17 @@ def trends(
     settings: Settings | None = None,
     **options: Unpack[SettingsOptions],
 ) -> Iterator[TrendBin]:
-    """Return the trends of a feed, a recording or any events, bin by bin.
+    """Return the trends of a feed, a recording or an iterable of events, bin by bin.
 
     Parameters
     ----------
     source : Feed, Recording or iterable of Event
-        A feed, or all events. If the events are not in the order in which they were received, all of
-        them are read before the first bin.
+        A feed, or all events. Events that are not sorted by ``received_at`` are all read before the
+        first bin is returned.
     settings : Settings, optional
-        The defaults unless given.
+        Settings of the trends; by default, the default settings.
     **options
-        Single settings, which replace those of ``settings``.
+        Individual settings; they override ``settings``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""Counting and choosing: messages are counted once, and trends listed by one or several settings.
+"""Engine that counts messages once and lists trends for one or several settings.
 
-Live trends use an :class:`Engine` with one settings, comparison and tuning one with many. What is
-listed by a settings does not depend on the others.
+Live trends use an :class:`Engine` with one :class:`Settings`; comparison and tuning use one with
+many. The trends of each do not depend on the others.
 """
 
 from __future__ import annotations
@@ -36,51 +36,52 @@ _CERTAIN = 1e-9
 
 
 def live_algorithm(settings: Settings) -> Algorithm:
-    """Return the algorithm of settings that are to be used live.
+    """Return the algorithm that settings name, if it can be used live.
 
     Raises
     ------
     SettingsError
-        If the algorithm or a parameter is unknown or invalid, or it cannot score bins as they come.
+        If the algorithm or a parameter is unknown or invalid, or if the algorithm needs later bins.
     """
     algorithm = algorithm_of(settings)
     if isinstance(algorithm, TopicAlgorithm):
         raise SettingsError(
             "algorithm",
-            f"algorithm {algorithm.name!r} finds the topics of a recording, not those of a stream;"
+            f"algorithm {algorithm.name!r} needs a whole recording and cannot be used live;"
             " use trends() or its own topics()",
         )
     if not algorithm.causal:
         raise SettingsError(
             "algorithm",
-            f"algorithm {algorithm.name!r} needs later bins to score one, so it cannot be used live;"
+            f"algorithm {algorithm.name!r} needs later bins and cannot be used live;"
             " score a whole recording with it instead",
         )
     return algorithm
 
 
 class Engine:
-    """Deliveries in, trends by each of several settings out.
+    """Trend detector for several settings at once, which share the counts of the messages.
 
     Parameters
     ----------
     shared : Settings
         Its ``bin``, ``grace``, ``mute`` and ``horizon`` are used for counting.
     members : mapping of str to Settings
-        By name, what trends are listed by; in what is shared they must not differ.
+        Settings by name; trends are listed for each. They must agree with ``shared`` in the four
+        settings named there.
     vocabulary : Vocabulary, optional
-        To share numbers of terms with other counts; nothing is dropped beyond the horizon then,
-        because a number must not change its meaning.
+        A vocabulary that other counts use too. Bins beyond the horizon are then kept, because
+        dropping them would renumber its terms.
     sparing : bool
-        Keep no checkpoints of the members: with hundreds of them there is no room, and late messages
-        are rare in recordings.
+        Keep no checkpoints of the members. This saves memory if there are hundreds of them; late
+        messages, for which checkpoints are needed, are rare in recordings.
 
     Attributes
     ----------
     counts : TermCounts
         Counts of the messages.
     seconds : dict of str to float
-        Seconds that scoring and choosing took for each member.
+        Seconds spent on scoring and selection, per member.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class Engine:
         self.reset()
 
     def reset(self) -> None:
-        """Drop all messages and everything that was learnt."""
+        """Drop all messages and everything learned from them."""
         horizon, width = self._horizon, self._shared.bin
         self.counts = TermCounts(
             width, vocabulary=self._vocabulary, horizon=None if horizon is None else 2 * horizon + width
@@ -112,16 +113,16 @@ class Engine:
         }
         self._waiting: dict[int, list[int]] = {}
         self._closed: int | None = None
-        self._newest: int | None = None  # bin that was listed or reported as empty
-        self._first: int | None = None  # bin that was not dropped
+        self._newest: int | None = None  # newest bin that was listed or reported as empty
+        self._first: int | None = None  # first bin that was not dropped
         self._late = 0
 
     def dismiss(self, name: str) -> None:
-        """List no further trends by a member, and drop what it has learnt."""
+        """Remove a member and its state: no further trends are listed for it."""
         del self._members[name]
 
     def push(self, items: Iterable[Item]) -> list[dict[str, TrendBin]]:
-        """Take what a feed delivers.
+        """Process items of a feed, and return the trends of each bin that closed.
 
         Parameters
         ----------
@@ -131,7 +132,8 @@ class Engine:
         Returns
         -------
         list of dict of str to TrendBin
-            The bins that closed, in order, by member; without those in which nothing was posted.
+            For each bin that closed, in order, its trends per member. Bins without messages are left
+            out.
         """
         bins: list[dict[str, TrendBin]] = []
         events: list[Event] = []
@@ -198,7 +200,7 @@ class Engine:
         return self._first or BEGINNING
 
     def _outgrown(self, bin: int) -> bool:
-        """Check whether bins beyond the horizon are due to be dropped; note the first that is left."""
+        """Check whether it is time to drop the bins beyond the horizon; if so, set the first bin to keep."""
         horizon, width = self._horizon, self._shared.bin
         if horizon is None:
             return False
@@ -223,7 +225,7 @@ class Engine:
                 member.memory.learn_again(changed, self._from, upto)
 
     def _learn_names(self, bin: int) -> None:
-        messages = self.counts.bin_messages(bin)  # the counts keep it for the members
+        messages = self.counts.bin_messages(bin)  # cached there, because the members need it too
         self._names_before.keep(bin, self._names.kept)
         self._names.learn(messages.rows)
 
@@ -251,7 +253,7 @@ class _Timer:
 
 
 class _Member:
-    """What belongs to one settings: the state of its algorithm, its past lists and its topics."""
+    """State that belongs to one of the settings: of its algorithm, its past lists and its topics."""
 
     def __init__(self, settings: Settings, counts: TermCounts, names: NameLikeness, *, sparing: bool) -> None:
         self._settings, self._counts, self._names = settings, counts, names
@@ -262,7 +264,7 @@ class _Member:
         self._topics = Topics(settings.hold)
 
     def trends(self, bin: int, late: int) -> TrendBin:
-        """Learn a bin, and return its trends."""
+        """Update the state with a bin, and return the trends of the bin."""
         counts = self._counts
         start, end = counts.start_of(bin), counts.start_of(bin + 1)
         learnt = self.memory.learn(bin)

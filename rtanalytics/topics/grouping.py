@@ -1,6 +1,6 @@
 """Group terms that occur together into topics, before the list is cut to ``top``.
 
-Two terms belong together if most messages with the rarer one contain the other too.
+Two terms are grouped if most messages that contain the rarer one also contain the other.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Group", "Scored", "examples", "grouped", "strongest"]
 _SHOWN = 5
 """Maximum number of terms shown per topic."""
 _FIRST = 3
-"""Terms by which people recognise a topic."""
+"""Number of first terms by which people recognise a topic."""
 _KEPT = 20
 """Maximum number of terms kept per topic, strongest first."""
 _STANDS_FOR = 0.6
@@ -29,7 +29,7 @@ _STANDS_FOR = 0.6
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Scored:
-    """A term of the bin that may trend, or a handle or tag that may name a topic.
+    """A term of the bin that may trend, or a handle or tag that may be the name of a topic.
 
     Parameters
     ----------
@@ -38,21 +38,22 @@ class Scored:
     key : str
         Key of the term.
     at : int
-        Place among the scores; -1 if it is no candidate itself.
+        Index of its score; -1 if it has none.
     raw, score : float
-        Evidence, and evidence weighted by how much the term is like a name.
+        Evidence, and evidence weighted by ``like``.
     messages : numpy.ndarray of int
-        Places of the bin's messages that contain it.
+        Indices of the bin's messages that contain it.
     rows : list of int
         Rows of the log that contain it, including the window before the bin.
     people, voices : int
-        Number of people who wrote those, and of those who did so in their own words.
+        Number of people who wrote the messages in ``rows``, and number of those who did not just
+        copy somebody.
     like : float
         Likeness of the term to a name, 0 to 1.
     handy : bool
         True for a handle or a tag.
     stale : bool
-        True if too many lists contained it already.
+        True if too many earlier lists contained the term.
     """
 
     term: int
@@ -80,34 +81,34 @@ class Group:
         self.contributions: dict[str, float] = {}
         self.features: dict[str, float] = {}
 
-    def judge(self, least: float, active: int, topic_filter: TopicFilter) -> float:
-        """Compute the probability that this is a topic, and keep its features and contributions.
+    def judge(self, min_score: float, active: int, topic_filter: TopicFilter) -> float:
+        """Return the probability that this is a topic; also set its features and contributions.
 
         Parameters
         ----------
-        least : float
+        min_score : float
             Minimum evidence.
         active : int
             Number of people who posted anything within the window.
         """
         known = any(s.handy and s.people >= topic_filter.min_people for s in self.shown[:_FIRST])
-        self.features = self._features(least, active, known=known)
+        self.features = self._features(min_score, active, known=known)
         self.contributions = topic_filter.topic_model.contributions(**self.features)
         self.probability = _probability(self.contributions)
         return self.probability
 
-    def at_best(self, least: float, active: int, topic_filter: TopicFilter) -> float:
-        """Return the probability that it would have with a known handle or tag."""
+    def at_best(self, min_score: float, active: int, topic_filter: TopicFilter) -> float:
+        """Return the probability that the group would have if a known handle or tag were its name."""
         return _probability(
             topic_filter.topic_model.contributions(
-                **self._features(least, active, known=topic_filter.topic_model.known > 0)
+                **self._features(min_score, active, known=topic_filter.topic_model.known > 0)
             )
         )
 
-    def _features(self, least: float, active: int, *, known: bool) -> dict[str, float]:
+    def _features(self, min_score: float, active: int, *, known: bool) -> dict[str, float]:
         lead = self.lead
         return {
-            "evidence": lead.raw / (least or 1.0),
+            "evidence": lead.raw / (min_score or 1.0),
             "people": lead.people,
             "voices": lead.voices,
             "active": active,
@@ -116,14 +117,14 @@ class Group:
         }
 
     def name(self, handles: dict[int, list[Scored]], used: set[str], topic_filter: TopicFilter) -> None:
-        """Move a handle or tag by which people know the topic among the first terms.
+        """Find a handle or tag by which people know the topic, and move it to the first terms.
 
         Parameters
         ----------
         handles : dict
             Handles and tags of each message, by row.
         used : set of str
-            Keys that already name a topic of a higher rank.
+            Keys among the first terms of stronger topics; these are not used again.
         """
         first = self.shown[:_FIRST]
         if any(s.handy and s.people >= topic_filter.min_people for s in first):
@@ -152,7 +153,7 @@ class Group:
 
     @property
     def terms(self) -> list[Scored]:
-        """Terms to show, the strongest first."""
+        """Terms that are shown, strongest first."""
         return self.shown[:_SHOWN]
 
     @property
@@ -162,11 +163,11 @@ class Group:
 
     @property
     def messages(self) -> Ints:
-        """Places of the messages that contain any of the terms."""
+        """Indices of the bin's messages that contain any of the terms."""
         return np.unique(np.concatenate(self.parts)).astype(np.int64)
 
     def add(self, other: Scored) -> None:
-        """Add a term; show it unless a longer or stronger one contains it."""
+        """Add a term to the group; it is shown unless another term contains it or is contained in it."""
         self.parts.append(other.messages)
         for i, old in enumerate(self.shown):
             if _within(other.key, old.key):
@@ -181,18 +182,19 @@ class Group:
 
 
 def strongest(terms: Ints, score: Floats, counts: BinCounts, keys: Sequence[str], most: int) -> Ints:
-    """Return the ``most`` terms with the highest score, then count, then first key.
+    """Return the ``most`` strongest terms: by score, then by count, then by key.
+
+    Ties are broken by key, because the numbers of terms depend on the order of arrival.
 
     Parameters
     ----------
     terms : numpy.ndarray of int64, shape (n,)
-        Places of the terms to choose from, in ``score`` and ``counts``.
+        Indices of the terms to choose from, in ``score`` and ``counts``.
 
     Returns
     -------
     numpy.ndarray of int64
-        Places, strongest first. Numbers of terms depend on the order of arrival, so ties go by
-        key.
+        Indices, strongest first.
     """
     count = counts.counts[terms]
     order = terms[np.lexsort((-count, -score[terms]))]
@@ -214,7 +216,7 @@ def strongest(terms: Ints, score: Floats, counts: BinCounts, keys: Sequence[str]
 
 
 def grouped(candidates: Sequence[Scored], min_overlap: float) -> list[Group]:
-    """Group terms: each, from the strongest on, joins the first group whose first term it overlaps."""
+    """Group candidates, strongest first: each joins the first group whose lead it overlaps, or starts one."""
     groups: list[Group] = []
     led_by: dict[int, list[int]] = {}
     for scored in candidates:
@@ -238,23 +240,23 @@ def grouped(candidates: Sequence[Scored], min_overlap: float) -> list[Group]:
 def examples(
     messages: npt.NDArray[np.int32], authors: Ints, originals: npt.NDArray[np.bool_], most: int = 3
 ) -> list[int]:
-    """Choose a few messages, by different authors and without copies if possible.
+    """Choose a few messages, preferably by different authors and without copies.
 
     Parameters
     ----------
     messages : numpy.ndarray of int32, shape (n,)
-        Places to choose from, ascending.
+        Indices of the messages to choose from, ascending.
     authors : numpy.ndarray of int64
-        Author of the message of each place.
+        Author of each message of the bin.
     originals : numpy.ndarray of bool
-        Whether each message is not a copy of an earlier one.
+        False for each message of the bin that copies an earlier one.
     most : int
         Number of messages to choose.
 
     Returns
     -------
     list of int
-        Places.
+        Indices of the chosen messages.
     """
     own, again, copied = [], [], []
     known: set[int] = set()
@@ -275,5 +277,5 @@ def _probability(contributions: dict[str, float]) -> float:
 
 
 def _within(part: str, whole: str) -> bool:
-    """Check whether the words of one phrase are a part of the other's."""
+    """Check whether one phrase contains the words of the other in sequence."""
     return f" {part} " in f" {whole} "

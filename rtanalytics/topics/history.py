@@ -1,4 +1,4 @@
-"""What was learnt from the bins so far: the state of the algorithm and other statistics."""
+"""Statistics of the bins so far, including the state of the algorithm."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from rtanalytics.trending import Algorithm, State
 __all__ = ["BEGINNING", "Learnt", "Memory"]
 
 BEGINNING = -(1 << 62)
-"""Before all bins."""
+"""A bin number before all others."""
 _NEVER = 1 << 60
 _HISTORY = 24
 """Number of bins in the history of a trend."""
 
 
 class Learnt(NamedTuple):
-    """A bin after it was learnt.
+    """A bin with the scores of its terms.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class Learnt(NamedTuple):
     counts : BinCounts
         Counts of its terms.
     evidence : ndarray of float64, shape (terms,)
-        Score of each term in this bin, plus what is left of its earlier ones.
+        Score of each term in this bin, plus its earlier scores, which decay with time.
     expected : ndarray of float64, shape (terms,)
         Expected counts.
     """
@@ -49,7 +49,7 @@ class Learnt(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """Copy of what was known before a bin."""
+    """Copy of the statistics from before a bin."""
 
     state: State
     used: Ints
@@ -62,20 +62,20 @@ class _Kept(NamedTuple):
 
 
 class Memory:
-    """Learns bin after bin, and can return to what it knew before one.
+    """Statistics that are updated with one bin after another and can be reset to an earlier bin.
 
     Parameters
     ----------
     settings : Settings
         Settings of the trends.
     algorithm : Algorithm
-        Their algorithm.
+        Algorithm that the settings name.
     counts : TermCounts
         Counts of all messages.
     names : NameLikeness
-        How the terms are written, learnt elsewhere.
+        Statistics of how the terms are written; they are not updated here.
     sparing : bool
-        Keep no checkpoints: when an earlier bin changes, everything is learnt again.
+        Keep no checkpoints; when an earlier bin changes, all bins are processed again.
     """
 
     def __init__(
@@ -92,18 +92,18 @@ class Memory:
         self.forget()
 
     def forget(self) -> None:
-        """Drop everything that was learnt."""
+        """Reset all statistics."""
         self._checkpoints: Checkpoints[_Kept] = Checkpoints(_NEVER) if self._sparing else Checkpoints()
         self._state = self._algorithm.start()
         self._used = np.zeros(0, np.int64)
         self._messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
-        self._came = np.zeros(0, np.int64)  # of each author, the first bin, less BEGINNING
+        self._came = np.zeros(0, np.int64)  # first bin of each author, minus BEGINNING; 0 for none
         self.recent: deque[tuple[int, BinMessages]] = deque()
         self._past: deque[BinCounts] = deque(maxlen=_HISTORY + 1)
 
     def learn(self, bin: int) -> Learnt:
-        """Score a bin, then learn it."""
+        """Score a bin, and update the statistics with it."""
         settings, messages = self._settings, self._counts.bin_messages(bin)
         self._checkpoints.keep(bin, self._kept)
         self._used = grown(self._used, len(self._counts.vocabulary))
@@ -128,16 +128,16 @@ class Memory:
         return Learnt(messages, counts, evidence, expected)
 
     def learn_again(self, changed: int, first: int, upto: int) -> None:
-        """Learn again, up to a bin, after an earlier bin has changed.
+        """Recompute the statistics after earlier bins have changed.
 
         Parameters
         ----------
         changed : int
             The first bin that has changed.
         first : int
-            The first bin that is not dropped.
+            The first bin that was not dropped.
         upto : int
-            The bin that is learnt next.
+            The bin that is processed next; it is not included.
         """
         kept = self._checkpoints.before(changed)
         if kept is None:
@@ -151,10 +151,10 @@ class Memory:
             if (kept is None or bin >= kept[0]) and first <= bin < upto:
                 self.learn(bin)
 
-    def said_by(self, terms: Ints) -> tuple[list[Ints], Ints, Ints]:
-        """Return, for each term, its rows within the window, and the number of its people and voices.
+    def messages_with(self, terms: Ints) -> tuple[list[Ints], Ints, Ints]:
+        """Return the rows of each term within the window, and how many people and voices used it.
 
-        A voice is somebody who uses the term in words of their own.
+        A voice is a person who used the term in a message that is not a copy.
         """
         from rtanalytics.counts.kernel import speakers
 
@@ -172,26 +172,26 @@ class Memory:
         return [where[i:j] for i, j in pairwise([0, *ends])], people, voices
 
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Return which terms are never topics: ignored, or the conference's own tags."""
+        """Return a mask of the terms that are never topics: ignored terms and the conference's own tags."""
         keys = self._counts.vocabulary.keys
         return is_excluded(self._settings, terms, keys, self._used[terms], self._messages, self.names.surface)
 
     def authors(self) -> Ints:
-        """Return everybody who posted something within the window, once each."""
+        """Return the distinct authors who posted something within the window."""
         return np.unique(self._counts.authors(np.concatenate([messages.rows for _, messages in self.recent])))
 
     def known(self, authors: Ints) -> int:
-        """Return how many of these authors posted something before the window began."""
+        """Return how many of ``authors`` posted something before the window."""
         return int((self._came[authors] < self.recent[0][0] - BEGINNING).sum())
 
     def since(self, bin: int) -> datetime:
-        """Return the start of the first bin on which the expectation for a bin rests."""
+        """Return the start of the first bin that the expected counts of ``bin`` are based on."""
         first = bin if self._state.first is None else self._state.first
         reach: int | None = getattr(self._algorithm, "history", None)
         return self._counts.start_of(first if reach is None else max(first, bin - reach))
 
     def history(self, term: int, bin: int) -> list[int]:
-        """Return the counts of a term in the bins just before, if there are any."""
+        """Return the counts of a term in the bins just before ``bin``, oldest first."""
         first = bin if self._state.first is None else self._state.first
         counts = [0] * min(bin - first, _HISTORY)
         for past in self._past:
@@ -202,7 +202,7 @@ class Memory:
         return counts
 
     def _kept(self) -> _Kept:
-        """Return a copy of what was learnt."""
+        """Return a copy of the statistics."""
         return _Kept(
             self._state.copy(), self._used.copy(), self._messages,
             self._evidence.copy(), self._when.copy(), self._came.copy(),

@@ -1,4 +1,4 @@
-"""Identity of topics from bin to bin: which continue, split or merge."""
+"""Identity of topics from bin to bin: which topics continue, split or merge."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Identity(NamedTuple):
     Parameters
     ----------
     id : str
-        The same in every bin in which the topic is listed.
+        Id of the topic, the same in every bin in which the topic is listed.
     split_from : str
-        Id of the topic that this one was part of until now; empty if there is none.
+        Id of the topic from which this one split off in this bin; empty if none.
     merged : list of str
-        Ids of topics that are part of this one from now on.
+        Ids of the topics that merged into this one in this bin.
     """
 
     id: str
@@ -63,19 +63,20 @@ class _Topic:
 
 
 class Topics:
-    """Recently listed topics, which give ids to those of the next bin.
+    """Recently listed topics, with which the topics of the next bin are matched.
 
     Parameters
     ----------
     hold : timedelta
-        How long after it was last listed a topic keeps its id.
+        How long a topic keeps its id after it was last listed.
 
     Notes
     -----
-    Topics of a bin and recent topics are matched one to one, those with most terms in common
-    first and then the older ones; a common first term counts twice. A topic of the bin that has
-    enough in common with a recent one that another topic continues has split off it; a recent topic
-    that none continues and that has enough in common with a topic of the bin has merged into it.
+    Topics of the bin and recent topics are matched one to one, pairs with the most terms in common
+    first, then pairs with the older recent topic; a common first term counts twice. Two topics are
+    *similar* if they have enough terms in common. If a topic of the bin is similar to a recent topic
+    that was matched with another one, it has split off from it. If a recent topic was not matched but
+    is similar to a topic of the bin, it has merged into it.
     """
 
     def __init__(self, hold: timedelta) -> None:
@@ -83,23 +84,23 @@ class Topics:
         self._recent: list[_Topic] = []
 
     def listed_at(self, end: datetime, terms: Sequence[str]) -> bool:
-        """Check whether a topic with these terms was listed in the bin that ended then."""
+        """Check whether a topic with similar terms was listed in the bin that ended at ``end``."""
         return any(t.last == end and t.common(terms) >= _ENOUGH for t in self._recent)
 
     def assign_ids(self, start: datetime, end: datetime, lists: Sequence[Sequence[str]]) -> list[Identity]:
-        """Return the identities of the topics of a bin.
+        """Match the topics of a bin with recent ones, and return their identities.
 
         Parameters
         ----------
         start, end : datetime
             The bin.
         lists : sequence of sequences of str
-            Keys of the terms of each topic, first term first, by rank.
+            Keys of the terms of each topic, in order of rank.
 
         Returns
         -------
         list of Identity
-            In the same order.
+            Identity of each topic, in the same order.
         """
         self._recent = [t for t in self._recent if start - t.last <= self._hold]
         edges = sorted(
@@ -141,5 +142,5 @@ class Topics:
 
 
 def _id(start: datetime, term: str) -> str:
-    """Return an id made from the first bin and the first term; only letters and digits."""
+    """Return an id of letters and digits, derived from a topic's first bin and first term."""
     return hashlib.blake2b(f"{start.isoformat()}\n{term}".encode(), digest_size=6).hexdigest()

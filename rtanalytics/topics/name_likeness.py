@@ -1,7 +1,7 @@
-"""Likeness of terms to names, learnt from how people write them.
+"""Likeness of terms to names, estimated from how people write them.
 
-A handle is a name. A word is like a name if people write it as ``#tag`` or, in the middle of a
-sentence, with a capital. No list of names and no language is needed.
+A handle is a name. A word is like a name if people write it as a ``#tag`` or with a capital in the
+middle of a sentence. This needs no list of names and works in any language with capital letters.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["NameLikeness", "Uses"]
 
 Uses = npt.NDArray[np.int32]
 _DOUBT = 1.5
-"""Extra uses in lower case, so that a single capital does not make a name."""
+"""Uses in lower case that are added to each term, so that one use with a capital is not enough."""
 
 
 class NameLikeness:
@@ -26,7 +26,7 @@ class NameLikeness:
     Parameters
     ----------
     counts : TermCounts
-        Counts of the messages that are learnt.
+        Counts of all messages.
     """
 
     def __init__(self, counts: TermCounts) -> None:
@@ -34,24 +34,24 @@ class NameLikeness:
         self.forget()
 
     def forget(self) -> None:
-        """Drop everything that was learnt."""
+        """Reset the statistics."""
         self._known = 0
         self._capital, self._tag = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
         self._marked, self._handle = np.zeros(0, np.bool_), np.zeros(0, np.bool_)
         self._used = np.zeros(0, np.int32)
-        # by term: uses, uses as a tag, uses within a sentence, those with a capital
+        # rows: uses of each term, uses as a tag, uses within a sentence, those of them with a capital
         self._uses = np.zeros((4, 0), np.int32)
 
     def kept(self) -> tuple[Uses, Uses]:
-        """Return a copy of what was learnt, for :meth:`go_back`."""
+        """Return a copy of the statistics for :meth:`go_back`."""
         return self._used.copy(), self._uses.copy()
 
     def go_back(self, kept: tuple[Uses, Uses]) -> None:
-        """Restore what was learnt when ``kept`` was copied."""
+        """Restore the statistics that :meth:`kept` returned."""
         self._used, self._uses = kept[0].copy(), kept[1].copy()
 
     def learn(self, rows: Ints) -> None:
-        """Learn how terms are written in the messages of these rows."""
+        """Update the statistics with the messages in these rows of the log."""
         from rtanalytics.counts import kernel
 
         vocabulary = self._counts.vocabulary
@@ -83,7 +83,7 @@ class NameLikeness:
         )
 
     def likeness(self, terms: Ints) -> npt.NDArray[np.float64]:
-        """Return the likeness of terms to names, 0 to 1; a phrase has the mean of its first and last word."""
+        """Return the likeness of terms to names, 0 to 1; of a phrase, the mean of its first and last word."""
         ends = np.repeat(terms[:, None], 2, axis=1)
         for i, term in enumerate(terms.tolist()):
             if (words := self._counts.vocabulary.words(term)) is not None:
@@ -94,18 +94,18 @@ class NameLikeness:
         return both
 
     def marked(self, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Return which terms are written with ``@`` or ``#`` at least sometimes."""
+        """Return a mask of the terms that were written with ``@`` or ``#`` at least once."""
         self._marked = grown(self._marked, len(self._counts.vocabulary))
         return self._marked[terms]
 
     def tagged(self, terms: Ints) -> npt.NDArray[np.float64]:
-        """Return the share of the terms' uses that are ``#tags``; 1 for a handle, 0 for a phrase."""
+        """Return the share of each term's uses that are ``#tags``; 1 for a handle, 0 for a phrase."""
         used, tags = self._uses[:2, terms]
         share: npt.NDArray[np.float64] = np.where(self._handle[terms], 1.0, tags / np.maximum(used, 1))
         return share
 
     def surface(self, term: int) -> str:
-        """Return a term as it was most often written so far."""
+        """Return the most frequent spelling of a term so far."""
         vocabulary = self._counts.vocabulary
         if (words := vocabulary.words(term)) is not None:
             return join([self.surface(word).lstrip("#") for word in words])

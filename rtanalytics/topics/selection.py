@@ -1,4 +1,4 @@
-"""Choose the topics of a bin: candidates, their names, and their probabilities."""
+"""Select the topics of a bin: find candidates, name them, and compute their probabilities."""
 
 from __future__ import annotations
 
@@ -16,41 +16,41 @@ from rtanalytics.topics.identity import Topics
 __all__ = ["FIRST", "Chooser", "DisplayHistory"]
 
 FIRST = 3
-"""Terms by which people recognise a topic."""
+"""Number of first terms by which people recognise a topic."""
 _NOWHERE = np.empty(0, np.int32)
 _MOSTLY = 0.5
-"""Share of a word's uses as a tag from which it counts as a tag."""
+"""A word counts as a tag if more than this share of its uses are tags."""
 _CROWD = 5
-"""Number of people from which they may be intruders rather than a few newcomers."""
+"""Minimum number of people in a group of spammers; fewer may be ordinary newcomers."""
 _TAGS = 4
-"""Number of tags from which a message is made to be found rather than read."""
+"""Minimum median number of tags in messages of spam."""
 _KNOWN = 0.1
-"""Share of people who posted before, below which a group is taken for intruders."""
+"""A group is spam only if less than this share of its people posted before."""
 _CANDIDATES = 20
-"""Number of terms that are grouped per topic of the list; the strongest ones."""
+"""Number of terms that are candidates per listed topic; the strongest are taken."""
 
 
 class DisplayHistory:
-    """Number of lists that contained each term."""
+    """Counts of the lists that contained each term."""
 
     def __init__(self) -> None:
         self.lists = 0
         self._times: dict[str, int] = {}
 
     def add(self, terms: Iterable[str]) -> None:
-        """Count the keys of a list's terms."""
+        """Add a list, given the keys of its terms."""
         self.lists += 1
         for term in set(terms):
             self._times[term] = self._times.get(term, 0) + 1
 
     def too_often(self, term: str, topic_filter: TopicFilter, *, known: bool = False) -> bool:
-        """Check whether a term was listed too often to be news or, if ``known``, to name a topic."""
+        """Check whether a term was listed too often to be news or, if ``known``, to serve as a name."""
         share = topic_filter.max_label_share if known else topic_filter.max_list_share
         return self._times.get(term, 0) > topic_filter.free_lists + share * self.lists
 
 
 class Chooser:
-    """Chooses topics from the terms of a bin that was just learnt.
+    """Selector of the topics of each bin.
 
     Parameters
     ----------
@@ -59,21 +59,21 @@ class Chooser:
     counts : TermCounts
         Counts of all messages.
     memory : Memory
-        What was learnt so far.
+        Statistics of the bins so far.
     """
 
     def __init__(self, settings: Settings, counts: TermCounts, memory: Memory) -> None:
         self._settings, self._counts, self._memory = settings, counts, memory
         self._shown = DisplayHistory()
 
-    def choose(self, learnt: Learnt, least: float, before: datetime, topics: Topics) -> list[Group]:
+    def choose(self, learnt: Learnt, min_score: float, before: datetime, topics: Topics) -> list[Group]:
         """Return the topics to list, the most probable first.
 
         Parameters
         ----------
         learnt : Learnt
-            The bin.
-        least : float
+            The bin, with which the statistics were just updated.
+        min_score : float
             Evidence that a term must exceed.
         before : datetime
             Start of the bin.
@@ -85,15 +85,15 @@ class Chooser:
         active = len(self._memory.authors())
         groups: list[Group] = []
         names: set[str] = set()
-        for group in grouped(self._candidates(learnt, least), settings.min_overlap):
-            if group.lead.stale and group.lead.raw < rule.renewal_factor * least:
+        for group in grouped(self._candidates(learnt, min_score), settings.min_overlap):
+            if group.lead.stale and group.lead.raw < rule.renewal_factor * min_score:
                 continue
-            if group.at_best(least, active, rule) < rule.keep_probability:
+            if group.at_best(min_score, active, rule) < rule.keep_probability:
                 continue
-            if not group.lead.voices or self._intruding(group.lead):
-                continue  # only copies, or only intruders
+            if not group.lead.voices or self._is_spam(group.lead):
+                continue  # only copies, or spam
             group.name(handles, names, rule)
-            probable = group.judge(least, active, rule)
+            probable = group.judge(min_score, active, rule)
             stays = probable >= rule.keep_probability and topics.listed_at(before, group.keys)
             if (probable >= rule.min_probability or stays) and self._by_enough(group, learnt):
                 names |= set(group.keys[:FIRST])
@@ -104,6 +104,7 @@ class Chooser:
             self._shown.add(key for group in listed for key in group.keys[:FIRST])
         return listed
 
+<<<<<<< HEAD
     def _by_enough(self, group: Group, learnt: Learnt) -> bool:
         """Check whether enough messages of the bin, by enough people, are about a topic."""
         authors = self._counts.authors(learnt.messages.rows[group.messages])
@@ -111,16 +112,20 @@ class Chooser:
 
     def _candidates(self, learnt: Learnt, least: float) -> list[Scored]:
         """Return the terms that may trend, the strongest first."""
+=======
+    def _candidates(self, learnt: Learnt, min_score: float) -> list[Scored]:
+        """Return the terms that may trend, strongest first."""
+>>>>>>> 673480c (Say plainly what topics and algorithms do)
         settings, rule, names = self._settings, self._settings.topic_filter, self._memory.names
         messages, counts, evidence, _ = learnt
         keys = self._counts.vocabulary.keys
-        good = evidence > least
+        good = evidence > min_score
         good[good] &= ~self._memory.is_excluded(counts.terms[good])
         best = strongest(np.flatnonzero(good), evidence, counts, keys, _CANDIDATES * settings.top)
         terms = counts.terms[best]
         if not len(terms):
             return []
-        rows, people, voices = self._memory.said_by(terms)
+        rows, people, voices = self._memory.messages_with(terms)
         like, tagged = names.likeness(terms), names.tagged(terms)
         weight = rule.common_word_weight + (1 - rule.common_word_weight) * like
         score = weight * evidence[best]
@@ -147,7 +152,7 @@ class Chooser:
         return candidates
 
     def _handles(self) -> dict[int, list[Scored]]:
-        """Return the handles and tags that enough people use within the window, by row."""
+        """Return, by row of the log, the handles and tags that enough people use within the window."""
         names, rule = self._memory.names, self._settings.topic_filter
         keys = self._counts.vocabulary.keys
         marked = [past.terms[names.marked(past.terms)] for _, past in self._memory.recent]
@@ -156,7 +161,7 @@ class Chooser:
         terms = terms[~self._memory.is_excluded(terms)]
         if not len(terms):
             return {}
-        rows, people, _ = self._memory.said_by(terms)
+        rows, people, _ = self._memory.messages_with(terms)
         by_row: dict[int, list[Scored]] = {}
         for i in np.flatnonzero(people >= rule.min_people).tolist():
             term = int(terms[i])
@@ -180,8 +185,8 @@ class Chooser:
                 by_row.setdefault(row, []).append(handle)
         return by_row
 
-    def _intruding(self, lead: Scored) -> bool:
-        """Check for spam: newcomers who copy each other with many tags, while the others posted before."""
+    def _is_spam(self, lead: Scored) -> bool:
+        """Check for spam: newcomers who copy each other with many tags, while most others posted before."""
         rows = np.array(lead.rows)
         if (
             lead.people < _CROWD

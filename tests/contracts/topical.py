@@ -252,7 +252,7 @@ class TopicContract:
         assert ALGORITHMS[name] is self.make
         settings: dict[str, Any] = {"bin": WIDTH, "grace": GRACE, "own_tags": OWN, "top": 3}
         assert list(trends(chatter(), algorithm=name, **settings)) == tell(self.make(), chatter(), top=3)
-        with pytest.raises(ValueError, match=f"'{name}' finds the topics of a recording"):
+        with pytest.raises(ValueError, match=f"'{name}' needs a whole recording"):
             Trender(algorithm=name)
         with pytest.raises(ValueError, match="does not score terms"):
             self.make().start()

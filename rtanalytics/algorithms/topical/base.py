@@ -68,7 +68,7 @@ class View:
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Return which of the terms are never topics: ignored, or the conference's own tags."""
         documents = self.documents
-        used, keys = documents.said_by(terms), documents.vocabulary.keys
+        used, keys = documents.messages_with(terms), documents.vocabulary.keys
         return is_excluded(self.settings, terms, keys, used, documents.learnt, documents.surface)
 
 

@@ -97,7 +97,7 @@ class Documents(TermCounts):
         self._used, self._messages_of = used, number
         self.learnt += len(where)
 
-    def said_by(self, terms: Ints) -> Ints:
+    def messages_with(self, terms: Ints) -> Ints:
         """Return the number of learnt messages with each word; 0 for a phrase."""
         number = np.zeros(len(terms), np.int64)
         known = terms < len(self._messages_of)

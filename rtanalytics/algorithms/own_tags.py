@@ -12,13 +12,8 @@ from rtanalytics.settings import Settings
 
 __all__ = ["OWN_SHARE", "is_excluded"]
 
-<<<<<<< HEAD
 OWN_SHARE = 0.2
-"""Share of the messages so far above which a tag is taken for the conference's own."""
-=======
-_OWN_SHARE = 0.2
 """Share of all messages so far above which a tag is considered the conference's own."""
->>>>>>> 673480c (Say plainly what topics and algorithms do)
 
 
 def is_excluded(

@@ -104,18 +104,13 @@ class Chooser:
             self._shown.add(key for group in listed for key in group.keys[:FIRST])
         return listed
 
-<<<<<<< HEAD
     def _by_enough(self, group: Group, learnt: Learnt) -> bool:
-        """Check whether enough messages of the bin, by enough people, are about a topic."""
+        """Check whether the topic has enough messages, by enough people, in the bin."""
         authors = self._counts.authors(learnt.messages.rows[group.messages])
         return len(np.unique(authors)) >= self._settings.min_count
 
-    def _candidates(self, learnt: Learnt, least: float) -> list[Scored]:
-        """Return the terms that may trend, the strongest first."""
-=======
     def _candidates(self, learnt: Learnt, min_score: float) -> list[Scored]:
         """Return the terms that may trend, strongest first."""
->>>>>>> 673480c (Say plainly what topics and algorithms do)
         settings, rule, names = self._settings, self._settings.topic_filter, self._memory.names
         messages, counts, evidence, _ = learnt
         keys = self._counts.vocabulary.keys

@@ -11,6 +11,7 @@ __all__ = ["EXTRAS", "MissingExtraError", "extra", "require"]
 EXTRAS = {
     "compare": ("scipy", "sklearn", "threadpoolctl"),
     "sources": ("aiohttp", "feedparser", "irctokens", "nh3", "yarl"),
+    "dumps": ("zstandard",),
     "views": ("anywidget", "ipywidgets", "matplotlib", "traitlets"),
     "lab": ("jupyterlab", "ipykernel"),
 }

@@ -313,7 +313,7 @@ def test_the_conda_environment_is_the_one_of_pyproject():
     assert not found.pop("pip").specifier
     wanted = {
         conda_names.get(name, name): r
-        for name, r in declared("compare", "sources", "views", "lab", "test").items()
+        for name, r in declared("compare", "sources", "dumps", "views", "lab", "test").items()
     }
     assert wanted["redis-py"].extras == {"hiredis"}
     assert not found.pop("hiredis").specifier

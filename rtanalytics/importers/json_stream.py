@@ -147,7 +147,8 @@ def values(
     file : str or Path
         Name of the file for messages.
     read : callable
-        Returns up to this many bytes, and none at the end.
+        Returns up to this many bytes, and none at the end: ``read1`` of a file, which loses nothing that
+        stands before damage.
     wanted : container of str
         Members whose elements are yielded one by one if they are in an object of more than 4 MB. Any
         other object is yielded as a whole.
@@ -291,6 +292,7 @@ class _Text:
         self._read = read
         self._decoder: codecs.IncrementalDecoder | None = None
         self.text, self.pos, self.ended = "", 0, False
+        self._damage: Exception | None = None
         self._line, self._counted = 1, 0
 
     def line(self) -> int:
@@ -302,12 +304,27 @@ class _Text:
         """Read more text, and drop the part that has been parsed."""
         self.line()
         left = self.text[self.pos :]
-        data = self._read(max(_CHUNK, len(left)))
+        data = self._next(max(_CHUNK, len(left)))
         if self._decoder is None:
             encoding = "utf-16" if is_utf16(data) else "utf-8-sig"
             self._decoder = codecs.getincrementaldecoder(encoding)("replace")
         self.ended = not data
         self.text, self.pos, self._counted = left + self._decoder.decode(data, self.ended), 0, 0
+
+    def _next(self, size: int) -> bytes:
+        """Read this many bytes; fewer before the end, or before damage, which is raised the next time."""
+        if self._damage is not None:
+            raise self._damage
+        pieces: list[bytes] = []
+        try:
+            while size > 0 and (piece := self._read(size)):
+                pieces.append(piece)
+                size -= len(piece)
+        except BROKEN as error:
+            if not pieces:
+                raise
+            self._damage = error
+        return b"".join(pieces)
 
     def peek(self) -> str:
         """Return the next character that is not white space; an empty string at the end."""

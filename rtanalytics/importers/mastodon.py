@@ -71,7 +71,7 @@ class _Statuses:
         known: dict[str, str] = {}
         created: dict[str, str] = {}
         with open_bytes(path) as file:
-            items = values(path, file.read, _LISTS)
+            items = values(path, file.read1, _LISTS)
             while chunk := list(islice(items, _AHEAD)):
                 for item in chunk:
                     for status in _statuses(item.value) if isinstance(item, Value) else ():

@@ -123,7 +123,7 @@ def _actor(file: BinaryIO) -> dict[str, Any]:
 def _outbox(
     file: str | Path, stream: BinaryIO, actor: dict[str, Any], conversion: Conversion
 ) -> Iterator[Event | Rejected]:
-    for item in values(file, stream.read, _LISTS):
+    for item in values(file, getattr(stream, "read1", stream.read), _LISTS):
         if isinstance(item, Rejected):
             yield item
         elif _is_collection(item.value):

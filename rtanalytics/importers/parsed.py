@@ -173,7 +173,7 @@ class StoredResponses:
         """Yield the events of a file."""
         conversion = Conversion(self.home, self.source, self.connector)
         with open_bytes(path) as file:
-            for item in values(path, file.read, self.lists):
+            for item in values(path, file.read1, self.lists):
                 if isinstance(item, Rejected):
                     yield item
                 else:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from rtanalytics.extras import extra
 from rtanalytics.importers.base import ImporterError, Rejected
 from rtanalytics.importers.unpack import BROKEN, Unpacked, ZipBundle, unreadable
 
@@ -21,6 +22,9 @@ MAX_LINE = 16_000_000
 """Largest number of bytes of a line, or of one message in a document."""
 
 _KEPT_OF_LONG_LINE = 8_000
+_LARGEST_WINDOW = 2**27
+"""Window of zstd up to which Arrow decompresses."""
+
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 
 
@@ -56,14 +60,63 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader[Any]]:
 
 @contextmanager
 def _zstd(file: BinaryIO, path: Path) -> Iterator[io.BufferedReader[Any]]:
-    import pyarrow as pa
+    packed: Any
+    if _zstd_window(file.read(18)) > _LARGEST_WINDOW:
+        file.seek(0)
+        packed = _LongZstd(file)
+    else:
+        import pyarrow as pa
 
-    try:
-        packed = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
-    except (pa.ArrowException, ValueError) as error:
-        raise ImporterError(f"{path}: this version of pyarrow cannot decompress zstd: {error}") from None
+        file.seek(0)
+        try:
+            packed = pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")
+        except (pa.ArrowException, ValueError) as error:
+            reason = f"this version of pyarrow cannot decompress zstd: {error}"
+            raise ImporterError(f"{path}: {reason}") from None
     with io.BufferedReader(Unpacked(packed, file.tell, str(path))) as reader:
         yield reader
+
+
+def _zstd_window(header: bytes) -> int:
+    """Return how many bytes a decompressor must keep, from the header of a zstd frame (RFC 8878)."""
+    if len(header) < 6 or header[4] & 0x20:  # the frame has a single segment, which is its window
+        return 0
+    exponent, mantissa = header[5] >> 3, header[5] & 7
+    base: int = 1 << (10 + exponent)
+    return base + (base >> 3) * mantissa
+
+
+class _LongZstd(io.RawIOBase):
+    """Unpacked bytes of a zstd file with a window of up to 2 GB (``--long=31``), such as Pushshift's."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        with extra("dumps"):
+            import zstandard
+        self._file = file
+        self._error = zstandard.ZstdError
+        self._frames = zstandard.ZstdDecompressor(max_window_size=2**31)
+        self._frame = self._frames.decompressobj()
+        self._unread, self._data, self._at = b"", b"", 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to this many bytes, and none at the end."""
+        while self._at >= len(self._data):
+            # a small piece, because the worst one grows 30,000 times
+            piece = self._unread or self._file.read(4096)
+            if not piece:
+                if not self._frame.eof:
+                    raise OSError("the last frame has no end")
+                return b""
+            if self._frame.eof:
+                self._frame = self._frames.decompressobj()
+            try:
+                self._data, self._at = self._frame.decompress(piece), 0
+            except self._error as error:
+                raise OSError(str(error)) from None
+            self._unread = self._frame.unused_data if self._frame.eof else b""
+        begin, self._at = self._at, self._at + size if size >= 0 else len(self._data)
+        return self._data[begin : self._at]
 
 
 def head_of(path: Path, size: int) -> bytes:

@@ -43,7 +43,7 @@ class _Snscrape:
         """Yield the events of a file."""
         conversion: Conversion | None = None
         with open_bytes(path) as file:
-            for item in values(path, file.read):
+            for item in values(path, file.read1):
                 if isinstance(item, Rejected):
                     yield item
                 elif isinstance(item.value, dict) and _kind(item.value) in (

@@ -27,6 +27,9 @@ FREE = 100_000_000
 RATIO = 250
 """Highest ratio of unpacked to packed bytes beyond :data:`FREE`; texts have 3 to 60."""
 
+_PIECE = 16_384
+"""Bytes that are unpacked at once, and lost if the file is damaged there."""
+
 MAX_MEMBERS = 500_000
 _MAX_DIRECTORY = 128_000_000
 
@@ -69,7 +72,7 @@ class Unpacked(io.RawIOBase):
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         """Fill the buffer and return the number of bytes."""
         try:
-            data = self._inner.read(len(buffer))
+            data = self._inner.read(min(len(buffer), _PIECE))
         except OSError as error:
             # bzip2 and zstd raise it for damaged data
             raise EOFError(str(error)) from None

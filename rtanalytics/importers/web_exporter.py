@@ -65,7 +65,7 @@ class _WebExporter:
         is_json = begins(head_of(path, 64)) in (b"[", b"{")
         with open_bytes(path) as file:
             if is_json:
-                for item in values(path, file.read):
+                for item in values(path, file.read1):
                     if isinstance(item, Rejected):
                         yield item
                     else:

@@ -43,7 +43,7 @@ class _Zeeschuimer:
         """Yield the events of a file."""
         statuses: Conversion | None = None
         with open_bytes(path) as file:
-            for item in values(path, file.read):
+            for item in values(path, file.read1):
                 if isinstance(item, Rejected):
                     yield item
                 elif is_status(inner := _inner(item.value)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import sys
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.event import Event
+from rtanalytics.extras import MissingExtraError
 from rtanalytics.importers import ImporterError, Rejected, detect, open_events, reading
 from rtanalytics.importers.json_stream import Broken, NotJson, walk
 from tests.contracts.importer import TALK, Line
@@ -163,3 +166,47 @@ def test_a_large_file_does_not_enter_memory(tmp_path: Path, form: str) -> None:
         tracemalloc.stop()
     assert count == 30_000
     assert peak < 3_000_000
+
+
+def long_zstd(data: bytes, window_log: int) -> bytes:
+    """Packed as ``zstd --long=31`` does it; the window is only as long as the data without its length."""
+    parameters = zstandard.ZstdCompressionParameters(
+        compression_level=3, window_log=window_log, enable_ldm=True
+    )
+    packed = io.BytesIO()
+    with zstandard.ZstdCompressor(compression_params=parameters).stream_writer(
+        packed, closefd=False
+    ) as writer:
+        writer.write(data)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("window_log", [20, 27, 28, 31])
+def test_zstd_with_a_long_window_is_read(tmp_path: Path, window_log: int) -> None:
+    """As the dumps of Reddit have it; also of two frames, and damaged or cut off."""
+    talk = [Line(n, "ada", f"{n} of many") for n in range(4000)]
+    path = samples.write_reddit(tmp_path, talk)
+    data = path.read_bytes()
+    expected = list(open_events(path))
+    packed = tmp_path / "RC_2026-05.zst"
+    packed.write_bytes(long_zstd(data, window_log))
+    assert detect(packed) == "reddit"
+    assert list(open_events(packed)) == expected
+    half = data.index(b"\n", len(data) // 2) + 1
+    packed.write_bytes(long_zstd(data[:half], window_log) + long_zstd(data[half:], window_log))
+    assert list(open_events(packed)) == expected
+    packed.write_bytes(long_zstd(data, window_log)[:-20])
+    *sound, last = open_events(packed)
+    assert sound == expected[: len(sound)]
+    assert len(sound) > 2000
+    assert isinstance(last, Rejected)
+    assert "cut off" in last.reason
+
+
+def test_a_long_window_needs_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message has the line that installs it."""
+    packed = tmp_path / "RC.zst"
+    packed.write_bytes(long_zstd(b"{}", 31))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    with pytest.raises(MissingExtraError, match=r"pip install 'rtanalytics\[dumps\]'"):
+        detect(packed)

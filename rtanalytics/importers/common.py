@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,13 +12,15 @@ from zoneinfo import ZoneInfo
 from rtanalytics.event import Event, Ingest, Media
 from rtanalytics.importers.base import ImporterError, Rejected
 from rtanalytics.importers.reading import lines
-from rtanalytics.normalize.text import author_of, find_links, find_tags, language, word
-from rtanalytics.normalize.values import InvalidValue, check_size, new_event, parse_time
+from rtanalytics.normalize.dates import parse_time
+from rtanalytics.normalize.text import author_of, find_links, find_tags, html_text, language, word
+from rtanalytics.normalize.values import InvalidValue, check_size, new_event
 from rtanalytics.untrusted import abbreviate
 
 __all__ = [
     "BAD_ROW",
     "MONTHS",
+    "NAME_ZONE",
     "LatestItems",
     "LocalClock",
     "author_of",
@@ -38,18 +38,14 @@ __all__ = [
     "zone_of",
 ]
 
-_NAME_ZONE = "; name it with --zone"
+NAME_ZONE = "; name it with --zone"
+"""Advice for a time without a zone."""
+
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 """Times outside of this range are errors of the file; each would make a folder in the archive."""
 
 MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 """English abbreviation of a month → its number; ``strptime`` would depend on the locale."""
-
-_BLOCKS = frozenset(
-    "address article blockquote br dd div dl dt h1 h2 h3 h4 h5 h6 hr li ol p pre section table tr ul".split()
-)
-_HIDDEN = frozenset("head iframe math noscript script style svg template title".split())
-
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -192,23 +188,8 @@ def digest(*parts: str) -> str:
 
 
 def moment(value: object, zone: ZoneInfo | None = None, what: str = "its time") -> datetime:
-    """Parse a time as :func:`~rtanalytics.normalize.values.parse_time` does; the error names ``--zone``."""
-    return parse_time(value, zone, what=what, advice=_NAME_ZONE)
-
-
-def in_zone(time: datetime, zone: ZoneInfo | None, text: str, what: str) -> datetime:
-    """Return a time as aware UTC; ``zone`` is for a time without an offset, ``text`` for the error.
-
-    Raises
-    ------
-    ValueError
-        If it has no offset and no ``zone`` is given.
-    """
-    if time.tzinfo is None:
-        if zone is None:
-            raise InvalidValue(f"{what} {abbreviate(text)} has no time zone{_NAME_ZONE}")
-        time = time.replace(tzinfo=zone)
-    return time.astimezone(UTC)
+    """Parse a time as :func:`~rtanalytics.normalize.dates.parse_time` does; the error names ``--zone``."""
+    return parse_time(value, zone, what=what, advice=NAME_ZONE)
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
@@ -252,41 +233,3 @@ class LocalClock:
             first = second
         self._last = first
         return first
-
-
-def html_text(source: str) -> str:
-    r"""Return the visible text of a piece of HTML.
-
-    Examples
-    --------
-    >>> html_text("<p>one &amp; <b>two</b><script>x()</script></p><p>three")
-    'one & two\nthree'
-    """
-    parser = _VisibleText()
-    parser.feed(source)
-    parser.close()
-    visible = (" ".join(line.split()) for line in "".join(parser.pieces).split("\n"))
-    return "\n".join(line for line in visible if line)
-
-
-class _VisibleText(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag in _HIDDEN:
-            self._hidden += 1
-        elif tag in _BLOCKS:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in _HIDDEN:
-            self._hidden = max(0, self._hidden - 1)
-        elif tag in _BLOCKS:
-            self.pieces.append("\n")
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self.pieces.append(re.sub(r"\s+", " ", data))

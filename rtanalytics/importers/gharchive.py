@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ __all__ = ["GHARCHIVE"]
 
 CONNECTOR = "gharchive@1"
 _TYPE = re.compile(rb'"type"\s*:\s*"\w+Event"')
-_OLD_TIME = re.compile(r"(\d{4})/(\d\d)/(\d\d) (\d\d:\d\d:\d\d) ([+-]\d\d)(\d\d)$")
 
 
 class _GhArchive:
@@ -57,7 +55,7 @@ GHARCHIVE = _GhArchive()
 
 def _event(payload: Any) -> Event:
     activity = about(payload)
-    login, created = word(activity.login), _time(payload.get("created_at"))
+    login, created = word(activity.login), moment(payload.get("created_at"))
     if payload.get("id") is not None:
         native, id_kind = numeric_id(payload["id"]), "native"
     else:
@@ -84,9 +82,3 @@ def _event(payload: Any) -> Event:
         tags=find_tags(activity.text) if activity.kind != "PushEvent" else (),
         links=find_links(activity.text) if activity.text else (),
     )
-
-
-def _time(value: Any) -> datetime:
-    if isinstance(value, str) and (old := _OLD_TIME.match(value)):
-        value = f"{old[1]}-{old[2]}-{old[3]}T{old[4]}{old[5]}:{old[6]}"
-    return moment(value)

@@ -14,19 +14,18 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from rtanalytics.event import Event
 from rtanalytics.importers.base import ImporterError, Options, Rejected
 from rtanalytics.importers.common import (
+    NAME_ZONE,
     author_of,
     build,
     digest,
     event_or_rejected,
     find_links,
     find_tags,
-    in_zone,
     language,
     moment,
     word,
@@ -34,6 +33,7 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.reading import is_utf16, open_bytes
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.normalize.dates import with_zone
 from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.untrusted import abbreviate
 
@@ -47,7 +47,6 @@ _FIELDS = (
 _LONGEST_FIELD = 2**24
 _SEPARATORS = ",;\t|"
 _SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?\s*$")
-_NAMED_UTC = re.compile(r"(?<!\s)\s*(?:(?:UTC|GMT|Z)$|(?<=\s)(?=[+-]\d\d:?\d\d$))")
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
@@ -195,24 +194,5 @@ class _Rows:
             except ValueError:
                 shape = self._options.time_format
                 raise InvalidValue(f"{name} {abbreviate(value)} does not have the format {shape}") from None
-            return in_zone(time, self._zone, value, name)
-        if value.replace(".", "", 1).isdigit() and len(value.partition(".")[0]) >= 9:
-            seconds = float(value)
-            return moment(seconds / 1000 if seconds > 1e11 else seconds)
-        try:
-            return moment(_NAMED_UTC.sub(_offset, value), self._zone, name)
-        except InvalidValue as error:
-            if "no time zone" in str(error):
-                raise
-        try:
-            time = parsedate_to_datetime(value)  # the formats of mails and of Twitter
-        except (ValueError, TypeError, IndexError):
-            raise InvalidValue(
-                f"{name} {abbreviate(value)} is not a time; give its format with --time-format"
-            ) from None
-        return in_zone(time, self._zone, value, name)
-
-
-def _offset(found: re.Match[str]) -> str:
-    """Replace ``UTC`` by an offset, and remove it before an offset."""
-    return "+00:00" if found.group().strip() else ""
+            return with_zone(time, self._zone, what=name, advice=NAME_ZONE, text=value)
+        return moment(value, self._zone, name)

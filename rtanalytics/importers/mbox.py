@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from email import message_from_bytes
 from email.errors import HeaderParseError
 from email.header import Header, decode_header
 from email.message import Message
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parseaddr
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Author, Event
 from rtanalytics.importers.base import Options, Rejected
 from rtanalytics.importers.common import (
-    MONTHS,
     author_of,
     build,
     digest,
@@ -29,13 +28,14 @@ from rtanalytics.importers.common import (
     find_links,
     find_tags,
     html_text,
+    moment,
     word,
     zone_of,
 )
 from rtanalytics.importers.reading import MAX_LINE, open_bytes
 from rtanalytics.importers.unpack import BROKEN
+from rtanalytics.normalize.dates import NoZone, UnknownZone, optional_time
 from rtanalytics.normalize.values import InvalidValue
-from rtanalytics.untrusted import abbreviate
 
 __all__ = ["MBOX"]
 
@@ -77,12 +77,6 @@ _ON = re.compile(r"(?:On|Am|Le|El|Il|Op|Den|Em|W dniu)\s.{0,120}\d")
 _UNMARKED_SIGNATURE = 8
 """Highest number of lines after a ``--`` without its blank that count as a signature."""
 
-_ZONES = {
-    "WEST": 1, "BST": 1, "CET": 1, "MET": 1, "CEST": 2, "MEST": 2, "EET": 2, "SAST": 2, "EEST": 3, "MSK": 3,
-    "HKT": 8, "AWST": 8, "JST": 9, "KST": 9, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "WET": 0,
-}  # fmt: skip
-"""Unambiguous names of zones that Python does not know → offset in hours."""
-
 _CHARSETS = {
     "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "iso-8859-9": "cp1254",
     "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
@@ -92,7 +86,7 @@ _CHARSETS = {
 
 _WESTERN = {"cp1252", "windows-1252", "iso-8859-15"}
 
-_POSTMARK = re.compile(r"(\w{3}) +(\d{1,2}) (\d\d):(\d\d)(?::(\d\d))?(?: \S+)* (\d{4})\s*$")
+_POSTMARK = re.compile(r"\w{3} +\d{1,2} \d\d:\d\d(?::\d\d)?(?: \S+)* \d{4}\s*$")
 
 
 class _Mbox:
@@ -240,33 +234,20 @@ def _sender(mail: Message) -> tuple[Author | None, str]:
 def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime, str]:
     """Return the time, and its kind: ``source`` from the sender, or ``observed`` from a receiver."""
     date = mail.get("Date")
+    reason = "it has no time"
     if date is not None:
-        sent = _parse_date(str(date))
-        if sent is not None:
-            if sent.tzinfo is not None:
-                return sent.astimezone(UTC), "source"
-            if (hours := _ZONES.get(str(date).split()[-1].strip("()").upper())) is not None:
-                return sent.replace(tzinfo=timezone(timedelta(hours=hours))).astimezone(UTC), "source"
-            if zone is not None or str(date).rstrip().endswith("-0000"):
-                return sent.replace(tzinfo=zone or UTC).astimezone(UTC), "source"
-            raise InvalidValue(f"its time {abbreviate(str(date))} has no zone; give one with --zone")
-    if (found := _POSTMARK.search(postmark)) and found[1] in MONTHS:
-        month, day, hour, minute, second, year = found.groups()
-        at = datetime(
-            int(year), MONTHS[month], int(day), int(hour), int(minute), int(second or 0), tzinfo=zone or UTC
-        )
-        return at.astimezone(UTC), "observed"
+        try:
+            return moment(str(date), zone, "Date"), "source"
+        except (NoZone, UnknownZone):
+            raise
+        except InvalidValue as error:
+            reason = str(error)
+    if (found := _POSTMARK.search(postmark)) and (at := optional_time(found[0], zone or UTC)) is not None:
+        return at, "observed"
     for received in mail.get_all("Received", []):
-        if (seen := _parse_date(str(received).rpartition(";")[2].strip())) is not None:
-            return seen.replace(tzinfo=seen.tzinfo or UTC).astimezone(UTC), "observed"
-    raise InvalidValue("it has no time" if date is None else f"Date {abbreviate(str(date))} is not a time")
-
-
-def _parse_date(text: str) -> datetime | None:
-    try:
-        return parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+        if (at := optional_time(str(received).rpartition(";")[2])) is not None:
+            return at, "observed"
+    raise InvalidValue(reason)
 
 
 def _text(mail: Message) -> tuple[str, str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.common import MONTHS, author_of, build, moment
+from rtanalytics.importers.common import author_of, build, moment
 from rtanalytics.normalize.tweets import snowflake_time
 from rtanalytics.normalize.values import InvalidValue, numeric_id
 
@@ -21,9 +20,6 @@ __all__ = [
 ]
 
 CONNECTOR = "twitter-file@1"
-_TIME = re.compile(r"\w{3} (\w{3}) +(\d+) (\d+):(\d+):(\d+) ([+-])(\d\d)(\d\d) (\d{4})")
-_ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) ([+-]\d{4})")
-_MAIL_TIME = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d:\d\d:\d\d) ([+-]\d{4})")
 _PRIVATE = ("sender_screen_name", "recipient_screen_name", "event_type", "dm_conversation_id")
 
 
@@ -61,29 +57,13 @@ def deletion(native: str, deleted_at: datetime | None = None, created_at: dateti
 
 
 def twitter_time(value: object, native: str = "0") -> datetime:
-    """Parse ``Sun Aug 31 00:29:15 +0000 2014`` (in any locale), or ISO 8601.
-
-    Archives before 2018 have ``2014-08-31 00:29:15 +0000``, and the search before 2013
-    ``Sun, 31 Aug 2014 00:29:15 +0000``. Without a value the time comes from the tweet's id.
+    """Parse a time in any format of Twitter; without a value it comes from the tweet's id.
 
     Raises
     ------
     ValueError
         If it is not a time, and the id contains none.
     """
-    if isinstance(value, str) and (found := _TIME.fullmatch(value.strip())):
-        month, day, hour, minute, second, sign, offset_hours, offset_minutes, year = found.groups()
-        offset = timedelta(hours=int(offset_hours), minutes=int(offset_minutes)) * (-1 if sign == "-" else 1)
-        zone = UTC if not offset else timezone(offset)
-        if month in MONTHS:
-            return datetime(
-                int(year), MONTHS[month], int(day), int(hour), int(minute), min(int(second), 59), tzinfo=zone
-            ).astimezone(UTC)
-    if isinstance(value, str) and (found := _ISO_TIME.fullmatch(value.strip())):
-        value = "{}T{}{}".format(*found.groups())
-    elif isinstance(value, str) and (found := _MAIL_TIME.fullmatch(value.strip())):
-        day, month, year, clock, utc_offset = found.groups()
-        value = f"{year}-{MONTHS.get(month, 0):02}-{day}T{clock}{utc_offset}"
     if value is None and (created := snowflake_time(native)) is not None:
         return created
     return moment(value)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Media
+from rtanalytics.normalize.dates import parse_time
 from rtanalytics.normalize.text import author_of, language, unescape
 from rtanalytics.normalize.values import (
     InvalidValue,
@@ -13,7 +14,6 @@ from rtanalytics.normalize.values import (
     as_dicts,
     as_list,
     numeric_id,
-    parse_time,
     whole_number,
 )
 

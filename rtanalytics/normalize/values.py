@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime
 from typing import Any
 
 from rtanalytics.event import Event, Media, encode, is_web_url
@@ -22,8 +22,6 @@ __all__ = [
     "check_size",
     "new_event",
     "numeric_id",
-    "optional_time",
-    "parse_time",
     "require_dict",
     "whole_number",
 ]
@@ -96,64 +94,6 @@ def numeric_id(value: object, what: str = "id") -> str:
     raise InvalidValue(
         f"it has no {what}" if value is None else f"{what} {abbreviate(value)} is not a number"
     )
-
-
-def parse_time(
-    value: object, zone: tzinfo | None = None, *, what: str = "its time", advice: str = ""
-) -> datetime:
-    """Parse a time in ISO 8601 or in seconds since 1970.
-
-    Parameters
-    ----------
-    value : object
-        From JSON.
-    zone : tzinfo, optional
-        Time zone for a time without an offset.
-    what, advice : str
-        Name of the value in an error, and what to do if there is no time zone.
-
-    Returns
-    -------
-    datetime
-        Aware, in UTC.
-
-    Raises
-    ------
-    InvalidValue
-        If it is not a time, or has no offset and no ``zone`` is given.
-    """
-    try:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value)
-        if isinstance(value, str):
-            time = datetime.fromisoformat(value.strip())
-            if time.tzinfo is None:
-                if zone is None:
-                    raise InvalidValue(f"{what} {abbreviate(value)} has no time zone{advice}")
-                time = time.replace(tzinfo=zone)
-            return time.astimezone(UTC)
-    except InvalidValue:
-        raise
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidValue(
-        f"it has no {what.removeprefix('its ')}"
-        if value is None
-        else f"{what} {abbreviate(value)} is not a time"
-    )
-
-
-def optional_time(value: object) -> datetime | None:
-    """Return a time as :func:`parse_time` does; None if it is missing or invalid.
-
-    Times without an offset are in UTC; seconds since 1970 may also be written as text.
-    """
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{9,18}", value):
-        value = int(value)
-    try:
-        return parse_time(value, UTC)
-    except InvalidValue:
-        return None
 
 
 def new_event(

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from hashlib import sha1
-from html.parser import HTMLParser
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from rtanalytics.event import is_web_url, repair
-from rtanalytics.normalize.values import as_text
+from rtanalytics.normalize.dates import AmbiguousOrder, NoZone, UnknownZone, parse_time
+from rtanalytics.normalize.text import html_text
+from rtanalytics.normalize.values import InvalidValue, as_text
 from rtanalytics.schedule import Schedule, Talk
 from rtanalytics.untrusted import printable
 
@@ -62,7 +63,6 @@ MAX_TEXT = 20_000
 _TAG = re.compile(
     r"</?(p|br|a|b|i|em|strong|ul|ol|li|div|span|h[1-6]|pre|code|blockquote|img)\b[^<>]*>", re.IGNORECASE
 )
-_LINES = {"p", "br", "li", "div", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote", "ul", "ol"}
 
 # Marks of Markdown to remove; underscores stay, because they are part of names such as __init__.
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(([^()\s]{0,1000})(?: \"[^\"\n]{0,200}\")?\)")
@@ -275,7 +275,7 @@ def required_zone(name: str, where: str) -> tzinfo | None:
 
 
 def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
-    """Parse an ISO 8601 time; return it as aware UTC. ``zone`` is for a time without an offset.
+    """Parse a time; return it as aware UTC. ``zone`` is for a time without an offset.
 
     Raises
     ------
@@ -283,13 +283,17 @@ def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
         If it is not a time, or has no offset and there is no zone.
     """
     try:
-        # an offset may follow a blank: 2026-05-15 09:30:00 +0200
-        time = datetime.fromisoformat(re.sub(r"(?<=\d)\s+(?=[+-]\d|Z$)", "", text.strip()))
-    except ValueError:
+        return placed(parse_time(text, zone, what=""), zone, where)
+    except NoZone:
+        raise ScheduleError(
+            f"{where}: {text[:60]!r} has no time zone; add an offset to it, or give a zone"
+        ) from None
+    except (AmbiguousOrder, UnknownZone) as error:
+        raise ScheduleError(f"{where}:{error}") from None
+    except InvalidValue:
         raise ScheduleError(
             f"{where}: {text[:60]!r} is not a time such as 2026-05-15T09:30:00+02:00"
         ) from None
-    return placed(time, zone, where)
 
 
 def placed(time: datetime, zone: tzinfo | None, where: str) -> datetime:
@@ -384,10 +388,7 @@ def plain_text(value: object) -> str:
     if len(text) > MAX_TEXT:
         text = text[: MAX_TEXT - 1] + "…"
     if _TAG.search(text):
-        stripper = _Stripper()
-        stripper.feed(text)
-        stripper.close()
-        text = "".join(stripper.pieces)
+        text = html_text(text, keep_lines=True)
     lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
@@ -428,26 +429,3 @@ def in_language(value: Any, languages: Sequence[str] = ()) -> Any:
 def word(value: Any, languages: Sequence[str] = ()) -> str:
     """Return a title or a name on one line."""
     return " ".join(plain_text(in_language(value, languages)).split())
-
-
-class _Stripper(HTMLParser):
-    """Collects the text between tags."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._silent = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in {"script", "style"}:
-            self._silent += 1
-        if tag in _LINES:
-            self.pieces.append("\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in {"script", "style"}:
-            self._silent = max(0, self._silent - 1)
-
-    def handle_data(self, data: str) -> None:
-        if not self._silent:
-            self.pieces.append(data)

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+
+from rtanalytics.normalize.dates import optional_time
 
 __all__ = ["MAX_RESET", "MAX_SKEW", "MAX_WAIT", "Rate", "echo", "freshness", "rate_of", "retry_after"]
 
@@ -59,10 +60,10 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d*)?", value):
         return min(timedelta(seconds=float(value)), MAX_WAIT)
-    until = _date(value)
+    until = optional_time(value)
     if until is None:
         return None
-    server_time = _date(headers.get("Date", ""))
+    server_time = optional_time(headers.get("Date", ""))
     if server_time is None:
         return max(timedelta(0), min(until - now, MAX_SKEW))
     return max(timedelta(0), min(until - server_time, MAX_WAIT))
@@ -87,7 +88,7 @@ def rate_of(headers: Mapping[str, str], now: datetime) -> Rate:
     interval = headers.get("X-Poll-Interval", "").strip()
     return Rate(
         int(float(remaining)) if re.fullmatch(r"\d{1,9}(\.\d*)?", remaining) else None,
-        _until(reset, _date(headers.get("Date", "")), now),
+        _until(reset, optional_time(headers.get("Date", "")), now),
         min(timedelta(seconds=int(interval)), MAX_RESET) if re.fullmatch(r"\d{1,9}", interval) else None,
     )
 
@@ -99,14 +100,10 @@ def _until(value: str, server_time: datetime | None, now: datetime) -> timedelta
             return min(timedelta(seconds=number), MAX_RESET)
         at = datetime.fromtimestamp(number / 1000 if number >= 1e11 else number, UTC)
     else:
-        try:
-            moment = datetime.fromisoformat(value)
-            at = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-        except (ValueError, OverflowError):
-            date = _date(value)
-            if date is None:
-                return None
-            at = date
+        date = optional_time(value)
+        if date is None:
+            return None
+        at = date
     if server_time is None:
         return max(timedelta(0), min(at - now, MAX_SKEW))
     return max(timedelta(0), min(at - server_time, MAX_RESET))
@@ -121,10 +118,10 @@ def freshness(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         age = headers.get("Age", "").strip()
         seconds = int(match[1]) - (int(age) if re.fullmatch(r"\d{1,9}", age) else 0)
         return min(timedelta(seconds=seconds), MAX_WAIT) if seconds > 0 else None
-    expires = _date(headers.get("Expires", ""))
+    expires = optional_time(headers.get("Expires", ""))
     if expires is None:
         return None
-    left = expires - (_date(headers.get("Date", "")) or now)
+    left = expires - (optional_time(headers.get("Date", "")) or now)
     return min(left, MAX_WAIT) if left > timedelta(0) else None
 
 
@@ -137,11 +134,3 @@ def echo(value: str | None) -> str | None:
     except UnicodeEncodeError:  # bytes that are not UTF-8 would be changed
         return None
     return value
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(text.strip())
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -20,10 +20,13 @@ from typing import Any
 import msgspec
 
 from rtanalytics.event import FUTURE_TOLERANCE, Event, Ingest, Media, encode, is_web_url
-from rtanalytics.normalize.text import word
+from rtanalytics.normalize.text import html_text, word
 from rtanalytics.normalize.values import EARLIEST, MAX_PACKET, InvalidValue, check_size, new_event
 from rtanalytics.sources.base import MAX_RAW, Malformed, Meta, Parsed, Reject, printable
-from rtanalytics.sources.clean import clean_html, links, plain
+from rtanalytics.sources.clean import (
+    clean_html,
+    links,
+)
 
 __all__ = [
     "Reading",
@@ -245,7 +248,7 @@ def digest_of(*parts: str | None) -> str:
 def read_html(markup: str, base: str) -> tuple[str, str | None, list[str]]:
     """Return the text of HTML, the HTML without unsafe parts (None if empty), and the links in it."""
     cleaned = clean_html(markup, base) if markup else ""
-    return plain(markup) if markup else "", cleaned or None, links(cleaned)
+    return html_text(markup) if markup else "", cleaned or None, links(cleaned)
 
 
 def fit_event(event: Event) -> Event:

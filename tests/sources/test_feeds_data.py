@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from rtanalytics.event import decode, encode
+from rtanalytics.normalize.text import html_title
 from rtanalytics.sources.base import Malformed, Parsed
-from rtanalytics.sources.clean import clean_html, plain_title
+from rtanalytics.sources.clean import clean_html
 from tests.sources.server import FeedServer
 from tests.sources.test_clean import dangers
 from tests.sources.test_feeds import Reader
@@ -118,7 +119,7 @@ def test_nothing_dangerous_comes_out_of_known_attacks(data_folder):
         for event in read(raw.replace(b"TITLE", escaped).replace(b"TEXT", escaped)).events:
             assert dangers(event.html or "") == [], vector
             assert event.title is None or "\n" not in event.title
-        assert "\n" not in plain_title(vector)
+        assert "\n" not in html_title(vector)
 
 
 @pytest.mark.slow

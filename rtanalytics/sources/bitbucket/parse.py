@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Author, Event
+from rtanalytics.normalize.dates import parse_time
 from rtanalytics.normalize.text import author_of, find_links, word
-from rtanalytics.normalize.values import as_dict, as_list, as_text, parse_time, require_dict
+from rtanalytics.normalize.values import as_dict, as_list, as_text, require_dict
 from rtanalytics.sources.base import Malformed, Meta, Parsed
 from rtanalytics.sources.json_items import Reading, build, edit_time, load, read_html
 from rtanalytics.untrusted import abbreviate

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media, is_web_url
+from rtanalytics.normalize.dates import optional_time, parse_time
 from rtanalytics.normalize.text import author_of, find_tags, language, word
-from rtanalytics.normalize.values import EARLIEST, as_dict, as_list, parse_time
+from rtanalytics.normalize.values import EARLIEST, as_dict, as_list
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.json_items import Reading, build, load
 
@@ -292,7 +293,7 @@ def _post(
     edited_at: datetime | None = None,
     item: Any = None,
 ) -> Event:
-    created = _created(record.get("createdAt"))
+    created = optional_time(record.get("createdAt"))
     if created is None or created < EARLIEST:
         created = tid_time(rkey) or seen
     if collection == REPOST:
@@ -338,17 +339,6 @@ def _post(
         reply_to=f"bluesky::{parent}" if parent else None,
         thread=f"bluesky::{root}" if root else None,
     )
-
-
-def _created(value: object) -> datetime | None:
-    """Parse the time given by the poster's client; a time without an offset is taken as UTC."""
-    if not isinstance(value, str):
-        return None
-    try:
-        time = datetime.fromisoformat(value.strip())
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _facets(record: dict[str, Any], text: str) -> tuple[list[str], list[str], list[str]]:
@@ -482,7 +472,7 @@ def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
     if collection not in {POST, REPOST}:
         reading.counts["other_records"] += 1
         return
-    indexed = _created(view.get("indexedAt")) or reading.meta.received_at
+    indexed = optional_time(view.get("indexedAt")) or reading.meta.received_at
     author, record = _person(profile, did), as_dict(view["record"])
     yield _post(reading, did, rkey, collection, record, author=author, seen=indexed, item=view)
     reason = as_dict(view.get("reason"))
@@ -493,7 +483,7 @@ def _view(view: dict[str, Any], reading: Reading) -> Iterator[Event]:
             reading.meta,
             id=f"bluesky::{repost}" if repost else f"bluesky::{uri}#repost/{word(sharer['did'])}",
             type="repost",
-            created_at=_created(reason.get("indexedAt")),
+            created_at=optional_time(reason.get("indexedAt")),
             author=_person(sharer, word(sharer["did"])),
             repost_of=f"bluesky::{uri}",
             item={"uri": uri, "reason": reason},

@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import quote, urljoin
 
 from rtanalytics.event import Author, Event, Media, is_web_url
-from rtanalytics.normalize.values import as_list, as_text, optional_time, require_dict, whole_number
+from rtanalytics.normalize.dates import optional_time
+from rtanalytics.normalize.text import html_text, html_title
+from rtanalytics.normalize.values import as_list, as_text, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import plain, plain_title
 from rtanalytics.sources.json_items import Reading, build, digest_of, edit_time, load, read_html
 
 __all__ = ["parse"]
@@ -181,7 +182,7 @@ def _topic(item: Any, reading: Reading, users: dict[int, str]) -> Iterator[Event
         reading.counts["not_public"] += 1
         return
     title = _title(item.get("title"), item.get("fancy_title"))
-    text = plain(as_text(item.get("excerpt")))
+    text = html_text(as_text(item.get("excerpt")))
     created = optional_time(item.get("created_at"))
     picture = _absolute(as_text(item.get("image_url")), meta)
     thread = _id(meta, f"topic/{number}")
@@ -245,7 +246,7 @@ def _author(username: object, name: object, number: object, meta: Meta) -> Autho
 
 
 def _title(*claims: object) -> str | None:
-    return next((title for claim in claims if (title := plain_title(as_text(claim)))), None)
+    return next((title for claim in claims if (title := html_title(as_text(claim)))), None)
 
 
 def _address(meta: Meta, slug: object, topic: int | None, place: int | None) -> str | None:

@@ -7,7 +7,8 @@ import re
 from datetime import datetime
 
 from rtanalytics.event import Event, Ingest
-from rtanalytics.normalize.values import EARLIEST, optional_time
+from rtanalytics.normalize.dates import optional_time
+from rtanalytics.normalize.values import EARLIEST
 from rtanalytics.sources.base import Meta
 from rtanalytics.sources.feeds.items import identity
 

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, is_web_url
-from rtanalytics.normalize.text import find_links
+from rtanalytics.normalize.text import find_links, html_text
 from rtanalytics.normalize.values import EARLIEST
 from rtanalytics.sources.base import Meta, Parsed, printable
-from rtanalytics.sources.clean import MAX_LINKS, clean_html, links, plain
+from rtanalytics.sources.clean import MAX_LINKS, clean_html, links
 from rtanalytics.sources.feeds.flavours import FLAVOURS
 from rtanalytics.sources.json_items import Reading, fit_event
 
@@ -144,7 +144,7 @@ def _event(item: Item, meta: Meta) -> Event:
     flavour = FLAVOURS.get(meta.options.get("flavour", ""))
     content = flavour.without_footer(item.html) if flavour and item.html else item.html
     html = clean_html(content, base) if content else None
-    text = plain(content) if content else item.text
+    text = html_text(content) if content else item.text
     native, id_kind = _native(item, link, text)
     created, edited, time_kind, claimed = _times(item, meta)
     url = link.replace(" ", "%20") if link else None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
+from rtanalytics.normalize.dates import optional_time
 from rtanalytics.normalize.values import as_list, as_text
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import one_line
-from rtanalytics.sources.feeds.dates import parse_date
 from rtanalytics.sources.feeds.items import Item, language, person
 
 __all__ = ["is_json", "read_json"]
@@ -66,8 +65,8 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
         title=one_line(as_text(entry.get("title"))) or None,
         html=as_text(entry.get("content_html")) or None,
         text=as_text(entry.get("content_text")) or as_text(entry.get("summary")) or None,
-        published=_moment(published),
-        updated=_moment(updated),
+        published=optional_time(published),
+        updated=optional_time(updated),
         date=published or updated,
         author=_author(entry) or author,
         tags=[tag for tag in as_list(entry.get("tags")) if isinstance(tag, str)],
@@ -102,11 +101,3 @@ def _media(entry: dict[str, Any]) -> list[Media]:
 def _date(date: object) -> str:
     """Return a date as written; some feeds have seconds since 1970, against the specification."""
     return str(date) if isinstance(date, int) and not isinstance(date, bool) else as_text(date)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return parse_date(text)  # many feeds have dates in the format of RSS

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from rtanalytics.event import Author
-from rtanalytics.normalize.values import as_list, as_text, optional_time
+from rtanalytics.normalize.dates import optional_time
+from rtanalytics.normalize.values import as_list, as_text
 from rtanalytics.sources.base import printable
 from rtanalytics.sources.clean import one_line
 from rtanalytics.sources.feeds.items import Item

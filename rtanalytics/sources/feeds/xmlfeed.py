@@ -9,19 +9,19 @@ from __future__ import annotations
 import io
 import re
 import xml.sax
-from calendar import timegm
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import feedparser
 import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
+from rtanalytics.normalize.dates import optional_time
+from rtanalytics.normalize.text import html_title
 from rtanalytics.normalize.values import as_text, whole_number
 from rtanalytics.sources.base import Malformed, Meta, printable
-from rtanalytics.sources.clean import one_line, plain_title
-from rtanalytics.sources.feeds.dates import parse_date
+from rtanalytics.sources.clean import one_line
 from rtanalytics.sources.feeds.items import Item, language, person
 
 __all__ = ["read_xml"]
@@ -60,7 +60,7 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
         for number, entry in enumerate(_consumed(found.entries), start=1)
     )
     about = {
-        "title": plain_title(as_text(feed.get("title"))) or None,
+        "title": html_title(as_text(feed.get("title"))) or None,
         "wait": _wait(feed),
         # a document that was cut off may be complete at the next poll
         "complete": broken is None or raw.rstrip()[-20:].lower().endswith(_ENDS),
@@ -141,8 +141,8 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
         title=_title(as_text(entry.get("title")), literal=atom and title.get("type") == "text/plain"),
         html=html,
         text=text,
-        published=_moment(entry, "published") or _moment(entry, "created"),
-        updated=_moment(entry, "updated"),
+        published=optional_time(entry.get("published")) or optional_time(entry.get("created")),
+        updated=optional_time(entry.get("updated")),
         date=as_text(entry.get("published")) or as_text(entry.get("updated")),
         author=_with_channel(_person(entry) or author, entry.get("yt_channelid")),
         tags=[_tag(tag) for tag in entry.get("tags", ())],
@@ -167,7 +167,7 @@ def _content(entry: dict[str, Any]) -> dict[str, Any]:
 
 def _title(title: str, *, literal: bool) -> str:
     # Atom declares whether a title is markup; in RSS many titles are markup without a declaration
-    return one_line(title) if literal else plain_title(title)
+    return one_line(title) if literal else html_title(title)
 
 
 def _link(entry: dict[str, Any]) -> str | None:
@@ -180,18 +180,6 @@ def _link(entry: dict[str, Any]) -> str | None:
     if entry.get("guidislink") and not re.match(r"(?i)\s*(https?:|/)", link):
         return None  # feedparser takes any id for a link
     return link.strip() or None
-
-
-def _moment(entry: dict[str, Any], name: str) -> datetime | None:
-    if time := parse_date(as_text(entry.get(name))):
-        return time
-    parsed = entry.get(f"{name}_parsed")
-    if parsed is None:
-        return None
-    try:
-        return datetime.fromtimestamp(timegm(parsed), UTC)
-    except (ValueError, OverflowError, OSError, TypeError):
-        return None
 
 
 def _person(context: dict[str, Any]) -> Author | None:

@@ -9,8 +9,15 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Event, Media
+from rtanalytics.normalize.dates import parse_time
 from rtanalytics.normalize.text import author_of, word
-from rtanalytics.normalize.values import as_dict, as_dicts, as_text, parse_time, require_dict, whole_number
+from rtanalytics.normalize.values import (
+    as_dict,
+    as_dicts,
+    as_text,
+    require_dict,
+    whole_number,
+)
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.json_items import Reading, build, edit_time, load, read_html
 

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Author, Event
+from rtanalytics.normalize.dates import optional_time
 from rtanalytics.normalize.github import KINDS, about
 from rtanalytics.normalize.text import author_of, find_links, find_tags, plain_text
-from rtanalytics.normalize.values import numeric_id, optional_time
+from rtanalytics.normalize.values import numeric_id
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.github.things import Thing, event_of, things_of
 from rtanalytics.sources.json_items import Reading, build, lines_of

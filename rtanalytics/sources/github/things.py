@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from rtanalytics.event import Author, Event
+from rtanalytics.normalize.dates import parse_time
 from rtanalytics.normalize.text import author_of, find_links, find_tags, word
-from rtanalytics.normalize.values import as_dict, as_text, parse_time, require_dict
+from rtanalytics.normalize.values import as_dict, as_text, require_dict
 from rtanalytics.sources.base import Meta, printable
 from rtanalytics.sources.json_items import build, edit_time
 
@@ -324,9 +325,7 @@ def _moment(value: object) -> datetime | None:
     """Parse a time; webhooks of pushes have some in seconds. Return None if it is missing."""
     if value is None or value == "":
         return None
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d", value):
-        return datetime.fromisoformat(value).replace(tzinfo=UTC)
-    return parse_time(value)
+    return parse_time(value, UTC)
 
 
 def _url(name: str, item: dict[str, Any], around: dict[str, Any], repo: str) -> str | None:

@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from rtanalytics.event import Author, Event, is_web_url
-from rtanalytics.normalize.values import as_list, as_text, optional_time, require_dict, whole_number
+from rtanalytics.normalize.dates import optional_time
+from rtanalytics.normalize.text import html_title
+from rtanalytics.normalize.values import as_list, as_text, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import plain_title
 from rtanalytics.sources.hackernews import PREFIX
 from rtanalytics.sources.json_items import Reading, build, digest_of, edit_time, load, read_html
 
@@ -101,7 +102,7 @@ def _events(item: Any, reading: Reading) -> Iterator[Event]:
         parent = story = whole_number(item.get("poll")) or story
     markup, target = _content(item)
     text, html, links = read_html(markup, SITE)
-    title = plain_title(as_text(item.get("title"))) or None
+    title = html_title(as_text(item.get("title"))) or None
     yield build(
         meta,
         id=f"{PREFIX}{number}",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from irctokens.line import Line
 
+from rtanalytics.normalize.dates import optional_time
 from rtanalytics.sources.irc.parse import folded
 
 __all__ = ["History"]
@@ -62,7 +63,7 @@ class History:
             self._joined(words[1])
         elif command == "FAIL" and words[:1] == ["CHATHISTORY"]:
             self._fail(words[2:-1])
-        elif page is not None and (at := _time(tags.get("time"))) is not None:
+        elif page is not None and (at := optional_time(tags.get("time"))) is not None:
             page.last = max(page.last or at, at)
 
     def _joined(self, name: str) -> None:
@@ -106,10 +107,3 @@ class History:
             r for r in self.since if r in self._requested
         ]
         self.refused += [(room, self.since.pop(room)) for room in rooms]
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC) if text else None
-    except (ValueError, OverflowError):
-        return None

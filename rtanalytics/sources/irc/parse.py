@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 
 from irctokens.line import Line, tokenise
 
 from rtanalytics.event import Author, Event, Ingest
+from rtanalytics.normalize.dates import optional_time
 from rtanalytics.normalize.text import find_links
 from rtanalytics.sources.base import MAX_RAW, Meta, Parsed, Reject, printable
 
@@ -288,8 +289,8 @@ class Reader:
         numeric = line.command.isdigit() or line.command.upper() == "FAIL"
         nick = by if by is not None else "" if numeric else _nick(line)
         inside = None if room is None else self._room(room)
-        sent = _time(tag_values.get("time"))
-        at = sent or _time(tag_values.get(ARRIVED)) or meta.received_at
+        sent = optional_time(tag_values.get("time"))
+        at = sent or optional_time(tag_values.get(ARRIVED)) or meta.received_at
         where = inside or ("" if room is None else _pair(nick, room))
         msgid = redacted or tag_values.get("msgid")
         kind = "native" if msgid else "synthetic"
@@ -358,12 +359,3 @@ def _signs(text: str | None) -> str:
 
 def _is_bot(tags: dict[str, str]) -> bool:
     return not tags.keys().isdisjoint({"bot", "draft/bot", "inspircd.org/bot"})
-
-
-def _time(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

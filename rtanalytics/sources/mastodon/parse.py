@@ -9,10 +9,11 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from rtanalytics.event import Event, Media, is_web_url
-from rtanalytics.normalize.text import author_of, language, word
-from rtanalytics.normalize.values import as_dicts, parse_time
+from rtanalytics.normalize.dates import parse_time
+from rtanalytics.normalize.text import author_of, html_text, language, word
+from rtanalytics.normalize.values import as_dicts
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import clean_html, links, plain
+from rtanalytics.sources.clean import clean_html, links
 from rtanalytics.sources.json_items import Reading, build, load
 
 __all__ = ["parse"]
@@ -220,7 +221,7 @@ def _statuses(item: Any, reading: Reading, uris: Mapping[str, str]) -> Iterator[
         edited_at=edited,
         item=item,
         title=word(item.get("spoiler_text"), 1_000) or None,
-        text="\n".join(filter(None, [plain(markup), *_choices(item)])) or None,
+        text="\n".join(filter(None, [html_text(markup), *_choices(item)])) or None,
         html=cleaned or None,
         url=_web(item.get("url")) or _web(uri),
         lang=language(item.get("language")),

@@ -12,8 +12,9 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from rtanalytics.event import Author, Event
+from rtanalytics.normalize.dates import parse_time
 from rtanalytics.normalize.text import author_of, find_links, find_tags, plain_text, word
-from rtanalytics.normalize.values import as_dict, as_list, parse_time
+from rtanalytics.normalize.values import as_dict, as_list
 from rtanalytics.sources.base import Meta, Parsed
 from rtanalytics.sources.clean import clean_html, links
 from rtanalytics.sources.json_items import Reading, build, load

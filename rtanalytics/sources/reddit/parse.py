@@ -13,10 +13,11 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Event, Media, is_web_url
-from rtanalytics.normalize.text import author_of, find_links, word
-from rtanalytics.normalize.values import as_dict, as_text, parse_time
+from rtanalytics.normalize.dates import parse_time
+from rtanalytics.normalize.text import author_of, find_links, html_text, word
+from rtanalytics.normalize.values import as_dict, as_text
 from rtanalytics.sources.base import Malformed, Meta, Parsed
-from rtanalytics.sources.clean import clean_html, links, plain
+from rtanalytics.sources.clean import clean_html, links
 from rtanalytics.sources.json_items import Reading, build, lines_of, load
 from rtanalytics.untrusted import abbreviate
 
@@ -165,7 +166,7 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
         return
     html = data.get("body_html" if kind == "t1" else "selftext_html")
     cleaned = clean_html(html, _SITE) if isinstance(html, str) and html else None
-    body = plain(cleaned) if cleaned else as_text(text) or None
+    body = html_text(cleaned) if cleaned else as_text(text) or None
     if options := _poll(data):
         body = "\n".join(filter(None, (body, *options)))
     outside = data.get("url") if kind == "t3" and data.get("is_self") is not True else None

@@ -9,9 +9,10 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Author, Event, is_web_url
-from rtanalytics.normalize.values import as_dict, as_list, as_text, optional_time, require_dict, whole_number
+from rtanalytics.normalize.dates import optional_time
+from rtanalytics.normalize.text import html_title
+from rtanalytics.normalize.values import as_dict, as_list, as_text, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.clean import plain_title
 from rtanalytics.sources.json_items import Reading, build, edit_time, load, read_html
 
 __all__ = ["parse"]
@@ -110,7 +111,7 @@ def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
     created = optional_time(item.get("creation_date"))
     question = whole_number(item.get("post_id" if kind == "comment" else "question_id"))
     above = _id(meta, str(question)) if kind != "question" and question is not None else None
-    title = plain_title(as_text(item.get("title"))) if kind == "question" else ""
+    title = html_title(as_text(item.get("title"))) if kind == "question" else ""
     yield build(
         meta,
         id=_id(meta, f"comment/{number}" if kind == "comment" else str(number)),
@@ -137,7 +138,7 @@ def _id(meta: Meta, native: str) -> str:
 def _author(owner: object) -> Author | None:
     if not isinstance(owner, dict):
         return None
-    handle = printable(plain_title(as_text(owner.get("display_name"))), 200)
+    handle = printable(html_title(as_text(owner.get("display_name"))), 200)
     if not handle:
         return None
     user, url = whole_number(owner.get("user_id")), as_text(owner.get("link"))

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from rtanalytics.event import Event
+from rtanalytics.normalize.dates import parse_time
 from rtanalytics.normalize.tweets import (
     REFERENCES,
     Included,
@@ -19,7 +20,7 @@ from rtanalytics.normalize.tweets import (
     snowflake_time,
     tweet_fields,
 )
-from rtanalytics.normalize.values import as_dict, as_dicts, numeric_id, parse_time
+from rtanalytics.normalize.values import as_dict, as_dicts, numeric_id
 from rtanalytics.sources.base import Malformed, Meta, Parsed
 from rtanalytics.sources.json_items import Reading, build, load
 

@@ -329,10 +329,10 @@ def _ordered(parts: dict[str, Any], value: str, what: str, *, day_first: bool | 
     if len(parts["year"]) == 2 and mark == "-":
         raise _not_a_time(value, what)
     if day_first is None:
-        if (first > 12) != (second > 12):
-            day_first = first > 12
-        elif mark == ".":
+        if mark == ".":
             day_first = True
+        elif (first > 12) != (second > 12):
+            day_first = first > 12
         elif first != second:
             raise AmbiguousOrder(f"{what} {abbreviate(value)} is ambiguous: day or month first?")
     day, month = (first, second) if day_first else (second, first)

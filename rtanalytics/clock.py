@@ -15,7 +15,16 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
-__all__ = ["Clock", "PacedClock", "WallClock", "duration_text", "parse_duration", "parse_time", "zone_of"]
+__all__ = [
+    "Clock",
+    "PacedClock",
+    "WallClock",
+    "duration_text",
+    "parse_duration",
+    "parse_time",
+    "round_down",
+    "zone_of",
+]
 
 
 class Clock(Protocol):
@@ -232,3 +241,8 @@ def zone_of(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ValueError(f"unknown time zone {name!r} (examples: Europe/Berlin, UTC)") from None
+
+
+def round_down(at: datetime, step: timedelta) -> datetime:
+    """Round a time down to a multiple of ``step``, counted from midnight of its time zone."""
+    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % step

@@ -15,6 +15,7 @@ from datetime import UTC, timedelta, tzinfo
 from rtanalytics.event import Event
 from rtanalytics.trend import Trend, TrendBin
 from rtanalytics.untrusted import one_line
+from rtanalytics.wording import counted
 
 __all__ = ["Explanation", "Reason", "explain", "explain_rank", "reasons_of", "share"]
 
@@ -112,7 +113,7 @@ def explain(
     also = f" (with {_and(others)})" if others else ""
     lines = [
         f"{_name(trend)}{also} is number {trend.rank} of {at:%d %B %Y, %H:%M} to {end:%H:%M} {at:%Z}.",
-        _counted(trend),
+        _count_of(trend),
         _who(trend, quotes),
     ]
     if trend.talks:
@@ -269,16 +270,16 @@ def _gap(name: str, gap: float, trend: Trend, next: Trend) -> str:
     return f"{more if gap > 0 else less} ({pair}{_signed(gap)})"
 
 
-def _counted(trend: Trend) -> str:
+def _count_of(trend: Trend) -> str:
     if trend.channel:
-        text = f"{_many(trend.observed, *trend.counted)} used {_name(trend)}"
+        text = f"{counted(trend.observed, *trend.counted)} used {_name(trend)}"
     else:
         text = f"{_name(trend)} was counted {trend.observed:,} times"
     width = trend.bin_end - trend.bin_start
     bins = 0 if trend.since is None else round((trend.bin_start - trend.since) / width)
     if trend.since is not None and not bins:
         return f"{text}; nothing had been posted before."
-    past = f" from the {_many(bins, 'bin', 'bins')} before ({_long(bins * width)})" if bins else ""
+    past = f" from the {counted(bins, 'bin', 'bins')} before ({_long(bins * width)})" if bins else ""
     expected = f"{trend.expected:.1f} were expected{past}" if math.isfinite(trend.expected) else ""
     recent = ", ".join(map(str, trend.history[-_RECENT:]))
     recent = f"just before: {recent}" if recent else ""
@@ -286,8 +287,8 @@ def _counted(trend: Trend) -> str:
 
 
 def _who(trend: Trend, quotes: Mapping[str, Event]) -> str:
-    people = f"{_many(trend.authors, 'person', 'people')} in " if trend.authors else ""
-    text = f"Any of its terms: {people}{_many(trend.messages, 'message', 'messages')}"
+    people = f"{counted(trend.authors, 'person', 'people')} in " if trend.authors else ""
+    text = f"Any of its terms: {people}{counted(trend.messages, 'message', 'messages')}"
     ranked = sorted(trend.sources.items(), key=lambda item: (-item[1], item[0]))
     if len(ranked) == 1:
         text += f", all from {one_line(ranked[0][0], _LABEL)}"
@@ -314,7 +315,7 @@ def _origin(trend: Trend, earlier: Iterable[TrendBin], zone: tzinfo) -> list[str
 
     parts = []
     if first is not None:
-        before = _many(times, "bin", "bins")
+        before = counted(times, "bin", "bins")
         parts.append(f"has been listed since {first.astimezone(zone):%H:%M}, in {before} before this one")
     if trend.split_from:
         parts.append(f"was part of {called(trend.split_from)} until now")
@@ -345,10 +346,6 @@ def _and(texts: list[str], most: int | None = None) -> str:
     if most is not None and len(texts) > most:
         texts = [*texts[:most], f"{len(texts) - most} more"]
     return " and ".join([", ".join(texts[:-1]), *texts[-1:]] if len(texts) > 1 else texts)
-
-
-def _many(n: int, one: str, more: str) -> str:
-    return f"{n:,} {one if n == 1 else more}"
 
 
 def _signed(number: float) -> str:

@@ -13,6 +13,7 @@ from math import isfinite, log
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
+from rtanalytics.clock import round_down
 from rtanalytics.event import Event
 from rtanalytics.explanation import Explanation, reasons_of, share
 from rtanalytics.extras import extra
@@ -86,7 +87,7 @@ def volume(
         step = next((s for s in _STEPS if span / s <= 150), _STEPS[-1])
     if step <= timedelta(0):
         raise ValueError(f"step is {step}; it must be above 0")
-    start = _floor(moments[0][0], step)
+    start = round_down(moments[0][0], step)
     bins = (moments[-1][0] - start) // step + 1
     ranked = [name for name, _ in Counter(name for _, name in moments).most_common()]
     shown = ranked if len(ranked) <= len(_COLOURS) else ranked[: len(_COLOURS)]
@@ -411,7 +412,3 @@ def _number(at: datetime) -> float:
 
     untyped: Any = dates
     return float(untyped.date2num(at))
-
-
-def _floor(at: datetime, step: timedelta) -> datetime:
-    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % step

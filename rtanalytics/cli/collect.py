@@ -13,9 +13,10 @@ import typer
 
 from rtanalytics.cli.options import ConferenceFile
 from rtanalytics.cli.preview import agreed, preview
-from rtanalytics.cli.terminal import console, counted, safe, warn_of_narrow_bins
+from rtanalytics.cli.terminal import console, safe, warn_of_narrow_bins
 from rtanalytics.conference import read_conference
 from rtanalytics.session import SessionError, conference_settings, read_sources
+from rtanalytics.wording import counted
 
 __all__ = ["collect"]
 

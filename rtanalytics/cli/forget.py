@@ -10,11 +10,12 @@ import typer
 from rich.text import Text
 
 from rtanalytics.cli.options import ConferenceFile
-from rtanalytics.cli.terminal import console, counted, safe
+from rtanalytics.cli.terminal import console, safe
 from rtanalytics.conference import read_conference
 from rtanalytics.erasure import plain_handle
 from rtanalytics.session import SessionError
 from rtanalytics.session import erasure as session
+from rtanalytics.wording import counted
 
 __all__ = ["forget"]
 

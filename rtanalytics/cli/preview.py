@@ -10,8 +10,9 @@ from typing import Any
 import typer
 from rich.text import Text
 
-from rtanalytics.cli.terminal import console, counted, event_line, safe
+from rtanalytics.cli.terminal import console, event_line, safe
 from rtanalytics.session import SessionError
+from rtanalytics.wording import counted
 
 __all__ = ["agreed", "preview"]
 

@@ -15,9 +15,10 @@ from urllib.parse import urlsplit
 import tomli_w
 import typer
 
-from rtanalytics.cli.terminal import counted, safe
+from rtanalytics.cli.terminal import safe
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.session import SessionError, read_talks
+from rtanalytics.wording import counted
 
 if TYPE_CHECKING:
     from rtanalytics.sources.kinds import Key

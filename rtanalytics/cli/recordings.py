@@ -15,7 +15,6 @@ from rtanalytics.cli.options import Algorithm, Archive, ConferenceOption, MinCou
 from rtanalytics.cli.terminal import (
     chosen_zone,
     console,
-    counted,
     event_line,
     moment,
     print_bin,
@@ -24,6 +23,7 @@ from rtanalytics.cli.terminal import (
     warn_of_narrow_bins,
 )
 from rtanalytics.session import OpenedConference, open_conference
+from rtanalytics.wording import counted
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording

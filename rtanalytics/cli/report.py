@@ -10,9 +10,10 @@ import typer
 from rtanalytics.cli.compare import read_topics
 from rtanalytics.cli.options import Algorithm, Archive, ConferenceOption, Top
 from rtanalytics.cli.recordings import trend_settings
-from rtanalytics.cli.terminal import counted, progress, safe
+from rtanalytics.cli.terminal import progress, safe
 from rtanalytics.clock import zone_of
 from rtanalytics.session import SessionError, open_conference, read_talks
+from rtanalytics.wording import counted
 
 __all__ = ["report"]
 

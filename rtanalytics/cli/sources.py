@@ -13,13 +13,14 @@ import typer
 from rich.text import Text
 
 from rtanalytics.cli.options import ConferenceFile
-from rtanalytics.cli.terminal import console, counted, safe
+from rtanalytics.cli.terminal import console, safe
 from rtanalytics.conference import read_conference
 from rtanalytics.session import SessionError, read_sources
 from rtanalytics.session.connection import conference_stream, connecting
 from rtanalytics.session.dead_letters import dead_letters, retry
 from rtanalytics.sources.base import SourceSpec
 from rtanalytics.streams import DeadLetter, EventStream
+from rtanalytics.wording import counted
 
 __all__ = ["dead", "sources"]
 

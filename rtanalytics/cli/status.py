@@ -10,10 +10,11 @@ import typer
 from rich.text import Text
 
 from rtanalytics.cli.options import ConferenceFile
-from rtanalytics.cli.terminal import console, counted, safe
+from rtanalytics.cli.terminal import console, safe
 from rtanalytics.conference import read_conference
 from rtanalytics.ingest.health import WORDS
 from rtanalytics.session.status import conference_status
+from rtanalytics.wording import counted
 
 __all__ = ["status"]
 

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from rtanalytics.cli.options import TimeZone
-from rtanalytics.cli.terminal import RecentEvents, chosen_zone, console, counted, event_line, print_bin
+from rtanalytics.cli.terminal import RecentEvents, chosen_zone, console, event_line, print_bin
 from rtanalytics.clock import duration_text
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
@@ -23,6 +23,7 @@ from rtanalytics.live.published import CHANNEL
 from rtanalytics.session.connection import conference_stream, connecting, stream_at
 from rtanalytics.streams import ChannelEntry, EventStream, StreamUnavailable
 from rtanalytics.trend import decode_bin
+from rtanalytics.wording import counted
 
 __all__ = ["tail"]
 

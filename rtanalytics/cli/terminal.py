@@ -16,6 +16,7 @@ from rich.text import Text
 from rtanalytics.erasure import DELETION
 from rtanalytics.event import Event
 from rtanalytics.untrusted import safe
+from rtanalytics.wording import counted
 
 if TYPE_CHECKING:
     from rtanalytics.topics import Trend, TrendBin
@@ -24,7 +25,6 @@ __all__ = [
     "FEW",
     "RecentEvents",
     "console",
-    "counted",
     "event_line",
     "how_many",
     "moment",
@@ -44,17 +44,6 @@ FEW = timedelta(minutes=5)
 def console(*, stderr: bool = False) -> Console:
     """Return a console that takes text as it is: without markup, emoji codes or guessed colours."""
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
-
-
-def counted(count: int, one: str, many: str = "") -> str:
-    """Return a count with its noun.
-
-    Examples
-    --------
-    >>> counted(1, "time"), counted(1200, "time"), counted(2, "entry", "entries")
-    ('1 time', '1,200 times', '2 entries')
-    """
-    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 class RecentEvents:

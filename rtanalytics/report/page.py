@@ -12,8 +12,9 @@ from rtanalytics.report.charts import day_chart, overview, slots, spark
 from rtanalytics.report.facts import Recap
 from rtanalytics.report.words import clean
 from rtanalytics.trending import algorithm_of
+from rtanalytics.wording import counted
 
-__all__ = ["day_name", "duration", "messages_by", "methods", "plural", "render_html", "span"]
+__all__ = ["day_name", "duration", "messages_by", "methods", "render_html", "span"]
 
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = "January February March April May June July August September October November December".split()
@@ -52,18 +53,13 @@ def _environment() -> Environment:
     environment.filters.update(
         day=day_name, weekday=lambda at: _DAYS[at.weekday()], number=lambda n: f"{n:,}", duration=duration
     )
-    environment.globals.update(span=span, spark=spark, plural=plural, messages_by=messages_by)
+    environment.globals.update(span=span, spark=spark, plural=counted, messages_by=messages_by)
     return environment
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return a number and its noun."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def messages_by(messages: int, people: int) -> str:
     """Return the number of messages, and of people if the authors are known."""
-    return plural(messages, "message") + (f" by {plural(people, 'person', 'people')}" if people else "")
+    return counted(messages, "message") + (f" by {counted(people, 'person', 'people')}" if people else "")
 
 
 def day_name(at: date) -> str:
@@ -92,9 +88,9 @@ def duration(length: timedelta) -> str:
     """Return a duration in words."""
     minutes = round(length.total_seconds() / 60)
     if minutes % 60:
-        return plural(minutes, "minute")
+        return counted(minutes, "minute")
     hours = minutes // 60
-    return plural(hours, "hour") if hours % 24 or hours < 48 else plural(hours // 24, "day")
+    return counted(hours, "hour") if hours % 24 or hours < 48 else counted(hours // 24, "day")
 
 
 def methods(recap: Recap) -> list[tuple[str, str]]:
@@ -106,22 +102,22 @@ def methods(recap: Recap) -> list[tuple[str, str]]:
     parameters = ", ".join(f"{name} = {value}" for name, value in algorithm.get_params().items())
     min_score = algorithm.floor if settings.min_score is None else settings.min_score
     own = ", ".join(sorted(settings.own_tags)) or "tags in more than a fifth of the messages"
-    counted: str = settings.channel
-    if counted == "authors":
+    unit: str = settings.channel
+    if unit == "authors":
         known = recap.people or recap.bots
-        counted = "people who use a term" if known else "messages with a term; their authors are unknown"
+        unit = "people who use a term" if known else "messages with a term; their authors are unknown"
     rows = [
         ("Algorithm", f"{algorithm.name} ({parameters})" if parameters else algorithm.name),
         ("Bins", f"{duration(settings.bin)}; {recap.bins:,} in total"),
-        ("Counted", counted),
+        ("Counted", unit),
         ("A trend", f"score above {min_score:g} and a count of {settings.min_count} or more"),
-        ("Per bin", f"at most {plural(settings.top, 'topic')}"),
+        ("Per bin", f"at most {counted(settings.top, 'topic')}"),
         ("Never a topic", own),
         ("Also ignored", ", ".join(sorted(settings.ignore)) or "nothing"),
-        ("Muted", plural(len(settings.mute), "account")),
+        ("Muted", counted(len(settings.mute), "account")),
         (
             "Not in the trends",
-            f"{plural(recap.late, 'message')} received after their bin was closed",
+            f"{counted(recap.late, 'message')} received after their bin was closed",
         ),
     ]
     return [(name, clean(value, 1000)) for name, value in rows]

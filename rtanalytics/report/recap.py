@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 
-from rtanalytics.clock import zone_of
+from rtanalytics.clock import round_down, zone_of
 from rtanalytics.event import Event
 from rtanalytics.report.facts import Place, Recap, TalkMessages, Topic
 from rtanalytics.report.merge import MergedTopic, merge, strongest
 from rtanalytics.report.quotes import author_key, choose_quotes, count_people, family, is_repost, quote
-from rtanalytics.report.tables import days, floor, is_bot, people_table, reference_matches, sources
+from rtanalytics.report.tables import days, is_bot, people_table, reference_matches, sources
 from rtanalytics.report.talks import Stage, TalkNames, schedule_of
 from rtanalytics.report.words import (
     Message,
@@ -254,7 +254,7 @@ class _Builder:
 
     def loudest(self) -> tuple[datetime, datetime, int, tuple[Place, ...]]:
         half = timedelta(minutes=30)
-        counts = Counter(floor(at, half) for at in self.stage.times)
+        counts = Counter(round_down(at, half) for at in self.stage.times)
         start, messages = max(counts.items(), key=lambda item: (item[1], -item[0].timestamp()))
         end = start + half
         return start.astimezone(self.zone), end.astimezone(self.zone), messages, tuple(self.on(start, end))

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date, datetime, timedelta, tzinfo
 
+from rtanalytics.clock import round_down
 from rtanalytics.event import Event
 from rtanalytics.report.facts import Day, Person, Place, ReferenceMatch, Source, Topic
 from rtanalytics.report.quotes import author_key, count_people, display_name, family
@@ -14,17 +15,12 @@ from rtanalytics.schedule import ReferenceTopic
 from rtanalytics.terms import fold
 from rtanalytics.topics import TrendBin
 
-__all__ = ["days", "floor", "is_bot", "people_table", "reference_matches", "sources"]
+__all__ = ["days", "is_bot", "people_table", "reference_matches", "sources"]
 
 
 def is_bot(event: Event) -> bool:
     """Check whether the platform marks the author as automated."""
     return bool(event.author and event.author.bot)
-
-
-def floor(at: datetime, step: timedelta) -> datetime:
-    """Round a time down to a multiple of ``step``."""
-    return at - (at - datetime.min.replace(tzinfo=at.tzinfo)) % step
 
 
 def sources(messages: Sequence[Message], zone: tzinfo) -> Iterable[Source]:
@@ -33,7 +29,7 @@ def sources(messages: Sequence[Message], zone: tzinfo) -> Iterable[Source]:
     for one in messages:
         by[one.event.source].append(one.event)
     for name, events in sorted(by.items(), key=lambda item: (-len(item[1]), item[0])):
-        hours = Counter(floor(e.posted_at.astimezone(zone), timedelta(hours=1)) for e in events)
+        hours = Counter(round_down(e.posted_at.astimezone(zone), timedelta(hours=1)) for e in events)
         busiest, count = max(hours.items(), key=lambda item: (item[1], -item[0].timestamp()))
         yield Source(
             name=clean(name, 60) or "?",

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import regex
 
 from rtanalytics.report.facts import Place, Recap, Topic
-from rtanalytics.report.page import day_name, messages_by, methods, plural, span
+from rtanalytics.report.page import day_name, messages_by, methods, span
 from rtanalytics.report.quotes import Quote
+from rtanalytics.wording import counted
 
 __all__ = ["escape", "render_markdown"]
 
@@ -45,11 +46,11 @@ def render_markdown(recap: Recap) -> str:
 def _lines(recap: Recap) -> Iterator[str]:
     talks = "talk" if recap.has_schedule else "reference topic"
     counts = [
-        plural(recap.messages, "message"),
-        *([plural(recap.people, "person", "people")] if recap.people else []),
-        plural(len(recap.sources), "source"),
-        *([plural(recap.talks, talks)] if recap.talks else []),
-        plural(recap.hours, "hour"),
+        counted(recap.messages, "message"),
+        *([counted(recap.people, "person", "people")] if recap.people else []),
+        counted(len(recap.sources), "source"),
+        *([counted(recap.talks, talks)] if recap.talks else []),
+        counted(recap.hours, "hour"),
     ]
     yield f"# {escape(recap.title)}"
     yield f"\n{span(recap.first, recap.last)}, all times {escape(recap.zone_name)}. {', '.join(counts)}."
@@ -61,9 +62,9 @@ def _lines(recap: Recap) -> Iterator[str]:
     if recap.talk_messages:
         yield "\n## Messages about the talks\n"
         yield "| Time | Talk | During | After | People |\n| --- | --- | ---: | ---: | ---: |"
-        for echo in recap.talk_messages:
-            counted = f"{echo.during} | {echo.after} | {echo.people}"
-            yield f"| {echo.place.start:%a %H:%M} | {_place(echo.place)} | {counted} |"
+        for talk in recap.talk_messages:
+            numbers = f"{talk.during} | {talk.after} | {talk.people}"
+            yield f"| {talk.place.start:%a %H:%M} | {_place(talk.place)} | {numbers} |"
     yield "\n## Most active people\n"
     yield "| Person | Source | Messages | Mentions | Reposts |\n| --- | --- | ---: | ---: | ---: |"
     for person in recap.persons:

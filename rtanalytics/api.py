@@ -1,4 +1,4 @@
-"""The functions that most programs begin with; ``import rtanalytics as rta`` has them all.
+"""The main functions of the library; ``import rtanalytics as rta`` has them all.
 
 >>> import rtanalytics as rta
 >>> recording = rta.open_recording("juniperconf-2026")
@@ -96,15 +96,15 @@ def trends(
 ) -> Trends:
     """Find the trends of a recording, a table or events, bin by bin.
 
-    The conference's own tags, its ignored terms and its talks are taken from the recording; for a
-    ``conference.toml``, all settings that it has. ``rtanalytics trending`` lists the same.
+    The conference's own tags, its ignored terms and its talks come from the recording; with a
+    ``conference.toml``, all settings come from it. ``rtanalytics trending`` lists the same.
 
     Parameters
     ----------
     source
         What :func:`open_recording` takes, or a :class:`Recording`.
     settings : Settings, optional
-        Replaces what the recording brings.
+        Replaces the settings of the recording.
     **options
         Fields of :class:`Settings`: ``bin="30min"``, ``algorithm="ewma"``, ``top=5``, …
 
@@ -270,8 +270,8 @@ def write_report(
     from rtanalytics.session.reporting import report_on
 
     opened = _open(source)
-    brought = opened.settings if opened.live else opened.settings.replace(bin="30min")
-    chosen = Settings.of(settings or brought, options, ("title", "timezone", "truth"))
+    defaults = opened.settings if opened.live else opened.settings.replace(bin="30min")
+    chosen = Settings.of(settings or defaults, options, ("title", "timezone", "truth"))
     talks = chosen.schedule if "schedule" in options or settings else None
     path = Path(path)
     report_on(opened, path, chosen, title=title, timezone=timezone, truth=truth, schedule=talks)
@@ -320,7 +320,7 @@ def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:
 
 
 def _checked(events: Iterable[Any]) -> Iterator[Event]:
-    """Pass events on, and refuse anything else."""
+    """Yield the events; raise TypeError for anything else."""
     from rtanalytics.event import Event
 
     if not isinstance(events, Iterable):

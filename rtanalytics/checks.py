@@ -115,7 +115,7 @@ class Options:
 
 
 def setting(default: Any, check: Check, *, hash: bool = True) -> Any:
-    """Return a dataclass field; its default is given as a user would give it."""
+    """Return a dataclass field whose default is checked like a value of a user."""
     return field(hash=hash, metadata={"default": default, "check": check})
 
 
@@ -135,7 +135,7 @@ def table(kind: type[Options]) -> Check:
 
 
 def converted(convert: Callable[[Any], Any], expected: str) -> Check:
-    """Return a check for what ``convert`` accepts; it raises TypeError or AttributeError otherwise."""
+    """Return a check that applies ``convert``, which raises TypeError or AttributeError if it cannot."""
 
     def check(key: str, value: Any) -> Any:
         try:
@@ -152,7 +152,7 @@ def optional(check: Check) -> Check:
 
 
 def choice(values: tuple[str, ...]) -> Check:
-    """Return a check for one of some texts."""
+    """Return a check that the value is one of ``values``."""
 
     def check(key: str, value: Any) -> Any:
         if value not in values:

@@ -37,7 +37,7 @@ class ConferenceError(ValueError):
 
 
 class RateLimit(msgspec.Struct, frozen=True):
-    """How many requests all sources together may send to a host.
+    """Limit on the requests that all sources together may send to a host.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class RateLimit(msgspec.Struct, frozen=True):
 
 
 class KeyLines:
-    r"""Lines of a TOML file on which its keys stand, for error messages.
+    r"""Line numbers of the keys of a TOML file, for error messages.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ class _KeyedError(ValueError):
 
 
 def _converted(key: str, value: Any) -> Any:
-    """Return the value of a top-level key as :class:`Conference` has it."""
+    """Check the value of a top-level key and convert it to the type in :class:`Conference`."""
     if key == "conference":
         raise _KeyedError("unknown table [conference]; write its keys at the top, without a heading")
     if key not in _TYPES:
@@ -415,7 +415,7 @@ _LISTS = {list, tuple, set, frozenset}
 
 
 def _shown(value: Any) -> str:
-    """Return a value about as it was written, abbreviated to one line."""
+    """Format a value of the file for an error message, on one line."""
     if isinstance(value, dict):
         return "{…}"
     text = str(value).lower() if isinstance(value, bool) else repr(value)

@@ -299,7 +299,7 @@ def _who(trend: Trend, quotes: Mapping[str, Event]) -> str:
 
 
 def _origin(trend: Trend, earlier: Iterable[TrendBin], zone: tzinfo) -> list[str]:
-    """Return since when a topic is listed, what it split from, and what merged into it."""
+    """Describe when the topic was first listed, what it split from and what merged into it."""
     labels: dict[str, str] = {}
     first, times = None, 0
     for bin in earlier:

@@ -351,7 +351,7 @@ def reasons(why: Explanation, ax: Axes | None = None) -> Axes:
 
 
 def plain(text: str, limit: int = 40) -> str:
-    r"""Make untrusted text a label: on one line, cut, and without formulas.
+    r"""Make a label of untrusted text: on one line, shortened, without formulas.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Trends as a list that knows its recording: a table, a figure, and an explanation of each."""
+"""List of trends that belongs to a recording and gives a table, a figure and explanations."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ class Trends(Sequence[ListedTrend]):
         return ListedTrend.of(self.bins[bin].trends[place - before], self)
 
     def _chosen(self, places: set[int]) -> Trends:
-        """Return the trends at some places, in the bins that have any."""
+        """Return the trends at the given indices, without the bins that have none of them."""
         bins, place = [], 0
         for bin in self.bins:
             kept = [trend for n, trend in enumerate(bin.trends, place) if n in places]

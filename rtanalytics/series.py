@@ -108,7 +108,7 @@ class _Moments:
 
 
 class _Deviation(Detector):
-    """Standard deviations above the mean of earlier values; falls score 0."""
+    """Base of detectors that count standard deviations above a mean; values below it score 0."""
 
     def __init__(self, weight: float, warm: int) -> None:
         self._moments = _Moments(weight)
@@ -274,7 +274,7 @@ class Peaks(Detector):
             self._tail = _fit(self._sorted, self._quantile)
 
     def _report(self, now: float, surprise: float) -> int:
-        """Return the whole powers of ten; 0 if a value as high was reported within hold.
+        """Return the surprise in whole powers of ten, or 0 if one as high was reported within ``hold``.
 
         The last reported value is the highest within hold, because lower ones are not reported.
         """

@@ -62,7 +62,7 @@ Duration = str | timedelta | PandasOffset
 
 @runtime_checkable
 class ParametrizedAlgorithm(Protocol):
-    """The part of an algorithm that settings look at."""
+    """Protocol of an algorithm with a name and parameters."""
 
     @property
     def name(self) -> str:
@@ -378,7 +378,7 @@ class Settings(Options):
 
     @classmethod
     def of_recording(cls, recording: object, **options: Unpack[SettingsOptions]) -> Settings:
-        """Return the settings that a recording brings: own tags, ignored terms and talks.
+        """Return the settings of a recording: its own tags, ignored terms and talks.
 
         Breaks are left out of the schedule, because what people talk about in a break is not the
         break.
@@ -388,17 +388,17 @@ class Settings(Options):
         recording : Recording
             Its ``meta`` and ``schedule`` are read, if it has any.
         **options
-            Further settings; they replace what the recording brings.
+            Further settings; they replace those of the recording.
         """
         meta = getattr(recording, "meta", None)
-        brought: SettingsOptions = {
+        own: SettingsOptions = {
             "schedule": [talk for talk in getattr(recording, "schedule", ()) if talk.kind != "break"]
         }
         if meta is not None:
-            brought["own_tags"] = [*meta.hashtags, *meta.accounts]
-            brought["ignore"] = meta.ignore
-        brought.update(options)
-        return cls(**brought)
+            own["own_tags"] = [*meta.hashtags, *meta.accounts]
+            own["ignore"] = meta.ignore
+        own.update(options)
+        return cls(**own)
 
     @classmethod
     def from_table(cls, table: Mapping[str, Any]) -> Settings:
@@ -420,7 +420,7 @@ class Settings(Options):
         return cls(**table)
 
     def to_table(self) -> dict[str, Any]:
-        """Return what differs from the defaults as :meth:`from_table` reads it."""
+        """Return the settings that differ from the defaults, as a table for :meth:`from_table`."""
         return {name: value for name, value in _as_table(self).items() if name not in _ELSEWHERE}
 
     def replace(self, **changes: Unpack[SettingsOptions]) -> Settings:

@@ -40,7 +40,7 @@ def test_a_recording_is_opened_by_name_folder_or_toml(recording, tmp_path):
 
 
 def test_a_frame_becomes_a_recording_that_is_removed_with_it():
-    """Rows keep their order and texts; the temporary folder goes when nobody holds the recording."""
+    """Rows keep their order and texts; the temporary folder is removed with the recording."""
     table = pd.DataFrame({"created_at": ["2026-05-15 09:00", "2026-05-15 09:01"], "text": ["hello", "world"]})
     recording = rta.open_recording(table)
     assert recording.to_pandas()["text"].tolist() == ["hello", "world"]
@@ -172,14 +172,14 @@ def test_a_conference_brings_its_title_zone_and_bins(tmp_path):
 
 
 @pytest.mark.parametrize("source", [["a", "b"], {"a": 1}, pd.Series(["a"]), 7])
-def test_what_is_no_recording_is_refused(source):
-    """Never an empty result: the message says what to pass."""
+def test_other_types_are_refused(source):
+    """The message names what can be passed."""
     for call in (rta.open_recording, rta.trends):
         with pytest.raises(TypeError, match="DataFrame"):
             call(source)
 
 
-def test_a_table_by_its_name_is_to_be_read_first():
+def test_the_name_of_a_table_gets_the_two_ways_to_read_it():
     """The message has both ways."""
     with pytest.raises(ValueError, match="pass the DataFrame, or run 'rtanalytics import"):
         rta.trends("tweets.csv")
@@ -191,7 +191,7 @@ def test_a_single_recording_can_be_compared(recording):
 
 
 def test_an_author_under_another_name_is_pointed_out():
-    """Nobody would be counted, which changes trends."""
+    """No people would be counted, which changes trends."""
     table = pd.DataFrame({"created_at": ["2026-05-15"], "text": ["a"], "username": ["ada"]})
     with pytest.warns(UserWarning, match="is it username"):
         rta.open_recording(table)

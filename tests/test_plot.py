@@ -1,4 +1,4 @@
-"""Plots: they draw what they are given, where they are told to, and nothing that was not said."""
+"""Plots: what they draw, on which axes, and with which labels."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def drawn(ax) -> bytes:
 def a_bin(n: int, *labels: str) -> TrendBin:
     """Bin ``n`` with these topics."""
     start = BASE + n * QUARTER
-    told = [
+    trends = [
         Trend(
             bin_start=start, bin_end=start + QUARTER, rank=i + 1, terms=[label], label=label, score=10.0 - i,
             expected=1.5, messages=9, authors=5 + n, examples=[], observed=7 + n,
         )
         for i, label in enumerate(labels)
     ]  # fmt: skip
-    return TrendBin(start=start, end=start + QUARTER, trends=told, messages=9, authors=5)
+    return TrendBin(start=start, end=start + QUARTER, trends=trends, messages=9, authors=5)
 
 
 def heights(ax) -> float:
@@ -57,7 +57,7 @@ def test_every_message_is_in_a_bar():
     assert drawn(ax)
 
 
-def test_more_kinds_than_colours_share_one():
+def test_sources_beyond_the_colours_share_grey():
     """Of nine sources the six largest have a bar of their own, three share the last."""
     events = [event(n, source=f"s{n % 9}") for n in range(90)]
     ax = plot.volume(events)
@@ -108,7 +108,7 @@ def test_axes_that_are_given_are_used_and_returned():
     assert drawn(axes[0])
 
 
-def test_pyplot_knows_nothing_of_it():
+def test_new_figures_are_not_managed_by_pyplot():
     """Without axes a figure is made that pyplot neither keeps nor is imported for."""
     code = (
         "import sys; from datetime import *; from rtanalytics.event import Event; from rtanalytics import plot;"
@@ -120,7 +120,7 @@ def test_pyplot_knows_nothing_of_it():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_topic_has_a_row_and_a_bar_a_bin():
+def test_a_topic_has_a_row_and_a_bar_per_bin():
     """Rows from first to last, the first on top; labels that differ in case only share one."""
     bins = [a_bin(0, "venv"), a_bin(1, "VENV", "gil"), a_bin(3, "gil")]
     ax = plot.trends_timeline(bins)
@@ -138,8 +138,8 @@ def test_observed_and_expected_are_both_drawn():
         plot.course([], "rust")
 
 
-def test_nothing_is_drawn_as_such():
-    """Without messages or trends the axes say so; less than one topic is refused."""
+def test_empty_plots_have_a_note():
+    """Without messages or trends the axes have a note; less than one topic is refused."""
     for ax in (plot.volume([]), plot.trends_timeline([a_bin(0)])):
         assert ax.texts[0].get_text().startswith("no ")
         assert drawn(ax)
@@ -158,7 +158,7 @@ def test_the_axis_is_in_the_zone_of_the_venue():
 @pytest.mark.parametrize(
     "bad", ["$x^{$", "$\\frac{$", "a\x00b\x1b[0m", "\u202egnihton", "%s {} \\n", "_hidden"]
 )
-def test_text_of_others_is_no_formula(bad):
+def test_labels_are_not_parsed_as_formulas(bad):
     """What matplotlib would read as mathematics, or an XML file could not hold, is drawn as text."""
     ax = plot.trends_timeline([a_bin(0, bad, "x")])
     plot.course([a_bin(0, bad)], bad)

@@ -44,7 +44,7 @@ HOSTILE = [
 
 
 class Page(HTMLParser):
-    """What a page asks of whoever opens it."""
+    """Parser that collects what a page fetches, links to and runs."""
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -210,12 +210,12 @@ def test_a_room_is_no_topic(morning: list[Event]) -> None:
 
 def test_topics_of_different_talks_stay_apart() -> None:
     """Two trends with a word in common that name different speakers are two topics."""
-    said = [say(n, n, ("Lovelace" if n % 2 else "Hopper") + " on method") for n in range(12)]
+    messages = [say(n, n, ("Lovelace" if n % 2 else "Hopper") + " on method") for n in range(12)]
     bins = [
         a_bin(at(0), a_trend(["Lovelace", "method"], at(0))),
         a_bin(at(30), a_trend(["Hopper", "method"], at(30))),
     ]
-    recap = gather(said, bins, title="X", schedule=PROGRAMME)
+    recap = gather(messages, bins, title="X", schedule=PROGRAMME)
     assert [t.about.title for t in recap.topics if t.about] == [KEYNOTE.title, OTHER.title]
 
 
@@ -223,8 +223,8 @@ def test_topics_do_not_grow_into_one_another() -> None:
     """A chain of trends, each with a word of the last, does not become one topic of a whole day."""
     words = [f"w{n}" for n in range(20)]
     bins = [a_bin(at(30 * n), a_trend([words[n], words[n + 1]], at(30 * n))) for n in range(19)]
-    said = [say(n, 30 * n, f"{words[n]} {words[n + 1]}") for n in range(19)]
-    recap = gather(said, bins, title="X")
+    messages = [say(n, 30 * n, f"{words[n]} {words[n + 1]}") for n in range(19)]
+    recap = gather(messages, bins, title="X")
     assert max(t.end - t.start for t in recap.topics) <= timedelta(hours=5)
     assert len(recap.topics) > 8
 
@@ -238,7 +238,7 @@ def test_only_the_strongest_topics_are_listed_in_order_of_time() -> None:
     assert sorted(t.start for t in recap.topics) == [t.start for t in recap.topics]
 
 
-def test_what_two_people_say_is_no_topic_of_the_report() -> None:
+def test_a_topic_of_two_people_is_left_out() -> None:
     """A trend of two people is left out, whatever its score."""
     recap = gather(
         [say(1, 1, "duet")], [a_bin(at(0), a_trend(["duet"], at(0), score=99, people=2))], title="X"
@@ -249,7 +249,7 @@ def test_what_two_people_say_is_no_topic_of_the_report() -> None:
 def test_quotes_are_of_different_people_and_none_twice() -> None:
     """No author twice, no reposts, no near copies, no bots where people spoke."""
     bot = Author(handle="b", bot=True)
-    said = [
+    messages = [
         say(1, 1, "the walrus keynote made me think about engines", "ada"),
         say(2, 2, "the walrus is a fine animal and more", "ada"),
         say(3, 3, "the walrus keynote made me think about engines!", "bo"),
@@ -257,19 +257,19 @@ def test_quotes_are_of_different_people_and_none_twice() -> None:
         say(5, 5, "walrus reminder from your favourite robot friend", bot),
         say(6, 6, "nobody told me a walrus could sing like this", "di"),
     ]
-    best = choose_quotes(with_keys(said), {"walrus"}, 4, reposts={})
+    best = choose_quotes(with_keys(messages), {"walrus"}, 4, reposts={})
     assert sorted(one.event.handle for one in best) == ["ada", "di"]
 
 
 def test_times_are_those_of_the_venue(morning: list[Event]) -> None:
-    """The day, the topics and the quotes are told in the zone that was asked for."""
+    """The day, the topics and the quotes are in the given zone."""
     recap = gather(morning, BINS, title="X", timezone="Pacific/Auckland")
     assert f"{recap.topics[0].start:%H:%M}" == "21:00"
     assert all(q.when.utcoffset() == timedelta(hours=12) for t in recap.topics for q in t.quotes)
 
 
 def test_messages_about_a_talk_are_counted(morning: list[Event]) -> None:
-    """During and after, by speaker, by handle and by title; a talk nobody names has none."""
+    """During and after, by speaker, by handle and by title; a talk without a mention has none."""
     after = say(90, 300, "still thinking of Lovelace")
     recap = gather([*morning, after], BINS, title="X", schedule=PROGRAMME)
     keynote, other = recap.talk_messages
@@ -294,7 +294,7 @@ def test_sources_and_days_add_up(morning: list[Event]) -> None:
     assert [day.messages for day in recap.days] == [len(morning)]
 
 
-def test_known_topics_are_looked_up_among_the_trends(morning: list[Event]) -> None:
+def test_reference_topics_are_looked_up_among_the_trends(morning: list[Event]) -> None:
     """One that trended in its time is found; one that did so at another time, or not, is not."""
     truth = [
         ReferenceTopic(start=at(0), end=at(30), keywords=("lovelace",), extra={"title": "A"}),
@@ -349,37 +349,37 @@ def test_small_recordings_are_reported(events: list[Event]) -> None:
     assert "No topic stood out." in " ".join("".join(page.text).split())
 
 
-def test_what_has_no_author_is_nobodys() -> None:
-    """Ten messages of which nobody knows who wrote them trend, and are ten messages by no person."""
-    said = [event(n, created_at=at(n), text="the weather", author=None) for n in range(5)]
-    said += [event(10 + n, created_at=at(61 + n), text=f"walrus {n}", author=None) for n in range(10)]
-    told = list(trends(said))
-    assert [(trend.messages, trend.authors) for bin in told for trend in bin.trends] == [(10, 0)]
-    assert {bin.authors for bin in told} == {0}
-    assert "Any of its terms: 10 messages" in str(explain(told[-1].trends[0], said))
-    page = needs_nothing(render_html(gather(said, told, title="Small")))
+def test_messages_without_an_author_are_reported() -> None:
+    """Ten messages without an author trend, and count as messages of no person."""
+    messages = [event(n, created_at=at(n), text="the weather", author=None) for n in range(5)]
+    messages += [event(10 + n, created_at=at(61 + n), text=f"walrus {n}", author=None) for n in range(10)]
+    bins = list(trends(messages))
+    assert [(trend.messages, trend.authors) for bin in bins for trend in bin.trends] == [(10, 0)]
+    assert {bin.authors for bin in bins} == {0}
+    assert "Any of its terms: 10 messages" in str(explain(bins[-1].trends[0], messages))
+    page = needs_nothing(render_html(gather(messages, bins, title="Small")))
     text = " ".join("".join(page.text).split())
     assert "10 messages Peak at 10:00: 10 messages, expected" in text
     assert "Most active people" not in text
-    for written in (text, render_markdown(gather(said, told, title="Small"))):
+    for written in (text, render_markdown(gather(messages, bins, title="Small"))):
         assert not re.search(r"\d (people|person)", written)
 
 
 def test_a_short_recording_is_drawn_as_long_as_it_is() -> None:
     """Twenty minutes fill an hour and not a day; one hour is an hour, and no sessions are no tile."""
-    said = [say(n, 2 * n, f"walrus {n}") for n in range(10)]
-    recap = gather(said, [a_bin(at(0), a_trend(["walrus"], at(0)))], title="Small")
+    messages = [say(n, 2 * n, f"walrus {n}") for n in range(10)]
+    recap = gather(messages, [a_bin(at(0), a_trend(["walrus"], at(0)))], title="Small")
     assert [tick.text for tick in overview(recap).days] == ["09:00", "09:15", "09:30", "09:45", ""]
     assert [tick.text for tick in day_chart(recap, recap.days[0]).hours] == [
         "09:00", "09:15", "09:30", "09:45", "",
     ]  # fmt: skip
     assert overview(recap).step == timedelta(minutes=1)
-    page = render_html(gather(said, [], title="Small"))
+    page = render_html(gather(messages, [], title="Small"))
     assert re.findall(r"<dt>(.*?)</dt>", page) == ["messages", "people", "source", "hour", "Version"]
-    assert "session" not in render_markdown(gather(said, [], title="Small"))
+    assert "session" not in render_markdown(gather(messages, [], title="Small"))
 
 
-def test_nothing_to_report_is_said() -> None:
+def test_an_empty_recording_is_an_error() -> None:
     """No events, or only deletes, or a zone that is none: one error that says it."""
     for events in ([], [event(1, op="delete", text=None)]):
         with pytest.raises(ValueError, match="X: there are no events to report on"):
@@ -388,19 +388,19 @@ def test_nothing_to_report_is_said() -> None:
         render_html(gather([event(1)], [], title="X", timezone="Mars/Base"))
 
 
-# --- that it harms nobody ----------------------------------------------------------------------
+# --- safety ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("bad", HOSTILE)
 def test_hostile_text_stays_text(bad: str) -> None:
     """In every place that text from outside reaches, nothing is run, fetched or turned around."""
     author = Author(handle=bad, name=bad, url="javascript:alert(1)")
-    said = [
+    messages = [
         say(n, n, f"{bad} walrus {n}", author, source=bad, title=bad, tags=[bad], channel=bad,
             url="javascript:alert(1)", links=["javascript:alert(1)"], lang=bad, type=bad)
         for n in range(6)
     ]  # fmt: skip
-    said += [
+    messages += [
         say(
             30 + n,
             n,
@@ -409,13 +409,13 @@ def test_hostile_text_stays_text(bad: str) -> None:
         )
         for n in range(3)
     ]
-    said += [say(10 + n, n, f"walrus {bad} {n} {'word ' * n}") for n in range(6)]
+    messages += [say(10 + n, n, f"walrus {bad} {n} {'word ' * n}") for n in range(6)]
     talk = Talk(id=bad, title=bad, speakers=[bad], room=bad, track=bad, start=at(0), end=at(45), kind=bad,
                 url="javascript:alert(1)")  # fmt: skip
     truth = [ReferenceTopic(start=at(0), end=at(45), keywords=(bad,), extra={"title": bad, "speaker": bad})]
     bins = [a_bin(at(0), a_trend([bad, "walrus"], at(0)), a_trend(["walrus", bad], at(0)))]
     options = {"title": bad, "schedule": Schedule([talk]), "truth": truth}
-    text = render_html(gather(said, bins, settings=Settings(own_tags=frozenset({bad})), **options))
+    text = render_html(gather(messages, bins, settings=Settings(own_tags=frozenset({bad})), **options))
     page = needs_nothing(text)
     read = "".join(page.text)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
@@ -424,7 +424,7 @@ def test_hostile_text_stays_text(bad: str) -> None:
     if bad.startswith("<img"):
         assert bad in read
         assert "&lt;img" in text
-    marked = render_markdown(gather(said, bins, **options))
+    marked = render_markdown(gather(messages, bins, **options))
     assert marked.encode()
     assert not re.search(r"(?<!\\)<(?!https?://)|\]\((?!<https?://)", marked)
 
@@ -438,7 +438,7 @@ def test_a_policy_forbids_what_might_be_fetched_or_run(morning: list[Event]) -> 
 
 
 def test_text_is_cleaned_but_not_changed() -> None:
-    """Scripts, emoji and joiners survive; what nobody is meant to see goes."""
+    """Scripts, emoji and joiners survive; invisible characters are removed."""
     kept = "ไทย हिन्दी עברית 👩\u200d🚀 café"
     assert clean(kept) == kept
     assert clean("a\u202eb\x00c\ud800d") == "ab\ufffdc\ufffdd"
@@ -464,7 +464,7 @@ def test_markdown_has_no_markup_of_others() -> None:
 # --- that everybody can read it ----------------------------------------------------------------
 
 
-def test_the_page_can_be_found_through(morning: list[Event]) -> None:
+def test_the_page_has_headings_and_links_to_its_sections(morning: list[Event]) -> None:
     """Landmarks, headings in steps of one, a caption a table, a name a chart, isolated foreign text."""
     text = render_html(gather(morning, BINS, title="X", schedule=PROGRAMME))
     page = needs_nothing(text)
@@ -525,7 +525,7 @@ def test_the_command_writes_the_report_of_an_archive(tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    ("words", "status", "message"),
     [
         (["--out", "r.pdf"], 2, "must end in .html or .md"),
         (["--out", "no/such/r.html"], 1, "does not exist"),
@@ -535,11 +535,13 @@ def test_the_command_writes_the_report_of_an_archive(tmp_path: Path, name: str) 
         (["--out", "r.html", "--algorithm", "oracle"], 2, "oracle"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, words: list[str], status: int, said: str) -> None:
+def test_what_is_wrong_is_said_in_one_line(
+    tmp_path: Path, words: list[str], status: int, message: str
+) -> None:
     """A wrong name, zone or file: status and message, and no report."""
     run = report(FIXTURE, *(str(tmp_path / w) if re.match(r"r\.|no", w) else w for w in words))
     assert run.returncode == status, run.stderr
-    assert said in " ".join(run.stderr.split()).replace(" │ │ ", "")
+    assert message in " ".join(run.stderr.split()).replace(" │ │ ", "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -589,10 +591,10 @@ def test_the_report_of_user2018_finds_its_keynotes(data_folder: Path, tmp_path: 
     assert all(entry.total > 10 for entry in recap.talk_messages)
 
 
-def test_who_said_it_first_is_quoted_for_it() -> None:
+def test_the_first_author_of_a_repeated_text_is_quoted() -> None:
     """A sentence that others copy later, without a mark, is quoted from its first author."""
     copied = "the walrus has left the building, and nobody knows why"
-    said = [say(0, -500, copied, "ada"), *(say(n, n, copied, f"copy{n}") for n in range(1, 6))]
-    recap = gather(said, [a_bin(at(0), a_trend(["walrus", "building"], at(0)))], title="X")
+    messages = [say(0, -500, copied, "ada"), *(say(n, n, copied, f"copy{n}") for n in range(1, 6))]
+    recap = gather(messages, [a_bin(at(0), a_trend(["walrus", "building"], at(0)))], title="X")
     assert [q.author for q in recap.topics[0].quotes] == ["ada"]
     assert recap.topics[0].messages == 5

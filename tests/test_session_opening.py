@@ -26,7 +26,7 @@ def configured(folder, text=""):
     return path
 
 
-def test_nothing_named_opens_the_bundled_recording():
+def test_the_bundled_recording_is_the_default():
     """Title, talks, own tags and messages are those of the fixture, and there is no running stream."""
     conference = open_conference(None)
     assert conference.title == "JuniperConf 2026"
@@ -55,7 +55,7 @@ def test_a_folder_is_opened_as_a_recording(tmp_path):
 
 
 def test_a_conference_toml_gives_its_archive_its_talks_and_its_settings(tmp_path):
-    """Everything is found relative to the file, and what [trending] says is what trends are told with."""
+    """Everything is found relative to the file, and [trending] gives the settings of the trends."""
     write_recording(tmp_path / "kept", [event(1)])
     talk = Talk(id="1", title="Welcome", start=BASE, end=BASE + HOUR)
     (tmp_path / "talks.csv").write_text(
@@ -76,8 +76,8 @@ def test_a_conference_toml_gives_its_archive_its_talks_and_its_settings(tmp_path
     assert (settings.bin, settings.own_tags) == (timedelta(minutes=5), {"ourconf"})
 
 
-def test_what_cannot_be_opened_says_what_to_do(tmp_path):
-    """A missing file, a folder without a recording and a conference that was never collected each say so."""
+def test_what_cannot_be_opened_has_a_message(tmp_path):
+    """A missing file, a folder without a recording and a conference that was never collected each have a message."""
     with pytest.raises(ConferenceError, match="rtanalytics init"):
         open_conference(tmp_path / "none.toml")
     with pytest.raises(ArchiveError, match="not an archive"):
@@ -123,14 +123,14 @@ def test_a_conference_gets_its_running_stream(redis_url, prefix, tmp_path):
 
 
 def test_published_trends_are_read_where_there_are_any(redis_url, prefix):
-    """Nothing where no trender runs or ran, otherwise what it told; a trender that has begun counts."""
+    """None without a trender, otherwise its bins; a trender that has only started counts."""
     stream = RedisStream(redis_url, prefix)
     assert published_trends(stream) is None
     stream.health.report("trender", {"state": "ok"})
     assert published_trends(stream) is not None
     bin = next(iter(trends([event(1)])))
     stream.channels.publish("trends", "1", msgspec.json.encode(bin))
-    told = published_trends(stream)
-    assert next(iter(told)) == bin
+    published = published_trends(stream)
+    assert next(iter(published)) == bin
     assert isinstance(bin, TrendBin)
-    told.close()
+    published.close()

@@ -1,4 +1,4 @@
-"""The commands. A module is imported when its command is run, so that ``--help`` is fast."""
+"""Table of the commands. A command's module is imported when it is run, so that ``--help`` is fast."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ COMMANDS = {
     ),
     "forget": Command(
         "forget",
-        "Erase what a person posted, and store nothing more of theirs.",
+        "Erase what a person posted, and store no new messages of that person.",
         "rtanalytics forget conference.toml @ada --dry-run",
     ),
     "tail": Command(
@@ -108,7 +108,7 @@ COMMANDS = {
 
 
 class _LazyGroup(TyperGroup):
-    """Commands that are imported when they are needed; their summaries need no import."""
+    """Group that imports a command only when it is run; the list of commands needs no import."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -156,4 +156,4 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Take the options before the command."""
+    """Define the options before the command."""

@@ -126,7 +126,7 @@ def _warn(recording: Recording, topics: list[ReferenceTopic]) -> None:
 def parse_args(
     given: list[Path], truths: list[Path], algorithms: list[str]
 ) -> tuple[list[Path], list[Path], list[str]]:
-    """Sort arguments into archives, truth files and algorithms.
+    """Split arguments into archives, truth files and algorithms.
 
     Several values may follow one option, as a shell expands ``*.csv``.
 
@@ -192,7 +192,7 @@ def _only(topics: list[ReferenceTopic], condition: str) -> list[ReferenceTopic]:
 
 
 def _object(comparison: Comparison, name: str) -> dict[str, Any]:
-    """Return a line of ``compare --json``: metrics over all recordings, and of each."""
+    """Return an object of ``compare --json``: the metrics over all recordings, and of each one."""
     from rtanalytics.evaluate import metrics_of
 
     return {
@@ -308,7 +308,7 @@ def _table(title: str, comparison: Comparison) -> Table:
 
 
 def _verdict(comparison: Comparison) -> str:
-    """Return which algorithm finds most, which do not differ significantly, and the fewest false alarms."""
+    """Name the best algorithm, those not significantly worse, and the one with fewest false alarms."""
     from rtanalytics.evaluate import METRICS, ranked, recall_gap
 
     names = [n for n in ranked(comparison) if all(result.causal for result in comparison.of(n))]

@@ -94,7 +94,7 @@ class _Sums:
 
 
 def play_archive(_send: Callable[[Any], None], url: str, name: str, folder: str, speed: float) -> int:
-    """Replay into a stream, as the work of a process; return the number of events."""
+    """Replay a recording into a stream; runs in a process of its own. Return the number of events."""
     from rtanalytics.archive import Recording
     from rtanalytics.replay import play_into, replay
     from rtanalytics.streams import open_stream
@@ -103,7 +103,7 @@ def play_archive(_send: Callable[[Any], None], url: str, name: str, folder: str,
 
 
 def count_run(send: Callable[[Any], None], url: str, name: str, folder: str) -> int:
-    """Find trends, as the work of a process that sends each bin; return their number."""
+    """Find trends and send each bin; runs in a process of its own. Return the number of bins."""
     from rtanalytics.archive import Recording
     from rtanalytics.feed import FOREVER, Watermark
     from rtanalytics.streams import open_stream
@@ -121,7 +121,7 @@ def count_run(send: Callable[[Any], None], url: str, name: str, folder: str) -> 
 
 
 def demo_settings(recording: Recording) -> Settings:
-    """Return the settings of the demonstration, live and in one batch."""
+    """Return the settings of the demonstration, for the live trends and for the check."""
     return Settings.of_recording(recording).replace(bin="30min")
 
 
@@ -184,7 +184,7 @@ def _headline(bin: TrendBin) -> Text:
 
 
 def _account(recording: Recording, archive: Path, sums: _Sums, bins: list[TrendBin]) -> None:
-    """Print a summary, and fail if the numbers do not agree."""
+    """Check the results, print a summary and write the report; fail if the numbers do not agree."""
     from rtanalytics.archive import ArchiveWriter, Recording
     from rtanalytics.session.reporting import report_on
     from rtanalytics.topics import trends

@@ -33,7 +33,7 @@ def forget(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Erase what a person posted, and store nothing more of theirs.
+    """Erase what a person posted, and store no new messages of that person.
 
     Accounts with the same id are one person; if they have several handles, you are asked first at a
     terminal (a script is not). Erasure cannot be undone. What others post about the person stays, and
@@ -80,7 +80,7 @@ def _by_handle(report: session.ForgetReport) -> list[str]:
         f"{safe(one.handle)} in {safe(one.bucket)}: {counted(one.events, 'event')}" for one in report.found
     ]
     if report.others:
-        lines.append(f"{counted(report.others, 'event')} of others that repeat theirs or list the name")
+        lines.append(f"{counted(report.others, 'event')} of others that repeat one of these or list the name")
     return lines
 
 

@@ -24,7 +24,7 @@ LISTEN = 10.0
 
 
 def agreed(specs: list[Any], yes: bool) -> list[Any]:
-    """Return the sources without those that cost money and that the user does not agree to.
+    """Leave out the sources that cost money, unless the user agrees to read them.
 
     A dry run neither knows nor counts what was spent today. Without a terminal the user cannot
     be asked; sources that cost money are then left out, each with a line of output.
@@ -92,7 +92,7 @@ async def preview(specs: list[Any], zone: tzinfo = UTC) -> None:
 
 
 async def _first(source: Any) -> Any:
-    """Return the first poll with events or a pause, or else the last one."""
+    """Poll until there are events, rejected items or a pause, for at most :data:`LISTEN` seconds."""
     until, cursor = time.monotonic() + LISTEN, None
     while True:
         batch = await source.poll(cursor)

@@ -105,7 +105,7 @@ def write_conference(path: Path, values: Table, sources: list[Table]) -> None:
 
 
 def _ask(question: str, check: Callable[[str], Any], default: str | None = None) -> Any:
-    """Ask until the answer is valid; return what ``check`` makes of it."""
+    """Ask until the answer is valid; return the result of ``check``."""
 
     def checked(text: str) -> Any:
         try:
@@ -165,7 +165,7 @@ _PAGES: tuple[tuple[str, Table], ...] = (
 
 
 def _begun(answer: str) -> Table:
-    """Return the part of a source's table that follows from a kind, or from the address of a page or feed."""
+    """Begin the table of a source, from its kind or from the address of a page or feed."""
     from rtanalytics.sources import KINDS
 
     if answer in KINDS:
@@ -236,7 +236,10 @@ def _table(begun: Table, sources: list[Table]) -> Table:
 
 
 def _ask_key(key: Key, shown: Any, tables: list[Table], sources: list[Table]) -> Table:
-    """Ask for a key until it is valid in one of some tables, which examples complete."""
+    """Ask for a key of a source until its table is valid.
+
+    ``tables`` are the answers so far, completed in several ways by examples of the keys that follow.
+    """
 
     def checked(text: str) -> Table:
         if key.required and not text:
@@ -291,7 +294,7 @@ def _address(text: str) -> str:
 
 
 def _check(sources: list[Table], *tables: Table) -> None:
-    """Raise the error of the first table, unless one of the tables is valid beside the other sources."""
+    """Check that one of the tables is valid beside the other sources; raise the error of the first."""
     from rtanalytics.sources import read_specs
 
     errors = []

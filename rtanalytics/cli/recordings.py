@@ -229,7 +229,7 @@ def trend_settings(
 def _counted(
     recording: Recording, tick: Callable[[int], None], kept: dict[str, Event] | None = None
 ) -> Iterator[Event]:
-    """Yield the events, report progress, and keep the events by id if they will be quoted."""
+    """Yield the events and report progress; store them in ``kept`` by id if they may be quoted."""
     for number, event in enumerate(recording):
         if number % 500 == 0:
             tick(number)
@@ -239,7 +239,7 @@ def _counted(
 
 
 def _explain(bin: TrendBin, bins: list[TrendBin], kept: dict[str, Event], out: Any, zone: tzinfo) -> None:
-    """Print a paragraph per trend; drop events before the next bin."""
+    """Print a paragraph per trend, with times in a zone; then drop the events of the bin from ``kept``."""
     from rich.text import Text
 
     from rtanalytics.explanation import explain_rank
@@ -255,7 +255,7 @@ def _explain(bin: TrendBin, bins: list[TrendBin], kept: dict[str, Event], out: A
 
 
 def _announce(recording: Recording, player: Any, zone: tzinfo) -> None:
-    """Print what will be replayed and how long it takes."""
+    """Print which events will be replayed and how long it takes."""
     import numpy as np
 
     received = recording.table(["received_at"]).column(0).to_numpy().astype("datetime64[us]")

@@ -73,7 +73,7 @@ def _print(found: dict[str, Any], now: datetime, zone: tzinfo) -> None:
 
 
 def _state(process: dict[str, Any], own: dict[str, Any], now: datetime) -> str:
-    """Return the state that a process reports, unless it does not run or has not reported for long."""
+    """Return the reported state of a process; its end or its silence take precedence."""
     state = str(own.get("state", "") or process.get("state", "?"))
     if process and process.get("state") != "running":
         return str(process["state"])
@@ -96,7 +96,7 @@ def _facts(process: dict[str, Any], own: dict[str, Any], now: datetime) -> list[
     if "kind" in own:
         if not counts.get("new"):
             facts.insert(0, "nothing new")
-        facts.append(_read(own.get("last_success"), now))
+        facts.append(_last_read(own.get("last_success"), now))
     if process.get("pid"):
         facts.append(f"process {process['pid']}")
     if process.get("restarts"):
@@ -107,7 +107,7 @@ def _facts(process: dict[str, Any], own: dict[str, Any], now: datetime) -> list[
 
 
 def _times(state: str, own: dict[str, Any], now: datetime, zone: tzinfo) -> list[str]:
-    """Return when the source went silent, and when it is tried next."""
+    """Return when the source went silent and when it is read next, in words."""
     times = [f"silent since {_clock(own['silent_since'], now, zone)}"] if own.get("silent_since") else []
     following = own.get("next_poll")
     if state in _WAITING and following and datetime.fromisoformat(following) - now > LONG:
@@ -121,7 +121,7 @@ def _clock(at: str, now: datetime, zone: tzinfo) -> str:
     return f"{there:%H:%M}" if there.date() == now.astimezone(zone).date() else f"{there:%Y-%m-%d %H:%M}"
 
 
-def _read(at: object, now: datetime) -> str:
+def _last_read(at: object, now: datetime) -> str:
     if not at:
         return "never read yet"
     ago = max(0, round((now - datetime.fromisoformat(str(at))).total_seconds()))

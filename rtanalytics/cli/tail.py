@@ -65,7 +65,7 @@ def tail(
 
 
 def tail_events(stream: EventStream, last: int, as_json: bool, zone: tzinfo) -> None:
-    """Print the last events of a stream, and then each new one."""
+    """Print the last events of a stream, then each new one."""
     out, recent = console(), RecentEvents()
 
     def show(delivery: Delivery) -> None:
@@ -130,7 +130,7 @@ def _tail_trends(
 
 
 def _first_due(conference: Conference | None, zone: tzinfo) -> str:
-    """Return when the first trends of a stream that has none yet can be expected."""
+    """Return a message that states when the first trends are due."""
     if conference is None:
         return "no trends yet; they come when a bin is over and 'rtanalytics collect' runs"
     epoch, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)

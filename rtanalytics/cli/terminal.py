@@ -42,12 +42,12 @@ FEW = timedelta(minutes=5)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that takes text as it is: without markup, emoji codes or guessed colours."""
+    """Return a console that prints text unchanged: no markup, no emoji codes, no highlighting."""
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False, soft_wrap=True)
 
 
 class RecentEvents:
-    """The latest events: they show that an event is an edit, and what a deletion removes.
+    """Memory of the latest events, to recognize edits and to show what a deletion removes.
 
     Parameters
     ----------
@@ -127,8 +127,8 @@ def event_line(
     line = Text(f"{at:{'%Y-%m-%d ' if dated else ''}%H:%M:%S} ", style="dim")
     line.append(f"{safe(event.source)[:18]:<10} ", style=colour)
     what = _PRESENCE.get(event.type, "") if event.bucket == "irc" else ""
-    nobody = bool(what) and not handle
-    line.append("" if nobody else f"{safe(handle) or '–'}  ", style="bold")
+    no_author = bool(what) and not handle
+    line.append("" if no_author else f"{safe(handle) or '–'}  ", style="bold")
     line.append(f"{action}: " if action else "", style="red")
     title, text = safe(event.title or "").strip(), safe(event.text or "").strip()
     if action == "deleted" and not (title or text):
@@ -145,7 +145,7 @@ def event_line(
 
 
 def moment(text: str, zone: tzinfo = UTC) -> datetime:
-    """Return a time from the command line as aware UTC; without an offset it is in ``zone``.
+    """Parse a time from the command line, in ``zone`` if it has no offset; the result is in UTC.
 
     Raises
     ------
@@ -181,19 +181,19 @@ def chosen_zone(name: str | None, venue: tzinfo) -> tzinfo:
 
 
 def warn_of_narrow_bins(width: timedelta) -> None:
-    """Warn on stderr if bins are so narrow that what trends in them is mostly chatter."""
+    """Warn on stderr if bins are so narrow that most of their trends are chatter."""
     if width < FEW:
         seconds = width.total_seconds()
         shown = f"{seconds / 60:g}min" if seconds >= 60 else f"{seconds:g}s"
         console(stderr=True).print(
-            f"bins of {shown} hold few messages, and what trends in them is mostly chatter; "
+            f"bins of {shown} hold few messages, so most of their trends are chatter; "
             "use 5min or more, unless there are hundreds of messages per minute"
         )
 
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal; yields a function that takes the number of items done."""
+    """Show a progress bar on a terminal; yield a function that sets the number of items done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -206,7 +206,7 @@ def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], No
 
 
 def how_many(counted_in: TrendBin | Trend) -> str:
-    """Return the number of messages and, where authors are known, of people."""
+    """Return the number of messages and, if authors are known, of people, in words."""
     people = f", {counted(counted_in.authors, 'person', 'people')}" if counted_in.authors else ""
     return counted(counted_in.messages, "message") + people
 

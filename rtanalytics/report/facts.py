@@ -92,7 +92,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class TalkMessages:
-    """Messages about a talk: number during it, in the day after, and number of people."""
+    """Numbers of messages about a talk, during it and in the day after, and of people."""
 
     place: Place
     during: int
@@ -150,7 +150,7 @@ class ReferenceMatch:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """A day of the report: its topics, its schedule, and time and source kind of its messages."""
+    """Day of the report: its topics, its talks, and the time and kind of source of each message."""
 
     date: date
     messages: int

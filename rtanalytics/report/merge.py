@@ -42,13 +42,13 @@ class Member:
 
 @dataclass(slots=True)
 class MergedTopic:
-    """A topic over all bins in which it trended: its members by time, then rank."""
+    """Topic over all bins in which it trended; ``members`` are ordered by time, then rank."""
 
     members: list[Member]
 
     @property
     def trends(self) -> list[Trend]:
-        """Its trends."""
+        """Trends of its members."""
         return [member.trend for member in self.members]
 
     @property
@@ -68,7 +68,7 @@ class MergedTopic:
 
     @property
     def talk(self) -> TalkNames | None:
-        """The talk that it is about: that of its strongest member that names one."""
+        """Talk that the topic is about: that of its strongest member that has one."""
         by_score = sorted(self.members, key=lambda member: -member.trend.score)
         return next((member.talk for member in by_score if member.talk), None)
 
@@ -173,5 +173,5 @@ def strongest(topics: Sequence[MergedTopic], stage: Stage, limit: int) -> list[M
 
 
 def _people(trend: Trend) -> int:
-    """Return how many people used it; each message without an author counts, as it did for the trend."""
+    """Return the number of people; a message without an author counts as one, as it does in trends."""
     return max(trend.authors, trend.observed if trend.channel == "authors" or not trend.authors else 0)

@@ -1,4 +1,4 @@
-"""A recap as one self-contained HTML page."""
+"""Report as one self-contained HTML page."""
 
 from __future__ import annotations
 

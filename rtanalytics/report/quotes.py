@@ -65,7 +65,7 @@ class Quote:
 
 
 def family(source: str) -> str:
-    """Return a source up to its first colon: ``irc`` of ``irc:#python``."""
+    """Return the kind of a source: ``irc`` for ``irc:#python``."""
     return clean(source.partition(":")[0], 40) or "?"
 
 
@@ -83,7 +83,7 @@ def count_people(events: Iterable[Event]) -> int:
 
 
 def is_repost(event: Event) -> bool:
-    """Check whether an event repeats a message of somebody else."""
+    """Check whether an event repeats a message of another person."""
     return event.type == "repost" or event.repost_of is not None or event.body.startswith("RT @")
 
 
@@ -119,7 +119,7 @@ def choose_quotes(
     reposts: Mapping[str, int],
     examples: Collection[str] = (),
     used: Collection[str] = (),
-    dull: Callable[[frozenset[str]], bool] = lambda _: False,
+    repetitive: Callable[[frozenset[str]], bool] = lambda _: False,
 ) -> list[Message]:
     """Choose the messages to quote, in order of time.
 
@@ -137,16 +137,16 @@ def choose_quotes(
         Ids of example messages of the trends; they are preferred.
     used : collection of str
         Ids of messages that are quoted elsewhere; they come last.
-    dull : callable, optional
-        Takes the keys of a message and returns True if it adds nothing to the rest of the page.
+    repetitive : callable, optional
+        Takes the keys of a message and returns True if it only repeats the rest of the page.
     """
 
-    def merit(one: Message) -> float:
+    def score(one: Message) -> float:
         event, words = one.event, len(one.keys)
         value = 2.0 * min(len(one.keys & frozenset(hits)), 3) + 1.5 * log1p(reposts.get(event.id, 0))
         value += 1.5 * (event.id in examples) + (1.5 if 50 <= len(event.body) <= 260 else 0)
         value += any(mark in event.body for mark in _QUOTED)
-        value -= 3 * (words < 6) + 4 * (event.id in used) + 3 * dull(one.keys)
+        value -= 3 * (words < 6) + 4 * (event.id in used) + 3 * repetitive(one.keys)
         value -= 0.5 * max(event.body.count("#") + event.body.count("http") - 3, 0)
         return value
 
@@ -154,7 +154,7 @@ def choose_quotes(
     people = [one for one in original if not (one.event.author and one.event.author.bot)] or original
     best: list[Message] = []
     authors: set[tuple[str, str] | None] = set()
-    for one in sorted(people, key=lambda one: (-merit(one), one.event.posted_at, one.event.id)):
+    for one in sorted(people, key=lambda one: (-score(one), one.event.posted_at, one.event.id)):
         if len(best) == most:
             break
         author = author_key(one.event)

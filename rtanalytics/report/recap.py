@@ -157,7 +157,7 @@ class _Builder:
         return list({(o := self.first.get(s.event.body, s)).event.id: o for s in messages}.values())
 
     def on(self, start: datetime, end: datetime) -> list[Place]:
-        """Return the talks at the middle of this time, or else in any part of it; breaks if none."""
+        """Return the talks at the middle of a period, or else in any part of it; breaks if there are none."""
         middle = start + (end - start) / 2
         places = [self.places[talk.id] for talk in self.stage.between(start, end)]
         places = [p for p in places if not p.is_break] or places
@@ -176,7 +176,7 @@ class _Builder:
             reposts=self.reposts,
             examples=examples,
             used=self.used,
-            dull=topic.talk.title_in if topic.talk else lambda _: False,
+            repetitive=topic.talk.title_in if topic.talk else lambda _: False,
         )
         self.used.update(one.event.id for one in best)
         about = self.places[topic.talk.talk.id] if topic.talk else None
@@ -240,7 +240,7 @@ class _Builder:
             reposts=self.reposts,
             examples=settled,
             used=self.used,
-            dull=names.title_in,
+            repetitive=names.title_in,
         )
         self.used.update(one.event.id for one in best)
         return TalkMessages(

@@ -45,7 +45,7 @@ def sources(messages: Sequence[Message], zone: tzinfo) -> Iterable[Source]:
 
 
 def people_table(messages: Sequence[Message], most: int, reposts: Counter[str]) -> Iterable[Person]:
-    """Yield the ``most`` people who wrote most; ``reposts`` counts reposts by id of the message."""
+    """Yield the most active people, at most ``most``; ``reposts`` counts reposts by id of the message."""
     by: dict[tuple[str, str], list[Event]] = defaultdict(list)
     mentions: Counter[str] = Counter()
     for one in messages:
@@ -99,7 +99,7 @@ def days(
 def reference_matches(
     truth: Sequence[ReferenceTopic], bins: Sequence[TrendBin], zone: tzinfo
 ) -> Iterable[ReferenceMatch]:
-    """Look up the first trend of its time, or the hour after, that has a keyword of each reference topic."""
+    """Yield each reference topic with the first trend, at most an hour later, that has a keyword of it."""
     for topic in sorted(truth, key=lambda t: (t.start, t.end)):
         wanted = [keys for word in topic.keywords if (keys := keys_of(word))]
         found = next(

@@ -173,7 +173,7 @@ def _patterns_of(talk: Talk, truth: Sequence[ReferenceTopic]) -> Iterable[Patter
 
 
 def schedule_of(schedule: Schedule | None, truth: Sequence[ReferenceTopic]) -> Schedule:
-    """Return the schedule, or one made of the reference topics that have a speaker if there is none."""
+    """Return the schedule; without one, make talks of the reference topics that have a speaker."""
     if schedule:
         return schedule
     return Schedule(

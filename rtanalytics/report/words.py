@@ -1,4 +1,4 @@
-"""Text of messages: cleaned for printing, split into pieces, and searched for terms."""
+"""Functions for the text of messages: clean it, split it into pieces, search it for terms."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _short(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event and the keys of its words."""
+    """An event and the keys under which its words are counted."""
 
     event: Event
     keys: frozenset[str]
@@ -165,7 +165,7 @@ def with_keys(events: Sequence[Event]) -> list[Message]:
 
 
 class Pattern(NamedTuple):
-    """Pattern of a term: all ``keys`` in any order, or ``text`` in a script without spaces."""
+    """Search pattern of a term: all ``keys`` in any order, or ``text`` in a script without spaces."""
 
     keys: frozenset[str]
     text: str = ""

@@ -87,7 +87,7 @@ def uses_embedded_server(conference: Conference) -> bool:
 
 @contextmanager
 def connecting(conference: Conference | None, path: str | Path = "") -> Iterator[None]:
-    """Add to an error of a server that does not answer where its address was configured.
+    """Name the origin of the server's address in the error if the server does not answer.
 
     Parameters
     ----------

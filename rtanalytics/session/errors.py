@@ -1,4 +1,4 @@
-"""Errors that an operation can end with although nothing is wrong with the program."""
+"""Errors that users can cause or repair; they are shown as one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["SessionError", "expected_errors"]
 
 
 class SessionError(Exception):
-    """An operation that could not be carried out; the message is one line for the user."""
+    """Error of an operation; the message is one line for the user."""
 
 
 _EXPECTED = (
@@ -25,7 +25,7 @@ _EXPECTED = (
 
 
 def expected_errors() -> tuple[type[Exception], ...]:
-    """Return the exceptions whose message is all that the user needs.
+    """Return the exceptions that are shown to the user as one line.
 
     A module that has not been imported cannot have raised one.
     """

@@ -1,4 +1,4 @@
-"""Importing files into an archive, with the rows that cannot be read kept beside it."""
+"""Import of files into an archive; rows that cannot be read are kept in a file of the archive."""
 
 from __future__ import annotations
 

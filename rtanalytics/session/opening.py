@@ -49,7 +49,7 @@ MAX_WARNINGS = 5
 
 @dataclass(frozen=True)
 class OpenedConference:
-    """A conference or a recording, with what belongs to it.
+    """A conference or a recording, with its time zone, schedule and settings.
 
     Parameters
     ----------
@@ -373,7 +373,7 @@ def read_sources(conference: Conference) -> list[SourceSpec]:
 
 @cache
 def _private_folder() -> Path:
-    """Return the folder of this process's own server; both are removed when the process ends."""
+    """Return a folder for a private server; folder and server are removed when the process ends."""
     folder = Path(mkdtemp(prefix="rtanalytics-"))
     atexit.register(_remove, folder)
     return folder

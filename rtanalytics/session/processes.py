@@ -1,4 +1,4 @@
-"""A function that runs in a process of its own and sends back messages and a result."""
+"""Functions that run in a process of their own and send back messages and a result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A replay into a stream of its own, recorded by another process if that is wanted."""
+"""Replays into new streams, optionally recorded by another process."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def play_run(
 
 
 def record_run(_send: Callable[[Any], None], url: str, name: str, folder: str) -> int:
-    """Record a run until its end, as the work of a process; return the number of events."""
+    """Record a run until its end; runs in a process of its own. Return the number of events."""
     from rtanalytics.ingest.recorder import record
 
     return record(open_stream(name, url), folder).events

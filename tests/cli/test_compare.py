@@ -80,8 +80,8 @@ def test_compare_prints_a_table_for_each_recording_and_for_all(archives):
     assert "differ significantly" in run.stdout or "finds most reference topics" in run.stdout
 
 
-def test_all_algorithms_are_compared_and_those_that_know_later_bins_are_marked(archives):
-    """Each of the registry has a row and an object; a dagger and ``causal`` say who knew the future."""
+def test_all_algorithms_are_compared_and_those_that_use_later_bins_are_marked(archives):
+    """Each of the registry has a row and an object; a dagger and ``causal`` mark those that use later bins."""
     run = rta("compare", archives[0])
     assert run.returncode == 0, run.stderr
     rows = {line.split()[0]: line for line in run.stdout.splitlines() if line.split()[:1]}
@@ -94,7 +94,7 @@ def test_all_algorithms_are_compared_and_those_that_know_later_bins_are_marked(a
     assert found == {"kleinberg": False, "poisson": True}
 
 
-def test_compare_json_is_one_object_an_algorithm(archives):
+def test_compare_json_is_one_object_per_algorithm(archives):
     """With every metric, pooled and for each recording, equal to the library's; undefined is null."""
     run = rta(
         "compare", *archives, "--algorithm", "poisson", "count", "--json", "--top", "5", "--bin", "30min"
@@ -126,7 +126,7 @@ def test_truths_are_taken_in_the_archives_order(archives, repeated):
     assert (found["events"], found["matched"]) == (2, 2)
 
 
-def test_a_truth_file_that_is_not_there_is_told_in_words(tmp_path):
+def test_a_missing_truth_file_is_reported(tmp_path):
     """With what it should be, and not as the system has it."""
     with pytest.raises(
         SessionError, match=r"nope.csv: cannot be read: No such file or directory; give a CSV file"
@@ -134,8 +134,8 @@ def test_a_truth_file_that_is_not_there_is_told_in_words(tmp_path):
         read_topics(tmp_path / "nope.csv")
 
 
-def test_only_some_read_topics_can_be_asked_for(archives):
-    """By a column of the truth file; one that no topic has is told."""
+def test_reference_topics_can_be_selected(archives):
+    """By a column of the truth file; a value that no topic has is reported."""
     run = rta("compare", archives[0], "--algorithm", "poisson", "--only", "detectable=1", "--json")
     assert json.loads(run.stdout)["recall"] == 1
     run = rta("compare", archives[0], "--only", "detectable=2")
@@ -152,7 +152,7 @@ def test_the_figure_is_written(archives, tmp_path, name):
 
 
 def test_the_figure_is_drawn_without_any_false_alarm_and_after_the_table(archives, tmp_path):
-    """Nothing told is false here; and where the figure cannot be written, the table has been."""
+    """No alarm is false here; if the figure cannot be written, the table has been."""
     truth = tmp_path / "all.csv"
     start, end = BASE - timedelta(days=1), BASE + timedelta(days=1)
     words = ("walrus", "keynote", "great", "coffee", "number", "0", "1", "2", "3", "4")
@@ -168,7 +168,7 @@ def test_the_figure_is_drawn_without_any_false_alarm_and_after_the_table(archive
     assert run.stderr.count("\n") == 1, run.stderr
 
 
-def test_read_topics_that_nobody_talked_of_are_named(archives, tmp_path):
+def test_reference_topics_without_messages_are_named(archives, tmp_path):
     """Keywords joined by anything else than | occur nowhere, so a mistake in the file is seen."""
     truth = tmp_path / "commas.csv"
     write_truth(truth, [topic("keynote"), topic("walrus,keynote"), topic("Wàlrus|silence")])
@@ -181,14 +181,14 @@ def test_read_topics_that_nobody_talked_of_are_named(archives, tmp_path):
     assert rta("compare", archives[0], "--algorithm", "poisson", "--truth", truth).stderr == ""
 
 
-def test_the_help_of_compare_says_what_a_truth_is():
+def test_the_help_of_compare_explains_a_truth_file():
     """Columns, and what joins keywords."""
     shown = " ".join(rta("compare", "--help").stdout.replace("│", " ").split())
     for word in ("start_utc", "end_utc", "keywords", "joined by |", "_truth.csv"):
         assert word in shown
 
 
-def test_what_cannot_be_compared_is_told_in_one_line(archives, tmp_path):
+def test_what_cannot_be_compared_is_reported_in_one_line(archives, tmp_path):
     """No archive there, nothing known, a damaged truth."""
     fails_in_one_line(rta("compare", tmp_path / "nowhere"), "nowhere")
     write_recording(tmp_path / "bare", [event(1)])
@@ -260,7 +260,7 @@ def test_a_series_that_is_too_short_for_any_score_says_so(tmp_path, name, needs)
     assert needs in run.stderr
 
 
-def test_a_bad_series_is_told_with_its_line(counts, tmp_path):
+def test_a_bad_series_is_reported_with_its_line(counts, tmp_path):
     """One line, status 1, and no half table; an unknown detector is wrong usage."""
     with counts.open("a") as file:
         file.write("2026-06-01,lots\n")

@@ -21,7 +21,7 @@ def test_help_lists_every_format() -> None:
         assert f"{name}: {form.what}" in shown
 
 
-def test_what_is_rejected_is_counted_told_and_kept_once(tmp_path: Path) -> None:
+def test_rejected_rows_are_counted_printed_and_kept_once(tmp_path: Path) -> None:
     """The archive has it with file, line, reason and the row; importing again adds no second letter."""
     path = samples.write_twitter(tmp_path, TALK)
     with path.open("a", encoding="utf-8") as file:
@@ -62,7 +62,7 @@ def test_a_mapped_table_is_imported(tmp_path: Path) -> None:
     assert [(e.created_at, e.text) for e in Recording(tmp_path / "a")] == [(s.at, s.text) for s in TALK]
 
 
-def test_what_a_log_does_not_say_is_asked_for_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_option_for_a_log_is_named_in_one_line(tmp_path: Path) -> None:
     """And nothing is imported."""
     path = samples.write_irssi(tmp_path, TALK)
     fails_in_one_line(rta("import", path, "--to", tmp_path / "a"), "#pycon.log", "--zone")
@@ -72,7 +72,7 @@ def test_what_a_log_does_not_say_is_asked_for_in_one_line(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("option", "value", "word"), [("--columns", "text", "FIELD=COLUMN"), ("--day", "monday", "2026-05-15")]
 )
-def test_wrong_usage_is_told_as_such(tmp_path: Path, option: str, value: str, word: str) -> None:
+def test_wrong_usage_has_status_2(tmp_path: Path, option: str, value: str, word: str) -> None:
     """Status 2, and what to write."""
     run = rta("import", samples.write_irssi(tmp_path, TALK), "--to", tmp_path / "a", option, value)
     assert run.returncode == 2

@@ -44,7 +44,7 @@ CSV = 'created_at,source,author,text,id,url\n2026-05-15T09:00:00Z,twitter,ada,"h
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
     """Three rows, one of them twice."""
-    path = tmp_path / "said.csv"
+    path = tmp_path / "messages.csv"
     rows = ["2026-05-15T09:00:00Z,irc:#py,ada,hello,1,", "2026-05-15T09:01:00Z,irc:#py,bob,NA,2,"]
     path.write_text(
         "\n".join(["created_at,source,author,text,id,url", *rows, rows[0]]) + "\n", encoding="utf-8"
@@ -162,22 +162,22 @@ def test_replay_prints_as_tail_does(archive: Path) -> None:
     assert [json.loads(p)["id"] for p in packets] == [e.id for e in Recording(archive)]
 
 
-def test_replay_says_beforehand_what_it_plays_and_how_long_that_takes(archive: Path) -> None:
+def test_replay_prints_first_what_it_plays_and_how_long_it_takes(archive: Path) -> None:
     """On stderr, so that the lines are the events; nothing there with --json."""
     asked = ("replay", archive, "--from", "2026-05-15T11:00", "--to", "2026-05-15T11:00:08", "--speed", "70")
-    said = rta(*asked).stderr
-    assert said.count("\n") == 1
+    line = rta(*asked).stderr
+    assert line.count("\n") == 1
     for words in ("small: 2 events", "2026-05-15 11:00", "at ×70: it takes 0 s", "--from", "--speed max"):
-        assert words in said
+        assert words in line
     assert rta(*asked, "--json").stderr == ""
     assert "160 events" in rta("replay", archive, "--speed", "max").stderr
     assert "no events in this period" in rta("replay", archive, "--from", "2030-01-01").stderr
 
 
 @pytest.mark.parametrize("command", [["trending"], ["replay"], ["report", "--out", "r.html"]])
-def test_a_table_that_is_given_for_an_archive_is_to_be_imported(table: Path, command: list[str]) -> None:
+def test_a_table_instead_of_an_archive_gets_the_import_command(table: Path, command: list[str]) -> None:
     """The line says what to type."""
-    fails_in_one_line(rta(*command, table), "said.csv is a file", "rtanalytics import", "--to")
+    fails_in_one_line(rta(*command, table), "messages.csv is a file", "rtanalytics import", "--to")
 
 
 def test_a_run_through_redis_is_recorded_whole(
@@ -193,7 +193,7 @@ def test_a_run_through_redis_is_recorded_whole(
     assert list(Recording(tmp_path / "again")) == list(Recording(archive))
 
 
-def test_trending_prints_one_object_a_line(archive: Path) -> None:
+def test_trending_prints_one_json_object_per_line(archive: Path) -> None:
     """With the fields that others script against, and the planted topic on top."""
     run = rta("trending", archive, "--bin", "15min", "--top", "3", "--json")
     rows = [json.loads(line) for line in run.stdout.splitlines()]
@@ -287,13 +287,13 @@ def test_trends_through_redis_at_full_speed_equal_one_batch(
 
     stream = RedisStream(redis_server.url, prefix)
     play_into(replay(Recording(archive), "max"), stream)
-    trender, told = Trender(), list[TrendBin]()
+    trender, bins = Trender(), list[TrendBin]()
     for batch in stream.follow("start").batches():
-        told += trender.push(batch)
+        bins += trender.push(batch)
         if Watermark(FOREVER) in batch:
             break
-    assert any(bin.trends for bin in told)
-    assert told == list(trends(Recording(archive)))
+    assert any(bin.trends for bin in bins)
+    assert bins == list(trends(Recording(archive)))
     stream.delete()
 
 
@@ -302,7 +302,7 @@ def test_trends_through_redis_at_full_speed_equal_one_batch(
     ("name", "new", "duplicate"),
     [("user2018", 5967, 0), ("rstudioconf2018", 7422, 2), ("ashg2013", 4302, 1), ("rstats2013", 15669, 151)],
 )
-def test_recordings_of_others_go_the_whole_way(
+def test_public_recordings_are_imported_replayed_and_recorded(
     redis_server: Server, prefix: str, data_folder: Path, tmp_path: Path, name: str, new: int, duplicate: int
 ) -> None:
     """Imported with the counts they have, replayed through Redis into another archive, texts equal."""
@@ -328,14 +328,14 @@ def test_recordings_of_others_go_the_whole_way(
 def test_all_seven_keynotes_are_found(data_folder: Path, tmp_path: Path) -> None:
     """UseR! 2018 by the judge's own count: seven of seven among the first ten, three terms a topic."""
     rta("import", data_folder / "recordings/user2018.parquet", "--to", tmp_path / "a")
-    told = rta("trending", tmp_path / "a", "--bin", "30min", "--top", "10", "--json")
-    (tmp_path / "t.jsonl").write_text(told.stdout, encoding="utf-8")
+    run = rta("trending", tmp_path / "a", "--bin", "30min", "--top", "10", "--json")
+    (tmp_path / "t.jsonl").write_text(run.stdout, encoding="utf-8")
     judge = data_folder.parent / "judge" / "trend_recall.py"
     truth = data_folder / "schedules" / "user2018_truth.csv"
-    said = subprocess.run(
+    output = subprocess.run(
         [sys.executable, judge, tmp_path / "t.jsonl", truth, "--max-terms", "3"], capture_output=True, text=True, check=True
     )  # fmt: skip
-    assert "recall@10 7/7" in said.stdout
+    assert "recall@10 7/7" in output.stdout
 
 
 def test_what_a_run_prints_can_be_tailed(archive: Path, tmp_path: Path) -> None:

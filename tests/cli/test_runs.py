@@ -1,4 +1,4 @@
-"""Processes that work for a command: what they send arrives, whoever waits and however late."""
+"""Processes that work for a command: what they send arrives in order, also after the end."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from rtanalytics.session import SessionError
 from rtanalytics.session.processes import Worker
 
 
-def counts(tell: Callable[[Any], None], top: int) -> int:
+def counts(send: Callable[[Any], None], top: int) -> int:
     """Send the numbers below ``top``."""
     for n in range(top):
-        tell(n)
+        send(n)
     return top
 
 
-def fails(tell: Callable[[Any], None]) -> None:
+def fails(send: Callable[[Any], None]) -> None:
     """Send one thing and fail in a way that is foreseen."""
-    tell("before")
+    send("before")
     raise SessionError("no more of it")
 
 
@@ -33,7 +33,7 @@ def vanishes(_tell: Callable[[Any], None]) -> None:
     os._exit(9)
 
 
-def test_what_comes_while_the_end_is_awaited_is_kept_in_order() -> None:
+def test_messages_during_the_wait_for_the_result_are_kept_in_order() -> None:
     """More than a pipe holds is sent before anybody asks; all of it is there after the result."""
     worker = Worker(counts, 20_000)
     worker.start()
@@ -43,8 +43,8 @@ def test_what_comes_while_the_end_is_awaited_is_kept_in_order() -> None:
 
 
 @pytest.mark.parametrize(("work", "why"), [(fails, "no more of it"), (vanishes, "status 9")])
-def test_whoever_asks_for_news_of_a_failed_process_is_told(work: Callable[..., Any], why: str) -> None:
-    """Asking for news raises once it has failed, so nobody asks for ever; the result says the same."""
+def test_polling_a_failed_process_raises(work: Callable[..., Any], why: str) -> None:
+    """So a loop that polls ends; the result raises the same error."""
     worker = Worker(work)
     worker.start()
     with pytest.raises(SessionError, match=why):
@@ -55,8 +55,8 @@ def test_whoever_asks_for_news_of_a_failed_process_is_told(work: Callable[..., A
 
 
 @pytest.mark.slow
-def test_the_demo_agrees_with_itself_when_counting_has_to_be_compiled_first(tmp_path: Path) -> None:
-    """With nothing compiled the counter is still at work long after the replay's end; no bin is lost."""
+def test_the_counts_of_the_demo_agree_when_counting_is_compiled_first(tmp_path: Path) -> None:
+    """Counting then ends long after the replay; no bin is lost, and each step is printed."""
     run = subprocess.run(
         [sys.executable, "-m", "rtanalytics", "demo", "--seconds", "1", "--out", tmp_path / "out"],
         env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "numba")},
@@ -64,10 +64,12 @@ def test_the_demo_agrees_with_itself_when_counting_has_to_be_compiled_first(tmp_
     )  # fmt: skip
     assert run.returncode == 0, run.stdout + run.stderr
     assert "equal to one batch over the archive: yes" in run.stdout
+    for step in ("waiting for the last of them", "checking: the trends", "writing the report"):
+        assert step in run.stdout
 
 
-def test_an_interrupt_before_the_command_line_listens_ends_in_silence() -> None:
-    """Between our handler and the library's own there is a moment; no traceback then, either."""
+def test_an_early_interrupt_ends_without_a_traceback() -> None:
+    """Also in the moment between our signal handler and that of the command line."""
     program = """
 import signal
 from rtanalytics.cli import commands, main

@@ -28,7 +28,7 @@ RSS = (
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A server whose log is nobody's."""
+    """A server without a log."""
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -54,7 +54,7 @@ def rta(*args: object, answers: list[str] | None = None) -> Run:
 
 
 def test_init_writes_a_file_that_works(feed: str, tmp_path: Path) -> None:
-    """A feed at home is read once that was agreed to; it overwrites nothing."""
+    """A feed on a private address needs a confirmation; an existing file is not overwritten."""
     path = tmp_path / "c.toml"
     answers = ["JuniperConf 2026", "", "Europe/Berlin", "#juniper pyjuniper", "", feed, "y", "planet", ""]
     run = rta("init", path, answers=answers)
@@ -82,9 +82,7 @@ def test_init_writes_a_file_that_works(feed: str, tmp_path: Path) -> None:
     assert "exists" in again.stderr
 
 
-def test_an_answer_that_cannot_be_is_asked_for_again_and_the_others_are_kept(
-    feed: str, tmp_path: Path
-) -> None:
+def test_an_invalid_answer_is_asked_for_again_and_the_others_are_kept(feed: str, tmp_path: Path) -> None:
     """Stream name, time zone, schedule, address, and the name of a source are checked at once."""
     path = tmp_path / "c.toml"
     answers = [
@@ -100,10 +98,10 @@ def test_an_answer_that_cannot_be_is_asked_for_again_and_the_others_are_kept(
         ("9-9-9-9", "https://9.9.9.9/a"),
         ("9-9-9-9-2", "https://9.9.9.9/b"),
     ]
-    told = run.stdout + run.stderr
+    output = run.stdout + run.stderr
     for words in ("'two words'", "time zone 'Berlin'", "nowhere.json", "ftp", "reads the same", "is taken"):
-        assert words in told, words
-    assert "[[source]] 1 (" not in told
+        assert words in output, words
+    assert "[[source]] 1 (" not in output
 
 
 def typed(value: object) -> str:
@@ -113,8 +111,8 @@ def typed(value: object) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def test_init_asks_for_every_kind_what_its_example_has(tmp_path: Path) -> None:
-    """All kinds in one file: what stands there is what was answered, and is read."""
+def test_init_asks_for_the_keys_of_each_kinds_example(tmp_path: Path) -> None:
+    """All kinds in one file: it has the answers and can be read."""
     answers, wanted = ["All of them", "", "", "", ""], []
     for number, one in enumerate(kinds(), start=1):
         table = tomllib.loads(one.example)["source"][0]
@@ -135,8 +133,8 @@ def test_init_asks_for_every_kind_what_its_example_has(tmp_path: Path) -> None:
     assert listed.returncode == 0, listed.stderr
 
 
-def test_init_knows_the_address_of_a_page_and_a_kind_that_is_misspelt(tmp_path: Path) -> None:
-    """Optional keys are left out when nothing is said; a token as such is refused."""
+def test_init_recognizes_addresses_of_pages_and_misspelt_kinds(tmp_path: Path) -> None:
+    """Optional keys without an answer are left out; a token itself is refused."""
     path = tmp_path / "c.toml"
     answers = [
         "PyCon", "", "", "", "", "?", "mastadon",
@@ -155,13 +153,13 @@ def test_init_knows_the_address_of_a_page_and_a_kind_that_is_misspelt(tmp_path: 
         {"type": "bluesky", "name": "sky", "words": ["Py Con", "PyLadies"]},
         {"type": "irc", "name": "chat", "host": "9.9.9.8", "channels": ["#pycon"], "nick": "junipercat"},
     ]
-    told = run.stdout + run.stderr
+    output = run.stdout + run.stderr
     for words in ("did you mean 'mastodon'?", "needs credentials that cost money", "env:", "'9lives'"):
-        assert words in told, words
+        assert words in output, words
 
 
-def test_a_front_page_or_a_place_at_home_is_a_source_only_with_a_yes(feed: str, tmp_path: Path) -> None:
-    """A front page is seldom a feed, which is said; what is left out is said too."""
+def test_a_front_page_or_a_private_address_needs_a_confirmation(feed: str, tmp_path: Path) -> None:
+    """A front page is seldom a feed; the output names what is left out."""
     path = tmp_path / "c.toml"
     answers = ["PyCon", "", "", "", "", "https://9.9.9.9", "n", "9.9.9.8/", "y", "", feed, "n", ""]
     run = rta("init", path, answers=answers)
@@ -195,7 +193,7 @@ def test_init_takes_hashtags_with_their_mark(tmp_path: Path) -> None:
 
 
 def test_the_address_of_a_schedule_becomes_a_source(tmp_path: Path) -> None:
-    """It is no file; its times are the conference's. Who does not want it goes on without."""
+    """Its times are in the conference's zone; the user may decline it."""
     answers = ["PyCon", "", "Europe/Berlin", "", "https://9.9.9.9/schedule.json"]
     run = rta("init", tmp_path / "c.toml", answers=[*answers, "", "talks", ""])
     assert run.returncode == 0, run.stdout + run.stderr
@@ -210,8 +208,8 @@ def test_the_address_of_a_schedule_becomes_a_source(tmp_path: Path) -> None:
     )
 
 
-def test_questions_that_are_broken_off_lose_no_answer(tmp_path: Path) -> None:
-    """What is whole is written, and the rest is named; the status says that it was broken off."""
+def test_interrupted_questions_keep_the_answers(tmp_path: Path) -> None:
+    """Complete sources are written; the exit status is that of an interrupt."""
     path = tmp_path / "c.toml"
     init = subprocess.Popen(
         [sys.executable, "-m", "rtanalytics", "init", str(path)],
@@ -221,18 +219,18 @@ def test_questions_that_are_broken_off_lose_no_answer(tmp_path: Path) -> None:
     assert init.stdout is not None
     init.stdin.write("PyCon\n\n\n\n\nhttps://9.9.9.9/feed\nplanet\nmastodon\n")
     init.stdin.flush()
-    told = ""
-    while not told.endswith("  url:"):
-        told += init.stdout.read(1)
+    output = ""
+    while not output.endswith("  url:"):
+        output += init.stdout.read(1)
     init.send_signal(signal.SIGINT)
-    told += init.communicate(timeout=60)[0]
-    assert init.returncode == 130, told
-    assert "what was answered is kept, with 1 source\n" in told
+    output += init.communicate(timeout=60)[0]
+    assert init.returncode == 130, output
+    assert "what was answered is kept, with 1 source\n" in output
     assert [table["name"] for table in read_conference(path).source] == ["planet"]
 
 
-def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
-    """Behind --, with or without a folder; root is told in one line what Jupyter wants of it."""
+def test_lab_passes_options_to_jupyter(tmp_path: Path) -> None:
+    """Behind --, with or without a folder; as root, one line names the option that Jupyter needs."""
     run = rta("lab", "--", "--allow-root", "--version")
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout[0].isdigit()
@@ -278,7 +276,9 @@ def test_lab_hands_jupyter_its_options(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_error_in_the_file_says_what_to_write(tmp_path: Path, toml: str, words: list[str]) -> None:
+def test_an_error_in_the_file_names_the_line_and_what_to_write(
+    tmp_path: Path, toml: str, words: list[str]
+) -> None:
     """All in one style: file, line, what it is, what to write."""
     path = tmp_path / "conference.toml"
     path.write_text(toml)
@@ -289,9 +289,7 @@ def test_an_error_in_the_file_says_what_to_write(tmp_path: Path, toml: str, word
         assert word in run.stderr
 
 
-def test_a_conference_that_is_not_found_says_where_it_was_looked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_file_is_reported_with_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A notebook is run in its own folder, not where its reader thinks."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConferenceError, match=f"no such file in {tmp_path}; give its full path"):

@@ -1,4 +1,4 @@
-"""What the terminal shows of what comes in: lines of a feed, a dry run, what is not there yet."""
+"""Output on the terminal: lines of a feed, a dry run, and trends that are still to come."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from rtanalytics.streams.server import Server
 from tests.build import BASE, event
 
 Run = subprocess.CompletedProcess[str]
-NOBODY = "redis://127.0.0.1:1/0"
+CLOSED = "redis://127.0.0.1:1/0"
 
 
 def rta(*args: object, **env: str) -> Run:
@@ -41,7 +41,7 @@ ENV = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONIOENCODING": "utf
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A server whose log is nobody's."""
+    """A server without a log."""
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -68,7 +68,7 @@ def conference(tmp_path: Path, *sources: str, stream: str = "") -> Path:
 
 
 def test_a_line_of_a_feed_has_title_and_text() -> None:
-    """Both where both are there; a title that the text begins with is not said twice."""
+    """Both if both exist; a title that the text begins with is not repeated."""
     assert "Ducks – They swim." in event_line(event(1, title="Ducks", text="They swim.")).plain
     assert event_line(event(1, title="Ducks", text=None)).plain.endswith("  Ducks")
     assert event_line(event(1, title="Ducks", text="Ducks swim.")).plain.count("Ducks") == 1
@@ -84,7 +84,7 @@ def test_a_line_of_a_feed_has_the_date_unless_it_is_todays() -> None:
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ", event_line(now, dated=True).plain)
 
 
-def test_a_dry_run_shows_the_newest_and_says_how_many_more_there_are(site: str, tmp_path: Path) -> None:
+def test_a_dry_run_shows_the_newest_events_and_counts_the_others(site: str, tmp_path: Path) -> None:
     """Whatever the feed's order; the oldest are counted."""
     items = "".join(
         f"<item><guid>{n}</guid><title>Post {n:02}</title>"
@@ -101,8 +101,8 @@ def test_a_dry_run_shows_the_newest_and_says_how_many_more_there_are(site: str, 
     assert "times are in UTC" in run.stderr
 
 
-def test_a_dry_run_fails_if_a_source_gives_nothing_that_can_be_read(site: str, tmp_path: Path) -> None:
-    """A page that is no feed; an address with nothing; one at which nobody answers: no internal words."""
+def test_a_dry_run_fails_if_a_source_cannot_be_read(site: str, tmp_path: Path) -> None:
+    """A page that is no feed; an address with nothing; a closed port: no internal words."""
     (tmp_path / "www" / "page.html").write_text("<html><body>Welcome</body></html>")
     path = conference(tmp_path, f"{site}/page.html", f"{site}/none", "http://127.0.0.1:1/feed")
     run = rta("collect", path, "--dry-run")
@@ -117,18 +117,18 @@ def test_a_dry_run_fails_if_a_source_gives_nothing_that_can_be_read(site: str, t
 @pytest.mark.parametrize(
     ("command", "stream", "env", "origin"),
     [
-        (["status"], NOBODY, "", "stream = of"),
-        (["tail"], NOBODY, "", "stream = of"),
-        (["collect"], NOBODY, "", "stream = of"),
-        (["status"], "", NOBODY, "REDIS_URL"),
-        (["tail", "--trends"], "", NOBODY, "REDIS_URL"),
-        (["collect"], "", NOBODY, "REDIS_URL"),
+        (["status"], CLOSED, "", "stream = of"),
+        (["tail"], CLOSED, "", "stream = of"),
+        (["collect"], CLOSED, "", "stream = of"),
+        (["status"], "", CLOSED, "REDIS_URL"),
+        (["tail", "--trends"], "", CLOSED, "REDIS_URL"),
+        (["collect"], "", CLOSED, "REDIS_URL"),
     ],
 )
-def test_a_server_that_does_not_answer_is_told_with_where_its_address_is_from(
+def test_a_server_that_does_not_answer_is_reported_with_the_origin_of_its_address(
     tmp_path: Path, command: list[str], stream: str, env: str, origin: str
 ) -> None:
-    """One line: whoever reads it knows what to change."""
+    """One line that names what to change."""
     path = conference(tmp_path, "https://x.example/feed", stream=stream)
     run = rta(*command, path, **({"REDIS_URL": env} if env else {}))
     assert run.returncode == 1
@@ -156,8 +156,8 @@ def test_tail_says_when_the_first_trends_are_due(redis_server: Server, prefix: s
     assert time.time() - began.timestamp() < 60
 
 
-def test_an_edit_and_a_deletion_say_whose_and_what() -> None:
-    """Known by what was said before, however the source delivers it, with the time at which it was done."""
+def test_an_edit_and_a_deletion_show_author_and_text() -> None:
+    """From the earlier event, for any kind of source, with the time of the change."""
     recent, late = RecentEvents(), BASE + timedelta(hours=1)
     event_line(event(1, text="Ducks swim in ponds"), recent=recent)
     edit = event_line(event(1, text="Ducks dive", received_at=late), recent=recent).plain
@@ -170,8 +170,8 @@ def test_an_edit_and_a_deletion_say_whose_and_what() -> None:
     assert unknown.endswith("–  deleted: message posted at 2026-05-15 09:00:01 (test::1)")
 
 
-def test_of_who_is_forgotten_a_line_says_neither_name_nor_words() -> None:
-    """What went for good is not written once more to a screen or a file."""
+def test_an_erased_event_shows_neither_name_nor_text() -> None:
+    """After an erasure nothing of it is printed."""
     recent = RecentEvents()
     event_line(event(1, text="Ducks swim in ponds"), recent=recent)
     gone = event(1, op="delete", type=DELETION, author=None, text=None)
@@ -180,8 +180,8 @@ def test_of_who_is_forgotten_a_line_says_neither_name_nor_words() -> None:
         assert line.endswith("–  deleted: message posted at 2026-05-15 09:00:01 (test::1)")
 
 
-def test_what_was_said_is_remembered_up_to_a_number() -> None:
-    """The latest; a stream that never ends costs no more and more memory."""
+def test_only_the_latest_events_are_remembered() -> None:
+    """So memory stays bounded on an endless stream."""
     recent = RecentEvents(most=2)
     for n in range(3):
         recent.take(event(n))
@@ -189,7 +189,7 @@ def test_what_was_said_is_remembered_up_to_a_number() -> None:
     assert recent.take(event(0, author=None, op="delete", text=None)) == ("deleted", "", "")
 
 
-def test_a_line_is_told_in_the_conferences_zone() -> None:
+def test_times_are_in_the_conferences_zone() -> None:
     """Day and time."""
     late = event(0, created_at=datetime(2026, 5, 15, 22, 30, tzinfo=UTC))
     assert event_line(late, zone=ZoneInfo("Europe/Berlin")).plain.startswith("2026-05-16 00:30:00 ")
@@ -204,12 +204,12 @@ def test_a_line_is_told_in_the_conferences_zone() -> None:
         ("message", "rta", "joined", "rta  joined"),
     ],
 )
-def test_lines_of_irc_that_nobody_said_are_told_in_words(
+def test_irc_events_without_a_message_are_described(
     type: str, author: str | None, text: str | None, line: str
 ) -> None:
-    """Who comes and goes, and who is there."""
-    told = event(1, id="irc:x/#r:1", source="irc:#r", type=type, author=author, text=text)
-    assert event_line(told).plain.partition("irc:#r")[2].strip() == line
+    """Joins, departures and the list of users."""
+    chat = event(1, id="irc:x/#r:1", source="irc:#r", type=type, author=author, text=text)
+    assert event_line(chat).plain.partition("irc:#r")[2].strip() == line
 
 
 def test_a_dry_run_of_a_schedule_says_how_many_talks_it_read(site: str, tmp_path: Path) -> None:
@@ -227,8 +227,8 @@ def test_a_dry_run_of_a_schedule_says_how_many_talks_it_read(site: str, tmp_path
     assert "talks: 2 talks read; 0 events" in run.stdout
 
 
-def test_a_dry_run_reads_what_costs_money_only_with_a_yes(tmp_path: Path) -> None:
-    """It has a line that says what it would cost at most; with --yes the API is asked."""
+def test_a_dry_run_reads_paid_sources_only_with_yes(tmp_path: Path) -> None:
+    """A line gives the maximum cost; with --yes the API is asked."""
     path = tmp_path / "conference.toml"
     path.write_text(
         'name = "x"\n[[source]]\ntype = "x"\nname = "x-ducks"\nquery = "#ducks"\ntoken = "env:T"\n'
@@ -250,8 +250,8 @@ def test_what_an_x_source_may_cost_once_is_a_page_or_the_budget() -> None:
     assert [spec.once_usd for spec in specs if isinstance(spec, XSpec)] == [4.5, 0.5, 9.0, 2.0]
 
 
-def test_tail_knows_what_was_said_before_it_began(redis_server: Server, prefix: str, tmp_path: Path) -> None:
-    """A deletion names it; a stream without a conference.toml is told in UTC, which is said once."""
+def test_tail_knows_the_events_before_it_started(redis_server: Server, prefix: str, tmp_path: Path) -> None:
+    """A deletion names it; without a conference.toml times are in UTC, and one line states it."""
     stream = RedisStream(redis_server.url, prefix)
     stream.append([event(n) for n in range(3)])
     with subprocess.Popen(

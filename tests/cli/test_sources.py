@@ -60,14 +60,14 @@ def letter(source: str, raw: bytes, reason: str = "was not read") -> DeadLetter:
     return DeadLetter(source, "planet.example/feed.xml", reason, raw, AT)
 
 
-def test_docs_of_the_sources_are_what_the_modules_say() -> None:
+def test_the_page_of_the_sources_is_up_to_date() -> None:
     """docs/sources.md is up to date."""
     written = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
     assert written == document(), "run: python -m rtanalytics.sources.kinds > docs/sources.md"
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.name)
-def test_the_example_of_each_kind_is_a_table_that_is_taken(kind: object) -> None:
+def test_the_example_of_each_kind_is_valid(kind: object) -> None:
     """Every kind says what it is, what it needs and what each key means; its example works."""
     import tomllib
 
@@ -90,7 +90,7 @@ def test_all_kinds_are_listed() -> None:
     assert all(name in shown.stdout for name in KINDS)
 
 
-def test_what_is_configured_is_shown_with_what_is_not_set(stream: RedisStream, tmp_path: Path) -> None:
+def test_configured_sources_are_listed_with_missing_variables(stream: RedisStream, tmp_path: Path) -> None:
     """Each table by name; a variable that is named is looked for, and never shown."""
     shown = rta("sources", tmp_path / "c.toml")
     assert shown.returncode == 0, shown.stderr
@@ -116,7 +116,7 @@ def test_dead_letters_are_listed_harmlessly(stream: RedisStream, tmp_path: Path)
 def test_a_dead_letter_that_can_be_read_now_enters_the_stream_once(
     stream: RedisStream, tmp_path: Path
 ) -> None:
-    """It leaves the dead letters and is an event; what still cannot be read stays, with the reason told."""
+    """It leaves the dead letters and is an event; what still cannot be read stays, with its reason."""
     stream.dead_letters.add("feeds", letter("planet", ITEM))
     stream.dead_letters.add("feeds", letter("planet", b"<not a feed"))
     stream.dead_letters.add("feeds", letter("gone", ITEM))
@@ -137,7 +137,7 @@ def test_a_dead_letter_that_can_be_read_now_enters_the_stream_once(
 def test_replaying_does_not_take_the_scope_from_a_running_collect(
     stream: RedisStream, tmp_path: Path
 ) -> None:
-    """Whoever holds the scope goes on writing."""
+    """The running collector keeps the scope and goes on writing."""
     scope = stream.open_scope("feeds", "planet.example/feed.xml")
     stream.dead_letters.add("feeds", letter("planet", ITEM))
     assert rta("dead", tmp_path / "c.toml", "replay").returncode == 0

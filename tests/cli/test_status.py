@@ -1,4 +1,4 @@
-"""What ``status`` makes of what processes told."""
+"""Output of ``status`` for what the processes report."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ NOW = datetime(2026, 5, 15, 19, 30, tzinfo=UTC)
 
 def shown(capsys: Any, **health: dict[str, Any]) -> dict[str, str]:
     """The lines, by what they begin with; the conference is in Berlin."""
-    told = {name: {"at": NOW.isoformat(), **fields} for name, fields in health.items()}
+    health = {name: {"at": NOW.isoformat(), **fields} for name, fields in health.items()}
     archive = {"folder": "archive", "events": 1}
     found = {
         "conference": "c",
         "stream": "s",
-        "health": told,
+        "health": health,
         "buckets": {},
         "server": None,
         "archive": archive,
@@ -31,22 +31,22 @@ def shown(capsys: Any, **health: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("state", ["auth", "blocked", "rate_limited", "gone", "degraded"])
-def test_a_source_that_waits_long_is_told_with_when_it_asks_again(capsys, state):
+def test_a_long_wait_is_shown_with_the_time_of_the_next_request(capsys, state):
     """By the conference's clock, with the date if that is another; no such word for a short wait."""
-    for wait, said in ((15, "asks again at 21:45"), (600, "asks again at 2026-05-16 07:30"), (0.5, "")):
+    for wait, text in ((15, "asks again at 21:45"), (600, "asks again at 2026-05-16 07:30"), (0.5, "")):
         following = (NOW + timedelta(minutes=wait)).isoformat()
         line = shown(capsys, a={"kind": "feed", "state": state, "next_poll": following})["a"]
-        assert said in line
-        assert ("asks again" in line) == bool(said)
+        assert text in line
+        assert ("asks again" in line) == bool(text)
 
 
-def test_a_source_that_is_well_is_not_told_to_ask_again(capsys):
+def test_a_healthy_source_has_no_time_of_the_next_request(capsys):
     """An hour between two readings is nothing to worry about."""
     following = (NOW + timedelta(hours=1)).isoformat()
     assert "asks again" not in shown(capsys, a={"kind": "feed", "state": "ok", "next_poll": following})["a"]
 
 
-def test_a_silent_source_is_told_with_since_when(capsys):
+def test_a_silent_source_is_shown_with_since_when(capsys):
     """By the conference's clock."""
     since = (NOW - timedelta(minutes=20)).isoformat()
     line = shown(capsys, a={"kind": "bluesky", "state": "ok", "silent_since": since})["a"]
@@ -57,14 +57,14 @@ def test_states_and_facts_stand_in_columns(capsys):
     """Whatever the state is called, and however long the longest name is."""
     counts = {"counts": {"new": 36}, "kind": "feed"}
     long = "source:" + "x" * 40
-    told = {f"s{n}": {"state": state, **counts} for n, state in enumerate(["ok", *WORDS])}
-    lines = shown(capsys, **told, **{long: {"state": "full", **counts}})
-    facts = {line.index("36 new") for name, line in lines.items() if name in {*told, long}}
+    health = {f"s{n}": {"state": state, **counts} for n, state in enumerate(["ok", *WORDS])}
+    lines = shown(capsys, **health, **{long: {"state": "full", **counts}})
+    facts = {line.index("36 new") for name, line in lines.items() if name in {*health, long}}
     assert len(facts) == 1
-    assert all(line[facts.copy().pop() - 2 :].startswith("  ") for n, line in lines.items() if n in told)
+    assert all(line[facts.copy().pop() - 2 :].startswith("  ") for n, line in lines.items() if n in health)
 
 
-def test_one_is_not_many(capsys):
+def test_singular_and_plural(capsys):
     """Of a bin, and the archive is no archive's archive."""
     lines = shown(capsys, trender={"state": "ok", "bins": 1})
     assert "1 bin published" in lines["trender"]

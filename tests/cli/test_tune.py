@@ -48,8 +48,8 @@ GRID = (
 )
 
 
-def test_what_tune_prints_can_be_pasted_and_reaches_every_reader(archives, tmp_path):
-    """Its whole output is TOML; the trender, the notebooks, trending and report tell by it."""
+def test_the_printed_settings_can_be_pasted_into_a_conference_toml(archives, tmp_path):
+    """Its whole output is TOML; the trender, the notebooks, trending and report use it."""
     run = rta("tune", *archives, *GRID, "--figure", tmp_path / "tune.png")
     assert run.returncode == 0, run.stderr
     for words in ("# left out", "# one", "# two", "# mean", "cross-validated score"):
@@ -64,10 +64,10 @@ def test_what_tune_prints_can_be_pasted_and_reaches_every_reader(archives, tmp_p
     assert open_conference(file).settings == settings
     recording = Recording(archives[0])
     settings = settings.replace(own_tags=[*recording.meta.hashtags, *recording.meta.accounts])
-    told = [trend for bin in trends(recording, settings) for trend in bin.trends]
-    assert told
+    listed = [trend for bin in trends(recording, settings) for trend in bin.trends]
+    assert listed
     shown = rta("trending", archives[0], "--conference", file, "--json")
-    assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == [trend.id for trend in told]
+    assert [json.loads(line)["id"] for line in shown.stdout.splitlines()] == [trend.id for trend in listed]
     strict = re.sub(
         r"^min_probability = .*$",
         "min_probability = 0.97",
@@ -82,7 +82,7 @@ def test_what_tune_prints_can_be_pasted_and_reaches_every_reader(archives, tmp_p
     page = rta("report", archives[0], "--conference", file, "--out", tmp_path / "report.md")
     assert page.returncode == 0, page.stderr
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
-    assert told[0].label in text
+    assert listed[0].label in text
 
 
 def test_tune_json_is_one_object(archives):
@@ -107,7 +107,7 @@ def test_tune_json_is_one_object(archives):
     assert best["topic_filter.min_probability"] == found["chosen"]["topic_filter.min_probability"]
 
 
-def test_tune_says_when_its_score_is_too_optimistic(archives, tmp_path):
+def test_a_score_that_is_too_optimistic_has_a_note(archives, tmp_path):
     """One conference: the truth may be given beside it, and the words are plain."""
     write_truth(tmp_path / "known.csv", Recording(archives[0]).truth)
     run = rta(
@@ -124,8 +124,8 @@ def test_tune_says_when_its_score_is_too_optimistic(archives, tmp_path):
     assert "this score is too optimistic" in run.stdout
 
 
-def test_tune_says_that_lines_of_hindsight_are_for_comparison_only(archives):
-    """An algorithm that needs later bins can be tuned, but no conference can be told by it."""
+def test_settings_of_an_algorithm_that_cannot_run_live_have_a_note(archives):
+    """An algorithm that needs later bins can be tuned, but cannot detect trends live."""
     run = rta("tune", *archives, "--algorithm", "kleinberg", "--grid", "parameters.s=1.5,3", "--jobs", "1")
     assert run.returncode == 0, run.stderr
     assert "kleinberg cannot detect trends live" in run.stderr

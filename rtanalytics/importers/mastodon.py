@@ -98,7 +98,7 @@ def _events(
         if native not in created:
             conversion.skipped["deletions of statuses that are not in the file"] += 1
             return
-        value = {"uri": known[f"local/{native}"], "created_at": created[native], "text": ""}
+        value = [{"uri": known[f"local/{native}"], "created_at": created[native], "text": ""}]
         raw = ""
     addresses = (as_text(status["uri"]) for status in _statuses(value))
     url = next((address for address in addresses if address.startswith("http")), "")

@@ -64,6 +64,10 @@ FORMATS: dict[str, Format] = {
     "telegram": Format(
         f"{_PACKAGE}.telegram:TELEGRAM", "Telegram Desktop's result.json (a chat or an account)"
     ),
+    "matrix": Format(f"{_PACKAGE}.matrix:MATRIX", "room of Matrix (Element's JSON, or pages of the API)"),
+    "mattermost": Format(f"{_PACKAGE}.mattermost:MATTERMOST", "Mattermost bulk export, or posts of its API"),
+    "rocketchat": Format(f"{_PACKAGE}.rocketchat:ROCKETCHAT", "messages of Rocket.Chat as JSON"),
+    "live-chat": Format(f"{_PACKAGE}.livechat:LIVECHAT", "live chat of a video (yt-dlp, chat-downloader)"),
     "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG, irclog2html)"),
     "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),
     "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log"),

@@ -172,7 +172,7 @@ class LatestItems(Generic[K, V]):
 
     def add(self, key: K, value: V) -> None:
         """Add an item; beyond the limit, the oldest one is dropped."""
-        if len(self._items) >= self._limit:
+        if key not in self._items and len(self._items) >= self._limit:
             del self._items[next(iter(self._items))]
         self._items[key] = value
 

@@ -48,7 +48,8 @@ FOLDERS = {
 
 FILES = {
     "discord": ["payloads/discord/*"], "gharchive": ["raw/gharchive*"], "irc-html": ["raw/irc_w3c_html/*"],
-    "telegram": [], "whatsapp": [], "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
+    "telegram": [], "whatsapp": [], "matrix": [], "mattermost": [], "rocketchat": [], "live-chat": [], "ii": [],
+    "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
     "slack": ["payloads/slack_api/*", "payloads/slack_export/*.json"], "supybot": ["payloads/irc/*supybot*"],
     "twitter": ["payloads/twitter_v?/*", "raw/*twitter*"], "znc": ["payloads/irc/*raw.txt"],
 }  # fmt: skip

@@ -220,6 +220,85 @@ def write_whatsapp(folder: Path, talk: list[Line]) -> Path:
     return lines_of(folder / "_chat.txt", [notice, *rows])
 
 
+def matrix_event(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "m.room.message", "sender": f"@{line.author}", "content": {"msgtype": "m.text", "body": line.text},
+        "origin_server_ts": int(line.at.timestamp() * 1000), "unsigned": {"age": 1}, "event_id": f"${line.n}",
+        "room_id": "!a:m.example", **more,
+    }  # fmt: skip
+
+
+def write_matrix(folder: Path, talk: list[Line]) -> Path:
+    path = folder / "matrix.json"
+    about = {"room_name": "PyCon", "room_creator": "@ada:m.example", "topic": "", "export_date": "15/05/2026"}
+    path.write_text(
+        json.dumps({**about, "messages": [matrix_event(line) for line in talk]}, indent=1), "utf-8"
+    )
+    return path
+
+
+def mattermost_post(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "team": "pycon", "channel": "general", "user": line.author, "message": line.text,
+        "create_at": int(line.at.timestamp() * 1000), "props": {}, "replies": [], **more,
+    }  # fmt: skip
+
+
+def mattermost_lines(posts: list[dict[str, Any]], kind: str = "O") -> list[str]:
+    lines = [
+        {"type": "version", "version": 1},
+        {"type": "channel", "channel": {"team": "pycon", "name": "general", "type": kind}},
+        {"type": "user", "user": {"username": "ada", "first_name": "Ada", "email": "ada@x.example"}},
+        *({"type": "post", "post": post} for post in posts),
+    ]
+    return [json.dumps(line) for line in lines]
+
+
+def write_mattermost(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "export.jsonl", mattermost_lines([mattermost_post(line) for line in talk]))
+
+
+def rocketchat_message(line: Line, **more: Any) -> dict[str, Any]:
+    return {
+        "_id": f"id{line.n}", "rid": "GENERAL", "msg": line.text, "ts": f"{line.at:%Y-%m-%dT%H:%M:%S}.000Z",
+        "u": {"_id": f"u{line.author}", "username": line.author, "name": line.author.title()},
+        "_updatedAt": f"{line.at:%Y-%m-%dT%H:%M:%S}.100Z", **more,
+    }  # fmt: skip
+
+
+def write_rocketchat(folder: Path, talk: list[Line]) -> Path:
+    """A page of the API, one message per line."""
+    rows = ",\n".join(json.dumps(rocketchat_message(line)) for line in talk)
+    return lines_of(folder / "page.json", ['{"messages": [', rows, '], "success": true}'])
+
+
+def chat_action(line: Line, **more: Any) -> dict[str, Any]:
+    """A line of yt-dlp."""
+    renderer = {
+        "message": {"runs": [{"text": line.text}]}, "authorName": {"simpleText": line.author}, "id": f"Cj{line.n}",
+        "timestampUsec": str(int(line.at.timestamp() * 1_000_000)), "authorExternalChannelId": f"UC{line.author}",
+        **more,
+    }  # fmt: skip
+    item = {"liveChatTextMessageRenderer": renderer}
+    action = {"actions": [{"addChatItemAction": {"item": item, "clientId": "x"}}], "videoOffsetTimeMsec": "1"}
+    return {"clickTrackingParams": "x", "replayChatItemAction": action, "isLive": False}
+
+
+def write_live_chat(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(
+        folder / "Keynote [abcdefghi_1].live_chat.json", (json.dumps(chat_action(line)) for line in talk)
+    )
+
+
+def downloaded_message(line: Line, **more: Any) -> dict[str, Any]:
+    """A message of chat-downloader."""
+    return {
+        "action_type": "add_chat_item", "author": {"id": f"UC{line.author}", "name": line.author},
+        "message": line.text, "message_id": f"Cj{line.n}", "message_type": "text_message",
+        "timestamp": int(line.at.timestamp() * 1_000_000), "time_in_seconds": line.n * 60.0, **more,
+    }  # fmt: skip
+
+
 def github_event(line: Line, **more: Any) -> dict[str, Any]:
     return {
         "id": str(52_000_000_000 + line.n), "type": "IssueCommentEvent",

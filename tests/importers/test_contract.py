@@ -120,6 +120,53 @@ class TestWhatsApp(ImporterContract):
         after_first(path, "[15.05.26, 27:61:00] ada: when\n", begin="ada")
 
 
+class TestMatrix(ImporterContract):
+    format, bucket = "matrix", "matrix"
+    write = staticmethod(samples.write_matrix)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"type": "m.room.message", "event_id": "$9", "content": {}},', "[")
+
+
+class TestMattermost(ImporterContract):
+    format, bucket = "mattermost", "mattermost"
+    write = staticmethod(samples.write_mattermost)
+
+    def spoil(self, path: Path) -> None:
+        after_first(
+            path, '{"type": "post", "post": {"team": "t", "channel": "c", "message": 7}}\n', begin="ada"
+        )
+
+
+class TestRocketChat(ImporterContract):
+    format, bucket = "rocketchat", "rocketchat"
+    write = staticmethod(samples.write_rocketchat)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"_id": "x", "rid": "GENERAL", "msg": "when", "ts": "soon", "u": {}},', "[")
+
+
+class TestLiveChat(ImporterContract):
+    format, bucket = "live-chat", "youtube"
+    write = staticmethod(samples.write_live_chat)
+
+    def spoil(self, path: Path) -> None:
+        after_first(path, '{"replayChatItemAction": {"actions": [{"x": 1}]}}\n')
+
+
+class TestChatDownloader(TestLiveChat):
+    def write(self, folder: Path, talk: list[Line]) -> Path:
+        path = folder / "chat.json"
+        messages = [samples.downloaded_message(line) for line in talk]
+        path.write_text(json.dumps(messages, indent=1), encoding="utf-8")
+        return path
+
+    def spoil(self, path: Path) -> None:
+        after_first(
+            path, '{"message_type": "text_message", "author": {}, "message": "x", "timestamp": 1},', "["
+        )
+
+
 class TestGhArchive(ImporterContract):
     format, bucket = "gharchive", "github"
     write = staticmethod(samples.write_gharchive)

@@ -127,7 +127,10 @@ def detect(path: str | Path) -> str:
         return name
     if (diagnosis := diagnose(path, head)) is not None:
         raise ImporterError(f"{path} {diagnosis}")
-    raise ImporterError(f"{path}: its format is not known; name it, one of {', '.join(FORMATS)}")
+    raise ImporterError(
+        f"{path}: its format is not known; name it with --format ('rtanalytics import --help' lists them), "
+        "or put its messages into a CSV file and name its columns with --columns"
+    )
 
 
 def _recognised(path: Path, head: bytes, *, tables: bool = False) -> str | None:

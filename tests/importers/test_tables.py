@@ -302,7 +302,7 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
         ),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":true}', r"id True is not text"),
         ("t.json", b'{\n "id": 1\n}\n', r"format is not known"),
-        ("t.txt", b"hello", r"format is not known; name it, one of .*parquet, csv, jsonl"),
+        ("t.txt", b"hello", r"format is not known; name it with --format .*--columns"),
     ],
 )
 def test_bad_files_get_one_clear_line(tmp_path: Path, name: str, data: bytes, message: str) -> None:

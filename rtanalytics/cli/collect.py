@@ -6,8 +6,10 @@ import asyncio
 import logging
 import signal
 import threading
-from datetime import timedelta
-from typing import Annotated
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,10 +17,23 @@ from rtanalytics.cli.options import ConferenceFile
 from rtanalytics.cli.preview import agreed, preview
 from rtanalytics.cli.terminal import console, safe, warn_of_narrow_bins
 from rtanalytics.conference import read_conference
+from rtanalytics.ingest.health import WORDS
 from rtanalytics.session import SessionError, conference_settings, read_sources
+from rtanalytics.streams import StreamUnavailable
 from rtanalytics.wording import counted
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from rtanalytics.session.collecting import Collection
+
 __all__ = ["collect"]
+
+LOOK_EVERY = 2.0
+"""Seconds between two looks at the health of the sources."""
+
+LINE_EVERY = 60.0
+"""Seconds after which a line is printed although nothing has changed."""
 
 
 def collect(
@@ -63,6 +78,36 @@ def collect(
                 "events older than their source's keep are dropped at the start, once an hour and at the end"
             )
         out.print(f"status: rtanalytics status {safe(str(path))}")
+        watch = threading.Thread(target=_watch, args=(collection, conference.zone, out, stop), daemon=True)
+        watch.start()
         collection.supervisor.run()
         events = recorded_events(collection.archive)
     out.print(f"stopped; {events or 0:,} recorded in {archive}")
+
+
+def _watch(collection: Collection, zone: tzinfo, out: Console, stop: threading.Event) -> None:
+    """Print a line when the state of a source changes, and at least every minute, until ``stop`` is set."""
+    known, printed, before = "", time.monotonic(), 0
+    while not stop.wait(LOOK_EVERY):
+        try:
+            health = collection.supervisor.stream.health.read()
+        except StreamUnavailable:
+            continue  # the supervisor reports it
+        sources: dict[str, Any] = {name: own for name, own in health.items() if name.startswith("source:")}
+        states = source_states(sources)
+        if states == known and time.monotonic() - printed < LINE_EVERY:
+            continue
+        messages = sum((own.get("counts") or {}).get("new", 0) for own in sources.values())
+        counts = f"{counted(messages, 'message')} (+{messages - before:,})"
+        out.print(f"{datetime.now(zone):%H:%M:%S}  {counts}; {safe(states)}", style="dim")
+        known, printed, before = states, time.monotonic(), messages
+
+
+def source_states(sources: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return how many sources are in which state, with the names of those that are not well."""
+    names: dict[str, list[str]] = {}
+    for name, own in sorted(sources.items()):
+        names.setdefault(str(own.get("state", "starting")), []).append(name.removeprefix("source:"))
+    parts = [f"{counted(len(names.pop('ok', [])), 'source')} ok"]
+    parts += [f"{WORDS.get(state, state)}: {', '.join(those)}" for state, those in sorted(names.items())]
+    return "; ".join(parts)

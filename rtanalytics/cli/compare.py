@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rtanalytics.evaluate import Comparison
     from rtanalytics.schedule import ReferenceTopic
 
-__all__ = ["EPILOG", "compare", "parse_args", "read_topics"]
+__all__ = ["EPILOG", "compare", "parse_args", "read_topics", "require_truth"]
 
 EPILOG = (
     "A ground truth is a CSV file with the columns start_utc and end_utc (ISO 8601), keywords (joined by |,"
@@ -67,11 +67,7 @@ def compare(
     if only is not None:
         truth_of_each = [_only(topics, only) for topics in truth_of_each]
     for recording, topics in zip(recordings, truth_of_each, strict=True):
-        if not topics:
-            raise SessionError(
-                f"recording {recording.name!r} has no ground truth; add --truth FILE.csv with the"
-                " columns start_utc, end_utc and keywords (joined by |)"
-            )
+        require_truth(recording, topics)
     decoys = {r.name: read_topics(file) for r in recordings if (file := r.folder / "_decoys.csv").is_file()}
     with progress("comparing", len(recordings) * len(algorithms)) as tick:
         try:
@@ -160,6 +156,22 @@ def parse_args(
     return folders, truths, list(dict.fromkeys(algorithms)) or all_algorithms()
 
 
+def require_truth(recording: Recording, topics: list[ReferenceTopic]) -> None:
+    """Check that there are reference topics.
+
+    Raises
+    ------
+    SessionError
+        If there are none; the message says how to give some.
+    """
+    if not topics:
+        raise SessionError(
+            f"recording {recording.name!r} has no ground truth; give --truth FILE.csv, or put the file"
+            f" into the archive as {safe(str(recording.folder / '_truth.csv'))}; its columns are"
+            " start_utc, end_utc and keywords (joined by |)"
+        )
+
+
 def read_topics(file: Path) -> list[ReferenceTopic]:
     """Read a truth file.
 
@@ -243,6 +255,9 @@ def _print(comparison: Comparison, recordings: list[Recording]) -> None:
     out = console()
     if not out.is_terminal:
         out.width = 164
+    if len(recordings) > 1:
+        out.print(_verdict(comparison))
+        out.print()
     for name in comparison.recordings:
         one = Comparison(
             tuple(r for r in comparison.results if r.recording == name),
@@ -250,13 +265,12 @@ def _print(comparison: Comparison, recordings: list[Recording]) -> None:
             comparison.gap,
             comparison.counting,
         )
-        out.print(_table(safe(name), one))
         if len(recordings) == 1:
             out.print(_verdict(one))
+        out.print(_table(safe(name), one))
         out.print()
     if len(recordings) > 1:
         out.print(_table("all together", comparison))
-        out.print(_verdict(comparison))
         out.print()
     out.print(_LEGEND, style="dim")
 

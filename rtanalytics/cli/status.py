@@ -62,7 +62,9 @@ def _print(found: dict[str, Any], now: datetime, zone: tzinfo) -> None:
             line.append(f"  {safe(str(own['error']))}", style="red")
         out.print(line)
     for bucket, stats in found["buckets"].items():
-        facts = f"{counted(stats['entries'], 'entry', 'entries')}, {stats['dead']:,} unreadable"
+        facts = f"{counted(stats['ids'], 'event')}, {stats['dead']:,} unreadable"
+        if stats["entries"] > stats["ids"]:
+            facts += f" ({stats['entries']:,} entries: also edits, deletions and marks of time)"
         out.print(Text(f"  in the stream: {safe(bucket):<13}").append(facts, style="dim"))
     if server := found["server"]:
         where = f"{server['address']}, process {server['pid']}"

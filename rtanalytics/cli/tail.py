@@ -53,9 +53,8 @@ def tail(
     zone = chosen_zone(timezone, UTC if conference is None else conference.zone)
     with connecting(conference, where):
         stream = stream_at(where) if conference is None else conference_stream(conference)
-        if conference is None and not as_json:
-            stream.buckets()  # if no server answers, the error is the only line
         if not as_json:
+            stream.buckets()  # if no server answers, the error is the only line
             console(stderr=True).print(f"times are in {zone}", style="dim")
         if trends:
             with contextlib.suppress(KeyboardInterrupt):

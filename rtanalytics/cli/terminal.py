@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ __all__ = [
 
 COLOURS = ("cyan", "green", "magenta", "yellow", "blue", "bright_red", "bright_cyan", "bright_green")
 
+
+PROGRESS_EVERY = 30.0
+"""Seconds between two lines of progress."""
 
 FEW = timedelta(minutes=5)
 """In narrower bins most conferences have next to no messages."""
@@ -193,9 +197,17 @@ def warn_of_narrow_bins(width: timedelta) -> None:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on a terminal; yield a function that sets the number of items done."""
+    """Show a progress bar, or lines if stderr is no terminal; yield a function that sets the number done."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        printed = time.monotonic()
+
+        def tick(done: int) -> None:
+            nonlocal printed
+            if time.monotonic() - printed >= PROGRESS_EVERY:
+                printed = time.monotonic()
+                print(f"{what}: {done:,}" + (f" of {total:,}" if total else ""), file=sys.stderr, flush=True)
+
+        yield tick
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 import typer
 
-from rtanalytics.cli.compare import parse_args, read_topics
+from rtanalytics.cli.compare import parse_args, read_topics, require_truth
 from rtanalytics.cli.options import Archives, TopEvaluated, TruthFiles
 from rtanalytics.cli.terminal import console, progress, safe
 from rtanalytics.session import SessionError, open_conference
@@ -73,6 +73,8 @@ def tune(
         raise typer.BadParameter(str(error), param_hint="--grid") from None
     recordings = [open_conference(folder).recording for folder in folders]
     known = [read_topics(file) for file in truths] if truths else None
+    for recording in recordings if known is None else ():
+        require_truth(recording, recording.truth)
     with progress("tuning, in per cent", 100) as tick:
         try:
             tuning = choose(

@@ -270,7 +270,9 @@ def compare_all(
     counting: dict[str, float] = {}
     for column, (recording, topics) in enumerate(zip(recordings, known, strict=True)):
         if not topics:
-            raise ValueError(f"the recording {recording.name!r} has no reference topics; pass a truth")
+            raise ValueError(
+                f"the recording {recording.name!r} has no reference topics; pass some or write its _truth.csv"
+            )
         truth, events = Truth(topics), list(recording)
         resolved = (settings or Settings.of_recording(recording)).replace(**options)
         decoy_truth = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None

@@ -113,7 +113,9 @@ def _samples(
     samples, titles = [], []
     for recording, topics in zip(recordings, known, strict=True):
         if not topics:
-            raise ValueError(f"the recording {recording.name!r} has no reference topics; pass a truth")
+            raise ValueError(
+                f"the recording {recording.name!r} has no reference topics; pass some or write its _truth.csv"
+            )
         meta = getattr(recording, "meta", None)
         zone = ZoneInfo(getattr(meta, "timezone", None) or "UTC")
         events = sorted(recording, key=lambda e: (e.received_at, e.id))

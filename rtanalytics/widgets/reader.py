@@ -169,6 +169,9 @@ class Reader:
                     if self._closed:
                         return
                     self._deliver(item)
+                if isinstance(item, Reset) and self._recent and hasattr(self.feed, "seek"):
+                    # a replay was moved: show what was posted before that time, also while it is paused
+                    self._begin(self.feed.snapshot(self._recent))
         except Exception as error:
             # An exception in a thread reaches no caller, so it is shown in the status line and logged.
             log.exception("reading %s failed", self.feed.key)

@@ -407,7 +407,7 @@ def test_ctrl_c_in_a_terminal_ends_it_in_silence(
     lines = shown.decode().replace("^C", "").split("\r\n")
     said = [line for line in lines if line]
     assert all(
-        line.startswith(("collecting ", "recording into ", "bins of 1min hold", "status: ", "stopped; "))
+        re.match(r"collecting |recording into |bins of 1min hold|status: |stopped; |\d\d:\d\d:\d\d  ", line)
         for line in said
     ), lines
     if said:

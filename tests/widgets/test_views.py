@@ -510,7 +510,7 @@ def test_a_replay_is_paused_paced_and_moved():
     bar.say(kind="replay", action="speed", value="max")
     bar.say(kind="replay", action="resume")
     until(lambda: view.status["state"] == "ended")
-    until(lambda: total(view) == 539)
+    until(lambda: total(view) == 600)  # 61 from before that time, and all after it
     assert view.last("replay").get("speed") == "max"
 
 
@@ -521,8 +521,23 @@ def test_a_replay_that_has_ended_can_be_moved_back():
     until(lambda: view.status["state"] == "ended" and total(view) == 100)
     until(lambda: readers() == [])
     view.say(kind="replay", action="jump", value=-600)
-    until(lambda: total(view) == 11)
-    assert shown(view).texts[-1] == "event 5340"
+    # what was posted before that time is shown again, and then the rest
+    until(lambda: total(view) == 100 and view.status["state"] == "ended")
+    assert shown(view).texts[0] == "event 5940"
+
+
+def test_a_seek_of_a_paused_replay_shows_what_was_posted_before():
+    """Without playing on; forward and back, and no message twice."""
+    events = [event(n * 60, text=f"event {n}") for n in range(100)]
+    feed = replay(events, 1)
+    feed.pause()
+    view = HeardFeed(feed)
+    for minute in (30, 90, 10):
+        feed.seek(BASE + minute * MINUTE)
+        until(lambda minute=minute: total(view) == minute + 1)
+        assert shown(view).texts == [f"event {n}" for n in range(minute + 1)][::-1]
+        assert view.status["state"] == "paused"
+    view.close()
 
 
 # -- trends and talks -------------------------------------------------------------------------

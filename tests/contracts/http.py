@@ -17,7 +17,7 @@ from rtanalytics.sources.base import (
     Transient,
 )
 from tests.contracts.services import Outside
-from tests.contracts.source import Harness, Reader, SourceContract, begun, told
+from tests.contracts.source import Harness, Reader, SourceContract, begun, run_story
 
 __all__ = ["HttpContract"]
 
@@ -67,7 +67,7 @@ class HttpContract(SourceContract):
             service.fault = None
             await reader.until({2, 3})
 
-        told(harness, story)
+        run_story(harness, story)
 
     @pytest.mark.parametrize(
         "target",
@@ -82,7 +82,7 @@ class HttpContract(SourceContract):
             with pytest.raises(Refused):
                 await reader.poll()
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_too_much_is_a_dead_letter(self, harness: Harness) -> None:
         """A body without an end is kept in part, for whoever wants to see what it was."""
@@ -99,4 +99,4 @@ class HttpContract(SourceContract):
             service.recover()
             await reader.until({2})
 
-        told(harness, story, max_bytes=1_000_000)
+        run_story(harness, story, max_bytes=1_000_000)

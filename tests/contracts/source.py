@@ -184,20 +184,20 @@ class Reader:
         self.source = self.harness.open(self.spec, self.counts)
 
     @property
-    def told(self) -> list[Event]:
-        """Without what comes beside the items."""
+    def events(self) -> list[Event]:
+        """Received events, without those that a kind adds to the items."""
         return [event for event in self.got if event.type not in self.harness.also]
 
     @property
     def numbers(self) -> set[int]:
-        told = (self.harness.number(event) for event in self.got)
-        return {n for n in told if n is not None}
+        numbers = (self.harness.number(event) for event in self.got)
+        return {n for n in numbers if n is not None}
 
 
 Story = Callable[[Any, Reader], Awaitable[Any]]
 
 
-def told(
+def run_story(
     harness: Harness, story: Story, table: Callable[[str], dict[str, Any]] | None = None, **more: Any
 ) -> Any:
     """Run a story with the service, and with a source that has read item 1."""
@@ -256,13 +256,13 @@ class SourceContract:
                 service.items.append(n)
                 await reader.until(range(2, n + 1))
                 await reader.renew()
-            assert len(reader.told) == 6
-            assert len({e.id for e in reader.told}) == 6
+            assert len(reader.events) == 6
+            assert len({e.id for e in reader.events}) == 6
             if all(e.seq for e in reader.got):
                 first = reader.got[0].seq
                 assert [e.seq for e in reader.got] == list(range(first, first + len(reader.got)))
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_the_same_cursor_gives_the_same_events(self, harness: Harness) -> None:
         """What was polled and not stored comes again, the same, in another process too."""
@@ -280,11 +280,11 @@ class SourceContract:
                     service.items.append(4)
                 await reader.until({2, 3, 4})
                 numbered = [] if harness.also else [e.seq for e in reader.got]
-                readings.append(([(e.id, e.rev, e.producer) for e in reader.told], numbered))
+                readings.append(([(e.id, e.rev, e.producer) for e in reader.events], numbered))
                 await reader.renew()
             assert readings[0] == readings[1] == readings[2]
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_nothing_new_gives_nothing(self, harness: Harness) -> None:
         """However often it is asked."""
@@ -293,10 +293,10 @@ class SourceContract:
             await begun(service, reader)
             for _ in range(3):
                 batch = await reader.poll()
-                assert (reader.told, batch.rejects) == ([], [])
+                assert (reader.events, batch.rejects) == ([], [])
                 await reader.renew()
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_events_are_whole(self, harness: Harness) -> None:
         """Ids in the source's bucket, aware times, a producer with its numbers, provenance."""
@@ -314,7 +314,7 @@ class SourceContract:
                 assert event.source
                 assert bool(event.producer) == bool(event.seq)
 
-        told(harness, story)
+        run_story(harness, story)
 
     @pytest.mark.parametrize("cursor", [b"", b"{", b"[]", b'{"v": 99}', b'{"v": "x"}', b"\xff"])
     def test_a_cursor_of_something_else_is_refused(self, harness: Harness, cursor: bytes) -> None:
@@ -325,7 +325,7 @@ class SourceContract:
             with pytest.raises(CursorInvalid):
                 await asyncio.wait_for(reader.source.poll(cursor), 30)
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_parse_is_pure_and_reads_what_was_delivered(self, harness: Harness) -> None:
         """The parser of the kind returns the same events for the same bytes each time."""
@@ -340,7 +340,7 @@ class SourceContract:
             assert first == again
             assert {e.bucket for e in first.events} <= {reader.source.bucket}
 
-        told(harness, story)
+        run_story(harness, story)
 
     # -- what a server does ----------------------------------------------------------------
 
@@ -354,14 +354,14 @@ class SourceContract:
             service.items += [2, 3]
             try:
                 batch = await reader.poll()
-                assert reader.told == []
+                assert reader.events == []
                 assert len(batch.rejects) <= 3
             except SourceError as error:
                 assert str(error)
             service.recover()
             await reader.until({2, 3})
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_too_much_is_not_read_to_its_end(self, harness: Harness) -> None:
         """It costs a few dead letters at most; what comes afterwards is all there."""
@@ -382,7 +382,7 @@ class SourceContract:
             service.recover()
             await reader.until({2})
 
-        told(harness, story, **harness.small)
+        run_story(harness, story, **harness.small)
 
     def test_an_answer_that_breaks_off_is_read_again(self, harness: Harness) -> None:
         """The connection is cut in the middle of the body."""
@@ -401,7 +401,7 @@ class SourceContract:
             service.recover()
             await reader.until({2, 3})
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_a_private_address_needs_permission(self, harness: Harness) -> None:
         """Loopback is refused unless the table says that it is meant."""
@@ -412,7 +412,7 @@ class SourceContract:
                 await reader.poll()
             assert service.asked == 0
 
-        told(harness, story, allow_private=False)
+        run_story(harness, story, allow_private=False)
 
     def test_secrets_show_nowhere(self, harness: Harness) -> None:
         """Not in events, dead letters, cursors, errors, notes or the spec, though the service says them back."""
@@ -433,7 +433,7 @@ class SourceContract:
             shown += [repr(reader.got), repr(reader.cursor)]
             assert not [text for text in shown if any(secret in text for secret in harness.secrets)]
 
-        told(harness, story, harness.secret_table)
+        run_story(harness, story, harness.secret_table)
 
     # -- its life --------------------------------------------------------------------------
 
@@ -449,7 +449,7 @@ class SourceContract:
             assert psutil.Process().children(recursive=True) == before
 
         before = psutil.Process().children(recursive=True)
-        told(harness, story, **harness.every("5s"))  # soon enough for a parser to be kept
+        run_story(harness, story, **harness.every("5s"))  # soon enough for a parser to be kept
 
     def test_a_poll_that_is_cancelled_leaves_a_source_that_works(self, harness: Harness) -> None:
         """As a stop does it, in the middle of an answer that does not come."""
@@ -466,7 +466,7 @@ class SourceContract:
             service.recover()
             await reader.until({2, 3})
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_cancelled_at_any_moment_it_loses_nothing(self, harness: Harness) -> None:
         """Whatever a poll was doing; what it had found, and nobody stored, comes again."""
@@ -480,9 +480,9 @@ class SourceContract:
                 poll.cancel()
                 await asyncio.wait({poll})
             await reader.until(range(2, 12))
-            assert len(reader.told) == len({e.id for e in reader.told}) == 10
+            assert len(reader.events) == len({e.id for e in reader.events}) == 10
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_it_ends_in_good_order_in_the_middle_of_a_poll(
         self, harness: Harness, redis_url: str, prefix: str
@@ -501,7 +501,7 @@ class SourceContract:
             health = RedisStream(redis_url, prefix).health.read()
             assert health["source:contract"]["state"] == "stopped"
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_killed_again_and_again_it_loses_and_doubles_nothing(
         self, harness: Harness, redis_url: str, prefix: str
@@ -535,7 +535,7 @@ class SourceContract:
             found = [d.event for d in stream.snapshot(1_000).deliveries]
             return [event for event in found if event.type not in harness.also]
 
-        told(harness, story)
+        run_story(harness, story)
 
 
 @contextlib.asynccontextmanager
@@ -579,6 +579,6 @@ __all__ = [
     "SourceContract",
     "begun",
     "met",
-    "told",
+    "run_story",
     "until",
 ]

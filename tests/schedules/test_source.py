@@ -69,7 +69,7 @@ def with_server(story, **fields):
     asyncio.run(main())
 
 
-def told(batch) -> list[tuple[str, str]]:
+def run_story(batch) -> list[tuple[str, str]]:
     return [(e.type, e.title) for e in batch.events]
 
 
@@ -82,7 +82,7 @@ def test_the_first_version_gives_no_events_and_the_next_the_changes():
         assert (first.events, first.notes["talks"]) == ([], "3")
         server.serve("/plan", plan(("1", "Uno", 0), ("2", "Two", 5), ("4", "Four", 6)))
         batch = await reader.poll()
-        assert told(batch) == [
+        assert run_story(batch) == [
             ("talk.retitled", "Uno"),
             ("talk.cancelled", "Three"),
             ("talk.moved", "Two"),
@@ -171,7 +171,7 @@ def test_what_has_not_changed_is_not_read():
     "broken", [b"", b"id,title,start\n", b"id,title,start\n1,One,soon\n", b"<!DOCTYPE x><x/>"]
 )
 def test_a_schedule_that_cannot_be_read_cancels_nothing(broken):
-    """One dead letter, a problem, a slower pace; when it is whole again only what changed is told."""
+    """There is one dead letter, a problem and a longer wait; after the repair only changes are reported."""
 
     async def story(server, reader):
         server.serve("/plan", plan(ONE, TWO))
@@ -182,13 +182,13 @@ def test_a_schedule_that_cannot_be_read_cancels_nothing(broken):
         assert bad.problem == bad.rejects[0].reason
         assert (again.rejects, again.wait) == ([], 2 * bad.wait)
         server.serve("/plan", plan(ONE, THREE))
-        assert told(await reader.poll()) == [("talk.cancelled", "Two"), ("talk.added", "Three")]
+        assert run_story(await reader.poll()) == [("talk.cancelled", "Two"), ("talk.added", "Three")]
 
     with_server(story)
 
 
 def test_as_long_as_a_talk_cannot_be_read_none_is_cancelled():
-    """It may be the one that is missing; what moves or is new is told all the same, and its dead letter once."""
+    """It may be the missing one; other changes are still reported, and there is one dead letter."""
 
     async def story(server, reader):
         server.serve("/plan", plan(ONE, TWO))
@@ -196,14 +196,14 @@ def test_as_long_as_a_talk_cannot_be_read_none_is_cancelled():
         torn = plan(("1", "One", 5), THREE) + b"\n2,Two,soon,45,1"
         server.serve("/plan", torn)
         batch = await reader.poll()
-        assert told(batch) == [("talk.added", "Three"), ("talk.moved", "One")]
+        assert run_story(batch) == [("talk.added", "Three"), ("talk.moved", "One")]
         [reject] = batch.rejects
         assert "'soon' is not a time" in reject.reason
         assert batch.problem is None
         server.serve("/plan", torn + b"\n")
         assert (await reader.poll()).rejects == []
         server.serve("/plan", plan(("1", "One", 5), THREE))
-        assert told(await reader.poll()) == [("talk.cancelled", "Two")]
+        assert run_story(await reader.poll()) == [("talk.cancelled", "Two")]
 
     with_server(story)
 
@@ -239,7 +239,7 @@ def test_a_renamed_talk_without_an_id_stays_one_talk():
 
 
 def test_the_table_says_how_to_read():
-    """A zone for floating times, in which changes are told as well; a format that is not seen by itself."""
+    """The time zone is used for floating times and in texts; the format need not be recognized."""
 
     async def story(server, reader):
         ics = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nSUMMARY:One\nDTSTART:21000101T%s0000\nEND:VEVENT\nEND:VCALENDAR\n"
@@ -307,8 +307,8 @@ def test_parse_gives_every_talk_as_an_event():
         parse(b'[{"name": "", "start": ""}]', meta)
     berlin = msgspec.structs.replace(meta, options={"timezone": "Europe/Berlin", "format": "csv"})
     [event] = parse(b"title,start\nOne,2026-05-15 09:00\n", berlin).events
-    said = datetime(2026, 5, 15, 9, tzinfo=ZoneInfo("Europe/Berlin"))
-    assert msgspec.json.decode(event.raw)["start"] == f"{said.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    posted = datetime(2026, 5, 15, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert msgspec.json.decode(event.raw)["start"] == f"{posted.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_changes_are_stored_once_over_restarts_of_the_runner(prefix, redis_url):

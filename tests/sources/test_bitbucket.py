@@ -41,8 +41,8 @@ PULL = {
 }  # fmt: skip
 
 
-def read(told):
-    return parse(json.dumps(told).encode(), META)
+def read(payload):
+    return parse(json.dumps(payload).encode(), META)
 
 
 def test_commits_and_pull_requests_become_events():
@@ -78,13 +78,13 @@ def test_a_comment_of_a_webhook_can_be_deleted():
         "user": {"nickname": "eve"},
         "created_on": "2026-05-15T09:00:00+00:00",
     }
-    told = {"pullrequest": PULL, "comment": comment, "repository": {"full_name": "ada/engine"}}
-    [said] = read(told).events
-    [gone] = read(told | {"comment": comment | {"deleted": True}}).events
-    assert (said.id, said.text, said.reply_to) == (
+    payload = {"pullrequest": PULL, "comment": comment, "repository": {"full_name": "ada/engine"}}
+    [message] = read(payload).events
+    [gone] = read(payload | {"comment": comment | {"deleted": True}}).events
+    assert (message.id, message.text, message.reply_to) == (
         "bitbucket::ada/engine/pull-requests/7/comments/4", "nice", "bitbucket::ada/engine/pull-requests/7"
     )  # fmt: skip
-    assert (gone.id, gone.op, gone.text) == (said.id, "delete", None)
+    assert (gone.id, gone.op, gone.text) == (message.id, "delete", None)
 
 
 REPO = {"full_name": "Ada/Engine"}
@@ -98,7 +98,7 @@ THREAD = "bitbucket::ada/engine"
 
 
 @pytest.mark.parametrize(
-    ("told", "native", "kind", "text"),
+    ("payload", "native", "kind", "text"),
     [
         ({"values": [ISSUE]}, "issues/3", "issue", "very"),
         ({"issue": ISSUE, "repository": REPO, "actor": {}}, "issues/3", "issue", "very"),
@@ -109,9 +109,9 @@ THREAD = "bitbucket::ada/engine"
         ({"pullrequest": PULL, "approval": {}, "repository": REPO}, "pull-requests/7", "pull_request", "the one"),
     ],
 )  # fmt: skip
-def test_issues_and_comments_of_all_kinds_are_read(told, native, kind, text):
-    """Of the API and of webhooks; what was written is told as people read it."""
-    [event] = read(told).events
+def test_issues_and_comments_of_all_kinds_are_read(payload, native, kind, text):
+    """Items of the API and of webhooks have the text that people read."""
+    [event] = read(payload).events
     assert (event.id, event.type, event.text) == (f"{THREAD}/{native}", kind, text)
     assert event.edited_at is None or kind == "pull_request"
     assert event.thread == (f"{THREAD}/{native.partition('/comments')[0]}" if kind == "reply" else None)
@@ -119,11 +119,11 @@ def test_issues_and_comments_of_all_kinds_are_read(told, native, kind, text):
 
 def test_a_comment_of_a_list_says_in_its_address_where_it_was_made():
     """Nothing else in it does."""
-    told = SAID | {
+    payload = SAID | {
         "pullrequest": {"id": 9},
         "links": {"html": {"href": "https://bitbucket.org/bob/x/pull-requests/9/_/diff"}},
     }
-    [event] = read({"values": [told]}).events
+    [event] = read({"values": [payload]}).events
     assert (event.id, event.channel) == ("bitbucket::bob/x/pull-requests/9/comments/4", "bob/x")
 
 
@@ -156,11 +156,11 @@ def test_a_push_without_commits_made_or_took_away_a_branch_or_tag():
     assert (gone.type, gone.title, gone.ingest.time_kind) == ("remove", "deleted branch dev", "observed")
 
 
-@pytest.mark.parametrize("told", [{"eventKey": "pr:opened"}, {"values": [], "isLastPage": True}])
-def test_a_bitbucket_server_is_another_product(told):
+@pytest.mark.parametrize("payload", [{"eventKey": "pr:opened"}, {"values": [], "isLastPage": True}])
+def test_a_bitbucket_server_is_another_product(payload):
     """Its answers look alike."""
     with pytest.raises(Malformed, match="Bitbucket Server"):
-        read(told)
+        read(payload)
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b"<html>", b'{"type": "error"}', b"[" * 90_000])
@@ -185,9 +185,9 @@ MADE = {"push": {"changes": [{"new": TAG, "old": None}]}, "repository": REPO}
     )
 )
 @settings(max_examples=150, deadline=None)
-def test_whatever_the_shape_only_malformed_comes_out(told):
+def test_whatever_the_shape_only_malformed_comes_out(payload):
     """Keys dropped, types changed, values nested."""
-    survives(parse, json.dumps(told).encode(), META)
+    survives(parse, json.dumps(payload).encode(), META)
 
 
 @pytest.mark.data
@@ -215,8 +215,8 @@ def test_a_pause_is_caught_up_with_page_by_page(monkeypatch):
                 at = int(request.query.get("page", 1))
                 newest, size = log[::-1], 5
                 more = {"next": server.url(f"/repositories/ada/engine/commits?page={at + 1}")}
-                told = {"values": newest[(at - 1) * size : at * size]}
-                return web.json_response(told | (more if len(log) > at * size else {}))
+                payload = {"values": newest[(at - 1) * size : at * size]}
+                return web.json_response(payload | (more if len(log) > at * size else {}))
 
             server.handle("/repositories/ada/engine/commits", page)
             spec = Spec(
@@ -241,7 +241,7 @@ def test_a_pause_is_caught_up_with_page_by_page(monkeypatch):
 
 
 def test_a_next_page_whose_address_cannot_be_is_none():
-    """The page that has it is told, and the source goes on."""
+    """The page with the cut is reported, and the source continues."""
 
     async def story():
         async with FeedServer() as server:
@@ -284,10 +284,10 @@ class Bitbucket(Harness):
     async def answer(self, request, items):
         assert request.path == "/repositories/ada/engine/commits"
         page, newest = int(request.query.get("page", 1)), items[::-1]
-        told = {"values": [commit(n) for n in newest[(page - 1) * 10 : page * 10]], "pagelen": 10}
+        payload = {"values": [commit(n) for n in newest[(page - 1) * 10 : page * 10]], "pagelen": 10}
         if len(items) > page * 10:
-            told["next"] = f"{request.url.origin()}{request.path}?page={page + 1}"
-        return web.json_response(told)
+            payload["next"] = f"{request.url.origin()}{request.path}?page={page + 1}"
+        return web.json_response(payload)
 
     def number(self, event):
         return int(event.title.removeprefix("Step ")) if event.title else None

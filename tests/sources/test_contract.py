@@ -86,11 +86,11 @@ class GitHubHarness(Harness):
         if request.headers.get("If-None-Match") == tag:
             return web.Response(status=304, headers={"ETag": tag})
         newest = items[::-1]
-        told = [self.event(n) for n in newest[(page - 1) * 10 : page * 10]]
+        payload = [self.event(n) for n in newest[(page - 1) * 10 : page * 10]]
         headers = {"ETag": tag}
         if page < 3 and len(items) > page * 10:
             headers["Link"] = f'<{request.path}?per_page=100&page={page + 1}>; rel="next"'
-        return web.json_response(told, headers=headers)
+        return web.json_response(payload, headers=headers)
 
     def event(self, n):
         return {

@@ -10,7 +10,7 @@ from aiohttp import web
 from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import AuthFailed, RateLimited
 from tests.contracts.http import HttpContract
-from tests.contracts.source import SECRET, T0, Harness, told
+from tests.contracts.source import SECRET, T0, Harness, run_story
 
 
 class Forum(Harness):
@@ -35,9 +35,9 @@ class Forum(Harness):
             assert request.query["order"] == "created"
             found = [self.topic(n) for n in reversed(items)][page * 10 : page * 10 + 10]
             more = {"more_topics_url": f"/latest?no_definitions=true&order=created&page={page + 1}"}
-            told = {"topics": found, **(more if len(items) > page * 10 + 10 else {})}
+            payload = {"topics": found, **(more if len(items) > page * 10 + 10 else {})}
             return web.json_response(
-                {"users": [{"id": 3, "username": "ada"}], "topic_list": {"per_page": 10, **told}}
+                {"users": [{"id": 3, "username": "ada"}], "topic_list": {"per_page": 10, **payload}}
             )
         if request.path.startswith("/posts/"):
             n = int(request.path[7:-5]) - 9000
@@ -52,18 +52,18 @@ class Forum(Harness):
 
     def post(self, n):
         at = f"{T0 + timedelta(minutes=n):%Y-%m-%dT%H:%M:%S.000Z}"
-        told = {"id": 9000 + n, "topic_id": 5, "post_number": n, "topic_slug": "talk", "username": "ada"}
-        told |= {"created_at": at, "updated_at": at, "version": 1, "post_type": 1}
-        return {**told, "cooked": f"<p>Post {n}</p>", **self.changed.get(n, {})}
+        payload = {"id": 9000 + n, "topic_id": 5, "post_number": n, "topic_slug": "talk", "username": "ada"}
+        payload |= {"created_at": at, "updated_at": at, "version": 1, "post_type": 1}
+        return {**payload, "cooked": f"<p>Post {n}</p>", **self.changed.get(n, {})}
 
     def topic(self, n):
         at = f"{T0 + timedelta(minutes=n):%Y-%m-%dT%H:%M:%S.000Z}"
-        told = {"id": 600 + n, "title": f"Post {n}", "slug": "talk", "created_at": at, "posts_count": 1}
-        return {**told, "posters": [{"description": "Original Poster", "user_id": 3}]}
+        payload = {"id": 600 + n, "title": f"Post {n}", "slug": "talk", "created_at": at, "posts_count": 1}
+        return {**payload, "posters": [{"description": "Original Poster", "user_id": 3}]}
 
     def number(self, event):
-        said = event.text or event.title or ""
-        return int(said.removeprefix("Post ")) if said.startswith("Post ") else None
+        message = event.text or event.title or ""
+        return int(message.removeprefix("Post ")) if message.startswith("Post ") else None
 
 
 class TestContract(HttpContract):
@@ -97,7 +97,7 @@ def test_after_a_pause_it_walks_back_until_it_meets_what_it_knows(inclusive):
         await reader.poll()
         assert len(service.requests) == asked + 1
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_a_forum_that_has_nothing_older_is_read_to_its_end():
@@ -111,7 +111,7 @@ def test_a_forum_that_has_nothing_older_is_read_to_its_end():
         assert len(set(addresses)) == len(addresses)
         assert len(reader.got) == 25
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_what_was_said_before_the_first_reading_looks_back_is_never_told():
@@ -126,7 +126,7 @@ def test_what_was_said_before_the_first_reading_looks_back_is_never_told():
         await reader.until({15, 16, 17, 18})
         assert [r.path_qs for r in service.requests] == ["/posts.json", "/posts.json"]
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_a_429_in_the_middle_of_the_walk_waits_as_asked_and_goes_on_there():
@@ -146,11 +146,11 @@ def test_a_429_in_the_middle_of_the_walk_waits_as_asked_and_goes_on_there():
         asked = [r.query.get("before") for r in service.requests]
         assert asked == [None, "9016", "9016", "9006", "9001"]
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_edits_are_told_by_their_version_and_hidden_posts_as_deletes():
-    """The same post, said when it was first said; what was gone before we saw it is not told."""
+    """Versions of a post have its first time; a post that was deleted before it was read gives no event."""
     harness = Forum()
 
     async def story(service, reader):
@@ -171,7 +171,7 @@ def test_edits_are_told_by_their_version_and_hidden_posts_as_deletes():
         assert batch.events[0].edited_at == T0 + timedelta(hours=1)
         assert (await reader.poll()).events == []
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_a_post_that_is_gone_becomes_a_delete_once():
@@ -193,7 +193,7 @@ def test_a_post_that_is_gone_becomes_a_delete_once():
         service.items.append(5)
         assert [e.text for e in (await reader.poll()).events] == ["Post 5"]
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 @pytest.mark.parametrize("status", [200, 403, 429, 500])
@@ -213,7 +213,7 @@ def test_a_missing_post_that_is_not_known_to_be_gone_is_not_deleted(status):
         batch = await reader.poll()
         assert [e.op for e in batch.events] == ["create", "delete"]
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_more_than_may_be_read_is_a_gap_that_says_so():
@@ -231,7 +231,7 @@ def test_more_than_may_be_read_is_a_gap_that_says_so():
         assert gap.id == "discourse:forum.example:gap/2026-05-15T09:01:00.000Z"
         assert gap.created_at == T0 + timedelta(minutes=21)
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_topics_are_read_page_by_page_from_their_data():
@@ -244,7 +244,7 @@ def test_topics_are_read_page_by_page_from_their_data():
         assert {r.path for r in service.requests} == {"/latest.json"}
         assert reader.got[0].author.handle == "ada"
 
-    told(harness, story, read="topics")
+    run_story(harness, story, read="topics")
 
 
 def test_keys_go_into_the_headers_that_discourse_wants(monkeypatch):
@@ -260,16 +260,16 @@ def test_keys_go_into_the_headers_that_discourse_wants(monkeypatch):
         )
 
     sent = []
-    told(harness, story, harness.secret_table)
-    told(harness, story, user_api_key="env:CONTRACT_SECRET")
+    run_story(harness, story, harness.secret_table)
+    run_story(harness, story, user_api_key="env:CONTRACT_SECRET")
     assert sent == [{"Api-Key": SECRET, "Api-Username": "reader"}, {"User-Api-Key": SECRET}]
     monkeypatch.delenv("CONTRACT_SECRET")
     with pytest.raises(AuthFailed, match="CONTRACT_SECRET"):
-        told(harness, story, harness.secret_table)
+        run_story(harness, story, harness.secret_table)
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"url": "https://forum.example/latest.json"}, "the URL of the forum"),
         ({"url": "https://forum.example/?a=1"}, "the URL of the forum"),
@@ -281,9 +281,9 @@ def test_keys_go_into_the_headers_that_discourse_wants(monkeypatch):
         ({"api_key": "env:A", "api_username": "a", "user_api_key": "env:B"}, "exclude each other"),
     ],
 )
-def test_a_mistake_is_told_with_the_remedy(change, said):
+def test_a_mistake_is_told_with_the_remedy(change, message):
     """What to write instead, and nothing of a secret."""
     table = {"type": "discourse", "name": "forum", "url": "https://forum.example", **change}
-    with pytest.raises(SourceTableError, match=said) as caught:
+    with pytest.raises(SourceTableError, match=message) as caught:
         spec_from_table(table)
     assert "abc123" not in str(caught.value)

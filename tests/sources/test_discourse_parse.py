@@ -45,8 +45,8 @@ WHOLE = {
 }
 
 
-def read(told):
-    return parse(json.dumps(told).encode(), META)
+def read(payload):
+    return parse(json.dumps(payload).encode(), META)
 
 
 def test_posts_become_events_with_id_time_author_text_and_links():
@@ -151,8 +151,8 @@ def test_a_search_and_webhooks_are_read():
         "post_number": 1,
         "created_at": "2026-05-15T09:00:00Z",
     }
-    told = {"posts": [found, 3], "topics": [TOPIC], "grouped_search_result": {}}
-    [event] = read(told).events
+    payload = {"posts": [found, 3], "topics": [TOPIC], "grouped_search_result": {}}
+    [event] = read(payload).events
     assert (event.id, event.title, event.text) == ("discourse:forum.example:50", "Sprints & food", "Where?")
     assert event.url == "https://forum.example/t/sprints-food/7/1"
     assert read({"post": FIRST}).events == read(FIRST).events
@@ -169,10 +169,10 @@ def test_what_is_between_few_is_not_told():
 
 def test_who_began_a_topic_is_told_in_any_language():
     """The first of its people, where none is called so in English."""
-    told = TOPIC | {
+    payload = TOPIC | {
         "posters": [{"description": "Originalautor", "user_id": 3}, {"description": "x", "user_id": 4}]
     }
-    assert read({**LIST, "topic_list": {"topics": [told]}}).events[0].handle == "ada"
+    assert read({**LIST, "topic_list": {"topics": [payload]}}).events[0].handle == "ada"
 
 
 def test_an_error_is_told_as_the_forum_says_it():
@@ -182,7 +182,7 @@ def test_an_error_is_told_as_the_forum_says_it():
 
 
 def test_times_that_cannot_be_are_not_believed():
-    """It counts as said when it was received."""
+    """It gets the time of receipt."""
     for stamp, kind in (("2027-01-01T00:00:00Z", "future"), ("yesterday", "observed"), (7, "observed")):
         [event] = read({"latest_posts": [{**FIRST, "created_at": stamp}]}).events
         assert (event.created_at, event.ingest.time_kind) == (NOW, kind)
@@ -197,9 +197,9 @@ def test_what_is_no_answer_is_malformed(raw):
 
 @given(mutated([PAGE, LIST, WHOLE, FIRST, TOPIC]))
 @settings(max_examples=150, deadline=None)
-def test_whatever_the_shape_only_malformed_comes_out(told):
+def test_whatever_the_shape_only_malformed_comes_out(payload):
     """Keys dropped, types changed, values nested."""
-    survives(parse, json.dumps(told).encode(), META)
+    survives(parse, json.dumps(payload).encode(), META)
 
 
 @pytest.mark.data

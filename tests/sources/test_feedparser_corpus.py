@@ -64,7 +64,7 @@ class Shown(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[str] = []
+        self.payload: list[str] = []
         self._hidden = 0
 
     def handle_starttag(self, tag: str, attrs: object) -> None:
@@ -75,14 +75,14 @@ class Shown(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._hidden <= 0:
-            self.told.append(data)
+            self.payload.append(data)
 
 
 def shown(html: str) -> str:
     parser = Shown()
     parser.feed(html)
     parser.close()
-    return " ".join("".join(parser.told).split())
+    return " ".join("".join(parser.payload).split())
 
 
 class Case:
@@ -91,9 +91,9 @@ class Case:
     def __init__(self, path: Path, name: str) -> None:
         raw = path.read_bytes()
         self.name = name
-        told = self._comment(raw)
-        self.headers = {m[1].lower(): m[2].strip() for m in re.finditer(r"Header:\s+([\w-]+):(.*)", told)}
-        expect = re.search(r"Expect:\s*(.*)", told)
+        payload = self._comment(raw)
+        self.headers = {m[1].lower(): m[2].strip() for m in re.finditer(r"Header:\s+([\w-]+):(.*)", payload)}
+        expect = re.search(r"Expect:\s*(.*)", payload)
         self.expect = expect[1].removesuffix("-->").strip() if expect else ""
         sent = {"content-location": URL, "content-type": "application/xml", **self.headers}
         self.theirs = feedparser.parse(io.BytesIO(raw), response_headers=sent)
@@ -123,7 +123,7 @@ class Case:
         return ""
 
     @property
-    def said(self) -> int:
+    def message(self) -> int:
         """Entries that we tell of, as events or with the reason why not."""
         return len(self.ours.events) + len(self.ours.rejects) + self.ours.counts.get("repeated", 0)
 
@@ -134,26 +134,26 @@ class Case:
         if self.ours.counts.get("repeated"):
             assert len(events) == 1  # word for word the same is one event
             events = events * len(self.theirs.entries)
-        told = iter(events)
+        payload = iter(events)
         for number, entry in enumerate(self.theirs.entries):
             if f"entry {number + 1}" not in left:
-                yield number, dict(entry), next(told)
+                yield number, dict(entry), next(payload)
 
     def differing(self) -> dict[str, list[tuple[object, object]]]:
         """What we say and what they say, by field, where it is not the same."""
         found: dict[str, list[tuple[object, object]]] = defaultdict(list)
-        if self.said != len(self.theirs.entries):
-            found["count"].append((self.said, len(self.theirs.entries)))
+        if self.message != len(self.theirs.entries):
+            found["count"].append((self.message, len(self.theirs.entries)))
             return found
         for _, theirs, ours in self.pairs():
             link = theirs.get("link")
-            told = {
+            payload = {
                 "id": (identity(ours), named(theirs["id"]) if theirs.get("id") else (ours.id, "derived")),
                 "title": (ours.title or "", self.title(theirs, theirs.get("title", ""))),
                 "link": (ours.url, link if link and is_web_url(link) else None),
                 "date": (when(ours), next((utc(theirs[d]) for d in DATES if theirs.get(d)), None)),
             }
-            for field, (we, they) in told.items():
+            for field, (we, they) in payload.items():
                 if we != they:
                     found[field].append((we, they))
         return found
@@ -212,12 +212,12 @@ class Case:
 
 
 def identity(event: Event) -> tuple[str, str]:
-    """What an event is called, and whether the entry itself said so."""
+    """Return the id of an event, and whether it is the entry's own or derived."""
     return event.id, "derived" if event.ingest is None else event.ingest.id_kind
 
 
 def named(native: str) -> tuple[str, str]:
-    """The same for an entry that says what it is called."""
+    """Return the id of an event for an entry with its own id."""
     return event_id("feeds", "corpus", native), "native"
 
 

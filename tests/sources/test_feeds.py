@@ -43,7 +43,7 @@ class Reader:
         return [e.title for e in self.got]
 
 
-def told(story: Callable[[FeedServer, Reader], Awaitable[Any]], **spec: Any) -> Any:
+def run_story(story: Callable[[FeedServer, Reader], Awaitable[Any]], **spec: Any) -> Any:
     async def run():
         async with FeedServer() as server:
             reader = Reader(server.spec(**spec))
@@ -71,11 +71,11 @@ def test_a_feed_that_has_not_changed_gives_nothing_and_costs_nothing():
         assert server.requests[1].headers["If-None-Match"] == 'W/"1"'
         return reader.titles
 
-    assert told(story) == ["1", "2"]
+    assert run_story(story) == ["1", "2"]
 
 
 def test_ids_are_stable_over_polls_a_changed_etag_and_a_restart_of_either_side():
-    """Whatever happens to validators and processes, an item that was told is not told again."""
+    """Whatever happens to validators and processes, no item is delivered twice."""
 
     async def story(server, reader):
         body = rss(item("2"), item("1"))
@@ -97,7 +97,7 @@ def test_ids_are_stable_over_polls_a_changed_etag_and_a_restart_of_either_side()
         assert [e.id for e in reader.got][:2] == ids
         return reader.titles
 
-    assert told(story) == ["1", "2", "3"]
+    assert run_story(story) == ["1", "2", "3"]
 
 
 def test_a_lost_cursor_gives_the_same_events_under_the_same_ids_and_later_numbers():
@@ -113,7 +113,7 @@ def test_a_lost_cursor_gives_the_same_events_under_the_same_ids_and_later_number
         assert [(e.id, e.rev) for e in first] == [(e.id, e.rev) for e in reader.got]
         assert min(e.seq for e in reader.got) > max(e.seq for e in first)
 
-    told(story)
+    run_story(story)
 
 
 def test_numbers_have_no_holes_and_grow_over_restarts():
@@ -129,7 +129,7 @@ def test_numbers_have_no_holes_and_grow_over_restarts():
         assert {e.producer for e in reader.got} == {"feed:blog.example"}
         return reader.titles
 
-    assert told(story) == [str(n) for n in range(1, 10)]
+    assert run_story(story) == [str(n) for n in range(1, 10)]
 
 
 def test_an_edit_is_the_same_item_later_said_when_it_was_first_said():
@@ -146,7 +146,7 @@ def test_an_edit_is_the_same_item_later_said_when_it_was_first_said():
         assert edit.seq == first.seq + 1
         assert edit.edited_at == datetime(2026, 5, 4, 9, tzinfo=UTC)
 
-    told(story)
+    run_story(story)
 
 
 def test_an_item_without_a_date_stays_said_when_it_was_first_seen():
@@ -162,7 +162,7 @@ def test_an_item_without_a_date_stays_said_when_it_was_first_seen():
         assert edit.received_at > first.received_at
         assert edit.edited_at is None
 
-    told(story)
+    run_story(story)
 
 
 def test_the_cursor_does_not_grow_without_end():
@@ -175,11 +175,11 @@ def test_the_cursor_does_not_grow_without_end():
         assert len(json.loads(reader.cursor)["seen"]) == REMEMBERED
         assert len(reader.cursor) < 150_000
 
-    told(story, budget=timedelta(seconds=30))
+    run_story(story, budget=timedelta(seconds=30))
 
 
 def test_the_document_decides_what_is_remembered_however_long_it_is():
-    """A feed longer than the memory is told once all the same."""
+    """The items of a feed that is longer than the memory are delivered once."""
 
     async def story(server, reader):
         items = [item(str(n)) for n in range(REMEMBERED + 100)]
@@ -188,7 +188,7 @@ def test_the_document_decides_what_is_remembered_however_long_it_is():
         server.serve("/feed", rss(*items, head=" "))
         assert (await reader.poll()).events == []
 
-    told(story, budget=timedelta(seconds=30))
+    run_story(story, budget=timedelta(seconds=30))
 
 
 def test_another_address_under_the_same_key_is_not_asked_with_foreign_validators():
@@ -203,7 +203,7 @@ def test_another_address_under_the_same_key_is_not_asked_with_foreign_validators
         assert "If-None-Match" not in server.requests[-1].headers
         return reader.titles
 
-    assert told(story) == ["1", "2"]
+    assert run_story(story) == ["1", "2"]
 
 
 @pytest.mark.parametrize("cursor", [b"", b"{", b"[]", b'{"v": 99}', b'{"seen": 3}'])
@@ -214,7 +214,7 @@ def test_a_cursor_of_something_else_is_refused(cursor):
         with pytest.raises(CursorInvalid):
             await reader.source.poll(cursor)
 
-    told(story)
+    run_story(story)
 
 
 # --- what cannot be read ---------------------------------------------------------------------------
@@ -232,7 +232,7 @@ def test_validators_of_a_document_that_could_not_be_read_are_not_kept():
         assert "If-None-Match" not in server.requests[-1].headers
         return reader.titles
 
-    assert told(story) == ["1"]
+    assert run_story(story) == ["1"]
 
 
 def test_a_document_that_breaks_off_gives_its_items_but_not_its_validators():
@@ -247,7 +247,7 @@ def test_a_document_that_breaks_off_gives_its_items_but_not_its_validators():
         await reader.poll()
         return reader.titles
 
-    assert told(story) == ["1", "2"]
+    assert run_story(story) == ["1", "2"]
 
 
 def test_bad_documents_make_few_dead_letters_and_a_slower_pace():
@@ -268,7 +268,7 @@ def test_bad_documents_make_few_dead_letters_and_a_slower_pace():
         assert (await reader.poll()).wait == timedelta(minutes=1)
         return reader.titles
 
-    assert told(story, every=timedelta(minutes=1)) == ["1"]
+    assert run_story(story, every=timedelta(minutes=1)) == ["1"]
 
 
 def test_an_entry_that_cannot_be_read_is_one_dead_letter_for_as_long_as_it_is_there():
@@ -283,7 +283,7 @@ def test_an_entry_that_cannot_be_read_is_one_dead_letter_for_as_long_as_it_is_th
             await reader.again()
         return letters, reader.titles
 
-    letters, titles = told(story)
+    letters, titles = run_story(story)
     assert [letter.where for letter in letters] == ["entry 1"]
     assert sorted(titles) == ["0", "1", "2"]
 
@@ -300,7 +300,7 @@ def test_a_document_over_its_budget_costs_that_document():
         await reader.poll()
         return reader.titles
 
-    assert told(story) == ["1"]
+    assert run_story(story) == ["1"]
 
 
 def test_errors_of_the_server_are_told_as_what_they_are():
@@ -316,7 +316,7 @@ def test_errors_of_the_server_are_told_as_what_they_are():
         assert reader.cursor is None
         return caught.value.wait
 
-    assert told(story) == timedelta(seconds=7)
+    assert run_story(story) == timedelta(seconds=7)
 
 
 # --- how often -------------------------------------------------------------------------------------
@@ -343,7 +343,7 @@ def test_it_asks_as_often_as_both_sides_want(spec, head, control, wait):
         server.serve("/feed", rss(item("1"), head=head), **({"Cache_Control": control} if control else {}))
         return (await reader.poll()).wait
 
-    assert told(story, **spec) == wait
+    assert run_story(story, **spec) == wait
 
 
 def test_a_new_address_is_told():
@@ -354,7 +354,7 @@ def test_a_new_address_is_told():
         server.serve("/new", rss(item("1")))
         return (await reader.poll()).notes, server.url("/new?token=***")
 
-    notes, url = told(story)
+    notes, url = run_story(story)
     assert notes == {"moved_to": url, "title": "Blog"}
 
 
@@ -366,7 +366,7 @@ def test_a_private_address_needs_permission():
         await reader.poll()
 
     with pytest.raises(Transient, match="allow_private"):
-        told(story, allow_private=False)
+        run_story(story, allow_private=False)
 
 
 def test_a_closed_source_leaves_nothing_running():
@@ -380,4 +380,4 @@ def test_a_closed_source_leaves_nothing_running():
         await reader.source.close()
         return reader.source._worker.pid, reader.source.http._session
 
-    assert told(story) == (None, None)
+    assert run_story(story) == (None, None)

@@ -43,7 +43,7 @@ def feeds(data_folder: Path) -> dict[str, bytes]:
 
 
 def test_every_feed_is_events_or_a_readable_dead_letter_over_two_polls_and_a_changed_etag(feeds):
-    """None stops the source; what is no feed says so once; ids are the same each time, nothing is told twice."""
+    """No document stops the source; one that is not a feed is reported once; ids are stable, no item comes twice."""
 
     async def run() -> dict[str, tuple[int, list[str]]]:
         results = {}

@@ -161,13 +161,13 @@ def test_a_revision_changes_with_what_a_reader_sees():
     ],
 )
 def test_a_time_is_believed_if_it_can_be(date, created, kind):
-    """Before there were feeds, in the future, nonsense or nothing: said when received, and marked so."""
+    """A time before there were feeds, in the future, invalid or missing is replaced by the time of receipt."""
     event = only(rss(f"<item><guid>1</guid><pubDate>{date}</pubDate></item>"))
     assert (event.created_at, event.received_at, event.ingest.time_kind) == (created, RECEIVED, kind)
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("payload", "message"),
     [
         ("Mon, 05 Oct 2026 04:24:21 CEST", "2026-10-05T02:24:21"),
         ("Mon, 05 Oct 2026 04:24:21 GMT+2", "2026-10-05T02:24:21"),
@@ -183,24 +183,24 @@ def test_a_time_is_believed_if_it_can_be(date, created, kind):
         ("2026-10-05T06:24:21+02:00", "2026-10-05T04:24:21"),
     ],
 )
-def test_dates_are_read_as_they_are_meant(told, said):
+def test_dates_are_read_as_they_are_meant(payload, message):
     """Halves of the day, zones, weekdays of other languages, in RSS and in JSON Feed."""
-    moment = datetime.fromisoformat(said).replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(message).replace(tzinfo=UTC)
     event = only(
-        rss(f"<item><guid>1</guid><title>x</title><pubDate>{told}</pubDate></item>"), received_at=moment
+        rss(f"<item><guid>1</guid><title>x</title><pubDate>{payload}</pubDate></item>"), received_at=moment
     )
     assert (event.created_at, event.ingest.time_kind) == (moment, "source")
-    event = only(json_feed({"id": "1", "content_text": "x", "date_published": told}), received_at=moment)
+    event = only(json_feed({"id": "1", "content_text": "x", "date_published": payload}), received_at=moment)
     assert (event.created_at, event.ingest.time_kind) == (moment, "source")
 
 
 @pytest.mark.parametrize(
-    "told", ["Mon, 35 Oct 2026 04:24:21 CEST", "Oct 05, 2026 99:99", "soon", "05.13.2026", "9" * 13, ""]
+    "payload", ["Mon, 35 Oct 2026 04:24:21 CEST", "Oct 05, 2026 99:99", "soon", "05.13.2026", "9" * 13, ""]
 )
-def test_a_date_that_cannot_be_is_none(told):
-    """The item is said when it was received."""
+def test_a_date_that_cannot_be_is_none(payload):
+    """The item gets the time of receipt."""
     assert (
-        only(rss(f"<item><guid>1</guid><title>x</title><pubDate>{told}</pubDate></item>")).created_at
+        only(rss(f"<item><guid>1</guid><title>x</title><pubDate>{payload}</pubDate></item>")).created_at
         == RECEIVED
     )
 
@@ -285,7 +285,7 @@ def test_hostile_content_is_harmless_in_html_and_absent_from_text():
 
 
 def test_relative_addresses_are_resolved_against_the_feed_and_its_bases():
-    """xml:base counts; links are told."""
+    """``xml:base`` is respected, and links are found."""
     content = "<content type='html'>&lt;a href='2'&gt;x&lt;/a&gt;</content>"
     entry = f"<entry xml:base='/posts/'><id>1</id><link href='1'/>{content}</entry>"
     event = only(atom(entry))
@@ -337,7 +337,7 @@ def test_who_writes_an_entry_deletes_no_other(written):
 
 
 def test_what_a_feed_says_to_be_deleted_is_deleted():
-    """Under the id that the entry had, at the time that is told; what cannot be is not believed."""
+    """A deletion has the id of the entry and the given time; impossible times are ignored."""
     entry = "<entry><id>tag:x,1</id><title>One</title></entry>"
     gone = (
         "<at:deleted-entry xmlns:at='http://purl.org/atompub/tombstones/1.0' ref='tag:x,1' when='2026-05-19T10:00:00+02:00'>"
@@ -413,7 +413,7 @@ def test_byte_order_marks_and_utf_16_are_read():
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b"", "empty"),
         (b"  \n", "empty"),
@@ -428,9 +428,9 @@ def test_byte_order_marks_and_utf_16_are_read():
         (b"<rss version='2.0'", r"broken XML \(line \d+, column \d+\): unclosed token"),
     ],
 )
-def test_what_is_no_feed_is_said_to_be_none(raw, said):
+def test_what_is_no_feed_is_said_to_be_none(raw, message):
     """A captive portal's page is not an empty feed."""
-    with pytest.raises(Malformed, match=said):
+    with pytest.raises(Malformed, match=message):
         read(raw)
 
 
@@ -445,7 +445,7 @@ def test_a_document_that_breaks_off_is_read_but_not_believed():
 
 
 def test_an_empty_feed_is_a_feed():
-    """Nothing has been said yet, which is no mistake."""
+    """A feed without entries is valid."""
     assert read(rss()) == Parsed(title="Blog", counts={"entries": 0, "repeated": 0})
 
 
@@ -577,11 +577,11 @@ def test_what_an_entry_has_is_what_it_is_known_by():
 
 def test_the_picture_of_who_wrote_it_is_none_of_the_post():
     """GitHub and WordPress tell it where the pictures of the post are."""
-    told = "".join(
+    payload = "".join(
         f'<media:content url="https://{host}/1.png" medium="image"/>'
         for host in ("avatars3.githubusercontent.com", "0.gravatar.com", "x.example")
     )
     space = 'xmlns:media="http://search.yahoo.com/mrss/"'
-    rss = f'<rss version="2.0" {space}><channel><item><guid>1</guid>{told}</item></channel></rss>'
+    rss = f'<rss version="2.0" {space}><channel><item><guid>1</guid>{payload}</item></channel></rss>'
     [event] = read(rss).events
     assert [media.url for media in event.media] == ["https://x.example/1.png"]

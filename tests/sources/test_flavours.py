@@ -124,7 +124,7 @@ COUNTS = (
     ],
 )  # fmt: skip
 def test_what_a_feed_adds_to_a_text_is_no_text(url, html, text):
-    """Counts and links under a post are not what somebody said, and would be news at every reading."""
+    """Counts and links below a post are not part of its text, and would be a change at every poll."""
     entry = f"<item><guid>https://news.ycombinator.com/item?id=7</guid><title>x</title><description><![CDATA[{html}]]></description></item>"
     event = read(url, entry, atom=False)
     assert event.text == text

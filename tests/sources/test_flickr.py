@@ -61,13 +61,13 @@ def test_a_photo_is_the_same_however_it_is_found():
 
 def test_pages_and_what_cannot_be_read():
     """A photo without a number is a dead letter; the others are read."""
-    told = {
+    payload = {
         "photos": {"page": 2, "pages": 3, "photo": [PHOTO, {**PHOTO, "id": "x"}, 3, {**ITEM, "link": "/"}]}
     }
-    parsed = parse(json.dumps(told).encode(), META)
+    parsed = parse(json.dumps(payload).encode(), META)
     assert ([e.id for e in parsed.events], len(parsed.rejects), parsed.next) == (["flickr::5300"], 3, "3")
-    told["photos"]["page"] = "3"
-    assert parse(json.dumps(told).encode(), META).next is None
+    payload["photos"]["page"] = "3"
+    assert parse(json.dumps(payload).encode(), META).next is None
 
 
 def test_one_photo_and_a_set_are_read_as_a_search_is():
@@ -88,8 +88,8 @@ def test_one_photo_and_a_set_are_read_as_a_search_is():
 
 def test_what_is_not_for_all_is_not_told_and_errors_are_told_as_they_are_said():
     """A photo for friends, a key that is wrong."""
-    told = {"photos": {"photo": [{**PHOTO, "ispublic": 0, "isfriend": 1}]}}
-    [letter] = parse(json.dumps(told).encode(), META).rejects
+    payload = {"photos": {"photo": [{**PHOTO, "ispublic": 0, "isfriend": 1}]}}
+    [letter] = parse(json.dumps(payload).encode(), META).rejects
     assert letter.reason == "it is not public"
     with pytest.raises(Malformed, match="invalid response of Flickr: Invalid API Key"):
         parse(b'{"stat": "fail", "code": 100, "message": "Invalid API Key"}', META)
@@ -97,8 +97,8 @@ def test_what_is_not_for_all_is_not_told_and_errors_are_told_as_they_are_said():
 
 def test_a_call_around_it_and_a_name_that_is_escaped_twice_are_taken_off():
     """As the feed is without ``nojsoncallback``, and as it writes names."""
-    told = json.dumps({"items": [{**ITEM, "author": 'nobody@flickr.com ("\\u00c4da")'}]}).encode()
-    [event] = parse(b"jsonFlickrFeed(" + told + b")", META).events
+    payload = json.dumps({"items": [{**ITEM, "author": 'nobody@flickr.com ("\\u00c4da")'}]}).encode()
+    [event] = parse(b"jsonFlickrFeed(" + payload + b")", META).events
     assert event.handle == "Äda"
 
 
@@ -111,9 +111,9 @@ def test_what_is_no_answer_is_malformed(raw):
 
 @given(mutated([{"photos": {"page": 1, "pages": 2, "photo": [PHOTO]}}, {"items": [ITEM]}, PHOTO, ITEM]))
 @settings(max_examples=200, deadline=None)
-def test_whatever_the_shape_only_malformed_comes_out(told):
+def test_whatever_the_shape_only_malformed_comes_out(payload):
     """Keys dropped, types changed, values nested."""
-    survives(parse, json.dumps(told).encode(), META)
+    survives(parse, json.dumps(payload).encode(), META)
 
 
 class Flickr(Harness):

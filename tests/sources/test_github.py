@@ -17,7 +17,7 @@ from tests.sources.test_contract import GitHubHarness
 GOOD = {"type": "github", "name": "notes", "repo": "ada/notes"}
 
 
-def told(story, **fields):
+def run_story(story, **fields):
     """Run a story with GitHub and a source that reads it."""
 
     async def run():
@@ -49,7 +49,7 @@ def test_it_asks_as_github_wants_to_be_asked(monkeypatch):
         github.fail(200, b"[]", X_Poll_Interval="300")
         assert (await reader.poll()).wait == timedelta(minutes=5)
 
-    told(story, token="env:T")
+    run_story(story, token="env:T")
 
 
 def test_without_a_token_it_asks_more_rarely():
@@ -59,7 +59,7 @@ def test_without_a_token_it_asks_more_rarely():
         github.items = [1]
         return (await reader.poll()).wait
 
-    assert told(story) == timedelta(minutes=5)
+    assert run_story(story) == timedelta(minutes=5)
 
 
 def test_three_pages_are_caught_up_with_and_more_is_a_gap():
@@ -78,7 +78,7 @@ def test_three_pages_are_caught_up_with_and_more_is_a_gap():
         assert "from 2026-05-15 09:25:00 to 2026-05-15 09:36:00 UTC" in gap.text
         assert gap.bucket == "github"
 
-    told(story)
+    run_story(story)
 
 
 def test_an_event_that_appears_late_between_older_ones_is_found():
@@ -91,7 +91,7 @@ def test_an_event_that_appears_late_between_older_ones_is_found():
         await reader.until(range(1, 19))
         assert not [e for e in reader.got if e.type == "gap"]
 
-    told(story)
+    run_story(story)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_its_limits_are_waited_out(status, headers, error, wait):
             await reader.poll()
         assert getattr(caught.value, "wait", None) == (timedelta(seconds=wait) if wait else None)
 
-    told(story)
+    run_story(story)
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ def event(kind: str, payload: object, **more: object) -> dict:
     }
 
 
-def one(told: dict):
-    [made] = parse(json.dumps([told]).encode(), META).events
+def one(document: dict):
+    [made] = parse(json.dumps([document]).encode(), META).events
     return made
 
 
@@ -106,7 +106,7 @@ RELEASE = {
     ],
 )  # fmt: skip
 def test_events_in_full_and_as_they_are_since_october_2025(kind, payload, expected):
-    """Type, title, text and address, of what is told and of what is left of it."""
+    """Type, title, text and URL of events, complete and shortened."""
     made = one(event(kind, payload))
     assert (made.type, made.title, made.text, made.url) == (
         *expected[:3],
@@ -118,15 +118,15 @@ def test_events_in_full_and_as_they_are_since_october_2025(kind, payload, expect
 
 def test_the_same_event_from_gh_archive_is_the_same(tmp_path):
     """Id, type, revision and everything that is counted."""
-    told = [
+    document = [
         event("PushEvent", PUSH_OLD),
         event("PullRequestEvent", PULL_OLD, id="43"),
         event("PushEvent", PUSH_NEW, id="44"),
     ]
     file = tmp_path / "hour.json"
-    file.write_text("\n".join(map(json.dumps, told)))
+    file.write_text("\n".join(map(json.dumps, document)))
     archived = list(GHARCHIVE.read(file, Options()))
-    live = parse(json.dumps(told).encode(), META).events
+    live = parse(json.dumps(document).encode(), META).events
     assert len(archived) == len(live) == 3
     for a, b in zip(archived, live, strict=True):
         same = (
@@ -162,18 +162,18 @@ def test_a_time_from_the_future_or_the_past_is_not_believed():
 
 
 def test_one_bad_event_costs_itself():
-    """The others are there, the bad ones with reason and bytes; private ones are not told."""
-    told = [
+    """Others are read, bad ones are dead letters with reason and bytes; private ones give no event."""
+    document = [
         event("WatchEvent", {}),
         {"id": "x"},
         3,
         event("ForkEvent", {}, id=None),
         event("WatchEvent", {}, id="9", public=False),
     ]
-    parsed = parse(json.dumps(told).encode(), META)
+    parsed = parse(json.dumps(document).encode(), META)
     assert [e.id for e in parsed.events] == ["github::42"]
     assert [r.where for r in parsed.rejects] == ["event 2", "event 3", "event 4"]
-    assert [json.loads(r.raw) for r in parsed.rejects[:2]] == told[1:3]
+    assert [json.loads(r.raw) for r in parsed.rejects[:2]] == document[1:3]
     assert parsed.counts["private"] == 1
 
 
@@ -241,14 +241,16 @@ HOOKS = [
 ]  # fmt: skip
 
 
-def hook(**told: object) -> bytes:
-    return json.dumps({**told, "repository": REPO, "sender": ADA}).encode()
+def hook(**document: object) -> bytes:
+    return json.dumps({**document, "repository": REPO, "sender": ADA}).encode()
 
 
-@pytest.mark.parametrize(("kind", "native", "title", "told"), HOOKS, ids=[f"{k[0]} {k[1]}" for k in HOOKS])
-def test_the_body_of_a_webhook_is_the_event_of_its_thing(kind, native, title, told):
+@pytest.mark.parametrize(
+    ("kind", "native", "title", "document"), HOOKS, ids=[f"{k[0]} {k[1]}" for k in HOOKS]
+)
+def test_the_body_of_a_webhook_is_the_event_of_its_thing(kind, native, title, document):
     """Each kind that people make: known by the thing, whose author and time it has."""
-    [made] = parse(hook(**told), META).events
+    [made] = parse(hook(**document), META).events
     assert (made.type, made.id, made.title) == (kind, f"github::{native}", title)
     assert (made.channel, made.author.handle, made.author.id, made.op) == ("Ada/notes", "ada", "7", "create")
     assert made.url.startswith(PAGE) or kind == "fork"
@@ -288,20 +290,20 @@ def test_a_webhook_of_an_edit_or_a_deletion_is_about_the_same_event():
 
 def test_of_several_webhooks_about_one_thing_the_last_is_told():
     """One a line, as whoever receives them keeps them, whichever comes first; what is deleted stays deleted."""
-    said = hook(action="created", issue=TOPIC, comment=SAID)
+    message = hook(action="created", issue=TOPIC, comment=SAID)
     edit = hook(
         action="edited", issue=TOPIC, comment=SAID | {"body": "no", "updated_at": "2026-05-15T08:30:00Z"}
     )
     gone = hook(action="deleted", issue=TOPIC, comment=SAID)
-    for hooks, op, text in (([said, edit], "create", "no"), ([edit, said], "create", "no"),
-                            ([said, gone], "delete", None), ([gone, edit], "delete", None)):  # fmt: skip
+    for hooks, op, text in (([message, edit], "create", "no"), ([edit, message], "create", "no"),
+                            ([message, gone], "delete", None), ([gone, edit], "delete", None)):  # fmt: skip
         parsed = parse(b"\n".join(hooks), META)
         assert [(e.op, e.text) for e in parsed.events] == [(op, text)]
         assert parsed.counts == {"entries": 2, "repeated": 1}
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("document", "why"),
     [
         ({"zen": "Keep it simple.", "hook": {}}, "unsupported webhook: hook, zen"),
         ({"action": "completed", "check_run": {"id": 1}}, "unsupported webhook: check_run"),
@@ -315,10 +317,10 @@ def test_of_several_webhooks_about_one_thing_the_last_is_told():
         ),
     ],
 )
-def test_a_webhook_that_has_nothing_to_tell_says_so(told, why):
+def test_a_webhook_that_has_nothing_to_tell_says_so(document, why):
     """Pings, machines at work, and what is not public."""
     with pytest.raises(Malformed, match=why):
-        parse(json.dumps({"repository": REPO, "sender": ADA, **told}).encode(), META)
+        parse(json.dumps({"repository": REPO, "sender": ADA, **document}).encode(), META)
 
 
 ANSWERS = [
@@ -333,10 +335,10 @@ ANSWERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kind", "native", "told"), ANSWERS, ids=[a[0] + " " + a[1] for a in ANSWERS])
-def test_an_answer_of_the_rest_api_is_read_too(kind, native, told):
+@pytest.mark.parametrize(("kind", "native", "document"), ANSWERS, ids=[a[0] + " " + a[1] for a in ANSWERS])
+def test_an_answer_of_the_rest_api_is_read_too(kind, native, document):
     """Under the ids that webhooks have."""
-    [made] = parse(json.dumps(told).encode(), META).events
+    [made] = parse(json.dumps(document).encode(), META).events
     assert (made.type, made.id, made.created_at) == (kind, f"github::{native}", NOW.replace(hour=8))
     assert made.channel == "Ada/notes"
 
@@ -346,8 +348,8 @@ MILESTONE = {"number": 1, "title": "v1", "open_issues": 3, "description": "", "c
 
 def test_what_an_answer_has_that_nobody_said_is_a_dead_letter_with_a_reason():
     """Repositories, accounts and milestones are no events; GraphQL is another language."""
-    told = [REPO, {"login": "ada", "id": 7}, MILESTONE, {"id": 1, "color": "red"}]
-    reasons = [r.reason for r in parse(json.dumps(told).encode(), META).rejects]
+    document = [REPO, {"login": "ada", "id": 7}, MILESTONE, {"id": 1, "color": "red"}]
+    reasons = [r.reason for r in parse(json.dumps(document).encode(), META).rejects]
     assert reasons == [
         *(f"unsupported: {what}" for what in ("a repository", "an account", "a milestone")),
         "not an item of GitHub; its members are color, id",
@@ -366,24 +368,24 @@ def test_who_starred_a_repository_is_told_by_what_was_asked():
 
 def test_a_comment_of_an_answer_says_in_its_address_what_it_is_about():
     """Also one of somebody who is no longer there."""
-    told = {k: v for k, v in SAID.items() if k != "user"} | {
+    document = {k: v for k, v in SAID.items() if k != "user"} | {
         "issue_url": "https://api.github.com/repos/Ada/notes/issues/3"
     }
-    [made] = parse(json.dumps([told]).encode(), META).events
+    [made] = parse(json.dumps([document]).encode(), META).events
     assert (made.thread, made.reply_to, made.author) == ("github::ada/notes#3", "github::ada/notes#3", None)
 
 
 def test_a_comment_on_a_gist_is_about_no_repository():
     """Its number is one of gists' comments."""
-    told = SAID | {"url": "https://api.github.com/gists/1/comments/9"}
-    [made] = parse(json.dumps([told]).encode(), META).events
+    document = SAID | {"url": "https://api.github.com/gists/1/comments/9"}
+    [made] = parse(json.dumps([document]).encode(), META).events
     assert (made.id, made.channel, made.thread) == ("github::gistcomment-9", None, None)
 
 
 def test_events_of_old_about_no_repository_have_no_address_of_one():
-    """Gists and followers were told so."""
-    told = {"gist": {"id": "5", "html_url": "https://gist.github.com/5"}}
-    gist = one(event("GistEvent", told, repo={"id": 0, "name": "/", "url": "x"}))
+    """Old archives have gists and followers in this form."""
+    document = {"gist": {"id": "5", "html_url": "https://gist.github.com/5"}}
+    gist = one(event("GistEvent", document, repo={"id": 0, "name": "/", "url": "x"}))
     follow = one(event("FollowEvent", {"target": {"login": "bob"}}, repo={"name": "/"}))
     assert (gist.channel, gist.url) == (None, "https://gist.github.com/5")
     assert (follow.channel, follow.url, follow.title) == (None, None, "bob")
@@ -418,21 +420,23 @@ def broken(draw):
 
 
 @settings(max_examples=300, deadline=None)
-@given(mutated([json.loads(hook(**told)) for *_, told in HOOKS] + [told for *_, told in ANSWERS]))
-def test_whatever_shape_a_webhook_has_nothing_undeclared_is_raised(told):
+@given(
+    mutated([json.loads(hook(**document)) for *_, document in HOOKS] + [document for *_, document in ANSWERS])
+)
+def test_whatever_shape_a_webhook_has_nothing_undeclared_is_raised(document):
     """Nor is anything made that could not be stored."""
-    survives(parse, json.dumps(told).encode(), META)
+    survives(parse, json.dumps(document).encode(), META)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(broken(), max_size=3))
-def test_whatever_shape_an_event_has_nothing_undeclared_is_raised(told):
+def test_whatever_shape_an_event_has_nothing_undeclared_is_raised(document):
     """Each is an event, a dead letter, private or a repetition."""
-    parsed = parse(json.dumps(told).encode(), META)
+    parsed = parse(json.dumps(document).encode(), META)
     counts = parsed.counts
     assert len(parsed.events) + len(parsed.rejects) + counts.get("private", 0) + counts.get(
         "repeated", 0
-    ) == len(told)
+    ) == len(document)
     for made in parsed.events:
         msgspec.json.encode(made)
 
@@ -467,7 +471,7 @@ RECORDED = {  # events, dead letters of entries, of documents: most of the folde
 @pytest.mark.data
 def test_every_recorded_answer_is_events_or_dead_letters(data_folder):
     """All of the folder's files, the bodies of the recorded answers taken out of their transcripts."""
-    told = {}
+    document = {}
     for file in sorted((data_folder / "payloads" / "github").iterdir()):
         data = file.read_bytes()
         bodies = [x for x in data.split(b"\n") if x.startswith(b"[{")] if file.suffix == ".txt" else [data]
@@ -481,8 +485,8 @@ def test_every_recorded_answer_is_events_or_dead_letters(data_folder):
                 continue
             counts[0] += len(parsed.events)
             counts[1] += len(parsed.rejects)
-        told[file.name] = tuple(counts)
-    assert told == RECORDED
+        document[file.name] = tuple(counts)
+    assert document == RECORDED
 
 
 @pytest.mark.data

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from rtanalytics.sources import SourceTableError, spec_from_table
 from tests.contracts.http import HttpContract
-from tests.contracts.source import SECRET, T0, Harness, told
+from tests.contracts.source import SECRET, T0, Harness, run_story
 
 
 class HackerNews(Harness):
@@ -38,10 +38,10 @@ class HackerNews(Harness):
 
     async def answer(self, request, items):
         if request.path.startswith("/v0/item/"):
-            said = self.looked_up.get(int(request.path[9:-5]) - 5000)
-            if isinstance(said, int):
-                return web.Response(status=said, headers={"Retry-After": "900"} if said == 429 else {})
-            return web.json_response(said)
+            message = self.looked_up.get(int(request.path[9:-5]) - 5000)
+            if isinstance(message, int):
+                return web.Response(status=message, headers={"Retry-After": "900"} if message == 429 else {})
+            return web.json_response(message)
         assert request.path == "/search_by_date"
         assert (request.query["query"], request.query["tags"]) == ("pycon", "(story,comment)")
         low, high = 0, 10**12
@@ -54,13 +54,13 @@ class HackerNews(Harness):
 
     def hit(self, n):
         at = int((self.start + timedelta(minutes=n)).timestamp())
-        told = {"objectID": str(5000 + n), "created_at_i": at, "author": "ada", "title": f"Item {n}"}
-        return {**told, "_tags": ["story"], **self.changed.get(n, {})}
+        payload = {"objectID": str(5000 + n), "created_at_i": at, "author": "ada", "title": f"Item {n}"}
+        return {**payload, "_tags": ["story"], **self.changed.get(n, {})}
 
     def item(self, n, **changes):
         at = self.hit(n)["created_at_i"]
-        told = {"id": 5000 + n, "time": at, "by": "ada", "type": "story", "title": f"Item {n}"}
-        return {**told, **changes}
+        payload = {"id": 5000 + n, "time": at, "by": "ada", "type": "story", "title": f"Item {n}"}
+        return {**payload, **changes}
 
     def number(self, event):
         title = event.title or ""
@@ -72,7 +72,7 @@ class TestContract(HttpContract):
 
 
 def recent() -> HackerNews:
-    """One in which everything was said just now."""
+    """A service whose items were all posted just now."""
     harness = HackerNews()
     harness.start = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=30)
     return harness
@@ -81,7 +81,7 @@ def recent() -> HackerNews:
 def later(reader) -> None:
     """As if the time had come to look everything up."""
     state = msgspec.json.decode(reader.cursor)
-    state["watch"] = {number: [said, 0] for number, (said, _) in state["watch"].items()}
+    state["watch"] = {number: [message, 0] for number, (message, _) in state["watch"].items()}
     reader.cursor = msgspec.json.encode(state)
 
 
@@ -96,7 +96,7 @@ def test_more_than_a_page_is_read_in_windows_until_all_of_it_is_told():
         assert len(reader.got) == 350
         assert all("created_at_i<" in r.query["numericFilters"] for r in service.requests[1:4])
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_when_there_is_more_than_the_pages_hold_a_gap_says_so():
@@ -115,11 +115,11 @@ def test_when_there_is_more_than_the_pages_hold_a_gap_says_so():
         assert batch.wait
         assert reader.counts["gaps"] == 1
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_an_edit_comes_with_the_search_and_is_said_when_the_first_version_was():
-    """What was told within three hours is asked for again."""
+    """Items of the last three hours are requested again."""
     harness = HackerNews()
 
     async def story(service, reader):
@@ -133,7 +133,7 @@ def test_an_edit_comes_with_the_search_and_is_said_when_the_first_version_was():
         assert edit.rev != reader.got[0].rev
         assert (await reader.poll()).events == []
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 @pytest.mark.parametrize("flag", ["deleted", "dead"])
@@ -155,7 +155,7 @@ def test_what_is_deleted_or_killed_becomes_a_delete_and_does_not_come_back(flag)
         await reader.renew()
         assert (await reader.poll()).events == []
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_items_are_looked_up_when_their_time_has_come_and_only_then():
@@ -167,8 +167,8 @@ def test_items_are_looked_up_when_their_time_has_come_and_only_then():
         await reader.poll()
         assert [r.path for r in service.requests] == ["/search_by_date"]
         watch = msgspec.json.decode(reader.cursor)["watch"]
-        said = int((harness.start + timedelta(minutes=1)).timestamp())
-        assert watch == {"5001": [said, said + 3600]}
+        message = int((harness.start + timedelta(minutes=1)).timestamp())
+        assert watch == {"5001": [message, message + 3600]}
         harness.looked_up = {1: harness.item(1)}
         later(reader)
         await reader.poll()
@@ -178,7 +178,7 @@ def test_items_are_looked_up_when_their_time_has_come_and_only_then():
         await reader.poll()
         assert len(service.requests) == before + 1
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_an_edit_of_what_the_search_is_no_longer_asked_about_comes_from_the_item_api():
@@ -194,30 +194,30 @@ def test_an_edit_of_what_the_search_is_no_longer_asked_about_comes_from_the_item
         [edit] = (await reader.poll()).events
         assert (edit.title, edit.op) == ("Item 1 [video]", "create")
 
-    told(harness, story)
+    run_story(harness, story)
 
 
-@pytest.mark.parametrize("said", [500, 429])
-def test_an_item_api_that_is_down_spoils_no_search(said):
-    """What was found is told, a problem says what is missing, and it is looked up the next time."""
+@pytest.mark.parametrize("message", [500, 429])
+def test_an_item_api_that_is_down_spoils_no_search(message):
+    """Found items are delivered, a problem names the error, and the rest is looked up at the next poll."""
     harness = recent()
 
     async def story(service, reader):
         service.items = [1]
         await reader.poll()
-        harness.looked_up = {1: said}
+        harness.looked_up = {1: message}
         later(reader)
         service.items.append(2)
         batch = await reader.poll()
         assert [e.title for e in batch.events] == ["Item 2"]
         assert "deletions were not looked up" in batch.problem
-        assert batch.wait == timedelta(minutes=15 if said == 429 else 2)
+        assert batch.wait == timedelta(minutes=15 if message == 429 else 2)
         harness.looked_up = {1: harness.item(1, deleted=True), 2: harness.item(2)}
         batch = await reader.poll()
         assert [e.op for e in batch.events] == ["delete"]
         assert batch.problem is None
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_garbage_of_the_item_api_is_a_dead_letter_and_the_rest_goes_on():
@@ -233,7 +233,7 @@ def test_garbage_of_the_item_api_is_a_dead_letter_and_the_rest_goes_on():
         assert [e.id for e in batch.events] == ["hackernews::5002"]
         assert len(batch.rejects) == 2
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_nobody_is_looked_up_when_deletes_are_not_wanted():
@@ -245,11 +245,11 @@ def test_nobody_is_looked_up_when_deletes_are_not_wanted():
         await reader.poll()
         assert "watch" not in msgspec.json.decode(reader.cursor)
 
-    told(harness, story, deletes=False)
+    run_story(harness, story, deletes=False)
 
 
 @pytest.mark.parametrize(
-    ("change", "key", "said"),
+    ("change", "key", "message"),
     [
         ({"query": None}, "query", "'query' is missing"),
         ({"query": " "}, "query", 'query = "pycon"'),
@@ -261,10 +261,10 @@ def test_nobody_is_looked_up_when_deletes_are_not_wanted():
         ({"back": "soon"}, "back", "5min"),
     ],
 )
-def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, said):
+def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, message):
     """Which key, and what to write."""
     table = {"type": "hackernews", "name": "hn", "query": "pycon", **change}
-    with pytest.raises(SourceTableError, match=said) as caught:
+    with pytest.raises(SourceTableError, match=message) as caught:
         spec_from_table({k: v for k, v in table.items() if v is not None})
     assert caught.value.key == key
 

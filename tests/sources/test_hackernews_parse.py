@@ -40,10 +40,10 @@ STORY_ITEM = {
 }  # fmt: skip
 
 
-def read(told, **changes):
+def read(payload, **changes):
     from msgspec.structs import replace
 
-    return parse(json.dumps(told).encode(), replace(META, **changes))
+    return parse(json.dumps(payload).encode(), replace(META, **changes))
 
 
 def test_a_page_of_hits_becomes_events_with_id_time_author_text_and_links():
@@ -74,7 +74,7 @@ def test_both_services_give_the_same_id_and_revision():
 
 @pytest.mark.parametrize("flag", ["deleted", "dead"])
 def test_what_was_deleted_or_killed_is_a_delete_without_text(flag):
-    """Its own revision, the time at which it was said, and the time at which that was noticed."""
+    """It has its own revision, the time of the post, and the time at which the deletion was seen."""
     [event] = read({**ITEM, flag: True}).events
     assert (event.op, event.text, event.html, event.links) == ("delete", None, None, [])
     assert event.edited_at == NOW
@@ -144,7 +144,7 @@ def test_a_list_of_numbers_is_said_to_be_one():
 
 
 def test_types_that_are_new_to_us_are_kept_and_counted():
-    """Jobs and polls are known; another one is told as what it is called."""
+    """Jobs and polls are known; another kind is kept under its own name."""
     assert read({**ITEM, "type": "job"}).events[0].type == "job"
     parsed = read({**ITEM, "type": "haiku"})
     assert (parsed.events[0].type, parsed.counts["unknown_type"]) == ("x:haiku", 1)
@@ -158,13 +158,13 @@ def test_a_hit_alone_names_its_comments_and_does_not_have_them():
 
 
 def test_an_account_is_nothing_that_was_said():
-    """It is told where items are."""
+    """The message names the address of items."""
     [letter] = read({"id": "ada", "karma": 1, "created": 1}).rejects
     assert letter.reason == "it is an account, not an item"
 
 
 def test_times_that_cannot_be_are_not_believed():
-    """From the future, before there was a Web, or none at all: it counts as said when it was received."""
+    """A time in the future, before there was a Web, or missing is replaced by the time of receipt."""
     for stamp, kind in ((SAID + 10**7, "future"), (5, "observed"), ("soon", "observed")):
         [event] = read({**ITEM, "time": stamp}).events
         assert (event.created_at, event.ingest.time_kind) == (NOW, kind)
@@ -205,9 +205,9 @@ def test_what_is_no_answer_is_malformed(raw):
     )
 )
 @settings(max_examples=150, deadline=None)
-def test_whatever_the_shape_only_malformed_comes_out(told):
+def test_whatever_the_shape_only_malformed_comes_out(payload):
     """Keys dropped, types changed, values nested."""
-    survives(parse, json.dumps(told).encode(), META)
+    survives(parse, json.dumps(payload).encode(), META)
 
 
 @pytest.mark.data

@@ -28,7 +28,7 @@ from rtanalytics.sources import spec_from_table
 from rtanalytics.sources.base import AuthFailed, Refused, SourceError, Transient
 from rtanalytics.sources.irc import IrcSource, IrcSpec, IrcTimings
 from rtanalytics.streams.memory import MemoryStream
-from tests.contracts.source import SECRET, Harness, Reader, SourceContract, begun, met, told
+from tests.contracts.source import SECRET, Harness, Reader, SourceContract, begun, met, run_story
 from tests.sources.irc_network import IrcNetwork
 from tests.sources.irc_servers import IrcServer, Services, free_port
 
@@ -358,10 +358,10 @@ def test_what_is_said_in_private_is_in_the_chat_and_nowhere_else(
     def shown(stream: MemoryStream) -> None:
         record(stream, tmp_path / "archive")
         wall, chat = FeedState(), ChatState("ada")
-        wall.take(told(stream.follow("start")))
-        chat.take(told(stream.follow("start", private=True)))
+        wall.take(run_story(stream.follow("start")))
+        chat.take(run_story(stream.follow("start", private=True)))
         tail.tail_events(stream, 99, True, UTC)
-        counted = told(item for batch in trender.everything(stream, tmp_path / "none") for item in batch)
+        counted = run_story(item for batch in trender.everything(stream, tmp_path / "none") for item in batch)
         for said in (
             [e.text for e in Recording(tmp_path / "archive").log()],
             [item["text"] for item in wall.newest()],
@@ -373,7 +373,7 @@ def test_what_is_said_in_private_is_in_the_chat_and_nowhere_else(
         assert [line["text"] for line in chat.lines("eve")] == ["psst one", "psst two"]
         assert any("psst three" in line["text"] for line in chat.lines("nobody"))
 
-    def told(items: Iterable[Item]) -> list[Item]:
+    def run_story(items: Iterable[Item]) -> list[Item]:
         return list(itertools.takewhile(lambda item: item != Watermark(FOREVER), items))
 
     lasting(work)
@@ -599,12 +599,12 @@ class TestContract(SourceContract):
             service.garble(line)
             service.items += [2, 3]
             await reader.poll()
-            assert (reader.told, len(reader.rejects) <= 1) == ([], True)
+            assert (reader.events, len(reader.rejects) <= 1) == ([], True)
             service.recover()
             await reader.until({2, 3})
             assert reader.counts["connected"] == 1
 
-        told(harness, story)
+        run_story(harness, story)
 
     @pytest.mark.parametrize("stops", [0, 1, 3])
     def test_a_long_pause_is_read_back_page_by_page(self, harness: Harness, stops: int) -> None:
@@ -624,10 +624,10 @@ class TestContract(SourceContract):
             await reader.poll()
             service.items += range(52, 55)
             await reader.until(range(2, 55))
-            assert len(reader.told) == 53
+            assert len(reader.events) == 53
             assert reader.counts["gaps"] == 0
 
-        told(harness, story)
+        run_story(harness, story)
 
     @pytest.mark.parametrize("renewed", [True, False])
     def test_a_history_without_ids_tells_each_line_once(self, harness: Harness, renewed: bool) -> None:
@@ -648,9 +648,9 @@ class TestContract(SourceContract):
                 service.recover()
             service.items += range(4, 14)
             await reader.until(range(2, 14))
-            assert [harness.number(e) for e in reader.told] == list(range(2, 14))
+            assert [harness.number(e) for e in reader.events] == list(range(2, 14))
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_what_the_server_does_not_tell_is_a_gap_in_that_room(self, harness: Harness) -> None:
         """Its history is refused; what comes afterwards is read."""
@@ -667,7 +667,7 @@ class TestContract(SourceContract):
             assert (gap.channel, gap.id.partition(":gap/")[0]) == ("#py", "irc:net/#py")
             assert "no connection from" in (gap.text or "")
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_a_clock_that_is_ahead_puts_nothing_off(self, harness: Harness) -> None:
         """A line of next year counts as said now, and what follows a cut is still asked for."""
@@ -676,7 +676,7 @@ class TestContract(SourceContract):
             await begun(service, reader)
             service.garble(b"@time=2099-01-01T00:00:00.000Z;msgid=f :eve!e@h PRIVMSG #py :line 99")
             await reader.poll()
-            [ahead] = reader.told
+            [ahead] = reader.events
             assert ahead.created_at == ahead.received_at
             assert ahead.ingest is not None
             assert ahead.ingest.time_kind == "future"
@@ -687,7 +687,7 @@ class TestContract(SourceContract):
             await reader.renew()
             await reader.until({2, 3})
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_a_line_without_an_end_is_one_dead_letter(self, harness: Harness) -> None:
         """Six megabytes of it, in a hundred parts; its beginning is kept."""
@@ -705,7 +705,7 @@ class TestContract(SourceContract):
             service.items.append(2)
             await reader.until({2})
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_a_cursor_of_before_is_given_all_again_without_asking_the_server(self, harness: Harness) -> None:
         """A stream that lost its tail: what was given since is in our hands, as often as it is asked for."""
@@ -725,7 +725,7 @@ class TestContract(SourceContract):
             assert given[0] == given[1]
             assert len(service.lines) == lines
 
-        told(harness, story)
+        run_story(harness, story)
 
     def test_rooms_are_joined_at_the_pace_of_the_network(self, harness: Network) -> None:
         """Five lines at once, and then one after the other."""
@@ -742,4 +742,4 @@ class TestContract(SourceContract):
             await joining
             assert times[8] - times[0] >= 3.5 * pace
 
-        told(harness, story, channels=["#py", *(f"#room{n}" for n in range(8))])
+        run_story(harness, story, channels=["#py", *(f"#room{n}" for n in range(8))])

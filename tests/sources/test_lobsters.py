@@ -31,8 +31,8 @@ COMMENT = {
 ANSWER = {**COMMENT, "short_id": "ghi789", "parent_comment": "def456", "comment": "<p>no</p>"}
 
 
-def read(told):
-    return parse(json.dumps(told).encode(), META)
+def read(payload):
+    return parse(json.dumps(payload).encode(), META)
 
 
 def test_a_list_of_stories_becomes_an_event_each():
@@ -47,8 +47,8 @@ def test_a_list_of_stories_becomes_an_event_each():
 
 def test_a_story_is_read_with_the_comments_on_it():
     """Whom each answers, and in which story; edits; an older list says who it was in another way."""
-    told = {**STORY, "submitter_user": {"username": "ada"}, "comments": [COMMENT, ANSWER]}
-    story, comment, answer = read(told).events
+    payload = {**STORY, "submitter_user": {"username": "ada"}, "comments": [COMMENT, ANSWER]}
+    story, comment, answer = read(payload).events
     assert story.handle == "ada"
     assert (comment.id, comment.type, comment.text, comment.handle) == (
         "lobsters::c/def456",
@@ -62,7 +62,7 @@ def test_a_story_is_read_with_the_comments_on_it():
 
 
 def test_another_site_with_the_same_program_has_its_own_ids_and_people():
-    """They lead to where they were said, and are those of the site's RSS."""
+    """Their URLs lead to the comments, and their ids are those of the site's RSS."""
     about = Spec(name="t", url="https://news.example/newest.json").meta(NOW)
     raw = json.dumps({**STORY, "comments": [COMMENT, ANSWER]}).replace("lobste.rs", "news.example").encode()
     story, comment, answer = parse(raw, about).events
@@ -88,10 +88,10 @@ def test_what_is_broken_is_malformed_and_what_is_odd_a_dead_letter():
 
 @given(mutated([[STORY], {**STORY, "comments": [COMMENT, ANSWER]}]))
 @settings(max_examples=200, deadline=None)
-def test_whatever_the_shape_only_malformed_comes_out(told):
+def test_whatever_the_shape_only_malformed_comes_out(payload):
     """Keys dropped, types changed, values nested: events that can be stored, each id once."""
     try:
-        parsed = read(told)
+        parsed = read(payload)
     except Malformed as error:
         assert str(error).isprintable()
         return

@@ -26,26 +26,26 @@ NOW = datetime(2026, 5, 15, 9, tzinfo=UTC)
 def parse(raw: bytes, meta: Meta) -> Parsed:
     """``{"items": [numbers], "next": …, "backoff": seconds}``; an item that is no number cannot be read."""
     try:
-        told = json.loads(raw)
+        payload = json.loads(raw)
     except ValueError:
         raise Malformed("no JSON", raw) from None
     events, rejects = [], []
-    for n in told["items"]:
+    for n in payload["items"]:
         if isinstance(n, int):
             at = NOW + timedelta(minutes=n)
             events.append(
                 Event(
                     id=f"notes:x:{n}",
                     source="notes",
-                    text=f"{n}{told.get('said', '')}",
+                    text=f"{n}{payload.get('message', '')}",
                     created_at=at,
                     received_at=at,
                 )
             )
         else:
             rejects.append(Reject(reason="no number", raw=json.dumps(n).encode()))
-    wait = timedelta(seconds=told["backoff"]) if "backoff" in told else None
-    return Parsed(events=events, rejects=rejects, wait=wait, next=told.get("next"))
+    wait = timedelta(seconds=payload["backoff"]) if "backoff" in payload else None
+    return Parsed(events=events, rejects=rejects, wait=wait, next=payload.get("next"))
 
 
 class NotesSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="notes"):
@@ -92,7 +92,7 @@ class Reader:
         return [e.text for e in self.got]
 
 
-def told(story: Callable[[FeedServer, Reader], Awaitable[Any]], **fields: Any) -> Any:
+def run_story(story: Callable[[FeedServer, Reader], Awaitable[Any]], **fields: Any) -> Any:
     async def run():
         async with FeedServer() as server:
             reader = Reader(server, **fields)
@@ -132,7 +132,7 @@ def test_pages_are_read_one_a_poll_until_what_is_known():
         assert {e.producer for e in reader.got} == {"notes:notes"}
         return reader.texts[6:]
 
-    assert told(story) == ["7", "8"]
+    assert run_story(story) == ["7", "8"]
 
 
 def test_the_next_page_may_be_told_by_a_header():
@@ -145,7 +145,7 @@ def test_the_next_page_may_be_told_by_a_header():
         await reader.poll()
         return reader.texts
 
-    assert told(story) == ["2", "1"]
+    assert run_story(story) == ["2", "1"]
 
 
 def test_more_than_is_read_is_a_gap_with_a_name_that_stays():
@@ -166,7 +166,7 @@ def test_more_than_is_read_is_a_gap_with_a_name_that_stays():
         assert gap.text.startswith("from 2026-05-15 09:01:00 to 2026-05-15 09:16:00 UTC: ")
         assert reader.waits[-1] == timedelta(minutes=1)
 
-    told(story)
+    run_story(story)
 
 
 def test_a_page_on_another_host_is_not_asked_for():
@@ -177,7 +177,7 @@ def test_a_page_on_another_host_is_not_asked_for():
         await reader.poll()
         return reader.waits, reader.counts["foreign_next"]
 
-    assert told(story) == ([timedelta(minutes=1)], 1)
+    assert run_story(story) == ([timedelta(minutes=1)], 1)
 
 
 @pytest.mark.parametrize("status", [400, 404, 410])
@@ -193,7 +193,7 @@ def test_a_page_in_the_middle_that_is_gone_ends_the_pages_only(status):
         await reader.poll()
         return [r.path for r in server.requests]
 
-    assert told(story) == ["/notes", "/2", "/notes"]
+    assert run_story(story) == ["/notes", "/2", "/notes"]
 
 
 def test_a_limit_in_the_middle_leaves_the_pages_where_they_are():
@@ -209,7 +209,7 @@ def test_a_limit_in_the_middle_leaves_the_pages_where_they_are():
         await reader.poll()
         return reader.texts, [r.path for r in server.requests]
 
-    assert told(story) == (["2", "1"], ["/notes", "/2", "/2"])
+    assert run_story(story) == (["2", "1"], ["/notes", "/2", "/2"])
 
 
 def test_a_page_in_the_middle_that_cannot_be_read_is_left_out_in_the_end():
@@ -227,7 +227,7 @@ def test_a_page_in_the_middle_that_cannot_be_read_is_left_out_in_the_end():
         await reader.poll()
         return reader.texts[0], reader.texts[1], reader.got[2].type, reader.texts[3]
 
-    assert told(story) == ("1", "3", "gap", "4")
+    assert run_story(story) == ("1", "3", "gap", "4")
 
 
 def test_an_item_that_cannot_be_read_is_told_once_whatever_page_it_is_on():
@@ -243,7 +243,7 @@ def test_an_item_that_cannot_be_read_is_told_once_whatever_page_it_is_on():
             letters += (await reader.poll()).rejects
         return [letter.raw for letter in letters]
 
-    assert told(story) == [b'"bad"', b'"worse"']
+    assert run_story(story) == [b'"bad"', b'"worse"']
 
 
 # --- how often -------------------------------------------------------------------------------------
@@ -268,7 +268,7 @@ def test_it_waits_as_long_as_the_other_side_demands(body, headers, wait, hints):
         server.serve("/notes", page(1, **body), **headers)
         return (await reader.poll()).wait.total_seconds()
 
-    assert told(story, hints=hints) == (60 if "Cache_Control" in headers and not hints else wait)
+    assert run_story(story, hints=hints) == (60 if "Cache_Control" in headers and not hints else wait)
 
 
 def test_a_backoff_is_kept_to_before_the_next_page():
@@ -279,7 +279,7 @@ def test_a_backoff_is_kept_to_before_the_next_page():
         await reader.poll()
         return reader.waits
 
-    assert told(story) == [timedelta(seconds=30)]
+    assert run_story(story) == [timedelta(seconds=30)]
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_a_refusal_with_a_used_up_limit_is_waited_out_until_its_reset(status):
             await reader.poll()
         return caught.value.wait, caught.value.status
 
-    assert told(story) == (timedelta(seconds=40), status)
+    assert run_story(story) == (timedelta(seconds=40), status)
 
 
 # --- secrets ---------------------------------------------------------------------------------------
@@ -357,7 +357,7 @@ def test_secrets_go_to_their_host_and_nowhere_else(monkeypatch):
             await reader.poll()
             return seen
 
-    assert told(story, token="env:T", api_key="env:K") == [
+    assert run_story(story, token="env:T", api_key="env:K") == [
         ("own", "Bearer s3cr3t/1"),
         ("own", "Bearer s3cr3t/1"),
         ("other", None),
@@ -369,11 +369,11 @@ def test_a_secret_that_a_service_says_back_is_not_in_what_is_told(monkeypatch):
     monkeypatch.setenv("T", "s3cr3t/1")
 
     async def story(server, reader):
-        server.serve("/notes", page(1, said=": you are s3cr3t/1"))
+        server.serve("/notes", page(1, message=": you are s3cr3t/1"))
         await reader.poll()
         return reader.texts
 
-    assert told(story, token="env:T") == ["1: you are ***token***"]
+    assert run_story(story, token="env:T") == ["1: you are ***token***"]
 
 
 def test_a_missing_secret_and_a_refused_one_say_what_to_do(monkeypatch):
@@ -389,7 +389,7 @@ def test_a_missing_secret_and_a_refused_one_say_what_to_do(monkeypatch):
         with pytest.raises(AuthFailed, match="the token in T is not accepted; renew it and start again"):
             await reader.poll()
 
-    told(story, token="env:T")
+    run_story(story, token="env:T")
 
 
 def test_where_a_login_is_wanted_the_keys_of_the_kind_are_named():
@@ -401,11 +401,12 @@ def test_where_a_login_is_wanted_the_keys_of_the_kind_are_named():
             await reader.poll()
         return str(caught.value)
 
-    said = told(story)
+    message = run_story(story)
     assert (
-        'a login is required; write api_key = "env:API_KEY" into the table, or token in the same way' in said
+        'a login is required; write api_key = "env:API_KEY" into the table, or token in the same way'
+        in message
     )
-    assert "password" not in said
+    assert "password" not in message
 
 
 def test_a_form_is_posted_and_never_redirected():
@@ -422,4 +423,4 @@ def test_a_form_is_posted_and_never_redirected():
             await reader.source.http.get(server.url("/away"), form={"grant": "me"})
         return msgspec.json.decode(answer.body)
 
-    assert told(story) == {"method": "POST", "grant": "me"}
+    assert run_story(story) == {"method": "POST", "grant": "me"}

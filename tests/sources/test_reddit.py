@@ -80,7 +80,7 @@ def credentials(monkeypatch):
     monkeypatch.setenv("R_SECRET", "s3cr3t")
 
 
-def told(story: Story, **fields: Any) -> Any:
+def run_story(story: Story, **fields: Any) -> Any:
     async def run():
         async with FeedServer() as server:
             service = Service()
@@ -118,11 +118,11 @@ def test_pages_are_read_until_what_is_known():
         for secret in (b"s3cr3t", b"t0ken"):
             assert secret not in reader.cursor
 
-    told(story)
+    run_story(story)
 
 
 def test_a_deletion_is_told_while_the_item_is_on_the_pages():
-    """At the time at which it was first said."""
+    """It has the time of its first version."""
 
     async def story(server, service, reader):
         service.pages[None] = lambda: listing(thing(1))
@@ -132,7 +132,7 @@ def test_a_deletion_is_told_while_the_item_is_on_the_pages():
         first, second = reader.got
         assert (first.id, second.op, second.created_at) == (second.id, "delete", first.created_at)
 
-    told(story)
+    run_story(story)
 
 
 def test_more_than_the_listing_holds_is_a_gap():
@@ -146,11 +146,11 @@ def test_more_than_the_listing_holds_is_a_gap():
         await reader.poll()
         return [e.type for e in reader.got]
 
-    assert told(story, pages=2) == ["post", "post", "post", "gap"]
+    assert run_story(story, pages=2) == ["post", "post", "post", "gap"]
 
 
 def test_a_token_that_was_withdrawn_is_renewed_once():
-    """A 401 in the middle; credentials that are wrong are told."""
+    """A token may be revoked between polls; wrong credentials are reported."""
 
     async def story(server, service, reader):
         service.pages[None] = lambda: listing(thing(1))
@@ -163,7 +163,7 @@ def test_a_token_that_was_withdrawn_is_renewed_once():
             await reader.poll()
         assert service.given == 3
 
-    told(story)
+    run_story(story)
 
 
 def test_wrong_credentials_are_told_and_shown_to_nobody(monkeypatch):
@@ -175,7 +175,7 @@ def test_wrong_credentials_are_told_and_shown_to_nobody(monkeypatch):
             await reader.poll()
         assert "wr0ng" not in str(refused.value)
 
-    told(story)
+    run_story(story)
 
 
 def test_a_token_that_is_none_is_tried_again():
@@ -186,7 +186,7 @@ def test_a_token_that_is_none_is_tried_again():
         with pytest.raises(Transient, match="no token in the response"):
             await reader.poll()
 
-    told(story)
+    run_story(story)
 
 
 def test_the_limit_that_headers_tell_is_kept_to():
@@ -206,11 +206,11 @@ def test_the_limit_that_headers_tell_is_kept_to():
             await reader.poll()
         assert limited.value.wait == timedelta(seconds=77)
 
-    told(story)
+    run_story(story)
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"client_secret": "abc"}, "must not be in the file itself"),
         ({"subreddit": "r/Python"}, "without r/"),
@@ -218,7 +218,7 @@ def test_the_limit_that_headers_tell_is_kept_to():
         ({"pages": 11}, "out of range"),
     ],
 )
-def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, said):
+def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, message):
     """Without credentials there is no source."""
     table = {
         "type": "reddit",
@@ -227,7 +227,7 @@ def test_a_table_that_cannot_be_is_refused_with_what_to_write(fields, said):
         "client_id": "env:A",
         "client_secret": "env:B",
     }
-    with pytest.raises(SourceTableError, match=said):
+    with pytest.raises(SourceTableError, match=message):
         spec_from_table({**table, **fields})
     with pytest.raises(SourceTableError, match="'client_id' is missing"):
         spec_from_table({"type": "reddit", "name": "r", "subreddit": "Python"})

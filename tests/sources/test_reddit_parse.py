@@ -118,7 +118,7 @@ def test_a_post_with_its_comments_is_read_with_the_answers_in_it():
 
 
 def test_answers_to_answers_are_read_as_deep_as_any_talk_and_what_is_deeper_is_a_dead_letter():
-    """Reddit itself tells ten at once; nothing goes without a word."""
+    """Reddit itself returns ten levels at once; deeper ones become a dead letter."""
     talk = None
     for number in range(60, 0, -1):
         more = {} if talk is None else {"replies": listing(talk, after=None)}
@@ -130,7 +130,7 @@ def test_answers_to_answers_are_read_as_deep_as_any_talk_and_what_is_deeper_is_a
 
 
 def test_a_thing_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
-    """The others are told; a kind that is not known is counted."""
+    """The others are read; an unknown kind is counted."""
     broken = {"kind": "t1", "data": {**COMMENT["data"], "body": None}}
     parsed = read(listing(POST, broken, {"kind": "t9", "data": {}}))
     letter, other = parsed.rejects
@@ -144,7 +144,7 @@ def test_a_thing_that_cannot_be_read_is_a_dead_letter_that_can_be_read_again():
 
 
 def test_what_reddit_escapes_is_resolved_once():
-    """As it is told without ``raw_json=1``; what is told with it stays as it was written."""
+    """Without ``raw_json=1`` entities are escaped once more; with it, texts stay unchanged."""
     escaped = {
         **POST["data"], "title": "A &amp; B &lt;3", "selftext": "1 &lt; 2", "selftext_html": "&lt;p&gt;1 &amp;lt; 2&lt;/p&gt;"
     }  # fmt: skip
@@ -213,16 +213,16 @@ def test_what_is_neither_post_nor_comment_says_what_it_is(thing, what):
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b"", "broken JSON"),
         (b"<html>", "broken JSON"),
         (b'{"message": "Forbidden", "error": 403}', "Forbidden"),
     ],
 )
-def test_what_is_no_listing_is_said_to_be_none(raw, said):
+def test_what_is_no_listing_is_said_to_be_none(raw, message):
     """One dead letter for the whole."""
-    with pytest.raises(Malformed, match=f"invalid listing: {said}"):
+    with pytest.raises(Malformed, match=f"invalid listing: {message}"):
         read(raw)
 
 

@@ -30,7 +30,7 @@ def test_a_conference_file_gives_specs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("change", "key", "said"),
+    ("change", "key", "message"),
     [
         ({"type": None}, "type", "feed"),
         ({"type": "fed"}, "type", "'fed' is not known"),
@@ -60,7 +60,7 @@ def test_a_conference_file_gives_specs(tmp_path):
         ({"key": "a b"}, "key", "no white space"),
     ],
 )
-def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, said):
+def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, message):
     """Which table, which key, what to write: all of it is in the message."""
     table = {k: v for k, v in {**GOOD, **change}.items() if v is not None}
     with pytest.raises(SourceTableError) as caught:
@@ -68,7 +68,7 @@ def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, said):
     assert isinstance(caught.value, ConferenceError)
     assert (caught.value.number, caught.value.key) == (3, key)
     assert "[[source]] 3" in str(caught.value)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 def test_two_sources_share_neither_name_nor_ids():
@@ -109,9 +109,9 @@ def test_a_table_alone_says_whose_budget_its_source_takes_from(name, monkeypatch
     monkeypatch.setenv("IRC_PASSWORD", "x")
     [spec] = read_specs(tomllib.loads(module.EXAMPLE)["source"])
     source = open_source(spec)
-    told = spec.rate_limit if isinstance(spec, PolledSpec) else None
-    assert (source.host if isinstance(source, SharesHostLimit) else None) in (told, None)
-    assert (told is None) == (not isinstance(spec, PolledSpec))
+    payload = spec.rate_limit if isinstance(spec, PolledSpec) else None
+    assert (source.host if isinstance(source, SharesHostLimit) else None) in (payload, None)
+    assert (payload is None) == (not isinstance(spec, PolledSpec))
 
 
 def test_every_kind_has_a_spec_and_a_source():

@@ -14,7 +14,7 @@ from rtanalytics.sources import SourceTableError, spec_from_table
 from rtanalytics.sources.base import AuthFailed, Blocked, RateLimited, Transient
 from rtanalytics.sources.stackexchange import StackExchangeSource
 from tests.contracts.http import HttpContract
-from tests.contracts.source import SECRET, T0, Harness, told
+from tests.contracts.source import SECRET, T0, Harness, run_story
 
 
 class StackExchange(Harness):
@@ -57,8 +57,8 @@ class StackExchange(Harness):
 
     def question(self, n):
         at = int((T0 + timedelta(minutes=n)).timestamp())
-        told = {"question_id": 7000 + n, "title": f"Item {n}", "body": "<p>Why?</p>", "tags": ["pandas"]}
-        return {**told, "creation_date": at, "last_activity_date": at, **self.changed.get(n, {})}
+        payload = {"question_id": 7000 + n, "title": f"Item {n}", "body": "<p>Why?</p>", "tags": ["pandas"]}
+        return {**payload, "creation_date": at, "last_activity_date": at, **self.changed.get(n, {})}
 
     def number(self, event):
         title = event.title or ""
@@ -86,7 +86,7 @@ def test_all_pages_are_read_and_a_backoff_in_the_body_is_kept_to_before_each():
         assert reader.numbers == set(range(1, 251))
         assert [r.query["page"] for r in service.requests] == ["1", "2", "3"]
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_an_edit_is_told_and_an_answer_to_a_question_is_none():
@@ -107,7 +107,7 @@ def test_an_edit_is_told_and_an_answer_to_a_question_is_none():
         assert edit.created_at == T0 + timedelta(minutes=2)
         assert edit.edited_at == T0 + timedelta(minutes=11)
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_what_is_new_below_what_is_known_is_read():
@@ -123,7 +123,7 @@ def test_what_is_new_below_what_is_known_is_read():
         assert (first.events, first.wait) == ([], timedelta(0))
         assert [e.title for e in (await reader.poll()).events] == ["Item 101", "Item 102"]
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_only_what_was_active_since_the_last_reading_is_asked_for():
@@ -139,7 +139,7 @@ def test_only_what_was_active_since_the_last_reading_is_asked_for():
         assert "min" not in service.requests[0].query
         assert [r.query["min"] for r in service.requests[1:]] == [str(minute(1) - 120)] * 2
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_the_quota_sets_the_pace():
@@ -153,19 +153,19 @@ def test_the_quota_sets_the_pace():
         assert batch.notes["quota_remaining"] == str(harness.wrapper.get("quota_remaining", 299))
 
     waits = []
-    told(harness, story)
-    told(harness, story, every="30s")
+    run_story(harness, story)
+    run_story(harness, story, every="30s")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CONTRACT_SECRET", SECRET)
-        told(harness, story, harness.secret_table)
+        run_story(harness, story, harness.secret_table)
     harness.wrapper = {"quota_remaining": 0}
-    told(harness, story)
+    run_story(harness, story)
     assert waits == [timedelta(minutes=n) for n in (10, 0.5, 2, 60)]
 
 
 @pytest.mark.parametrize("status", [400, 200])
 @pytest.mark.parametrize(
-    ("name", "message", "error", "said"),
+    ("name", "message", "error", "posted"),
     [
         (
             "throttle_violation",
@@ -181,7 +181,7 @@ def test_the_quota_sets_the_pace():
         ("access_token_compromised", "used on http", AuthFailed, "api_key"),
     ],
 )
-def test_a_refusal_says_in_its_body_what_to_do(status, name, message, error, said):
+def test_a_refusal_says_in_its_body_what_to_do(status, name, message, error, posted):
     """The status is 400 whatever is wrong; the reason decides, and nothing is lost."""
     harness = StackExchange()
 
@@ -190,7 +190,7 @@ def test_a_refusal_says_in_its_body_what_to_do(status, name, message, error, sai
         await reader.poll()
         body = json.dumps({"error_id": 502, "error_name": name, "error_message": message}).encode()
         service.fail(status, gzip.compress(body), Content_Encoding="gzip", Content_Type="application/json")
-        with pytest.raises(error, match=said) as caught:
+        with pytest.raises(error, match=posted) as caught:
             await reader.poll()
         if error is RateLimited:
             assert caught.value.wait == (timedelta(seconds=38124) if "38124" in message else None)
@@ -198,7 +198,7 @@ def test_a_refusal_says_in_its_body_what_to_do(status, name, message, error, sai
         service.items.append(2)
         await reader.until({1, 2})
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_a_400_without_a_reason_is_a_refusal_all_the_same(body):
         with pytest.raises(Blocked, match="400"):
             await reader.poll()
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_a_refusal_that_says_the_key_back_does_not_show_it(monkeypatch):
@@ -223,13 +223,17 @@ def test_a_refusal_that_says_the_key_back_does_not_show_it(monkeypatch):
     harness = StackExchange()
 
     async def story(service, reader):
-        said = {"error_id": 400, "error_name": "bad_parameter", "error_message": f"`key` {SECRET} is unknown"}
-        service.fail(400, json.dumps(said).encode())
+        posted = {
+            "error_id": 400,
+            "error_name": "bad_parameter",
+            "error_message": f"`key` {SECRET} is unknown",
+        }
+        service.fail(400, json.dumps(posted).encode())
         with pytest.raises(AuthFailed) as caught:
             await reader.poll()
         assert SECRET not in str(caught.value)
 
-    told(harness, story, harness.secret_table)
+    run_story(harness, story, harness.secret_table)
 
 
 def test_more_than_may_be_read_is_a_gap_that_says_so():
@@ -247,7 +251,7 @@ def test_more_than_may_be_read_is_a_gap_that_says_so():
         assert gap.id.startswith("stackexchange:stackoverflow/pandas,scipy:gap/2026-05-15T09:01:00")
         assert batch.wait
 
-    told(harness, story)
+    run_story(harness, story)
 
 
 def test_without_tags_every_question_of_the_site_is_read():
@@ -261,7 +265,7 @@ def test_without_tags_every_question_of_the_site_is_read():
 
 
 @pytest.mark.parametrize(
-    ("change", "key", "said"),
+    ("change", "key", "posted"),
     [
         ({"site": None}, "site", "'site' is missing"),
         ({"site": "Stack Overflow"}, "site", 'site = "stackoverflow"'),
@@ -271,10 +275,10 @@ def test_without_tags_every_question_of_the_site_is_read():
         ({"url": "api"}, "url", "https://host/path"),
     ],
 )
-def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, said):
+def test_a_mistake_is_named_with_its_key_and_the_remedy(change, key, posted):
     """Which key, and what to write."""
     table = {"type": "stackexchange", "name": "so", "site": "stackoverflow", **change}
-    with pytest.raises(SourceTableError, match=said) as caught:
+    with pytest.raises(SourceTableError, match=posted) as caught:
         spec_from_table({k: v for k, v in table.items() if v is not None})
     assert caught.value.key in {key, ""}
     assert "abc123" not in str(caught.value)

@@ -33,8 +33,8 @@ QUESTION = {
 PAGE = {"items": [QUESTION], "has_more": True, "quota_max": 300, "quota_remaining": 299}
 
 
-def read(told):
-    return parse(json.dumps(told).encode(), META)
+def read(payload):
+    return parse(json.dumps(payload).encode(), META)
 
 
 def test_a_question_with_all_that_is_with_it():
@@ -90,8 +90,8 @@ def test_posts_are_questions_and_answers_and_an_answer_alone_needs_no_text():
     post = {"post_id": 5, "post_type": "answer", "creation_date": ASKED, "body": "<p>So.</p>"}
     bare = {"answer_id": 101, "question_id": 100, "creation_date": ASKED}
     note = {"comment_id": 9, "post_id": 100, "post_type": "question", "creation_date": ASKED, "body": "hm"}
-    told = [post, bare, note, {**QUESTION, "answers": [{**bare, "answer_id": 102}], "comments": []}]
-    parsed = read({"items": told})
+    payload = [post, bare, note, {**QUESTION, "answers": [{**bare, "answer_id": 102}], "comments": []}]
+    parsed = read({"items": payload})
     assert [(e.id.rpartition(":")[2], e.type, e.text) for e in parsed.events[:3]] == [
         ("5", "answer", "So."), ("101", "answer", None), ("comment/9", "comment", "hm")
     ]  # fmt: skip
@@ -101,11 +101,11 @@ def test_posts_are_questions_and_answers_and_an_answer_alone_needs_no_text():
 
 def test_what_is_told_about_a_question_is_none():
     """Timelines and revisions have its number too."""
-    told = [
+    payload = [
         {"timeline_type": "vote", "question_id": 1},
         {"revision_guid": "x", "post_id": 1, "post_type": "question"},
     ]
-    assert (len(read({"items": told}).rejects), read({"items": told}).events) == (2, [])
+    assert (len(read({"items": payload}).rejects), read({"items": payload}).events) == (2, [])
 
 
 def test_an_error_is_told_as_the_service_says_it():
@@ -130,9 +130,9 @@ def test_what_is_no_answer_is_malformed(raw):
 
 @given(mutated([PAGE, QUESTION, QUESTION["answers"][0]]))
 @settings(max_examples=150, deadline=None)
-def test_whatever_the_shape_only_malformed_comes_out(told):
+def test_whatever_the_shape_only_malformed_comes_out(payload):
     """Keys dropped, types changed, values nested."""
-    survives(parse, json.dumps(told).encode(), META)
+    survives(parse, json.dumps(payload).encode(), META)
 
 
 @pytest.mark.data

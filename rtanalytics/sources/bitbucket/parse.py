@@ -1,4 +1,4 @@
-"""Parser of the responses and webhooks of Bitbucket Cloud, without I/O: also for dead letters."""
+"""Parser of the responses and webhooks of Bitbucket Cloud; a pure function, also used for dead letters."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     raw : bytes
         JSON: a page of the API, one item of it, or the body of a webhook.
     meta : Meta
-        With the time of receipt; ``options["repo"]`` is the repository of items that do not name theirs.
+        ``options["repo"]`` is the repository of items that do not name theirs.
 
     Raises
     ------
@@ -74,10 +74,10 @@ def _items(data: dict[str, Any], raw: bytes) -> list[Any]:
         return [
             item for change in as_list(as_dict(data["push"]).get("changes")) for item in _pushed(change, data)
         ]
-    about = next((key for key in _SUBJECTS if isinstance(data.get(key), dict)), None)
-    if isinstance(data.get("comment"), dict) and about and "type" not in data:
-        return [data["comment"] | {about: data[about], "repository": data.get("repository")}]
-    if about and "content" in data:  # a comment alone
+    subject = next((key for key in _SUBJECTS if isinstance(data.get(key), dict)), None)
+    if isinstance(data.get("comment"), dict) and subject and "type" not in data:
+        return [data["comment"] | {subject: data[subject], "repository": data.get("repository")}]
+    if subject and "content" in data:  # a comment alone
         return [data]
     for key in (*_SUBJECTS, "commit_status", "fork"):
         if isinstance(data.get(key), dict) and "type" not in data:
@@ -88,11 +88,11 @@ def _items(data: dict[str, Any], raw: bytes) -> list[Any]:
 
 
 _SUBJECTS = ("pullrequest", "issue", "commit")
-"""Members with the subject of a comment."""
+"""Members that contain the subject of a comment."""
 
 
 def _pushed(change: Any, data: dict[str, Any]) -> list[Any]:
-    """Return the commits of a change; without commits, the branch or tag that was created or deleted."""
+    """Return the commits of a change, or else the branch or tag that it created or deleted."""
     commits = as_list(as_dict(change).get("commits"))
     if commits:
         return commits
@@ -157,9 +157,9 @@ def _issue(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         raise ValueError("it has no id or no repository")
     created, edited = _times(item)
     rendered = as_dict(as_dict(item.get("rendered")).get("description"))
-    text, html, found = _content(as_dict(item.get("content")) or as_dict(item.get("summary")) or rendered)
+    text, html, links = _content(as_dict(item.get("content")) or as_dict(item.get("summary")) or rendered)
     if not text and isinstance(item.get("description"), str):
-        text, found = item["description"], find_links(item["description"])
+        text, links = item["description"], find_links(item["description"])
     return build(
         meta,
         id=f"bitbucket::{repo}/{'pull-requests' if pull else 'issues'}/{number}",
@@ -171,7 +171,7 @@ def _issue(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         text=text,
         html=html,
         url=_url(item),
-        links=found,
+        links=links,
         channel=repo,
         item=item,
     )
@@ -180,14 +180,14 @@ def _issue(item: dict[str, Any], repo: str, meta: Meta) -> Event:
 def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     number = item.get("id")
     kind = next(key for key in _SUBJECTS if isinstance(item.get(key), dict))
-    about = item[kind].get("hash" if kind == "commit" else "id")
-    if not isinstance(number, int) or not isinstance(about, int | str) or not about or not repo:
+    subject = item[kind].get("hash" if kind == "commit" else "id")
+    if not isinstance(number, int) or not isinstance(subject, int | str) or not subject or not repo:
         raise ValueError("it has no id or no subject")
     deleted = item.get("deleted") is True
     created, edited = _times(item)
-    text, html, found = _content(as_dict(item.get("content")))
+    text, html, links = _content(as_dict(item.get("content")))
     path = {"pullrequest": "pull-requests", "issue": "issues", "commit": "commits"}[kind]
-    thread = f"bitbucket::{repo}/{path}/{word(about, 64)}"
+    thread = f"bitbucket::{repo}/{path}/{word(subject, 64)}"
     parent = as_dict(item.get("parent")).get("id")
     return build(
         meta,
@@ -201,7 +201,7 @@ def _comment(item: dict[str, Any], repo: str, meta: Meta) -> Event:
         text=text,
         html=html,
         url=_url(item),
-        links=found,
+        links=links,
         channel=repo,
         thread=thread,
         reply_to=f"{thread}/comments/{parent}" if isinstance(parent, int) else thread,
@@ -218,14 +218,14 @@ def _ref(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     target, message = as_dict(item.get("target")), as_text(item.get("message")).strip()
     at = item.get("date") or target.get("date")
     action = "deleted" if deleted else "created"
-    who = as_dict(item.get("actor")) or as_dict(as_dict(item.get("tagger")).get("user"))
+    actor = as_dict(item.get("actor")) or as_dict(as_dict(item.get("tagger")).get("user"))
     return build(
         meta,
         id=f"bitbucket::{repo}/{action}/{kind}/{name}"
         + (f"/{word(target.get('hash'), 64)}" if target else ""),
         type="remove" if deleted else "create",
         created_at=parse_time(at) if at is not None and not deleted else None,
-        author=_author(who),
+        author=_author(actor),
         title=f"{action} {kind} {name}",
         text=message,
         url=_url(item),
@@ -268,10 +268,10 @@ def _repo(data: dict[str, Any]) -> str:
 
 
 def _repo_of_links(item: dict[str, Any]) -> str:
-    """Return the repository in the URLs of an item; comments name it only there."""
+    """Return the repository in the URLs of an item: comments do not name it elsewhere."""
     for name in ("self", "html"):
-        if found := _ADDRESS.match(as_text(as_dict(as_dict(item.get("links")).get(name)).get("href"))):
-            return found[1].lower()
+        if match := _ADDRESS.match(as_text(as_dict(as_dict(item.get("links")).get(name)).get("href"))):
+            return match[1].lower()
     return ""
 
 

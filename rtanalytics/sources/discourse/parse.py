@@ -1,4 +1,4 @@
-"""Parser of the responses of a Discourse forum, without I/O: also for dead letters."""
+"""Parser of the responses of a Discourse forum; a pure function, also used for dead letters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote, urljoin
 from rtanalytics.event import Author, Event, Media, is_web_url
 from rtanalytics.normalize.dates import optional_time
 from rtanalytics.normalize.text import html_text, html_title
-from rtanalytics.normalize.values import as_list, as_text, require_dict, whole_number
+from rtanalytics.normalize.values import as_dicts, as_list, as_text, require_dict, whole_number
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
 from rtanalytics.sources.json_items import Reading, build, digest_of, edit_time, load, read_html
 
@@ -22,11 +22,11 @@ _PRIVATE = "private_message"
 _MENTION = re.compile(r'class="mention" href="[^"]{0,200}/u(?:sers)?/([^"/]{1,100})"')
 _IMAGE = re.compile(r"<img\b[^<>]{0,4000}>")
 _CAPTION = re.compile(r'<div class="meta">(?:[^<]|<(?!/?div\b)){0,3000}</div>')
-"""Name and size of the file below a picture."""
+"""Caption below a picture, with the name and size of the file."""
 
 _ATTRIBUTE = re.compile(r'\b(src|alt|class)="([^"]{0,2000})"')
 _ACTION, _WHISPER = 3, 4
-"""Values of ``post_type`` for a note made by the forum itself and for one that only its staff can see."""
+"""Values of ``post_type``: a note that the forum itself adds, and one that only its staff can see."""
 
 
 def parse(raw: bytes, meta: Meta) -> Parsed:
@@ -35,11 +35,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        JSON: posts (``/posts.json``), a topic with its posts (``/t/….json``), a list of topics
-        (such as ``/latest.json``), the results of a search, the body of a webhook, or one post or
-        topic.
+        JSON: posts (``/posts.json``), a topic with its posts (``/t/….json``), a list of topics (such as
+        ``/latest.json``), the results of a search, the body of a webhook, or one post or topic.
     meta : Meta
-        With the forum (``scope``), its URL (``options["base"]``) and the time of receipt.
+        ``scope`` is the forum, ``options["base"]`` its URL.
 
     Raises
     ------
@@ -74,8 +73,8 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         items = stream["posts"]
         make = partial(_post, reading=reading, topic=data, numbers=_numbers(items))
     elif isinstance(data.get("posts"), list) and "grouped_search_result" in data:
-        topics = {whole_number(t.get("id")): t for t in as_list(data.get("topics")) if isinstance(t, dict)}
-        items = [_found(post, topics) for post in data["posts"]]
+        topics = {whole_number(topic.get("id")): topic for topic in as_dicts(data.get("topics"))}
+        items = [_with_topic(post, topics) for post in data["posts"]]
         make = partial(_post, reading=reading, topic={}, numbers={})
     elif isinstance(listed, dict) and isinstance(listed.get("topics"), list):
         items, make = listed["topics"], partial(_topic, reading=reading, users=_users(data))
@@ -119,7 +118,7 @@ def _post(
     version = whole_number(item.get("version")) or 1
     updated = optional_time(item.get("updated_at")) if version > 1 or deleted else None
     answered = whole_number(item.get("reply_to_post_number"))
-    above = numbers.get((in_topic, answered)) if in_topic is not None and answered is not None else None
+    parent = numbers.get((in_topic, answered)) if in_topic is not None and answered is not None else None
     yield build(
         meta,
         id=_id(meta, str(number)),
@@ -136,14 +135,14 @@ def _post(
         mentions=_MENTION.findall(markup),
         links=links,
         media=_pictures(markup, meta),
-        reply_to=None if above is None else _id(meta, str(above)),
+        reply_to=None if parent is None else _id(meta, str(parent)),
         thread=None if in_topic is None else _id(meta, f"topic/{in_topic}"),
         item=item,
     )
 
 
-def _found(post: Any, topics: dict[int | None, dict[str, Any]]) -> Any:
-    """Return a post of a search with the fields of its topic, which the search returns apart."""
+def _with_topic(post: Any, topics: dict[int | None, dict[str, Any]]) -> Any:
+    """Return a post of a search with fields of its topic, which the search lists separately."""
     if not isinstance(post, dict):
         return post
     topic = topics.get(whole_number(post.get("topic_id")), {})
@@ -155,14 +154,14 @@ def _found(post: Any, topics: dict[int | None, dict[str, Any]]) -> Any:
 
 def _pictures(markup: str, meta: Meta) -> list[Media]:
     """Return the pictures in a post without avatars and emoji."""
-    found: dict[str, Media] = {}
+    pictures: dict[str, Media] = {}
     for image in _IMAGE.findall(markup):
         attributes = dict(_ATTRIBUTE.findall(image))
         url = _absolute(entities.unescape(attributes.get("src", "").strip()), meta)
         if is_web_url(url) and not re.search(r"\b(emoji|avatar|site-icon)\b", attributes.get("class", "")):
             alt = printable(entities.unescape(attributes.get("alt", "")), 1_000)
-            found.setdefault(url, Media(url=url, alt=None if alt in ("", "image") else alt))
-    return list(found.values())[:20]
+            pictures.setdefault(url, Media(url=url, alt=None if alt in ("", "image") else alt))
+    return list(pictures.values())[:20]
 
 
 def _absolute(url: str, meta: Meta) -> str:
@@ -206,26 +205,26 @@ def _topic(item: Any, reading: Reading, users: dict[int, str]) -> Iterator[Event
 
 
 def _numbers(items: list[Any]) -> dict[tuple[int, int], int]:
-    """Map topic and number in the topic to the id of the post; replies have only the number."""
-    found = {}
-    for item in items:
-        if isinstance(item, dict):
-            topic, place, number = (whole_number(item.get(key)) for key in ("topic_id", "post_number", "id"))
-            if topic is not None and place is not None and number is not None:
-                found[topic, place] = number
-    return found
+    """Map topic and number in the topic to the id of the post; replies refer to that number."""
+    numbers = {}
+    for item in as_dicts(items):
+        topic, place, number = (whole_number(item.get(key)) for key in ("topic_id", "post_number", "id"))
+        if topic is not None and place is not None and number is not None:
+            numbers[topic, place] = number
+    return numbers
 
 
 def _users(data: dict[str, Any]) -> dict[int, str]:
-    people = (user for user in as_list(data.get("users")) if isinstance(user, dict))
-    return {
-        n: as_text(user.get("username")) for user in people if (n := whole_number(user.get("id"))) is not None
-    }
+    users = ((whole_number(user.get("id")), user.get("username")) for user in as_dicts(data.get("users")))
+    return {number: as_text(name) for number, name in users if number is not None}
 
 
 def _starter(item: dict[str, Any]) -> int:
-    """Return the id of the user who began a topic, or -1; the description depends on the forum's language."""
-    posters = [poster for poster in as_list(item.get("posters")) if isinstance(poster, dict)]
+    """Return the id of the user who began a topic, or -1.
+
+    If no poster is described so, which depends on the forum's language, it is the first one.
+    """
+    posters = as_dicts(item.get("posters"))
     named = [poster for poster in posters if "Original Poster" in as_text(poster.get("description"))]
     number = whole_number((named or posters)[0].get("user_id")) if posters else None
     return -1 if number is None else number

@@ -37,7 +37,7 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
     """
     if b"deleted-entry" not in raw:
         return []
-    found: dict[str, Event] = {}
+    events: dict[str, Event] = {}
     of_the_feed = _ENTRY.sub(b"", _QUOTED.sub(b"", raw))
     for element in _ELEMENT.findall(of_the_feed)[:MAX_DELETIONS]:
         attributes = dict(_ATTRIBUTE.findall(element.decode("utf-8", "replace")))
@@ -48,8 +48,8 @@ def deletions(raw: bytes, meta: Meta) -> list[Event]:
         if when is None or not EARLIEST <= when <= meta.received_at:
             when = meta.received_at
         event = deletion(ref, when, meta)
-        found[event.id] = event
-    return list(found.values())
+        events[event.id] = event
+    return list(events.values())
 
 
 def deletion(ref: str, when: datetime, meta: Meta) -> Event:

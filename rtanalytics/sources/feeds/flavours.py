@@ -1,8 +1,8 @@
 """Feeds of services that also have another source: their items get the ids of the service.
 
-For example, GitHub's API, GH Archive and the Atom feed of a user contain the same push under the same
-number. So the feed writes into the bucket of the service, where duplicates are dropped. Items for
-which the service has no id (commits, releases) get an id of the feed.
+For example, GitHub's API, GH Archive and the Atom feed of a user contain the same push with the same
+number. So the events of the feed belong to the bucket of the service, where duplicates are dropped. Items
+for which the service has no id (commits, releases) get an id of the feed.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Flavour:
     hosts : str
         Regular expression for the hosts of its feeds.
     native : str
-        Regular expression for an item's ``id``, link or page of comments. Its group ``id`` is the id
-        of the service, a group ``kind`` GitHub's name of the event.
+        Regular expression for an item's ``id``, link or page of comments. The group ``id`` is the
+        service's own id, the group ``kind`` (optional) GitHub's name of the event.
     footer : str, optional
-        Regular expression for the HTML that the feed adds to a text: counts that change all the time,
-        and links to the page itself.
+        Regular expression for HTML that the feed adds to the text: counts, which change all the time, and
+        links to the page of the item.
     """
 
     bucket: str
@@ -47,14 +47,14 @@ class Flavour:
         ('github::49', 'commit')
         """
         for text in candidates:
-            if text and (found := re.fullmatch(self.native, text.strip())):
-                kind = found.groupdict().get("kind") or ""
+            if text and (match := re.fullmatch(self.native, text.strip())):
+                kind = match.groupdict().get("kind") or ""
                 commit = "commit/" if kind == "Grit::Commit" else ""  # as the API has it
-                return f"{self.bucket}::{commit}{found['id']}", "commit" if commit else KINDS.get(kind)
+                return f"{self.bucket}::{commit}{match['id']}", "commit" if commit else KINDS.get(kind)
         return None
 
     def without_footer(self, html: str) -> str:
-        """Return the HTML of an item without what the feed has added to it.
+        """Return the HTML of an item without the footer that the feed adds.
 
         Examples
         --------

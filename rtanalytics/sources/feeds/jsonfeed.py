@@ -76,26 +76,26 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
 
 
 def _author(context: dict[str, Any]) -> Author | None:
-    for found in [*as_list(context.get("authors")), context.get("author")]:
-        if isinstance(found, dict):
-            who = person(as_text(found.get("name")), as_text(found.get("url")))
-            if who is not None:
-                return who
+    for member in [*as_list(context.get("authors")), context.get("author")]:
+        if isinstance(member, dict):
+            author = person(as_text(member.get("name")), as_text(member.get("url")))
+            if author is not None:
+                return author
     return None
 
 
 def _media(entry: dict[str, Any]) -> list[Media]:
-    found: dict[str, Media] = {}
+    media: dict[str, Media] = {}
     for name in ("image", "banner_image"):
         if is_web_url(url := as_text(entry.get(name))):
-            found.setdefault(url, Media(url=url))
-    for thing in as_list(entry.get("attachments")):
-        if isinstance(thing, dict) and is_web_url(url := as_text(thing.get("url"))):
-            mime = printable(as_text(thing.get("mime_type")).lower(), 100)
+            media.setdefault(url, Media(url=url))
+    for attachment in as_list(entry.get("attachments")):
+        if isinstance(attachment, dict) and is_web_url(url := as_text(attachment.get("url"))):
+            mime = printable(as_text(attachment.get("mime_type")).lower(), 100)
             kind = mime.partition("/")[0]
             kind = kind if kind in {"image", "video", "audio"} else "file"
-            found.setdefault(url, Media(url=url, kind=kind, mime=mime or None))
-    return list(found.values())
+            media.setdefault(url, Media(url=url, kind=kind, mime=mime or None))
+    return list(media.values())
 
 
 def _date(date: object) -> str:

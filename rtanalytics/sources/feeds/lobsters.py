@@ -1,6 +1,6 @@
 """JSON of Lobsters: lists of stories, and a story with its comments. It is not in the JSON Feed format.
 
-Other sites run the same program; the URLs of the items contain the site.
+Other sites use the same software, so the site is taken from the URLs of the items.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _flatten(stories: list[Any]) -> Iterator[dict[str, Any]]:
 def _item(place: int, entry: dict[str, Any]) -> Item:
     if "comment" in entry:
         site = _site(entry)
-        above, about = as_text(entry.get("parent_comment")), as_text(entry.get("story"))
+        parent, story = as_text(entry.get("parent_comment")), as_text(entry.get("story"))
         created, edited = optional_time(entry.get("created_at")), optional_time(entry.get("last_edited_at"))
         return Item(
             place=place,
@@ -74,8 +74,8 @@ def _item(place: int, entry: dict[str, Any]) -> Item:
             published=created,
             updated=edited or optional_time(entry.get("updated_at")),
             author=_author(entry.get("commenting_user"), site),
-            reply_to=f"{site}/c/{above}" if above else f"{site}/s/{about}" if about else None,
-            thread=f"{site}/s/{about}" if about else None,
+            reply_to=f"{site}/c/{parent}" if parent else f"{site}/s/{story}" if story else None,
+            thread=f"{site}/s/{story}" if story else None,
         )
     return Item(
         place=place,
@@ -97,8 +97,8 @@ def _page(kind: str, entry: dict[str, Any]) -> str:
 
 
 def _site(entry: dict[str, Any]) -> str:
-    found = _SITE.match(as_text(entry.get("short_id_url")))
-    return found[1] if found else SITE
+    match = _SITE.match(as_text(entry.get("short_id_url")))
+    return match[1] if match else SITE
 
 
 def _author(user: object, site: str) -> Author | None:

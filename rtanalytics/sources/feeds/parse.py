@@ -1,4 +1,4 @@
-"""Feeds of all formats → events. No I/O: used live, in tests and for dead letters."""
+"""Parser of feeds of all formats; a pure function, also used for dead letters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     raw : bytes
         RSS, RDF, Atom or JSON Feed in any encoding, or a list or page of Lobsters as JSON.
     meta : Meta
-        Of the feed, with the time of receipt.
+        Facts about the document.
 
     Raises
     ------

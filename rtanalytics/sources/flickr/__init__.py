@@ -17,7 +17,6 @@ from rtanalytics.sources.base import (
     SourceError,
     Transient,
     printable,
-    redact,
 )
 from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor
 from rtanalytics.sources.secrets import check_secret
@@ -99,9 +98,6 @@ class FlickrSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="f
         for tag in self.tags:
             if not re.fullmatch(r"[^\s,#]{1,100}", tag) or not tag.isprintable():
                 raise ValueError(f"tags: invalid tag {printable(tag, 60)!r}; write it without # and spaces")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r}, tags={self.tags!r})"
 
     @property
     def scope(self) -> str:

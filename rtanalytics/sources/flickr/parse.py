@@ -1,4 +1,4 @@
-"""Parser of the responses of Flickr, without I/O: also for dead letters."""
+"""Parser of the responses of Flickr; a pure function, also used for dead letters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["parse"]
 
 _LARGEST = 999_999
 _LINK = re.compile(r"https?://(?:www\.)?flickr\.com/photos/([^/?#\s]{1,100})/(\d{1,20})", re.ASCII)
-_WHO = re.compile(r'[^\s"]{0,100}\s*\("(.*)"\)', re.DOTALL)
+_NAME = re.compile(r'[^\s"]{0,100}\s*\("(.*)"\)', re.DOTALL)
 _UNIT = re.compile(r"\\u([0-9a-f]{4})", re.IGNORECASE)
 _CALLED = re.compile(rb"[\w.$]{1,60}\((.*)\)[;\s]*", re.DOTALL)
 _SOLE = re.compile(rb"(?<!\\)((?:\\\\)*)\\'")
@@ -45,7 +45,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
         JSON or JSONP: a page of ``flickr.photos.search`` or of a similar list, a response of
         ``flickr.photos.getInfo``, the feed, or a single photo of them.
     meta : Meta
-        When it was received.
+        ``url`` is the base of relative addresses.
 
     Returns
     -------
@@ -68,35 +68,32 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.type, event.author.handle, event.tags
     ('flickr::53', 'photo', 'Ada', ['pycon', 'hall'])
     """
-    data = load(_repaired(raw), "response of Flickr")
+    data = load(_repair(raw), "response of Flickr")
     reading, following = Reading(meta), None
     if not isinstance(data, dict):
         raise Malformed("invalid response of Flickr: neither a search nor a feed nor a photo", raw)
-    items = data.get("items")
-    photos: dict[str, Any] = next(
-        (data[key] for key in ("photos", "photoset") if isinstance(data.get(key), dict)), {}
-    )
+    photos = as_dict(data.get("photos")) or as_dict(data.get("photoset"))
     if isinstance(photos.get("photo"), list):
         shared = {key: photos[key] for key in ("owner", "ownername") if key in photos}
-        found = [shared | item if isinstance(item, dict) else item for item in photos["photo"]]
+        items = [shared | item if isinstance(item, dict) else item for item in photos["photo"]]
         page, pages = whole_number(photos.get("page")), whole_number(photos.get("pages"))
         following = str(page + 1) if page is not None and pages is not None and page < pages else None
-    elif isinstance(items, list):
-        found = items
+    elif isinstance(data.get("items"), list):
+        items = data["items"]
     elif isinstance(data.get("photo"), dict):
-        found = [_as_in_search(data["photo"])]
+        items = [_as_in_search(data["photo"])]
     elif "dateupload" in data or "author_id" in data:
-        found = [data]
+        items = [data]
     else:
         message = printable(as_text(data.get("message")), 200) or "neither a search nor a feed nor a photo"
         raise Malformed(f"invalid response of Flickr: {message}", raw)
-    reading.counts["items"] = len(found)
-    reading.items(found, partial(_photo, meta=meta), "photo")
+    reading.counts["items"] = len(items)
+    reading.items(items, partial(_photo, meta=meta), "photo")
     return reading.parsed(next=following)
 
 
-def _repaired(raw: bytes) -> bytes:
-    """Remove what is not JSON: backslashes before apostrophes (in the feed), the call around JSONP."""
+def _repair(raw: bytes) -> bytes:
+    """Remove what is not JSON: the call around JSONP, and backslashes before apostrophes in the feed."""
     if called := _CALLED.fullmatch(raw.strip()):
         raw = called[1]
     return _SOLE.sub(rb"\1'", raw) if b"\\'" in raw else raw
@@ -125,11 +122,10 @@ def _searched(item: dict[str, Any], meta: Meta) -> Event:
         raise ValueError("its id is not a number")
     if item.get("ispublic") in (0, "0"):
         raise ValueError("it is not public")
-    described, title = item.get("description"), item.get("title")
-    if isinstance(described, dict):
-        described = described.get("_content")
-    if isinstance(title, dict):
-        title = title.get("_content")
+    described, title = (
+        value.get("_content") if isinstance(value, dict) else value
+        for value in (item.get("description"), item.get("title"))
+    )
     created, updated = _unix(item.get("dateupload")), _unix(item.get("lastupdate"))
     sizes = [(item.get(f"url_{s}"), item.get(f"width_{s}"), item.get(f"height_{s}")) for s in "zcmlnohkbqts"]
     secret, server = word(item.get("secret"), 40), word(item.get("server"), 20)
@@ -156,25 +152,24 @@ def _searched(item: dict[str, Any], meta: Meta) -> Event:
 
 
 def _listed(item: dict[str, Any], meta: Meta) -> Event:
-    found = _LINK.match(word(item.get("link"), 400))
-    if found is None:
+    match = _LINK.match(word(item.get("link"), 400))
+    if match is None:
         raise ValueError("its link is not one of a photo, so it has no id")
     author = word(item.get("author"), 300)
     author = _UNIT.sub(lambda unit: chr(int(unit[1], 16)), author)  # in the feed, names are escaped twice
-    named = _WHO.fullmatch(author)
-    picture = item.get("media")
-    picture = picture.get("m") if isinstance(picture, dict) else None
+    quoted = _NAME.fullmatch(author)
+    picture = as_dict(item.get("media")).get("m")
     described = re.sub(
         r"(?s)^.{0,2000}?posted (?:a photo|a video):</p>\s*<p>.{0,2000}?</p>",
         "",
         as_text(item.get("description")),
     )
     return _event(
-        meta, item, found[2], item.get("title"), described, found[0] + "/",
+        meta, item, match[2], item.get("title"), described, match[0] + "/",
         created_at=parse_time(item["published"]) if item.get("published") is not None else None,
         author=author_of(
-            named[1] if named else author or found[1], item.get("author_id"),
-            url=f"https://www.flickr.com/photos/{found[1]}/",
+            quoted[1] if quoted else author or match[1], item.get("author_id"),
+            url=f"https://www.flickr.com/photos/{match[1]}/",
         ),
         tags=as_text(item.get("tags")).split(),
         media=[Media(url=picture, kind="image")] if isinstance(picture, str) else [],

@@ -1,4 +1,4 @@
-"""Events, webhooks and REST responses of GitHub → events. No I/O: for live use, tests and dead letters."""
+"""Parser of events, webhooks and REST responses of GitHub; a pure function, also used for dead letters."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rtanalytics.normalize.github import KINDS, about
 from rtanalytics.normalize.text import author_of, find_links, find_tags, plain_text
 from rtanalytics.normalize.values import numeric_id
 from rtanalytics.sources.base import Malformed, Meta, Parsed, printable
-from rtanalytics.sources.github.things import Thing, event_of, things_of
-from rtanalytics.sources.json_items import Reading, build, lines_of
+from rtanalytics.sources.github.rest import RestItem, event_of, rest_items
+from rtanalytics.sources.json_items import Reading, build, lines_of, load
 
 __all__ = ["parse"]
 
@@ -52,24 +52,18 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> event.id, event.type, event.author.handle
     ('github::7', 'star', 'ada')
     """
-    try:
-        data = [_decoded(line) for line in lines_of(raw)] or json.loads(raw.decode("utf-8", "replace"))
-    except RecursionError:
-        raise Malformed("invalid response of GitHub: nested too deeply", raw) from None
-    except ValueError as error:
-        raise Malformed(f"invalid response of GitHub: broken JSON: {printable(error)}", raw) from None
-    data = _items(data, raw)
+    data = _items([_decode(line) for line in lines_of(raw)] or load(raw, "response of GitHub"), raw)
     reading = Reading(meta)
     reading.counts["entries"] = len(data)
-    for place, item in enumerate(data[:MAX_EVENTS], start=1):
-        full = item.around or item.item if isinstance(item, Thing) else item
-        reading.item(full, f"event {place}", partial(_events, item, meta, reading.counts))
+    for number, item in enumerate(data[:MAX_EVENTS], start=1):
+        full = item.webhook or item.item if isinstance(item, RestItem) else item
+        reading.item(full, f"event {number}", partial(_events, item, meta, reading.counts))
     if len(data) > MAX_EVENTS:
         reading.reject(f"{len(data):,} events in one response; the first {MAX_EVENTS:,} were read", "", raw)
     return reading.parsed()
 
 
-def _decoded(line: bytes) -> Any:
+def _decode(line: bytes) -> Any:
     """Decode a line of GH Archive; return the beginning of a line that is not JSON."""
     try:
         return json.loads(line.decode("utf-8", "replace"))
@@ -78,7 +72,7 @@ def _decoded(line: bytes) -> Any:
 
 
 def _items(data: Any, raw: bytes) -> list[Any]:
-    """Return the events and things of a response, in its order."""
+    """Return the events and other items of a response, in its order."""
     if isinstance(data, dict):
         if _is_event(data):
             return [data]
@@ -89,7 +83,7 @@ def _items(data: Any, raw: bytes) -> list[Any]:
             message = message or "a response of the GraphQL API; only the REST API is supported"
             raise Malformed(f"invalid response of GitHub: {printable(message, 200)}", raw)
         try:
-            return list(things_of(data))
+            return list(rest_items(data))
         except ValueError as error:
             raise Malformed(f"invalid response of GitHub: {printable(error)}", raw) from None
     if not isinstance(data, list):
@@ -103,8 +97,8 @@ def _is_event(item: dict[str, Any]) -> bool:
 
 def _events(item: Any, meta: Meta, counts: Counter[str]) -> Iterator[Event]:
     if isinstance(item, dict) and not _is_event(item):
-        yield from (event_of(thing, meta) for thing in things_of(item))
-    elif isinstance(item, Thing):
+        yield from (event_of(rest_item, meta) for rest_item in rest_items(item))
+    elif isinstance(item, RestItem):
         yield event_of(item, meta)
     elif (event := _event(item, meta, counts)) is not None:
         yield event

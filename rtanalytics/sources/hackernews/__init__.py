@@ -24,7 +24,6 @@ from rtanalytics.sources.base import (
     Reject,
     SourceError,
     printable,
-    redact,
 )
 from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor, short
 
@@ -109,15 +108,11 @@ class HackerNewsSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", ta
         super().__post_init__()
         if not self.query.strip() or printable(self.query, 200) != self.query:
             raise ValueError('query must have 1 to 200 characters on one line, such as query = "pycon"')
-        if found := _OR.search(_PHRASE.sub('""', self.query)):
+        if operator := _OR.search(_PHRASE.sub('""', self.query)):
             raise ValueError(
-                f"query contains {found[1]!r}, but the search has no alternatives; "
+                f"query contains {operator[1]!r}, but the search has no alternatives; "
                 "write one [[source]] per alternative, or put a phrase in quotes"
             )
-
-    def __repr__(self) -> str:
-        where = redact(self.search_url), redact(self.items_url)
-        return f"{type(self).__name__}(name={self.name!r}, scope={self.scope!r}, from={where!r})"
 
     @property
     def scope(self) -> str:
@@ -129,7 +124,7 @@ class _Cursor(SeenCursor, omit_defaults=True):
     """Known items, items to look up and when, and deleted items."""
 
     watch: dict[str, tuple[int, int]] = msgspec.field(default_factory=dict)  # number → posted at, due at (s)
-    gone: list[str] = msgspec.field(default_factory=list)  # digests of the ids
+    deleted: list[str] = msgspec.field(name="gone", default_factory=list)  # digests of the ids
 
 
 class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
@@ -177,7 +172,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         return not parsed.events and not parsed.rejects
 
     def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
-        deleted = set(state.gone)
+        deleted = set(state.deleted)
         events = self.fresh(state, [e for e in parsed.events if short(e.id) not in deleted])
         for event in events if self.spec.deletes else ():
             self._watch(state, event, received)
@@ -239,7 +234,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
             events += self._changed(state, parsed, number, now)
             posted = state.watch.pop(number)[0]
             again = _due(posted, now)
-            if again is not None and short(f"{PREFIX}{number}") not in state.gone:
+            if again is not None and short(f"{PREFIX}{number}") not in state.deleted:
                 state.watch[number] = (posted, again)
         return events, rejects, None
 
@@ -253,7 +248,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
         newest = datetime.fromtimestamp(state.newest / 1000, UTC)
         deleted = [event for event in known if event.op == "delete"]
         if deleted:
-            state.gone = [*state.gone, short(deleted[0].id)][-WATCHED:]
+            state.deleted = [*state.deleted, short(deleted[0].id)][-WATCHED:]
             self.counts["deleted"] += 1
             return self.fresh(state, deleted)
         return self.fresh(state, [e for e in known if e.created_at < newest - OVERLAP])

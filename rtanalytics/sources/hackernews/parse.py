@@ -1,4 +1,4 @@
-"""Parser of the responses of the search and of the item API, without I/O: also for dead letters."""
+"""Parser of the responses of the search and of the item API; a pure function, also used for dead letters."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     ----------
     raw : bytes
         JSON: a page of hits, one hit, one item, or a list of them; also an item of the search that
-        contains its comments. ``null``, the item API's response for an unknown number, gives no event
-        and is counted as ``absent``.
+        contains its comments. ``null``, which the item API returns for an unknown number, is counted as
+        ``absent``.
     meta : Meta
-        When it was received.
+        The time of receipt is used.
 
     Raises
     ------
@@ -70,25 +70,25 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 def _tree(item: dict[str, Any]) -> Iterator[Any]:
-    """Yield an item and all comments below it (the search has them under ``/items``), each on its own."""
+    """Yield an item and all comments below it, which ``/items`` of the search contains."""
     waiting: deque[Any] = deque([item])
     while waiting:
-        found = waiting.popleft()
-        if isinstance(found, dict) and (below := as_list(found.get("children"))):
-            waiting += [child for child in below if not isinstance(child, int)]  # numbers: not included
-            found = {**found, "children": None}
-        yield found
+        item = waiting.popleft()
+        if isinstance(item, dict) and (children := as_list(item.get("children"))):
+            waiting += [child for child in children if not isinstance(child, int)]  # of some, only the number
+            item = {**item, "children": None}
+        yield item
 
 
 def _events(item: Any, reading: Reading) -> Iterator[Event]:
     item, meta, counts = require_dict(item), reading.meta, reading.counts
-    found = "objectID" in item
-    number = whole_number(item.get("objectID") if found else item.get("id"))
+    is_hit = "objectID" in item
+    number = whole_number(item.get("objectID") if is_hit else item.get("id"))
     if "karma" in item:
         raise ValueError("it is an account, not an item")
     if number is None:
         raise ValueError("it has no number, so no id")
-    kind = _kind(item, counts) if found else as_text(item.get("type"))
+    kind = _kind(item, counts) if is_hit else as_text(item.get("type"))
     type_ = _TYPES.get(kind)
     if type_ is None:
         type_ = f"x:{printable(kind, 40) or 'item'}"

@@ -86,6 +86,10 @@ class PolledSpec(SourceSpec, frozen=True, kw_only=True):
                 f"max_bytes {self.max_bytes:,} is too large for the parser; write {MOST_BYTES:_} at most"
             )
 
+    def __repr__(self) -> str:
+        address = redact(self.address)
+        return f"{type(self).__name__}(name={self.name!r}, scope={self.scope!r}, address={address!r})"
+
     @property
     def addresses(self) -> list[str]:
         """Addresses of the service; the first is the one that is polled."""
@@ -127,9 +131,6 @@ class AddressSpec(PolledSpec, frozen=True, kw_only=True):
         super().__post_init__()
         if self.key is not None and (not self.key or printable(self.key, 200) != self.key or " " in self.key):
             raise ValueError(f"key {printable(self.key)!r} may have 200 characters, no white space")
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r})"
 
     @property
     def scope(self) -> str:

@@ -96,9 +96,6 @@ class RedditSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="r
         if not 1 <= self.pages <= 10:
             raise ValueError(f"pages {self.pages} is out of range; write 1 to 10")
 
-    def __repr__(self) -> str:
-        return f"RedditSpec(name={self.name!r}, subreddit={self.subreddit!r}, listing={self.listing!r})"
-
 
 class RedditSource(PolledSource[RedditSpec, SeenCursor]):
     """New posts or comments of subreddits.

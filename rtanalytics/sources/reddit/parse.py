@@ -1,4 +1,4 @@
-"""Listings of Reddit → events. No I/O: used live, in tests and for dead letters.
+"""Parser of Reddit's listings; a pure function, also used for dead letters.
 
 The id of an item is its fullname (``t3_…`` for a post, ``t1_…`` for a comment), as in Reddit's feeds.
 """
@@ -15,7 +15,7 @@ from typing import Any
 from rtanalytics.event import Event, Media, is_web_url
 from rtanalytics.normalize.dates import parse_time
 from rtanalytics.normalize.text import author_of, find_links, html_text, word
-from rtanalytics.normalize.values import as_dict, as_text
+from rtanalytics.normalize.values import as_dict, as_dicts, as_text
 from rtanalytics.sources.base import Malformed, Meta, Parsed
 from rtanalytics.sources.clean import clean_html, links
 from rtanalytics.sources.json_items import Reading, build, lines_of, load
@@ -41,16 +41,16 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        A listing, several of them (a post with its comments), or one thing; also things without their
-        kind or one per line, as in archives. HTML entities, which Reddit writes unless the request has
-        ``raw_json=1``, are resolved.
+        A listing, a list of listings (a post with its comments), or one post or comment; also posts and
+        comments without their kind or one per line, as in archives. HTML entities, which Reddit writes
+        unless the request has ``raw_json=1``, are resolved.
     meta : Meta
         ``source`` and ``received_at`` are used.
 
     Returns
     -------
     Parsed
-        ``next`` is the fullname after which the next page begins.
+        ``next`` is the fullname of the last item, after which the next page begins.
 
     Raises
     ------
@@ -82,18 +82,18 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 def _lines(raw: bytes, reading: Reading) -> list[Any]:
-    """Return the things of an archive with one thing per line."""
-    found = []
+    """Return the posts and comments of an archive with one per line."""
+    things = []
     for number, line in enumerate(lines_of(raw), start=1):
         try:
-            found.append(load(line, "thing"))
+            things.append(load(line, "thing"))
         except Malformed as error:
             reading.reject(str(error), f"line {number}", line)
-    return found
+    return things
 
 
 def _kinded(value: dict[str, Any], raw: bytes) -> Any:
-    """Return the things of a response that is not a listing: of ``morechildren``, or of an archive."""
+    """Return the posts and comments of a response to ``morechildren``, or of an archive."""
     if isinstance(things := as_dict(as_dict(value.get("json")).get("data")).get("things"), list):
         return things
     if (kind := _kind(value)) is not None:
@@ -105,7 +105,7 @@ def _kinded(value: dict[str, Any], raw: bytes) -> Any:
 
 
 def _kind(value: dict[str, Any]) -> str | None:
-    """Return the kind of a thing that has no ``kind``; None if it is unknown."""
+    """Return the kind of a post or comment that does not have it; None if it is something else."""
     if isinstance(value.get("body"), str) and "link_id" in value:
         return "t1"
     return "t3" if isinstance(value.get("title"), str) and "selftext" in value else None
@@ -121,6 +121,7 @@ def _unescaped(value: Any) -> Any:
 
 
 def _thing(thing: Any, where: str, reading: Reading, depth: int) -> str | None:
+    """Read a listing, a post or a comment; return where the next page begins, if it is a listing."""
     kind = thing.get("kind") if isinstance(thing, dict) else None
     data = as_dict(thing.get("data")) if isinstance(thing, dict) else {}
     if isinstance(thing, dict) and kind is None and (kind := _kind(thing)) is not None:
@@ -171,7 +172,6 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
         body = "\n".join(filter(None, (body, *options)))
     outside = data.get("url") if kind == "t3" and data.get("is_self") is not True else None
     target = outside if isinstance(outside, str) and is_web_url(outside) else None
-    found = [*([target] if target else ()), *(links(cleaned) if cleaned else find_links(body or ""))]
     parent, post = data.get("parent_id"), data.get("link_id")
     edited = data.get("edited")
     yield _event(
@@ -184,7 +184,7 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
         title=data.get("title") if kind == "t3" else None,
         text=body,
         html=cleaned,
-        links=found,
+        links=[*([target] if target else ()), *(links(cleaned) if cleaned else find_links(body or ""))],
         media=_media(data, target),
         tags=[flair] if isinstance(flair := data.get("link_flair_text"), str) and kind == "t3" else (),
         edited_at=parse_time(edited)
@@ -199,12 +199,11 @@ def _events(kind: str, data: dict[str, Any], reading: Reading) -> Iterator[Event
 def _poll(data: dict[str, Any]) -> list[str]:
     """Return the options of a poll."""
     options = as_dict(data.get("poll_data")).get("options")
-    found = (word(as_dict(option).get("text")) for option in options) if isinstance(options, list) else ()
-    return [text for text in found if text]
+    return [text for option in as_dicts(options) if (text := word(option.get("text")))]
 
 
 def _media(data: dict[str, Any], target: str | None) -> list[Media]:
-    """Return the picture that a post links to, its video, or the pictures of its gallery."""
+    """Return the picture that a post links to, or its video, or the pictures of its gallery."""
     sensitive = data.get("over_18") is True
     if target and _PICTURE.fullmatch(target):
         return [Media(url=target, sensitive=sensitive)]
@@ -213,15 +212,14 @@ def _media(data: dict[str, Any], target: str | None) -> list[Media]:
         return [Media(url=video, kind="video", sensitive=sensitive)]
     listed = as_dict(data.get("gallery_data")).get("items")
     known = as_dict(data.get("media_metadata"))
-    found = []
-    for entry in listed if isinstance(listed, list) else ():
-        about = as_dict(known.get(word(as_dict(entry).get("media_id"))))
-        source = as_dict(about.get("s"))
+    pictures = []
+    for entry in as_dicts(listed):
+        source = as_dict(as_dict(known.get(word(entry.get("media_id")))).get("s"))
         url = source.get("u") or source.get("gif")
         if isinstance(url, str):
-            caption = word(as_dict(entry).get("caption"), 1_000) or None
-            found.append(Media(url=entities.unescape(url), alt=caption, sensitive=sensitive))
-    return found
+            caption = word(entry.get("caption"), 1_000) or None
+            pictures.append(Media(url=entities.unescape(url), alt=caption, sensitive=sensitive))
+    return pictures
 
 
 def _event(name: str, kind: str, data: dict[str, Any], created: datetime, meta: Meta, **fields: Any) -> Event:

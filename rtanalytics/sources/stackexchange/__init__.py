@@ -24,7 +24,6 @@ from rtanalytics.sources.base import (
     SourceError,
     Transient,
     printable,
-    redact,
 )
 from rtanalytics.sources.headers import MAX_WAIT
 from rtanalytics.sources.polled import PolledSource, PolledSpec, SeenCursor
@@ -110,9 +109,6 @@ class StackExchangeSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type",
                 raise ValueError(
                     f'tags: invalid tag {printable(tag)!r}; write a list such as tags = ["python"]'
                 )
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(name={self.name!r}, url={redact(self.url)!r}, scope={self.scope!r})"
 
     @property
     def scope(self) -> str:

@@ -1,4 +1,4 @@
-"""Parser of the responses of the Stack Exchange API, without I/O: also for dead letters."""
+"""Parser of the responses of the Stack Exchange API; a pure function, also used for dead letters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rtanalytics.sources.json_items import Reading, build, edit_time, load, read
 __all__ = ["parse"]
 
 EMPTY = timedelta(hours=1)
-"""How often to check for a new quota."""
+"""Wait if the quota is exhausted, until it is checked again."""
 
 _OTHER_ITEMS = ("timeline_type", "revision_guid", "badge_id", "notification_type")
 _KINDS = (("comment_id", "comment"), ("answer_id", "answer"), ("question_id", "question"))
@@ -30,16 +30,16 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     Parameters
     ----------
     raw : bytes
-        JSON: a page, or one question, answer, comment or post. Answers and comments inside a question
-        are read too if they have a text; with some filters of the API they have none.
+        JSON: a page, or one question, answer, comment or post. Answers and comments in a question are
+        read too if they have a text, which depends on the filter of the request.
     meta : Meta
-        Which site it is (``options["site"]``) and when it was received.
+        ``options["site"]`` is the name of the site.
 
     Returns
     -------
     Parsed
         ``next`` is ``more`` if there is another page. ``wait`` is the ``backoff`` of the response, and
-        at least an hour if the quota is used up.
+        at least an hour if the quota is exhausted.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
 
 def _flatten(items: list[Any]) -> Iterator[tuple[str, Any, bool]]:
-    """Yield each item, then the comments and answers in it: its place, itself, and whether it was inside."""
+    """Yield each item and those in it: its position, the item, and True if it was in another one."""
     for number, item in enumerate(items, start=1):
         where = f"item {number}"
         yield where, item, False
@@ -110,7 +110,7 @@ def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
         return
     created = optional_time(item.get("creation_date"))
     question = whole_number(item.get("post_id" if kind == "comment" else "question_id"))
-    above = _id(meta, str(question)) if kind != "question" and question is not None else None
+    parent = _id(meta, str(question)) if kind != "question" and question is not None else None
     title = html_title(as_text(item.get("title"))) if kind == "question" else ""
     yield build(
         meta,
@@ -125,8 +125,8 @@ def _events(item: Any, reading: Reading, *, inside: bool) -> Iterator[Event]:
         url=url,
         tags=filter(None, map(as_text, as_list(item.get("tags")))) if kind == "question" else (),
         links=links,
-        reply_to=above,
-        thread=above if kind == "answer" or item.get("post_type") == "question" else None,
+        reply_to=parent,
+        thread=parent if kind == "answer" or item.get("post_type") == "question" else None,
         item=item,
     )
 

@@ -247,9 +247,12 @@ def read_conference(path: str | Path) -> Conference:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         where = "" if path.is_absolute() else f" in {Path.cwd()}"
+        new = path if path.suffix == ".toml" else "conference.toml"
         raise ConferenceError(
-            f"{path}: no such file{where}; give its full path, or create it with 'rtanalytics init {path}'"
+            f"{path}: no such file{where}; give its full path, or create one with 'rtanalytics init {new}'"
         ) from None
+    except IsADirectoryError:
+        raise ConferenceError(f"{path} is a folder; give the name of the conference.toml in it") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConferenceError(f"{path}: cannot be read: {error}") from None
     lines = KeyLines(path, text)

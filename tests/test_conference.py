@@ -70,3 +70,19 @@ def test_a_limit_may_have_the_name_that_sources_share(tmp_path: Path) -> None:
     assert [spec.name for spec in read_sources(read_conference(path))] == ["r"]
     path.write_text('name = "x"\n[limits]\n"www.reddit.com" = "1/min"\n' + FEED)
     assert [spec.name for spec in read_sources(read_conference(path))] == ["r"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("pycon.toml", "no such file; give its full path, or create one with 'rtanalytics init {}'"),
+        ("juniperconf-2025", "create one with 'rtanalytics init conference.toml'"),
+        ("", "is a folder; give the name of the conference.toml in it"),
+    ],
+)
+def test_a_file_that_cannot_be_found_has_advice_that_works(tmp_path: Path, name: str, words: str) -> None:
+    """The command in the message creates a file that ends in .toml."""
+    path = tmp_path / name
+    with pytest.raises(ConferenceError) as caught:
+        read_conference(path)
+    assert words.format(path) in str(caught.value)

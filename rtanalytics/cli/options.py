@@ -28,7 +28,9 @@ Archive = Annotated[
         help="Folder of the recording, a conference.toml, or juniperconf-2026, the bundled recording.",
     ),
 ]
-Archives = Annotated[list[Path], typer.Argument(metavar="ARCHIVE...", help="Folders of recordings.")]
+Archives = Annotated[
+    list[Path], typer.Argument(metavar="ARCHIVE...", help="Folders of recordings, or juniperconf-2026.")
+]
 ConferenceFile = Annotated[
     Path, typer.Argument(metavar="CONFERENCE.TOML", help="File that describes the conference.")
 ]

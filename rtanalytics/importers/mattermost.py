@@ -102,14 +102,13 @@ def _read_posts(label: str, file: BinaryIO, options: Options) -> Iterator[Event 
 
 def _is_line(value: Any) -> bool:
     """Return True for a line of a bulk export: its type, and a member of that name."""
-    if not isinstance(value, dict) or value.get("type") not in _BULK or value["type"] not in value:
-        return False
-    content = value[value["type"]]
-    if value["type"] == "version":
+    kind = word(as_dict(value).get("type"))
+    content = as_dict(value).get(kind)
+    if kind == "version":
         return isinstance(content, int)
-    if not isinstance(content, dict):
+    if kind not in _BULK or not isinstance(content, dict):
         return False
-    return value["type"] != "post" or {"user", "message", "create_at"} <= content.keys()
+    return kind != "post" or {"user", "message", "create_at"} <= content.keys()
 
 
 def _posts(values: tuple[Any, ...]) -> list[Any]:
@@ -138,8 +137,8 @@ class _Export:
 
     def line(self, value: Any, where: str) -> Iterator[Event | ValueError]:
         """Yield the events of a line: a post and its replies."""
-        kind = value.get("type") if isinstance(value, dict) else None
-        content = as_dict(value.get(kind)) if isinstance(kind, str) else {}
+        kind = word(as_dict(value).get("type"))
+        content = as_dict(as_dict(value).get(kind))
         if kind == "channel":
             place = (word(content.get("team")), word(content.get("name")))
             self._channels[place] = content.get("type") != "O"

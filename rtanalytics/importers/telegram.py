@@ -72,7 +72,7 @@ class _Telegram:
         document = as_dict(next(iter(sample(head)), None))
         if "Telegram" in as_text(document.get("about")) and "requested" in document["about"]:
             return True
-        if "messages" not in document or document.get("type") not in _TYPES:
+        if "messages" not in document or word(document.get("type")) not in _TYPES:
             return False
         messages = as_list(document["messages"])
         return not messages or _is_message(messages[0])
@@ -147,12 +147,12 @@ class _Export:
             yield Skipped("messages of private chats (--private imports them)", self._private)
 
     def _message(self, value: Any, where: str, *, alone: bool) -> Iterator[Event | ValueError]:
-        kind = self._chat.about.get("type")
+        kind = word(self._chat.about.get("type"))
         if kind in _PUBLIC or self._options.private or isinstance(value, Rejected):
             yield from event_or_rejected(self._event, value, self._file, where)
         elif alone:
             raise ImporterError(
-                f"{self._file} is a private chat ({word(kind) or 'unknown type'}); --private imports it",
+                f"{self._file} is a private chat ({kind or 'of unknown type'}); --private imports it",
                 ["--private"],
             )
         else:

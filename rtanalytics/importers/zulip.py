@@ -1,4 +1,7 @@
-"""An export of a Zulip organisation (``realm.json``, ``messages-000001.json`` ...), or a page of its API.
+"""An export of a Zulip organisation (``realm.json``, ``messages-000001.json`` ...), or messages of its API.
+
+The latter are a page, a list, or the archive that ``zulip-archive`` writes, a folder per channel with a file
+per topic.
 
 The id of a message is ``zulip:<host or name of the organisation>:<its id>``. Only public channels are
 imported unless private conversations are requested. A topic is a thread, with the id of the first
@@ -16,7 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rtanalytics.event import Author, Event
-from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of
+from rtanalytics.importers.base import ImporterError, Options, Rejected, Skipped, member_of
 from rtanalytics.importers.bundle import Bundle, bundle
 from rtanalytics.importers.common import (
     BAD_ROW,
@@ -30,10 +33,11 @@ from rtanalytics.importers.common import (
     reason_of,
     word,
 )
-from rtanalytics.importers.json_stream import NotJson, members, walk
-from rtanalytics.importers.reading import begins, open_bytes, suffixed
+from rtanalytics.importers.exports import first_member
+from rtanalytics.importers.json_stream import NotJson, members, sample, walk
+from rtanalytics.importers.reading import open_bytes
 from rtanalytics.importers.unpack import BROKEN
-from rtanalytics.normalize.values import InvalidValue, numeric_id
+from rtanalytics.normalize.values import InvalidValue, as_dict, as_list, numeric_id
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["ZULIP"]
@@ -44,11 +48,14 @@ _MESSAGES = re.compile(r"(?:^|/)messages-\d+\.json(?:\.partial)?$")
 _MENTION = re.compile(r"@_?\*\*([^*|\n]{1,100})(?:\|\d+)?\*\*")
 _SHOWN_MENTION = re.compile(r'<span class="user-mention[^"<>]*"[^<>]*>@?([^<>\n]{1,100})</span>')
 _ADDRESS = re.compile(r'<a [^<>]*?href="(https?://[^"<>\s]+)"')
-_PAGE = (b'"display_recipient"', b'"sender_full_name"', b'"messages"')
+_INDEX = re.compile(r"(?:^|/)stream_index\.json$")
+_TOPIC = re.compile(r"(?:^|/)(?:\d+-)?(?P<stream>[^/]+)/(?P<topic>[^/]+)\.json$")
 _TABLES = {
     "zerver_realm", "zerver_stream", "zerver_recipient", "zerver_userprofile",
     "zerver_userprofile_crossrealm", "zerver_userprofile_mirrordummy",
 }  # fmt: skip
+_BY_TOPIC = r"^(?!.*stream_index\.json$).*/[^/]+\.json$"
+_PRIVATE = "private messages (--private imports them)"
 _STREAM = 2
 _SYSTEM = "zulipinternal"
 """Organisation of the server's own bots; their messages belong to the organisation that they write to."""
@@ -71,31 +78,33 @@ class _Zulip:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return True if both kinds of files are there, or the members of messages of the API."""
-        if begins(head) == b"{" and all(mark in head for mark in _PAGE):
-            return True
         packed = head.startswith(b"PK\x03\x04") or head[257:262] == b"ustar"
         files = bundle(path) if path.is_dir() or packed else None
         if files is None:
-            return False
+            return any(map(_is_message, _first_messages(head)))
         names = files.names()
-        return any(map(_REALM.search, names)) and any(map(_MESSAGES.search, names))
+        if any(map(_REALM.search, names)) and any(map(_MESSAGES.search, names)):
+            return True
+        return any(map(_is_message, _first_messages(first_member(path, _BY_TOPIC))))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of an export or a page."""
         files = bundle(path)
-        if files is None and suffixed(path, ".json"):
+        if files is None:
             yield from _page(path, options)
             return
-        if files is None:
-            raise ImporterError(
-                f"{path}: a Zulip export is a tar.gz, a zip or a folder with realm.json in it"
-            )
+        if not any(map(_REALM.search, files.names())):
+            yield from _topics(path, files, options)
+            return
         realm = _Realm()
         yield from _learn(files, realm)
         if options.network:
             realm.scope = options.network
         if not realm.scope:
-            raise ImporterError(f"{path} does not name its organisation; name its host with --network")
+            raise ImporterError(
+                f"{path} does not name its organisation; name its host with --network",
+                ["--network", "chat.example.org"],
+            )
         rooms = _Rooms(realm, options)
         for name, file in files.each():
             if _MESSAGES.search(name):
@@ -103,11 +112,26 @@ class _Zulip:
                 for _, where, row in _rows(label, file, {"zerver_message"}):
                     yield from event_or_rejected(rooms.event, row, label, where)
         if rooms.private:
-            reason = f"{rooms.private:,} private messages, left out; --private imports them too"
-            yield Rejected(path, "export", reason)
+            yield Skipped(_PRIVATE, rooms.private)
 
 
 ZULIP = _Zulip()
+
+
+def _first_messages(head: bytes) -> list[Any]:
+    """Return the first messages of a page or a list."""
+    return [item for value in sample(head) for item in (value, *as_list(as_dict(value).get("messages")))]
+
+
+def _is_message(value: Any) -> bool:
+    """Return True for a message of the API."""
+    names = {"id", "content", "timestamp"}
+    return (
+        isinstance(value, dict)
+        and names <= value.keys()
+        and isinstance(value.get("sender_full_name"), str)
+        and ({"display_recipient", "stream_id", "subject"} & value.keys() != set())
+    )
 
 
 def _rows(file: str, stream: BinaryIO, tables: set[str]) -> Iterator[tuple[str, str, Any]]:
@@ -147,24 +171,55 @@ def _take(realm: _Realm, table: str, row: dict[str, Any]) -> None:
 
 
 def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
-    """Yield the messages of a page of the API; private ones are only counted."""
-    topics: dict[tuple[str, str], str] = {}
-    private, home = 0, _home(path)
-
-    def build(message: Any) -> Event | None:
-        nonlocal private
-        if message["type"] in ("private", "direct") and not options.private:
-            private += 1
-            return None
-        return _message_of_page(message, options, home, topics)
-
+    """Yield the messages of a page or a list; private ones are only counted."""
+    page = _Pages(options, _home(path))
     with open_bytes(path) as file:
         for name, where, message in members(path, file.read, {"messages"}):
-            if name == "messages" or where == "document":
-                yield from event_or_rejected(build, message, path, where)
-    if private:
-        reason = f"{private:,} private messages, left out; --private imports them too"
-        yield Rejected(path, "page", reason)
+            if name in ("", "messages") or where == "document":
+                yield from event_or_rejected(page.event, message, path, where)
+    yield from page.report()
+
+
+def _topics(path: Path, files: Bundle, options: Options) -> Iterator[Event | ValueError]:
+    """Yield the messages of an archive with a folder per channel and a file per topic."""
+    page = _Pages(options, "")
+    if not any(map(_TOPIC.search, files.names())):
+        raise ImporterError(
+            f"{path} has neither a realm.json nor a folder per channel; give the whole export"
+        )
+    for name, file in files.each():
+        if (found := _TOPIC.search(name)) is None or _INDEX.search(name):
+            continue
+        label = member_of(path, name)
+        page.stream, page.topic = found["stream"], found["topic"]
+        for inner, where, message in members(label, file.read, {"messages"}):
+            if inner in ("", "messages") or where == "document":
+                yield from event_or_rejected(page.event, message, label, where)
+    yield from page.report()
+
+
+class _Pages:
+    """Messages of the API, which have names, and usually HTML."""
+
+    def __init__(self, options: Options, home: str) -> None:
+        self._options, self._home = options, home
+        self._topics: dict[tuple[str, str], str] = {}
+        self._private = 0
+        self.stream = self.topic = ""
+
+    def event(self, message: Any) -> Event | None:
+        """Return the event of a message; None for a private one."""
+        if not isinstance(message, dict):
+            raise InvalidValue(f"{abbreviate(message)} is not a message")
+        if message.get("type", "stream") in ("private", "direct") and not self._options.private:
+            self._private += 1
+            return None
+        return _message_of_page(message, self._options, self._home, self._topics, self.stream, self.topic)
+
+    def report(self) -> Iterator[Skipped]:
+        """Yield what was left out."""
+        if self._private:
+            yield Skipped(_PRIVATE, self._private)
 
 
 def _home(path: Path) -> str:
@@ -179,16 +234,24 @@ def _home(path: Path) -> str:
 
 
 def _message_of_page(
-    message: dict[str, Any], options: Options, home: str, topics: dict[tuple[str, str], str]
+    message: dict[str, Any],
+    options: Options,
+    home: str,
+    topics: dict[tuple[str, str], str],
+    stream: str,
+    in_topic: str,
 ) -> Event:
     """Return the event of a message of the API, which has names, and usually HTML."""
     realm = word(message.get("sender_realm_str"))
     scope = options.network or (home if realm == _SYSTEM else realm)
     if not scope:
-        raise InvalidValue("it does not name its organisation; name its host with --network")
-    room = message.get("display_recipient")
+        reason = "it does not name its organisation; name its host with --network"
+        if stream:  # no message of an archive does
+            raise ImporterError(reason, ["--network", "chat.example.org"])
+        raise InvalidValue(reason)
+    room = message.get("display_recipient", stream or None)
     channel = f"#{word(room)}" if isinstance(room, str) else "#private"
-    topic = word(message.get("subject")) or word(message.get("topic"))
+    topic = word(message.get("subject")) or word(message.get("topic")) or in_topic
     id = f"zulip:{scope}:{numeric_id(message.get('id'))}"
     root = topics.setdefault((channel, topic.casefold()), id)
     content, edited = message.get("content"), message.get("last_edit_timestamp")

@@ -351,6 +351,12 @@ def write_znc(folder: Path, talk: list[Line]) -> Path:
     return lines_of(folder / "2026-05-15.log", [joined, *said])
 
 
+def write_ii(folder: Path, talk: list[Line]) -> Path:
+    joined = f"{int(talk[0].at.timestamp())} -!- zoe(~zoe@host.example) has joined #pycon"
+    rows = (f"{int(line.at.timestamp())} <{line.author}> {line.text}" for line in talk)
+    return lines_of(folder / "out", [joined, *rows])
+
+
 def write_supybot(folder: Path, talk: list[Line]) -> Path:
     said = (f"{line.at:%Y-%m-%dT%H:%M:%S}+0000  <{line.author}> {line.text}" for line in talk)
     return lines_of(

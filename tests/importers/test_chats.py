@@ -540,8 +540,8 @@ def test_a_page_of_zulips_api_gives_the_messages_that_an_export_gives(tmp_path: 
     assert (told[5].type, told[5].text) == ("action", "waves")
     assert [item.reason for item in read if isinstance(item, Rejected)] == [
         "it does not name its organisation; name its host with --network",
-        "1 private messages, left out; --private imports them too",
     ]
+    assert str(read[-1]) == "1 private messages (--private imports them)"
 
 
 def test_messages_of_a_bot_of_zulips_server_belong_to_the_organisation(tmp_path: Path) -> None:
@@ -560,10 +560,37 @@ def test_private_messages_of_zulip_are_left_out_and_counted(tmp_path: Path) -> N
     hidden = [zulip_message(Line(20 + n, "ada", "psst"), ["ada"], recipient=4 + n) for n in range(2)]
     path = zulip(tmp_path, *hidden)
     read = list(open_events(path))
-    (left,) = [item for item in read if isinstance(item, Rejected)]
-    assert left.reason.startswith("2 private messages")
+    assert str(read[-1]) == "2 private messages (--private imports them)"
     assert "psst" not in {e.text for e in read if isinstance(e, Event)}
     assert sum(e.text == "psst" for e in events(path, private=True)) == 2
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_archive_of_zulip_by_stream_and_topic_is_read(tmp_path: Path, packed: bool) -> None:
+    """A folder per channel with a file per topic; the host is asked for if no message names it."""
+    first, second = (
+        {
+            key: value
+            for key, value in zulip_answer(line).items()
+            if key not in ("sender_realm_str", "subject")
+        }
+        for line in TALK[:2]
+    )
+    del second["display_recipient"]
+    files = {
+        "zulip_json/stream_index.json": {"time": 1, "streams": {"talks": {"id": 8, "topic_data": {}}}},
+        "zulip_json/8-talks/keynote.json": [first], "zulip_json/9-hall/lunch.json": [second],
+    }  # fmt: skip
+    path = write_zip(tmp_path / "a.zip", files) if packed else write_folder(tmp_path / "a", files)
+    assert detect(path) == "zulip"
+    with pytest.raises(ImporterError, match=r"keynote\.json', line \d+: .*--network") as raised:
+        list(open_events(path))
+    assert raised.value.add == ("--network", "chat.example.org")
+    told = events(path, network="chat.example.org")
+    assert [(e.text, e.channel, e.to) for e in told] == [
+        (FIRST.text, f"#{first['display_recipient']}", f"#{first['display_recipient']} > keynote"),
+        (SECOND.text, "#hall", "#hall > lunch"),
+    ]
 
 
 def test_an_export_is_recognised_as_what_it_is(tmp_path: Path) -> None:

@@ -203,6 +203,11 @@ class TestSupybot(TestIrssi):
     write = staticmethod(samples.write_supybot)
 
 
+class TestIi(TestIrssi):
+    format = "ii"
+    write = staticmethod(samples.write_ii)
+
+
 class TestIrcHtml(ImporterContract):
     format, bucket, options = "irc-html", "irc", WALL
     write = staticmethod(samples.write_irc_html)

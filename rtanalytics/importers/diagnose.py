@@ -47,6 +47,8 @@ _TEAMS = (
     f"{_AS_TABLE}: created_at=createdDateTime, author=displayName, text=content"
 )
 
+_ROOMS = "is a list of rooms of {}, without messages; request the messages of a room"
+
 _FILES = [
     (re.compile(pattern.encode()), text)
     for pattern, text in (
@@ -72,6 +74,18 @@ _FILES = [
         (
             _key("group") + r"(?=.*\"(?:event_hosts|yes_rsvp_count|rsvp_limit|member_photo)\"\s*:)",
             _MEETUP,
+        ),
+        (_key("channels", "success", "usersCount"), _ROOMS.format("Rocket.Chat")),
+        (_key("rid", "open", "unread", "ls"), _ROOMS.format("Rocket.Chat")),
+        (_key("team_id", "display_name", "total_msg_count"), _ROOMS.format("Mattermost")),
+        (_key("joined_rooms"), _ROOMS.format("Matrix")),
+        (_key("room_id", "num_joined_members"), _ROOMS.format("Matrix")),
+        (_key("result", "streams", "stream_id"), _ROOMS.format("Zulip")),
+        (_key("result", "topics", "max_id"), _ROOMS.format("Zulip")),
+        (_key("guild_id", "permission_overwrites"), _ROOMS.format("Discord")),
+        (
+            _key("channel_id", "mention_roles", "mention_everyone"),
+            "is a response of Discord's API; export the channel with DiscordChatExporter in the format Json",
         ),
         (_key("creator", "created_date"), _GOOGLE_CHAT),
         (

@@ -7,12 +7,13 @@ id of the message that it began with.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Author, Event, Media
-from rtanalytics.importers.base import ImporterError, Options
+from rtanalytics.importers.base import ImporterError, Options, Rejected
+from rtanalytics.importers.bundle import bundle
 from rtanalytics.importers.common import (
     author_of,
     build,
@@ -23,15 +24,16 @@ from rtanalytics.importers.common import (
     word,
     zone_of,
 )
-from rtanalytics.importers.json_stream import members
-from rtanalytics.importers.reading import begins, open_bytes
-from rtanalytics.normalize.values import InvalidValue, as_dicts, numeric_id
+from rtanalytics.importers.exports import files_of, first_member, opened
+from rtanalytics.importers.json_stream import members, sample
+from rtanalytics.importers.reading import open_bytes
+from rtanalytics.normalize.values import InvalidValue, as_dicts, as_list, numeric_id
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["DISCORD"]
 
 CONNECTOR = "discord-chat-exporter@1"
-_GUILD, _CHANNEL = re.compile(rb'"guild"\s*:\s*\{'), re.compile(rb'"channel"\s*:\s*\{')
+_FILE = r"\.json$"
 _PRESENCE = {
     "GuildMemberJoin": "join", "RecipientAdd": "join", "RecipientRemove": "part", "Call": "mode",
     "ChannelPinnedMessage": "mode", "ChannelIconChange": "mode", "UserPremiumGuildSubscription": "mode",
@@ -50,39 +52,64 @@ class _Discord:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if guild and channel are at its beginning."""
-        return (
-            begins(head) == b"{" and bool(_GUILD.search(head[:4096])) and bool(_CHANNEL.search(head[:8192]))
-        )
+        """Return True if there are guild, channel, and messages with author, time and text."""
+        if path.is_dir() or head.startswith(b"PK\x03\x04"):
+            head = first_member(path, _FILE)
+        return any(map(_is_export, sample(head)[:1]))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        """Yield the events of a file."""
-        about: dict[str, Any] = {}
-        room: _Room | None = None
-        with open_bytes(path) as file:
-            for name, where, value in members(path, file.read, {"messages"}):
-                if name == "messages":
-                    room = room or _Room(path, about, options)
-                    yield from event_or_rejected(room.event, value, path, where)
-                elif where == "document":
-                    yield value
-                else:
-                    about[name] = value
+        """Yield the events of a file, or of all files in a folder or zip."""
+        files = bundle(path)
+        if files is None:
+            with open_bytes(path) as file:
+                yield from _read(path, file.read, options)
+            return
+        for name in files_of(files, _FILE):
+            with opened(path, files, name) as (label, file):
+                try:
+                    yield from _read(label, file.read, options)
+                except ImporterError as error:  # the other channels can be read
+                    yield Rejected(label, "file", str(error))
 
 
 DISCORD = _Discord()
 
 
+def _is_export(value: Any) -> bool:
+    """Return True for an export, of which the end may be missing."""
+    if not isinstance(value, dict) or not isinstance(value.get("guild"), dict):
+        return False
+    if not isinstance(value.get("channel"), dict):
+        return False
+    first = next(iter(as_list(value.get("messages"))), None)
+    # of a long first message only the beginning may be known
+    return not isinstance(first, dict) or ("id" in first and ("timestamp" in first or "type" in first))
+
+
+def _read(path: str | Path, read: Callable[[int], bytes], options: Options) -> Iterator[Event | ValueError]:
+    """Yield the events of one channel."""
+    about: dict[str, Any] = {}
+    room: _Room | None = None
+    for name, where, value in members(path, read, {"messages"}):
+        if name == "messages":
+            room = room or _Room(path, about, options)
+            yield from event_or_rejected(room.event, value, path, where)
+        elif where == "document":
+            yield value
+        else:
+            about[name] = value
+
+
 class _Room:
     """Channel that turns its messages into events."""
 
-    def __init__(self, path: Path, about: dict[str, Any], options: Options) -> None:
+    def __init__(self, path: str | Path, about: dict[str, Any], options: Options) -> None:
         channel, guild = about.get("channel"), about.get("guild")
         if not isinstance(channel, dict) or not isinstance(guild, dict):
             raise ImporterError(f"{path}: no guild and channel before the messages; export it again as JSON")
         kind = word(channel.get("type"))
         if (kind.startswith("Direct") or kind == "GuildPrivateThread") and not options.private:
-            raise ImporterError(f"{path} is a private conversation; --private imports it")
+            raise ImporterError(f"{path} is a private conversation; --private imports it", ["--private"])
         name = word(channel.get("name")) or word(channel.get("id"))
         self._channel = options.channel or f"#{name}"
         native = word(channel.get("id"))

@@ -13,18 +13,20 @@ from typing import Any
 import msgspec
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import Options, Rejected, Skipped
+from rtanalytics.importers.base import ImporterError, Options, Rejected, Skipped
+from rtanalytics.importers.bundle import bundle
 from rtanalytics.importers.common import LatestItems, word
+from rtanalytics.importers.exports import files_of, first_member, opened
 from rtanalytics.importers.json_places import values_at
 from rtanalytics.importers.json_stream import sample
 from rtanalytics.importers.parsed import Conversion
-from rtanalytics.importers.reading import open_bytes
 from rtanalytics.normalize.values import as_dict, as_list
 
 __all__ = ["MATRIX"]
 
 _LISTS = ("messages", "chunk", "events")
 _INTO = {(name,) for name in _LISTS}
+_FILE = r"\.json$"
 _PRESENCE = frozenset({"join", "part"})
 
 
@@ -35,6 +37,8 @@ class _Matrix:
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Return True if there are events with sender, time and content, or the header of an export."""
+        if path.is_dir() or head.startswith(b"PK\x03\x04"):
+            head = first_member(path, _FILE)
         for value in sample(head)[:3]:
             lists = [as_list(value.get(name)) for name in _LISTS] if isinstance(value, dict) else []
             if any(_is_event(item) for items in (*lists, [value]) for item in items):
@@ -44,15 +48,20 @@ class _Matrix:
         return False
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        """Yield the events of a file."""
-        room = _Room(path, options)
-        with open_bytes(path) as file:
-            for place, where, value in values_at(path, file.read, _INTO):
-                if isinstance(value, Rejected) or place[-1:] == ("*",):
-                    yield from room.events(value, where)
-                elif len(place) == 1:
-                    room.about[place[0]] = value
-        yield from room.report()
+        """Yield the events of a file, or of the exports in a folder or zip."""
+        files = bundle(path)
+        names = files_of(files, _FILE) if files is not None else [""]
+        if not names:
+            raise ImporterError(f"{path} has no JSON; export the room again with the format JSON")
+        for name in names:
+            with opened(path, files, name) as (label, file):
+                room = _Room(label, options)
+                for place, where, value in values_at(label, file.read, _INTO):
+                    if isinstance(value, Rejected) or place[-1:] == ("*",):
+                        yield from room.events(value, where)
+                    elif len(place) == 1:
+                        room.about[place[0]] = value
+            yield from room.report()
 
 
 MATRIX = _Matrix()
@@ -71,7 +80,7 @@ def _is_event(value: Any) -> bool:
 class _Room:
     """Room that turns its events into ours."""
 
-    def __init__(self, path: Path, options: Options) -> None:
+    def __init__(self, path: str, options: Options) -> None:
         self._path, self._options = path, options
         self._conversion = Conversion("rtanalytics.sources.matrix.parse:parse", "matrix", "matrix-export@1")
         self._senders: LatestItems[str, object] = LatestItems()

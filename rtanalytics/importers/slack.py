@@ -21,17 +21,20 @@ from rtanalytics.event import Event
 from rtanalytics.importers.base import ImporterError, Options, Rejected, member_of
 from rtanalytics.importers.bundle import FolderBundle, TarBundle, bundle
 from rtanalytics.importers.common import event_or_rejected, word
-from rtanalytics.importers.json_stream import members
+from rtanalytics.importers.exports import first_member
+from rtanalytics.importers.json_stream import members, sample
 from rtanalytics.importers.reading import begins, open_bytes
 from rtanalytics.importers.slack_message import Room, Team, author_of_user
+from rtanalytics.normalize.values import as_dict, as_list
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["SLACK"]
 
 _DAY = re.compile(r"(?:^|/)(?P<folder>[^/]+)/(?P<day>\d{4}-\d\d-\d\d)\.json$")
+_ONLY_DAY = re.compile(r"\d{4}-\d\d-\d\d\.json$")
 _USERS = ("users", "org_users")
 _LISTS = {"channels": False, "groups": True, "mpims": True, "dms": True}
-_MESSAGE = re.compile(rb'"ts"\s*:\s*"\d{9,11}\.\d{1,6}"')
+_TS = re.compile(r"\d{9,11}\.\d{1,6}")
 _ANSWER = re.compile(
     rb'"ok"\s*:\s*(?:true\b.*"(?:messages|members|users?|channels?)"\s*:\s*[\[{]|false\b.*"error"\s*:)|'
     rb'"(?:messages|error)"\s*:.*"ok"\s*:\s*(?:true|false)\b|"members"\s*:\s*\[\s*["{].*"ok"\s*:\s*true\b',
@@ -60,8 +63,10 @@ class _Slack:
         if files is None:
             return False
         names = files.names()
+        if not any(map(_DAY.search, names)):
+            return any(map(_ONLY_DAY.match, names)) and _is_from_slack(first_member(path, _ONLY_DAY.pattern))
         lists = any(re.search(r"(?:^|/)(?:users|channels)\.json$", name) for name in names)
-        return lists and any(_DAY.search(name) for name in names)
+        return lists or _is_from_slack(first_member(path, _DAY.pattern))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of an export or a file."""
@@ -72,6 +77,10 @@ class _Slack:
         if isinstance(files, TarBundle):
             raise ImporterError(f"{path}: a Slack export is a zip or a folder with channels.json in it")
         names = files.names()
+        if isinstance(files, FolderBundle) and not any(map(_DAY.search, names)):
+            for name in filter(_ONLY_DAY.match, names):  # the folder of one channel
+                yield from _File(path / name, options).read()
+            return
         team = Team()
         yield from _learn(files, names, team)
         left_out: set[str] = set()
@@ -94,12 +103,34 @@ SLACK = _Slack()
 
 
 def _is_from_slack(head: bytes) -> bool:
-    if _MESSAGE.search(head) is not None and b'"text"' in head:
+    """Return True for messages with time and text, for other answers of Slack, and for its lists."""
+    values = sample(head)
+    if any(_is_message(message) for value in values for message in _candidates(value)):
         return True
     if begins(head) == b"{":
-        return _ANSWER.search(head[:20_000]) is not None
+        listed = as_dict(next(iter(values), None)).get("messages")
+        return not listed and _ANSWER.search(head[:20_000]) is not None
     return _PERSON.search(head) is not None and any(
         mark in head for mark in (b'"team_id"', b'"is_archived"', b'"is_channel"', b'"profile"')
+    )
+
+
+def _candidates(value: Any) -> Iterator[Any]:
+    """Yield what may be a message: the value, or what a page, a search or an event contains."""
+    yield value
+    if isinstance(value, dict):
+        messages = value.get("messages")
+        yield from as_list(messages)
+        yield from as_list(as_dict(messages).get("matches"))
+        yield from (value.get("event"), value.get("message"))
+
+
+def _is_message(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("ts"), str)
+        and _TS.fullmatch(value["ts"]) is not None
+        and not {"text", "blocks", "files", "attachments", "subtype"}.isdisjoint(value)
     )
 
 

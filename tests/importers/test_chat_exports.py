@@ -76,6 +76,14 @@ def test_edits_deletions_and_encrypted_messages_of_matrix(tmp_path: Path) -> Non
     assert "join" in [e.type for e in read(path, presence=True)[0]]
 
 
+def test_a_room_of_matrix_is_found_in_its_zip(tmp_path: Path) -> None:
+    """Beside its pictures."""
+    export = {"room_name": "PyCon", "export_date": "x", "messages": [matrix_event(FIRST)]}
+    path = write_zip(tmp_path / "a.zip", {"export.json": export, "images/x.png": "x"})
+    assert detect(path) == "matrix"
+    assert [e.text for e in read(path)[0]] == [FIRST.text]
+
+
 # --- Mattermost --------------------------------------------------------------------------------
 
 

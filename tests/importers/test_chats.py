@@ -593,6 +593,54 @@ def test_an_archive_of_zulip_by_stream_and_topic_is_read(tmp_path: Path, packed:
     ]
 
 
+def test_parts_of_a_slack_export_are_read(tmp_path: Path) -> None:
+    """Without its lists, and the folder of one channel with them around or a name given."""
+    days = {f"general/2026-05-1{n}.json": [slack_message(TALK[n])] for n in range(2)}
+    bare = write_folder(tmp_path / "bare", days)
+    lists = {name: content for name, content in slack_files(TALK[:2]).items() if "/" not in name}
+    whole = write_folder(tmp_path / "whole", lists | days)
+    for path, options in ((bare, {}), (whole / "general", {}), (bare / "general", {"channel": "#general"})):
+        assert detect(path) == "slack"
+        assert [(e.text, e.channel) for e in events(path, **options)] == [
+            (line.text, "#general") for line in TALK[:2]
+        ]
+
+
+def test_many_channels_of_discord_are_read_from_a_folder_or_zip(tmp_path: Path) -> None:
+    """A private one among them is reported, and the others are read."""
+    public = discord_export([discord_message(FIRST)])
+    files = {
+        "a.json": public,
+        "b.json": discord_export([discord_message(SECOND)], "DirectTextChat"),
+        "a.png": "x",
+    }
+    for path in (write_zip(tmp_path / "a.zip", files), write_folder(tmp_path / "a", files)):
+        assert detect(path) == "discord"
+        event, left = open_events(path)
+        assert isinstance(event, Event)
+        assert event.text == FIRST.text
+        assert isinstance(left, Rejected)
+        assert "--private" in left.reason
+        assert len(events(path, private=True)) == 2
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"guild": {"id": "1"}, "channel": "hall", "messages": [{"id": "1"}]},
+        {"guild": {"id": "1"}, "channel": {"id": "1"}, "messages": [{"author": "ada", "body": "x"}]},
+        {"ok": True, "messages": [{"id": 1, "date": "x", "message": "hi"}]},
+        {"messages": [{"ts": 1778837400, "text": "hi", "user": "ada"}]},
+        {"messages": [{"sender_full_name": "ada", "display_recipient": "x", "body": "hi"}]},
+    ],
+)
+def test_a_file_with_some_of_the_names_of_a_chat_is_not_taken_for_it(tmp_path: Path, value: Any) -> None:
+    """Author, time and text have to be where the format has them."""
+    path = said_by(tmp_path, "x.json", value)
+    with pytest.raises(ImporterError, match="format is not known"):
+        detect(path)
+
+
 def test_an_export_is_recognised_as_what_it_is(tmp_path: Path) -> None:
     """Zips and folders of the three look alike from outside."""
     assert detect(write_zip(tmp_path / "a.zip", slack_files(TALK))) == "slack"

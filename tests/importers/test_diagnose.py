@@ -42,6 +42,23 @@ FILES: dict[str, tuple[str, str]] = {
     "Signal": ('{"conversationId": "x", "sent_at": 1, "body": "hi"}', "--columns"),
     "Zoom": ("10:02:03 From Ann Smith to Everyone:\n\thello\n", "--columns"),
     "LINE": ("[LINE] Chat history with PyCon\nSaved on: 2026/05/15\n", "--columns"),
+    "rooms of Rocket.Chat": (
+        '{"channels": [{"_id": "x", "t": "c", "usersCount": 1}], "success": true}',
+        "list of rooms",
+    ),
+    "rooms of Mattermost": (
+        '[{"id": "x", "team_id": "y", "display_name": "z", "total_msg_count": 1}]',
+        "list of rooms",
+    ),
+    "rooms of Matrix": ('{"joined_rooms": ["!a:m.example"]}', "list of rooms"),
+    "channels of Zulip": (
+        '{"result": "success", "streams": [{"stream_id": 1, "name": "x"}]}',
+        "list of rooms",
+    ),
+    "API of Discord": (
+        '[{"id": "1", "channel_id": "2", "content": "x", "mention_roles": [], "mention_everyone": false}]',
+        "Json",
+    ),
     "Meetup": ('{"results": [{"yes_rsvp_count": 3, "group": {"name": "x"}}]}', "schedule"),
 }
 

@@ -68,6 +68,10 @@ def import_(
     time_format: Annotated[
         str | None, typer.Option(metavar="FORMAT", help="Format of its times, such as '%d/%m/%Y %H:%M'.")
     ] = None,
+    dates: Annotated[
+        str | None,
+        typer.Option(metavar="ORDER", help="Order in dates such as 05/06/2026: day-first or month-first."),
+    ] = None,
     private: Annotated[
         bool, typer.Option("--private", help="Import private conversations of an export, too.")
     ] = False,
@@ -94,7 +98,8 @@ def import_(
 
     options = Options(
         zone=zone, day=_day(day), network=network, channel=channel, source=source, columns=_columns(columns),
-        time_format=time_format, private=private, presence=presence, keep=tuple(keep or ()),
+        time_format=time_format, day_first=_day_first(dates), private=private, presence=presence,
+        keep=tuple(keep or ()),
     )  # fmt: skip
     try:
         with progress("importing") as tick:
@@ -128,6 +133,12 @@ def _day(text: str | None) -> date | None:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(f"invalid date {text!r}; write 2026-05-15", param_hint="--day") from None
+
+
+def _day_first(order: str | None) -> bool | None:
+    if order not in {None, "day-first", "month-first"}:
+        raise typer.BadParameter(f"{order!r} is not day-first or month-first", param_hint="--dates")
+    return None if order is None else order == "day-first"
 
 
 def _columns(pairs: list[str] | None) -> dict[str, str]:

@@ -16,8 +16,10 @@ from typing import NamedTuple
 
 from rtanalytics.event import Event
 from rtanalytics.importers.base import Importer, ImporterError, Options, Rejected, Skipped
+from rtanalytics.importers.common import UniqueIds
 from rtanalytics.importers.diagnose import diagnose
 from rtanalytics.importers.reading import head_of
+from rtanalytics.normalize.values import InvalidValue
 
 __all__ = [
     "FORMATS",
@@ -92,6 +94,7 @@ _TABLES = frozenset({"columns", "parquet", "csv", "jsonl"})
 """Formats of tables of any origin, which are tried last."""
 
 _HEAD = 65_536
+_UNIQUE = 2_000
 
 
 def importer(format: str) -> Importer:
@@ -174,10 +177,15 @@ def _checked(path: Path, format: str, events: Iterator[Event | ValueError]) -> I
     A wrong format is only reported if nothing could be read, because the detection may be wrong too.
     """
     read = rejected = 0
+    unique, by_row = UniqueIds(_UNIQUE), format in _TABLES or format == "columns"  # these name the line
     try:
         for event in events:
-            yield event
             read += isinstance(event, Event)
+            try:
+                yield unique.checked(event) if isinstance(event, Event) and not by_row else event
+            except InvalidValue as error:
+                yield Rejected(path, f"event {read}", str(error), repr(event))
+                continue
             rejected += not isinstance(event, Event)
     except ImporterError:
         if not read and (other := _other_format(path, format)) is not None:

@@ -95,6 +95,8 @@ class Options:
         Field of an event → column of a CSV file.
     time_format : str, optional
         Format of the times in a table, as for :meth:`datetime.datetime.strptime`.
+    day_first : bool, optional
+        Order of day and month in dates such as 05/06/2026; found from the whole file if it is not given.
     private : bool
         Also import private conversations.
     presence : bool
@@ -110,6 +112,7 @@ class Options:
     source: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
     time_format: str | None = None
+    day_first: bool | None = None
     private: bool = False
     presence: bool = False
     keep: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha1
@@ -23,6 +24,7 @@ __all__ = [
     "NAME_ZONE",
     "LatestItems",
     "LocalClock",
+    "UniqueIds",
     "author_of",
     "build",
     "digest",
@@ -46,6 +48,10 @@ EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo
 
 MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
 """English abbreviation of a month → its number; ``strptime`` would depend on the locale."""
+
+_ADDRESS = re.compile(r"https?://\S+")
+_TELLING = 20
+"""Characters of a text that two people hardly write at the same time."""
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -206,6 +212,44 @@ def zone_of(name: str | None) -> ZoneInfo | None:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         raise ImporterError(f"unknown time zone {name!r} (examples: Europe/Berlin, UTC)") from None
+
+
+class UniqueIds:
+    """Ids of a file with a digest of their content, to find different messages with equal ids.
+
+    Parameters
+    ----------
+    limit : int, optional
+        Number of ids that are kept, so that memory stays flat; all by default.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._contents: LatestItems[str, int] = LatestItems(limit or 10**9)
+
+    def checked(self, event: Event) -> Event:
+        """Return the event.
+
+        Raises
+        ------
+        InvalidValue
+            If an earlier event of the file has its id but other content.
+        """
+        if event.op != "create":
+            return event
+        # links are shortened in several ways, and accounts are renamed
+        words = " ".join(_ADDRESS.sub("", f"{event.title or ''} {event.text or ''}").split())
+        author = event.handle if len(words) < _TELLING else ""
+        content = hash((words, author, event.created_at))
+        known = self._contents.get(event.id)
+        if known is None:
+            self._contents.add(event.id, content)
+        elif known != content:
+            native = abbreviate(event.id.partition("::")[2] or event.id)
+            raise InvalidValue(
+                f"its id {native} is that of an earlier row with other content; if a spreadsheet has changed "
+                "the ids, export the data again with the ids as text"
+            )
+        return event
 
 
 class LocalClock:

@@ -11,8 +11,9 @@ import codecs
 import csv
 import io
 import re
+import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rtanalytics.event import Event
 from rtanalytics.importers.base import ImporterError, Options, Rejected
 from rtanalytics.importers.common import (
     NAME_ZONE,
+    UniqueIds,
     author_of,
     build,
     digest,
@@ -27,14 +29,22 @@ from rtanalytics.importers.common import (
     find_links,
     find_tags,
     language,
-    moment,
     word,
     zone_of,
 )
+from rtanalytics.importers.csv_rows import BadRow, csv_rows
 from rtanalytics.importers.reading import is_utf16, open_bytes
+from rtanalytics.importers.survey import Survey, order_error, survey
 from rtanalytics.importers.unpack import BROKEN
-from rtanalytics.normalize.dates import with_zone
-from rtanalytics.normalize.values import InvalidValue
+from rtanalytics.normalize.dates import (
+    AmbiguousOrder,
+    NoZone,
+    UnknownZone,
+    optional_time,
+    parse_time,
+    with_zone,
+)
+from rtanalytics.normalize.values import InvalidValue, clean_id, is_missing
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["COLUMNS"]
@@ -73,8 +83,10 @@ class _Columns:
         """Yield the events of a file."""
         _check(path, options)
         rows = _Rows(options)
-        for line, cells in _rows(path, options.columns):
+        rows.survey(cells for _, cells in _rows(path, options.columns, rows.is_time))
+        for line, cells in _rows(path, options.columns, rows.is_time):
             yield from event_or_rejected(rows.event, cells, path, f"line {line}")
+        rows.warn(path)
 
 
 COLUMNS = _Columns()
@@ -95,7 +107,9 @@ def _check(path: Path, options: Options) -> None:
         )
 
 
-def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[str, str] | Rejected]]:
+def _rows(
+    path: Path, columns: Mapping[str, str], is_time: Callable[[str], bool]
+) -> Iterator[tuple[int, dict[str, str] | Rejected]]:
     """Yield line and cells of each row."""
     if csv.field_size_limit() < _LONGEST_FIELD:
         csv.field_size_limit(_LONGEST_FIELD)
@@ -113,29 +127,21 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[tuple[int, dict[st
         if (lost := [column for column in columns.values() if column not in names]) or not names:
             found = ", ".join(ascii(name)[1:-1] for name in names[:20]) or "none"
             raise ImporterError(
-                f"{path} fields no column {abbreviate((lost or ['any'])[0])}; its columns are {found}"
+                f"{path} has no column {abbreviate((lost or ['any'])[0])}; its columns are {found}"
             )
-        reader = csv.reader(text, delimiter=separator)
-        start = line
-        while True:
-            try:
-                values = next(reader, None)
-            except csv.Error as error:
-                yield line, Rejected(path, f"line {line}", f"invalid CSV: {error}")
-                line = reader.line_num + start
-                continue
-            except BROKEN as error:
-                reason = f"damaged or cut off from here on ({error}); fetch it again"
-                yield line, Rejected(path, f"after line {line - 1}", reason)
-                return
-            if values is None:
-                return
-            if values and len(values) != len(names):
-                reason = f"{len(values)} fields, but there are {len(names)} columns; quotes missing?"
-                yield line, Rejected(path, f"line {line}", reason, ",".join(values))
-            elif values:
-                yield line, dict(zip(names, values, strict=True))
-            line = reader.line_num + start
+
+        def is_row(cells: list[str]) -> bool:
+            return is_time(dict(zip(names, cells, strict=True))[columns["created_at"]])
+
+        try:
+            for line, cells in csv_rows(text, len(names), is_row, first=line, separator=separator):  # noqa: B020
+                if isinstance(cells, BadRow):
+                    yield line, Rejected(path, f"line {line}", cells.reason, cells.raw)
+                else:
+                    yield line, dict(zip(names, cells, strict=True))
+        except BROKEN as error:
+            reason = f"damaged or cut off from here on ({error}); fetch it again"
+            yield line, Rejected(path, f"after line {line}", reason)
 
 
 class _Rows:
@@ -144,28 +150,70 @@ class _Rows:
     def __init__(self, options: Options) -> None:
         self._options, self._zone = options, zone_of(options.zone)
         self._equal: Counter[str] = Counter()
+        self._facts = Survey(options.day_first)
+        self._unique = UniqueIds()
+        self._damaged = 0
+
+    def survey(self, rows: Iterable[dict[str, str] | Rejected]) -> None:
+        """Find what only the whole table shows."""
+        time, id = self._options.columns["created_at"], self._options.columns.get("id")
+        named = self._options.time_format is not None
+        pairs = (
+            (None if named else cells[time], None if id is None else cells[id])
+            for cells in rows
+            if isinstance(cells, dict)
+        )
+        self._facts = survey(pairs, day_first=self._options.day_first)
+
+    def is_time(self, value: str) -> bool:
+        """Return True if the value of a cell is a time."""
+        try:
+            self._time(value, "created_at")
+        except (NoZone, AmbiguousOrder):
+            return True
+        except InvalidValue:
+            return False
+        return True
+
+    def warn(self, path: Path) -> None:
+        """Report ids of other messages that were left out."""
+        if self._damaged:
+            warnings.warn(
+                f"{path}: {self._damaged:,} ids in reply_to have lost digits and were left out; export the "
+                "data again with the ids as text",
+                stacklevel=2,
+            )
 
     def event(self, cells: dict[str, str]) -> Event:
         """Return the event of a row."""
         fields = {name: cells[column] for name, column in self._options.columns.items()}
+        for name, value in fields.items():
+            if name != "text" and is_missing(value):
+                fields[name] = ""
         source = word(fields.get("source")) or word(self._options.source)
         bucket, _, rest = source.partition(":")
         if not bucket:
             raise InvalidValue(
                 f"source {abbreviate(source)} begins with a colon; write a name such as slack before it"
             )
-        created, text = self._time(fields["created_at"], "created_at"), fields["text"]
-        native, id_kind = word(fields.get("id"), 300), "native"
+        try:
+            created = self._time(fields["created_at"], "created_at")
+        except NoZone as error:
+            raise ImporterError(str(error), ["--zone", "Europe/Berlin"]) from None
+        except AmbiguousOrder as error:
+            missing = order_error(error)
+            zone = [] if self._zone or self._names_zone(fields["created_at"]) else ["--zone", "Europe/Berlin"]
+            raise ImporterError(str(missing), [*missing.add, *zone]) from None
+        text = fields["text"]
+        native, id_kind = word(clean_id(fields.get("id"), rounded=self._facts.rounded), 300), "native"
         if not native:
-            if "id" in fields:
-                raise InvalidValue("id is empty; every row needs one")
             key = digest(created.isoformat(), fields.get("author", ""), fields.get("channel", ""), text)
             if len(self._equal) < 1_000_000:
                 self._equal[key] += 1
             native, id_kind = f"{key}{f'.{n}' if (n := self._equal[key]) > 1 else ''}", "derived"
         channel = word(fields.get("channel")) or self._options.channel or rest or None
-        parent = word(fields.get("reply_to"), 300)
-        return build(
+        parent = self._parent(fields.get("reply_to"))
+        event = build(
             id=f"{bucket}::{native}",
             source=source,
             type=word(fields.get("type"), 40) or ("reply" if parent else "post"),
@@ -185,6 +233,18 @@ class _Rows:
             links=[*fields.get("links", "").split(), *find_links(text)],
             reply_to=f"{bucket}::{parent}" if parent else None,
         )
+        return event if event.edited_at else self._unique.checked(event)
+
+    def _parent(self, value: str | None) -> str:
+        """Return the id of another message; none if it has lost digits, because it would be another one's."""
+        try:
+            return word(clean_id(value, "reply_to", rounded=self._facts.rounded), 300)
+        except InvalidValue:
+            self._damaged += 1
+            return ""
+
+    def _names_zone(self, value: str) -> bool:
+        return optional_time(value, None, day_first=True) is not None
 
     def _time(self, value: str, name: str) -> datetime:
         value = value.strip()
@@ -195,4 +255,11 @@ class _Rows:
                 shape = self._options.time_format
                 raise InvalidValue(f"{name} {abbreviate(value)} does not have the format {shape}") from None
             return with_zone(time, self._zone, what=name, advice=NAME_ZONE, text=value)
-        return moment(value, self._zone, name)
+        if not value:
+            raise InvalidValue(f"{name} is empty; every row needs one")
+        try:
+            return parse_time(value, self._zone, day_first=self._facts.day_first, what=name, advice=NAME_ZONE)
+        except (NoZone, AmbiguousOrder, UnknownZone):
+            raise
+        except InvalidValue as error:
+            raise InvalidValue(f"{error}; give its format with --time-format") from None

@@ -1,9 +1,10 @@
 """Tables: Parquet, CSV and JSON lines with the columns ``created_at, source, author, text, id, url``.
 
 The id of a row's event is ``<source up to the first colon>::<id>``; the part of the source after that
-colon is the channel. Texts are kept character by character: ``NA`` is not a missing value, and blanks
-and line ends stay. ``author`` and ``url`` are optional, and columns named ``type``, ``channel``, ``to``,
-``title``, ``lang``, ``tags``, ``mentions`` or ``links`` are read too; all others are ignored.
+colon is the channel. Texts are kept character by character: ``NA`` is missing in other columns
+only, and blanks and line ends stay. ``author`` and ``url`` are optional, and columns named ``type``,
+``channel``, ``to``, ``title``, ``lang``, ``tags``, ``mentions`` or ``links`` are read too; all others
+are ignored.
 """
 
 from __future__ import annotations
@@ -11,22 +12,27 @@ from __future__ import annotations
 import csv
 import io
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rtanalytics.clock import parse_time
 from rtanalytics.event import Author, Event, Ingest
-from rtanalytics.importers.base import ImporterError, Options
+from rtanalytics.importers.base import ImporterError, Options, Rejected
+from rtanalytics.importers.common import UniqueIds, zone_of
+from rtanalytics.importers.csv_rows import BadRow, csv_rows
 from rtanalytics.importers.reading import begins, head_of, open_bytes, suffixed
+from rtanalytics.importers.survey import Survey, order_error, survey
 from rtanalytics.importers.unpack import BROKEN, unreadable
-from rtanalytics.normalize.values import InvalidValue
+from rtanalytics.normalize.dates import AmbiguousOrder, NoZone, UnknownZone, optional_time, parse_time
+from rtanalytics.normalize.values import InvalidValue, clean_id, is_missing
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_row", "read_table"]
@@ -34,6 +40,9 @@ __all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_ro
 _NEEDED = ("created_at", "source", "text", "id")
 _TEXTS = ("type", "channel", "to", "title", "lang")
 _LISTS = ("tags", "mentions", "links")
+_KEPT = (*_NEEDED, "text")
+"""Columns in which ``NA`` is not a missing value, or is reported."""
+
 COLUMN_NAMES = (*_NEEDED, "author", "url", *_TEXTS, *_LISTS)
 _TYPES = {
     **dict.fromkeys(("github", "gitlab", "bitbucket", "git"), "commit"),
@@ -77,27 +86,82 @@ class Table:
         """Return True by the file's name or its beginning."""
         return suffixed(path, *self.suffixes) or self.starts(head)
 
-    def read(self, path: Path, options: Options | None = None) -> Iterator[Event]:
+    def read(self, path: Path, options: Options | None = None) -> Iterator[Event | ValueError]:
         """Yield the events of a table, one per row, in order.
+
+        Times without a zone are in that of the options, or else in UTC, which is reported. A row that
+        has the id of an earlier row but other content is a :class:`Rejected`.
 
         Raises
         ------
         TableError
             If a column is missing, or a row is invalid.
         """
+        options = options or Options()
+        unique = UniqueIds()
         try:
+            pairs = ((cells.get("created_at"), cells.get("id")) for _, cells in self.rows(path))
+            reader = _Reader(zone_of(options.zone), survey(pairs, day_first=options.day_first))
             for number, cells in self.rows(path):
+                where = f"{self.place} {number}"
                 try:
-                    yield event_of_row(cells)
+                    event = event_of_row(cells, reader=reader)
+                except AmbiguousOrder as error:
+                    raise order_error(error).at(f"{path}, {where}") from None
                 except ValueError as error:
-                    raise TableError(f"{path}, {self.place} {number}: {error}") from None
+                    raise TableError(f"{path}, {where}: {error}") from None
+                try:
+                    yield unique.checked(event)
+                except InvalidValue as error:
+                    yield Rejected(path, where, str(error), repr(cells))
         except BROKEN as error:
             raise TableError(f"{path} is damaged or cut off: {error}; fetch it again") from None
         except OSError as error:
             raise TableError(str(unreadable(path, error))) from None
+        for warning in reader.warnings():
+            warnings.warn(f"{path}: {warning}", stacklevel=2)
 
 
-def read_table(path: str | Path) -> Iterator[Event]:
+class _Reader:
+    """Reader of the times and ids of one table."""
+
+    def __init__(self, zone: ZoneInfo | None = None, facts: Survey | None = None) -> None:
+        self._zone, self._facts = zone, facts or Survey()
+        self._naive = 0
+
+    def time(self, value: object) -> datetime:
+        """Return a time; without a zone it is in that of the table, or in UTC."""
+        if is_missing(value):
+            raise InvalidValue("created_at is empty; every row needs one")
+        day_first = self._facts.day_first
+        try:
+            try:
+                return parse_time(value, self._zone, day_first=day_first, what="created_at")
+            except NoZone:
+                self._naive += 1
+                return parse_time(value, UTC, day_first=day_first, what="created_at")
+        except (AmbiguousOrder, UnknownZone):
+            raise
+        except InvalidValue as error:
+            raise InvalidValue(f"{error}; write 2026-05-15T09:30:00Z") from None
+
+    def id(self, value: object) -> str:
+        """Return the id of a row."""
+        native = clean_id(value, rounded=self._facts.rounded)
+        if native is None:
+            raise InvalidValue("no id" if value is None else "id is empty; every row needs one")
+        return native
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what is to be reported at the end."""
+        if self._naive:
+            yield (
+                f"{self._naive:,} times have no time zone and were read as UTC; if they are local times, "
+                "import the file into a new archive with --zone, such as --zone Europe/Berlin"
+            )
+
+
+def read_table(path: str | Path) -> Iterator[Event | ValueError]:
     """Read the events of a table, in its order.
 
     Parameters
@@ -118,7 +182,9 @@ def read_table(path: str | Path) -> Iterator[Event]:
     raise TableError(f"{path} is not a known kind of table; give Parquet, CSV or JSON lines")
 
 
-def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event:
+def event_of_row(
+    cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE, reader: _Reader | None = None
+) -> Event:
     """Return a row of a table as an event.
 
     Parameters
@@ -127,12 +193,16 @@ def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event
         Values by column name.
     ingest : Ingest
         How the row was read.
+    reader : object, optional
+        Reads times and ids with what is known of the whole table.
 
     Raises
     ------
     ValueError
         If a value is missing or invalid; the message names the column.
     """
+    reader = reader or _Reader()
+    cells = {name: value for name, value in cells.items() if name in _KEPT or not is_missing(value)}
     source, text = _needed(cells, "source"), cells.get("text")
     namespace, _, channel = source.partition(":")
     if not namespace:
@@ -151,9 +221,9 @@ def event_of_row(cells: Mapping[str, Any], ingest: Ingest = _FROM_FILE) -> Event
         if isinstance(value := cells.get(name), list):
             extra[name] = [item for item in value if isinstance(item, str)]
     return Event(
-        id=f"{namespace}::{_needed(cells, 'id')}",
+        id=f"{namespace}::{reader.id(cells.get('id'))}",
         source=source,
-        created_at=_moment(cells.get("created_at")),
+        created_at=reader.time(cells.get("created_at")),
         author=Author(handle=author.removeprefix("@") or author) if author else None,
         text=text,
         url=url if isinstance(url, str) else None,
@@ -166,29 +236,11 @@ def _needed(cells: Mapping[str, Any], name: str) -> str:
     value = cells.get(name)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    if isinstance(value, float):
-        # 1016809294082203648 comes back from a float as …650, the id of another message.
-        raise InvalidValue(f"{name} {value} is a float, which has lost digits; write ids as text")
     if not isinstance(value, str):
         raise InvalidValue(f"{name} {abbreviate(value)} is not text" if value is not None else f"no {name}")
-    if not value:
+    if is_missing(value):
         raise InvalidValue(f"{name} is empty; every row needs one")
     return value
-
-
-def _moment(value: Any) -> datetime:
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    if value is None or value == "":
-        raise InvalidValue("created_at is empty; every row needs one")
-    if not isinstance(value, str):
-        raise InvalidValue(f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z")
-    try:
-        return parse_time(value)
-    except (ValueError, OverflowError):
-        raise InvalidValue(
-            f"created_at {abbreviate(value)} is not a time; write 2026-05-15T09:30:00Z"
-        ) from None
 
 
 _RENAMED = "map its columns: --columns created_at=COLUMN,text=COLUMN --source NAME"
@@ -228,8 +280,10 @@ def _cells(path: Path, name: str, column: pa.Array) -> list[Any]:
     if pa.types.is_timestamp(kind):
         try:
             # Arrow converts to microseconds only, and is ten times slower with a time zone.
-            naive = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us"))
-            return naive.to_pylist()  # type: ignore[no-any-return]
+            naive = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us")).to_pylist()
+            if kind.tz is None:
+                return naive  # type: ignore[no-any-return]
+            return [None if time is None else time.replace(tzinfo=UTC) for time in naive]
         except (pa.ArrowException, ValueError, OverflowError) as error:
             raise TableError(f"{path}: column {name}: {error}") from None
     if pa.types.is_date(kind):
@@ -243,19 +297,15 @@ def _csv_rows(path: Path) -> Iterator[Row]:
     line = 1
     try:
         with open_bytes(path) as packed, io.TextIOWrapper(packed, "utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            names = next(reader, [])
+            names = next(csv.reader([line for line in [file.readline()] if line], strict=True), [])
             _columns(path, names, f"; if they have other names, {_RENAMED}")
-            line = reader.line_num + 1
-            for values in reader:
-                if values and len(values) != len(names):
-                    raise TableError(
-                        f"{path}, line {line}: {len(values)} fields, but the table has {len(names)} columns; "
-                        f"put texts with commas, quotes or line breaks between quotes"
-                    )
-                if values:
-                    yield line, dict(zip(names, values, strict=True))
-                line = reader.line_num + 1
+            place = names.index("created_at")
+            is_row = lambda cells: optional_time(cells[place], day_first=True) is not None
+            line = 2
+            for line, values in csv_rows(file, len(names), is_row, strict=True):
+                if isinstance(values, BadRow):
+                    raise TableError(f"{path}, line {line}: {values.reason}")
+                yield line, dict(zip(names, values, strict=True))
     except UnicodeDecodeError:
         raise _undecodable(path, f", or {_RENAMED}") from None
     except csv.Error as error:

@@ -213,6 +213,8 @@ def _survey(label: str, file: io.BufferedReader[Any], options: Options) -> tuple
             is_notice = text.startswith("\u200e") and not _is_content(text)
             group = _name(sent["name"]) if is_notice else ""
     order = _order_of(options.time_format) if options.time_format else dates.order()
+    if options.day_first is not None:
+        order = "dmy" if options.day_first else "mdy"
     missing: list[str] = []
     reasons = []
     if options.zone is None:
@@ -221,9 +223,9 @@ def _survey(label: str, file: io.BufferedReader[Any], options: Options) -> tuple
     if order is None and dates.first:
         reasons.append(
             f"the date {dates.first} may begin with the day or with the month; give "
-            "--time-format '%d/%m/%y' if it is the day, '%m/%d/%y' if it is the month"
+            "--dates day-first or --dates month-first"
         )
-        missing += ["--time-format", "%d/%m/%y"]
+        missing += ["--dates", "day-first"]
     if missing and dates.first:
         raise ImporterError(f"{label}: {'; '.join(reasons)}", missing)
     return order or "dmy", group or None

@@ -20,6 +20,10 @@ __all__ = [
     "as_list",
     "as_text",
     "check_size",
+    "clean_id",
+    "is_damaged",
+    "is_missing",
+    "is_rounded",
     "new_event",
     "numeric_id",
     "require_dict",
@@ -33,6 +37,16 @@ EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 
 MAX_PACKET = 900_000
 """Bytes of an encoded event. A stream takes 1 MB, and may add a little to what it stores."""
+
+
+_MISSING = frozenset(
+    "|NA|N/A|n/a|#N/A|#N/A N/A|#NA|nan|NaN|-nan|-NaN|NULL|null|<null>|None|NaT|<NA>|\\N".split("|")
+)
+"""Missing values as R, pandas, SQL and spreadsheets write them; ``Nan`` and ``Null`` are names of people."""
+
+_FORMULA = re.compile(r"=\s*\"([^\"]*)\"")
+_FLOAT = re.compile(r"([0-9]{1,30})[.,]0+")
+_EXPONENT = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}|[0-9][.,][0-9]+[eE][0-9]{1,3}")
 
 
 class InvalidValue(ValueError):
@@ -94,6 +108,74 @@ def numeric_id(value: object, what: str = "id") -> str:
     raise InvalidValue(
         f"it has no {what}" if value is None else f"{what} {abbreviate(value)} is not a number"
     )
+
+
+def is_missing(value: object) -> bool:
+    """Return True for a value that is missing, also if it is written as text; not for texts of messages.
+
+    Examples
+    --------
+    >>> [is_missing(value) for value in (None, float("nan"), "NA", " NULL ", "Nan", "0")]
+    [True, True, True, True, False, False]
+    """
+    if isinstance(value, str):
+        return value.strip() in _MISSING
+    # NaN and NaT are not equal to themselves
+    return value is None or (isinstance(value, float | datetime) and value != value)  # noqa: PLR0124
+
+
+def is_damaged(value: object) -> bool:
+    """Return True for an id that has lost digits, because a program read it as a number."""
+    if isinstance(value, float):
+        return not value.is_integer() or abs(value) >= 2**53
+    text = value.strip() if isinstance(value, str) else ""
+    number = _FLOAT.fullmatch(text)
+    return bool(_EXPONENT.fullmatch(text)) or (number is not None and int(number[1]) >= 2**53)
+
+
+def is_rounded(value: object) -> bool:
+    """Return True for an id that may have been rounded: spreadsheets keep 15 digits of a number."""
+    return isinstance(value, str | int) and re.fullmatch(r"[0-9]{12,26}0000", str(value).strip()) is not None
+
+
+def clean_id(value: object, what: str = "id", *, rounded: bool = False) -> str | None:
+    """Return an id of a table as text; None if it is missing.
+
+    Parameters
+    ----------
+    value : object
+        Text or number.
+    what : str
+        Name of the value in an error.
+    rounded : bool
+        True if the ids of the file have been rounded, so that :func:`is_rounded` decides.
+
+    Raises
+    ------
+    InvalidValue
+        If it is no id, or has lost digits.
+
+    Examples
+    --------
+    >>> [clean_id(value) for value in ('="123"', "123.0", 123.0, 123, "nan", "a7")]
+    ['123', '123', '123', '123', None, 'a7']
+    """
+    if is_missing(value):
+        return None
+    if is_damaged(value) or (rounded and is_rounded(value)):
+        raise InvalidValue(
+            f"{what} {abbreviate(value)} has lost digits, because a program read it as a number; "
+            "export the data again with the ids as text, and do not save it in a spreadsheet"
+        )
+    if isinstance(value, float):
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise InvalidValue(f"{what} {abbreviate(value)} is not text")
+    if match := _FORMULA.fullmatch(value.strip()) or _FLOAT.fullmatch(value.strip()):
+        return clean_id(match[1], what, rounded=rounded)
+    return value
 
 
 def new_event(

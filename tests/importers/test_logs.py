@@ -450,13 +450,14 @@ def test_an_invalid_mapping_is_reported(tmp_path: Path, options: dict[str, Any],
 
 
 def test_times_of_a_mapped_table_need_a_zone_or_have_one(tmp_path: Path) -> None:
-    """A row whose time has no zone is told, not guessed; seconds since 1970 need none."""
-    path = lines_of(tmp_path / "t.csv", ["t,x", "2026-05-15T09:30:00,a", "1778837400,b", "1778837400000,c"])
+    """A time without a zone is refused with the option that helps; seconds since 1970 need none."""
     options = Options(columns={"created_at": "t", "text": "x"}, source="slack")
-    bad, *good = open_events(path, None, options)
-    assert isinstance(bad, Rejected)
-    assert "--zone" in bad.reason
-    assert [e.created_at for e in good if isinstance(e, Event)] == [at(2026, 5, 15, 9, 30)] * 2
+    path = lines_of(tmp_path / "t.csv", ["t,x", "1778837400,b", "1778837400000,c"])
+    assert [e.created_at for e in events(path, options)] == [at(2026, 5, 15, 9, 30)] * 2
+    path = lines_of(tmp_path / "t.csv", ["t,x", "1778837400,b", "2026-05-15T09:30:00,a"])
+    with pytest.raises(ImporterError, match=r"t.csv, line 3: created_at .* has no time zone") as error:
+        list(open_events(path, None, options))
+    assert error.value.add == ("--zone", "Europe/Berlin")
 
 
 @pytest.mark.parametrize(
@@ -474,9 +475,14 @@ def test_times_with_a_zone_are_read_however_they_are_usually_written(tmp_path: P
 
 
 def test_a_time_that_is_not_understood_names_the_option_that_helps(tmp_path: Path) -> None:
-    """Nobody guesses which of its numbers is the month."""
+    """The order of day and month is not guessed; one message names all options that are missing."""
+    options = Options(columns={"created_at": "t", "text": "x"}, source="slack")
     path = lines_of(tmp_path / "t.csv", ["t,x", "05/06/2026 09:30,a"])
-    (bad,) = open_events(path, None, Options(columns={"created_at": "t", "text": "x"}, source="slack"))
+    with pytest.raises(ImporterError, match="ambiguous: day or month first") as error:
+        list(open_events(path, None, options))
+    assert error.value.add == ("--dates", "day-first", "--zone", "Europe/Berlin")
+    path = lines_of(tmp_path / "t.csv", ["t,x", "half past nine,a"])
+    (bad,) = open_events(path, None, options)
     assert isinstance(bad, Rejected)
     assert "--time-format" in bad.reason
 

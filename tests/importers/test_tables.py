@@ -155,11 +155,11 @@ def test_texts_are_kept_character_for_character(tmp_path: Path, kind: str) -> No
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=30), min_size=1, max_size=5))
 def test_any_text_survives_any_kind_of_table(tmp_path: Path, texts: list[str]) -> None:
     """The same for whatever hypothesis can think of, in the text, the author and the id."""
-    rows = [{**ROW, "id": f"{n}{t}", "author": f"x{t}", "text": t} for n, t in enumerate(texts)]
+    rows = [{**ROW, "id": f"{n}x{t}", "author": f"x{t}", "text": t} for n, t in enumerate(texts)]
     for kind in WRITERS:
         events = read(write(tmp_path, kind, rows))
         assert [(e.text, e.handle, e.id) for e in events] == [
-            (t, f"x{t}", f"irc::{n}{t}") for n, t in enumerate(texts)
+            (t, f"x{t}", f"irc::{n}x{t}") for n, t in enumerate(texts)
         ]
 
 
@@ -289,11 +289,6 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
         ("t.jsonl", b'{"id": "caf\xe9"}\n', r"line 1: b'\\xe9' is not UTF-8"),
         ("t.jsonl", b"[1, 2]\n", r"line 1: \[1, 2\] is not a JSON object"),
         ("t.jsonl", b"[" * 100_000, r"line 1: not JSON"),
-        (
-            "t.jsonl",
-            b'{"created_at":1526376600,"source":"a","text":"","id":"1"}',
-            r"1526376600 is not a time",
-        ),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":1.5e18}', r"lost digits"),
         (
             "t.jsonl",

@@ -74,9 +74,10 @@ def test_an_order_that_is_not_clear_is_asked_for_with_the_zone(tmp_path: Path) -
     path = lines_of(tmp_path / "a.txt", ["01/02/26, 09:00 - Ann: hi", "01/02/26, 09:01 - Ann: ho"])
     with pytest.raises(ImporterError, match=r"no zone; .*01/02/26 may begin with the day") as raised:
         list(open_events(path))
-    assert raised.value.add == ("--zone", "Europe/Berlin", "--time-format", "%d/%m/%y")
+    assert raised.value.add == ("--zone", "Europe/Berlin", "--dates", "day-first")
     assert events(path, time_format="%d/%m/%y")[0].created_at == at(2026, 2, 1, 9)
     assert events(path, time_format="%m/%d/%Y")[0].created_at == at(2026, 1, 2, 9)
+    assert events(path, day_first=False)[0].created_at == at(2026, 1, 2, 9)
     with pytest.raises(ImporterError, match="needs day, month and year"):
         events(path, time_format="%H:%M")
 

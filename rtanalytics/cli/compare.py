@@ -69,7 +69,7 @@ def compare(
     for recording, topics in zip(recordings, truth_of_each, strict=True):
         require_truth(recording, topics)
     decoys = {r.name: read_topics(file) for r in recordings if (file := r.folder / "_decoys.csv").is_file()}
-    with progress("comparing", len(recordings) * len(algorithms)) as tick:
+    with progress("comparing, in per cent", 100) as tick:
         try:
             comparison = compare_all(
                 recordings,
@@ -77,7 +77,7 @@ def compare(
                 algorithms,
                 decoys=decoys,
                 hindsight=True,
-                tick=tick,
+                tick=lambda share: tick(round(100 * share)),
                 bin=bin,
                 top=top,
             )

@@ -162,6 +162,7 @@ def trending(
             elif as_json:
                 for trend in bin.trends:
                     sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
+                sys.stdout.flush()  # a large recording takes long
             elif bin.trends:
                 print_bin(bin, out, zone)
     if only is not None and not shown:

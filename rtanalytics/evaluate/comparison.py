@@ -218,7 +218,7 @@ def compare_all(
     max_terms: int = 3,
     gap: int = GAP,
     hindsight: bool = False,
-    tick: Callable[[int], None] | None = None,
+    tick: Callable[[float], None] = lambda _: None,
     settings: Settings | None = None,
     **options: Unpack[SettingsOptions],
 ) -> Comparison:
@@ -244,7 +244,7 @@ def compare_all(
     hindsight : bool
         Allow algorithms that need later bins. Their results cannot be achieved live.
     tick : callable, optional
-        Called with the number of finished results before each algorithm is evaluated on a recording.
+        Called with the finished share of the work, from 0 to 1, now and then.
     settings : Settings, optional
         Settings of the trends; by default those of each recording. Its algorithm is ignored.
     **options
@@ -276,10 +276,12 @@ def compare_all(
         truth, events = Truth(topics), list(recording)
         resolved = (settings or Settings.of_recording(recording)).replace(**options)
         decoy_truth = Truth(decoys[recording.name]) if decoys and recording.name in decoys else None
-        bins_of, seconds, counting[recording.name] = _detect(events, chosen, resolved)
+
+        def report(share: float, column: int = column) -> None:
+            tick((column + share) / len(recordings))
+
+        bins_of, seconds, counting[recording.name] = _detect(events, chosen, resolved, report)
         for row, (name, algorithm) in enumerate(chosen.items()):
-            if tick is not None:
-                tick(len(results))
             bins = bins_of[name]
             tally = judge(bins, truth, decoys=decoy_truth, top=resolved.top, max_terms=max_terms, gap=gap)
             results[row, column] = Result(
@@ -289,13 +291,18 @@ def compare_all(
 
 
 def _detect(
-    events: list[Event], algorithms: Mapping[str, Algorithm], settings: Settings
+    events: list[Event],
+    algorithms: Mapping[str, Algorithm],
+    settings: Settings,
+    tick: Callable[[float], None],
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
     """Return the trends of each algorithm, its seconds, and the seconds of counting."""
     scoring = {name: a for name, a in algorithms.items() if not _is_topic_level(a)}
-    bins_of, seconds, counting = detect_all(events, scoring, settings)
+    weight = len(scoring) / len(algorithms)
+    bins_of, seconds, counting = detect_all(events, scoring, settings, lambda share: tick(share * weight))
     for name, algorithm in algorithms.items():
         if name not in scoring:
+            tick(len(bins_of) / len(algorithms))
             began = time.perf_counter()
             bins_of[name] = list(algorithm.topics(events, settings))  # type: ignore[attr-defined]
             seconds[name] = time.perf_counter() - began

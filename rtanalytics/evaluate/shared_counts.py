@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -18,7 +18,10 @@ __all__ = ["Hindsight", "detect_all"]
 
 
 def detect_all(
-    events: Iterable[Event], algorithms: Mapping[str, Algorithm], settings: Settings
+    events: Iterable[Event],
+    algorithms: Mapping[str, Algorithm],
+    settings: Settings,
+    tick: Callable[[float], None] = lambda _: None,
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
     """Return the trends of events by several algorithms.
 
@@ -30,6 +33,8 @@ def detect_all(
         Algorithms by name. Those that need later bins run in a second pass.
     settings : Settings
         Settings; their algorithm is ignored.
+    tick : callable
+        Called with the finished share of the work, from 0 to 1, after each bin.
 
     Returns
     -------
@@ -39,7 +44,9 @@ def detect_all(
     """
     events = list(events)
     began = time.perf_counter()
-    first = Engine(settings, {n: settings.replace(algorithm=a) for n, a in algorithms.items() if a.causal})
+    causal = {n: settings.replace(algorithm=a) for n, a in algorithms.items() if a.causal}
+    weight = len(causal) / len(algorithms) if algorithms else 1.0
+    first = Engine(settings, causal, tick=lambda share: tick(weight * share))
     trends, seconds = _trends(first, events), first.seconds
     if len(trends) < len(algorithms):
         late = {
@@ -47,7 +54,12 @@ def detect_all(
             for name, algorithm in algorithms.items()
             if not algorithm.causal
         }
-        second = Engine(settings, late, vocabulary=first.counts.vocabulary)
+        second = Engine(
+            settings,
+            late,
+            vocabulary=first.counts.vocabulary,
+            tick=lambda share: tick(weight + (1 - weight) * share),
+        )
         trends, seconds = trends | _trends(second, events), seconds | second.seconds
     shared = time.perf_counter() - began - sum(seconds.values())
     return {name: trends[name] for name in algorithms}, {name: seconds[name] for name in algorithms}, shared

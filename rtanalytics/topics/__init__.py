@@ -91,6 +91,12 @@ class Trender:
             bins.append(silent)
         return bins
 
+    def closing(self, items: Iterable[Item]) -> Iterator[TrendBin]:
+        """Yield each bin when it closes, instead of all of them at the end as :meth:`push`."""
+        for listed in self._engine.closing(items):
+            if listed is not None:
+                yield listed[""]
+
 
 def trends(
     source: Feed | Recording | Iterable[Event],
@@ -126,6 +132,6 @@ def _pushed(trender: Trender, source: Feed | Recording | Iterable[Event]) -> Ite
     for item in as_feed(source):
         batch.append(item)
         if not isinstance(item, Delivery) or len(batch) == _BATCH:
-            yield from trender.push(batch)
+            yield from trender.closing(batch)
             batch = []
-    yield from trender.push(batch)
+    yield from trender.closing(batch)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 import numpy as np
@@ -75,6 +75,8 @@ class Engine:
     sparing : bool
         Keep no checkpoints of the members. This saves memory if there are hundreds of them; late
         messages, for which checkpoints are needed, are rare in recordings.
+    tick : callable
+        Called with the share of the bins of a watermark that are closed, after each.
 
     Attributes
     ----------
@@ -91,9 +93,10 @@ class Engine:
         *,
         vocabulary: Vocabulary | None = None,
         sparing: bool = False,
+        tick: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._shared, self._settings = shared, dict(members)
-        self._vocabulary, self._sparing = vocabulary, sparing
+        self._vocabulary, self._sparing, self._tick = vocabulary, sparing, tick
         self._horizon = shared.horizon if vocabulary is None else None
         self.seconds = dict.fromkeys(members, 0.0)
         self.reset()
@@ -136,6 +139,15 @@ class Engine:
             out.
         """
         bins: list[dict[str, TrendBin]] = []
+        for bin in self.closing(items):
+            if bin is None:
+                bins.clear()
+            else:
+                bins.append(bin)
+        return bins
+
+    def closing(self, items: Iterable[Item]) -> Iterator[dict[str, TrendBin] | None]:
+        """Yield each bin when it closes, as :meth:`push` returns it; None after a reset."""
         events: list[Event] = []
         for item in items:
             if isinstance(item, Delivery):
@@ -143,12 +155,12 @@ class Engine:
             elif isinstance(item, Watermark):
                 self._take(events)
                 events = []
-                bins += self._close(item.time)
+                yield from self._close(item.time)
             else:
                 self.reset()
-                events, bins = [], []
+                events = []
+                yield None
         self._take(events)
-        return bins
 
     def empty_bin(self) -> TrendBin | None:
         """Return the newest bin that closed if nothing was posted in it, once; else None.
@@ -179,7 +191,9 @@ class Engine:
 
     def _close(self, watermark: datetime) -> Iterator[dict[str, TrendBin]]:
         complete = self.counts.bin_of(max(watermark - self._shared.grace, _EVER)) - 1
-        for bin in sorted(b for b in self._waiting if b <= complete):
+        due = sorted(b for b in self._waiting if b <= complete)
+        for number, bin in enumerate(due):
+            self._tick(number / len(due))
             rows = self._waiting.pop(bin)
             touched, changed = self.counts.apply(rows)
             self._late += self.counts.elsewhere(changed, bin)

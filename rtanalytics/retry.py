@@ -18,7 +18,7 @@ def doubled(first: timedelta, longest: timedelta, times: int) -> timedelta:
     Parameters
     ----------
     first, longest : timedelta
-        Pause to begin with, and its upper limit.
+        First pause, and upper limit of the result.
     times : int
         How often to double it.
 
@@ -35,14 +35,14 @@ def doubled(first: timedelta, longest: timedelta, times: int) -> timedelta:
 class RetryPolicy:
     """How long to wait after each kind of failure.
 
-    Pauses double with each failure in a row. They are random, so that clients that failed together
-    do not come back together.
+    Pauses double with each failure in a row, and have a random part, so that clients that failed at the same
+    time do not all try again at the same time.
 
     Parameters
     ----------
     first, cap : timedelta
-        A pause after the n-th transient failure in a row is between 0 and ``first * 2**n``, at most
-        ``cap``.
+        The pause after the n-th transient failure in a row is a random time up to ``first * 2**n``, at
+        most ``cap``.
     blocked, blocked_cap : timedelta
         First and longest pause if the source refuses us or our credentials.
     again : timedelta
@@ -51,7 +51,8 @@ class RetryPolicy:
     gone : timedelta
         Pause after a source reported that it is gone; the third report within a day ends it.
     restart : timedelta
-        Half of the first pause before a process that ended is started again; it doubles up to ``cap``.
+        Half of the longest first pause before a process that ended is started again; it doubles up to
+        ``cap``.
     heartbeat : timedelta
         How often the health is reported while nothing happens.
     room : timedelta
@@ -72,7 +73,7 @@ class RetryPolicy:
         """Return the pause after a transient failure: a random share of a doubling time (full jitter)."""
         return doubled(self.first, self.cap, failures) * random.random()
 
-    def unwelcome(self, failures: int, *, worked: bool = False) -> timedelta:
+    def refused(self, failures: int, *, worked: bool = False) -> timedelta:
         """Return the pause after a refusal: at least half of a doubling time."""
         first, cap = (self.again, self.blocked) if worked else (self.blocked, self.blocked_cap)
         return doubled(first, cap, failures - 1) * random.uniform(0.5, 1.0)
@@ -89,7 +90,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a source may ask and store.
+    """Limits of the requests and the stored entries of a source.
 
     Parameters
     ----------

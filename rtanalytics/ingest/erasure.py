@@ -1,9 +1,9 @@
 """Erasure of a person: their messages leave the stream and the archive, and are not stored again.
 
-First the stream learns the person's mark, so that nobody can store more; then what is there is
-found, in the archive and in the stream, and published as deleted, which reaches counts and open views;
-then its entries leave the stream and its rows the files. A recorder that is at work does the last
-step itself, as soon as it has read the deletes; otherwise it is done here.
+First, marks of the person are added to the stream, so that no new messages of theirs are stored. Then their
+messages in archive and stream are published as deleted, which updates counts and open views. Last, the
+entries are removed from the stream and the rows from the files. A running recorder removes the rows itself
+when it reads the deletions; otherwise this module does.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Found(msgspec.Struct, kw_only=True):
 
 
 class ForgetReport(msgspec.Struct, kw_only=True):
-    """Result of an erasure: what was found, and whether it is complete.
+    """Result of an erasure.
 
     Parameters
     ----------
@@ -51,11 +51,11 @@ class ForgetReport(msgspec.Struct, kw_only=True):
     archive, stream : int
         Number of events found in the archive and in the stream, including those of others.
     others : int
-        Events of others that repeat theirs or list, kick or rename the person.
+        Number of events of other people that repost theirs, or that list, kick or rename the person.
     dead, rejected : int
         Number of dead letters and of rows of ``_rejected.jsonl`` that contain the name.
     handles : list of str
-        The handles under which something was found.
+        Handles under which events were found.
     found : list of Found
         Number of events per handle and bucket; each event is counted once.
     near : list of str
@@ -83,25 +83,25 @@ def forget_author(
     *,
     buckets: Sequence[str] = (),
     dry_run: bool = False,
-    retry_policy: timedelta = timedelta(seconds=20),
+    timeout: timedelta = timedelta(seconds=20),
 ) -> ForgetReport:
     """Remove a person from a conference permanently.
 
     Parameters
     ----------
     stream : EventStream
-        The conference's.
+        Stream of the conference.
     archive : Path, optional
-        Its recording; nothing is done about one that is not there.
+        Folder of the recording; it may be missing.
     author : str
-        Handle or platform's id of the person. Accounts that have either are the same person: what they said
-        under an earlier handle goes too.
+        Handle of the person, or id on the platform. Messages that an account with this handle or id posted
+        under an earlier handle are removed too.
     buckets : sequence of str
-        Only in these buckets (``mastodon``, ``irc`` …); in all if empty.
+        Buckets to search (``mastodon``, ``irc`` …); all if empty.
     dry_run : bool
-        Only look.
-    retry_policy : timedelta
-        How long to wait for a recorder that is at work.
+        True to only report what would be removed.
+    timeout : timedelta
+        How long to wait for a running recorder.
 
     Returns
     -------
@@ -112,12 +112,12 @@ def forget_author(
     ArchiveError
         If the archive cannot be read or written.
     StreamUnavailable
-        If the server does not answer; ask again, it goes on where it was.
+        If the server does not answer; a second call continues from there.
     ValueError
-        If ``author`` is empty, or nothing is in a bucket.
+        If ``author`` is empty, or a bucket is unknown.
     """
     if not plain_handle(author):
-        raise ValueError("nobody is named; give the handle, such as ada or @ada@example.social")
+        raise ValueError("the author is missing; write a handle, such as ada or @ada@example.social")
     report = ForgetReport(author=author)
     folder = archive if archive is not None and archive.is_dir() and is_archive(archive) else None
     held = [] if folder is None else _recorded(folder)
@@ -126,9 +126,9 @@ def forget_author(
     marks = _marks(author, buckets, [*held, *live])
     if not dry_run:
         stream.erasure.forget(marks)
-    gone = _covered(marks, [*held, *live])
-    report.archive = sum(event.id in gone for event in held)
-    report.stream = len({event.id for event in live} & gone.keys())
+    erased = _covered(marks, [*held, *live])
+    report.archive = sum(event.id in erased for event in held)
+    report.stream = len({event.id for event in live} & erased.keys())
     person = ErasureMarks(marks)
     theirs = {e.id: (e.bucket, e.handle) for e in [*held, *live] if person.wrote(e)}
     report.handles = sorted({handle for _, handle in theirs.values()})
@@ -136,24 +136,24 @@ def forget_author(
         Found(handle=handle, bucket=bucket, events=events)
         for (bucket, handle), events in sorted(Counter(theirs.values()).items())
     ]
-    report.others = len(gone.keys() - theirs.keys())
-    if not gone:
-        said = (e for e in [*held, *live] if e.handle and (not buckets or e.bucket in buckets))
-        known = {plain_handle(e.handle): e.handle for e in said}
+    report.others = len(erased.keys() - theirs.keys())
+    if not erased:
+        events = (e for e in [*held, *live] if e.handle and (not buckets or e.bucket in buckets))
+        known = {plain_handle(e.handle): e.handle for e in events}
         report.near = [known[name] for name in get_close_matches(plain_handle(author), known, 3)]
     named = _named([author, *report.handles])
-    report.dead = _bury(stream, buckets, named, dry_run=dry_run)
-    report.rejected = _rejected(folder, named, dry_run=dry_run)
+    report.dead = _remove_dead_letters(stream, buckets, named, dry_run=dry_run)
+    report.rejected = _remove_rejected_rows(folder, named, dry_run=dry_run)
     if dry_run:
         return report
-    forgotten = ErasureMarks(marks | {ErasureMarks.post(id_) for id_ in gone})
+    forgotten = ErasureMarks(marks | {ErasureMarks.post(id_) for id_ in erased})
     stream.erasure.forget(forgotten.marks)
-    erased = list(gone.items())
-    for first in range(0, len(erased), _CHUNK):
-        stream.append(deletions(dict(erased[first : first + _CHUNK]), marks))
-    stream.erasure.erase(lambda event: event.id in gone or forgotten.without(event) is not event)
+    items = list(erased.items())
+    for first in range(0, len(items), _CHUNK):
+        stream.append(deletions(dict(items[first : first + _CHUNK]), marks))
+    stream.erasure.erase(lambda event: event.id in erased or forgotten.without(event) is not event)
     if folder is not None:
-        report.pending = not _emptied(folder, forgotten, gone, retry_policy)
+        report.pending = not _remove_rows(folder, forgotten, erased, timeout)
     return report
 
 
@@ -184,13 +184,13 @@ def _check(buckets: Sequence[str], known: set[str]) -> None:
     """Raise ValueError for an unknown bucket, so that a typo is not reported as "nothing found"."""
     for bucket in buckets:
         if bucket not in known:
-            there = f"there are {', '.join(sorted(known))}" if known else "there are none yet"
-            raise ValueError(f"unknown bucket {bucket!r} for --in: {there}")
+            hint = f"there are {', '.join(sorted(known))}" if known else "there are none yet"
+            raise ValueError(f"unknown bucket {bucket!r} for --in: {hint}")
 
 
 def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[str]:
     """Return the marks of the handle, of the accounts that have it, and of the handles of these accounts."""
-    wanted, found = plain_handle(author), set[tuple[str, str]]()
+    wanted, handles = plain_handle(author), set[tuple[str, str]]()
     marks = {ErasureMarks.author(author, bucket) for bucket in buckets or (EVERYWHERE,)}
     accounts: set[tuple[str, str]] = set()
     for event in events:
@@ -198,10 +198,10 @@ def _marks(author: str, buckets: Sequence[str], events: Iterable[Event]) -> set[
             continue
         account = event.author.id
         if wanted in (plain_handle(event.author.handle), (account or "").casefold()):
-            found.add((event.bucket, event.author.handle))
+            handles.add((event.bucket, event.author.handle))
             if account is not None:
                 accounts.add((event.bucket, account))
-    marks |= {ErasureMarks.author(handle, bucket) for bucket, handle in found}
+    marks |= {ErasureMarks.author(handle, bucket) for bucket, handle in handles}
     return marks | {ErasureMarks.account(bucket, account) for bucket, account in accounts}
 
 
@@ -220,11 +220,13 @@ def _covered(marks: set[str], events: Sequence[Event]) -> dict[str, str]:
 def _named(handles: Iterable[str]) -> Callable[[str], bool]:
     """Return a function that checks whether a text contains one of the handles as a word."""
     words = "|".join(sorted({re.escape(plain_handle(handle)) for handle in handles}))
-    found = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
-    return lambda text: found.search(text) is not None
+    pattern = re.compile(rf"(?<!\w)(?:{words})(?!\w)", re.IGNORECASE)
+    return lambda text: pattern.search(text) is not None
 
 
-def _bury(stream: EventStream, buckets: Sequence[str], named: Callable[[str], bool], *, dry_run: bool) -> int:
+def _remove_dead_letters(
+    stream: EventStream, buckets: Sequence[str], named: Callable[[str], bool], *, dry_run: bool
+) -> int:
     """Remove dead letters that mention the person; return their number."""
     count = 0
     for bucket in buckets or stream.buckets():
@@ -239,7 +241,7 @@ def _bury(stream: EventStream, buckets: Sequence[str], named: Callable[[str], bo
     return count
 
 
-def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: bool) -> int:
+def _remove_rejected_rows(folder: Path | None, named: Callable[[str], bool], *, dry_run: bool) -> int:
     """Remove rows that mention the person from the rows rejected by an import; return their number."""
     path = None if folder is None else folder / REJECTED
     if path is None or not path.is_file():
@@ -253,9 +255,9 @@ def _rejected(folder: Path | None, named: Callable[[str], bool], *, dry_run: boo
     return len(lines) - len(left)
 
 
-def _emptied(folder: Path, forgotten: ErasureMarks, ids: dict[str, str], retry_policy: timedelta) -> bool:
+def _remove_rows(folder: Path, forgotten: ErasureMarks, ids: dict[str, str], timeout: timedelta) -> bool:
     """Remove the rows from the files, or wait until the recorder has; return False after a timeout."""
-    until = time.monotonic() + retry_policy.total_seconds()
+    until = time.monotonic() + timeout.total_seconds()
     while True:
         try:
             with ArchiveWriter(folder) as writer:

@@ -1,9 +1,9 @@
 """Source health: one hash per source in the stream, shown by ``status``.
 
 ``state`` is one of ``starting``, ``ok``, ``degraded``, ``rate_limited``, ``auth``, ``blocked``,
-``gone``, ``full``, ``failed``, ``stopped`` and ``fenced``. A hash whose ``at`` is older than a few
-heartbeats belongs to a process that has ended, whatever its state. ``last_success`` is the time of the
-last message; ``silent_since`` is set while nothing (new) has come for longer than expected.
+``gone``, ``full``, ``failed``, ``stopped`` and ``fenced``. If ``at`` is older than a few heartbeats, the
+process has ended, whatever the state. ``last_success`` is the time of the last successful poll;
+``silent_since`` is set if there was no new event for longer than expected.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ log = logging.getLogger(__name__)
 WORDS = {
     "degraded": "in trouble",
     "rate_limited": "asked to wait",
-    "auth": "login wanted",
-    "blocked": "not let in",
-    "gone": "gone for good",
-    "full": "waits for room",
+    "auth": "login required",
+    "blocked": "blocked",
+    "gone": "no longer exists",
+    "full": "waits for the recorder",
     "fenced": "taken over",
     "waiting": "starts again",
     "finished": "has ended",
@@ -55,7 +55,7 @@ class Health:
         }
         self._stream = stream
         self._reported = 0.0
-        self._complained = False
+        self._reported_problem = False
         self._heard = self._received = time.monotonic()
 
     def succeeded(self, batch: Batch) -> None:
@@ -76,10 +76,10 @@ class Health:
     def turned(self, was: str) -> None:
         """Log a change of the state."""
         if self.state not in {"ok", was}:
-            self._complained = True
+            self._reported_problem = True
             log.warning("%s: %s: %s", self.name, WORDS.get(self.state, self.state), self.facts.get("error"))
-        elif self.state == "ok" and self._complained:
-            self._complained = False
+        elif self.state == "ok" and self._reported_problem:
+            self._reported_problem = False
             log.warning("%s: works again", self.name)
 
     def stored(self, appended: Appended, events: list[Event]) -> None:
@@ -105,7 +105,7 @@ class Health:
         return (datetime.now(UTC) - timedelta(seconds=silent)).isoformat()
 
     def _silence(self) -> str | None:
-        """Return the problem if the source answers but has sent nothing new for too long."""
+        """Return the problem if polls succeed but there was no new event for too long."""
         expected, silent = self.spec.expected_every, time.monotonic() - self._heard
         if expected is None or self.spec.sees_silence or silent <= expected.total_seconds():
             return None

@@ -1,10 +1,9 @@
 """Worker that sends the packets of the outbox while the source is being polled.
 
-A source that can send has ``async def send(packet, key)``; if it also has a ``sending``
-property, nothing is taken out of the outbox while that is false (no connection, say), so that
-what waits has a chance until it lapses. What was taken is tried once. What failed is a dead
-letter with the reason, and an event of type ``error`` in the bucket, with the packet's key at the
-end of its id: its author sees the result.
+A source that can send has ``async def send(packet, key)``. While its optional property ``sending`` is False,
+for example without a connection, packets stay in the outbox until they lapse. Each packet is sent once. If
+that fails, a dead letter is stored with the reason, and an event of type ``error`` whose id ends with the
+key of the packet is added to the bucket, so that the author sees it.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ __all__ = ["OutboxWorker", "Sends"]
 
 log = logging.getLogger(__name__)
 
-_LOOK = timedelta(milliseconds=500)
-"""How long one look into the outbox waits: a stop is held up by that at most."""
+_TAKE_WAIT = timedelta(milliseconds=500)
+"""How long one read of the outbox waits for packets; a stop is delayed by that at most."""
 
-_AGAIN = 0.05
-_SENT_WITHIN = 60.0
+_PAUSE = 0.05
+_SEND_TIMEOUT = 60.0
 _ROOMS = ("#", "&", "!", "+")
-"""How rooms begin; a packet to anything else is for a person."""
+"""First characters of room names; a packet to any other name is for a person."""
 
 
 @runtime_checkable
@@ -50,12 +49,12 @@ class Sends(Protocol):
         packet : dict of str
             ``type`` (``message``, ``action``, ``join``, ``part``, ``topic``, ``nick``), ``to``, ``body``.
         key : str
-            Key by which the sender recognises it.
+            Key of the packet, by which its author finds the result.
 
         Raises
         ------
         SourceError
-            If it was not sent, or may not have been; the message is shown to the sender.
+            If it was not sent, or perhaps not; the message is shown to the author.
         """
         ...
 
@@ -115,12 +114,12 @@ class OutboxWorker:
         await self._settle(scope)
         ready = bool(getattr(self._source, "sending", True))
         # one at a time: after a crash at most one packet is in doubt
-        take = partial(self._stream.outbox.take, scope, int(ready), wait=_LOOK, begin=self._begin)
+        take = partial(self._stream.outbox.take, scope, int(ready), wait=_TAKE_WAIT, begin=self._begin)
         taken = await asyncio.to_thread(take)
         self._begin = False
         for out in taken:
             if out.lapsed:
-                await self._tell(out, out.lapsed)
+                await self._report_unsent(out, out.lapsed)
             else:
                 await self._send(out)
                 self._settled.append(out.id)
@@ -134,12 +133,12 @@ class OutboxWorker:
 
     async def _send(self, out: Outgoing) -> None:
         try:
-            async with asyncio.timeout(_SENT_WITHIN):
+            async with asyncio.timeout(_SEND_TIMEOUT):
                 await self._source.send(out.packet, out.key)
         except SourceError as error:
             reason = printable(error)
         except TimeoutError:
-            reason = f"no answer within {_SENT_WITHIN:.0f} s: whether it was sent is not known"
+            reason = f"no answer within {_SEND_TIMEOUT:.0f} s: it is unknown whether it was sent"
         except Exception as error:
             # a packet that makes the source fail must not end the source
             log.exception("%s: sending a packet failed", self._health.name)
@@ -149,10 +148,10 @@ class OutboxWorker:
             return
         raw = json.dumps(out.packet).encode()
         letter = DeadLetter("outbox", self._source.scope, reason, raw, datetime.now(UTC))
-        await self._surely(lambda: self._stream.dead_letters.add(self._source.bucket, letter))
-        await self._tell(out, reason)
+        await self._until_stored(lambda: self._stream.dead_letters.add(self._source.bucket, letter))
+        await self._report_unsent(out, reason)
 
-    async def _tell(self, out: Outgoing, reason: str) -> None:
+    async def _report_unsent(self, out: Outgoing, reason: str) -> None:
         self._health.counts["unsent"] += 1
         bucket, scope, to = self._source.bucket, self._source.scope, out.packet.get("to") or None
         room = to if to is not None and to.startswith(_ROOMS) else None
@@ -168,21 +167,21 @@ class OutboxWorker:
             received_at=now,
             ingest=Ingest(via="stream", connector="outbox@1", id_kind="derived", time_kind="observed"),
         )
-        await self._surely(lambda: self._stream.append([event]))
+        await self._until_stored(lambda: self._stream.append([event]))
 
-    async def _surely(self, call: Callable[[], object]) -> None:
+    async def _until_stored(self, call: Callable[[], object]) -> None:
         """Repeat a call until the server answers; :meth:`end` cancels it after a timeout."""
         while True:
             try:
                 await asyncio.to_thread(call)
             except StreamUnavailable:
-                await asyncio.sleep(_AGAIN)
+                await asyncio.sleep(_PAUSE)
             else:
                 return
 
     async def _pause(self) -> None:
         try:
-            async with asyncio.timeout(_AGAIN):
+            async with asyncio.timeout(_PAUSE):
                 await self._ending.wait()
         except TimeoutError:
             return

@@ -1,7 +1,7 @@
 """Processes that ignore Ctrl-C, and a lock that only one process can hold.
 
-A terminal sends Ctrl-C to every process of the foreground, also to those that are just importing
-their libraries and have no handler yet. Ours are ended by whoever started them, in good order.
+A terminal sends Ctrl-C to all its foreground processes, including those that are still importing libraries
+and have no signal handler yet. Our child processes are stopped by their parent instead, in order.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def exclusive_lock(path: Path) -> Iterator[int | None]:
     Raises
     ------
     OSError
-        If the file cannot be made or locked at all.
+        If the file cannot be created or locked at all.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = acquire_as_owner(path)

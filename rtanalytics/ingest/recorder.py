@@ -1,8 +1,7 @@
 """The recorder: writes the events of a stream to an archive, each revision once.
 
-It reads on from the position that the archive's own segments state; there is no other
-book-keeping that could disagree with them. Only after a commit does it report to the stream how far
-it has come, and only up to there may the stream be trimmed.
+It continues from the position stored in the segments of the archive, which is stored nowhere else, so the two
+cannot disagree. After each commit it reports this position to the stream, which may be trimmed up to there.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ __all__ = ["Recorded", "record"]
 FLUSH_EVERY = timedelta(seconds=1)
 FLUSH_EVENTS = 5_000
 KEEP_EVERY = timedelta(hours=1)
-PATIENCE = 50
-"""How often a server that is away is asked again, five times a second, for who is forgotten."""
+MAX_ATTEMPTS = 50
+"""Number of attempts, 0.2 s apart, to read the erasure marks from a server that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +56,29 @@ def record(
     Parameters
     ----------
     stream : EventStream
-        Read from where the archive says it was recorded up to, at first from its beginning.
+        Stream to read, from the position up to which it was recorded, at first from its beginning.
     folder : str or Path
-        The archive; made if it is not there.
+        Folder of the archive; created if it does not exist.
     stop : threading.Event, optional
-        Set it to end: what was read is committed first.
+        Ends the recording when it is set; events that were read are committed first.
     flush_every, flush_events : timedelta, int
         A commit happens after this time or this many events, whichever comes first.
     compact : bool
-        Bring the archive to its current state at the end.
+        True to compact the archive at the end.
     keep : mapping of str to timedelta, optional
-        How long what a producer appended is kept, in the archive and in the stream; looked after
-        at the beginning and every hour.
+        How long archive and stream keep the events of each producer; older events are removed at the
+        beginning and every hour.
     schedule, meta : Schedule, RecordingMeta, optional
-        What to write beside the events: the talks; title, time zone and own tags.
+        Talks, and title, time zone and own tags, to write to the archive.
     progress : callable
-        Called with the number of events after each commit, and again and again while nothing comes.
+        Called with the number of events after each commit, and repeatedly while there are no new events.
 
     Raises
     ------
     ArchiveError
         If the archive cannot be written, or another process is writing it.
     Trimmed
-        If entries that were not recorded are gone from the stream.
+        If entries were removed from the stream before they were recorded.
     """
     stop = stop or threading.Event()
     events = commits = 0
@@ -150,7 +149,7 @@ def _forget(writer: ArchiveWriter, stream: EventStream, *, now: bool = False) ->
             break
         except StreamUnavailable:
             failures += 1
-            if failures == PATIENCE:
+            if failures == MAX_ATTEMPTS:
                 raise
             time.sleep(0.2)
     if now or theirs.marks - ours.marks:

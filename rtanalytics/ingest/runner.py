@@ -1,13 +1,11 @@
 """The loop of one source: poll, store the batch with its cursor, and wait after an error.
 
-The runner is the whole life of a source's process. It opens the source's scope, polls, stores
-the batch and its cursor in one step, reports its health, and waits. It never gives up silently:
-each class of error has its own pause, and the health shows the error and the next attempt.
+The runner opens the source's scope, polls, stores the batch and its cursor in one step, reports the health,
+and waits. Each class of error has its own pause, and the health shows the error and the next attempt.
 
-At-least-once is all it needs to do: a batch of which it is not known whether it was stored is
-stored again, and the stream takes nothing twice. When the server was away, the stored cursor is
-asked for anew: if it has fallen back, so have the events that came with it, and they are read
-again from there.
+Delivery is at least once: if it is unknown whether a batch was stored, it is stored again, and the stream
+drops duplicates. After an outage of the server, the runner reads the stored cursor again: if the server has
+lost the latest entries, the cursor is older, and the lost events are read again from there.
 """
 
 from __future__ import annotations
@@ -69,9 +67,8 @@ T = TypeVar("T")
 class Outcome(StrEnum):
     """Why a source stopped running.
 
-    ``STOPPED``: it was asked to. ``FENCED``: another process has taken its scope, or the server
-    came back empty and has forgotten who had it. ``GONE``: the source itself says that it will
-    not come back; starting it again asks it again.
+    ``STOPPED``: ``stop`` was set. ``FENCED``: another process has taken its scope, or the server restarted
+    without data. ``GONE``: the source reported repeatedly that it no longer exists; a restart tries again.
     """
 
     STOPPED = "stopped"
@@ -93,28 +90,28 @@ async def run_source(
     Parameters
     ----------
     spec : SourceSpec
-        Which source.
+        Specification of the source.
     stream : EventStream
-        Where to store; health is reported there under ``source:<name>``.
+        Stream for the events, and for the health under ``source:<name>``.
     stop : asyncio.Event
-        Set, it interrupts any wait and any poll. What was polled but not stored is read again
-        next time.
+        Interrupts any wait and any poll when it is set. Events that were not stored are read again after
+        the next start.
     retry_policy : RetryPolicy, optional
-        How long to wait after which error.
+        How long to wait after each kind of error.
     limits : Limits, optional
-        How often the source may ask, and how full its bucket may be.
+        Rate limits, and the largest number of entries in the bucket.
     opener : callable
         Opens the source of a spec.
 
     Returns
     -------
     Outcome
-        Why it ended.
+        Reason for the end.
 
     Raises
     ------
     Exception
-        Any undeclared exception of the source or stream: a bug, for the supervisor.
+        Any undeclared exception of the source or the stream, which is a bug; the supervisor restarts it.
     """
     counts: Counter[str] = Counter()
     source = opener(spec, counts)
@@ -167,7 +164,7 @@ class _Runner:
         self._cursor: bytes | None = None
         # differs from the cursor if that was invalid and the source starts without one
         self._stored: bytes | None = None
-        self._failures = self._unwelcome = 0
+        self._failures = self._refusals = 0
         self._worked = self._away = False
         self._gone: list[float] = []
         self._letters: dict[str, float] = {}
@@ -186,7 +183,7 @@ class _Runner:
     async def _run(self) -> Outcome:
         try:
             await self._open()
-            while (wait := await self._turn()) is not None:
+            while (wait := await self._poll_once()) is not None:
                 await self._pause(wait)
             outcome = Outcome.GONE
         except _Stop:
@@ -200,7 +197,7 @@ class _Runner:
         await self._health.report(str(outcome))
         return outcome
 
-    async def _turn(self) -> timedelta | None:
+    async def _poll_once(self) -> timedelta | None:
         """Poll once and return the wait until the next poll; None if polling should end."""
         if not await self._room():
             return self._retry.room
@@ -216,12 +213,12 @@ class _Runner:
             await self._spent(self._counts["requests"] - before)
         if not await self._store(batch):
             return timedelta(0)
-        self._failures = self._unwelcome = 0
+        self._failures = self._refusals = 0
         self._worked = True
         was = self._health.state
         self._health.succeeded(batch)
         if self._health.state != was:
-            await self._health.report()  # else a source that never waits reports it a heartbeat late
+            await self._health.report()  # a source that never waits would report it a heartbeat later
         return self._retry.spread(batch.wait)
 
     async def _failed(self, error: SourceError) -> timedelta | None:
@@ -239,8 +236,8 @@ class _Runner:
             self._failures += 1
         if isinstance(error, (AuthFailed, Blocked)):
             state = "auth" if isinstance(error, AuthFailed) else "blocked"
-            self._unwelcome += 1
-            wait = self._retry.unwelcome(self._unwelcome, worked=self._worked)
+            self._refusals += 1
+            wait = self._retry.refused(self._refusals, worked=self._worked)
         elif isinstance(error, Gone):
             at = time.monotonic()
             self._gone = [*(t for t in self._gone if at - t < 86_400), at]
@@ -248,20 +245,20 @@ class _Runner:
         elif isinstance(error, CursorInvalid) and self._cursor is not None:
             self._cursor, wait = None, timedelta(0)
         elif isinstance(error, Malformed):
-            await self._unreadable(error)
+            await self._bury_document(error)
         wait = self._retry.backoff(max(1, self._failures)) if wait is None else wait
         self._health.counts[f"error_{name}"] += 1
-        await self._turn_to(state, error=printable(error), failures=self._failures)
+        await self._set_state(state, error=printable(error), failures=self._failures)
         return None if len(self._gone) >= 3 and isinstance(error, Gone) else wait
 
-    async def _turn_to(self, state: str, **facts: object) -> None:
+    async def _set_state(self, state: str, **facts: object) -> None:
         """Report a state, and log it if it has changed."""
         was, self._health.state = self._health.state, state
         self._health.facts.update(facts)
         self._health.turned(was)
         await self._health.report()
 
-    async def _unreadable(self, error: Malformed) -> None:
+    async def _bury_document(self, error: Malformed) -> None:
         """Write a dead letter for a source that writes none, at most one per hour and class of error."""
         kind, at = type(error).__name__, time.monotonic()
         if at - self._letters.get(kind, -3600.0) >= 3600:
@@ -275,7 +272,7 @@ class _Runner:
         if self._most is None or time.monotonic() - self._looked < self._retry.room.total_seconds():
             return True
         bucket = self._source.bucket
-        buckets = await self._patiently(self._stream.buckets, "checking for room")
+        buckets = await self._until_available(self._stream.buckets, "checking for room")
         entries = buckets[bucket]["entries"] if bucket in buckets else 0
         if entries < self._most:
             self._looked = time.monotonic()
@@ -283,7 +280,7 @@ class _Runner:
         error = (
             f"bucket {bucket} has {entries:,} entries that are not recorded; reading waits for the recorder"
         )
-        await self._turn_to("full", error=error)
+        await self._set_state("full", error=error)
         return False
 
     async def _permit(self) -> timedelta:
@@ -291,7 +288,7 @@ class _Runner:
         host = self._host
         if host is None:
             return timedelta(0)
-        wait = await self._patiently(
+        wait = await self._until_available(
             lambda: self._stream.rate_limits.permit(host, self._pace), "asking for a permit"
         )
         if wait > self._retry.heartbeat and self._health.state != "rate_limited":
@@ -312,7 +309,7 @@ class _Runner:
     # -- storing ---------------------------------------------------------------------------
 
     async def _open(self) -> None:
-        scope = await self._patiently(
+        scope = await self._until_available(
             lambda: self._stream.open_scope(self._source.bucket, self._source.scope), "opening the scope"
         )
         self._scope, self._cursor, self._stored = scope, scope.cursor, scope.cursor
@@ -355,7 +352,7 @@ class _Runner:
         The empty append checks that we still hold the scope: opening it would take it away from a
         new holder.
         """
-        await self._patiently(lambda: self._stream.append([], self._scope), "checking the scope")
+        await self._until_available(lambda: self._stream.append([], self._scope), "checking the scope")
         await self._open()
 
     async def _fitting(self, events: list[Event]) -> list[Event]:
@@ -364,7 +361,7 @@ class _Runner:
         for event in events:
             packet = encode(event)
             if len(packet) > MAX_PACKET and event.html is not None:
-                event = msgspec.structs.replace(event, html=None)  # noqa: PLW2901  # a smaller one of the same
+                event = msgspec.structs.replace(event, html=None)  # noqa: PLW2901  # without its HTML
                 packet = encode(event)
             if len(packet) <= MAX_PACKET:
                 kept.append(event)
@@ -384,10 +381,10 @@ class _Runner:
                 at=datetime.now(UTC),
             )
             add = partial(self._stream.dead_letters.add, self._source.bucket, letter)
-            await self._patiently(add, "a dead letter")
+            await self._until_available(add, "a dead letter")
             self._health.counts["dead"] += 1
 
-    async def _patiently(self, call: Callable[[], T], what: str) -> T:
+    async def _until_available(self, call: Callable[[], T], what: str) -> T:
         """Call the stream until the server answers."""
         failures = 0
         while True:
@@ -399,13 +396,13 @@ class _Runner:
             else:
                 if self._away:
                     self._away = False
-                    log.warning("%s: the stream is back", self._health.name)
+                    log.warning("%s: the stream is available again", self._health.name)
                 return result
 
     async def _stream_away(self, error: StreamUnavailable, failures: int, what: str) -> None:
         if not self._away:
             self._away = True
-            log.warning("%s: the stream is away (%s): %s", self._health.name, what, printable(error))
+            log.warning("%s: the stream is unavailable (%s): %s", self._health.name, what, printable(error))
         self._health.counts["stream_away"] += 1
         await self._sleep(self._retry.backoff(failures))
 

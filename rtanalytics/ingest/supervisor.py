@@ -1,11 +1,9 @@
-"""One process per worker, started again when it ends; if one crashes, the others keep running.
+"""Supervisor of one process per worker; if one worker crashes, the others keep running.
 
-LeafyChat's IRC connection shared a process with its push server, and both died of either. Here
-every source, the recorder and the trender has a spawned process of its own. The supervisor only
-watches: it starts again what has ended, waits longer each time, says in the stream's health what
-it did, and writes the marks by which followers know that a stretch of time is complete, also for
-a source that is idle or dead. It never gives up a worker unless the worker itself says that
-there is nothing left to do.
+Every source, the recorder and the trender has its own spawned process. The supervisor starts a process that
+ended again, each time after a longer pause, and reports this in the stream's health. It also writes the marks
+that show followers that a period of time is complete, even if a source is idle or not running. It gives up
+a worker only if the worker reports that nothing is left to do.
 """
 
 from __future__ import annotations
@@ -35,15 +33,15 @@ FINISHED = 3
 """Exit status of a worker that should not be started again."""
 
 MARK_BEHIND = timedelta(seconds=2)
-"""How far marks stay behind the present, for events that are on their way."""
+"""How far marks stay behind the current time, for events that are being stored."""
 
 CALM = timedelta(seconds=60)
-"""A worker that ran this long has recovered: its backoff starts over."""
+"""After this running time the pauses before a restart begin at the first one again."""
 
 TRIM_EVERY = timedelta(minutes=10)
 
 CROWDED, ROOMY = 0.9, 0.75
-"""Of the entries that a bucket may have: when the oldest begin to leave early, and how many stay then."""
+"""Shares of the allowed entries of a bucket: above the first, the oldest are removed until the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,12 @@ class WorkerSpec:
     Parameters
     ----------
     name : str
-        In health, logs and ``status``: ``source:planet``, ``recorder``, ``trender``.
+        Name in health, logs and ``status``: ``source:planet``, ``recorder``, ``trender``.
     work : callable
-        A function of a module, so that a spawned process can import it. It ends when the process
-        gets SIGTERM; an exit status of :data:`FINISHED` keeps it from being started again.
+        Function of a module, so that a spawned process can import it. It must return after SIGTERM; with
+        exit status :data:`FINISHED` it is not started again.
     args : tuple
-        Its arguments, picklable.
+        Picklable arguments.
     """
 
     name: str
@@ -85,21 +83,22 @@ class Supervisor:
     Parameters
     ----------
     specs : sequence of WorkerSpec
-        What to run; names are unique.
+        Workers to run; their names are unique.
     stream : EventStream
-        For health, marks and trimming; the workers open their own.
+        Stream for health, marks and trimming; the workers open their own connections.
     revive : callable, optional
-        Brings back a server that does not answer, if it is ours to bring back.
+        Restarts a server that does not answer, if we started it.
     cap : timedelta
-        The longest wait before a worker is started again.
+        Longest pause before a worker is started again.
     mark_every : timedelta
-        How often the marks are written.
+        Time between two marks.
     retention : timedelta
         How long entries stay in the stream after they were recorded.
     most_entries : int, optional
-        Entries that a bucket may have; when it has nearly as many, the oldest that are recorded go.
+        Largest number of entries of a bucket; when it is nearly reached, the oldest recorded entries are
+        removed.
     stopping : threading.Event
-        Set by :meth:`stop` or by the caller; if it is set already, nothing is started.
+        Set by :meth:`stop` or by the caller; if it is set at the start, no worker is started.
     """
 
     specs: Sequence[WorkerSpec]
@@ -217,7 +216,7 @@ class Supervisor:
                     trim_at = time.monotonic() + TRIM_EVERY.total_seconds()
             except StreamUnavailable as error:
                 if not away:
-                    log.warning("the stream is away: %s", error)
+                    log.warning("the stream is unavailable: %s", error)
                 away = True
                 self._revive()
 

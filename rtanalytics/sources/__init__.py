@@ -3,7 +3,7 @@
 A new source is a module (or package) beside the others with a :class:`~rtanalytics.sources.base.SourceSpec`
 subclass for its table, a pure ``parse`` and a class that fulfils
 :class:`~rtanalytics.sources.base.Source`, and a line in :data:`KINDS`. Modules are named as text,
-so that looking at a ``conference.toml`` imports only what stands in it.
+so that reading a ``conference.toml`` imports only the modules of its sources.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ KINDS: dict[str, str] = {
     "stackexchange": "rtanalytics.sources.stackexchange",
     "x": "rtanalytics.sources.twitter",
 }
-"""The ``type`` of a table and the module that reads it, which has ``Spec`` and ``open_source``."""
+"""Module for each ``type`` of a table; it has ``Spec`` and ``open_source``."""
 
-_MEANT = {
+_ALIASES = {
     "rss": "feed", "atom": "feed", "jsonfeed": "feed", "blog": "feed", "youtube": "feed", "meetup": "feed",
     "twitter": "x", "tweets": "x", "toot": "mastodon", "toots": "mastodon", "fediverse": "mastodon",
     "bsky": "bluesky", "hn": "hackernews", "subreddit": "reddit", "stackoverflow": "stackexchange",
     "libera": "irc", "element": "matrix", "forum": "discourse", "ical": "schedule", "ics": "schedule",
     "pretalx": "schedule", "frab": "schedule", "calendar": "schedule",
 }  # fmt: skip
-"""What people call a kind that is called otherwise here."""
+"""Other names of kinds, for suggestions in error messages."""
 
 
 class SourceTableError(ConferenceError):
@@ -60,11 +60,11 @@ class SourceTableError(ConferenceError):
     Parameters
     ----------
     message : str
-        What is wrong with what, and what to write instead.
+        Description of the error, and what to write instead.
     number : int
-        Which table of the file, from 1.
+        Number of the table in the file, from 1.
     key : str
-        Which of its keys; empty if it is about the table.
+        Key with the error; empty if it concerns the table.
     """
 
     def __init__(self, message: str, number: int, key: str = "") -> None:
@@ -79,15 +79,15 @@ def read_specs(tables: Iterable[Mapping[str, Any]], timezone: str = "UTC") -> li
     Parameters
     ----------
     tables : iterable of mappings
-        As they stand in the file.
+        Tables of the file.
     timezone : str
-        The conference's, for sources that have one and do not say which. ``UTC`` is what a conference
-        has that says nothing, so it says nothing about a source either.
+        Time zone of the conference, for sources with a key ``timezone`` that is not given. ``UTC`` is the
+        default of a conference, so it is not applied to sources.
 
     Raises
     ------
     SourceTableError
-        If one cannot be used, or two of them share a name or an address.
+        If a table is invalid, or two tables have the same name or address.
     """
     specs: list[SourceSpec] = []
     names: dict[str, int] = {}
@@ -98,14 +98,14 @@ def read_specs(tables: Iterable[Mapping[str, Any]], timezone: str = "UTC") -> li
             spec = spec_from_table({**table, "timezone": timezone}, number)
         if other := names.get(spec.name):
             raise SourceTableError(
-                f"[[source]] {number}: name {spec.name!r} is taken by [[source]] {other}; give each its own",
+                f"[[source]] {number}: name {spec.name!r} is taken by [[source]] {other}; use another name",
                 number,
                 "name",
             )
         if other := scopes.get((type(spec), spec.scope)):
             raise SourceTableError(
                 f"[[source]] {number} ({spec.name}) reads the same as [[source]] {other}; "
-                'remove one of them, or give it a key = "…" of its own',
+                'remove one of them, or give it its own key = "…"',
                 number,
             )
         names[spec.name] = scopes[type(spec), spec.scope] = number
@@ -119,7 +119,7 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
     Raises
     ------
     SourceTableError
-        The message names the table, the key and what to write instead.
+        If the table is invalid; the message names the table, the key and what to write instead.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def spec_from_table(table: Mapping[str, Any], number: int = 1) -> SourceSpec:
     kind = table.get("type")
     if not isinstance(kind, str) or kind not in KINDS:
         name = re.sub(r"[\W_]", "", str(kind).casefold())
-        near = [_MEANT[name]] if name in _MEANT else difflib.get_close_matches(name, KINDS, 1)
+        near = [_ALIASES[name]] if name in _ALIASES else difflib.get_close_matches(name, KINDS, 1)
         what = "has no type" if kind is None else f"type {kind!r} is not known"
         hint = f"did you mean {near[0]!r}?" if near else f"write one of {_list(KINDS)}"
         raise SourceTableError(f"{label}: {what}; {hint}", number, "type")
@@ -187,9 +187,9 @@ def open_source(spec: SourceSpec, counts: Counter[str] | None = None) -> Source:
     Parameters
     ----------
     spec : SourceSpec
-        From :func:`spec_from_table`.
+        Specification from :func:`spec_from_table`.
     counts : Counter, optional
-        Where it counts what it does (``fetched``, ``http_304``, ``bytes`` …).
+        Receives the counters of the source (``fetched``, ``http_304``, ``bytes`` …).
 
     Raises
     ------

@@ -1,13 +1,12 @@
-"""What all sources share: a pure ``parse`` function, and a thin transport that never sleeps.
+"""Interfaces and data types that all sources share.
 
-A source is asked (:meth:`Source.poll`) and gives a :class:`Batch`: events, what could not be
-read, the cursor that belongs to both, and when it would like to be asked again. It knows
-nothing of streams; the runner stores the batch and the cursor in one step and only then polls
-again, so what was not stored is read again.
+:meth:`Source.poll` returns a :class:`Batch`: events, rejected parts of the input, the cursor after both, and
+the wait until the next poll. A source does not write to streams: the runner stores the batch and its cursor
+in one step and only then polls again, so what was not stored is read again.
 
-What goes wrong is an exception whose class says what to do about it: :class:`Transient` is tried
-again soon, :class:`RateLimited` when the other side allows it, :class:`Gone` hardly ever. The
-source raises, the runner waits: so waiting can be interrupted, and tests need not sleep.
+Errors are exceptions, and their class determines when to try again: :class:`Transient` soon,
+:class:`RateLimited` when the server allows it, :class:`Gone` hours later. The source raises and the runner
+waits, so that a wait can be interrupted, and tests need not sleep.
 """
 
 from __future__ import annotations
@@ -50,7 +49,7 @@ MAX_RAW = 64_000
 
 
 class SourceError(Exception):
-    """Base of the errors of sources; the message holds no secrets and no raw outside text.
+    """Base class of the errors of sources; its message contains no secrets and no raw untrusted text.
 
     ``status`` is that of the HTTP response, if there was one. ``body`` is the body of a 400 or 429; it is
     untrusted and may contain secrets.
@@ -61,7 +60,7 @@ class SourceError(Exception):
 
 
 class Transient(SourceError):
-    """A problem of the network or the server: try again with backoff, without limit."""
+    """A problem of the network or the server: try again with backoff, any number of times."""
 
 
 class Refused(Transient):
@@ -69,7 +68,7 @@ class Refused(Transient):
 
 
 class RateLimited(SourceError):
-    """The server asks us to wait.
+    """The server demands a wait.
 
     Parameters
     ----------
@@ -85,7 +84,7 @@ class RateLimited(SourceError):
 
 
 class AuthFailed(SourceError):
-    """The credentials are missing or wrong: a person must act, unless they have worked before."""
+    """The credentials are missing or wrong: a person must renew them, unless they have worked before."""
 
 
 class Blocked(SourceError):
@@ -93,7 +92,7 @@ class Blocked(SourceError):
 
 
 class Gone(SourceError):
-    """The source is gone for good (410)."""
+    """The source no longer exists (status 410)."""
 
 
 class CursorInvalid(SourceError):
@@ -101,7 +100,7 @@ class CursorInvalid(SourceError):
 
 
 class Malformed(SourceError):
-    """A whole document that cannot be read; ``raw`` is its beginning, for the dead letter."""
+    """A document that cannot be read at all; ``raw`` is its beginning, for the dead letter."""
 
     def __init__(self, message: str, raw: bytes = b"") -> None:
         super().__init__(message)
@@ -118,11 +117,11 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     reason : str
-        What was wrong with it.
+        Description of the error.
     raw : bytes
-        As delivered, :data:`MAX_RAW` bytes at most.
+        Input as delivered, at most :data:`MAX_RAW` bytes.
     where : str
-        Which part of the document (``entry 3``); empty for the document itself.
+        Part of the document (``entry 3``); empty for the whole document.
     """
 
     reason: str
@@ -138,7 +137,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     source : str
         ``Event.source`` of the events.
     scope : str
-        Middle part of the ids: which feed, room or account.
+        Middle part of the event ids: the feed, room or account.
     connector : str
         Name and version of the code that reads.
     received_at : datetime
@@ -169,7 +168,7 @@ class Parsed(msgspec.Struct, frozen=True, kw_only=True):
     events : list of Event
         In the document's order, ids unique, no ``producer`` or ``seq`` yet.
     rejects : list of Reject
-        What could not be read.
+        Parts of the input that could not be read.
     complete : bool
         False if the document was cut off, so that its validators must not be used.
     wait : timedelta, optional
@@ -198,11 +197,11 @@ class Batch:
     Parameters
     ----------
     events : list of Event
-        All of the source's bucket.
+        New events, all in the bucket of the source.
     cursor : bytes, optional
         Position of the source after these events; None if it has not changed.
     rejects : list of Reject
-        What could not be read.
+        Parts of the input that could not be read.
     wait : timedelta
         Time until the next poll; zero for a streamed source.
     problem : str, optional
@@ -274,8 +273,8 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name : str
         Letters, digits, ``-``, ``_`` and ``.``: names the source in health and logs.
     keep : timedelta, optional
-        How long the events of this source are kept in stream and archive after their reception; without
-        limit by default.
+        How long stream and archive keep the events of this source after they were received; by default
+        without limit.
     expected_every : timedelta, optional
         Longest normal time without a new event; after it the source is reported as silent.
 
@@ -289,7 +288,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     keep: timedelta | None = None
     expected_every: timedelta | None = None
     connector: ClassVar[str]
-    """Name and version of the code that reads, as in the ``ingest`` of the events."""
+    """Name and version of the code that reads, stored in ``ingest`` of the events."""
     parser: ClassVar[str]
     """``module:function`` of ``parse``."""
     sees_silence: ClassVar[bool] = False
@@ -303,7 +302,7 @@ class SourceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     @property
     def scope(self) -> str:
-        """Part of the ids; it must differ between sources of one kind."""
+        """Middle part of the event ids; it must differ between sources of one kind."""
         return self.name
 
     @property
@@ -337,8 +336,8 @@ def redact(url: str) -> str:
     'https://x.example/private.atom?token=***&page=2'
     """
     head, _, query = url.partition("#")[0].partition("?")
-    scheme, found, rest = head.partition("://")
-    if found:
+    scheme, separator, rest = head.partition("://")
+    if separator:
         host, slash, path = rest.partition("/")
         head = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
     pairs = []

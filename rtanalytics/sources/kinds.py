@@ -23,7 +23,7 @@ _NEEDS = {
 """Description of each value of a module's ``ACCESS``."""
 
 _INTRODUCED = {"name", "keep", "expected_every", "shares"}
-"""Options that the introduction of the page explains for all kinds."""
+"""Options that the introduction of the page explains for all kinds of source."""
 
 _FIRST = """\
 # Sources

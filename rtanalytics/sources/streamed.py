@@ -1,8 +1,8 @@
 """Base classes of sources that keep a connection open.
 
-A service sends each message once, but a batch must be returned again until it is stored.
-:class:`StreamedSource` keeps the batches that may not be stored yet, and starts over from the cursor
-when it is polled with one that it does not expect. A kind of source adds how it connects and reads.
+A service sends each message once, but a batch must be returned again until it is stored. So
+:class:`StreamedSource` keeps the batches that may not be stored yet; if it is polled with an unexpected
+cursor, it connects again. Each kind of source implements connecting and reading.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PollWindow:
     Parameters
     ----------
     timings : StreamTimings
-        Both lengths.
+        Lengths of the window before and after the first message.
     started : bool
         True if messages are waiting already: then the window is over at once.
     """
@@ -99,14 +99,14 @@ class StreamedSource(ABC):
 
     timings: StreamTimings = StreamTimings()
     kept_events: ClassVar[int] = 0
-    """Events of returned batches that are kept beside the last batch, to be returned again."""
+    """Number of events of earlier batches to keep in addition to the last batch, to return them again."""
 
     def __init__(self, timings: StreamTimings | None = None) -> None:
         self.timings = timings or self.timings
         self.failures = 0
-        """Failed or cut connections in a row."""
+        """Number of failed or lost connections in a row."""
         self.problem: str | None = None
-        """Reason for the missing connection, for a source that meanwhile reads in another way."""
+        """Reason why there is no connection, for a source that reads in another way meanwhile."""
         self._returned: deque[tuple[bytes | None, Batch]] = deque()
         self._expected: bytes | None = None
         self._connect_at = 0.0
@@ -143,7 +143,7 @@ class StreamedSource(ABC):
 
     @abstractmethod
     async def rewind(self) -> None:
-        """Disconnect and drop everything that was received and is not stored."""
+        """Disconnect and drop all received messages that are not stored."""
 
     def may_connect(self) -> bool:
         """Check whether the pause after the last failure is over."""

@@ -1,7 +1,7 @@
-"""Endless HTTP responses, read line by line.
+"""HTTP responses without an end, read line by line.
 
-Some services charge for what they send, so the number of bytes sent but not read must be small.
-Therefore our buffers are small: a server has to wait soon after we stop reading.
+Some services charge for everything they send, even if it is not read. Our receive buffers are small, so
+that a server can send only little after we stop reading.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rtanalytics.sources.base import MAX_RAW, TooLarge, Transient, printable
 __all__ = ["CHUNK", "Lines", "narrow_socket"]
 
 CHUNK = 2_048
-"""Size of each buffer in bytes; measured together they hold 6 kB, with TLS 9 kB."""
+"""Size of each buffer in bytes; together they hold 6 kB (measured), with TLS 9 kB."""
 
 
 class Lines:
-    """Lines of an endless response.
+    """Lines of a response without an end.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Lines:
     max_bytes : int
         Limit for one line.
     label : str
-        Name in error messages, without secrets.
+        Name of the response in error messages, without secrets.
     counts : Counter
         ``bytes`` are counted.
     """

@@ -1,9 +1,8 @@
 """Parsing in a child process, which is killed when it takes too much time or memory.
 
-A hostile document of a megabyte can keep a parser busy for a minute. So the bytes are sent to a child
-over a pipe, and the events are sent back; a child that exceeds its budget is killed and replaced, and
-the source continues. The child is a plain subprocess, so that it can also be started from a daemonic
-process, and it ends by itself when its parent has ended.
+A malicious document of a megabyte can keep a parser busy for a minute. So a child process receives the bytes
+over a pipe and sends the events back; a child that exceeds its budget is killed and replaced. It is a plain
+subprocess, because a daemonic process may start no other kind, and it ends when its parent has ended.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def test_nothing_found_names_who_is_similar_and_is_kept_to(stream: RedisStream) 
     report = forget_author(stream, None, "grace_hoper")
     assert (report.stream, report.near) == (0, ["grace_hopper"])
     assert stream.append([said(4, "Grace_Hoper")]).verdicts == "f"
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="author is missing"):
         forget_author(stream, None, " @ ")
 
 
@@ -190,7 +190,7 @@ def _record(url: str, name: str, folder: str) -> None:
 
 
 def _forget_it(url: str, name: str, folder: str) -> None:
-    forget_author(RedisStream(url, name), Path(folder), "ada", retry_policy=timedelta(seconds=2))
+    forget_author(RedisStream(url, name), Path(folder), "ada", timeout=timedelta(seconds=2))
 
 
 def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
     assert "nothing by ada is here" in run("ada").stdout
     assert "\x1b" not in run("\x1b[31mevil").stdout
     empty = run("@")
-    assert (empty.returncode, "nobody is named" in empty.stderr) == (1, True)
+    assert (empty.returncode, "author is missing" in empty.stderr) == (1, True)
 
 
 def test_events_of_others_that_name_the_person_go_too(stream: RedisStream, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_what_a_person_was_not_sent_is_told_in_private(stream):
 
 def test_what_hangs_is_given_up(stream, monkeypatch):
     """After its time it counts as unknown, and the next one goes out."""
-    monkeypatch.setattr(outbox_worker, "_SENT_WITHIN", 0.05)
+    monkeypatch.setattr(outbox_worker, "_SEND_TIMEOUT", 0.05)
     with running(stream):
         stream.outbox.send("irc", "room", said("hang"), "k1")
         stream.outbox.send("irc", "room", said("fine"), "k2")

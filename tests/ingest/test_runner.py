@@ -275,7 +275,7 @@ def test_the_log_says_that_a_source_is_well_again_in_the_words_of_status(stream,
     ]
     play(stream, *lines)
     assert [r.getMessage() for r in caplog.records] == [
-        "source:a: login wanted: no",
+        "source:a: login required: no",
         "source:a: works again",
         "source:a: in trouble: odd",
         "source:a: works again",
@@ -287,7 +287,7 @@ def test_the_log_says_that_the_stream_is_back(stream, caplog):
     caplog.set_level("WARNING")
     stream.faults["append"] = ["before"] * 3
     play(stream, batch(0, cursor=b"1"))
-    assert [r.getMessage() for r in caplog.records][1:] == ["source:a: the stream is back"]
+    assert [r.getMessage() for r in caplog.records][1:] == ["source:a: the stream is available again"]
 
 
 def test_a_poll_in_which_nothing_was_heard_is_no_reading(stream):
@@ -442,7 +442,7 @@ def test_backoff_has_full_jitter_and_a_cap():
         assert 0 <= min(waits) < longest / 10
         assert longest * 0.9 < max(waits) <= longest
         assert all(
-            timedelta(minutes=30) <= retry_policy.unwelcome(failures) <= timedelta(hours=24) for _ in waits
+            timedelta(minutes=30) <= retry_policy.refused(failures) <= timedelta(hours=24) for _ in waits
         )
 
 
@@ -450,7 +450,7 @@ def test_the_wait_of_what_has_worked_doubles_from_a_minute_to_an_hour():
     """Half of it at least; what never worked waits the hour at once."""
     for failures, minutes in ((1, 1), (2, 2), (3, 4), (7, 60), (10_000, 60)):
         longest = timedelta(minutes=minutes)
-        assert longest / 2 <= RetryPolicy().unwelcome(failures, worked=True) <= longest
+        assert longest / 2 <= RetryPolicy().refused(failures, worked=True) <= longest
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from irctokens.line import Line, build, tokenise
 
 from rtanalytics.event import Event
 from rtanalytics.sources.base import Meta
-from rtanalytics.sources.irc.connection import pieces
+from rtanalytics.sources.irc.connection import split_text
 from rtanalytics.sources.irc.parse import ARRIVED, folded, parse, stamped
 
 AT = datetime(2026, 5, 15, 9, tzinfo=UTC)
@@ -195,7 +195,7 @@ def test_nothing_that_comes_raises(lines: list[bytes]) -> None:
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), max_size=300), st.integers(4, 60))
 def test_pieces_fit_and_lose_nothing_but_spaces(text: str, room: int) -> None:
     """Each part fits in bytes, and together they say what was said."""
-    parts = pieces(text, room)
+    parts = split_text(text, room)
     assert all(0 < len(part.encode()) <= room for part in parts)
     assert "".join(parts).replace(" ", "") == text.replace(" ", "")
 

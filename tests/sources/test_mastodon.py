@@ -414,7 +414,7 @@ def test_a_table_that_cannot_be_used_is_refused():
     for more, said in (({"tag": "#pycon"}, "hashtag"), ({"token": "abc"}, "env:TOKEN")):
         with pytest.raises(ValueError, match=said):
             Spec(**{"name": "m", "url": "https://m.example", "tag": "pycon", **more})
-    with pytest.raises(ValueError, match="own address"):
+    with pytest.raises(ValueError, match="URL of the server"):
         Spec(name="m", url="https://m.example/tags/pycon", tag="pycon")
 
 

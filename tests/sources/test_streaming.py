@@ -214,7 +214,7 @@ def test_who_does_not_begin_to_answer_is_not_waited_for():
 
     async def story(server, http):
         server.handle("/feed", lambda _: asyncio.sleep(60))
-        with pytest.raises(Transient, match=r"no answer within 0\.1 s"):
+        with pytest.raises(Transient, match=r"no response within 0\.1 s"):
             await http.lines(server.url(), timeout=timedelta(seconds=0.1))
         strict = HttpClient(Counter())
         with pytest.raises(Refused, match="allow_private"):

@@ -241,7 +241,7 @@ def test_keepalives_keep_a_stream_and_silence_ends_it():
         assert reader.counts["streams"] == 1
         server.keepalive = 3_600
         await reader.until(lambda: reader.problems)
-        assert "said nothing" in reader.problems[0]
+        assert "sent nothing" in reader.problems[0]
         server.keepalive = 0.1
         await reader.until(lambda: reader.counts["streams"] == 2)
         assert reader.counts["silences"] == 1

@@ -1,9 +1,9 @@
 """Bluesky: the matching posts among all posts of a Jetstream.
 
-A Jetstream sends each post of the whole network once. What was not stored is sent again when it is
-asked from the cursor, so the source lets go of the connection whenever it is polled with a cursor
-other than its own. The cursor stands at the last *post* that was seen, wanted or not: anything else
-may still come from a server that has gone blind.
+A Jetstream sends each post of the network once per connection, beginning at a requested time. So when the
+source is polled with an unexpected cursor, because a batch was not stored, it connects again from that
+cursor. The cursor holds the time of the last *post* received, matching or not: a server that no longer
+receives posts may still send other messages.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ __all__ = ["BlueskySource", "BlueskySpec", "BlueskyTimings", "Spec", "open_sourc
 ACCESS = "open"
 ABOUT = """\
 Reads a Jetstream, which sends every post of Bluesky (about 50 per second, 60 kB/s), and keeps the posts with
-one of the tags or words, or by one of the people. It needs no account. Both versions of the protocol work;
+one of the tags or words, or by one of the authors. It needs no account. Both versions of the protocol work;
 an address with `subscribeEvents` in it uses version 2. Posts arrive within seconds. After an interruption
-the source continues where it was, up to 36 hours back, and reports a `gap` beyond that. Edits and deletions
-of the last 2,000 stored posts are followed, also when an account is closed. People are identified by their
+the source continues from there, up to 36 hours back; a `gap` event marks anything older. Edits and deletions
+of the last 2,000 stored posts are followed, also when an account is closed. Authors are identified by their
 `did`, because a Jetstream has no handles. The time of a post is the one given by the poster's client."""
 EXAMPLE = """\
 [[source]]
@@ -55,17 +55,17 @@ words = ["Juniper Conference"]   # as well, or instead
 
 HOSTS = ["wss://jetstream1.us-east.bsky.network/subscribe", "wss://jetstream2.us-west.bsky.network/subscribe"]
 
-MOST, LOOKED_AT = 1_000, 20_000
-"""Frames of a poll that are wanted, and all of them."""
+MAX_MATCHING, MAX_FRAMES = 1_000, 20_000
+"""Largest numbers of matching frames and of all frames per poll."""
 
 KNOWN = 2_000
-"""Posts of which edits and deletes are recognised."""
+"""Number of posts whose edits and deletions are recognised."""
 
 BACK, ELSEWHERE = timedelta(seconds=10), timedelta(seconds=60)
-"""How far back is asked for after an interruption, of the same server and of another."""
+"""How far before the cursor to start after an interruption, on the same server and on another."""
 
-HOLE = timedelta(minutes=5)
-"""A stream that begins so much later than it was asked to has lost what was before."""
+GAP = timedelta(minutes=5)
+"""If a stream begins so much later than requested, the server no longer has the posts before."""
 
 _POST = "app.bsky.feed.post"
 
@@ -82,12 +82,12 @@ class BlueskySpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="
     words : list of str
         Words or phrases in the text; case is ignored.
     dids : list of str
-        People, as ``"did:plc:…"``; without tags and words, the server sends only their posts.
+        Authors, as ``"did:plc:…"``; without tags and words, the server sends only their posts.
     hosts : list of str
-        Addresses of Jetstreams, tried in this order.
+        URLs of Jetstreams, tried in this order.
     expected_every : timedelta, optional
-        Longest time without a post by anybody before another host is tried; 60 s, unless only
-        ``dids`` are given.
+        Longest time without any post before another host is tried; 60 s by default, without limit if
+        only ``dids`` are given.
     max_frame : int
         Largest post in bytes; larger ones are skipped.
     budget : timedelta
@@ -209,7 +209,7 @@ class BlueskySource(WebSocketSource):
         ``frames``, ``connected``, ``known``, ``unwanted``, ``deletes_of_unknown``, ``blind``, ``gaps``,
         and what the parser counts.
     timings : BlueskyTimings, optional
-        How long to wait for posts, and how often to store the place in the stream.
+        How long to wait for posts, and how often to store the position in the stream.
     """
 
     bucket = "bluesky"
@@ -232,8 +232,8 @@ class BlueskySource(WebSocketSource):
         self._state: _Cursor | None = None
         self._host = 0
         self._asked = 0  # µs: requested start of the stream, until its first post arrives
-        self._lost = self._blinded = self._heard = False
-        self._relevant = self._stored = 0.0
+        self._lost = self._seems_silent = self._heard = False
+        self._last_post_at = self._stored = 0.0
         self._wanted = _Wanted(spec)
 
     async def receive(self, cursor: bytes | None) -> Batch:
@@ -305,8 +305,8 @@ class BlueskySource(WebSocketSource):
                 self._lost = True
             raise Transient(f"{redact(host)} rejects the cursor; retrying with a newer start") from None
         self.counts["connected"] += 1
-        self._relevant = monotonic()
-        self._heard = not self._blinded  # a silent host counts as working only after a post
+        self._last_post_at = monotonic()
+        self._heard = not self._seems_silent  # a silent host counts as working only after a post
         state.host = host
 
     async def _open(self, host: str, state: _Cursor) -> None:
@@ -342,7 +342,7 @@ class BlueskySource(WebSocketSource):
         """Return the wanted frames, each with id and revision, and the gap event before them, if any."""
         frames: list[tuple[bytes, tuple[str, str] | None]] = []
         gap, window, looked = None, PollWindow(self.timings), 0
-        while len(frames) < MOST and looked < LOOKED_AT:
+        while len(frames) < MAX_MATCHING and looked < MAX_FRAMES:
             try:
                 raw = await self.next_frame(window)
             except TimeoutError:
@@ -359,28 +359,28 @@ class BlueskySource(WebSocketSource):
             if post and self._asked:
                 gap, self._asked = gap or self._gap(state, post), 0
             if post:
-                self._blinded = self._blinded and post <= state.at  # repeated posts do not count
+                self._seems_silent = self._seems_silent and post <= state.at  # repeated posts do not count
                 state.at = max(state.at, post)
-                self._relevant, self.failures, self._lost = monotonic(), 0, False
-            self._heard = self._heard or not self._blinded
+                self._last_post_at, self.failures, self._lost = monotonic(), 0, False
+            self._heard = self._heard or not self._seems_silent
             if found and not frames:
                 window.shorten()
             frames += found
         if self.ws is not None and not frames:
-            await self._blind(state)
+            await self._check_silence(state)
         return frames, gap
 
-    async def _blind(self, state: _Cursor) -> None:
+    async def _check_silence(self, state: _Cursor) -> None:
         """Disconnect from a host that has sent no post for too long."""
         spec = self._spec
         every = spec.expected_every
         if every is None and (spec.tags or spec.words):
             every = timedelta(seconds=60)
-        if every is None or monotonic() - self._relevant < every.total_seconds():
+        if every is None or monotonic() - self._last_post_at < every.total_seconds():
             return
         await self.disconnect()
         self.counts["blind"] += 1
-        self._blinded = True
+        self._seems_silent = True
         self.failures += 2
         raise Transient(
             f"{redact(state.host)} is silent: no post for {every.total_seconds():g} s; trying the next host"
@@ -407,8 +407,7 @@ class BlueskySource(WebSocketSource):
         elif not at:
             return [(raw.replace(b"\n", b" "), None)], 0
         if account is not None and not account.active:
-            gone = [key for key in state.known if key.startswith(f"{did}/")]
-            return [_deletion(key, at) for key in gone], 0
+            return [_deletion(key, at) for key in state.known if key.startswith(f"{did}/")], 0
         if commit is None or commit.collection != _POST or not 0 < at < 10**17:
             return [], 0
         return self._look_at_post(state, raw, did, commit), at
@@ -424,14 +423,14 @@ class BlueskySource(WebSocketSource):
         elif commit.rev <= state.known.get(key, ""):
             self.counts["known"] += 1
             return []
-        elif not self._wanted.perhaps(raw, did) and key not in state.known:
+        elif not self._wanted.may_match(raw, did) and key not in state.known:
             return []
         return [(raw.replace(b"\n", b" "), (f"bluesky::at://{did}/{_POST}/{commit.rkey}", commit.rev))]
 
     def _gap(self, state: _Cursor, first: int) -> Event | None:
         late = timedelta(microseconds=first - self._asked)
         only_dids = not (self._spec.tags or self._spec.words)
-        if not self._lost and (late < HOLE or only_dids):
+        if not self._lost and (late < GAP or only_dids):
             return None
         self.counts["gaps"] += 1
         since, until = (datetime.fromtimestamp(us / 1e6, UTC) for us in (state.at, max(first, state.at)))
@@ -453,7 +452,7 @@ class BlueskySource(WebSocketSource):
             key = event.id.removeprefix("bluesky::at://").replace(f"/{_POST}/", "/")
             if event.op == "delete":
                 state.known.pop(key, None)
-            elif self._wanted.indeed(event) or key in state.known:
+            elif self._wanted.matches(event) or key in state.known:
                 state.known.pop(key, None)
                 state.known[key] = revs.get(event.id, "")
             else:
@@ -501,15 +500,15 @@ class _Wanted:
         self._needles = [part.encode() for part in {*self._tags, *parts}]
         self._ascii = all(needle.isascii() for needle in self._needles)
 
-    def perhaps(self, raw: bytes, did: str) -> bool:
-        """Return False if the frame is certainly not wanted."""
+    def may_match(self, raw: bytes, did: str) -> bool:
+        """Return False if the frame certainly does not match."""
         if did in self._dids or b"\\u" in raw:
             return True
         low = raw.lower() if self._ascii else raw.decode("utf-8", "replace").casefold().encode()
         return any(needle in low for needle in self._needles)
 
-    def indeed(self, event: Event) -> bool:
-        """Check whether the event is wanted."""
+    def matches(self, event: Event) -> bool:
+        """Check whether the event matches."""
         if event.author is not None and event.author.id in self._dids:
             return True
         if any(tag.casefold() in self._tags for tag in event.tags):

@@ -1,9 +1,9 @@
-"""HTTP client of all sources: polite, with limits, and for public addresses only.
+"""HTTP client of all sources, with limits of size and time, and for public addresses only.
 
 It sends validators (ETag, Last-Modified) and a User-Agent, and respects the delays that servers
 ask for. Size (compressed and decompressed) and time of a response are limited. It follows
 redirects itself and connects only to public http and https addresses: the IP address is checked
-when the connection is made, so a host name that resolves differently later gains nothing.
+when the connection is made, so a host name cannot resolve to another address after the check.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rtanalytics.sources.base import MAX_RAW, Malformed, Refused, SourceError, T
 from rtanalytics.sources.headers import MAX_RESET, Rate, echo, freshness, rate_of, retry_after
 from rtanalytics.sources.http.guard import Guard
 from rtanalytics.sources.http.inflate import Inflater
-from rtanalytics.sources.http.refusals import refusal_of, said_by
+from rtanalytics.sources.http.refusals import describe_error, error_for_status
 from rtanalytics.sources.streaming import CHUNK, Lines, narrow_socket
 
 __all__ = ["Answer", "HttpClient", "Validators", "user_agent"]
@@ -38,7 +38,7 @@ _PERMANENT = {301, 308}
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """Validators of a document's version, sent back to the server unchanged."""
+    """Validators of a version of a document (``ETag``, ``Last-Modified``), sent back unchanged."""
 
     etag: str | None = None
     modified: str | None = None
@@ -55,19 +55,19 @@ class Answer:
     url : str
         Address after redirects.
     body : bytes
-        Decompressed; empty with 304.
+        Decompressed body; empty with status 304.
     validators : Validators
-        Of this version; those that were sent, with 304.
+        Validators of this version; with status 304, those of the request.
     moved_to : str, optional
-        Where it has moved for good: every redirect on the way was permanent.
+        New address of the document, if all redirects were permanent.
     wait : timedelta, optional
-        How long the server calls it fresh.
+        How long the response stays fresh, by its headers.
     content_type, language : str
-        Its headers; empty if unknown.
+        Values of these headers; empty if missing.
     rate : Rate
-        What the server says about how much more may be asked.
+        Remaining requests, by the headers about rate limits.
     next : str, optional
-        The next page, by a ``Link`` header; not to be trusted.
+        Address of the next page from the ``Link`` header; untrusted.
     """
 
     status: int
@@ -98,7 +98,7 @@ class HttpClient:
     advice : callable, optional
         Returns what to do when a login is required; an empty string if the address may contain one.
     longest_reset : timedelta
-        Longest time until a rate limit is reset that is believed; a later one is a wrong clock.
+        Longest plausible time until a rate limit is reset; a later one is the error of a clock.
     """
 
     def __init__(
@@ -157,17 +157,8 @@ class HttpClient:
         TooLarge, Malformed
             The body is too large or broken; the error has its beginning.
         """
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                return await self._follow(URL(url), validators, max_bytes, accept, headers or {}, form, json)
-        except TimeoutError:
-            raise Transient(
-                f"{redact(str(url))}: no complete answer within {timeout.total_seconds():g} s"
-            ) from None
-        except aiohttp.ClientPayloadError as error:
-            raise Transient(f"{redact(str(url))}: the answer was cut off: {said_by(error)}") from None
-        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            raise Transient(f"{redact(str(url))}: {said_by(error)}") from None
+        async with _limited(timeout, redact(str(url)), "complete response"):
+            return await self._follow(URL(url), validators, max_bytes, accept, headers or {}, form, json)
 
     async def websocket(
         self,
@@ -200,8 +191,8 @@ class HttpClient:
         address = URL(url)
         self._guard.check(address.with_scheme({"wss": "https", "ws": "http"}.get(address.scheme, "none")))
         label = redact(url)
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
+        async with _limited(timeout, label, "connection"):
+            try:
                 return await self._open().ws_connect(
                     address,
                     protocols=tuple(protocols),
@@ -210,15 +201,13 @@ class HttpClient:
                     max_msg_size=max_bytes,
                     timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
                 )
-        except TimeoutError:
-            raise Transient(f"{label}: no connection within {timeout.total_seconds():g} s") from None
-        except aiohttp.WSServerHandshakeError as error:
-            wait = retry_after(error.headers, datetime.now(UTC)) if error.headers is not None else None
-            refusal = refusal_of(error.status, label, wait, given=bool(private), advice=self._advice())
-            refusal.status = error.status
-            raise refusal from None
-        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            raise Transient(f"{label}: {said_by(error)}") from None
+            except aiohttp.WSServerHandshakeError as error:
+                wait = retry_after(error.headers, datetime.now(UTC)) if error.headers is not None else None
+                refusal = error_for_status(
+                    error.status, label, wait, authenticated=bool(private), advice=self._advice()
+                )
+                refusal.status = error.status
+                raise refusal from None
 
     async def lines(
         self,
@@ -250,24 +239,19 @@ class HttpClient:
         self._guard.check(address)
         # a few compressed bytes could contain any number of lines
         sent = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
-        try:
-            async with asyncio.timeout(timeout.total_seconds()):
-                response = await self._open(narrow=True).get(
-                    address, headers=sent, allow_redirects=False, read_bufsize=CHUNK
-                )
-                self._counts["requests"] += 1
-                self._counts[f"http_{response.status}"] += 1
-                if response.status != 200:
-                    try:
-                        if response.status in _REDIRECTS:
-                            raise Refused(f"{label}: redirects to another address; write that one")
-                        raise await self._refused(response, label, given=headers is not None)
-                    finally:
-                        response.close()
-        except TimeoutError:
-            raise Transient(f"{label}: no answer within {timeout.total_seconds():g} s") from None
-        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            raise Transient(f"{label}: {said_by(error)}") from None
+        async with _limited(timeout, label, "response"):
+            response = await self._open(narrow=True).get(
+                address, headers=sent, allow_redirects=False, read_bufsize=CHUNK
+            )
+            self._counts["requests"] += 1
+            self._counts[f"http_{response.status}"] += 1
+            if response.status != 200:
+                try:
+                    if response.status in _REDIRECTS:
+                        raise _redirect_refused(label)
+                    raise await self._refused(response, label, authenticated=headers is not None)
+                finally:
+                    response.close()
         return Lines(response, max_bytes, label, self._counts)
 
     async def close(self) -> None:
@@ -301,7 +285,7 @@ class HttpClient:
             request = self._open().request(
                 "POST" if posted else "GET", url, headers=sent, data=form, json=json, allow_redirects=False
             )
-            async with _led(request, begun, url) as response:
+            async with _requested(request, begun, url) as response:
                 self._counts["requests"] += 1
                 self._counts[f"http_{response.status}"] += 1
                 if response.status in _REDIRECTS:
@@ -315,8 +299,9 @@ class HttpClient:
                         moved_to = str(url)
                         self._counts["redirects_permanent"] += 1
                     continue
-                given = bool(private or url.password)
-                return await self._take(response, validators, max_bytes, moved_to, given=given)
+                return await self._take(
+                    response, validators, max_bytes, moved_to, authenticated=bool(private or url.password)
+                )
         raise Transient(f"{redact(str(url))}: more than {MAX_REDIRECTS} redirects")
 
     async def _take(
@@ -326,14 +311,14 @@ class HttpClient:
         max_bytes: int,
         moved_to: str | None,
         *,
-        given: bool,
+        authenticated: bool,
     ) -> Answer:
         url, headers, now = str(response.url), response.headers, datetime.now(UTC)
         fresh, rate = freshness(headers, now), self._rate(response, now)
         if response.status == 304 and validators != Validators():
             return Answer(304, url, b"", validators, moved_to, fresh, rate=rate)
         if response.status not in {200, 201, 203}:
-            raise await self._refused(response, redact(url), given=given)
+            raise await self._refused(response, redact(url), authenticated=authenticated)
         body = await self._body(response, max_bytes)
         following = response.links["next"].get("url") if "next" in response.links else None
         return Answer(
@@ -353,13 +338,17 @@ class HttpClient:
         rate = rate_of(response.headers, now)
         return rate if rate.reset is None else replace(rate, reset=min(rate.reset, self._longest_reset))
 
-    async def _refused(self, response: aiohttp.ClientResponse, label: str, *, given: bool) -> SourceError:
+    async def _refused(
+        self, response: aiohttp.ClientResponse, label: str, *, authenticated: bool
+    ) -> SourceError:
         """Return the error for a response with an error status."""
         now = datetime.now(UTC)
         rate, wait = self._rate(response, now), retry_after(response.headers, now)
         if wait is None and rate.remaining in ({None, 0} if response.status == 429 else {0}):
             wait = rate.reset
-        refusal = refusal_of(response.status, label, wait, given=given, advice=self._advice())
+        refusal = error_for_status(
+            response.status, label, wait, authenticated=authenticated, advice=self._advice()
+        )
         refusal.status = response.status
         if response.status in {400, 429}:
             refusal.body = await self._reason(response)
@@ -393,11 +382,11 @@ class HttpClient:
 
     def _open(self, *, narrow: bool = False) -> aiohttp.ClientSession:
         """Return the session, or a second one with small buffers for endless responses."""
-        found = self._narrow if narrow else self._session
-        if found is None:
+        session = self._narrow if narrow else self._session
+        if session is None:
             trace = aiohttp.TraceConfig()
             trace.on_request_redirect.append(_not_redirected)
-            found = aiohttp.ClientSession(
+            session = aiohttp.ClientSession(
                 trace_configs=[trace],
                 connector=aiohttp.TCPConnector(
                     resolver=self._guard,
@@ -412,14 +401,28 @@ class HttpClient:
                 trust_env=False,
             )
             if narrow:
-                self._narrow = found
+                self._narrow = session
             else:
-                self._session = found
-        return found
+                self._session = session
+        return session
 
 
 @asynccontextmanager
-async def _led(
+async def _limited(timeout: timedelta, label: str, what: str) -> AsyncIterator[None]:  # noqa: ASYNC109
+    """Limit the time of a request for ``what``, and convert library errors to :class:`Transient`."""
+    try:
+        async with asyncio.timeout(timeout.total_seconds()):
+            yield
+    except TimeoutError:
+        raise Transient(f"{label}: no {what} within {timeout.total_seconds():g} s") from None
+    except aiohttp.ClientPayloadError as error:
+        raise Transient(f"{label}: the response was cut off: {describe_error(error)}") from None
+    except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+        raise Transient(f"{label}: {describe_error(error)}") from None
+
+
+@asynccontextmanager
+async def _requested(
     request: AbstractAsyncContextManager[aiohttp.ClientResponse], begun: URL, url: URL
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Send a request; an error after a redirect names both addresses."""
@@ -429,14 +432,20 @@ async def _led(
         if url is begun:
             raise
         where = redact(str(url))
-        raise Transient(f"{redact(str(begun))}: redirects to {where}, and there: {said_by(error)}") from None
+        raise Transient(
+            f"{redact(str(begun))}: redirects to {where}, and there: {describe_error(error)}"
+        ) from None
     async with response:
         yield response
 
 
 async def _not_redirected(_: object, __: object, params: aiohttp.TraceRequestRedirectParams) -> None:
     """Refuse redirects that aiohttp would follow; :meth:`HttpClient.get` checks and follows its own."""
-    raise Refused(f"{redact(str(params.url))}: redirects to another address; write that one")
+    raise _redirect_refused(redact(str(params.url)))
+
+
+def _redirect_refused(label: str) -> Refused:
+    return Refused(f"{label}: redirects to another address; write that address instead")
 
 
 @cache

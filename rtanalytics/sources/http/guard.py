@@ -1,7 +1,7 @@
 """Guard against private addresses: only public ones and trusted hosts are allowed.
 
-The address that a name stands for is checked where the connection is made, so a name that changes its mind in
-between gains nothing.
+The IP address of a host is checked when the connection is made, so a host name cannot resolve to another
+address after the check.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Guard(AbstractResolver):
         Raises
         ------
         Refused
-            The message says which key allows it.
+            If it is not allowed; the message names the key that allows it.
         """
         if url.scheme not in {"http", "https"} or not url.host:
-            raise Refused(f"{redact(str(url))}: only http and https addresses are followed")
+            raise Refused(f"{redact(str(url))}: only http and https addresses are allowed")
         if _bare(url.host) not in self._trusted:
             try:
                 address = ipaddress.ip_address(_bare(url.host))
@@ -68,12 +68,12 @@ class Guard(AbstractResolver):
         """
         if self._inner is None:
             self._inner = ThreadedResolver()  # must be created inside a running event loop
-        found = await self._inner.resolve(host, port, family)
+        results = await self._inner.resolve(host, port, family)
         if _bare(host) in self._trusted:
-            return found
-        public = [r for r in found if is_public(ipaddress.ip_address(r["host"].split("%")[0]))]
+            return results
+        public = [r for r in results if is_public(ipaddress.ip_address(r["host"].split("%")[0]))]
         if not public:
-            raise Refused(_private(printable(host), [r["host"] for r in found], self._source))
+            raise Refused(_private(printable(host), [r["host"] for r in results], self._source))
         return public
 
     async def close(self) -> None:
@@ -85,7 +85,7 @@ class Guard(AbstractResolver):
 def _private(label: str, addresses: list[str], source: str) -> str:
     where = f"in the [[source]] table of {source}" if source else "in its [[source]] table"
     shown = ", ".join(addresses[:3])
-    return f"{label}: {shown} is not public; if it is meant, write allow_private = true {where}"
+    return f"{label}: {shown} is a private address; to allow it, write allow_private = true {where}"
 
 
 def _bare(host: str) -> str:

@@ -32,7 +32,7 @@ class Inflater:
         self._unpacker: Any = None
         self._plain = self._coding in {"", "identity"}
         if not self._plain and self._coding not in {"gzip", "x-gzip", "deflate"}:
-            raise Malformed(f"{label}: content coding {printable(encoding, 40)!r}, which was not asked for")
+            raise Malformed(f"{label}: content coding {printable(encoding, 40)!r}, which was not requested")
 
     def add(self, chunk: bytes) -> None:
         """Add the next chunk.
@@ -54,7 +54,7 @@ class Inflater:
         else:
             self._unpack(chunk)
         if len(self.out) > self._limit:
-            how = "is" if self._plain else "unpacks to"
+            how = "is" if self._plain else "decompresses to"
             raise TooLarge(
                 f"{self._label}: {how} more than the limit of {self._limit:,} bytes",
                 bytes(self.out[:MAX_RAW]),
@@ -69,7 +69,7 @@ class Inflater:
             If the body is incomplete.
         """
         if self._unpacker is not None and not self._unpacker.eof:
-            raise Transient(f"{self._label}: the packed answer was cut off")
+            raise Transient(f"{self._label}: the compressed response was cut off")
         if self._unpacker is None and not self._plain:
             self.out += self._head
         return bytes(self.out)
@@ -94,4 +94,4 @@ class Inflater:
                     chunk, self._unpacker = rest, zlib.decompressobj(31)
         except zlib.error as error:
             begun = bytes(self.out[:MAX_RAW])
-            raise Malformed(f"{self._label}: cannot be unpacked: {error}", begun) from None
+            raise Malformed(f"{self._label}: cannot be decompressed: {error}", begun) from None

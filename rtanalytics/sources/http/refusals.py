@@ -19,13 +19,13 @@ from rtanalytics.sources.base import (
     redact,
 )
 
-__all__ = ["refusal_of", "said_by"]
+__all__ = ["describe_error", "error_for_status"]
 
 
-def refusal_of(
-    status: int, label: str, wait: timedelta | None, *, given: bool, advice: str = ""
+def error_for_status(
+    status: int, label: str, wait: timedelta | None, *, authenticated: bool, advice: str = ""
 ) -> SourceError:
-    """Return the error for a status; ``given`` is True if credentials were sent.
+    """Return the error for a status; ``authenticated`` is True if credentials were sent.
 
     ``advice`` is the message about a missing login, for kinds with credentials of their own.
     """
@@ -35,23 +35,27 @@ def refusal_of(
         return RateLimited(message + asked, wait)
     if status == 401:
         renew = "the credentials are not accepted; renew them and start again"
-        login = renew if given else "the address wants a login; write it as https://user:password@…"
+        login = (
+            renew
+            if authenticated
+            else "the server requires a login; write the URL as https://user:password@…"
+        )
         return AuthFailed(f"{message}: {advice or login}")
     if status == 410:
-        return Gone(f"{message}: gone for good; remove the source or write its new address")
+        return Gone(f"{message}: gone permanently; remove the source or write its new address")
     if status in {400, 402, 403, 405, 406, 407, 451}:
         return Blocked(message)
     if status == 404:
         return Transient(f"{message}: not found; check the address")
     if status >= 500:
-        return Transient(f"{message}: the server has trouble of its own")
+        return Transient(f"{message}: an error of the server")
     return Transient(message)
 
 
-def said_by(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Describe a library's error in one plain line, with addresses redacted."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"no host {printable(error.host)!r} is known; check the address, and that there is a network"
+        return f"unknown host {printable(error.host)!r}; check the address and the network"
     if isinstance(error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)):
         reason = getattr(error, "os_error", None) or getattr(error, "certificate_error", error)
         why = getattr(reason, "verify_message", "") or getattr(reason, "reason", "") or reason

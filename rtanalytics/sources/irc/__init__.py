@@ -1,9 +1,9 @@
-"""IRC: the rooms of one network, read over one connection that does not depend on notebooks.
+"""IRC: the rooms of one network, read over one connection.
 
 The server sends a message only once, so the source keeps delivered messages and returns them again
 until a cursor confirms that they are stored. Messages posted while there was no connection are
-requested where the server keeps a history (``chathistory``); elsewhere an event of type ``gap``
-has the time without connection.
+requested where the server keeps a history (``chathistory``); otherwise an event of type
+``gap`` marks the time without connection.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ __all__ = ["IrcSource", "IrcSpec", "IrcTimings", "Spec", "open_source"]
 
 ACCESS = "open"
 ABOUT = """\
-Talks IRC: one connection joins the rooms of one network, reads what is said and who comes and goes, and
-sends what people write in a `ChatView`. Needs a nick; some networks want an account (`sasl_user`) from
-addresses of data centres. Ask before you log a room: many networks want its consent. Messages come at
-once. Where the server sends no ids (`msgid`), they are made of who, when and what. What is said while the
-connection is away is read back where the server keeps a history (`chathistory`); elsewhere an event of type
-`gap` marks it. What is said to a person and in no room is shown in a `ChatView` of the stream only: it is
-neither recorded nor counted, and on no wall. In the stream it stays for a week."""
+Reads and sends IRC: one connection joins the rooms of one network, reads their messages, joins and parts,
+and sends what users write in a `ChatView`. It needs a nick; some networks require an account (`sasl_user`)
+for connections from data centres. Ask before you log a room: many networks require its consent. Messages
+arrive immediately. If the server sends no message ids (`msgid`), ids are derived from author, time and text.
+Messages missed while disconnected are requested from servers with a history (`chathistory`); otherwise an
+event of type `gap` marks the time. Private messages are shown only in a `ChatView` of the stream, where
+they stay for a week: they are not recorded, not counted and not shown on the wall."""
 EXAMPLE = """\
 [[source]]
 type = "irc"
@@ -56,15 +56,16 @@ sasl_user = "junipercat"         # optional
 password = "env:LIBERA_PASSWORD"
 """
 
-MOST = 1_000
-"""Events of a batch."""
+MAX_LINES = 1_000
+"""Largest number of lines in a batch."""
 
 REMEMBERED = 5_000
-"""Events kept for a second delivery: the stream may lose its newest events, and IRC sends none twice."""
+"""Events kept to return them again: the stream may lose its newest events, and IRC sends each only once."""
 
 OVERLAP, KNOWN = timedelta(seconds=5), 200
-"""How far before the last line to request history, and the number of lines recognised as known."""
+"""How far before the last known line to request history, and number of events recognised as known."""
 
+_MESSAGE_TYPES = {"message", "action", "notice"}
 _NICK = re.compile(r"[A-Za-z\[\]\\`_^{|}][\w\[\]\\`^{|}-]{0,29}", re.ASCII)
 _ROOM = re.compile(r"[#&+!][^\s,\x00-\x1f:]{1,63}")
 
@@ -75,11 +76,11 @@ class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"
     Parameters
     ----------
     name : str
-        Name of the source; also that of the network in the ids, unless ``network`` is set.
+        Name of the source.
     host : str
-        Host of the server.
+        Host name of the server.
     port : int, optional
-        6697, or 6667 without TLS.
+        Port of the server; by default 6697, or 6667 without TLS.
     tls : bool
         False for an unencrypted connection.
     nick : str
@@ -87,13 +88,13 @@ class IrcSpec(SourceSpec, frozen=True, kw_only=True, tag_field="type", tag="irc"
     channels : list of str
         Rooms to join, such as ``"#pycon"``.
     network : str, optional
-        Name of the network, part of the ids.
+        Name of the network in the event ids; by default the name of the source.
     realname : str
-        Name that the server shows to people who ask who we are.
+        Real name, which other users can look up (``WHOIS``).
     sasl_user : str, optional
         Account to log in with.
     password : str, optional
-        ``"env:NAME"``: its password.
+        Password of that account, as ``"env:NAME"``.
     allow_private : bool
         True if the host may have a private or loopback address.
     timeout : timedelta
@@ -197,7 +198,7 @@ class IrcSource(StreamedSource):
         self._link: Connection | None = None
         self._waiting: list[Event] = []
         self._rejects: list[Reject] = []
-        self._last = 0.0  # Connection.heard at the last poll
+        self._last = 0.0  # ``Connection.heard`` at the last poll
         self._history = History()
 
     @property
@@ -235,10 +236,10 @@ class IrcSource(StreamedSource):
         if link is None or not link.up:
             raise Transient("there is no connection to IRC")
         kind, to, body = packet.get("type", ""), packet.get("to", ""), packet.get("body", "")
-        if kind != "nick" and not (_ROOM.fullmatch(to) or (_NICK.fullmatch(to) and kind in _SAID)):
+        if kind != "nick" and not (_ROOM.fullmatch(to) or (_NICK.fullmatch(to) and kind in _MESSAGE_TYPES)):
             raise SourceError(f"{printable(to)!r} is neither a room nor a nick")
-        if kind in _SAID:
-            await self._say(link, kind, to, body)
+        if kind in _MESSAGE_TYPES:
+            await self._send_text(link, kind, to, body)
         elif kind == "join":
             await link.send("JOIN", to)
         elif kind == "part":
@@ -327,8 +328,8 @@ class IrcSource(StreamedSource):
         while history.wanted and link.up:
             room, since = history.wanted[0]
             stamp = f"timestamp={since:%Y-%m-%dT%H:%M:%S}.{since.microsecond // 1000:03d}Z"
-            most = link.features.get("CHATHISTORY", "")
-            await link.send("CHATHISTORY", "AFTER", room, stamp, most if most.strip("0") else "100")
+            limit = link.features.get("CHATHISTORY", "")
+            await link.send("CHATHISTORY", "AFTER", room, stamp, limit if limit.strip("0") else "100")
             history.wanted.popleft()
         lines: list[bytes | None] = []
         if not self._waiting and not link.over:
@@ -336,7 +337,7 @@ class IrcSource(StreamedSource):
                 lines.append(await PollWindow(self.timings).wait_for(link.lines.get))
             except TimeoutError:
                 return
-        while len(lines) < MOST and not link.lines.empty():
+        while len(lines) < MAX_LINES and not link.lines.empty():
             lines.append(link.lines.get_nowait())
         reader.meta = msgspec.structs.replace(reader.meta, received_at=datetime.now(UTC))
         for raw in lines:
@@ -366,15 +367,15 @@ class IrcSource(StreamedSource):
         state.known = list(known)[-KNOWN:]
         return events
 
-    async def _say(self, link: Connection, kind: str, to: str, body: str) -> None:
-        from rtanalytics.sources.irc.connection import pieces
+    async def _send_text(self, link: Connection, kind: str, to: str, body: str) -> None:
+        from rtanalytics.sources.irc.connection import split_text
         from rtanalytics.sources.irc.parse import stamped
 
         mask = link.mask or f"{link.nick}!{'u' * 10}@{'h' * 63}"
         wrap = len("\x01ACTION \x01") if kind == "action" else 0
         command = "NOTICE" if kind == "notice" else "PRIVMSG"
-        room = 510 - wrap - len(f":{mask} {command} {to} :".encode())
-        for part in pieces(body, room):
+        size = 510 - wrap - len(f":{mask} {command} {to} :".encode())
+        for part in split_text(body, size):
             text = f"\x01ACTION {part}\x01" if kind == "action" else part
             await link.send(command, to, text)
             if "echo-message" not in link.caps:
@@ -394,9 +395,6 @@ class IrcSource(StreamedSource):
         if state.v != 1:
             raise CursorInvalid(f"the cursor of {self.scope} is of version {state.v}; this is 1")
         return state
-
-
-_SAID = {"message", "action", "notice"}
 
 
 Spec, open_source = IrcSpec, IrcSource

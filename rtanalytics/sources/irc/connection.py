@@ -18,7 +18,7 @@ from rtanalytics.sources.base import AuthFailed, Blocked, Refused, Transient, pr
 from rtanalytics.sources.irc.parse import folded, stamped
 from rtanalytics.sources.public import is_public
 
-__all__ = ["Connection", "pieces"]
+__all__ = ["Connection", "split_text"]
 
 WANTED = frozenset(
     "account-tag batch chghost draft/chathistory chathistory draft/message-redaction echo-message "
@@ -36,29 +36,29 @@ QUIET = 60.0
 """Seconds of silence before a ping, and from then until the connection is closed."""
 
 BURST = 5
-"""Number of lines that may be sent without delay."""
+"""Number of lines that may be sent without a pause."""
 
 
-def pieces(text: str, room: int) -> list[str]:
-    """Split a text into parts of at most ``room`` bytes, at spaces if possible, never within a character.
+def split_text(text: str, size: int) -> list[str]:
+    """Split a text into parts of at most ``size`` bytes, at spaces if possible, never within a character.
 
     Examples
     --------
-    >>> pieces("two words", 5), pieces("日本語", 4)
+    >>> split_text("two words", 5), split_text("日本語", 4)
     (['two', 'words'], ['日', '本', '語'])
     """
-    found = []
+    parts = []
     for line in text.splitlines():
         rest = line
-        while len(rest.encode()) > room:
-            part = rest.encode()[:room].decode(errors="ignore")
+        while len(rest.encode()) > size:
+            part = rest.encode()[:size].decode(errors="ignore")
             at = part.rfind(" ")
             part = part[:at] if at > 0 and rest[len(part) : len(part) + 1] != " " else part
-            found.append(part)
+            parts.append(part)
             rest = rest[len(part) :].removeprefix(" ")
         if rest:
-            found.append(rest)
-    return found
+            parts.append(rest)
+    return parts
 
 
 class Connection:
@@ -103,7 +103,7 @@ class Connection:
         self._realname = realname
         self._counts = counts
         self._offered: dict[str, str] = {}
-        self._logged_in, self._taken = False, 0
+        self._logged_in, self._refused_nicks = False, 0
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -203,7 +203,7 @@ class Connection:
     # -- lines ---------------------------------------------------------------------------------
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
-        beat = asyncio.create_task(self._beat())
+        pinging = asyncio.create_task(self._keep_alive())
         try:
             rest, skipped = b"", False
             while chunk := await reader.read(65_536):
@@ -222,26 +222,26 @@ class Connection:
         except (OSError, asyncio.IncompleteReadError) as error:
             self._why = f"the connection broke: {printable(error)}"
         finally:
-            beat.cancel()
+            pinging.cancel()
             self._fail(Transient(self._why))
             with contextlib.suppress(asyncio.QueueFull):
                 self.lines.put_nowait(None)
 
-    async def _beat(self) -> None:
+    async def _keep_alive(self) -> None:
         """Ping a silent server; abort the connection if it does not answer."""
-        asked = False
+        pinged = False
         while True:
             await asyncio.sleep(QUIET / 4)
             silent = time.monotonic() - self.heard
             if silent < QUIET:
-                asked = False
+                pinged = False
             elif silent > 2 * QUIET or self._writer is None:
-                self._why = f"nothing heard for {silent:.0f} s"
+                self._why = f"the server sent nothing for {silent:.0f} s"
                 if self._writer is not None:
                     self._writer.transport.abort()
                 return
-            elif not asked:
-                asked = True
+            elif not pinged:
+                pinged = True
                 self._counts["pings"] += 1
                 self._write("PING", "rtanalytics")
 
@@ -333,10 +333,10 @@ class Connection:
 
     def _on_433(self, words: list[str], _: Line) -> None:
         if not self._ready.done():
-            self._taken += 1
+            self._refused_nicks += 1
             # some servers cut nicks, and with them the added _, after nine letters
             short = f"{self.nick[:5].rstrip('_')}{secrets.randbelow(1000)}"
-            self.nick = f"{self.nick[:28]}_" if self._taken < 3 else short
+            self.nick = f"{self.nick[:28]}_" if self._refused_nicks < 3 else short
             self._write("NICK", self.nick)
 
     _on_436 = _on_437 = _on_433
@@ -355,7 +355,7 @@ class Connection:
         self.features |= {w.partition("=")[0]: w.partition("=")[2] for w in words[1:-1]}
 
     def _on_465(self, words: list[str], _: Line) -> None:
-        self._why = f"the server does not let us in: {printable(words[-1])}"
+        self._why = f"the server bans us: {printable(words[-1])}"
         self._fail(Blocked(self._why))
 
     def _on_error(self, words: list[str], _: Line) -> None:
@@ -367,21 +367,21 @@ class Connection:
     def _on_nick(self, words: list[str], line: Line) -> None:
         if self._is_us(line):
             self.nick = words[0]
-            self._seen_as(nick=words[0])
+            self._update_mask(nick=words[0])
 
     def _on_chghost(self, words: list[str], line: Line) -> None:
         if self._is_us(line):
-            self._seen_as(user=words[0], host=words[1])
+            self._update_mask(user=words[0], host=words[1])
 
     def _on_396(self, words: list[str], _: Line) -> None:
-        self._seen_as(host=words[1].rpartition("@")[2])
+        self._update_mask(host=words[1].rpartition("@")[2])
 
-    def _seen_as(self, *, nick: str = "", user: str = "", host: str = "") -> None:
+    def _update_mask(self, *, nick: str = "", user: str = "", host: str = "") -> None:
         """Update our mask after a change, if it is known."""
         if self.mask:
-            called, _, rest = self.mask.partition("!")
-            name, _, place = rest.partition("@")
-            self.mask = f"{nick or called}!{user or name}@{host or place}"
+            old_nick, _, rest = self.mask.partition("!")
+            old_user, _, old_host = rest.partition("@")
+            self.mask = f"{nick or old_nick}!{user or old_user}@{host or old_host}"
 
     def _on_join(self, words: list[str], line: Line) -> None:
         if self._is_us(line) and "!" in (line.source or ""):
@@ -390,10 +390,10 @@ class Connection:
 
 async def _address(host: str, port: int, *, private: bool) -> str:
     """Resolve a host; a private address is refused unless ``private`` is True."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
-    addresses = [str(entry[4][0]) for entry in found]
+    entries = await asyncio.get_running_loop().getaddrinfo(host, port, type=1)
+    addresses = [str(entry[4][0]) for entry in entries]
     if not private:
         addresses = [a for a in addresses if is_public(ipaddress.ip_address(a.split("%")[0]))]
         if not addresses:
-            raise Refused(f"{printable(host)} is not public; if it is meant, write allow_private = true")
+            raise Refused(f"{printable(host)} is a private address; to allow it, write allow_private = true")
     return addresses[0]

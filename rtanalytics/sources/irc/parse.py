@@ -224,7 +224,7 @@ class Reader:
         self._flush_topic(words[2].partition("!")[0])
 
     def _flush_topic(self, by: str) -> None:
-        """Add an event for the topic that a room had when we joined."""
+        """Add an event for the topic that a room had when we joined, set by ``by`` (empty if unknown)."""
         if self._topic is not None:
             (line, room, text, raw), self._topic = self._topic, None
             self._add(line, "topic", raw, room, text=plain(text), by=by)
@@ -291,12 +291,12 @@ class Reader:
         inside = None if room is None else self._room(room)
         sent = optional_time(tag_values.get("time"))
         at = sent or optional_time(tag_values.get(ARRIVED)) or meta.received_at
-        where = inside or ("" if room is None else _pair(nick, room))
+        where = inside or ("" if room is None else _conversation(nick, room))
         msgid = redacted or tag_values.get("msgid")
         kind = "native" if msgid else "synthetic"
         # repeats are counted per batch, so a line in a history gets the id that it had when live
         key = msgid or self._digest(where, nick, at, type, text or to or "", tag_values.get("batch") or "")
-        answers = tag_values.get("+reply") or tag_values.get("+draft/reply")
+        parent = tag_values.get("+reply") or tag_values.get("+draft/reply")
         account = tag_values.get("account") or account
         id = f"irc:{meta.scope}/{where}:{key}"
         if not id.isprintable():
@@ -314,7 +314,7 @@ class Reader:
                 channel=inside,
                 to=to if to is not None else None if room is None else room,
                 text=text,
-                reply_to=f"irc:{meta.scope}/{where}:{answers}" if answers else None,
+                reply_to=f"irc:{meta.scope}/{where}:{parent}" if parent else None,
                 links=list(links),
                 tags=list(tags),
                 ingest=Ingest(
@@ -335,7 +335,7 @@ class Reader:
         return sha256(f"{content}|{repeats[content]}".encode("utf-8", "replace")).hexdigest()[:24]
 
 
-def _pair(one: str, other: str) -> str:
+def _conversation(one: str, other: str) -> str:
     """Name a private conversation by both nicks, in a fixed order."""
     return ",".join(sorted((folded(one), folded(other))))
 

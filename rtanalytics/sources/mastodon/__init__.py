@@ -1,12 +1,11 @@
-"""Mastodon: the public timeline of a hashtag, as one server knows it.
+"""Mastodon: the public timeline of a hashtag on one server.
 
-The timeline is read forwards (``min_id``), so that a pause leaves no gap. A few known statuses are
-read again each time, to find edits, and statuses that reach the server late and are sorted between
-older ones.
+The timeline is read forwards (``min_id``), so that a pause leaves no gap. Each time, a few known statuses
+are read again to find edits, and late statuses that the server sorts between older ones.
 
 With ``stream = true`` the server's streaming API sends statuses immediately, and deletions as well.
-A stream does not repeat anything: after every interruption, and every five minutes, the timeline is
-read from its own position, so that nothing is missed.
+A stream does not repeat messages, so after every interruption and every five minutes the timeline is read
+too, from the last status read there.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ __all__ = ["MastodonSource", "MastodonSpec", "Spec", "open_source"]
 ACCESS = "open"
 ABOUT = """\
 Reads the public statuses with a hashtag from one Mastodon server. Most servers need no account, some \
-need a `token`; a server with hashtag timelines disabled is reported in the source health. A server has \
-only the statuses that were federated to it, so read a large server, or several. The id of a status is \
-its federated `uri`, so that it is the same event on every server. The server is asked every 30 seconds \
-(servers allow 300 requests in 5 minutes) for statuses after the last one read. Edits are seen while a \
+need a `token`; if a server has hashtag timelines disabled, `status` reports it. A server has only the \
+statuses that were federated to it, so read a large server or several. The event id is the federated `uri` \
+of the status, so the same status has the same id on every server. Every 30 seconds the source requests \
+the statuses after the last one read (servers allow 300 requests in 5 minutes). Edits are found while a \
 status is among the latest 20; timelines do not show deletions. With a `token` and `stream = true`, \
-statuses, edits and deletions arrive at once. The content warning is the title."""
+statuses, edits and deletions arrive immediately. The title of an event is its content warning."""
 EXAMPLE = """\
 [[source]]
 type = "mastodon"

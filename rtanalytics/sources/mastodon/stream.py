@@ -19,17 +19,17 @@ from rtanalytics.sources.streamed import Disconnected, PollWindow, StreamTimings
 __all__ = ["MastodonStream", "MastodonTimings"]
 
 MAX_MESSAGES = 500
-"""Messages that one poll reads at most."""
+"""Largest number of messages that one poll reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MastodonTimings(StreamTimings):
-    """How long a stream is read, and how often the timeline is read beside it.
+    """Times for reading a stream and the timeline beside it.
 
     Parameters
     ----------
     timeline : timedelta
-        Time after which the timeline is read although the stream is connected.
+        Time between two reads of the timeline while the stream is connected.
     """
 
     timeline: timedelta = timedelta(minutes=5)
@@ -42,7 +42,7 @@ class _Message(msgspec.Struct):
 
 
 class MastodonStream(WebSocketSource, MastodonSource):
-    """One hashtag on one server, by its stream, and by its timeline for what the stream leaves out.
+    """Stream of a hashtag on one server, with its timeline for statuses that the stream missed.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
         self._timeline_at = 0.0
 
     async def receive(self, cursor: bytes | None) -> Batch:
-        """Return one page of the timeline if it is due, or what the stream has sent."""
+        """Return one page of the timeline if it is due, otherwise the messages of the stream."""
         if self.ws is None and self.may_connect():
             await self._connect()
         if self.ws is not None and monotonic() < self._timeline_at:
@@ -79,7 +79,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
         return replace(batch, problem=batch.problem or self.problem)
 
     async def rewind(self) -> None:
-        """Disconnect; what was received and not stored comes with the timeline."""
+        """Disconnect; the timeline has the statuses that were received and not stored."""
         self._waiting.clear()
         await self.disconnect()
 
@@ -104,7 +104,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
                 await self.ws.send_json({"type": "subscribe", "stream": stream, "tag": tag})
         except (SourceError, ConnectionError) as error:
             await self.rewind()
-            problem = f"no stream, so its timeline is read every {self.every.seconds} s: {error}"
+            problem = f"no stream, so the timeline is read every {self.every.seconds} s: {error}"
             self.pause(self.timings.reconnect, problem)
         else:
             self.counts["streams"] += 1
@@ -144,7 +144,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
                 if own in state.uris:
                     options[f"local/{own}"] = state.uris[own]
                 elif messages:
-                    break  # it may delete one of these, which are known after this batch
+                    break  # it may delete one of ``messages``, whose ids are known after this batch
             self._waiting.popleft()
             messages.append(raw)
         if not messages and not rejects:
@@ -163,7 +163,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
         try:
             return await self._worker.parse(raw, about)
         except BaseException:
-            await self.rewind()  # what was taken from the stream comes with the timeline
+            await self.rewind()  # the timeline has the statuses taken from the stream
             raise
 
     async def _fill(self) -> None:
@@ -176,7 +176,7 @@ class MastodonStream(WebSocketSource, MastodonSource):
                 return
             except Disconnected as error:
                 if self._waiting:
-                    return  # the next poll finds the end again
+                    return  # the next poll handles the end
                 await self.rewind()
                 raise Transient(f"{self.scope}: {error}") from None
             window.shorten()

@@ -24,13 +24,13 @@ __all__ = ["MastodonCursor", "MastodonSource", "MastodonSpec"]
 
 
 PAGE = 40
-"""Statuses that a server gives at once at most."""
+"""Largest number of statuses on a page."""
 
 OVERLAP = 20
-"""Statuses that are read again each time."""
+"""Number of known statuses that are read again each time."""
 
 KNOWN = 1_000
-"""Statuses of which a stream's deletions are recognised: it names them by the server's own ids."""
+"""Number of statuses whose server's ids are kept: a stream names deleted statuses by them."""
 
 _TAG = re.compile(r"\w{1,100}")
 
@@ -43,25 +43,25 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
     name : str
         Name of the source.
     url : str
-        Of the server, such as ``https://fosstodon.org``.
+        URL of the server, such as ``https://fosstodon.org``.
     tag : str
         Hashtag, without ``#``.
     any : tuple of str, optional
-        Further hashtags: statuses with one of them come as well.
+        Further hashtags; statuses with at least one of them are read too.
     all : tuple of str, optional
-        Hashtags of which a status must have all.
+        Hashtags that a status must have in addition, all of them.
     none : tuple of str, optional
-        Hashtags of which a status must have none.
+        Hashtags that a status must not have.
     local : bool
-        True for statuses of people of that server only.
+        True to read only statuses by users of that server.
     token : str, optional
-        ``"env:NAME"``: an access token of the server, where it wants one.
+        Access token of the server, as ``"env:NAME"``, if the server requires one.
     stream : bool
-        True to receive statuses at once, by the server's streaming API; needs a ``token``.
+        True to receive statuses immediately from the server's streaming API; needs a ``token``.
     every : timedelta, optional
-        How often to ask; 30 seconds.
+        Time between two requests; 30 seconds by default.
     key : str, optional
-        Takes the address's place in the cursor's name.
+        Name of the cursor instead of one made from server and hashtags.
 
     Raises
     ------
@@ -85,7 +85,7 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
         if self.stream and self.token is None:
             raise ValueError('stream needs a token; write token = "env:MASTODON_TOKEN"')
         if "?" in self.url or "#" in self.url or "/tags/" in self.url:
-            raise ValueError('url is the server\'s own address; write url = "https://server.example"')
+            raise ValueError('url must be the URL of the server only, such as url = "https://server.example"')
         for key, names in (("tag", (self.tag,)), ("any", self.any), ("all", self.all), ("none", self.none)):
             for name in names:
                 if not _TAG.fullmatch(name):
@@ -93,7 +93,7 @@ class MastodonSpec(AddressSpec, frozen=True, kw_only=True, tag_field="type", tag
 
     @property
     def scope(self) -> str:
-        """The server and the hashtags."""
+        """Server and hashtags."""
         if self.key is not None:
             return self.key
         more = [*_more(self), ("local", "true")] if self.local else _more(self)
@@ -111,7 +111,7 @@ class MastodonCursor(SeenCursor, omit_defaults=True):
 
 
 class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
-    """One hashtag on one server.
+    """Timeline of a hashtag on one server.
 
     Parameters
     ----------
@@ -132,17 +132,17 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
     def __init__(self, spec: MastodonSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts)
         self._problem: str | None = None
-        self._looked = False
+        self._access_checked = False
 
     def first(self, state: MastodonCursor) -> str:
         return self._page(state.own[0] if state.own else state.at)
 
     async def read(self, state: MastodonCursor) -> Batch:
         batch = await super().read(state)
-        if not self._looked:
+        if not self._access_checked:
             # a server with timelines switched off returns 200 and an empty list
             self._problem = await self._access()
-            self._looked = True
+            self._access_checked = True
         return replace(batch, problem=batch.problem or self._problem)
 
     def take(self, state: MastodonCursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:
@@ -161,12 +161,12 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
             return None
         return self._page(parsed.next)
 
-    def _page(self, least: str) -> str:
+    def _page(self, min_id: str) -> str:
         query = [("limit", str(PAGE)), *_more(self.spec)]
         if self.spec.local:
             query.append(("local", "true"))
-        if least:
-            query.append(("min_id", least))
+        if min_id:
+            query.append(("min_id", min_id))
         path = f"api/v1/timelines/tag/{quote(self.spec.tag, safe='')}"
         return f"{self.spec.url.rstrip('/')}/{path}?{urlencode(query)}"
 
@@ -188,7 +188,7 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
             instance = msgspec.json.decode(answer.body)
             feeds = instance["configuration"]["timelines_access"]["hashtag_feeds"]
         except (SourceError, msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-            self.counts["access_untold"] += 1  # older servers and other software do not publish it
+            self.counts["access_unknown"] += 1  # older servers and other software do not publish it
             return None
         kinds = [feeds] if isinstance(feeds, str) else [*feeds.values()] if isinstance(feeds, dict) else []
         if "disabled" in kinds:
@@ -196,7 +196,7 @@ class MastodonSource(PolledSource[MastodonSpec, MastodonCursor]):
             return f"{self.scope}: the server has switched hashtag timelines off{which}; read another server"
         if "authenticated" in kinds and self.spec.token is None:
             return (
-                f"{self.scope}: the server shows hashtag timelines to its users only; "
+                f"{self.scope}: the server shows hashtag timelines only to its users; "
                 'write token = "env:MASTODON_TOKEN"'
             )
         return None

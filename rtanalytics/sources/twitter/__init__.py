@@ -1,4 +1,4 @@
-"""Twitter, now X: the API's recent search and filtered stream. They cost money, and have a hard stop."""
+"""X, formerly Twitter: the recent search and the filtered stream of its API, within a daily budget."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ __all__ = ["Spec", "XSpec", "open_source"]
 
 ACCESS = "paid"
 ABOUT = """\
-Reads public posts from X (Twitter), version 2 of its API, with the bearer token of an app of your own.
-Every post that is read is paid for, and so is every user that comes with it (in 2026 $0.005 and $0.010),
-so `budget_usd_per_day` must be written down and is a hard stop: money is put aside in the cursor before
-it is spent, and at the end of the budget the source rests until 00:00 UTC. Prices are settings, because
-they change. A dry run has no part in that: it knows nothing of what was spent, so it asks first, or
-wants `--yes`, and says what it may cost at most. The search asks every 2 minutes, reaches 7 days back,
-and gives posts some seconds after they were written. With `stream = true` posts come at once, by the
-filtered stream (an app may have one connection, and the account's plan must include it), and the search
-only fills what a stream leaves out. The stream's rules belong to the account: ours has the tag
-`rtanalytics:<name>`, others are left alone, but what they match comes over the same connection and is
-paid for. Money is held for a stream too ($0.59 at these prices, $0.17 with `expand = false`), which
-counts as spent when the process ends. Edits arrive as later versions of the same post, under the number
-of the first. Deletions are listed by compliance jobs only, whose files `rtanalytics import` reads; X
-demands that they are honoured."""
+Reads public posts from X (Twitter) through version 2 of its API, with the bearer token of your own app.
+X charges for every post and for every user delivered with a post (in 2026 $0.005 and $0.010). Therefore
+`budget_usd_per_day` is required. It is a hard limit: money is reserved in the cursor before it is spent,
+and when the budget is used up, the source pauses until 00:00 UTC. Prices are settings, because they change.
+A dry run does not know what was spent before: it states the maximum cost and asks first, unless `--yes` is
+given. The search runs every 2 minutes, reaches 7 days back, and finds posts some seconds after they were
+posted. With `stream = true` the filtered stream delivers posts immediately, and the search only fills its
+gaps. An app may have one such connection, and the account's plan must include it. The rules of the stream
+belong to the account: ours has the tag `rtanalytics:<name>`, and other rules are never changed, but posts
+that match them arrive over the same connection and are charged too. Money is also reserved for the stream
+($0.59 at these prices, $0.17 with `expand = false`); it counts as spent when the process ends. An edit
+arrives as a new version of the post and keeps the event id of the first version. X reports deletions only
+through compliance jobs, whose files `rtanalytics import` reads; X requires that deletions are respected."""
 EXAMPLE = """\
 [[source]]
 type = "x"
@@ -32,13 +31,13 @@ name = "x-pycon"
 query = "(#pycon OR #pycon2026) -is:retweet"
 token = "env:X_BEARER_TOKEN"
 budget_usd_per_day = 5.0
-# stream = true   # at once, by the filtered stream
+# stream = true   # receive posts immediately
 """
 Spec = XSpec
 
 
 def open_source(spec: XSpec, counts: Counter[str]) -> Source:
-    """Open the search, or the stream with the search; it connects when it is first polled."""
+    """Open the search, or the stream together with the search; it connects when it is first polled."""
     if spec.stream:
         from rtanalytics.sources.twitter.stream import XStream
 

@@ -1,4 +1,4 @@
-"""The recent search: since the newest that is known, page by page, as long as the budget lasts."""
+"""X's recent search: posts since the newest known one, page by page, within the budget."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rtanalytics.sources.base import (
 from rtanalytics.sources.polled import PolledSource
 from rtanalytics.sources.twitter.budget import Ledger, until_midnight
 from rtanalytics.sources.twitter.parse import native_id
-from rtanalytics.sources.twitter.spec import CHEAPEST_SEARCH, MOST_POSTS, XSpec
+from rtanalytics.sources.twitter.spec import MAX_SEARCH_POSTS, MIN_SEARCH_POSTS, XSpec
 
 if TYPE_CHECKING:
     from rtanalytics.sources.http import Answer, Validators
@@ -33,10 +33,10 @@ __all__ = ["EXPANDED", "FIELDS", "XSearch", "unbilled"]
 
 EVERY = timedelta(minutes=2)
 X_RESET = timedelta(seconds=901)
-"""The window of X's limits and a second: a later reset is a clock that is wrong."""
+"""Length of X's rate-limit windows, plus a second; a later reset is the error of a clock."""
 
 REACH = timedelta(days=7) - timedelta(minutes=10)
-"""How far back the search goes; asked for an older since_id it refuses."""
+"""How far back the search reaches; it refuses an older ``since_id``."""
 
 FIELDS = {
     "tweet.fields": "attachments,author_id,conversation_id,created_at,edit_history_tweet_ids,entities,lang,"
@@ -50,15 +50,15 @@ EXPANDED = {
 
 
 class XSearch(PolledSource[XSpec, Ledger]):
-    """One query that is searched for again and again.
+    """Search for one query, repeated at intervals.
 
-    Each search takes two polls: one puts money aside, the other spends it. Asked again with the
-    cursor of a search that succeeded, it gives the same again and does not pay twice.
+    Each page takes two polls: the first reserves money, the second spends it. Polled again with the
+    cursor of a successful search, it returns the same batch and does not pay twice.
 
     Parameters
     ----------
     spec : XSpec
-        Which.
+        Query, budget and token.
     counts : Counter
         ``posts``, ``users``, ``spent_microusd`` and what every polled source counts.
     """
@@ -70,12 +70,12 @@ class XSearch(PolledSource[XSpec, Ledger]):
     def __init__(self, spec: XSpec, counts: Counter[str]) -> None:
         super().__init__(spec, counts, X_RESET)
         self.pages = spec.pages
-        self._grant = ""  # what we have put aside ourselves
-        self._holder = ""  # the same for a stream
-        self._size = CHEAPEST_SEARCH
-        self._answer: Answer | None = None  # what it was spent on
+        self._grant = ""  # our own reservation for a search
+        self._holder = ""  # our own reservation for a stream
+        self._size = MIN_SEARCH_POSTS
+        self._answer: Answer | None = None  # the response that was paid for
         self._unbilled = True
-        self._lost = False  # a cursor, and with it what was spent today
+        self._lost = False  # True if the cursor, and with it today's spending, was lost
 
     def first(self, state: Ledger) -> str:
         fields = {"query": self.spec.query.strip(), "max_results": "10", **FIELDS}
@@ -86,7 +86,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         return f"{self.spec.api.rstrip('/')}/2/tweets/search/recent?{urlencode(fields)}"
 
     def since(self, state: Ledger) -> str:
-        """Return the post to search from."""
+        """Return the id of the post after which to search."""
         return state.since_id
 
     def query(self) -> str:
@@ -103,7 +103,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         try:
             state = super().state(cursor)
         except CursorInvalid:
-            self._lost = True  # nobody knows what was spent: nothing more is, until the day is over
+            self._lost = True  # today's spending is unknown, so nothing more is spent today
             raise
         state.start_day(datetime.now(UTC))
         if cursor is None and self._lost:
@@ -113,7 +113,7 @@ class XSearch(PolledSource[XSpec, Ledger]):
         return state
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        """Put money aside, or spend what was put aside on one page."""
+        """Reserve money for a page, or read a page with the reserved money."""
         state = self.state(cursor)
         if not state.grant or state.grant != self._grant:
             return self._reserve(state)
@@ -122,19 +122,20 @@ class XSearch(PolledSource[XSpec, Ledger]):
             batch = await super().poll(cursor)
         except SourceError as error:
             if not unbilled(error):
-                self._grant = ""  # perhaps it was answered and billed: it is not spent again
+                self._grant = ""  # X may have charged for it, so the reservation must not be used again
             raise
-        if batch.cursor is None:  # not modified: nothing was delivered
-            return replace(batch, cursor=msgspec.json.encode(_freed(state)))
+        if batch.cursor is None:  # not modified, so nothing was charged
+            state.settle(0)
+            return replace(batch, cursor=msgspec.json.encode(state))
         after = msgspec.json.decode(batch.cursor, type=Ledger)
-        if after.grant:  # what came cannot be read, or did not come
+        if after.grant:  # the response could not be read, or there was none
             after.settle(0 if self._unbilled else None)
         if not after.next and batch.problem is None:
             after.since_id = max(after.since_id, after.top, key=lambda n: int(n or 0))
         if not after.next:
             after.top = ""
-        after.body, after.etag, after.modified = "", None, None  # each answer has its price to settle
-        return replace(batch, cursor=msgspec.json.encode(after), notes=self._noted(batch.notes, after))
+        after.body, after.etag, after.modified = "", None, None  # each response has its own price
+        return replace(batch, cursor=msgspec.json.encode(after), notes=self._with_budget(batch.notes, after))
 
     async def ask(self, url: str, known: Validators | None = None) -> Answer:
         if self._answer is None:
@@ -147,14 +148,13 @@ class XSearch(PolledSource[XSpec, Ledger]):
         cost = self.spec.cost(parsed.counts.get("posts", 0), parsed.counts.get("users", 0))
         self.counts["spent_microusd"] += cost
         state.settle(cost)
-        events = self._forgotten(state, received) if not state.page else []
+        events = self._missed(state, received) if not state.page else []
         for event in parsed.events:
             state.top = max(state.top, native_id(event), key=lambda n: int(n or 0))
         return [*events, *self.fresh(state, parsed.events)]
 
     def meets_known(self, state: Ledger, parsed: Parsed) -> bool:
-        """Never: since_id ends the pages, and one of them may be empty."""
-        return False
+        return False  # ``since_id`` ends the pages, and a page may be empty
 
     # -- money -------------------------------------------------------------------------------
 
@@ -162,32 +162,35 @@ class XSearch(PolledSource[XSpec, Ledger]):
         now, spec = datetime.now(UTC), self.spec
         self._answer, self._grant = None, ""
         if state.holder != self._holder:
-            state.release()  # the process that held it has ended
-        size = min(MOST_POSTS, state.left(spec.budget_micro) // spec.dearest if spec.dearest else MOST_POSTS)
-        if size < CHEAPEST_SEARCH:
+            state.release()  # the process that reserved it has ended
+        size = min(
+            MAX_SEARCH_POSTS,
+            state.left(spec.budget_micro) // spec.max_post_cost if spec.max_post_cost else MAX_SEARCH_POSTS,
+        )
+        if size < MIN_SEARCH_POSTS:
             state.settle()
             self.counts["budget_stops"] += 1
             problem = (
                 f"the budget of ${spec.budget_usd_per_day:g} for {state.day} is spent "
-                f"(${state.spent / 1e6:.2f}); it goes on at 00:00 UTC"
+                f"(${state.spent / 1e6:.2f}); reading continues at 00:00 UTC"
             )
             wait = until_midnight(now) + timedelta(seconds=1)
-            return Batch([], msgspec.json.encode(state), [], wait, problem, self._noted({}, state))
-        state.reserve(size * spec.dearest, size)
+            return Batch([], msgspec.json.encode(state), [], wait, problem, self._with_budget({}, state))
+        state.reserve(size * spec.max_post_cost, size)
         self._grant = state.grant
-        return Batch([], msgspec.json.encode(state), notes=self._noted({}, state))
+        return Batch([], msgspec.json.encode(state), notes=self._with_budget({}, state))
 
-    def _noted(self, notes: dict[str, str], state: Ledger) -> dict[str, str]:
+    def _with_budget(self, notes: dict[str, str], state: Ledger) -> dict[str, str]:
         left = max(0, self.spec.budget_micro - state.spent) / 1e6
         return {**notes, "spent_usd": f"{state.spent / 1e6:.3f}", "budget_left_usd": f"{left:.3f}"}
 
-    # -- what the search no longer has -----------------------------------------------------------
+    # -- gaps ------------------------------------------------------------------------------------
 
     def _too_old(self, state: Ledger) -> bool:
         since = snowflake_time(state.since_id)
         return since is None or datetime.now(UTC) - since > REACH
 
-    def _forgotten(self, state: Ledger, received: datetime) -> list[Event]:
+    def _missed(self, state: Ledger, received: datetime) -> list[Event]:
         if not state.since_id or not self._too_old(state):
             return []
         self.counts["gaps"] += 1
@@ -206,13 +209,8 @@ class XSearch(PolledSource[XSpec, Ledger]):
         return [self.numbered(state, event)]
 
 
-def _freed(state: Ledger) -> Ledger:
-    state.settle(0)
-    return state
-
-
 def unbilled(error: SourceError) -> bool:
-    """Check whether nothing can have been delivered: the request was refused, or never arrived."""
+    """Check whether X cannot have charged for a request: it was refused, or never arrived."""
     import aiohttp
 
     refused = error.status is not None or isinstance(error, (Refused, RateLimited))

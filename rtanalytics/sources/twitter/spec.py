@@ -1,4 +1,4 @@
-"""Table of an X (Twitter) source: its options, what they cost, and what its parser needs."""
+"""Options of an X (Twitter) source, and the costs that follow from them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from rtanalytics.sources.base import Meta, printable
 from rtanalytics.sources.polled import PolledSpec
 from rtanalytics.sources.secrets import check_secret
 
-__all__ = ["CHEAPEST_SEARCH", "MOST_POSTS", "XSpec"]
+__all__ = ["MAX_SEARCH_POSTS", "MIN_SEARCH_POSTS", "XSpec"]
 
-DEAREST_POST, CHEAPEST_SEARCH = 3, 10
-"""Posts (with their authors) that one may bring, itself included; the fewest that a search can ask for."""
+MAX_POSTS_PER_POST, MIN_SEARCH_POSTS = 3, 10
+"""Largest number of posts, each with its author, delivered for one post (itself and the posts it refers to);
+smallest number of posts that a search can request."""
 
-MOST_POSTS = 100
-"""Posts of a page at most."""
+MAX_SEARCH_POSTS = 100
+"""Largest number of posts on a page of a search."""
 
-UNREAD, AHEAD = 30, 3
-"""Posts of a stream that may be on their way to us unread: 9 kB at 300 bytes; those that are read at once
-at least, each with all that it may bring."""
+UNREAD_POSTS, POSTS_AHEAD = 30, 3
+"""Posts that a stream may have sent but we have not read (9 kB at 300 bytes each), and posts for which money
+is reserved beyond these."""
 
 
 class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
@@ -33,31 +34,30 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
     name : str
         Name of the source.
     query : str
-        As X's search has it, 512 characters at most: ``#pycon -is:retweet``.
+        Query in the syntax of X's search, at most 512 characters: ``#pycon -is:retweet``.
     token : str
-        ``"env:NAME"``: the app's bearer token is in that variable of the environment.
+        Bearer token of the app, as ``"env:NAME"``.
     budget_usd_per_day : float
-        What may be spent in a day (UTC), in US dollars. Nothing is asked beyond it, whatever is
-        restarted.
+        Maximum cost per day (UTC) in US dollars. It also holds across restarts.
     expand : bool
-        True to read the authors' names, and posts that are quoted or answered, along with each post.
-        False is cheaper: authors are numbers then.
+        True to request with each post the name of its author and the posts that it quotes or replies to.
+        False is cheaper; authors then have numbers instead of names.
     usd_per_post, usd_per_user : float
-        What X charges for one.
+        Price of one post and of one user in US dollars.
     stream : bool
-        True to receive posts at once, by X's filtered stream; the search then fills what a stream leaves out.
+        True to receive posts immediately through X's filtered stream; the search then only fills its gaps.
     pages : int
-        Of a search, read one after another, at most.
+        Maximum number of pages per search.
     every : timedelta, optional
-        How often to search; 2 minutes.
+        Time between two searches; 2 minutes by default.
     budget : timedelta
-        For parsing one page, on the clock (no money).
+        Time limit for parsing one page.
     allow_private : bool
-        True if the host in ``api`` is meant to have a private or loopback address.
+        True if the host in ``api`` may have a private or loopback address.
     hints : bool
-        False to search every ``every``, whatever the caching headers say.
+        False to ignore caching headers.
     api : str
-        Where the API is.
+        URL of the API.
 
     Raises
     ------
@@ -82,26 +82,28 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
         super().__post_init__()
         query = self.query.strip()
         if not query or len(query) > 512 or printable(query, 600) != query:
-            raise ValueError('query has 1 to 512 characters in one line; write query = "#pycon -is:retweet"')
+            raise ValueError(
+                'query must have 1 to 512 characters on one line, such as query = "#pycon -is:retweet"'
+            )
         if not (math.isfinite(self.budget_usd_per_day) and 0 < self.budget_usd_per_day <= 100_000):
             raise ValueError(
-                f"budget_usd_per_day {self.budget_usd_per_day} is no amount; "
-                "write what a day may cost, such as 5.0"
+                f"budget_usd_per_day {self.budget_usd_per_day} is invalid; "
+                "write the maximum cost per day in US dollars, such as 5.0"
             )
         for key in ("usd_per_post", "usd_per_user"):
             if not (math.isfinite(price := getattr(self, key)) and 0 <= price <= 1_000):
-                raise ValueError(f"{key} {price} is no price; write what X charges for one, such as 0.005")
+                raise ValueError(f"{key} {price} is invalid; write the price in US dollars, such as 0.005")
         if not 1 <= self.pages <= 100:
             raise ValueError(f"pages {self.pages} is out of range; write 1 to 100")
-        if self.budget_micro < CHEAPEST_SEARCH * self.dearest:
+        if self.budget_micro < self.min_search_cost:
             raise ValueError(
                 f"budget_usd_per_day {self.budget_usd_per_day} does not pay for one search, which may cost "
-                f"${CHEAPEST_SEARCH * self.dearest / 1e6:.2f}; write more, or expand = false"
+                f"${self.min_search_cost / 1e6:.2f}; write more, or expand = false"
             )
-        if self.stream and self.budget_micro < (least := self.held + CHEAPEST_SEARCH * self.dearest):
+        if self.stream and self.budget_micro < (needed := self.held + self.min_search_cost):
             raise ValueError(
                 f"budget_usd_per_day {self.budget_usd_per_day} does not pay for a stream, which needs "
-                f"${math.ceil(least / 1e4) / 100:.2f}; write more, expand = false, or stream = false"
+                f"${math.ceil(needed / 1e4) / 100:.2f}; write more, expand = false, or stream = false"
             )
 
     def __repr__(self) -> str:
@@ -111,34 +113,39 @@ class XSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag="x"):
 
     @property
     def budget_micro(self) -> int:
-        """The day's budget in millionths of a dollar."""
+        """Daily budget in millionths of a dollar."""
         return round(self.budget_usd_per_day * 1e6)
 
     @property
-    def dearest(self) -> int:
-        """What one post can cost at most, with all that comes with it, in millionths of a dollar."""
+    def max_post_cost(self) -> int:
+        """Highest price of one post with everything delivered with it, in millionths of a dollar."""
         post, user = self._prices
-        return (post + user) * DEAREST_POST if self.expand else post
+        return (post + user) * MAX_POSTS_PER_POST if self.expand else post
 
     @property
-    def unread(self) -> int:
-        """What may be on its way without being read, in millionths of a dollar."""
-        return self.cost(UNREAD, UNREAD if self.expand else 0)
+    def min_search_cost(self) -> int:
+        """Highest price of the smallest search, in millionths of a dollar."""
+        return MIN_SEARCH_POSTS * self.max_post_cost
+
+    @property
+    def unread_cost(self) -> int:
+        """Highest price of the posts that a stream has sent unread, in millionths of a dollar."""
+        return self.cost(UNREAD_POSTS, UNREAD_POSTS if self.expand else 0)
 
     @property
     def held(self) -> int:
-        """What is put aside for a stream, in millionths of a dollar."""
-        return self.unread + AHEAD * self.dearest
+        """Money reserved for a stream, in millionths of a dollar."""
+        return self.unread_cost + POSTS_AHEAD * self.max_post_cost
 
     def cost(self, posts: int, users: int) -> int:
-        """Return the price of an answer in millionths of a dollar."""
+        """Return the price of a response in millionths of a dollar."""
         post, user = self._prices
         return posts * post + users * user
 
     @property
     def once_usd(self) -> float:
-        """What a dry run may cost at most, in US dollars: a page of the search, or a stream's day."""
-        page = self.budget_micro if self.stream else MOST_POSTS * self.dearest
+        """Maximum cost of a dry run in US dollars: one page of a search, or a day of the stream."""
+        page = self.budget_micro if self.stream else MAX_SEARCH_POSTS * self.max_post_cost
         return min(self.budget_micro, page) / 1e6
 
     @property

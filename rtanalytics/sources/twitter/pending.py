@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from rtanalytics.normalize.values import as_dict, as_dicts, as_list
 from rtanalytics.sources.base import MAX_RAW, Malformed, Reject, printable
 from rtanalytics.sources.json_items import load
 from rtanalytics.sources.twitter.rules import summarize_errors
 from rtanalytics.sources.twitter.spec import XSpec
 
-__all__ = ["MIN_POST_BYTES", "News", "cost_of"]
+__all__ = ["MIN_POST_BYTES", "PendingPosts", "cost_of"]
 
 MIN_POST_BYTES = 300
 """Smallest size of a post in the stream, in bytes."""
 
 
-class News:
-    """Lines of the stream, divided into posts for our rules, posts for other rules and rejects.
+class PendingPosts:
+    """Undelivered lines of the stream: posts for our rules, posts for other rules, and rejects.
 
     Parameters
     ----------
     spec : XSpec
-        Contains the prices.
+        Options with the prices.
     counts : Counter
-        Receives ``posts``, ``users``, ``others`` and ``stream_errors``.
+        Counts ``posts``, ``users``, ``others`` and ``stream_errors``.
 
     Attributes
     ----------
@@ -67,10 +68,7 @@ class News:
         posts, users = 1 + _many(payload, "tweets"), _many(payload, "users")
         self._counts.update(posts=posts, users=users)
         self.cost += self._spec.cost(posts, users)
-        matched = payload.get("matching_rules")
-        ids = (
-            {str(r.get("id")) for r in matched if isinstance(r, dict)} if isinstance(matched, list) else set()
-        )
+        ids = {str(rule.get("id")) for rule in as_dicts(payload.get("matching_rules"))}
         if not ids or not isinstance(payload.get("data"), dict):
             self._add_reject("not a post with the rules that it matches", line)
         elif ids & rules:
@@ -82,7 +80,7 @@ class News:
     def reject(self, reason: str, line: bytes) -> None:
         """Add a dead letter, and count it as the most expensive post."""
         self._add_reject(reason, line)
-        self.cost += self._spec.dearest
+        self.cost += self._spec.max_post_cost
 
     def _add_reject(self, reason: str, line: bytes) -> None:
         self.rejects.append(Reject(reason=printable(reason), raw=line[:MAX_RAW], where="stream"))
@@ -91,10 +89,8 @@ class News:
 def cost_of(spec: XSpec, size: int) -> int:
     """Return the highest possible price of ``size`` bytes of the stream, in millionths of a US dollar."""
     posts = -(-size // MIN_POST_BYTES)
-    return max(spec.cost(posts, posts if spec.expand else 0), spec.dearest) if posts else 0
+    return max(spec.cost(posts, posts if spec.expand else 0), spec.max_post_cost) if posts else 0
 
 
 def _many(payload: dict[str, Any], kind: str) -> int:
-    includes = payload.get("includes")
-    objects = includes.get(kind) if isinstance(includes, dict) else None
-    return len(objects) if isinstance(objects, list) else 0
+    return len(as_list(as_dict(payload.get("includes")).get(kind)))

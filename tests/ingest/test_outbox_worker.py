@@ -125,7 +125,7 @@ def test_what_hangs_is_given_up(stream, monkeypatch):
         stream.outbox.send("irc", "room", said("hang"), "k1")
         stream.outbox.send("irc", "room", said("fine"), "k2")
         until(lambda: seen(stream) == ["fine"] and seen(stream, "error"), "both are told")
-    assert "not known" in seen(stream, "error")[0]
+    assert "unknown whether" in seen(stream, "error")[0]
 
 
 def test_nothing_is_taken_while_there_is_no_connection(stream):

@@ -763,7 +763,7 @@ class Stepping:
         self.bucket, self.scope = inner.bucket, inner.scope
 
     async def poll(self, cursor: bytes | None) -> Batch:
-        last, self.inner._connect_at, self.inner._rest = None, 0.0, 0.0
+        last, self.inner._connect_at, self.inner._search_at = None, 0.0, 0.0
         for _ in range(12):
             batch = await self.inner.poll(cursor)
             cursor = last = batch.cursor or last or cursor

@@ -111,7 +111,7 @@ def volume(
             length = (talk.end - talk.start) / timedelta(days=1)
             ax.bar([left], [0.02 * max(base)], length, [-0.035 * max(base)], align="edge", color=_REST)
     if len(stacks) > 1:
-        ax.legend(frameon=False, ncols=min(len(stacks), 7), loc="lower left", bbox_to_anchor=(0, 1))
+        _legend_above(ax, 7)
     minutes = round(step / timedelta(minutes=1))
     ax.set_ylabel(f"messages in {minutes} min" if minutes < 120 else f"messages in {minutes // 60} h")
     ax.grid(axis="y", alpha=0.25)
@@ -171,13 +171,27 @@ def trends_timeline(
     return _dated(ax, zone)
 
 
+def _unit(trend: Trend) -> str:
+    """Return what a trend counts in a bin, as the label of an axis."""
+    unit = {"authors": "people", "messages": "messages"}.get(trend.channel, "count")
+    return f"{unit} in {round((trend.bin_end - trend.bin_start) / timedelta(minutes=1))} min"
+
+
+def _legend_above(ax: Axes, columns: int) -> None:
+    """Put the legend above the axes, where it covers no data."""
+    entries = len(ax.get_legend_handles_labels()[1])
+    ax.legend(
+        frameon=False, ncols=min(entries, columns), loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2
+    )
+
+
 def _people_or_messages(trend: Trend) -> int:
     """Return the number of people, or of messages if the authors are not known."""
     return trend.authors or trend.messages
 
 
 def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes:
-    """Plot the counts of a topic in each bin, and the expected counts of its strongest term.
+    """Plot the counts of a topic's strongest term in each bin, and where it is listed, the expected ones.
 
     Parameters
     ----------
@@ -203,14 +217,30 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
     if not trends:
         raise ValueError(f"no topic has the label {label!r}")
     ax = _axes(ax)
-    lefts = [_number(trend.bin_start.astimezone(zone)) for trend in trends]
-    wides = [(trend.bin_end - trend.bin_start) / timedelta(days=1) for trend in trends]
-    ax.bar(lefts, [t.observed for t in trends], wides, align="edge", color=_ACCENT, label="observed")
-    ends = [left + wide for left, wide in zip(lefts, wides, strict=True)]
-    expected = [trend.expected for trend in trends]
+    width = trends[0].bin_end - trends[0].bin_start
+    wide = 0.9 * width / timedelta(days=1)
+    listed = {trend.bin_start: trend for trend in trends}
+    before: dict[datetime, int] = {}  # counts of bins in which the topic is not listed
+    for trend in trends:
+        first = trend.bin_start - len(trend.history) * width
+        before |= {first + n * width: count for n, count in enumerate(trend.history)}
+    before = {at: count for at, count in before.items() if at not in listed}
+
+    def place(starts: Iterable[datetime]) -> list[float]:
+        return [_number(at.astimezone(zone)) for at in starts]
+
+    counts = [trend.observed for trend in trends]
+    ax.bar(place(before), list(before.values()), wide, align="edge", color=_REST, label="not listed")
+    ax.bar(place(listed), counts, wide, align="edge", color=_ACCENT, label="listed")
+    lefts, expected = place(listed), [trend.expected for trend in trends]
+    ends = [left + wide for left in lefts]
     ax.hlines(expected, lefts, ends, color="#1c2024", linewidth=2, label="expected")
-    ax.set_title(plain(label), loc="left")
-    ax.legend(frameon=False)
+    ax.set_title(fill(plain(label), 60), loc="left", pad=26)
+    ax.set_ylabel(_unit(trends[0]))
+    ax.locator_params(axis="y", integer=True)
+    ax.grid(axis="y", alpha=0.25)
+    ax.set_axisbelow(True)
+    _legend_above(ax, 3)
     return _dated(ax, zone)
 
 
@@ -274,12 +304,11 @@ def history(trend: Trend, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes
         label=f"{trend.expected:.1f} expected",
     )
     ax.set_ylim(0, 1.15 * max(trend.observed, expected, *trend.history, 1))
-    unit = {"authors": "people", "messages": "messages"}.get(trend.channel, "count")
-    ax.set_ylabel(f"{unit} in {round(width / timedelta(minutes=1))} min")
+    ax.set_ylabel(_unit(trend))
     ax.locator_params(axis="y", integer=True)
     ax.grid(axis="y", alpha=0.25)
     ax.set_axisbelow(True)
-    ax.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.2)
+    _legend_above(ax, 3)
     return _dated(ax, zone)
 
 

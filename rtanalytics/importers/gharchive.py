@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import Options
+from rtanalytics.importers.base import Options, Rejected
 from rtanalytics.importers.common import (
     author_of,
     build,
     digest,
-    events_of_lines,
+    event_or_rejected,
     find_links,
     find_tags,
     moment,
     word,
 )
-from rtanalytics.importers.json_stream import parse
-from rtanalytics.importers.reading import begins
+from rtanalytics.importers.json_stream import values
+from rtanalytics.importers.reading import begins, open_bytes
 from rtanalytics.normalize.github import about
 from rtanalytics.normalize.values import numeric_id
 
@@ -47,7 +47,12 @@ class _GhArchive:
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of a file."""
-        return events_of_lines(path, lambda line: _event(parse(line)))
+        with open_bytes(path) as file:
+            for item in values(path, file.read1):
+                if isinstance(item, Rejected):
+                    yield item
+                else:
+                    yield from event_or_rejected(_event, item.value, path, item.where, item.raw)
 
 
 GHARCHIVE = _GhArchive()

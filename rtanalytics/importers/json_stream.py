@@ -35,6 +35,9 @@ _LARGE = 4_000_000
 """Characters of an object that is decoded whole; the lists of a larger one are read element by element."""
 
 _SAMPLED = 20
+_FIRST_MEMBER = re.compile(r'\{\s{0,20}"[^"\\]{1,100}"')
+_TRIED = 20
+"""Number of places where a whole value is looked for after a broken one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,7 +354,7 @@ class _Text:
     def small_value(self) -> tuple[Any, str] | Broken | None:
         """Return the value that begins here and its text; None if it is an object too large to be decoded.
 
-        A value that is broken ends before the next line that begins with a bracket.
+        A value that is broken is skipped.
         """
         while True:
             problem: str | None = None
@@ -373,8 +376,23 @@ class _Text:
             self.fill()
 
     def _broken(self, reason: str) -> Broken:
-        """Skip a broken value, up to the next line that begins with a bracket, and describe it."""
+        """Skip a broken value and describe it.
+
+        It ends before a whole value that begins as it does, with its last bracket, or before the next
+        line that begins with a bracket.
+        """
         raw = ""
+        while (found := _NEXT_LINE.search(self.text, self.pos)) is None and not self.ended:
+            if len(self.text) - self.pos > _LARGE:
+                break
+            self.fill()
+        piece = self.text[self.pos : found.start() if found else len(self.text)]
+        length = _next_alike(piece)
+        if length is None and piece[:1] in ("{", "["):
+            length = _Brackets().end(piece, 0)
+        if length is not None:
+            self.pos += length
+            return Broken(reason, piece[: min(length, 4000)])
         while (match := _NEXT_LINE.search(self.text, self.pos)) is None and not self.ended:
             raw = raw or self.text[self.pos : self.pos + 4000]
             self.pos = len(self.text) - 1  # it may be the line end before a bracket
@@ -429,6 +447,23 @@ class _Text:
         return NotJson(
             f"not JSON from line {line} on: {found} instead of {expected}; the file may be cut off"
         )
+
+
+def _next_alike(piece: str) -> int | None:
+    """Return where a whole object begins that has the same first member as the broken one before it."""
+    head = _FIRST_MEMBER.match(piece)
+    at = 0
+    for _ in range(_TRIED if head else 0):
+        at = piece.find(head[0] if head else "", at + 1)
+        if at < 0:
+            break
+        try:
+            _, end = _DECODE(piece, at)
+        except (ValueError, RecursionError):
+            continue
+        if piece[end : end + 1] in ("", "\0", "\x1e", "\r", "\n", "{"):
+            return at
+    return None
 
 
 class _Brackets:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -28,6 +26,7 @@ from rtanalytics.event import Author, Event, Ingest
 from rtanalytics.importers.base import ImporterError, Options, Rejected
 from rtanalytics.importers.common import UniqueIds, zone_of
 from rtanalytics.importers.csv_rows import BadRow, csv_rows
+from rtanalytics.importers.json_stream import values
 from rtanalytics.importers.reading import begins, head_of, open_bytes, suffixed
 from rtanalytics.importers.survey import Survey, order_error, survey
 from rtanalytics.importers.unpack import BROKEN, unreadable
@@ -307,22 +306,22 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                     raise TableError(f"{path}, line {line}: {values.reason}")
                 yield line, dict(zip(names, values, strict=True))
     except UnicodeDecodeError:
-        raise _undecodable(path, f", or {_RENAMED}") from None
+        hint = f", or {_RENAMED}"
+        raise (
+            _undecodable(path, hint) or TableError(f"{path} is not UTF-8; save it as UTF-8{hint}")
+        ) from None
     except csv.Error as error:
         raise TableError(f"{path}, line {line}: invalid CSV: {error}") from None
 
 
 def _jsonl_rows(path: Path) -> Iterator[Row]:
-    decode = msgspec.json.Decoder().decode
     with open_bytes(path) as file:
-        for number, line in enumerate(file, 1):
-            data = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
-            if not data.strip():
-                continue
-            try:
-                cells = decode(data)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                cells = _lenient(path, number, data)
+        for item in values(path, file.read1):
+            if isinstance(item, Rejected):
+                raise TableError(f"{path}, {item.where}: {item.reason}; the file may be cut off")
+            if "\ufffd" in item.raw and (error := _undecodable(path)) is not None:
+                raise error
+            number, cells = int(item.where.removeprefix("line ")), item.value
             if not isinstance(cells, dict):
                 raise TableError(
                     f"{path}, line {number}: {abbreviate(cells)} is not a JSON object; write one per line"
@@ -335,17 +334,8 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
             yield number, cells
 
 
-def _lenient(path: Path, number: int, data: bytes) -> Any:
-    """Parse with Python's parser, which accepts lone surrogates; old exports have them."""
-    try:
-        return json.loads(data.decode())
-    except UnicodeDecodeError:
-        raise _undecodable(path) from None
-    except (ValueError, RecursionError) as error:
-        raise TableError(f"{path}, line {number}: not JSON: {error}; the file may be cut off") from None
-
-
-def _undecodable(path: Path, hint: str = "") -> TableError:
+def _undecodable(path: Path, hint: str = "") -> TableError | None:
+    """Return the error for the first line that is not UTF-8."""
     with open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             if line.startswith((b"\xff\xfe", b"\xfe\xff")) and number == 1:
@@ -355,7 +345,7 @@ def _undecodable(path: Path, hint: str = "") -> TableError:
             except UnicodeDecodeError as error:
                 wrong = line[error.start : error.start + 1]
                 return TableError(f"{path}, line {number}: {wrong!r} is not UTF-8; save it as UTF-8{hint}")
-    return TableError(f"{path} is not UTF-8; save it as UTF-8{hint}")
+    return None
 
 
 def _is_csv(head: bytes) -> bool:

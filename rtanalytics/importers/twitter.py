@@ -14,12 +14,10 @@ from typing import Any
 from rtanalytics.event import Event
 from rtanalytics.importers.base import Options, Rejected
 from rtanalytics.importers.common import BAD_ROW, reason_of
-from rtanalytics.importers.json_stream import members, parse
-from rtanalytics.importers.reading import MAX_LINE, begins, lines, open_bytes
+from rtanalytics.importers.json_stream import values
+from rtanalytics.importers.reading import begins, open_bytes
 from rtanalytics.importers.twitter_v1 import deletion_v1, tweet_v1
 from rtanalytics.importers.twitter_v2 import page_v2, tweet_v2
-from rtanalytics.importers.unpack import BROKEN
-from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["TWEETS", "tweets"]
@@ -49,12 +47,16 @@ class _Tweets:
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of a file."""
-        for where, value, raw in _objects(path):
-            if isinstance(value, Rejected):
-                yield value
-                continue
-            for item in tweets(value):
-                yield item if isinstance(item, Event) else Rejected(path, where, str(item), raw)
+        with open_bytes(path) as file:
+            for found in values(path, file.read1, _LISTS):
+                if isinstance(found, Rejected):
+                    yield found
+                    continue
+                for item in tweets(found.value):
+                    if isinstance(item, Event):
+                        yield item
+                    else:
+                        yield Rejected(path, found.where, str(item), found.raw or repr(found.value)[:2000])
 
 
 TWEETS = _Tweets()
@@ -108,51 +110,3 @@ def _joined(collection: dict[str, Any]) -> Iterator[dict[str, Any]]:
         original = by_id.get(str(tweet.get("retweeted_status_id_str")))
         more = {"retweeted_status": original} if isinstance(original, dict) else {}
         yield {**tweet, "user": users.get(str(user_id)) or user or {}, **more}
-
-
-def _objects(path: Path) -> Iterator[tuple[str, Any, bytes | str]]:
-    """Yield place, value and raw text of each object of a file in any layout."""
-    if _is_document(path):
-        yield from _document(path)
-        return
-    for line in lines(path):
-        if isinstance(line, Rejected):
-            yield "", line, b""
-            continue
-        where = f"line {line[0]}"
-        try:
-            yield where, parse(line[1]), line[1]
-        except InvalidValue as error:
-            yield where, Rejected(path, where, str(error), line[1]), b""
-
-
-def _is_document(path: Path) -> bool:
-    """Return True for a list, and for an object over several lines."""
-    with open_bytes(path) as file:
-        try:
-            head = file.peek(4)[:4].replace(b"\0", b"")
-            if begins(head.removeprefix(b"\xff\xfe").removeprefix(b"\xfe\xff")) == b"[":
-                return True
-            parse(file.readline(MAX_LINE))
-        except ValueError:
-            return not file.readline(MAX_LINE).startswith(b"{")
-        except BROKEN:
-            pass
-        return False
-
-
-def _document(path: Path) -> Iterator[tuple[str, Any, bytes | str]]:
-    """Yield the elements of a list; any other document is one object."""
-    whole: dict[str, Any] = {}
-    listed = False
-    with open_bytes(path) as file:
-        for name, where, value in members(path, file.read, _LISTS):
-            if isinstance(value, Rejected):
-                yield where, value, b""
-            elif name in ("", *_LISTS):
-                listed = True
-                yield where, value, repr(value)[:2000]
-            else:
-                whole[name] = value
-    if set(whole) - {"search_metadata", "meta"} and not listed:
-        yield "document", whole, repr(whole)[:2000]

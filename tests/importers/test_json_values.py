@@ -5,11 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from rtanalytics.importers import Rejected
+from rtanalytics.event import Event
+from rtanalytics.importers import Rejected, open_events
 from rtanalytics.importers.json_stream import Value, sample, values
 
 A, B, C = {"a": 'x } ] \\ "'}, {"b": [1, {"c": None}]}, {"d": "é\n"}
@@ -95,3 +99,62 @@ def test_a_file_that_is_cut_off_gives_what_is_left() -> None:
 def test_a_sample_is_made_of_a_beginning(head: bytes, expected: tuple[Any, ...]) -> None:
     """What is complete in it."""
     assert sample(head) == expected
+
+
+@pytest.mark.parametrize(
+    "cut",
+    ['{"a": {"c": 1, "d"', '{"a": "in a text ', '{"a": [1, {"b": 2}', '{"a": tru}', '{"a" 1}', '{"a": 1,'],
+)
+@pytest.mark.parametrize("between", ["", "\0\0\0", " "])
+def test_a_whole_value_after_a_broken_one_on_its_line_is_read(cut: str, between: str) -> None:
+    """It begins with the same member, or stands after the last bracket of the broken one."""
+    first, bad, last = read(f"{json.dumps(A)}{cut}{between}{json.dumps(A)}\n".encode())
+    assert isinstance(first, Value)
+    assert isinstance(last, Value)
+    assert last.value == A
+    assert isinstance(bad, Rejected)
+    assert bad.raw.startswith(cut)
+
+
+ROWS = {
+    "gharchive": [
+        {
+            "id": str(n), "type": "WatchEvent", "actor": {"id": 1, "login": "ann"}, "repo": {"id": 2, "name": "a/b"},
+            "payload": {"action": "started"}, "public": True, "created_at": "2026-05-15T07:00:00Z",
+        }
+        for n in range(3)
+    ],
+    "twitter": [
+        {"created_at": "Fri May 15 07:00:00 +0000 2026", "id_str": str(10**17 + n), "text": f"t {n}",
+         "user": {"screen_name": "ann", "id_str": "1"}, "retweet_count": 0}
+        for n in range(3)
+    ],
+    "jsonl": [
+        {"created_at": "2026-05-15T07:00:00Z", "source": "irc:#x", "text": f"t {n}", "id": str(n)} for n in range(3)
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", list(ROWS))
+@pytest.mark.parametrize("between", ["\n", "", "\0" * 5000, "\n\n\0"])
+@pytest.mark.parametrize("indent", [None, 2])
+def test_every_importer_of_json_lines_reads_any_layout(
+    tmp_path: Path, form: str, between: str, indent: int | None
+) -> None:
+    """Glued, over many lines, with null characters, as in one per line."""
+    path = tmp_path / "t.jsonl"
+    path.write_text(between.join(json.dumps(row, indent=indent) for row in ROWS[form]) + between)
+    events = list(open_events(path))
+    assert all(isinstance(event, Event) for event in events)
+    assert len({event.id for event in events if isinstance(event, Event)}) == 3
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(['{"a":', '"', "{", "}", "[", "]", "1", ",", "\0", "\n", '{"a": 1}', "x", "\\"]))
+)
+def test_any_bytes_are_values_or_rejected(pieces: list[str]) -> None:
+    """Reading ends, and whole values on a line of their own are never lost."""
+    data = "".join(pieces).encode()
+    assert all(isinstance(item, Value | Rejected) for item in read(data))
+    assert {"z": 1} in sound(b'{"z": 1}\n' + data)

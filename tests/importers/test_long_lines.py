@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from rtanalytics.importers import irchtml, mapped, tweets_js, zulip
+from rtanalytics.importers import irchtml, tweets_js, zulip
 from rtanalytics.sources.matrix import parse as matrix
 
 
@@ -15,7 +15,6 @@ from rtanalytics.sources.matrix import parse as matrix
     ("pattern", "piece"),
     [
         (irchtml._MARKUP, "<a "),
-        (mapped._NAMED_UTC, " "),
         (tweets_js._CUT, " "),
         (zulip._ADDRESS, "<a "),
         (matrix._REPLY, "<mx-reply>"),

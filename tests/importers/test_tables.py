@@ -287,8 +287,8 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
         ("t.csv", "created_at,source".encode("utf-16"), r"is UTF-16; save it as UTF-8"),
         ("t.jsonl", b'{"id": 1\n', r"line 1: not JSON"),
         ("t.jsonl", b'{"id": "caf\xe9"}\n', r"line 1: b'\\xe9' is not UTF-8"),
-        ("t.jsonl", b"[1, 2]\n", r"line 1: \[1, 2\] is not a JSON object"),
-        ("t.jsonl", b"[" * 100_000, r"line 1: not JSON"),
+        ("t.jsonl", b"[1, 2]\n", r"line 1: 1 is not a JSON object"),
+        ("t.jsonl", b"[" * 100_000, r"line 1: the file ends in the middle of it"),
         ("t.jsonl", b'{"created_at":"2026-05-15","source":"a","text":"","id":1.5e18}', r"lost digits"),
         (
             "t.jsonl",

@@ -209,7 +209,7 @@ def test_the_command(stream: RedisStream, tmp_path: Path) -> None:
     lines = [line.strip() for line in shown.stdout.splitlines()]
     assert f"would erase: {len(THEIRS)} events of the stream" in lines
     assert {"Ada in other: 1 event", "Ada in test: 21 events", "AdaLong in test: 1 event"} <= {*lines}
-    assert "1 event of others that repeat theirs or list the name" in lines
+    assert "1 event of others that repeat one of these or list the name" in lines
     person, terminal = pty.openpty()
     os.write(person, b"n\n")
     refused = run("Ada", stdin=terminal)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rtanalytics.event import Author, Media
 from rtanalytics.normalize.dates import parse_time
-from rtanalytics.normalize.text import author_of, language, unescape
+from rtanalytics.normalize.text import author_of, find_links, find_tags, language, unescape
 from rtanalytics.normalize.values import (
     InvalidValue,
     as_dict,
@@ -39,6 +40,7 @@ _FIRST_SNOWFLAKE = 30_000_000_000
 _NO_LANGUAGES = {"und", "qam", "qct", "qht", "qme", "qst", "zxx", "art"}
 _LANGUAGES = {"in": "id", "iw": "he", "msa": "ms"}
 _MAX_ALT = 2_000
+_MENTION = re.compile(r"(?:(?<![\w@＠!$%&*#/])|(?<=\bRT))[@＠](\w{1,15})(?![\w@＠]|://)", re.ASCII)
 
 
 def tweet_fields(tweet: dict[str, Any], include: Included) -> dict[str, Any]:
@@ -79,6 +81,8 @@ def tweet_fields(tweet: dict[str, Any], include: Included) -> dict[str, Any]:
         entities.append(as_dict(original_note.get("entities") or original.get("entities")))
         if text.rstrip().endswith("…") and (by := _author(original, include)) is not None:
             text = f"RT @{by.handle}: {original_note.get('text') or original['text']}"
+    # the API gives entities only if they are asked for
+    has_entities = any(entities) or "entities" in tweet
     ids = {kind: f"twitter::{_first_version(reference)}" for kind, reference in referenced.items()}
     conversation = tweet.get("conversation_id")
     is_reply = conversation and str(conversation) not in (native, first) and "retweeted" not in ids
@@ -91,14 +95,17 @@ def tweet_fields(tweet: dict[str, Any], include: Included) -> dict[str, Any]:
         "text": "\n".join([unescape(text), *_poll_options(tweet, include)]),
         "url": f"https://twitter.com/{author.handle if author else 'i'}/status/{native}",
         "lang": tweet_language(tweet.get("lang")),
-        "tags": [str(tag.get("tag", "")) for e in entities for tag in as_dicts(e.get("hashtags"))],
-        "mentions": [str(one.get("username", "")) for e in entities for one in as_dicts(e.get("mentions"))],
+        "tags": [str(tag.get("tag", "")) for e in entities for tag in as_dicts(e.get("hashtags"))]
+        or ([] if has_entities else find_tags(unescape(text))),
+        "mentions": [str(one.get("username", "")) for e in entities for one in as_dicts(e.get("mentions"))]
+        or ([] if has_entities else _MENTION.findall(unescape(text))),
         "links": [
             str(url.get("expanded_url") or url.get("url") or "")
             for e in entities
             for url in as_dicts(e.get("urls"))
             if not url.get("media_key")
-        ],
+        ]
+        or ([] if has_entities else find_links(unescape(text))),
         "media": _media(tweet, include) or _media(original, include),
         "reply_to": ids.get("replied_to"),
         "repost_of": ids.get("retweeted"),

@@ -11,8 +11,6 @@ from tests.golden.tables import FOLDERS, TABLES, folders, read, table
 pytestmark = pytest.mark.data
 
 EMPTY = {
-    "grimoirelab-perceval__tests__data__twitter__tweets_page_3.json",  # the page after the last of a search
-    "grimoirelab-perceval__tests__data__slack__slack_history_empty.json",  # a page without messages
     "icalendar__src__icalendar__tests__calendars__issue_1050_timezone_only_calendar.ics",  # a zone, no entries
 }
 """Files that say that there is nothing: no event, and nothing to complain about."""

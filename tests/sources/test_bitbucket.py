@@ -312,3 +312,10 @@ class Pulls(Bitbucket):
 
 class TestContractOfPullRequests(HttpContract):
     harness_class = Pulls
+
+
+@pytest.mark.parametrize("raw", ["ada <ada@secret.example>", "Ada L <ada@secret.example>", "ada"])
+def test_a_commit_without_an_account_has_no_author(raw):
+    """The name in git may be the nickname of somebody else."""
+    [event] = read({"values": [{**commit(1), "author": {"raw": raw}}]}).events
+    assert event.author is None

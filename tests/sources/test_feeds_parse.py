@@ -585,3 +585,130 @@ def test_the_picture_of_who_wrote_it_is_none_of_the_post():
     rss = f'<rss version="2.0" {space}><channel><item><guid>1</guid>{payload}</item></channel></rss>'
     [event] = read(rss).events
     assert [media.url for media in event.media] == ["https://x.example/1.png"]
+
+
+# --- what feeds of other programs have ----------------------------------------------------------------
+
+
+def status_page(*numbers: int, link: str = "https://blog.example/", **more: str) -> bytes:
+    """A feed whose items have no guid, and all the same link."""
+    items = (
+        f"<item><title>Incident {n}</title><link>{link}</link>"
+        f"<pubDate>Fri, {n:02} May 2026 09:00:00 GMT</pubDate><description>{more.get(f'd{n}', n)}</description></item>"
+        for n in numbers
+    )
+    return rss(f"<link>https://blog.example</link>{''.join(items)}")
+
+
+@pytest.mark.parametrize(
+    "link", ["https://blog.example/", "http://blog.example", "https://blog.example/status"]
+)
+def test_items_without_guid_that_share_a_link_are_several(link):
+    """The same over polls, and none is an edit of another; a changed text is an edit."""
+    first = read(status_page(3, 2, 1, link=link))
+    later = read(status_page(4, 3, 2, link=link, d2="changed"))
+    assert (len(first.events), first.rejects) == (3, [])
+    ids = [{event.title: event.id for event in parsed.events} for parsed in (first, later)]
+    assert len({*ids[0].values(), *ids[1].values()}) == 4
+    assert all(ids[1][title] == id for title, id in ids[0].items() if title in ids[1])
+    if "status" not in link:  # the feed's own page identifies no item, not even a single one
+        assert only(status_page(2, link=link)).id == ids[0]["Incident 2"]
+
+
+def test_an_item_of_one_link_is_known_by_it_as_before():
+    """Also beside items with a guid and the same link."""
+    alone = "<item><title>{}</title><link>https://blog.example/1</link></item>"
+    one, other = only(rss(alone.format("a"))), only(rss(alone.format("b")))
+    assert one.id == other.id
+
+
+@pytest.mark.parametrize(
+    ("text", "handle"),
+    [
+        ("ada@localhost (Ada)", "Ada"), ("Ada &lt;ada@intranet&gt;", "Ada"), ("root@intranet", "root"),
+        ("Ada (mailto:ada@x.example)", "Ada"), ("Ada (mailto:)", "Ada"), ("mailto:ada@x.example", "ada"),
+        ("M@tt", "M@tt"), ("DJ@Night Owl", "DJ@Night Owl"), ("Ada (she)", "Ada (she)"),
+    ],
+)  # fmt: skip
+def test_addresses_of_people_are_not_in_their_names(text, handle):
+    """At hosts without a dot, too, and with what stands before an address."""
+    event = only(rss(f"<item><guid>1</guid><title>x</title><author>{text}</author></item>"))
+    assert event.handle == handle
+
+
+def test_all_authors_are_named():
+    """The first is the author, and the name lists all; an address is not among them."""
+    people = "<author><name>Ada</name></author><author><name>Bob</name></author><author><email>cyd@host</email></author>"
+    event = only(atom(f"<entry><id>1</id><title>t</title>{people}</entry>"))
+    assert (event.author.handle, event.author.name) == ("Ada", "Ada, Bob, cyd")
+    creators = "".join(
+        f"<dc:creator>{name}</dc:creator>" for name in ("Ada", "Bob (mailto:bob@x.example)", "Ada")
+    )
+    dc = creators.replace("<dc:creator", '<dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/"')
+    event = only(rss(f"<item><guid>1</guid><title>x</title>{dc}</item>"))
+    assert event.author.name == "Ada, Bob"
+    event = only(json_feed({"id": "1", "content_text": "x", "authors": [{"name": "Ada"}, {"name": "Bob"}]}))
+    assert (event.author.handle, event.author.name) == ("Ada", "Ada, Bob")
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        '<link url="https://blog.example/1"/>', '<link src="https://blog.example/1"/>',
+        '<link rdf:resource="https://blog.example/1" xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"/>',
+        '<link href="https://blog.example/1"/>', '<link value=" https://blog.example/1 "/>',
+    ],
+)  # fmt: skip
+def test_the_address_of_a_link_may_stand_in_any_attribute(link):
+    """Programs write it where they like."""
+    assert only(rss(f"<item><guid isPermaLink='false'>1</guid><title>x</title>{link}</item>")).url == (
+        "https://blog.example/1"
+    )
+
+
+def test_the_page_of_an_item_of_feedburner_is_the_original_one():
+    """Its id stays what it was."""
+    origin = (
+        '<f:origLink xmlns:f="http://rssnamespace.org/feedburner/ext/1.0">https://blog.example/1</f:origLink>'
+    )
+    item = "<item><title>x</title><link>https://feeds.example/~r/1</link>{}</item>"
+    with_origin, without = only(rss(item.format(origin))), only(rss(item.format("")))
+    assert (with_origin.url, with_origin.id) == ("https://blog.example/1", without.id)
+
+
+@pytest.mark.parametrize("version", ["1", "1.1", 1, 1.1, "https://jsonfeed.org/version/1"])
+def test_a_json_feed_may_have_a_bare_version(version):
+    """Some programs write only the number."""
+    raw = json.dumps({"version": version, "title": "x", "items": [{"id": "1", "content_text": "hello"}]})
+    assert only(raw.encode()).text == "hello"
+
+
+@pytest.mark.parametrize("around", ["source", "x:related", "x:a><x:b"])
+def test_entries_inside_an_entry_are_not_the_feeds_own(around):
+    """Those of its source or of an extension; what follows them belongs to the entry again."""
+    end = "></".join(reversed(around.split("><")))
+    inner = f"<{around}><entry><id>2</id><title>inner</title></entry><entry><id>3</id></entry></{end}>"
+    entry = f"<entry xmlns:x='urn:x'><id>1</id><title>own</title>{inner}<summary>s</summary></entry>"
+    parsed = read(atom(f"{entry}<entry><id>4</id><title>next</title></entry>"))
+    assert [(event.title, event.text) for event in parsed.events] == [("own", "s"), ("next", None)]
+
+
+@pytest.mark.parametrize(
+    "text", ["Vec<u8> and <K, V>", "The <video> element", "#include <map>", "<style> guides"]
+)
+def test_code_in_angle_brackets_is_text_in_rss(text):
+    """In titles and in descriptions, and nothing after it is dropped."""
+    escaped = text.replace("<", "&lt;").replace(">", "&gt;")
+    event = only(
+        rss(f"<item><guid>1</guid><title>{escaped}</title><description>{escaped}</description></item>")
+    )
+    assert (event.title, event.text) == (text, text)
+
+
+@pytest.mark.parametrize(
+    "date", ["2026-02-30", "2026-29-06 15:07:41", "June 2026", "Fri, 15 May", "05/06/2026"]
+)
+def test_a_date_that_is_not_whole_or_not_clear_is_that_of_reception(date):
+    """Marked as observed."""
+    event = only(rss(f"<item><guid>1</guid><title>x</title><pubDate>{date}</pubDate></item>"))
+    assert (event.created_at, event.ingest.time_kind) == (RECEIVED, "observed")

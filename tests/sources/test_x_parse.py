@@ -287,3 +287,20 @@ def test_any_damage_to_a_page_is_read_or_refused(page):
     parsed = read(page)
     assert all(decode(encode(e)).id == e.id for e in parsed.events)
     assert all(letter.reason.isprintable() for letter in parsed.rejects)
+
+
+@pytest.mark.parametrize(
+    ("text", "tags", "mentions", "links"),
+    [
+        ("Hello @ada, see #PyCon &amp; #Python3", ["PyCon", "Python3"], ["ada"], []),
+        ("mail me@x.example about #1 https://t.co/a", [], [], ["https://t.co/a"]),
+        ("RT @grace: .@Ada_L and (@bob) #äöü", ["äöü"], ["grace", "Ada_L", "bob"], []),
+    ],
+)
+def test_posts_without_entities_have_those_of_their_text(text, tags, mentions, links):
+    """The API gives entities only if they are asked for; where they are given, they count."""
+    tweet = {"id": "2054000000000000002", "created_at": "2026-05-12T01:00:00.000Z", "text": text}
+    [event] = read({"data": [tweet]}).events
+    assert (event.tags, event.mentions, event.links) == (tags, mentions, links)
+    [event] = read({"data": [tweet | {"entities": {}}]}).events
+    assert (event.tags, event.mentions, event.links) == ([], [], [])

@@ -133,7 +133,8 @@ def _commit(item: dict[str, Any], repo: str, meta: Meta) -> Event:
     title, _, rest = message.strip().partition("\n")
     signature = as_dict(item.get("author"))
     name = _MAIL.sub("", as_text(signature.get("raw")))
-    author = _author(as_dict(signature.get("user"))) or author_of(name.strip())
+    # a name in git may be the nickname of somebody else
+    author = _author(as_dict(signature.get("user")))
     item = {**item, "author": {**signature, "raw": name}}
     return build(
         meta,

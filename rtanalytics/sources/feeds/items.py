@@ -7,12 +7,15 @@ safe HTML are determined here, in the same way for all of them.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import blake2b, sha1
 from typing import Any
 from urllib.parse import urljoin, urlsplit
+
+import msgspec
 
 from rtanalytics.event import FUTURE_TOLERANCE, Author, Event, Ingest, Media, is_web_url
 from rtanalytics.normalize.text import find_links, html_text
@@ -22,7 +25,7 @@ from rtanalytics.sources.clean import MAX_LINKS, clean_html, links
 from rtanalytics.sources.feeds.flavours import FLAVOURS
 from rtanalytics.sources.json_items import Reading, fit_event
 
-__all__ = ["Item", "event_id", "events_of", "identity", "language", "person"]
+__all__ = ["Item", "event_id", "events_of", "identity", "language", "person", "several", "shared_links"]
 
 MAX_TAGS, MAX_MEDIA, MAX_NAME = 50, 20, 200
 
@@ -32,7 +35,12 @@ _FACE = re.compile(
 """Avatars of authors, which some feeds list among the pictures of a post."""
 
 # Bounded repetition, so that matching takes time proportional to the length of the text.
-_EMAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
+_EMAIL = re.compile(
+    r"(?:mailto:)?[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+    r"|mailto:[^\s<>()@]{0,64}(?:@[\w.-]{0,100})?"
+    r"|(?<![^\s<(\[])[\w.+-]{2,64}@[A-Za-z0-9-]{3,63}(?=$|\s?[()>\]])",  # a host without a dot
+    re.IGNORECASE,
+)
 
 
 @dataclass(slots=True)
@@ -51,8 +59,12 @@ class Item:
         The content: HTML, or else plain text.
     published, updated : datetime, optional
         Aware.
+    shared : bool
+        True if other entries may have the link, so that it is no id.
+    page : str, optional
+        URL of the entry, if ``link`` only leads to it.
     date : str
-        The date as written; part of the id of an entry that has neither an id nor a link.
+        The date as written; part of the id of an entry that has neither an id nor a link of its own.
     author : Author, optional
         Who wrote the entry.
     tags, media : list
@@ -74,6 +86,8 @@ class Item:
     text: str | None = None
     published: datetime | None = None
     updated: datetime | None = None
+    shared: bool = False
+    page: str | None = None
     date: str = ""
     author: Author | None = None
     tags: list[str] = field(default_factory=list)
@@ -117,14 +131,47 @@ def person(text: str, url: str = "") -> Author | None:
     ['Ada L.', 'Ada (she)', 'ada']
     """
     email = _EMAIL.search(text)
-    name = re.sub(r"\(\s*\)|<\s*>", "", _EMAIL.sub("", text)).strip()
+    name = re.sub(r"\(\s*\)?$|\(\s*\)|<\s*>|\[\s*\]", "", _EMAIL.sub("", text).strip()).strip()
     if email and name.startswith("(") and name.endswith(")"):
         name = name[1:-1]
     name = printable(name, MAX_NAME).strip(" \"'@")
-    handle = name or (email[0].partition("@")[0] if email else "")
+    handle = name or (re.sub(r"(?i)^mailto:", "", email[0]).partition("@")[0] if email else "")
     if not handle:
         return None
     return Author(handle=handle, name=name or None, url=url if is_web_url(url) else None)
+
+
+def several(people: Iterable[Author | None]) -> Author | None:
+    """Return the first author, with the names of all authors as the display name; None without any."""
+    unique = {author.handle: author for author in people if author is not None}
+    authors = list(unique.values())
+    if len(authors) < 2:
+        return authors[0] if authors else None
+    names = ", ".join(author.name or author.handle for author in authors)
+    return msgspec.structs.replace(authors[0], name=printable(names, MAX_NAME))
+
+
+def shared_links(links: Iterable[str | None], home: str) -> frozenset[str]:
+    """Return the links that identify no entry: that of the feed's own page, and those of several entries.
+
+    Parameters
+    ----------
+    links : iterable of str
+        Those of all entries without an id.
+    home : str
+        The link of the feed.
+    """
+    counts = Counter(link for link in links if link)
+    pages = {_page(home)} - {""}
+    return frozenset(
+        link for link, count in counts.items() if count > 1 or _page(link) in pages or not _page(link)
+    )
+
+
+def _page(link: str) -> str:
+    """Return a link without scheme and final slash, to compare it; nothing for the first page of a host."""
+    page = re.sub(r"^https?://", "", link.strip(), flags=re.IGNORECASE).rstrip("/").casefold()
+    return page if "/" in page or "?" in page else ""
 
 
 def language(*claims: object) -> str | None:
@@ -147,7 +194,7 @@ def _event(item: Item, meta: Meta) -> Event:
     text = html_text(content) if content else item.text
     native, id_kind = _native(item, link, text)
     created, edited, time_kind, claimed = _times(item, meta)
-    url = link.replace(" ", "%20") if link else None
+    url = (item.page or link or "").replace(" ", "%20") or None
     url = url if url and is_web_url(url) else None
     id, kind = identity(meta, native, item.id, item.comments, link)
     reply_to = identity(meta, item.reply_to)[0] if item.reply_to else None
@@ -209,12 +256,15 @@ def _same_host(one: str, other: str) -> bool:
 def _native(item: Item, link: str | None, text: str | None) -> tuple[str, str]:
     if item.id:
         return item.id, "native"
-    if link:
+    if link and not item.shared:
         return link, "derived"
+    page = f"{link}\n" if link else ""
     if item.title:
-        return f"{item.title}\n{item.date}", "derived"
+        return f"{page}{item.title}\n{item.date}", "derived"
     if text:
-        return f"{text}\n{item.date}", "derived"
+        return f"{page}{text}\n{item.date}", "derived"
+    if link:
+        return f"{page}{item.date}", "derived"
     if item.media:
         return item.media[0].url, "derived"
     raise ValueError("it has no id, link, title or text")

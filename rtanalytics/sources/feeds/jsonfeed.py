@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,10 +10,10 @@ import msgspec
 
 from rtanalytics.event import Author, Media, is_web_url
 from rtanalytics.normalize.dates import optional_time
-from rtanalytics.normalize.values import as_list, as_text
+from rtanalytics.normalize.values import as_dicts, as_list, as_text
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import one_line
-from rtanalytics.sources.feeds.items import Item, language, person
+from rtanalytics.sources.feeds.items import Item, language, person, several, shared_links
 
 __all__ = ["is_json", "read_json"]
 
@@ -34,34 +35,47 @@ def read_json(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
         feed = msgspec.json.decode(raw.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"not a feed: broken JSON: {printable(error)}") from None
-    version, entries = feed.get("version"), feed.get("items")
-    if (
-        not isinstance(version, str)
-        or "jsonfeed.org/version/" not in version
-        or not isinstance(entries, list)
-    ):
+    version, entries = str(feed.get("version")), feed.get("items")
+    is_json_feed = "jsonfeed.org/version/" in version or re.fullmatch(r"1(\.\d)?", version.strip())
+    if not is_json_feed or not isinstance(entries, list):
         raise Malformed("not a feed: JSON, but not a JSON Feed, which has a version and items")
     author = _author(feed)
     lang = language(feed.get("language"), meta.language)
+    links = (_link(entry) for entry in as_dicts(entries) if not _identity(entry))
+    shared = shared_links(links, as_text(feed.get("home_page_url")))
     items = (
-        _item(number, entry if isinstance(entry, dict) else {"entry": entry}, author, lang)
+        _item(number, entry if isinstance(entry, dict) else {"entry": entry}, author, lang, shared)
         for number, entry in enumerate(entries, start=1)
     )
     return items, {"title": printable(as_text(feed.get("title"))) or None, "wait": None, "complete": True}
 
 
-def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str | None) -> Item:
+def _identity(entry: dict[str, Any]) -> str:
     native = entry.get("id")
     if isinstance(native, float) and native.is_integer():
         native = int(native)
     # The specification does not allow numbers, but they are common.
-    identity = str(native) if isinstance(native, (str, int, float)) and not isinstance(native, bool) else ""
+    return str(native) if isinstance(native, (str, int, float)) and not isinstance(native, bool) else ""
+
+
+def _link(entry: dict[str, Any]) -> str | None:
+    return as_text(entry.get("url")).strip() or as_text(entry.get("external_url")).strip() or None
+
+
+def _item(
+    number: int,
+    entry: dict[str, Any],
+    author: Author | None,
+    lang: str | None,
+    shared: frozenset[str],
+) -> Item:
     published, updated = _date(entry.get("date_published")), _date(entry.get("date_modified"))
     return Item(
         place=number,
         source=entry,
-        id=identity or None,
-        link=as_text(entry.get("url")).strip() or as_text(entry.get("external_url")).strip() or None,
+        id=_identity(entry) or None,
+        link=(link := _link(entry)),
+        shared=link in shared,
         title=one_line(as_text(entry.get("title"))) or None,
         html=as_text(entry.get("content_html")) or None,
         text=as_text(entry.get("content_text")) or as_text(entry.get("summary")) or None,
@@ -76,12 +90,8 @@ def _item(number: int, entry: dict[str, Any], author: Author | None, lang: str |
 
 
 def _author(context: dict[str, Any]) -> Author | None:
-    for member in [*as_list(context.get("authors")), context.get("author")]:
-        if isinstance(member, dict):
-            author = person(as_text(member.get("name")), as_text(member.get("url")))
-            if author is not None:
-                return author
-    return None
+    listed = as_dicts(context.get("authors")) or as_dicts([context.get("author")])
+    return several(person(as_text(who.get("name")), as_text(who.get("url"))) for who in listed)
 
 
 def _media(entry: dict[str, Any]) -> list[Media]:

@@ -12,6 +12,7 @@ import xml.sax
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
+from xml.parsers import expat
 
 import feedparser
 import msgspec
@@ -22,12 +23,25 @@ from rtanalytics.normalize.text import html_title
 from rtanalytics.normalize.values import as_text, whole_number
 from rtanalytics.sources.base import Malformed, Meta, printable
 from rtanalytics.sources.clean import one_line
-from rtanalytics.sources.feeds.items import Item, language, person
+from rtanalytics.sources.feeds.items import Item, language, person, several, shared_links
 
 __all__ = ["read_xml"]
 
 _ENDS = (b"</rss>", b"</feed>", b"</rdf:rdf>", b"</rdf>", b"</atom:feed>", b"</channel>")
 _LARGEST = 999_999
+_ADDRESSES = (
+    "src",
+    "rdf:resource",
+    "rdf_resource",
+    "resource",
+    "value",
+    "content",
+    "rdf:about",
+    "xlink:href",
+)
+"""Attributes of a link that have its address, where ``href`` is missing."""
+
+_NESTED = re.compile(rb"<(/?)(?:[\w.-]{1,40}:)?(?:entry|item)(?=[\s/>])[^<>]{0,2000}?(/?)>", re.IGNORECASE)
 _PERIODS = {"hourly": 1, "daily": 24, "weekly": 168, "monthly": 720, "yearly": 8760}
 
 
@@ -46,7 +60,7 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
     Malformed
         If it is not a feed.
     """
-    found = _parsed(raw, meta)
+    found = _parsed(_without_nested(raw), meta)
     broken = found.get("bozo_exception")
     broken = broken if isinstance(broken, xml.sax.SAXException) else None
     if not found.get("version") and not found.entries:
@@ -55,8 +69,10 @@ def read_xml(raw: bytes, meta: Meta) -> tuple[Iterable[Item], dict[str, Any]]:
     author = _person(feed)
     atom = str(found.get("version", "")).startswith("atom")
     lang = as_text(feed.get("language")) or meta.language
+    links = (_link(entry) for entry in found.entries if not entry.get("id"))
+    shared = shared_links(links, as_text(feed.get("link")))
     items = (
-        _item(number, entry, atom=atom, author=author, lang=lang)
+        _item(number, entry, atom=atom, author=author, lang=lang, shared=shared)
         for number, entry in enumerate(_consumed(found.entries), start=1)
     )
     about = {
@@ -73,6 +89,49 @@ def _consumed(entries: list[Any]) -> Iterator[dict[str, Any]]:
     entries.reverse()
     while entries:
         yield dict(entries.pop())
+
+
+def _without_nested(raw: bytes) -> bytes:
+    """Remove entries inside of entries: those of a source or an extension are not the feed's own.
+
+    Only from a well-formed document, because in any other one the end of an entry may be missing.
+    """
+    depth = 0
+    for tag in _NESTED.finditer(raw):
+        depth += -1 if tag[1] else 0 if tag[2] else 1
+        if depth > 1:
+            break
+    else:
+        return raw
+    if b"<!DOCTYPE" in raw or b"<!ENTITY" in raw or raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return raw
+    parser = expat.ParserCreate()
+    spans: list[tuple[int, int]] = []
+    opened: list[bool] = []
+    begun: list[int] = []
+
+    def start(name: str, _: dict[str, str]) -> None:
+        is_entry = name.rpartition(":")[2].lower() in {"entry", "item"}
+        if is_entry and any(opened):
+            begun.append(parser.CurrentByteIndex)
+        opened.append(is_entry)
+
+    def end(_: str) -> None:
+        if opened.pop() and any(opened):
+            first = begun.pop()
+            if not begun:
+                spans.append((first, raw.index(b">", parser.CurrentByteIndex) + 1))
+
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    try:
+        parser.Parse(raw, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        return raw
+    kept, at = [], 0
+    for first, last in spans:
+        kept.append(raw[at:first])
+        at = last
+    return b"".join([*kept, raw[at:]])
 
 
 def _parsed(raw: bytes, meta: Meta) -> Any:
@@ -125,7 +184,15 @@ def _headers(meta: Meta) -> dict[str, str]:
     return headers
 
 
-def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | None, lang: str) -> Item:
+def _item(
+    number: int,
+    entry: dict[str, Any],
+    *,
+    atom: bool,
+    author: Author | None,
+    lang: str,
+    shared: frozenset[str],
+) -> Item:
     content = _content(entry)
     title = entry.get("title_detail") or {}
     html, text = as_text(content.get("value")) or None, None
@@ -137,7 +204,9 @@ def _item(number: int, entry: dict[str, Any], *, atom: bool, author: Author | No
         place=number,
         source=entry,
         id=as_text(entry.get("id")) or (f"yt:video:{video}" if video else None),
-        link=_link(entry),
+        link=(link := _link(entry)),
+        shared=link in shared,
+        page=page if is_web_url(page := as_text(entry.get("feedburner_origlink")).strip()) else None,
         title=_title(as_text(entry.get("title")), literal=atom and title.get("type") == "text/plain"),
         html=html,
         text=text,
@@ -177,15 +246,27 @@ def _link(entry: dict[str, Any]) -> str | None:
     if not link or any(x.get("rel") == "enclosure" and x.get("href") == link for x in links):
         pages = (as_text(x.get("href")) for x in links if x.get("rel") in {None, "alternate"})
         link = next(pages, link)
+    if not link:  # the address may stand in another attribute
+        others = (as_text(x.get(name)).strip() for x in links for name in _ADDRESSES)
+        link = next(filter(is_web_url, others), link)
     if entry.get("guidislink") and not re.match(r"(?i)\s*(https?:|/)", link):
         return None  # feedparser takes any id for a link
     return link.strip() or None
 
 
 def _person(context: dict[str, Any]) -> Author | None:
-    several = [a for a in context.get("authors", ()) if isinstance(a, dict) and as_text(a.get("name"))]
-    if len(several) > 1:  # feedparser keeps the last author
-        return person(as_text(several[0].get("name")), as_text(several[0].get("href")))
+    listed = [author for author in context.get("authors", ()) if isinstance(author, dict)]
+    if len(listed) > 1:
+        names: set[str] = set()
+        people = []
+        for author in listed:
+            name, email = as_text(author.get("name")), as_text(author.get("email"))
+            if name in names and email:
+                name = ""  # feedparser gives an author without a name that of the one before
+            names.add(name)
+            name = re.sub(r"\(\s*mailto:.*", "", name)  # of an email address that it has cut
+            people.append(person(name or email, as_text(author.get("href"))))
+        return several(people)
     # the whole text, because feedparser does not recognize email addresses in domains such as .photography
     detail = context.get("author_detail")
     return person(

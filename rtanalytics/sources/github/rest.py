@@ -288,8 +288,7 @@ def _author(name: str, item: dict[str, Any], webhook: dict[str, Any]) -> Author 
     login = word(user.get("login") or user.get("username"))
     git = as_dict(as_dict(item.get("commit")).get("author"))
     if not login:
-        # An author without an account has a name in git; the email address beside it is not kept.
-        return author_of(user.get("name") or git.get("name")) if name == "commit" else None
+        return None  # the name of a commit's author in git may be the login of somebody else
     full = user.get("name") if name == "commit" and webhook else git.get("name")
     native = user.get("id")
     return author_of(

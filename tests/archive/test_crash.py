@@ -66,20 +66,21 @@ def numbers(folder: Path) -> list[int]:
 
 
 def kill_at_random(processes: Zygote, folder: Path, kills: int, seed: int) -> None:
-    """A recorder without end is killed so many times, and once allowed to finish."""
+    """Kill an endless recorder so many times, and let it finish once."""
     dice = random.Random(seed)
     reached = [0]
     for _ in range(kills):
+        appends, seconds = dice.randrange(8), dice.random() * 0.02
         status = processes.run(
-            "record", folder=folder, until=10**9, seed=dice.random(), kill_after=dice.random() * 0.2
+            "record", folder=folder, until=10**9, seed=dice.random(), kill_after=[appends, seconds]
         )
         assert status == -signal.SIGKILL
-        if (folder / "_lock").exists():
+        if appends or (folder / "_lock").exists():
             shown = numbers(folder)
             assert shown == list(range(len(shown)))
+            assert len(shown) >= reached[-1] + appends, "a reported append is stored"
             reached.append(len(shown))
-    assert reached == sorted(reached)
-    assert len(set(reached)) > kills / 10, "some of the writers should have written something"
+    assert len(set(reached)) > kills / 2
     until = reached[-1] + 1000
     assert processes.run("record", folder=folder, until=until, seed=seed) == 0
     assert numbers(folder) == list(range(until))

@@ -1,8 +1,9 @@
 """A process that has everything imported and forks a writer on request, so that many can be killed.
 
-Reads a JSON object a line, answers with the writer's exit status when it has ended, however it
-did. ``kill_at`` makes the writer kill itself (SIGKILL) just before its n-th change to the file
-system; ``kill_after`` has it killed after so many seconds.
+Reads one JSON object per line, and answers with the writer's exit status when it has ended. ``kill_at``
+makes the writer kill itself (SIGKILL) just before its n-th change to the file system. ``kill_after`` is a
+number of appends and a number of seconds: the writer is killed that long after it has reported so many
+appends. So a kill comes after the same amount of work on a slow machine.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def batch(start: int, end: int) -> list[Delivery]:
     return [Delivery(n + 1, said(n)) for n in range(start, end)]
 
 
-def record(folder: str, until: int, seed: int, largest: int = 80) -> None:
-    """A recorder: goes on from where the archive says it is, and compacts now and then."""
+def record(folder: str, until: int, seed: int, largest: int = 80, report: int | None = None) -> None:
+    """Continue a recording at its stated position, and compact it sometimes; ``report`` gets a byte per append."""
     dice = random.Random(seed)
     with ArchiveWriter(folder) as writer:
         n = int(writer.positions.get("events", 0))
@@ -46,6 +47,8 @@ def record(folder: str, until: int, seed: int, largest: int = 80) -> None:
             end = min(until, n + dice.randint(1, largest))
             writer.append(batch(n, end))
             n = end
+            if report is not None:
+                os.write(report, b".")
             if dice.random() < 0.2:
                 writer.compact()
 
@@ -88,16 +91,24 @@ def _die_at(change: int) -> None:
 def main() -> None:
     for line in sys.stdin:
         wanted = json.loads(line)
-        change, seconds = wanted.pop("kill_at", None), wanted.pop("kill_after", None)
+        change, kill_after = wanted.pop("kill_at", None), wanted.pop("kill_after", None)
+        reports, report = os.pipe()
+        if kill_after is not None:
+            wanted["report"] = report
         pid = os.fork()
         if pid == 0:
             if change is not None:
                 _die_at(change)
             globals()[wanted.pop("do")](**wanted)
             os._exit(0)
-        if seconds is not None:
+        os.close(report)
+        if kill_after is not None:
+            appends, seconds = kill_after
+            while appends > 0 and (reported := os.read(reports, appends)):
+                appends -= len(reported)
             time.sleep(seconds)
-            os.kill(pid, signal.SIGKILL)  # it is ours until we have waited for it
+            os.kill(pid, signal.SIGKILL)  # its pid is not reused before we have waited for it
+        os.close(reports)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
 

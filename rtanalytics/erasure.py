@@ -1,7 +1,7 @@
-"""Erasure: authors who want their messages removed, stored as fingerprints without names.
+"""Erasure of a person's messages: authors are stored as fingerprints (hashes) instead of names.
 
-A fingerprint is not encryption. With the list one can check whether a known name is on it, but not
-read names from it.
+A fingerprint is not encryption. The list does not contain names, but anybody who has it can check
+whether a given name is on it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from rtanalytics.event import Event
 __all__ = ["DELETION", "EVERYWHERE", "ErasureMarks", "deletions", "plain_handle"]
 
 EVERYWHERE = "*"
-"""Stands for all buckets."""
+"""Placeholder for all buckets."""
 
 DELETION = "forgotten"
-"""The ``type`` of a delete after which the event must not remain in any file either.
+"""The ``type`` of a delete that requires removing the event from all files as well.
 
-Its ``tags`` may contain marks of the erased authors, for views that list who is present.
+Its ``tags`` may contain marks of the erased authors, so that views remove them from lists of people.
 """
 
 _LIST = "users"
-"""The ``type`` of a list of all nicks of a room, each after its rank prefixes."""
+"""The ``type`` of an event that lists all nicks of a room, each with its rank prefixes."""
 
 NAMING = frozenset({_LIST, "kick", "mode", "nick"})
-"""Types of events whose ``to`` or ``text`` names somebody other than their author."""
+"""Types of events whose ``to`` or ``text`` names a person other than the author."""
 
 _RANKS = "~&@%+"
 _AROUND = _RANKS + ".,:;()[]<>'\""
@@ -75,9 +75,10 @@ class ErasureMarks:
         return blake2b("".join(sorted(self.marks)).encode(), digest_size=12).hexdigest()
 
     def covers(self, event: Event) -> bool:
-        """Return True if an event must not be stored: its author, or the post it repeats, is marked.
+        """Return True if an event must not be stored: its author or the reposted post is marked.
 
-        Also True for a kick, a mode or a change of nick that names a marked person; never for a delete.
+        Also return True for a kick, a mode or a change of nick that names a marked person. Return False
+        for every delete.
         """
         if not self.marks or event.op == "delete":
             return False
@@ -88,12 +89,12 @@ class ErasureMarks:
         return event.type in NAMING and event.type != _LIST and self._mentions(event)
 
     def without(self, event: Event) -> Event | None:
-        """Return what may be stored of an event; a list of people is returned without marked ones.
+        """Return an event if it may be stored; marked people are removed from a list of nicks.
 
         Returns
         -------
         Event or None
-            The event itself if no mark applies, None if nothing of it may be stored.
+            The event itself if no mark applies; None if it must not be stored.
         """
         if not self.marks:
             return event
@@ -117,7 +118,7 @@ class ErasureMarks:
         return any(self.author(author.handle, where) in self.marks for where in (EVERYWHERE, event.bucket))
 
     def names(self, nick: str, bucket: str) -> bool:
-        """Return True if a handle, possibly after rank prefixes, is marked."""
+        """Return True if a handle, with or without rank prefixes, is marked."""
         bare = nick.lstrip(_RANKS)
         return any(self.author(bare, where) in self.marks for where in (EVERYWHERE, bucket))
 
@@ -128,12 +129,12 @@ class ErasureMarks:
 
     @staticmethod
     def author(handle: str, bucket: str = EVERYWHERE) -> str:
-        """Return the mark of a handle, in one bucket or in all, ignoring case."""
+        """Return the mark of a handle, for one bucket or for all; case is ignored."""
         return _mark("author", bucket, plain_handle(handle))
 
     @staticmethod
     def account(bucket: str, author_id: str) -> str:
-        """Return the mark of a platform's id of an author, which survives a change of handle."""
+        """Return the mark of an author's id on a platform, which stays the same if the handle changes."""
         return _mark("account", bucket, author_id)
 
     @staticmethod

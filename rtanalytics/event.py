@@ -79,8 +79,8 @@ class Ingest(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     id_kind : {'native', 'derived', 'synthetic'}
         ``synthetic`` ids are derived from arrival times and change after a reconnect.
     time_kind : {'source', 'claimed', 'observed', 'future'}
-        ``future``: the source gave a time more than five minutes ahead of ``received_at``; the
-        event counts as posted when it was received, and ``claimed_at`` has the original time.
+        Origin of ``created_at``. ``future``: the source gave a time more than five minutes after
+        ``received_at``; ``received_at`` is used instead, and ``claimed_at`` has the original time.
     claimed_at : datetime, optional
         The time given by the source, if it was replaced.
     """
@@ -102,7 +102,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
         ``namespace:scope:native_key``; permanent, and the same however the post was received.
         The namespace (up to the first colon) is the event's bucket.
     source : str
-        Name of the source for people: ``mastodon``, ``irc:#python``, ``twitter``.
+        Display name of the source: ``mastodon``, ``irc:#python``, ``twitter``.
     created_at, received_at : datetime
         When it was posted and when it was received. Any aware time is accepted and converted to
         UTC; ``received_at`` defaults to ``created_at``.
@@ -230,7 +230,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_f
 
     @property
     def private(self) -> bool:
-        """True for a chat message to a person or to some in a room, and for its delivery error."""
+        """True for a chat message to one person or to some members of a room, and for its delivery error."""
         if self.to is None or self.type not in CHAT_TYPES:
             return False
         # @#room: members with a rank there
@@ -301,7 +301,7 @@ def repair(text: str) -> str:
 
 
 def is_web_url(url: str) -> bool:
-    """Return True for an http or https address without white space and control characters."""
+    """Return True for an http or https URL without white space and control characters."""
     return url[:8].lower().startswith(("http://", "https://")) and not any(c <= " " for c in url)
 
 

@@ -3,11 +3,11 @@
 A :class:`Feed` is a running stream, a replay of a recording, or any iterable of events; readers
 need not know which. It returns the newest items (:meth:`Feed.snapshot`) and then, when iterated,
 everything after them: a :class:`Delivery` per event, a :class:`Watermark` when all events up to a
-time have arrived, and a :class:`Reset` when earlier items no longer hold (a replay was moved to
-another time).
+time have arrived, and a :class:`Reset` when all earlier items must be dropped because a replay was
+moved to another time.
 
-DjangoDose showed new viewers the first items three or four times because it did not record who had
-received what. Here each reader owns its position and keeps it when the connection drops.
+Each reader has its own position and keeps it when the connection drops. (DjangoDose did not record
+positions and therefore showed new viewers the first items three or four times.)
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ FOREVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 class Unavailable(Exception):
-    """The other side did not answer; trying again later is harmless."""
+    """A server did not respond; it is safe to try again later."""
 
 
 class Position(Protocol):
-    """A reader's position in a feed; opaque, but its ``str()`` can be stored and used to continue."""
+    """A reader's position in a feed; its ``str()`` can be stored and used to continue from there."""
 
     def __str__(self) -> str: ...
 
@@ -90,7 +90,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Content of a status line.
+    """Status of a feed, as shown in a status line.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Status:
 
 @dataclass(frozen=True)
 class FeedContext:
-    """What a feed's events belong to; views take their defaults from it.
+    """Context of a feed, from which views take their defaults.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ class Feed(Protocol):
     def __aiter__(self) -> AsyncIterator[Item]: ...
 
     def close(self) -> None:
-        """End a blocked iteration."""
+        """Stop the iteration, even if it is waiting for an item."""
         ...
 
 

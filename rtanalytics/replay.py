@@ -1,9 +1,9 @@
 """Replay a recording at any speed, as a feed or into a stream, as if it happened now.
 
-A :class:`Replay` is a :class:`~rtanalytics.feed.Feed`, read in the same way as a running stream.
-Events are due at ``received_at`` on a paced clock. Deadlines are absolute, so errors do not add up;
-all due events are released at once; and the clock never jumps when the speed changes. A watermark is
-emitted at every minute of the recording, and a final one at its end.
+A :class:`Replay` is a :class:`~rtanalytics.feed.Feed` and is read in the same way as a running stream.
+Events are due at ``received_at`` on a paced clock, and all due events are delivered at once. Deadlines
+are absolute, so timing errors do not add up, and the clock does not jump when the speed changes. A
+watermark is emitted at every minute of the recording, and a final one at its end.
 
 >>> from datetime import UTC, datetime
 >>> from rtanalytics.event import Event
@@ -74,9 +74,9 @@ class Replay(AsyncFromSync):
     start, end : datetime, optional
         Replay only events with ``start <= received_at < end``, in the recording's time.
     shift : timedelta
-        Whole days added to every time, so that bins and seasons do not change.
+        Whole days to add to every time; times of day, and thus bins, stay the same.
     monotonic : callable
-        Return real seconds; tests pass a hand-driven one.
+        Clock that returns real seconds; tests pass one that they advance themselves.
 
     Raises
     ------
@@ -85,7 +85,7 @@ class Replay(AsyncFromSync):
 
     Notes
     -----
-    Only one reader may iterate; the controls may be called from any thread and take effect at once.
+    Only one reader may iterate. The controls may be called from any thread and take effect immediately.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Replay(AsyncFromSync):
 
     @property
     def context(self) -> FeedContext:
-        """Settings and time zone that the recording brings."""
+        """Settings and time zone of the recording."""
         meta = getattr(self.recording, "meta", None)
         return FeedContext(Settings.of_recording(self.recording), meta.timezone if meta else None)
 
@@ -225,7 +225,7 @@ class Replay(AsyncFromSync):
     # -- timing -----------------------------------------------------------------------
 
     def _next(self, *, wait: bool) -> Item | None:
-        """Return the next due item; None at the end, or if none is due and ``wait`` is false."""
+        """Return the next item that is due; None at the end, or if none is due and ``wait`` is false."""
         with self._control:
             while not self._closed:
                 if self._sought is not None:

@@ -1,6 +1,6 @@
-"""Talks of a conference, and reference topics to evaluate trends against.
+"""Talks of a conference, and reference topics with which detected trends are compared.
 
-Reads two files of an archive: ``_schedule.json``, a list of talks, and ``_truth.csv``, the
+An archive stores them in two files: ``_schedule.json``, a list of talks, and ``_truth.csv``, the
 reference topics.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["ReferenceTopic", "Schedule", "Talk", "read_truth"]
 
 
 class Talk(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One talk: half-open ``[start, end)``, aware UTC.
+    """A talk in the interval ``[start, end)``; times are aware UTC.
 
     Raises
     ------
@@ -91,7 +91,7 @@ class Schedule:
     __hash__ = None  # type: ignore[assignment]  # a schedule can be read again and compared
 
     def on(self, moment: datetime) -> list[Talk]:
-        """Return the talks that are on at ``moment``."""
+        """Return the talks that take place at ``moment``."""
         return [t for t in self.talks[: bisect_right(self._starts, moment)] if moment < t.end]
 
     def between(self, start: datetime, end: datetime) -> list[Talk]:
@@ -120,7 +120,7 @@ class Schedule:
 
 
 class ReferenceTopic(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic known to have been discussed, and the keywords by which it is recognized."""
+    """A topic that is known to have been discussed, with the keywords by which it is recognized."""
 
     start: datetime
     end: datetime

@@ -11,55 +11,55 @@ __all__ = ["Trend", "TrendBin", "decode_bin"]
 
 
 class Trend(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic of a bin, and one line of ``trending --json``.
+    """One topic of a bin; also the content of a line of ``trending --json``.
 
     Parameters
     ----------
     bin_start, bin_end : datetime
         The bin, half-open.
     rank : int
-        From 1.
+        Rank in the list of the bin, from 1.
     terms : list of str
-        Terms as they are commonly written, most characteristic first.
+        Terms in their most common spelling, most characteristic first.
     label : str
         Name of the topic.
     score : float
-        Score by which topics are ranked: −log₁₀ (1 − ``probability``), or that of a topic-level algorithm.
+        Score by which topics are ranked: −log₁₀ (1 − ``probability``), or the score of a topic-level
+        algorithm.
     expected : float
-        Count of the first term that the algorithm expected.
+        Expected count of the first term.
     messages, authors : int
-        Number of messages in the bin that contain any of the terms, and of the people who wrote them;
-        messages without an author count as messages only.
+        Number of messages in the bin that contain any of the terms, and number of their known authors.
     examples : list of str
-        Ids of messages, by different people if possible.
+        Ids of some of these messages, by different people if possible.
     observed : int
-        Count of the first term in the channel that was scored; compare ``expected``.
+        Actual count of the first term, to compare with ``expected``.
     id : str
-        Identifier that stays the same while the topic lasts; empty if the algorithm does not follow topics.
+        Identifier of the topic, the same in all its bins; empty if the algorithm assigns none.
     sources : dict
         Number of messages by source.
     talks : list of str
         Titles of the talks at that time.
     split_from : str
-        Id of the topic that this one was part of until now, if any.
+        Id of the topic from which this one split off in this bin, if any.
     merged : list of str
-        Ids of topics that are part of this one from now on.
+        Ids of the topics that merged into this one in this bin.
     probability : float
         Probability that people would recognise this as a topic; 0 if it is not computed.
     contributions : dict
-        What each feature adds to the log odds of that.
+        Contribution of each feature to the log odds of the probability.
     features : dict
-        Numbers on which the probability rests: ``evidence``, as a multiple of the minimum; ``people``
-        who used the first term lately, ``voices`` among them in words of their own, and ``active``,
-        all who posted anything meanwhile; ``like``, how much the term is like a name (0 to 1);
-        ``known``, 1 if a handle or tag that enough people use names the topic.
+        Features from which the probability is computed: ``evidence``, as a multiple of the minimum;
+        ``people``, who used the first term within the window; ``voices``, those of them who did not
+        only copy; ``active``, all people who posted within the window; ``like``, the likeness of the
+        term to a name (0 to 1); ``known``, 1 if a widely used handle or tag is among the first terms.
     channel : str
-        What ``observed``, ``expected`` and ``history`` count: ``authors`` (each message without one
-        counts separately) or ``messages``; empty if neither.
+        What ``observed``, ``expected`` and ``history`` count: ``authors`` (each message without a known
+        author counts as one) or ``messages``; empty if neither.
     history : list of int
         Counts of the first term in the bins just before, oldest first: at most 24.
     since : datetime, optional
-        Start of the first bin on which the expectation rests.
+        Start of the first bin from which ``expected`` is computed.
     """
 
     bin_start: datetime
@@ -86,26 +86,31 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime | None = None
 
     @property
+    def topic_id(self) -> str:
+        """Identity of the topic: trends with the same one are the same topic. The label if there is no id."""
+        return self.id or self.label.casefold()
+
+    @property
     def counted(self) -> tuple[str, str]:
-        """Singular and plural of what ``observed`` counts: people, if it is known who wrote."""
+        """Singular and plural of the noun for what ``observed`` counts: people if the authors are known."""
         if self.channel == "messages" or not self.authors:
             return "message", "messages"
         return ("person", "people") if self.observed <= self.authors else ("voice", "voices")
 
 
 class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
-    """The trends of ``[start, end)``.
+    """Trends of one bin, the interval ``[start, end)``.
 
     Parameters
     ----------
     start, end : datetime
         The bin.
     trends : list of Trend
-        Topics by rank; fewer than asked for, or none, if little happened.
+        Topics by rank: at most the requested number, and possibly none.
     messages, authors : int
-        Number of all messages in the bin, and of the people who wrote them, as far as known.
+        Number of all messages in the bin, and number of their known authors.
     late : int
-        Number of events since the last bin that were received after their own bin had closed.
+        Number of events received since the last bin whose own bin had already closed.
     """
 
     start: datetime

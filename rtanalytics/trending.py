@@ -1,23 +1,23 @@
-"""Algorithms: how surprising is the count of a term in a bin?
+"""Algorithms that score how surprising the count of a term in a bin is.
 
-An algorithm is a class with its parameters in the constructor. :meth:`~Algorithm.score` takes the
-counts of all bins at once; :meth:`~Algorithm.step` takes one bin after the other and keeps what it
-needs of the past in a state. Tests check that both give the same. Whether a score makes a *trend*
-is another question: see :mod:`rtanalytics.topics`.
+An algorithm is a class with its parameters in the constructor. :meth:`~Algorithm.score` scores all
+bins at once; :meth:`~Algorithm.step` scores one bin after another and keeps what it needs from earlier
+bins in a state. Tests check that both give the same scores. Which terms are listed as *trends* is
+decided in :mod:`rtanalytics.topics`.
 
-Only terms that occur in a bin get a score in it. Bins without messages are skipped: their effect on
-a state follows from the numbers of the bins.
+Only terms that occur in a bin get a score in it. Bins without messages are skipped; the algorithms take
+them into account through the gaps between bin numbers.
 
 Notation: k is a term's count in the bin, d the bin's total, b and B the sums of both over the
 history before the bin, λ the expected count.
 
-Here are five algorithms to begin with; the others are in :mod:`rtanalytics.algorithms`, whose
-module ``contract`` has the interface and the registry. Most belong to one of two families, for
-which ``running`` implements both methods: a :class:`Contrast` compares a bin with the sums of
+This module contains five basic algorithms; the others are in :mod:`rtanalytics.algorithms`, whose
+module ``contract`` contains the interface and the registry. Most belong to one of two families, for
+which ``running`` implements both methods: a :class:`Contrast` compares a bin with the sums over
 its history, a :class:`Recursive` keeps a few numbers per term from bin to bin.
 
-To add an algorithm: write the class, add a line to ``ALGORITHMS`` in
-:mod:`rtanalytics.algorithms.contract`, and let it pass the contract in
+To add an algorithm, write the class, add a line to ``ALGORITHMS`` in
+:mod:`rtanalytics.algorithms.contract`, and make sure that it passes the contract tests in
 ``tests/contracts/scorer.py``.
 """
 
@@ -69,8 +69,8 @@ __all__ = [
 class WindowCount(Algorithm):
     """Count of a term in the last bins: the simplest baseline.
 
-    score = Σ k over the last ``bins`` bins, this one included. Nothing is expected, so it is
-    fooled by frequent terms: the conference's hashtag, "thanks", coffee.
+    score = Σ k over the last ``bins`` bins, this one included. Weakness: frequent terms such as the
+    conference's hashtag, "thanks" or "coffee", because counts are not compared with an expectation.
 
     Parameters
     ----------
@@ -97,16 +97,16 @@ class WindowCount(Algorithm):
 
 
 class DecayedCount(Recursive):
-    """Count of a term in all bins, in which older bins count less.
+    """Count of a term in all bins so far, with less weight on older bins.
 
-    score = Σ k·2^(−age / half_life). Smoother than a window and without memory of single bins,
-    but fooled by popular terms likewise. Forward decay: Cormode, Shkapenyuk, Srivastava &
+    score = Σ k·2^(−age / half_life). Smoother than a window, and single bins need not be stored.
+    Weakness: frequent terms. Forward decay: Cormode, Shkapenyuk, Srivastava &
     Xu (2009), "Forward Decay: A Practical Time Decay Model for Streaming Systems".
 
     Parameters
     ----------
     half_life : float
-        Number of bins after which a count weighs half.
+        Number of bins after which a count has half its weight.
     """
 
     name = "decay"
@@ -128,18 +128,18 @@ class DecayedCount(Recursive):
 class EwmaZ(Recursive):
     """Distance of a count from its moving mean, in moving standard deviations.
 
-    score = (k − μ) / √(v + floor²), before k is learnt; then, with Δ = k − μ and
+    score = (k − μ) / √(v + floor²), before the update; then, with Δ = k − μ and
     α = 1 − 2^(−1/half_life): μ ← μ + αΔ, v ← (1 − α)(v + αΔ²). Bins without the term
     count as zeros. Moving moments: Finch (2009), "Incremental calculation of weighted mean and
-    variance". It is fooled by what happens every day at the same hour, and by new terms
-    that occur a few times, against which ``floor`` helps.
+    variance". Weaknesses: everything that happens every day at the same hour, and new terms
+    that occur a few times; ``floor_count`` lowers their scores.
 
     Parameters
     ----------
     half_life : float
-        Number of bins after which a count weighs half.
+        Number of bins after which a count has half its weight.
     floor_count : float
-        Count whose square is added to the variance.
+        The floor: a count whose square is added to the variance.
     """
 
     name = "ewma"
@@ -166,16 +166,16 @@ class EwmaZ(Recursive):
 
 
 class Poisson(Contrast):
-    """Tail probability of a count if the term occurs at the rate of its history.
+    """Poisson tail: the probability of a count at least as high if the term had its past rate.
 
-    score = −log₁₀ P(X ≥ k), X Poisson with λ = (b + ½)·d / B. The half keeps the score of a new
-    term finite; d / B accounts for busy bins. The first bin has no history and no trends.
-    It is fooled by what happens every day at the same hour, and by copies.
+    score = −log₁₀ P(X ≥ k), X Poisson with λ = (b + ½)·d / B. The ½ keeps the score of a new
+    term finite; d / B accounts for busy bins. In the first bin, which has no history, all scores are 0.
+    Weaknesses: everything that happens every day at the same hour, and copied messages.
 
     Parameters
     ----------
     history : int, optional
-        Number of bins in b and B; all of the past by default.
+        Number of bins in b and B; by default all earlier bins.
     """
 
     name = "poisson"
@@ -189,13 +189,14 @@ class Poisson(Contrast):
 
 
 class SeasonalPoisson(Poisson):
-    """Poisson tail with the larger of two rates: the recent one, and that at this time of day.
+    """Poisson tail with the larger of two rates: the recent rate, and the rate at this time of day.
 
     score = −log₁₀ P(X ≥ k), X Poisson with λ the larger of (b + ½)·d / B and, from the same slot
     of earlier periods, d·(b_s + m·p) / (B_s + m): b_s and B_s are sums over those slots and
-    p = (b + ½) / B is the plain share, which is used while the slot was quiet. So "lunch" and
-    "good morning" have low scores from the second day on. It is fooled in the first period, which
-    has no season, and a keynote at the same hour each day looks a little like lunch.
+    p = (b + ½) / B is the plain share, which dominates if those slots had few messages. So "lunch"
+    and "good morning" get low scores from the second day on. Weaknesses: the first period, in which
+    the rate at this time of day is not known yet, and keynotes at the same hour of each day, which get
+    lower scores.
 
     Parameters
     ----------
@@ -204,7 +205,7 @@ class SeasonalPoisson(Poisson):
     period_hours : float
         Length of the season; rounded to whole bins, at least one.
     prior : float
-        m, in messages (or authors).
+        m, the weight of p, as a number of messages (or authors).
     """
 
     name = "seasonal-poisson"

@@ -34,7 +34,7 @@ class Applied(NamedTuple):
 
 
 class BinIndex:
-    """Rows by bin: each event id once, in its current revision, unless it is deleted, muted or too old.
+    """Rows by bin: one row per event id, its current revision, without deleted, muted and too old events.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class BinIndex:
         return len(self._current)
 
     def apply(self, rows: Iterable[int]) -> Applied:
-        """Let logged rows count."""
+        """Make logged rows count, and return which bins have changed."""
         where = np.fromiter(rows, np.int64)
         ids = self._log.ids.take(where)
         changed: set[int] = set()

@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def place_of(channel: str) -> int:
-    """Return the place of a channel in :data:`CHANNELS`.
+    """Return the index of a channel in :data:`CHANNELS`.
 
     Raises
     ------
@@ -89,7 +89,7 @@ class Cells:
 
     @cached_property
     def places(self) -> Ints:
-        """Place of each cell's bin in ``bin_numbers``."""
+        """Index of each cell's bin in ``bin_numbers``."""
         return np.searchsorted(self.bin_numbers, self.bins)
 
     @cached_property
@@ -105,7 +105,7 @@ class Cells:
 
     @cached_property
     def first(self) -> Ints:
-        """Place of the first cell of each cell's term."""
+        """Index of the first cell of each cell's term."""
         return np.repeat(self.starts[:-1], np.diff(self.starts))
 
     @cached_property
@@ -165,7 +165,7 @@ class BinMessages:
     _messages: npt.NDArray[np.int32]
 
     def places(self, i: int) -> npt.NDArray[np.int32]:
-        """Return the places in ``rows`` of the messages that contain the ``i``-th term, ascending."""
+        """Return the indices in ``rows`` of the messages that contain the ``i``-th term, ascending."""
         return self._messages[self._starts[i] : self._ends[i]]
 
     def spread(self, terms: Ints) -> tuple[Ints, Ints]:

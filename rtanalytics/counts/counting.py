@@ -44,7 +44,7 @@ class TermCounts:
     copy_similarity : float
         Jaccard similarity of word pairs from which a message is a copy of an earlier one.
     copy_min_words : int
-        Messages of fewer words are never copies: different people do write the same short message.
+        Messages of fewer words are never copies, because different people write the same short message.
     vocabulary : Vocabulary, optional
         A vocabulary to share with other counts, so that terms have the same numbers.
     horizon : timedelta, optional
@@ -143,7 +143,7 @@ class TermCounts:
         return changed
 
     def log(self, events: Iterable[Event] | pa.Table) -> range:
-        """Write events to the log; they count from :meth:`apply` on.
+        """Write events to the log; they do not count before :meth:`apply` is called for them.
 
         Returns
         -------
@@ -160,7 +160,7 @@ class TermCounts:
         return self._log.events(list(events))
 
     def apply(self, rows: Iterable[int]) -> tuple[set[int], list[int]]:
-        """Let logged rows count.
+        """Make logged rows count, and return what has changed.
 
         Returns
         -------
@@ -211,7 +211,7 @@ class TermCounts:
         return self._log.in_order(self._index.alive(bin))
 
     def known_in(self, rows: Ints, grace: timedelta) -> Ints:
-        """Return the bin at whose close each row is known: its own, or a later one if it arrived late.
+        """Return the bin in which each row counts for trends: its own, or a later one if it arrived late.
 
         Parameters
         ----------
@@ -322,7 +322,7 @@ class TermCounts:
         return result
 
     def _reserve(self) -> None:
-        """Make the scratch arrays as long as there are terms."""
+        """Grow the scratch arrays to the number of terms."""
         if len(self.vocabulary) > self._scratch.shape[1]:
             self._scratch = np.full((3, 2 * len(self.vocabulary)), -1, np.int64)
 

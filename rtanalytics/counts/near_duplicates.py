@@ -51,7 +51,7 @@ def _jaccard(shingles: Any, i: Any, a: Any, j: Any, b: Any) -> Any:
 
 @njit(cache=True)
 def _drop_singular(shingles: Any, size: Any, starts: Any, ends: Any, similarity: Any) -> None:
-    """Empty the lists of messages that share too few pairs with any other message.
+    """Empty the lists of messages that share too few word pairs with any other message to be copies.
 
     Two copies have at least the share ``similarity`` of each one's pairs in common. Pairs are
     distinguished by part of their hash only: that may keep some messages too many, never too few.
@@ -90,7 +90,7 @@ def copies(
     similarity : float
         Jaccard similarity from which a message is a copy.
     min_words : int
-        Messages of fewer words are never copies: different people do write the same short message.
+        Messages of fewer words are never copies, because different people write the same short message.
 
     Returns
     -------

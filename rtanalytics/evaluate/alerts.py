@@ -1,4 +1,8 @@
-"""Runs of alerts: successive alerts about the same are one run; runs without a match are false alarms."""
+"""Runs of alerts: successive alerts about the same topic; runs without a match are false alarms.
+
+Topics are compared by their terms and not by :attr:`Trend.id <rtanalytics.trend.Trend.id>`, because not all
+of the compared algorithms assign ids.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ class Run:
     first : int
         Bin of the first alert.
     alerts : tuple of int
-        Places of the alerts, in order.
+        Indices of the alerts, in order.
     """
 
     first: int
@@ -87,7 +91,7 @@ def at_recall(
     Returns
     -------
     float or None
-        Alarms with at least this score are needed; None if even all of them find too few.
+        The threshold; None if even all alerts together find too few events.
     """
     needed = math.ceil(target * events - 1e-9)
     if not events or needed > len(assign(edges)):

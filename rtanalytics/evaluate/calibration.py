@@ -32,7 +32,7 @@ __all__ = [
 
 
 class _Bin(NamedTuple):
-    """Forecasts in ``[low, high)``: their number, their mean, and how many came true."""
+    """Forecasts with a probability in ``[low, high)``: their number, their mean, and how many came true."""
 
     low: float
     high: float
@@ -187,7 +187,8 @@ def trend_outcomes(
     -------
     probabilities : list of float
     outcomes : list of bool
-        Only for bins with an active reference topic: elsewhere it is unknown what people talk about.
+        Whether each topic matches. Both lists only cover bins with an active reference topic, because
+        in other bins it is unknown what people talk about.
     """
     on = [bin for bin in bins if truth.active(bin.start, bin.end)]
     alerts = alerts_of(on, top=top, max_terms=max_terms)
@@ -236,8 +237,8 @@ def quiet_threshold(
     """Return the lowest probability at which quiet data gives at most a given rate of false alarms.
 
     Successive topics that share a term are one alarm, as everywhere in
-    :mod:`rtanalytics.evaluate`. A higher threshold can split an alarm in two, so all higher
-    thresholds must keep the rate, too.
+    :mod:`rtanalytics.evaluate`. A higher threshold can split one alarm into two, so the rate must not
+    be exceeded at any higher threshold either.
 
     Parameters
     ----------
@@ -246,8 +247,8 @@ def quiet_threshold(
     rate : float
         Maximum number of false alarms per hour.
     hours : float, optional
-        Hours of quiet data; by default the width of all bins. Bins without messages are not among
-        them, so give it if such hours count.
+        Hours of quiet data; by default the total width of ``bins``. These do not include bins without
+        messages, so pass a value if such hours count.
     top, max_terms : int
         Number of topics per bin, and of terms per topic, that are compared.
     gap : int
@@ -258,9 +259,9 @@ def quiet_threshold(
     Returns
     -------
     QuietThreshold
-        Its probability is that of one of the topics. If even the most probable one alone is too much,
-        it is the next number above; without any topics it is 0. So detect trends with a low
-        ``TopicFilter.min_probability``.
+        Its probability is that of one of the topics. If even the most probable topic alone exceeds the
+        rate, it is the next larger number; without any topics it is 0. Detect the trends with a low
+        ``TopicFilter.min_probability``, so that the threshold can be low.
 
     Raises
     ------

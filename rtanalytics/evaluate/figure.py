@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["draw", "partial_auc", "plot_latency", "plot_recall", "plot_recall_intervals", "ranked"]
 
 _SHOWN = 6
-"""Number of algorithms with a colour of their own; the others are drawn in grey behind them."""
+"""Number of algorithms that are drawn in colour; the others are grey."""
 _RATES = (0.02, 2.0)
 """False alarms per hour over which the partial AUC is computed: from one in two days to two per hour."""
 _BASELINE = "count"
@@ -166,7 +166,7 @@ def plot_latency(comparison: PlottableComparison, ax: Axes | None = None) -> Axe
 
 
 def draw(comparison: PlottableComparison) -> Figure:
-    """Draw all three side by side on a new figure without a window."""
+    """Draw the three figures side by side on a new figure, which is not displayed."""
     with extra("views"):
         from matplotlib.figure import Figure
 

@@ -23,7 +23,7 @@ from rtanalytics.topics import TrendBin
 __all__ = ["SLACK", "Alert", "Edge", "Truth", "alerts_of", "assign", "plain"]
 
 SLACK = timedelta(minutes=30)
-"""How long after its end people may still talk about a topic."""
+"""How long after its end a reference topic still counts as active."""
 
 
 def plain(text: str) -> str:
@@ -71,10 +71,10 @@ class Edge:
     Parameters
     ----------
     event, alert : int
-        Places of the two.
+        Indices of the reference topic and the alert.
     terms, keywords : int
-        Number of the alert's terms that are keywords, and of the keywords that are among the terms.
-        They differ, because a phrase may contain two keywords, and two terms the same one.
+        Number of terms that contain a keyword, and number of keywords that the terms contain. They can
+        differ: a phrase may contain two keywords, and two terms may contain the same keyword.
     """
 
     event: int
@@ -131,7 +131,7 @@ class Truth:
         return len(self.topics)
 
     def shifted(self, by: timedelta) -> Truth:
-        """Return the topics moved in time: matches there are matches by chance."""
+        """Return the topics with shifted times, for which every match is a match by chance."""
         moved = Truth((), self.slack)
         moved.__dict__.update(self.__dict__)
         moved.windows = [(start + by, end + by) for start, end in self.windows]
@@ -139,7 +139,7 @@ class Truth:
         return moved
 
     def active(self, start: datetime, end: datetime) -> list[int]:
-        """Return the places of the topics whose window overlaps ``[start, end)``."""
+        """Return the indices of the topics that are active in ``[start, end)``."""
         windows = self._seconds
         here = (windows[:, 0] < end.timestamp()) & (windows[:, 1] > start.timestamp())
         active: list[int] = np.flatnonzero(here).tolist()
@@ -176,10 +176,10 @@ def _contains(term: str, word: str) -> bool:
 
 
 def assign(edges: Sequence[Edge]) -> list[Edge]:
-    """Return the best one-to-one assignment.
+    """Return the best one-to-one assignment of reference topics and alerts.
 
-    It has as many matches as possible; of equally many, those that share most keywords; of these, the
-    earliest alerts.
+    The assignment has as many matches as possible. Ties are resolved by the number of shared keywords,
+    then by the earliest alerts.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Trends of the same events by several algorithms, with terms and counts shared."""
+"""Trends of the same events by several algorithms, which share terms and counts."""
 
 from __future__ import annotations
 

@@ -36,11 +36,11 @@ class Outcome(NamedTuple):
     matched : float
         1 if an alert is assigned to it.
     has_two, matched_two : float
-        1 if it has two keywords at all; 1 if it has an alert that shares two.
+        1 if the topic has at least two keywords; 1 if an alert contains two of its keywords.
     term_hits, terms : float
-        Number of its alert's terms that are keywords, and of all; 0 without an alert.
+        Number of terms of its alert that are keywords, and number of all terms; 0 without an alert.
     keyword_hits, keywords : float
-        Number of its keywords that its alert contains, and of all; 0 without an alert.
+        Number of its keywords in its alert, and number of all its keywords; 0 without an alert.
     minutes : float
         Minutes from its start to the end of the first bin that lists it; NaN without an alert.
     """

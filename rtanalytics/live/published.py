@@ -1,6 +1,6 @@
-"""The trends that the trender of a conference publishes, as a feed for views.
+"""Feed of the trends that the trender of a conference publishes.
 
-One process detects the trends, so every view that reads them shows the same.
+One process detects the trends, so all views that read this feed show the same trends.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ class TrendState:
         rows = []
         ranked = sorted(bin.trends, key=lambda t: t.rank)
         for trend, below in zip(ranked, [*ranked[1:], None], strict=False):
-            topic_id = trend.id or shorten(trend.label.casefold(), _LABEL)
+            topic_id = shorten(trend.topic_id, _LABEL)
             topic = self._topics.setdefault(topic_id, _Topic(topic_id, trend.label))
             taken.add(topic.id)
             topic.label = trend.label

@@ -29,11 +29,6 @@ class Member:
     trend: Trend
     talk: TalkNames | None
 
-    @property
-    def id(self) -> str:
-        """Id of its topic; its label if the trend was stored without an id."""
-        return self.trend.id or self.trend.label.casefold()
-
     def has_name_of(self, other: Member) -> bool:
         """Check whether one label contains the other, such as ``Lovelace`` and ``Ada Lovelace``."""
         mine, others = keys_of(self.trend.label), keys_of(other.trend.label)
@@ -78,7 +73,9 @@ class MergedTopic:
             return False
         if new.talk is not None and self.talk is not None:
             return new.talk.talk.id == self.talk.talk.id
-        return any(member.id == new.id or member.has_name_of(new) for member in self.members)
+        return any(
+            member.trend.topic_id == new.trend.topic_id or member.has_name_of(new) for member in self.members
+        )
 
     def top_terms(self, limit: int = 6) -> list[str]:
         """Return its terms, those of the strongest trends first, without terms that repeat others."""

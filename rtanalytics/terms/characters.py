@@ -11,7 +11,7 @@ import regex
 __all__ = ["table"]
 
 WORD = 1 << 0
-"""Letters, numbers, ``_`` and their marks."""
+"""Letters, numbers, ``_`` and combining marks."""
 MARK = 1 << 1
 LETTER = 1 << 2
 LOWER = 1 << 3

@@ -56,7 +56,7 @@ CONTENT = 8
 
 
 def use_of(kind: int, key: str, *, shortener: bool = False) -> int:
-    """Return the flags for a token of this kind and key; the key must not be a stop word."""
+    """Return the flags of a token that is not a stop word, given its kind and key."""
     if kind in (Kind.WORD, Kind.NUMBER, Kind.IDEOGRAPH):
         if not key:
             return INNER | CONTENT

@@ -49,7 +49,7 @@ def plot_settings(tuning: Tuning, ax: Axes) -> None:
 def plot_effects(tuning: Tuning, ax: Axes) -> None:
     """Draw a heat map of keys by values, with the mean score of all settings that have the value.
 
-    It shows the first round, in which all settings were evaluated on the same.
+    It shows the first round, in which all settings were evaluated on the same reference topics.
     """
     mean = pooled(tuning.values[0], tuning.groups)
     rows = _effects(tuning, mean)
@@ -74,7 +74,7 @@ def plot_effects(tuning: Tuning, ax: Axes) -> None:
 
 
 def draw(tuning: Tuning) -> Figure:
-    """Draw both side by side on a new figure without a window."""
+    """Draw both figures side by side on a new figure, which is not displayed."""
     with extra("views"):
         from matplotlib.figure import Figure
 

@@ -33,7 +33,7 @@ _FILTER: dict[str, tuple[Any, ...]] = {
 """Values of the default grid, beside those of the algorithm's parameters."""
 
 _FIXED = {"period_hours", "seed"}
-"""Parameters that are not varied: a day has 24 hours, and the best seed is luck."""
+"""Parameters that are not varied: periods stay at a day, and the best seed is only the best by chance."""
 
 
 def settings_of(setting: Mapping[str, Any]) -> Settings:
@@ -163,7 +163,7 @@ def candidates(
 
 
 def _given(grid: Mapping[str, Sequence[Any]], algorithm: str) -> dict[str, list[Any]]:
-    """Return the part of the grid that applies to an algorithm; check each value by itself."""
+    """Return the part of the grid that applies to an algorithm; check each value separately."""
     applicable = {}
     for name, values in grid.items():
         if name == "algorithm":

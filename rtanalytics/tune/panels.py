@@ -42,7 +42,7 @@ class Sample:
     truth : list of ReferenceTopic
         Reference topics, by start.
     own : Settings
-        Settings that the recording brings: own tags, ignored terms and talks.
+        Settings of the recording itself: own tags, ignored terms and talks.
     zone : tzinfo
         Time zone of the venue.
     days : list of str
@@ -88,7 +88,7 @@ class TrendRunner:
         self._at = 0
 
     def advance(self, upto: int, until: datetime | None) -> None:
-        """Continue to place ``upto`` in the events, and to the bins that close before ``until``."""
+        """Process the events up to index ``upto``, and the bins that close before ``until``."""
         if self._engine is not None:
             events = self._sample.events[self._at : upto]
             mark = FOREVER if until is None else until
@@ -113,7 +113,7 @@ class TrendRunner:
         if str(number) in self._listed:
             return self._listed[str(number)]
         if number not in self._whole:
-            # algorithms that need the whole recording cannot continue from a place
+            # algorithms that need the whole recording start again each time
             settings = self._all[number]
             algorithm = algorithm_of(settings)
             if hasattr(algorithm, "topics"):

@@ -1,4 +1,4 @@
-"""Base of the topic-level algorithms: from a recording to bins, and from topics to trends."""
+"""Base class of the topic-level algorithms, which find topics instead of scoring terms."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _FIRST = datetime(1, 1, 2, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A topic of a bin, as an algorithm finds it.
+    """A topic of a bin that an algorithm found.
 
     Parameters
     ----------
     terms : sequence of int
         Numbers of its terms, most characteristic first.
     score : float
-        Larger is more trending.
+        Score; a higher score means a stronger trend.
     expected, observed : float
         Expected and actual count.
     places : numpy.ndarray of int64
@@ -52,34 +52,34 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Input of an algorithm when it is asked for the topics of a bin.
+    """Input of an algorithm: the messages so far, and the settings.
 
     Parameters
     ----------
     documents : Documents
-        All that is known so far; a causal algorithm is given no more than that.
+        For a causal algorithm, the messages so far; otherwise, all messages.
     settings : Settings
-        What is counted, and which terms are never topics.
+        Settings of the trends.
     """
 
     documents: Documents
     settings: Settings
 
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Return which of the terms are never topics: ignored, or the conference's own tags."""
+        """Return a mask of the terms that are never topics: ignored terms and the conference's own tags."""
         documents = self.documents
         used, keys = documents.messages_with(terms), documents.vocabulary.keys
         return is_excluded(self.settings, terms, keys, used, documents.learnt, documents.surface)
 
 
 class TopicAlgorithm(Algorithm):
-    """An algorithm that finds topics instead of scoring terms.
+    """Algorithm that finds topics instead of scoring terms.
 
-    It is registered, named, compared and tuned like the others, but has :meth:`topics` instead of
+    It is registered, compared and tuned like the other algorithms, but has :meth:`topics` instead of
     ``score`` and ``step``.
 
-    Subclasses implement :meth:`begin` and :meth:`find`. The topics must not depend on the numbers
-    of terms, which follow the order of arrival: break ties by the keys of the terms.
+    Subclasses implement :meth:`begin` and :meth:`find`. Ties must be broken by the keys of the terms,
+    not by their numbers, because these depend on the order of arrival.
     """
 
     def topics(
@@ -90,24 +90,24 @@ class TopicAlgorithm(Algorithm):
     ) -> Iterator[TrendBin]:
         """Return the topics of a recording, bin by bin.
 
-        A causal algorithm is asked when a bin closes and sees what was known by then: what is
-        received later than the grace allows is history to the bins that close after it. One
-        that is not causal is asked after everything was read.
+        A causal algorithm finds the topics of a bin when the bin closes, from the messages received by
+        then. Messages that arrive later only affect later bins. Other algorithms find the topics of all
+        bins after all messages were read.
 
         Parameters
         ----------
         source : Recording, Feed or iterable of Event
             The messages.
         settings : Settings, optional
-            The defaults unless given. Of no use here: ``algorithm``, ``min_overlap``, ``hold``,
-            ``topic_filter`` and ``horizon``.
+            Settings of the trends; by default, the default settings. ``algorithm``, ``min_overlap``,
+            ``hold``, ``topic_filter`` and ``horizon`` are not used.
         **options
-            Single settings, which replace those of ``settings``.
+            Individual settings; they override ``settings``.
 
         Returns
         -------
         iterator of TrendBin
-            In order of time, without bins in which nothing was posted.
+            Bins in order of time, without those in which nothing was posted.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class TopicAlgorithm(Algorithm):
     def _closing(
         self, source: Feed | Recording | Iterable[Event], view: View
     ) -> Iterator[tuple[Any, int, int]]:
-        """Yield the state, each bin that closes, and the number of events that were late for theirs."""
+        """Yield, for each bin that closes, the state, the bin, and the number of late events."""
         documents, grace = view.documents, view.settings.grace
         waiting: dict[int, list[int]] = {}
         closed: int | None = None
@@ -169,11 +169,11 @@ class TopicAlgorithm(Algorithm):
 
     @abstractmethod
     def begin(self, view: View) -> Any:
-        """Return the state before the first bin; if not causal, the view has all messages."""
+        """Return the state before the first bin; if not causal, the view has all messages already."""
 
     @abstractmethod
     def find(self, state: Any, view: View, bin: int) -> Sequence[Found]:
-        """Return the topics of a bin, the strongest first, and let the state learn the bin."""
+        """Return the topics of a bin, strongest first, and update the state with the bin."""
 
     def start(self) -> State:
         self._refuse()

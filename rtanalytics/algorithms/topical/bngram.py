@@ -27,7 +27,7 @@ def df_idf(df: Floats, mean: Floats, boost: Floats | float = 1.0) -> Floats:
     mean : numpy.ndarray of float64, shape (n,)
         Mean of the same over the bins of the history.
     boost : numpy.ndarray of float64, shape (n,), or float
-        Factor for names.
+        Factor for phrases that contain a name.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def df_idf(df: Floats, mean: Floats, boost: Floats | float = 1.0) -> Floats:
 
 
 class BNgram(TopicAlgorithm):
-    """Clusters of phrases of two or three words that occur now and did not before.
+    """Clusters of phrases of two or three words that are frequent now and were rare before.
 
     score = (df + 1) / (ln(mean + 1) + 1) · boost of a topic's first phrase, df the count of the
     bin and mean that of the ``history`` bins before it. The ``candidates`` phrases with the best
@@ -53,8 +53,8 @@ class BNgram(TopicAlgorithm):
     capital. A handle or tag alone counts as a phrase, because a tag is one without its spaces. A phrase
     of a single message of a bin does not count in that bin.
 
-    It is fooled by new ways to say something old: a joke that goes round, the words of an
-    advertisement. It misses the rise of a frequent phrase, because of its logarithm.
+    Weaknesses: new phrases for known content, such as jokes and advertisements; and rising frequent
+    phrases, which are missed because of the logarithm.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ class BNgram(TopicAlgorithm):
 
     @staticmethod
     def _phrases(documents: Documents, terms: Ints) -> npt.NDArray[np.bool_]:
-        """Return which terms are phrases, tags or handles."""
+        """Return a mask of the terms that are phrases, tags or handles."""
         words = documents.vocabulary.words
         phrases = [words(t) is not None or documents.surface(t)[:1] in ("@", "#") for t in terms.tolist()]
         return np.array(phrases, np.bool_)

@@ -1,4 +1,4 @@
-"""Messages as documents: the words of each, and how terms are written."""
+"""Messages as documents: the words of each message, and how terms are written."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ class Documents(TermCounts):
         return Words(pairs >> 32, pairs & 0xFFFFFFFF)
 
     def addressing(self, rows: Ints) -> npt.NDArray[np.bool_]:
-        """Return which of the rows mention somebody."""
+        """Return a mask of the rows that mention somebody."""
         place, surface = self._surfaces(rows)
         found = np.zeros(len(rows), np.bool_)
         found[place[self.vocabulary.kinds[surface] == Kind.HANDLE]] = True
         return found
 
     def _surfaces(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Return place and surface of each token of the rows."""
+        """Return, for each token of the rows, the index of its row and its surface."""
         offsets, at = self._log.offsets.values, self._log.at(rows)
         lengths = offsets[at + 1] - offsets[at]
         ends = np.cumsum(lengths)
@@ -98,7 +98,7 @@ class Documents(TermCounts):
         self.learnt += len(where)
 
     def messages_with(self, terms: Ints) -> Ints:
-        """Return the number of learnt messages with each word; 0 for a phrase."""
+        """Return, for each word, the number of messages passed to :meth:`learn`; 0 for a phrase."""
         number = np.zeros(len(terms), np.int64)
         known = terms < len(self._messages_of)
         number[known] = self._messages_of[terms[known]]

@@ -1,4 +1,4 @@
-"""MABED: intervals in which a word occurs with more mentions of people than usual."""
+"""MABED: intervals in which more messages than expected contain a word and mention people."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ class Mabed(TopicAlgorithm):
     ``around`` slices on each side of I, because bursts at a conference last for one or two and have no
     differences of their own (0 is the paper's); an event is listed in each bin of I.
 
-    It uses the whole recording, so it is not causal. It needs mentions, and is fooled by what
-    many people are thanked for.
+    It uses the whole recording, so it is not causal, and it needs mentions. Weakness: messages in which
+    many people are thanked.
 
     Parameters
     ----------
@@ -151,11 +151,11 @@ class Mabed(TopicAlgorithm):
     related : int
         Number of words that may join an event.
     theta : float
-        Weight from which they join it.
+        Minimum weight of related words.
     sigma : float
-        Overlap from which two events may be one.
+        Minimum overlap of two events that are merged.
     mentions : bool
-        False counts all messages, for sources without mentions.
+        False: count all messages, for sources without mentions.
     around : int
         Number of slices on each side of the interval over which words are correlated.
     min_count : int
@@ -285,7 +285,7 @@ class Mabed(TopicAlgorithm):
         return events
 
     def _related(self, table: _Table, event: _Event) -> dict[int, float]:
-        """Return the words that burst with that of the event, and their weights."""
+        """Return the words that burst together with the word of the event, and their weights."""
         start, end = table.bounds[event.first], table.bounds[event.last + 1]
         part = table.matrix[start:end]
         saying = part[:, [event.word]].toarray()[:, 0] > 0

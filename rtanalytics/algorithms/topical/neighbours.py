@@ -1,4 +1,4 @@
-"""Nearest neighbours: does the course of a term resemble those of terms that trended?"""
+"""Nearest neighbours: compare the course of a term's counts with those of terms that trended."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ __all__ = ["Neighbours", "course", "likelihood"]
 _EPSILON = 1e-3
 """Replaces 0 under the logarithm."""
 _CALM = 1.0
-"""Surprise below which a course is an example of a term that does not trend."""
+"""Maximum surprise of a course that serves as an example of a term that does not trend."""
 
 
 def course(counts: Floats, alpha: float, smooth: int) -> Floats:
-    """Return the shape of series of counts: shares of the whole, jumps raised, smoothed, logarithm.
+    """Return the shape of series of counts: normalised, differenced, raised to a power, smoothed, logarithm.
 
     Parameters
     ----------
     counts : numpy.ndarray of float64, shape (n, b)
         Series of counts.
     alpha : float
-        Power of the jumps: above 1, spikes stand out.
+        Exponent of the jumps (differences); values above 1 emphasise spikes.
     smooth : int
-        Bins over which jumps are summed.
+        Number of bins over which jumps are summed.
 
     Returns
     -------
@@ -56,7 +56,7 @@ def likelihood(observed: Floats, references: Floats, gamma: float) -> Floats:
     observed : numpy.ndarray of float64, shape (n, b)
         Observed series.
     references : numpy.ndarray of float64, shape (m, c)
-        With m ≥ 1 and c ≥ b: the best section of each counts.
+        Reference series, m ≥ 1 and c ≥ b; the best-fitting section of each is used.
     gamma : float
         Weight of the distance.
     """
@@ -73,7 +73,7 @@ def likelihood(observed: Floats, references: Floats, gamma: float) -> Floats:
 
 @dataclass(slots=True)
 class _Library:
-    """Courses that led to a trend, those that did not, and the history to label new ones."""
+    """Courses of terms that trended and that did not, and the history from which new ones are labelled."""
 
     trended: deque[Floats]
     calm: deque[Floats]
@@ -83,7 +83,7 @@ class _Library:
 
 
 class Neighbours(TopicAlgorithm):
-    """Vote of labelled courses on whether the course of a term is that of a trend.
+    """Vote of labelled example courses on whether a term trends.
 
     score = log₁₀ η, η = Σ_{r ∈ R+} exp(−γ d(s, r)) / Σ_{r ∈ R−} exp(−γ d(s, r)): s is the course
     of a term over the last ``observed`` bins, R+ are courses of terms that trended and R− of
@@ -94,28 +94,29 @@ class Neighbours(TopicAlgorithm):
     Nikolov & Shah (2012), "A Nonparametric Method for Early Detection of Trending Topics", and
     Nikolov's thesis (2012), "Trend or No Trend: A Novel Nonparametric Method for Classifying
     Time Series". They had a platform's list of trends for labels and bins of two minutes. A
-    conference has no labels, so the library is learnt from its own past: when the Poisson tail of a
-    count against all history reaches ``surprise``, the course up to there joins R+, and as many
-    courses that end in the same bin without any surprise join R−. Until both have members,
-    nothing is listed.
+    conference has no labels, so the library is built from its own past: when the Poisson tail of a
+    count against all history reaches ``surprise``, the course up to there joins R+, and the same number
+    of courses that end in the same bin without any surprise join R−. Until both have members,
+    no topics are listed.
 
-    It is fooled by small counts: many have the same shape, so that ties are decided by count alone.
-    Its labels repeat what fools Poisson.
+    Weaknesses: small counts, many of which have the same shape, so that only the count decides; and
+    those of the Poisson tail, which provides the labels.
 
     Parameters
     ----------
     observed : int
         Number of bins of a course that are compared.
     reference : int
-        Number of bins of a course in the library; more than ``observed`` leave room to shift.
+        Number of bins of a course in the library; if it is larger than ``observed``, the best-fitting
+        section is compared.
     smooth : int
         Number of bins over which jumps are summed.
     alpha : float
-        Power of the jumps.
+        Exponent of the jumps.
     gamma : float
         Weight of distance.
     surprise : float
-        −log₁₀ of the tail probability from which a term counts as having trended.
+        A term has trended if −log₁₀ of the tail probability is at least this.
     library : int
         Number of courses of each kind that are kept, the newest.
     candidates : int
@@ -207,7 +208,7 @@ class Neighbours(TopicAlgorithm):
             state.last |= {int(terms[i]): bin for i in loud}
             keys = view.documents.vocabulary.keys
             quiet = np.flatnonzero(surprise < _CALM).tolist()
-            # any would do; a hash always chooses the same ones
+            # the choice is arbitrary; a hash makes it reproducible
             quiet.sort(key=lambda i: (crc32(keys[terms[i]].encode("utf-8", "replace")), keys[terms[i]]))
             state.trended.extend(courses[anew])
             state.calm.extend(courses[quiet[: len(anew)]])

@@ -1,4 +1,4 @@
-"""Document-pivot baselines: messages are grouped by their words, groups that grow are topics."""
+"""Document-pivot baselines: messages are grouped by their words; groups that grow are topics."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["MiniBatch", "Nmf", "NmfBatch", "Pivot"]
 _SHOWN = 5
 """Number of words that name a group."""
 _NOTHING = 1e-9
-"""Weight up to which it is a rounding error."""
+"""Weights up to this are treated as rounding errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _corpus(
 
 
 class Pivot(TopicAlgorithm):
-    """Groups documents, and scores groups by how many of the bin's documents are in them.
+    """Base class of algorithms that group documents and score each group by its share of the bin.
 
     Parameters
     ----------
@@ -250,8 +250,8 @@ class Nmf(Pivot):
     factors are scikit-learn's (coordinate descent, started from a singular value
     decomposition). The components ignore which bin a message is from; only the score uses it.
 
-    It is fooled by whatever makes large components, small talk above all, and finds no topic of
-    very few messages; the components of two windows are unrelated.
+    Weaknesses: small talk, which makes large components; topics of very few messages, which are not
+    found; and components of successive windows are unrelated.
 
     Parameters
     ----------
@@ -307,8 +307,8 @@ class MiniBatch(Pivot):
     for the document-pivot methods that Aiello et al. (2013), "Sensing Trending Topics in
     Twitter", compare BNgram with.
 
-    It is fooled by copies, which make the tightest clusters, and by short messages, which share
-    one word and nothing else; the rest depends on the seed.
+    Weaknesses: copied messages, which make the tightest clusters; short messages that have only one
+    word in common; and the dependence on the seed.
 
     Parameters
     ----------
@@ -354,8 +354,8 @@ class NmfBatch(Pivot):
     score = as in :class:`Nmf`, against all other bins, later ones included; so it is not causal.
     Lee & Seung (1999), "Learning the Parts of Objects by Non-Negative Matrix Factorization".
 
-    With as many components as talks it would find the talks, but their number is not known. It is
-    fooled by what is posted on all days: a component for "thanks", one for coffee, one per language.
+    With as many components as talks it would find the talks, but their number is not known. Weakness:
+    content of all days, which gets components of its own: "thanks", coffee, one per language.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Helpers of topic-level algorithms: orders that do not depend on arrival, terms to show."""
+"""Helpers of topic-level algorithms: sorting independent of the order of arrival, and terms to show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SHOWN = 5
 
 
 def ranked(terms: Ints, keys: Sequence[str], *by: Floats) -> Ints:
-    """Return the places of the terms, those with the largest values first; ties go by key.
+    """Return the indices that sort terms by value, largest first; ties are broken by key.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def ranked(terms: Ints, keys: Sequence[str], *by: Floats) -> Ints:
 
 
 def by_relevance(messages: Sequence[npt.NDArray[Any]], documents: int) -> Ints:
-    """Return the places of a topic's messages: those with its first term, and with most terms, first.
+    """Return the indices of a topic's messages: first those with its first term, then by number of terms.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def by_relevance(messages: Sequence[npt.NDArray[Any]], documents: int) -> Ints:
 
 
 def counts_of(bin: BinCounts, terms: Ints) -> Floats:
-    """Return the counts of these terms in a bin, 0 for those that it does not have."""
+    """Return the counts of terms in a bin; 0 for terms that do not occur in it."""
     if not len(bin.terms):
         return np.zeros(len(terms))
     at = np.minimum(np.searchsorted(bin.terms, terms), len(bin.terms) - 1)
@@ -65,7 +65,7 @@ def counts_of(bin: BinCounts, terms: Ints) -> Floats:
 
 
 def as_shown(terms: Iterable[int], keys: Sequence[str], most: int = _SHOWN) -> list[int]:
-    """Return the terms to show: of a phrase and a part of it, the one that comes first."""
+    """Return the terms to show, without terms that contain, or are part of, an earlier one."""
     shown: list[int] = []
     for term in terms:
         if not any(_within(keys[term], keys[s]) or _within(keys[s], keys[term]) for s in shown):
@@ -76,12 +76,12 @@ def as_shown(terms: Iterable[int], keys: Sequence[str], most: int = _SHOWN) -> l
 
 
 def _within(part: str, whole: str) -> bool:
-    """Check whether the words of one phrase are a part of the other's."""
+    """Check whether one phrase contains the words of the other in sequence."""
     return f" {part} " in f" {whole} "
 
 
 def share(name: str, value: float) -> float:
-    """Return ``value`` if it is above 0 and at most 1; a SettingsError names it otherwise."""
+    """Return ``value``; raise a SettingsError if it is not above 0 and at most 1."""
     if not 0 < value <= 1:
         raise SettingsError(name, f"{name} must be above 0 and at most 1, not {value!r}")
     return value

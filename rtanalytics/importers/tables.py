@@ -32,7 +32,7 @@ from rtanalytics.importers.survey import Survey, order_error, survey
 from rtanalytics.importers.unpack import BROKEN, unreadable
 from rtanalytics.normalize.dates import AmbiguousOrder, NoZone, UnknownZone, optional_time, parse_time
 from rtanalytics.normalize.values import InvalidValue, clean_id, is_missing
-from rtanalytics.untrusted import abbreviate
+from rtanalytics.untrusted import abbreviate, printable
 
 __all__ = ["COLUMN_NAMES", "CSV", "JSONL", "PARQUET", "TableError", "event_of_row", "read_table"]
 
@@ -149,6 +149,8 @@ class _Reader:
         native = clean_id(value, rounded=self._facts.rounded)
         if native is None:
             raise InvalidValue("no id" if value is None else "id is empty; every row needs one")
+        if not native.isprintable():
+            raise InvalidValue(f"id {abbreviate(native)} has unprintable characters")
         return native
 
     def warnings(self) -> Iterator[str]:
@@ -239,6 +241,8 @@ def _needed(cells: Mapping[str, Any], name: str) -> str:
         raise InvalidValue(f"{name} {abbreviate(value)} is not text" if value is not None else f"no {name}")
     if is_missing(value):
         raise InvalidValue(f"{name} is empty; every row needs one")
+    if not value.isprintable():
+        raise InvalidValue(f"{name} {abbreviate(value)} has unprintable characters")
     return value
 
 
@@ -269,7 +273,9 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
         raise
     except (pa.ArrowException, OSError) as error:
         first = (str(error).splitlines() or [""])[0]
-        raise TableError(f"{path} is not a complete Parquet file: {first}; fetch it again") from None
+        raise TableError(
+            f"{path} is not a complete Parquet file: {printable(first)}; fetch it again"
+        ) from None
 
 
 def _cells(path: Path, name: str, column: pa.Array) -> list[Any]:

@@ -49,7 +49,7 @@ FOLDERS = {
 FILES = {
     "discord": ["payloads/discord/*"], "gharchive": ["raw/gharchive*"], "irc-html": ["raw/irc_w3c_html/*"],
     "telegram": [], "whatsapp": [], "matrix": [], "mattermost": [], "rocketchat": [], "live-chat": [], "ii": [],
-    "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
+    "csv": [], "jsonl": [], "parquet": [], "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
     "slack": ["payloads/slack_api/*", "payloads/slack_export/*.json"], "supybot": ["payloads/irc/*supybot*"],
     "twitter": ["payloads/twitter_v?/*", "raw/*twitter*"], "znc": ["payloads/irc/*raw.txt"],
 }  # fmt: skip
@@ -59,7 +59,8 @@ PARSERS = len(FOLDERS) + len(FILES)
 BITS = [
     b"", b"\x00", b"\xff\xfe", b"<", b">", b"&", b"]]>", b"<![CDATA[", b"&#x110000;", b"&a;", b'"', b"'", b"\\", b"\n",
     b"{", b"}", b"[", b"]", b":", b",", b"99999999999999999999", b"-1", b"1e999", b"\xed\xa0\x80", b"\xe2\x80\xae",
-    b"2026-13-45T99:99:99Z", b"javascript:alert(1)", b"<script>x</script>", b"\r\n\r\n", b"<a>" * 500, b"[" * 500,
+    b"2026-13-45T99:99:99Z", b"05/06/2026", b'="123"', b"1.23E+18", b"NA", b",,", b"\x00" * 300, b'{"a": 1}{"b": 2}',
+    b"Fri May 15 09:00:00 CST 2026", b"vector<int>", b"javascript:alert(1)", b"<script>x</script>", b"\r\n\r\n", b"<a>" * 500, b"[" * 500,
 ]  # fmt: skip
 
 

@@ -12,6 +12,9 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from tests.contracts.importer import Line
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -384,6 +387,31 @@ def mail(line: Line, **headers: str) -> list[str]:
 
 def write_mbox(folder: Path, talk: list[Line]) -> Path:
     return lines_of(folder / "talk.mbox", [row for line in talk for row in mail(line)])
+
+
+def table_rows(talk: list[Line]) -> list[dict[str, str]]:
+    return [
+        {"created_at": f"{line.at:%Y-%m-%dT%H:%M:%SZ}", "source": "irc:#pycon", "author": line.author,
+         "text": line.text, "id": str(number), "lang": "NA"}
+        for number, line in enumerate(talk)
+    ]  # fmt: skip
+
+
+def write_csv(folder: Path, talk: list[Line]) -> Path:
+    with open(folder / "t.csv", "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(table_rows(talk)[0]))
+        writer.writeheader()
+        writer.writerows(table_rows(talk))
+    return folder / "t.csv"
+
+
+def write_jsonl(folder: Path, talk: list[Line]) -> Path:
+    return lines_of(folder / "t.jsonl", [json.dumps(row) for row in table_rows(talk)])
+
+
+def write_parquet(folder: Path, talk: list[Line]) -> Path:
+    pq.write_table(pa.Table.from_pylist(table_rows(talk)), folder / "t.parquet")
+    return folder / "t.parquet"
 
 
 def write_columns(folder: Path, talk: list[Line]) -> Path:

@@ -277,4 +277,4 @@ class TopicContract:
         text = self.make.__doc__ or ""
         assert "score = " in text
         assert re.search(r"\((19|20)\d\d\)", text)
-        assert "fooled" in text.lower()
+        assert "weakness" in text.lower()

@@ -23,7 +23,13 @@ from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.exceptions import BusyLoadingError, ReadOnlyError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    ReadOnlyError,
+    ResponseError,
+)
 from redis.retry import Retry
 
 from rtanalytics.erasure import ErasureMarks
@@ -38,6 +44,17 @@ TIMEOUT = 5.0
 
 PARTS = ("events", "seen", "state", "dead", "outbox", "taken", "outkeys")
 """Names of a bucket's keys."""
+
+_ESCAPE = (
+    "user name and password of the address contain special characters; write each as % and its code:"
+    " @ as %40, / as %2F, # as %23, ? as %3F"
+)
+_LOGIN = "check user name and password in the address (redis://user:password@host:port/0)"
+_RIGHTS = (
+    "grant the user of the address all commands and the keys rta:*"
+    " (ACL SETUSER name on >password ~rta:* +@all)"
+)
+_DATABASE = "end the address with a database that the server has, such as /0"
 
 
 class RedisConnection:
@@ -70,6 +87,9 @@ class RedisConnection:
         """Return a client; it connects at the first command."""
         # Protocol 2, because version 3 gives XREAD's answer another shape; no retries, because
         # a retry that does not go through the append script stores events twice.
+        rest = self.url.partition("://")[2]
+        if rest.count("@") > 1 or any(c in rest.rpartition("@")[0] for c in "/#?[]"):
+            raise StreamUnavailable(f"{address(self.url)}: {_ESCAPE}")
         client: Any = redis.Redis.from_url(
             self.url,
             protocol=2,
@@ -187,10 +207,17 @@ class RedisConnection:
         """Raise errors of server and network as :class:`StreamUnavailable` where a retry may help."""
         try:
             yield
+        except AuthenticationError as error:
+            self.unregister()
+            raise StreamUnavailable(f"{address(self.url)}: {error}; {_LOGIN}") from error
+        except NoPermissionError as error:
+            raise StreamUnavailable(f"{address(self.url)}: {error}; {_RIGHTS}") from error
         except (redis.ConnectionError, redis.TimeoutError, BusyLoadingError, ReadOnlyError, OSError) as error:
             self.unregister()
             raise StreamUnavailable(f"{address(self.url)}: {error}") from error
         except ResponseError as error:
+            if "DB index is out of range" in str(error):
+                raise StreamUnavailable(f"{address(self.url)}: {error}; {_DATABASE}") from error
             if str(error).startswith(("MISCONF", "OOM", "LOADING", "MASTERDOWN", "UNBLOCKED", "NOREPLICAS")):
                 raise StreamUnavailable(f"{address(self.url)}: {error}") from error
             raise

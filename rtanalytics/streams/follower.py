@@ -37,11 +37,14 @@ from rtanalytics.feed import (
 from rtanalytics.streams.errors import StreamUnavailable
 from rtanalytics.streams.position import START, TAIL, TAIL_MS, Place, StreamPosition, entry_key, fingerprint
 
-__all__ = ["Backend", "Entry", "StreamFeed", "current"]
+__all__ = ["UNKNOWN", "Backend", "Entry", "StreamFeed", "current"]
 
 log = logging.getLogger(__name__)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNKNOWN = "?"
+"""Kind of an entry that this library did not write."""
+
 MAX_SEEN = 20_000
 """Ids whose revision a running reader remembers."""
 
@@ -51,7 +54,7 @@ class Entry(NamedTuple):
 
     id: str
     kind: str
-    """``e`` a packet, ``m`` a mark, ``x`` a reset."""
+    """``e`` a packet, ``m`` a mark, ``x`` a reset, :data:`UNKNOWN` anything else."""
     value: bytes
     raised: int = 0
     """The mark that the event's ``received_at`` was raised to, in microseconds, or 0."""
@@ -254,6 +257,9 @@ class StreamFeed(AsyncFromSync):
                         )
                 elif entry.kind == "m":
                     at = max(at, int(entry.value))
+                elif entry.kind != "x":
+                    self.unreadable += 1
+                    log.warning("%s %s: entry %s is of another program; skipped", self.key, bucket, entry.id)
                 timed.append((at, bucket, entry, event))
         if len(batch) > 1:
             timed.sort(key=itemgetter(0))

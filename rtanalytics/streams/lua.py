@@ -162,7 +162,7 @@ if want > 0 then
     local page = redis.call('XREVRANGE', KEYS[1], top, '-', 'COUNT', want - #found + 10)
     if #page == 0 then whole = 1 end
     for _, item in ipairs(page) do
-      if item[2][1] == 'x' then whole = 1 break end
+      if item[2][1] == 'x' and string.match(item[2][2], '^%d+|') then whole = 1 break end
       if item[2][1] == 'e' and #found < want then found[#found + 1] = item end
       top = '(' .. item[1]
     end

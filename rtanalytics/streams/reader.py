@@ -7,13 +7,16 @@ from typing import Any
 
 from rtanalytics.streams.connection import RedisConnection
 from rtanalytics.streams.errors import Trimmed
-from rtanalytics.streams.follower import Entry
+from rtanalytics.streams.follower import UNKNOWN, Entry
 from rtanalytics.streams.position import START, Place, entry_key
 
 __all__ = ["COUNT", "Reader", "as_entry", "low_place"]
 
 COUNT = 500
 """Entries per bucket in one read."""
+
+
+_MAX_SEQUENCE = 2**64 - 1
 
 
 class Reader:
@@ -61,9 +64,9 @@ class Reader:
         pipe = connection.client.pipeline(transaction=True)
         names = {connection.key_of(bucket, "events").encode(): bucket for bucket in places}
         if places:
-            self._xread(
-                pipe, {connection.key_of(b, "events"): p.entry for b, p in places.items()}, count=COUNT
-            )
+            # the entry at each place is read again: if it is missing, somebody may have trimmed the stream
+            starts = {connection.key_of(b, "events"): _before(p.entry) for b, p in places.items()}
+            self._xread(pipe, starts, count=COUNT + 1)
         for bucket in places:
             pipe.hget(connection.key_of(bucket, "state"), "low")
         self._xread(pipe, {self._registry: self._registered}, count=COUNT)
@@ -76,7 +79,16 @@ class Reader:
                     f"{self.key}: bucket {bucket!r} is trimmed up to {low.decode()}, this reader was at "
                     f"{place.entry}; continue from the archive, or begin with a snapshot"
                 )
-        batch = {names[key]: [as_entry(item) for item in items] for key, items in pages}
+        pages = {names[key]: items for key, items in pages}
+        batch = {}
+        for bucket, place in places.items():
+            items = pages.get(bucket, [])
+            if items and items[0][0].decode() == place.entry:
+                items = items[1:]
+            elif place.entry != START.entry:
+                self._check_trimmed(bucket, place)
+            if items:
+                batch[bucket] = [as_entry(item) for item in items]
         for _, items in announced:
             for entry, fields in items:
                 self._registered = entry.decode()
@@ -85,6 +97,27 @@ class Reader:
                     # a new bucket: all its entries are new, except those trimmed already
                     places[bucket] = low_place(connection.state_of(bucket))
         return batch
+
+    def _check_trimmed(self, bucket: str, place: Place) -> None:
+        """Check that nobody else trimmed entries after a place whose own entry is missing.
+
+        Trimming leaves no trace but the number of entries; deleting single ones, as an erasure does, leaves
+        the highest id of those that were deleted.
+        """
+        connection = self._connection
+        key, at = connection.key_of(bucket, "events"), entry_key(place.entry)
+        if not connection.client.exists(key):
+            return
+        info = connection.client.xinfo_stream(key)
+        low = connection.client.hget(connection.key_of(bucket, "state"), "low") or b"0-0"
+        ids = [info.get(name, b"0-0") for name in ("max-deleted-entry-id", "last-generated-id")]
+        deleted, last = (entry_key(entry.decode()) for entry in ids)
+        trimmed = info.get("entries-added", 0) > info["length"]
+        if trimmed and max(deleted, entry_key(low.decode())) < at < last:
+            raise Trimmed(
+                f"{self.key}: somebody else trimmed bucket {bucket!r}, and this reader was at {place.entry};"
+                " continue from the archive, or begin with a snapshot; do not trim it with XTRIM or MAXLEN"
+            )
 
     @staticmethod
     def _xread(client: Any, keys: dict[str, str], count: int, block: timedelta | None = None) -> Any:
@@ -100,8 +133,24 @@ class Reader:
 def as_entry(item: Any) -> Entry:
     """Convert an entry from the server's format."""
     entry, fields = item
-    raised = int(fields[3]) if len(fields) > 2 else 0
-    return Entry(entry.decode(), fields[0].decode(), fields[1], raised)
+    name, value = fields[0], fields[1]
+    try:
+        if name == b"m":
+            int(value)
+        elif name == b"x":
+            int(value.decode().partition("|")[0])
+        raised = int(fields[3]) if name == b"e" and len(fields) > 2 else 0
+    except ValueError:
+        return Entry(entry.decode(), UNKNOWN, value, 0)
+    return Entry(entry.decode(), name.decode("ascii", "replace"), value, raised)
+
+
+def _before(entry: str) -> str:
+    """Return the id before that of an entry."""
+    ms, sequence = entry_key(entry)
+    if sequence:
+        return f"{ms}-{sequence - 1}"
+    return f"{ms - 1}-{_MAX_SEQUENCE}" if ms else entry
 
 
 def low_place(state: dict[bytes, bytes]) -> Place:

@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from rtanalytics.feed import Delivery
-from rtanalytics.streams import StreamPosition, StreamUnavailable
+from rtanalytics.streams import StreamPosition, StreamUnavailable, Trimmed
 from rtanalytics.streams.redis import RedisStream
 from rtanalytics.streams.server import EmbeddedServer, Server
 from tests.contracts.stream import NewStream, StreamContract, ids, made, take
@@ -205,3 +205,89 @@ def test_events_and_cursor_share_one_fate_when_the_log_is_cut(tmp_path: Path) ->
         for name in folder.glob("**/torn-*"):
             name.unlink()
     assert len(cursors) == 5
+
+
+@pytest.mark.parametrize("left", [0, 3, 40])
+def test_a_stream_trimmed_by_somebody_else_raises(redis_server: Server, prefix: str, left: int) -> None:
+    """A reader, running or resumed, does not go on silently after entries that it never saw."""
+    stream, client = RedisStream(redis_server.url, prefix), redis.Redis.from_url(redis_server.url)
+    stream.append([made(n) for n in range(1200)])
+    read = take(stream.follow("start"), 30)
+    running = iter(stream.follow("start"))
+    assert isinstance(next(running), Delivery)  # it has read a page of 500
+    client.xtrim(f"rta:{{{prefix}/test}}:events", maxlen=left, approximate=False)
+    with pytest.raises(Trimmed, match="somebody else trimmed bucket 'test'"):
+        take(stream.follow(read[9].position), 1)
+    with pytest.raises(Trimmed):
+        for _ in running:
+            pass
+    stream.delete()
+
+
+def test_an_erased_entry_is_not_taken_for_a_trimmed_stream(redis_server: Server, prefix: str) -> None:
+    """Single entries are deleted by an erasure; a reader that stands on one reads on."""
+    stream, client = RedisStream(redis_server.url, prefix), redis.Redis.from_url(redis_server.url)
+    key = f"rta:{{{prefix}/test}}:events"
+    stream.append([made(n) for n in range(5)])
+    read = take(stream.follow("start"), 3)
+    client.xdel(key, *[entry for entry, _ in client.xrange(key)[:3]])
+    assert ids(take(stream.follow(read[2].position), 2)) == ["test::3", "test::4"]
+    last = take(stream.follow(read[2].position), 2)[-1].position
+    client.xtrim(key, maxlen=0, approximate=False)
+    stream.append([made(9)])
+    assert (
+        ids(take(stream.follow(read[2].position), 1)) == ["test::9"] or last
+    )  # deleted and trimmed: unknown
+    stream.delete()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {b"\xff\xfe": b"x"},
+        {b"m": b"soon"},
+        {b"x": b"\xff"},
+        {b"e": b"{", b"r": b"no"},
+        {b"e": b"{"},
+        {b"note": b"hi"},
+    ],
+)
+def test_an_entry_of_another_program_is_skipped(
+    redis_server: Server, prefix: str, fields: dict[bytes, bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged and counted, and readers and snapshots show everything else."""
+    stream, client = RedisStream(redis_server.url, prefix), redis.Redis.from_url(redis_server.url)
+    stream.append([made(0)])
+    client.xadd(f"rta:{{{prefix}/test}}:events", fields)  # type: ignore[arg-type]
+    stream.append([made(1)])
+    feed = stream.follow("start")
+    assert ids(take(feed, 2)) == ["test::0", "test::1"]
+    assert feed.unreadable == 1
+    assert "entry" in caplog.text
+    assert ids(stream.snapshot(9).deliveries) == ["test::0", "test::1"]
+    stream.delete()
+
+
+@pytest.mark.parametrize(
+    ("user", "database", "advice"),
+    [
+        ("bob:wrong@", "0", "check user name and password"),
+        ("", "0", "check user name and password"),
+        ("nobody-reads:pw@", "0", "grant the user"),
+        ("{admin}", "99", "database that the server has"),
+        (":p@ss/w#rd@", "0", "@ as %40"),
+    ],
+)
+def test_an_address_that_does_not_let_in_names_what_to_do(
+    redis_server: Server, prefix: str, user: str, database: str, advice: str
+) -> None:
+    """Login, rights, database and special characters of a password; the password is never shown."""
+    redis.Redis.from_url(redis_server.url).execute_command(
+        "ACL", "SETUSER", "nobody-reads", "on", ">pw", "~other:*", "+ping", "+hello", "+select"
+    )
+    admin, _, place = redis_server.url.partition("//")[2].rpartition("@")
+    address = f"redis://{user.replace('{admin}', admin + '@')}{place.partition('/')[0]}/{database}"
+    with pytest.raises(StreamUnavailable, match=advice) as raised:
+        RedisStream(address, prefix).append([made(0)])
+    assert "p@ss" not in str(raised.value)
+    assert admin not in str(raised.value)

@@ -177,12 +177,14 @@ def _checked(path: Path, format: str, events: Iterator[Event | ValueError]) -> I
     A wrong format is only reported if nothing could be read, because the detection may be wrong too.
     """
     read = rejected = 0
-    unique, by_row = UniqueIds(_UNIQUE), format in _TABLES or format == "columns"  # these name the line
+    unique = UniqueIds(_UNIQUE)
+    # tables check their rows themselves, and name the line; revisions of a message have its id
+    passed = format in _TABLES or importer(format).edits
     try:
         for event in events:
             read += isinstance(event, Event)
             try:
-                yield unique.checked(event) if isinstance(event, Event) and not by_row else event
+                yield unique.checked(event) if isinstance(event, Event) and not passed else event
             except InvalidValue as error:
                 yield Rejected(path, f"event {read}", str(error), repr(event))
                 continue

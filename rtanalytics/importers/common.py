@@ -234,8 +234,8 @@ class UniqueIds:
         InvalidValue
             If an earlier event of the file has its id but other content.
         """
-        if event.op != "create":
-            return event
+        if event.op != "create" or event.edited_at is not None:
+            return event  # a revision
         # links are shortened in several ways, and accounts are renamed
         words = " ".join(_ADDRESS.sub("", f"{event.title or ''} {event.text or ''}").split())
         author = event.handle if len(words) < _TELLING else ""

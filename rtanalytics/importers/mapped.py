@@ -233,7 +233,7 @@ class _Rows:
             links=[*fields.get("links", "").split(), *find_links(text)],
             reply_to=f"{bucket}::{parent}" if parent else None,
         )
-        return event if event.edited_at else self._unique.checked(event)
+        return self._unique.checked(event)
 
     def _parent(self, value: str | None) -> str:
         """Return the id of another message; none if it has lost digits, because it would be another one's."""

@@ -48,10 +48,10 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
     >>> meta = Meta(source="bitbucket", scope="ada/engine/commits", connector="bitbucket@1",
     ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC), options={"repo": "ada/engine"})
     >>> raw = (b'{"values": [{"type": "commit", "hash": "a6e5e7d", "date": "2026-05-15T08:59:00+00:00",'
-    ...        b' "message": "Carry the one", "author": {"raw": "Ada <ada@x.example>"}}]}')
+    ...        b' "message": "Carry the one", "author": {"user": {"nickname": "ada"}}}]}')
     >>> [event] = parse(raw, meta).events
     >>> event.id, event.type, event.author.handle, event.title
-    ('bitbucket::ada/engine/commits/a6e5e7d', 'commit', 'Ada', 'Carry the one')
+    ('bitbucket::ada/engine/commits/a6e5e7d', 'commit', 'ada', 'Carry the one')
     """
     data = load(raw, "response of Bitbucket")
     reading = Reading(meta)

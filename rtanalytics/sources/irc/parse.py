@@ -82,6 +82,7 @@ def parse(raw: bytes, meta: Meta) -> Parsed:
 
     Examples
     --------
+    >>> from datetime import UTC, datetime
     >>> meta = Meta(source="irc:libera", scope="libera", connector="irc@1",
     ...             received_at=datetime(2026, 5, 15, 9, tzinfo=UTC))
     >>> line = b"@time=2026-05-15T08:59:00.000Z;msgid=x7 :ada!a@host PRIVMSG #pycon :the keynote starts"

@@ -19,11 +19,15 @@ from rtanalytics.schedule import Schedule
 from rtanalytics.schedules.changes import Change, changes, keep_ids
 from rtanalytics.schedules.common import Found, ScheduleError, schedule_of
 from rtanalytics.schedules.conferences import is_europython, is_pycon, read_europython, read_pycon
+from rtanalytics.schedules.emfcamp import is_emfcamp, read_emfcamp
 from rtanalytics.schedules.frab import is_frab, read_frab
 from rtanalytics.schedules.frabxml import read_frab_xml
 from rtanalytics.schedules.frontmatter import read_front_matter
 from rtanalytics.schedules.ical import read_ical
+from rtanalytics.schedules.indico import is_indico, read_indico
+from rtanalytics.schedules.layouts import LAYOUTS
 from rtanalytics.schedules.pretalx import is_pretalx, read_pretalx
+from rtanalytics.schedules.sessionize import is_sessionize, read_sessionize
 from rtanalytics.schedules.table import read_table
 from rtanalytics.schedules.xcal import is_xcal, read_xcal
 from rtanalytics.schedules.xmltree import parsed_xml
@@ -40,15 +44,22 @@ __all__ = [
 ]
 
 FORMATS: dict[str, str] = {
+    "conftool": "CSV of ConfTool's sessions, with the presentations of each",
     "csv": "a table with a title, a start and other columns",
     "djangocon": "YAML: front matter of one talk per file, or a list of talks",
+    "emfcamp": "JSON of EMF Camp's programme",
     "europython": "JSON: schedule.json or sessions.json of EuroPython's programme",
     "frab": "JSON of pretalx and frab (schedule.json), and the second version of it",
     "frab-xml": "XML of pretalx, frab and Pentabarf (schedule.xml, FOSDEM's xml)",
+    "guidebook": "CSV of Guidebook's schedule",
     "ical": "iCalendar (.ics)",
+    "indico": "JSON of Indico's export: an event with its contributions, or a timetable",
     "pretalx": "JSON of pretalx's API (talks, submissions or slots) and of its widget",
     "pycon": "JSON of PyCon US and other Symposion sites (conference.json)",
     "rtanalytics": "the _schedule.json of an archive",
+    "sched": "CSV of Sched's sessions",
+    "sessionize": "JSON of Sessionize's API (All, Sessions or Schedule grid), and its CSV",
+    "whova": "CSV of Whova's agenda",
     "xcal": "iCalendar in XML (schedule.xcal of pretalx and frab, FOSDEM's xcal)",
 }
 """The formats; that of a file is detected by its content."""
@@ -57,6 +68,16 @@ MAX_BYTES = 20_000_000
 """Largest number of bytes of a file, or of all files of a folder; ten times the largest known schedule."""
 
 MAX_FILES = 5_000
+
+_OTHER_FILES = [
+    (rb"PK\x03\x04|\xd0\xcf\x11\xe0", "a workbook of Excel; save its sheet as CSV (UTF-8) and use that"),
+    (rb"%PDF", "a PDF; use the schedule's JSON, iCalendar or CSV"),
+    (
+        rb"(?i)(\xef\xbb\xbf)?\s*<!doctype html",
+        "a web page; download the schedule's JSON, XML, iCalendar (.ics) or CSV",
+    ),
+]
+"""Beginning of a file that is no schedule → what it is and what to do."""
 
 _TEMPLATE = re.compile(r"\s*(---\r?\n.{0,500}?\n---\s*)?(\{%|<%)", re.DOTALL)
 """Beginning of a template of Django, Jinja or ERB, the latter after the front matter of a page."""
@@ -114,6 +135,8 @@ def parse_schedule(
         raise ScheduleError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     if len(raw) > MAX_BYTES:
         raise ScheduleError(f"{where}: {len(raw):,} bytes; the limit is {MAX_BYTES:,}")
+    if reason := next((text for start, text in _OTHER_FILES if re.match(start, raw)), None):
+        raise ScheduleError(f"{where}: {reason}")
     begins = raw[:200].replace(b"\0", b"").removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n\xff\xfe")
     if format in {"frab-xml", "xcal"} or (format is None and re.match(rb"<[?!\w]", begins)):
         root = parsed_xml(raw, where)
@@ -124,10 +147,13 @@ def parse_schedule(
         raise ScheduleError(f"{where}: the file is empty")
     if _TEMPLATE.match(text):
         raise ScheduleError(f"{where}: a template with {{% or <% in it, not a schedule")
+    is_json = begins[:1] in {b"{", b"["} or begins.startswith(b"/*")
     if format is None:
-        format = _detected(begins)
-    if format == "csv":
-        found = read_table(text, where, zone, first_day)
+        format = "json" if is_json else _detected(begins)
+    if format == "table":
+        found = read_table(text, where, zone, first_day, LAYOUTS)
+    elif format in LAYOUTS and not (is_json and format in _JSON):
+        found = read_table(text, where, zone, first_day, {format: LAYOUTS[format]})
     elif format == "djangocon":
         found = read_front_matter(text, where, zone)
     elif format == "ical":
@@ -138,14 +164,12 @@ def parse_schedule(
 
 
 def _detected(begins: bytes) -> str:
-    """Return the format of a text with this beginning."""
-    if begins[:1] in {b"{", b"["} or begins.startswith(b"/*"):
-        return "json"
+    """Return the format of a text with this beginning, which is not JSON."""
     if begins[:6].upper() == b"BEGIN:":
         return "ical"
     if begins.startswith((b"---", b"- ", b"title:", b"abstract:")):
         return "djangocon"
-    return "csv"
+    return "table"
 
 
 _JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str, tzinfo | None], list[Found]]]] = {
@@ -153,6 +177,9 @@ _JSON: dict[str, tuple[Callable[[Any], bool], Callable[[Any, str, tzinfo | None]
     "pycon": (is_pycon, read_pycon),
     "europython": (is_europython, read_europython),
     "pretalx": (is_pretalx, read_pretalx),
+    "sessionize": (is_sessionize, read_sessionize),
+    "indico": (is_indico, read_indico),
+    "emfcamp": (is_emfcamp, read_emfcamp),
 }
 
 
@@ -175,15 +202,23 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
         try:
             return Schedule.from_json(text)
         except ValueError as error:
-            raise ScheduleError(f"{where}: a JSON list, but not of talks: {error}") from None
-    raise ScheduleError(
-        f"{where}: JSON, but not a schedule: pretalx and frab have schedule → conference → days in it, "
-        "EuroPython days → events, PyCon US a list with name and start, pretalx's API code, title and slot"
-    )
+            raise ScheduleError(f"{where}: a JSON list, but not of talks ({error}); {_KNOWN}") from None
+    raise ScheduleError(f"{where}: JSON, but not a schedule; {_KNOWN}")
+
+
+_KNOWN = (
+    "export it for pretalx, frab, Sessionize, Indico, EMF Camp, EuroPython or PyCon US, as iCalendar (.ics), "
+    "or as CSV with the columns title, start, end, speakers and room"
+)
+"""End of a message about JSON of another format."""
 
 
 def _no_schedule(data: Any) -> str | None:
     """Return why JSON that resembles a schedule is not one."""
+    if isinstance(data, list) and any(
+        isinstance(person, dict) and {"fullName", "sessions"} <= person.keys() for person in data
+    ):
+        return "Sessionize's view of speakers has no times; use its view All, Sessions or Schedule grid"
     if isinstance(data, dict) and isinstance(data.get("title"), str) and "$id" not in data:
         return "JSON of one talk, without its time"
     people = list(data.values()) if isinstance(data, dict) else data
@@ -228,6 +263,8 @@ def _bytes(path: Path, limit: int) -> bytes:
 
 def _text(raw: bytes, where: str) -> str:
     try:
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):  # "Unicode text" of Excel
+            return raw.decode("utf-16")
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1

@@ -1,4 +1,4 @@
-"""Tables of talks: CSV with columns under their common names.
+"""Tables of talks: CSV with columns under their common names, or under those of a tool.
 
 A title and a start are required; the start may be one column, or a date and a time. Rows without a
 time are talks without a slot, as in exports of submissions, and are left out.
@@ -9,10 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import islice
 
+from rtanalytics.normalize.dates import AmbiguousOrder, NoZone, day_order, parse_clock, parse_day, parse_time
+from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.schedules.common import (
+    ADVICE_ZONE,
     Found,
     ScheduleError,
     Slot,
@@ -25,177 +30,336 @@ from rtanalytics.schedules.common import (
     word,
 )
 
-__all__ = ["COLUMNS", "read_table"]
+__all__ = ["GENERIC", "Cells", "Layout", "Row", "read_table"]
 
-COLUMNS: dict[str, tuple[str, ...]] = {
-    "id": ("id", "guid", "uid", "code", "slug"),
-    "title": ("title", "subject", "talk", "talk title", "proposal title", "session title", "presentation"),
-    "start": ("start", "start utc", "starts", "start time", "begin", "datetime", "time"),
-    "end": ("end", "end utc", "ends", "end time", "finish"),
-    "date": ("date", "day", "start date"),
-    "end date": ("end date", "end day"),
-    "duration": ("duration", "length", "minutes", "duration minutes"),
-    "speakers": ("speaker", "speakers", "speaker names", "speaker name", "presenter", "presenters", "author",
-                 "authors"),
-    "room": ("room", "location", "venue", "hall"),
-    "track": ("track", "session", "stream", "topic"),
-    "kind": ("kind", "type", "session type", "format"),
-    "url": ("url", "link", "website"),
-    "abstract": ("abstract", "description", "summary"),
-    "status": ("status", "state"),
-    "timezone": ("timezone", "time zone", "tz"),
-}  # fmt: skip
-"""Meaning of a column → its names; the first name in the table counts."""
+Cells = dict[str, str]
+"""Meaning of a column → text of the cell."""
+
+Row = tuple[str, Cells]
+"""Place in the file, and cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Columns of the tables of a tool, and what is special about their rows.
+
+    Parameters
+    ----------
+    columns : dict
+        Meaning of a column → its names; the first name that the table has counts.
+    required : set of str
+        Meanings that must be there.
+    fits : callable, optional
+        Decides with the names of the columns whether the table is of this tool.
+    month_first : bool
+        If 05/06/2026 is the sixth of May when no date of the file decides it.
+    arrange : callable, optional
+        Changes the rows before they are read, for example to join the rows of one talk.
+    expand : callable, optional
+        Returns the cells of the talks in a row, which is given as name of a column → text.
+    all_day : bool
+        If a row with a date and without a time is for the whole day.
+    """
+
+    columns: Mapping[str, tuple[str, ...]]
+    required: frozenset[str] = frozenset({"title", "start"})
+    fits: Callable[[Iterable[str]], bool] | None = None
+    month_first: bool = False
+    arrange: Callable[[list[Row]], list[Row]] | None = None
+    expand: Callable[[Cells], Iterable[Cells]] | None = None
+    all_day: bool = False
+
+
+GENERIC = Layout(
+    {
+        "id": ("id", "guid", "uid", "code", "slug"),
+        "title": ("title", "subject", "talk", "talk title", "proposal title", "session title",
+                  "presentation"),
+        "start": ("start", "start utc", "starts", "start time", "begin", "datetime", "time", "time start"),
+        "end": ("end", "end utc", "ends", "end time", "finish", "time end"),
+        "date": ("date", "day", "start date"),
+        "end date": ("end date", "end day"),
+        "duration": ("duration", "length", "minutes", "duration minutes"),
+        "speakers": ("speaker", "speakers", "speaker names", "speaker name", "presenter", "presenters",
+                     "author", "authors"),
+        "room": ("room", "location", "venue", "hall", "room/location"),
+        "track": ("track", "session", "stream", "topic"),
+        "kind": ("kind", "type", "session type", "format"),
+        "url": ("url", "link", "website"),
+        "abstract": ("abstract", "description", "summary"),
+        "status": ("status", "state"),
+        "timezone": ("timezone", "time zone", "tz"),
+    }
+)  # fmt: skip
+"""The layout of tables that people write themselves."""
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_PREAMBLE = 60
+"""Rows in which the header is looked for: templates of tools begin with instructions."""
+_MIDNIGHT = re.compile(r"[ T](?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)$", re.IGNORECASE)
+_DEGREE = re.compile(r"(?:ph\.?\s?d|m\.?d|m\.?sc|b\.?sc|mba|jr|sr|ii|iii)\.?", re.IGNORECASE)
+_NO = {"n", "no", "false", "0"}
 
 
-def read_table(text: str, where: str, zone: tzinfo | None, first_day: date | None) -> list[Found]:
+def read_table(
+    text: str, where: str, zone: tzinfo | None, first_day: date | None, layouts: Mapping[str, Layout]
+) -> list[Found]:
     """Return the slots of a CSV table, or an error for each bad row, which names the line.
 
-    The separator may be a comma, a semicolon or a tab.
+    The separator may be a comma, a semicolon or a tab. The first of ``layouts`` that fits counts.
 
     Raises
     ------
     ScheduleError
-        If a column is missing, or it is not a table.
+        If no layout fits, or it is not a table.
     """
-    head = text.split("\n", 1)[0]
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=head.count))
+    text = re.sub(r"\A\s*sep=[,;\t]\r?\n", "", text)  # for Excel
+    separators = sorted(",;\t", key=text[:2_000].split("\n", 1)[0].count, reverse=True)
+    for separator in separators:
+        if header := _header(text, separator, layouts):
+            return _Table(text, where, separator, *header).found(zone, first_day)
+    names = [_full(name) for name in next(_rows(text, separators[0]), [])]
+    missing = [meaning for meaning in ("title", "start") if not set(GENERIC.columns[meaning]) & set(names)]
+    raise ScheduleError(
+        f"{where}:1: no column {' and no column '.join(missing or ['of such a table'])}; the table has "
+        f"{', '.join(names)[:60]}; name the columns title, start, end, speakers and room, or use an export "
+        "of Sessionize, Sched, Guidebook, Whova or ConfTool as it is"
+    )
+
+
+def _rows(text: str, separator: str) -> Iterator[list[str]]:
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+
+
+def _full(name: str) -> str:
+    return re.sub(r"[\s_()*-]+", " ", name).strip().lower()
+
+
+def _names(header: list[str]) -> dict[str, int]:
+    """Return name of a column → its place, also without what is in brackets, such as "(optional)"."""
+    names: dict[str, int] = {}
+    bare = (re.sub(r"\([^()]*\)|\[[^\[\]]*\]", " ", name) for name in header)
+    for some in (header, bare):
+        for place, name in enumerate(some):
+            names.setdefault(_full(name), place)
+    names.pop("", None)
+    return names
+
+
+def _header(
+    text: str, separator: str, layouts: Mapping[str, Layout]
+) -> tuple[int, dict[str, int], Layout] | None:
+    """Return number and names of the header, and the layout that fits it."""
     try:
-        names = [re.sub(r"[\s_()-]+", " ", name).strip().lower() for name in next(rows)]
-        columns = _columns(names)
-        if missing := {"title", "start"} - set(columns):
-            raise ScheduleError(
-                f"{where}:1: no column {' and no column '.join(sorted(missing, reverse=True))}; the table "
-                f"has {', '.join(names)[:60]}"
-            )
-        return list(_found(rows, columns, names, where, zone, first_day))
-    except csv.Error as error:
-        raise ScheduleError(f"{where}:{rows.line_num}: {error}") from None
+        for number, row in enumerate(islice(_rows(text, separator), _PREAMBLE)):
+            names = _names(row)
+            for layout in layouts.values():
+                known = {m for m, aliases in layout.columns.items() if not names.keys().isdisjoint(aliases)}
+                if layout.required <= known and (layout.fits is None or layout.fits(names)):
+                    return number, names, layout
+    except csv.Error:
+        pass  # it is read once more, and reported then
+    return None
 
 
-def _columns(names: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for kind, aliases in COLUMNS.items():
-        for alias in aliases:
-            if alias in names:
-                found[kind] = names.index(alias)
-                break
-    return found
-
-
-def _found(
-    rows: Iterator[list[str]],
-    columns: dict[str, int],
-    names: list[str],
-    where: str,
-    zone: tzinfo | None,
-    first_day: date | None,
-) -> Iterator[Found]:
-    reader = _Rows(columns, names, zone, first_day)
-    for row in rows:
-        cells = {kind: row[place].strip() for kind, place in columns.items() if place < len(row)}
-        if any(cells.values()):
-            # the attribute is the csv.reader's
-            yield slot_or_error(reader.slot, cells, f"{where}:{rows.line_num}")  # type: ignore[attr-defined]
-
-
-class _Rows:
-    """Reader of the rows of a table, with its zone and first day."""
+class _Table:
+    """A table, its header and its layout."""
 
     def __init__(
-        self, columns: dict[str, int], names: list[str], zone: tzinfo | None, first_day: date | None
+        self, text: str, where: str, separator: str, header: int, names: dict[str, int], layout: Layout
     ) -> None:
-        self._zone, self._first_day = zone, first_day
-        self._many = names[columns["speakers"]].endswith("s") if "speakers" in columns else False
-        self._utc = {k for k in ("start", "end") if k in columns and names[columns[k]].endswith(" utc")}
+        self._text, self._where, self._separator = text, where, separator
+        self._header, self._names, self._layout = header, names, layout
+        self._columns = {
+            meaning: next(names[alias] for alias in aliases if alias in names)
+            for meaning, aliases in layout.columns.items()
+            if not names.keys().isdisjoint(aliases)
+        }
+        utc = {place for name, place in names.items() if name.endswith(" utc")}
+        self._utc = {meaning for meaning in ("start", "end") if self._columns.get(meaning) in utc}
+        plural = {place for name, place in names.items() if name.endswith("s")}
+        self._many = layout is not GENERIC or self._columns.get("speakers") in plural
 
-    def slot(self, cells: dict[str, str], line: str) -> Slot | None:
-        if not cells.get("start"):
+    def found(self, zone: tzinfo | None, first_day: date | None) -> list[Found]:
+        rows = list(self._talks())
+        if self._layout.arrange is not None:
+            rows = self._layout.arrange(rows)
+        dates = (cells.get(m, "") for _, cells in rows for m in ("start", "end", "date", "end date"))
+        reader = _Reader(
+            self._utc,
+            zone,
+            first_day,
+            day_first=day_order(_MIDNIGHT.sub("", text) for text in dates),
+            month_first=self._layout.month_first,
+            many=self._many,
+        )
+        read = reader.all_day if self._layout.all_day else reader.slot
+        return [slot_or_error(read, cells, place) for place, cells in rows]
+
+    def _talks(self) -> Iterator[Row]:
+        """Yield the rows with any text in a column that has a meaning."""
+        # strict, because a quotation mark that is never closed would join rows
+        source = io.StringIO(self._text, newline="")
+        rows = csv.reader(source, delimiter=self._separator, strict=True)
+        begin = 0
+        try:
+            for number, row in enumerate(rows):
+                begin, line = rows.line_num + 1, rows.line_num
+                if number <= self._header:
+                    continue
+                for cells in self._cells(row):
+                    if any(cells.values()):
+                        yield f"{self._where}:{line}", cells
+        except csv.Error as error:
+            raise ScheduleError(
+                f"{self._where}:{begin or 1}: a quotation mark that is not closed, or text after the closing "
+                f"one, joins this row and the next ones ({error}); correct the row, or export the table again"
+            ) from None
+
+    def _cells(self, row: list[str]) -> Iterable[Cells]:
+        if self._layout.expand is not None:
+            record = {name: row[place].strip() for name, place in self._names.items() if place < len(row)}
+            return self._layout.expand(record)
+        return [{m: row[place].strip() for m, place in self._columns.items() if place < len(row)}]
+
+
+class _Reader:
+    """Reader of rows, with the zone and the first day of the conference and the order of its dates."""
+
+    def __init__(
+        self,
+        utc: set[str],
+        zone: tzinfo | None,
+        first_day: date | None,
+        *,
+        day_first: bool | None,
+        month_first: bool,
+        many: bool,
+    ) -> None:
+        self._utc, self._zone, self._first_day = utc, zone, first_day
+        self._day_first, self._month_first, self._many = day_first, month_first, many
+
+    def all_day(self, cells: Cells, line: str) -> Slot | None:
+        """Return the slot of a row in a table where a date without a time is for the whole day."""
+        if cells.get("start") or not cells.get("date") or not cells.get("title"):
+            return self.slot(cells, line)
+        slot = self.slot({**cells, "start": "00:00", "end": "", "duration": "1440"}, line)
+        if slot is not None:
+            slot.kind = "all-day"
+        return slot
+
+    def slot(self, cells: Cells, line: str) -> Slot | None:
+        if not cells.get("start") or cells.get("published", "").lower() in _NO:
             return None
-        if not cells.get("title"):
+        if not (title := word(cells.get("title"))):
             raise ScheduleError(f"{line}: no title")
         start = self._moment(cells, "start", line)
         if cells.get("end"):
-            end: datetime | None = self._moment(cells, "end", line)
-            if end is not None and end < start and _clock(cells["end"]) and not cells.get("end date"):
-                end += timedelta(days=1)  # a time of day after midnight
+            end: datetime | None = self._end(cells, start, line)
         else:
             end = end_after(start, cells.get("duration"), line)
         return Slot(
             where=line,
             id=cells.get("id", ""),
-            title=word(cells["title"]),
+            title=title,
             start=start,
             end=end,
             speakers=_people(cells.get("speakers", ""), many=self._many),
-            room=cells.get("room") or None,
-            track=cells.get("track") or None,
-            kind=(cells.get("kind") or "talk").lower(),
+            room=word(cells.get("room")) or None,
+            track=word(cells.get("track")) or None,
+            kind=(word(cells.get("kind")) or "talk").lower(),
             url=cells.get("url") or None,
             abstract=prose(cells.get("abstract")) or None,
-            cancelled=cells.get("status", "").lower() in {"canceled", "cancelled"},
+            cancelled=cells.get("status", "").lower() in {"canceled", "cancelled", "declined", "withdrawn"},
         )
 
-    def _moment(self, cells: dict[str, str], kind: str, line: str) -> datetime:
-        zone = UTC if kind in self._utc else required_zone(cells.get("timezone", ""), line) or self._zone
-        day = (cells.get("end date") if kind == "end" else "") or cells.get("date", "")
-        return _moment(cells[kind], day, zone, line, self._first_day)
+    def _end(self, cells: Cells, start: datetime, line: str) -> datetime:
+        clock = _clock(cells["end"])
+        if clock is None or cells.get("end date"):
+            return self._moment(cells, "end", line)
+        zone = self._zone_of(cells, "end", line)
+        if not cells.get("date") and zone is not None:
+            cells = {**cells, "date": start.astimezone(zone).date().isoformat()}
+        end = self._moment(cells, "end", line)
+        if end < start:  # a time of day after midnight
+            end += timedelta(days=1)
+        return end
+
+    def _zone_of(self, cells: Cells, meaning: str, line: str) -> tzinfo | None:
+        if meaning in self._utc:
+            return UTC
+        return required_zone(cells.get("timezone", ""), line) or self._zone
+
+    def _moment(self, cells: Cells, meaning: str, line: str) -> datetime:
+        """Parse a cell with a date and time, or with a time of day on the row's day."""
+        text, zone = cells[meaning], self._zone_of(cells, meaning, line)
+        clock = _clock(text)
+        if clock is not None:
+            day = (cells.get("end date") if meaning == "end" else "") or cells.get("date", "")
+            if not day:
+                raise ScheduleError(f"{line}: {text[:60]!r} is a time of day; add a column date")
+            return placed(datetime.combine(self._day(day, line), clock), zone, line)
+        day, _, rest = text.partition(" ")
+        if day[:3].lower() in _WEEKDAYS and (clock := _clock(rest)) is not None:
+            return placed(datetime.combine(self._day(day, line), clock), zone, line)
+        try:
+            return placed(parse_time(text, zone, day_first=self._order(text)), zone, line)
+        except AmbiguousOrder:
+            raise _ambiguous(text, line) from None
+        except NoZone:
+            shown = re.sub(r"\A(\d{4}-\d\d-\d\d) (\d\d:\d\d)\Z", r"\1T\2:00", text)
+            raise ScheduleError(f"{line}: {shown[:60]} has no time zone{ADVICE_ZONE}") from None
+        except InvalidValue:
+            raise ScheduleError(f"{line}: {text[:60]!r} is not a time such as 2026-05-15 09:30") from None
+
+    def _order(self, text: str) -> bool | None:
+        """Return whether the day is first in a date in numbers; None if the date itself shows it."""
+        return False if self._day_first is None and self._month_first and "/" in text else self._day_first
+
+    def _day(self, text: str, line: str) -> date:
+        text = _MIDNIGHT.sub("", text.strip())
+        whole = re.sub(r"\A(\d{1,2}/\d{1,2}/)(\d\d)\Z", r"\g<1>20\2", text)
+        try:
+            day = parse_day(whole, day_first=self._order(text))
+        except AmbiguousOrder:
+            raise _ambiguous(text, line) from None
+        if day is not None:
+            return day
+        if text[:3].lower() not in _WEEKDAYS:
+            raise ScheduleError(f"{line}: {text[:60]!r} is not a date such as 2026-05-15")
+        if self._first_day is None:
+            raise ScheduleError(
+                f"{line}: {text[:60]!r} is a day of the week; give the first day of the conference"
+            )
+        days = (_WEEKDAYS.index(text[:3].lower()) - self._first_day.weekday()) % 7
+        return self._first_day + timedelta(days=days)
 
 
-def _moment(text: str, day: str, zone: tzinfo | None, line: str, first_day: date | None) -> datetime:
-    """Parse a cell with a date and time, or with a time of day on a given day."""
-    clock = _clock(text)
-    if clock is not None:
-        if not day:
-            raise ScheduleError(f"{line}: {text[:60]!r} is a time of day; add a column date")
-        return placed(datetime.combine(_day(day, line, first_day), clock), zone, line)
-    whole = re.sub(r"\s+", " ", text)
-    date_part, _, time_part = whole.partition(" ")
-    if time_part and (clock := _clock(time_part)) is not None:
-        return placed(datetime.combine(_day(date_part, line, first_day), clock), zone, line)
-    try:
-        return placed(datetime.fromisoformat(whole), zone, line)
-    except ValueError as error:
-        if isinstance(error, ScheduleError):
-            raise
-        raise ScheduleError(f"{line}: {text[:60]!r} is not a time such as 2026-05-15 09:30") from None
+def _ambiguous(text: str, line: str) -> ScheduleError:
+    return ScheduleError(
+        f"{line}: {text[:60]!r} may have the day or the month first, and no date of the file has a day above "
+        "12; write the dates as 2026-05-15"
+    )
 
 
 def _clock(text: str) -> time | None:
-    found = re.fullmatch(
-        r"(\d{1,2}):(\d{2})(?::(\d{2}))?\s*([ap]m)?", text.strip().lower().replace(".m.", "m")
-    )
-    if found is None:
-        return None
-    hour = int(found[1])
-    if found[4]:
-        hour = hour % 12 + (12 if found[4] == "pm" else 0)
-    try:
-        return time(hour, int(found[2]), int(found[3] or 0))
-    except ValueError:
-        return None
-
-
-def _day(text: str, line: str, first_day: date | None) -> date:
-    text = text.strip()
-    if found := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text):
-        text = f"{found[3]}-{int(found[2]):02}-{int(found[1]):02}"
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        pass  # perhaps a day of the week
-    if text[:3].lower() not in _WEEKDAYS:
-        raise ScheduleError(f"{line}: {text[:60]!r} is not a date such as 2026-05-15")
-    if first_day is None:
-        raise ScheduleError(
-            f"{line}: {text[:60]!r} is a day of the week; give the first day of the conference"
-        )
-    return first_day + timedelta(days=(_WEEKDAYS.index(text[:3].lower()) - first_day.weekday()) % 7)
+    text = re.sub(r"^(\d{1,2}) ?([ap])\.?m\.?$", r"\1:00 \2m", text.strip().lower(), flags=re.ASCII)
+    return time() if re.fullmatch(r"24:00(:00)?", text) else parse_clock(text)
 
 
 def _people(text: str, *, many: bool) -> list[str]:
-    """Split names at semicolons, bars, lines and ampersands; at commas only in a column of "speakers"."""
-    names = re.split(r"\s*[;|\n]\s*|\s+&\s+" + (r"|\s*,\s*" if many else ""), text)
-    return unique(" ".join(name.split()) for name in names)
+    """Split names at semicolons, bars, lines and ampersands, or else at commas if there may be several.
+
+    Addresses and what is in brackets after a name are removed.
+    """
+    marks = r"\s*[;|\n]\s*|\s+&\s+"
+    if many and not re.search(r"[;|\n]", text):
+        marks += r"|\s*,\s*(?![^()]*\))"
+    names: list[str] = []
+    for part in re.split(marks, text):
+        name = " ".join(re.sub(r"<[^<>]*>", " ", part).split())
+        if names and _DEGREE.fullmatch(name):
+            names[-1] += f", {name}"
+        elif "@" not in name:
+            names.append(re.sub(r"(?<=\S)(?: ?\([^()]*\),?)+$", "", name) if many else name)
+    return unique(word(name) for name in names)

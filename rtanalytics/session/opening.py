@@ -318,14 +318,17 @@ def _schedule(conference: Conference) -> Schedule:
     from rtanalytics.schedules import ScheduleError
 
     file = conference.path(conference.schedule)
+    # the default, UTC, is hardly the clock of a venue: a file that needs a zone asks for it
+    given = conference.lines is None or conference.lines.line("timezone") is not None
+    zone = conference.zone if given else None
     try:
-        return Schedule() if file is None else read_talks(file, conference.zone)
+        return Schedule() if file is None else read_talks(file, zone)
     except ScheduleError as error:
         hint = " (an address is a [[source]] of type schedule)" if "://" in str(conference.schedule) else ""
         raise conference.error(f"schedule: {error}{hint}", "schedule") from None
 
 
-def read_talks(path: Path, zone: tzinfo) -> Schedule:
+def read_talks(path: Path, zone: tzinfo | None) -> Schedule:
     """Read the talks of a schedule file, with a warning about each that is left out or may be wrong.
 
     Raises

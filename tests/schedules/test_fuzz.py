@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
@@ -10,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtanalytics.schedules import ScheduleError, changes, parse_schedule
+from tests.faults.test_fuzz import torn
+from tests.schedules.test_tools import SAMPLES, table
 
 TIMES = st.sampled_from(
     ["2026-05-15T09:30:00Z", "2026-05-15 09:30", "2026-05-15", "9999-12-31T23:59:59", "0001-01-01T00:00:00+14:00",
@@ -171,3 +175,93 @@ def test_any_calendar_in_xml(entries):
         f"<vevent><summary>T</summary><dtstart>20260515T093000</dtstart>{e}</vevent>" for e in entries
     )
     check(f"<iCalendar xmlns:pentabarf='http://pentabarf.org'><vcalendar>{body}</vcalendar></iCalendar>")
+
+
+SESSIONIZE = (
+    "id title description startsAt endsAt isServiceSession speakers categoryItems categories roomId room status"
+).split()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(entries(*SESSIONIZE), max_size=4), VALUES, VALUES)
+def test_any_view_of_sessionize(listed, people, rooms):
+    """All, Sessions and the grid, with anything for people, rooms and categories."""
+    timed = [{"title": "T", "startsAt": "2026-05-15T09:30:00", **entry} for entry in listed]
+    check(json.dumps({"sessions": timed, "speakers": people, "rooms": rooms, "categories": rooms}))
+    check(json.dumps([{"groupId": 1, "sessions": [*timed, people]}, rooms]))
+    check(
+        json.dumps(
+            [{"date": "x", "rooms": [{"id": 1, "name": people, "sessions": timed}, people]}, {"rooms": 3}]
+        )
+    )
+
+
+INDICO = (
+    "id db_id uniqueId title description startDate endDate duration room location type track session url speakers "
+    "presenters entries contributions entryType slotTitle"
+).split()
+WHEN = st.fixed_dictionaries(
+    {}, optional={"date": SMALL, "time": SMALL, "tz": SMALL | st.just("Europe/Berlin")}
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(entries(*INDICO), max_size=3), WHEN, VALUES)
+def test_any_export_of_indico(listed, when, other):
+    """Events, sessions and timetables with anything in any place."""
+    timed = [{"title": "T", "startDate": when, **entry} for entry in listed]
+    by_key = {str(n): entry for n, entry in enumerate(timed)}
+    check(
+        json.dumps(
+            {"results": [{"title": "C", "startDate": when, "contributions": timed, "sessions": other}]}
+        )
+    )
+    check(json.dumps({"results": [{"title": "C", "startDate": when, "sessions": timed, "timezone": other}]}))
+    check(
+        json.dumps(
+            {"_type": "HTTPAPIResult", "results": {"1": {"20260515": by_key, "20260516": other}, "2": other}}
+        )
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        entries(*"id title start_date end_date venue speaker names type link occurrences".split()), max_size=3
+    ),
+    VALUES,
+)
+def test_any_item_of_emf_camp(listed, other):
+    """Items with times of their own, or in occurrences."""
+    timed = [{"title": "T", "venue": "V", "start_date": "2026-05-15 09:30:00", **entry} for entry in listed]
+    check(json.dumps([*timed, other]))
+    check(json.dumps([{"title": "T", "id": 1, "occurrences": [*timed, other]}]))
+
+
+HEADS = [next(csv.reader(io.StringIO(raw, newline=""))) for raw in SAMPLES.values() if raw[0] not in "[{"]
+CELLS = (
+    TIMES
+    | st.sampled_from(
+        ["5/6/2026", "13/6/26", "9:00 AM", "12:30 a.m.", "24:00", "08 Sep 2026 09:00 AM", "Sub", "N", "NA"]
+    )
+    | st.text(alphabet='aZ ;,"\n\r()<>@&|0/:', max_size=10)
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.sampled_from(HEADS),
+    st.lists(st.lists(CELLS, max_size=14), max_size=4),
+    st.sampled_from(",;\t"),
+)
+def test_any_cells_of_a_table_of_a_tool(head, rows, separator):
+    """Rows of any length with anything in any column."""
+    check(table(head, *rows, separator=separator))
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_any_torn_export_of_a_tool(data):
+    """Pieces cut out, doubled, moved or put in between: talks, or the declared error."""
+    raw = data.draw(torn([sample.encode() for sample in SAMPLES.values()]))
+    check(raw.decode("utf-8", "replace"))

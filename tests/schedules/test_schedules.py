@@ -257,7 +257,11 @@ def test_talks_without_a_slot_are_left_out():
         ("title,start\nTalk,tomorrow\n", "plan.csv:2: 'tomorrow' is not a time"),
         ("title,start\nTalk,09:30\n", "plan.csv:2: '09:30' is a time of day; add a column date"),
         ("title,start\nTalk,2026-05-15 09:30\n", "plan.csv:2: 2026-05-15T09:30:00 has no time zone"),
-        ("title,date,start\nTalk,05/15/2026,09:30\n", "plan.csv:2: '05/15/2026' is not a date"),
+        (
+            "title,date,start\nTalk,05/06/2026,09:30\n",
+            "plan.csv:2: '05/06/2026' may have the day or the month first",
+        ),
+        ("title,date,start\nTalk,15/15/2026,09:30\n", "plan.csv:2: '15/15/2026' is not a date"),
         ("title,date,start\nTalk,Fri,09:30\n", "plan.csv:2: 'Fri' is a day of the week"),
         ('title,start\n"Two\nlines",x\n', "plan.csv:3: 'x' is not a time"),
         ("title,start\n,2026-05-15T09:00Z\n", "plan.csv:2: no title"),

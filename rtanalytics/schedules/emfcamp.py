@@ -28,13 +28,13 @@ __all__ = ["is_emfcamp", "read_emfcamp"]
 def is_emfcamp(data: Any) -> bool:
     """Return True for a list of items with ``title`` and ``start_date``, there or in ``occurrences``."""
     return any(
-        "title" in item
-        and (
-            {"start_date", "venue"} <= item.keys()
-            or any({"start_date", "venue"} <= o.keys() for o in as_dicts(item.get("occurrences")))
-        )
+        "title" in item and any(map(_has_time, (item, *as_dicts(item.get("occurrences")))))
         for item in as_dicts(data)
     )
+
+
+def _has_time(item: dict[str, Any]) -> bool:
+    return "start_date" in item and not {"end_date", "venue"}.isdisjoint(item)
 
 
 def read_emfcamp(data: Any, where: str, zone: tzinfo | None) -> list[Found]:

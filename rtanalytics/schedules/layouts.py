@@ -29,16 +29,15 @@ def _joined(rows: list[Row]) -> list[Row]:
     return list(sessions.values())
 
 
-_SCHED = {
-    "published", "active", "subtype", "sub type", "event subtype", "event type", "session type", "event key",
-    "event start", "venue", "session id",
-}  # fmt: skip
-
-_SCHED_STARTS = {"start date", "event start date", "session start date", "event start"}
+_SCHED = {"published", "subtype", "sub type", "event subtype", "event type", "event key", "event start"}
+"""Columns that only Sched has."""
+_SCHED_ALSO = {"venue", "active", "session type", "session id"}
+"""Columns that Sched has, and that count with a date of the start in a column of its own."""
 
 
 def _is_sched(names: Iterable[str]) -> bool:
-    return not _SCHED.isdisjoint(names) and not _SCHED_STARTS.isdisjoint(names)
+    dated = {"start date", "event start date", "session start date"}
+    return not _SCHED.isdisjoint(names) or not (_SCHED_ALSO.isdisjoint(names) or dated.isdisjoint(names))
 
 
 _BOTH = {
@@ -53,8 +52,9 @@ _BOTH = {
 }
 
 _WHOVA = {
-    "session or sub session", "session or sub session sub", "speakers", "speakers/session chair", "authors",
-    "tracks", "session track", "tags", "role: moderators", "role: session chairs",
+    "session or sub session", "session or sub session sub", "speakers", "role: speakers",
+    "speakers/session chair", "authors", "tracks", "session track", "tags", "role: moderators",
+    "role: session chairs",
 }  # fmt: skip
 
 
@@ -92,6 +92,7 @@ _PRESENTATION = re.compile(r"p(\d{1,3}) (?:paperid|title|authors|start)", re.ASC
 def _conftool(record: Cells) -> Iterator[Cells]:
     """Yield the session of a row and its presentations, whose columns are p1_title, p2_title, …"""
     session = {
+        "date": record.get("session start", "").partition(" ")[0],
         "id": f"session-{record['session id']}" if record.get("session id") else "",
         "title": record.get("session title") or record.get("session short", ""),
         "start": record.get("session start", ""),
@@ -101,9 +102,13 @@ def _conftool(record: Cells) -> Iterator[Cells]:
     }
     numbers = sorted({int(m[1]) for name in record if (m := _PRESENTATION.fullmatch(name))})
     talks = [n for n in numbers if record.get(f"p{n} title")]
-    if talks:
-        session["kind"] = "session"
-    yield session
+    if paper := record.get("title") or record.get("paper title"):  # the export of papers has one per row
+        talks, record = (
+            [0],
+            {**record, **{f"p0 {name}": text for name, text in record.items()}, "p0 title": paper},
+        )
+    else:
+        yield {**session, "kind": "session" if talks else ""}
     starts = [record.get(f"p{n} start", "") for n in talks]
     for n in talks:
         start = record.get(f"p{n} start", "")
@@ -112,6 +117,7 @@ def _conftool(record: Cells) -> Iterator[Cells]:
         # without times of their own, as posters, all presentations take as long as the session
         following = min((other for other in starts if other > start), default="") if start else ""
         yield {
+            "date": session["date"],
             "id": f"paper-{number}" if number else "",
             "title": record[f"p{n} title"],
             "start": start or session["start"],
@@ -158,7 +164,7 @@ LAYOUTS: dict[str, Layout] = {
         {
             **_BOTH,
             "track": ("tracks", "session track", "track"),
-            "speakers": ("speakers", "speakers/session chair"),
+            "speakers": ("speakers", "role: speakers", "speakers/session chair"),
             "authors": ("authors",),
             "sub": ("session or sub session", "session or sub session sub"),
         },
@@ -186,15 +192,12 @@ LAYOUTS: dict[str, Layout] = {
             "kind": ("type", "event type", "session type"),
             "track": ("subtype", "sub type", "event subtype", "session subtype", "track"),
             "room": ("venue", "location", "room"),
-            "speakers": ("speakers", "speaker", "speaker names"),
+            "speakers": ("speakers", "speaker", "speaker names", "artists"),
             "abstract": ("description",),
             "published": ("published", "active"),
             "url": ("url", "link"),
         },
-        fits=lambda names: (
-            not _SCHED.isdisjoint(names)
-            and not {"start date", "event start date", "session start date", "event start"}.isdisjoint(names)
-        ),
+        fits=_is_sched,
         month_first=True,
     ),
     "csv": GENERIC,

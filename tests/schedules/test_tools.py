@@ -219,6 +219,13 @@ def test_sched(raw):
     assert shown(read(raw)) == SCHED
 
 
+def test_sched_may_have_day_and_time_in_one_column():
+    head, *rows = SCHED_FULL
+    rows = [[*row[:7], f"{row[7]} {row[8]}", f"{row[9]} {row[10]}", row[11]] for row in rows]
+    head = [*head[:7], "Start Time", "End Time", "Venue"]
+    assert shown(read(table(head, *rows))) == SCHED
+
+
 def test_sched_has_kinds_and_ids():
     schedule = read(table(*SCHED_FULL))
     assert [(t.id, t.kind, t.track, t.abstract) for t in schedule] == [
@@ -379,6 +386,30 @@ def test_conftool(rows, options):
     assert [talk.id for talk in schedule] == ["session-7", "paper-70", "session-8", "paper-71"]
     assert [talk.kind for talk in schedule] == ["talk", "talk", "session", "talk"]
     assert schedule.talks[3].track == "Weather"
+
+
+def test_papers_of_conftool_and_times_without_a_day():
+    head = [
+        "paperID",
+        "title",
+        "authors",
+        "session_ID",
+        "session_title",
+        "session_start",
+        "session_end",
+        "session_room",
+    ]
+    rows = [
+        ["70", "Rain", "Oak, Mia", "8", "Weather", "2026-09-08 10:30", "2026-09-08 11:30", "Yard"],
+        ["72", "Unplaced", "Oak, Mia", "", "", "", "", ""],
+    ]
+    [talk] = read(table(head, *rows))
+    assert (talk.id, talk.title, talk.track, talk.speakers) == ("paper-70", "Rain", "Weather", ["Mia Oak"])
+    clocks = [
+        [re.sub(r"^2026-09-08 (1[01]:[03]0)$", r"\1", c) if n > 9 else c for n, c in enumerate(row)]
+        for row in without()
+    ]
+    assert shown(read(table(*clocks))) == CONFTOOL
 
 
 def test_posters_of_conftool_take_as_long_as_their_session():

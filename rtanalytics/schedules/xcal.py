@@ -1,7 +1,7 @@
 """xCal: iCalendar as XML, as Pentabarf, frab, pretalx and FOSDEM write it, and as in RFC 6321.
 
 These tools write times without an offset, except in Pentabarf's own elements; where these exist, they
-count. Recurring entries are refused: they are read from iCalendar itself.
+count. Recurring entries, and exceptions to them, are converted to iCalendar and read as such.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rtanalytics.schedules.common import (
     unique,
     word,
 )
+from rtanalytics.schedules.ical import read_ical
 
 __all__ = ["is_xcal", "read_xcal"]
 
@@ -43,23 +44,29 @@ def read_xcal(root: Element, where: str, zone: tzinfo | None) -> list[Found]:
         if _name(calendar) != "vcalendar":
             continue
         own, unknown = own_zone(_first(_properties(calendar), "x-wr-timezone"), zone)
-        entries = (part for part in calendar.iter() if _name(part) == "vevent")
+        entries = [(part, _properties(part)) for part in calendar.iter() if _name(part) == "vevent"]
+        recurring = {
+            _first(properties, "uid")
+            for _, properties in entries
+            if any(_first(properties, name) for name in ("rrule", "rdate", "recurrence-id"))
+        }
+        series = [properties for _, properties in entries if _first(properties, "uid") in recurring]
+        if series:
+            found += read_ical(_as_ical(series), f"{where}{unknown}", own)
         found += [
-            slot_or_error(_slot, e, own, f"{where}: vevent {n}{unknown}")
-            for n, e in enumerate(entries, start=1)
+            slot_or_error(_slot, properties, own, f"{where}: vevent {n}{unknown}")
+            for n, (_, properties) in enumerate(entries, start=1)
+            if _first(properties, "uid") not in recurring
         ]
     return found
 
 
-def _slot(event: Element, zone: tzinfo | None, where: str) -> Slot | None:
-    properties = _properties(event)
+def _slot(properties: dict[str, list[Element]], zone: tzinfo | None, where: str) -> Slot | None:
     uid = _first(properties, "uid")
     place = f"{where} ({uid[:60]})" if uid else where
     title = word(_first(properties, "pentabarf:title")) or word(_first(properties, "summary"))
     if not title:
         raise ScheduleError(f"{place} has no title")
-    if any(_first(properties, name) for name in ("rrule", "rdate")):
-        raise ScheduleError(f"{place}: it recurs, which is supported for iCalendar (.ics) only")
     start_key, end_key = ("pentabarf:start", "pentabarf:end")
     if not _first(properties, start_key):
         start_key, end_key = "dtstart", "dtend"
@@ -75,7 +82,7 @@ def _slot(event: Element, zone: tzinfo | None, where: str) -> Slot | None:
     texts = (prose(_first(properties, name)) for name in ("pentabarf:subtitle", "description"))
     return Slot(
         where=place,
-        id=f"{uid}#{original}" if uid and (original := _first(properties, "recurrence-id")) else uid,
+        id=uid,
         title=title,
         start=start,
         end=end,
@@ -87,6 +94,55 @@ def _slot(event: Element, zone: tzinfo | None, where: str) -> Slot | None:
         abstract=paragraphs(*texts),
         cancelled=_first(properties, "status").upper() == "CANCELLED",
     )
+
+
+_TIMES = ("dtstart", "dtend", "recurrence-id", "exdate", "rdate")
+_TEXTS = ("uid", "summary", "location", "description", "status", "sequence", "duration", "url", "categories")
+
+
+def _as_ical(entries: list[dict[str, list[Element]]]) -> str:
+    """Return entries as the text of a calendar."""
+    lines = ["BEGIN:VCALENDAR"]
+    for properties in entries:
+        lines.append("BEGIN:VEVENT")
+        lines += [f"{name.upper()}:{_escaped(_first(properties, name))}" for name in _TEXTS]
+        for name in _TIMES:
+            for element in properties.get(name, ()):
+                zone = re.sub(r'["\r\n]', "", _parameter(element, "tzid"))
+                parts = [part for part in element if _name(part) != "parameters"]
+                values = [_period(part) for part in parts] or [element.text or ""]
+                kind = ";VALUE=PERIOD" if any("/" in value for value in values) else ""
+                zone = f';TZID="{zone}"' if zone else ""
+                lines.append(
+                    f"{name.upper()}{kind}{zone}:{_escaped(','.join(v.strip() for v in values), ',;')}"
+                )
+        lines += [f"RRULE:{_escaped(_rule(element), ',;')}" for element in properties.get("rrule", ())]
+        people = (name.replace('"', "'") for name in _people(properties.get("attendee", [])))
+        lines += [f'ATTENDEE;CN="{name}":invalid:nomail' for name in people]
+        lines.append("END:VEVENT")
+    return "\n".join([*lines, "END:VCALENDAR", ""])
+
+
+def _escaped(text: str, allowed: str = "") -> str:
+    """Return a text as a value of iCalendar, where commas and semicolons have a meaning."""
+    text = "".join(f"\\{c}" if c in "\\,;" and c not in allowed else c for c in text)
+    return text.replace("\r", "").replace("\n", "\\n")
+
+
+def _period(element: Element) -> str:
+    parts = ["".join(part.itertext()).strip() for part in element] or ["".join(element.itertext()).strip()]
+    return "/".join(parts[:2])
+
+
+def _rule(element: Element) -> str:
+    """Return a recurrence rule, which may be text or have an element per part."""
+    parts: dict[str, list[str]] = {}
+    for part in element.iter():
+        if part is not element and not len(part) and part.text and part.text.strip():
+            parts.setdefault(_name(part).upper(), []).append(part.text.strip())
+    if not parts or "TEXT" in parts:
+        return _value(element)
+    return ";".join(f"{name}={','.join(values)}" for name, values in parts.items())
 
 
 def _properties(part: Element) -> dict[str, list[Element]]:

@@ -244,6 +244,48 @@ def test_a_rule_may_repeat_the_time_of_its_start():
     assert times(read(f"UID:u\nSUMMARY:T\nDTSTART:20260515T093000Z\n{rule}")) == ["15 09:30", "22 09:30"]
 
 
+def at(name: str, *times: str, zone: str = "", kind: str = "date-time") -> str:
+    """Return a property of times as RFC 6321 writes it."""
+    parameters = f"<parameters><tzid><text>{zone}</text></tzid></parameters>" if zone else ""
+    return f"<{name}>{parameters}{''.join(f'<{kind}>{time}</{kind}>' for time in times)}</{name}>"
+
+
+RECUR = "<rrule><recur><freq>DAILY</freq><count>3</count></recur></rrule>"
+UID = "<uid><text>s</text></uid><summary><text>One, two; three</text></summary>"
+START = at("dtstart", "2026-05-04T09:00:00", zone="Australia/Sydney")
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([UID + START + RECUR], ["03 23:00", "04 23:00", "05 23:00"]),
+        ([UID + START + "<rrule>FREQ=DAILY;COUNT=2</rrule>"], ["03 23:00", "04 23:00"]),
+        ([UID + START + RECUR + at("exdate", "2026-05-05T09:00:00")], ["03 23:00", "05 23:00"]),
+        ([UID + START + RECUR + at("exdate", "2026-05-05", "2026-05-06", kind="date")], ["03 23:00"]),
+        ([UID + START + at("rdate", "2026-05-09T23:00:00Z")], ["03 23:00", "09 23:00"]),
+        ([UID + START + "<rdate><period><start>2026-05-09T23:00:00Z</start><duration>PT5M</duration></period></rdate>"], ["03 23:00", "09 23:00"]),
+        ([UID + START + RECUR, UID + at("recurrence-id", "2026-05-05", kind="date") + at("dtstart", "2026-05-05T15:00:00", zone="Australia/Sydney")],
+         ["03 23:00", "05 05:00", "05 23:00"]),
+        (["<uid>s</uid><summary>One, two; three</summary><dtstart>20260504T090000</dtstart><rrule>FREQ=DAILY;COUNT=2</rrule><rdate/><exdate>20260505T090000</exdate>"],
+         ["03 23:00"]),
+    ],
+)  # fmt: skip
+def test_a_series_in_xcal_is_read_as_in_icalendar(entries, expected):
+    body = "".join(f"<vevent><properties>{entry}</properties></vevent>" for entry in entries)
+    schedule = parse_schedule(
+        f"<iCalendar><vcalendar>{body}</vcalendar></iCalendar>".encode(), "plan", SYDNEY
+    )
+    assert times(schedule) == expected
+    assert {talk.title for talk in schedule} == {"One, two; three"}
+    assert schedule.warnings == schedule.refused == []
+
+
+def test_an_exception_in_xcal_that_matches_nothing_is_reported():
+    raw = f"<iCalendar><vcalendar><vevent>{UID}{START}{RECUR}{at('exdate', '2026-06-05T09:00:00')}</vevent></vcalendar></iCalendar>"
+    [line] = parse_schedule(raw.encode(), "plan").warnings
+    assert "plan: VEVENT s: EXDATE 2026-06-05 09:00 matches no date" in line
+
+
 def test_empty_elements_of_xcal_are_absent():
     empty = "<rrule/><rdate></rdate><exdate/><dtend/><duration> </duration><recurrence-id/>"
     event = "<uid>u</uid><summary>T</summary><dtstart>20260515T093000Z</dtstart>"

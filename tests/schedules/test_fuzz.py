@@ -156,10 +156,11 @@ def test_any_answer_of_pretalx(told, about):
 
 XCAL = st.sampled_from(
     "uid summary dtstart dtend duration status location categories category attendee rrule url description properties "
-    "parameters tzid text date-time pentabarf:start pentabarf:end pentabarf:title".split()
+    "parameters tzid text date-time pentabarf:start pentabarf:end pentabarf:title recur freq count rdate exdate "
+    "recurrence-id period".split()
 )
 TREES = st.recursive(
-    st.one_of(TIMES, st.just("T"), st.just("")),
+    st.one_of(TIMES, st.sampled_from(["T", "", "3", "DAILY", "FREQ=DAILY;COUNT=2", "20260516T093000"])),
     lambda inner: st.lists(st.tuples(XCAL, inner), max_size=4).map(
         lambda parts: "".join(f"<{name}>{part}</{name}>" for name, part in parts)
     ),

@@ -96,7 +96,7 @@ def test_what_is_cancelled_is_left_out():
         ("<vevent><uid>u</uid><dtstart>20260515T093000Z</dtstart></vevent>", r"vevent 2 \(u\) has no title"),
         ("<vevent><summary>x</summary></vevent>", "vevent 2 has no dtstart"),
         ("<vevent><summary>x</summary><dtstart>soon</dtstart></vevent>", "'soon' is not a time"),
-        ("<vevent><summary>x</summary><dtstart>20260515T093000Z</dtstart><rrule>FREQ=DAILY</rrule></vevent>", "recurs"),
+        ("<vevent><summary>x</summary><dtstart>20260515T093000Z</dtstart><rrule>FREQ=HOURLY</rrule></vevent>", "is not supported for talks"),
         ("<vevent><summary>x</summary><dtstart>20260515T093000Z</dtstart><duration>long</duration></vevent>", "invalid duration"),
     ],
 )  # fmt: skip

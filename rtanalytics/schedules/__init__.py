@@ -31,6 +31,7 @@ from rtanalytics.schedules.sessionize import is_sessionize, read_sessionize
 from rtanalytics.schedules.table import read_table
 from rtanalytics.schedules.xcal import is_xcal, read_xcal
 from rtanalytics.schedules.xmltree import parsed_xml
+from rtanalytics.untrusted import printable
 
 __all__ = [
     "FORMATS",
@@ -115,7 +116,7 @@ def read_schedule(
     path = Path(path)
     try:
         if path.is_dir():
-            return _folder(path, zone, length)
+            return _checked(_folder(path, zone, length), str(path))
         raw = _bytes(path, MAX_BYTES)
     except OSError as error:
         raise ScheduleError(f"{path}: cannot be read: {error.strerror}") from None
@@ -131,6 +132,28 @@ def parse_schedule(
     format: str | None = None,
 ) -> Schedule:
     """Read a schedule from bytes, as :func:`read_schedule` does; ``where`` names them in errors."""
+    return _checked(_parsed(raw, where, zone, first_day, length, format), where)
+
+
+def _checked(schedule: Schedule, where: str) -> Schedule:
+    """Add a warning to a schedule without talks."""
+    if not schedule.talks:
+        schedule.warnings.insert(
+            0,
+            f"{printable(where, 150)}: no talks in it; when the programme is published, export it again as "
+            f"one of {', '.join(FORMATS)}",
+        )
+    return schedule
+
+
+def _parsed(
+    raw: bytes,
+    where: str,
+    zone: tzinfo | None,
+    first_day: date | None,
+    length: timedelta,
+    format: str | None,
+) -> Schedule:
     if format is not None and format not in FORMATS:
         raise ScheduleError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
     if len(raw) > MAX_BYTES:

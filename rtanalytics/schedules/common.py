@@ -160,8 +160,6 @@ def schedule_of(found: Iterable[Found], length: timedelta, where: str) -> Schedu
     refused = [str(error) for error in errors[:MAX_REFUSED]]
     if len(errors) > MAX_REFUSED:
         refused.append(f"{where}: {len(errors) - MAX_REFUSED:,} more cannot be read")
-    if not entries:
-        notes.insert(0, printable(f"{where}: the schedule has no talks yet; export it again later", 500))
     if len(notes) > MAX_REFUSED:
         notes[MAX_REFUSED:] = [f"{where}: {len(notes) - MAX_REFUSED:,} more warnings"]
     return Schedule(talks, refused, notes)

@@ -268,7 +268,7 @@ def test_a_cursor_of_another_kind_is_refused():
     ("fields", "key", "message"),
     [
         ({"url": "file:///etc/passwd"}, "url", "not a web address"),
-        ({"format": "excel"}, "format", "use one of csv"),
+        ({"format": "excel"}, "format", "use one of conftool"),
         ({"timezone": "Mars/Base"}, "timezone", "Europe/Berlin"),
         ({"first_day": "Monday"}, "first_day", "Monday"),
         ({"max_bytes": 10}, "max_bytes", "too small for a schedule"),

@@ -36,8 +36,8 @@ Polls the schedule of a conference and stores an event for each talk that is add
 retitled; the first poll stores none. Reads the JSON and XML of pretalx and frab, pretalx's API, pentabarf, \
 iCalendar and xCal, the exports of Sessionize, Sched, Guidebook, Whova, ConfTool, Indico and EMF Camp, the \
 files of EuroPython and PyCon US, CSV and YAML. A talk that cannot be read is a dead letter. No talk is \
-cancelled while there are such talks, or if the whole schedule is unreadable or empty. A past talk that is no \
-longer listed is not cancelled."""
+cancelled while there are such talks, or if the whole schedule is unreadable or empty. A past talk that is \
+no longer listed is not cancelled."""
 EXAMPLE = """\
 [[source]]
 type = "schedule"

@@ -27,6 +27,7 @@ __all__ = [
     "ScheduleError",
     "ScheduleNote",
     "Slot",
+    "ambiguous_date",
     "end_after",
     "in_language",
     "length_of",
@@ -272,7 +273,7 @@ def required_zone(name: str, where: str) -> tzinfo | None:
     return zone if name else None
 
 
-def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
+def moment(text: str, zone: tzinfo | None, where: str, *, day_first: bool | None = None) -> datetime:
     """Parse a time; return it as aware UTC. ``zone`` is for a time without an offset.
 
     Raises
@@ -281,17 +282,25 @@ def moment(text: str, zone: tzinfo | None, where: str) -> datetime:
         If it is not a time, or has no offset and there is no zone.
     """
     try:
-        return placed(parse_time(text, zone, what=""), zone, where)
+        return placed(parse_time(text, zone, day_first=day_first, what=""), zone, where)
     except NoZone:
-        raise ScheduleError(
-            f"{where}: {text[:60]!r} has no time zone; add an offset to it, or give a zone"
-        ) from None
-    except (AmbiguousOrder, UnknownZone) as error:
+        raise ScheduleError(f"{where}: {text[:60]} has no time zone{ADVICE_ZONE}") from None
+    except AmbiguousOrder:
+        raise ambiguous_date(text, where) from None
+    except UnknownZone as error:
         raise ScheduleError(f"{where}:{error}") from None
     except InvalidValue:
         raise ScheduleError(
             f"{where}: {text[:60]!r} is not a time such as 2026-05-15T09:30:00+02:00"
         ) from None
+
+
+def ambiguous_date(text: str, where: str) -> ScheduleError:
+    """Return the error about a date such as 05/06/2026."""
+    return ScheduleError(
+        f"{where}: {text[:60]!r} may have the day or the month first, and no date of the file has a day "
+        "above 12; write the dates as 2026-05-15"
+    )
 
 
 def placed(time: datetime, zone: tzinfo | None, where: str) -> datetime:

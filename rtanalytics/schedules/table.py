@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 
-from rtanalytics.normalize.dates import AmbiguousOrder, NoZone, day_order, parse_clock, parse_day, parse_time
-from rtanalytics.normalize.values import InvalidValue
+from rtanalytics.normalize.dates import AmbiguousOrder, day_order, parse_clock, parse_day
 from rtanalytics.schedules.common import (
-    ADVICE_ZONE,
     Found,
     ScheduleError,
     Slot,
+    ambiguous_date,
     end_after,
+    moment,
     placed,
     prose,
     required_zone,
@@ -302,15 +302,7 @@ class _Reader:
         day, _, rest = text.partition(" ")
         if day[:3].lower() in _WEEKDAYS and (clock := _clock(rest)) is not None:
             return placed(datetime.combine(self._day(day, line), clock), zone, line)
-        try:
-            return placed(parse_time(text, zone, day_first=self._order(text)), zone, line)
-        except AmbiguousOrder:
-            raise _ambiguous(text, line) from None
-        except NoZone:
-            shown = re.sub(r"\A(\d{4}-\d\d-\d\d) (\d\d:\d\d)\Z", r"\1T\2:00", text)
-            raise ScheduleError(f"{line}: {shown[:60]} has no time zone{ADVICE_ZONE}") from None
-        except InvalidValue:
-            raise ScheduleError(f"{line}: {text[:60]!r} is not a time such as 2026-05-15 09:30") from None
+        return moment(text, zone, line, day_first=self._order(text))
 
     def _order(self, text: str) -> bool | None:
         """Return whether the day is first in a date in numbers; None if the date itself shows it."""
@@ -322,7 +314,7 @@ class _Reader:
         try:
             day = parse_day(whole, day_first=self._order(text))
         except AmbiguousOrder:
-            raise _ambiguous(text, line) from None
+            raise ambiguous_date(text, line) from None
         if day is not None:
             return day
         if text[:3].lower() not in _WEEKDAYS:
@@ -333,13 +325,6 @@ class _Reader:
             )
         days = (_WEEKDAYS.index(text[:3].lower()) - self._first_day.weekday()) % 7
         return self._first_day + timedelta(days=days)
-
-
-def _ambiguous(text: str, line: str) -> ScheduleError:
-    return ScheduleError(
-        f"{line}: {text[:60]!r} may have the day or the month first, and no date of the file has a day above "
-        "12; write the dates as 2026-05-15"
-    )
 
 
 def _clock(text: str) -> time | None:

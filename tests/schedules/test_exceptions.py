@@ -50,6 +50,7 @@ DAYS = "UID:s\nSUMMARY:T\nDTSTART;VALUE=DATE:20260504\nRRULE:FREQ=DAILY;COUNT=3"
 )
 @pytest.mark.parametrize("head", ["", "X-WR-TIMEZONE:America/New_York\n"])
 def test_a_moved_talk_is_at_its_new_time_only(original, head):
+    """The original is found as an instant, without a zone, in another one, and by its day."""
     schedule = read(SERIES, MOVED.format(original), head=head, zone=ZoneInfo("UTC"))
     assert times(schedule) == ["03 23:00", "05 05:00", "05 23:00"]
     assert [talk.title for talk in schedule] == ["T", "M", "T"]
@@ -68,6 +69,7 @@ def test_a_moved_talk_is_at_its_new_time_only(original, head):
     ],
 )
 def test_an_excluded_date_is_found_on_any_clock(excluded):
+    """As are dates that are left out."""
     schedule = read(f"{SERIES}\n{excluded}")
     assert times(schedule) == ["03 23:00", "05 23:00"]
     assert schedule.warnings == []
@@ -85,6 +87,7 @@ def test_an_excluded_date_is_found_on_any_clock(excluded):
     ],
 )
 def test_a_day_is_excluded_from_a_series_of_days(excluded, zone):
+    """A time stands for its day, also midnight in UTC, which many tools write."""
     schedule = read(f"{DAYS}\n{excluded}", zone=zone)
     assert [talk.start.astimezone(zone).day for talk in schedule] == [4, 6]
     assert schedule.warnings == []
@@ -100,11 +103,13 @@ def test_a_day_is_excluded_from_a_series_of_days(excluded, zone):
     ],
 )
 def test_a_further_date_is_on_the_clock_of_the_series(more, expected):
+    """A day has the time of day of the series."""
     schedule = read(f"{SERIES}\n{more}")
     assert times(schedule)[3:] == [expected]
 
 
 def test_a_period_has_its_own_length():
+    """The other dates are as long as the series says."""
     lengths = [
         t.end - t.start for t in read(f"{SERIES}\nRDATE;VALUE=PERIOD:20260510T040000Z/20260510T043000Z")
     ]
@@ -123,6 +128,7 @@ def test_a_period_has_its_own_length():
     ],
 )  # fmt: skip
 def test_an_exception_that_matches_nothing_is_reported(entries, kept, warning):
+    """With UID and time; a moved talk is kept, no other talk is lost."""
     schedule = read(*entries, zone=SYDNEY)
     assert len(schedule) == kept
     [line] = schedule.warnings
@@ -131,6 +137,7 @@ def test_an_exception_that_matches_nothing_is_reported(entries, kept, warning):
 
 
 def test_a_warning_reaches_the_user_and_is_counted(tmp_path):
+    """As a warning where a file is read, as a count where it is polled."""
     raw = calendar(f"{SERIES}\nEXDATE:20260511T090000")
     file = tmp_path / "plan.ics"
     file.write_bytes(raw)
@@ -143,6 +150,7 @@ def test_a_warning_reaches_the_user_and_is_counted(tmp_path):
 
 
 def test_the_newest_version_of_an_exception_counts():
+    """Whatever the order of both in the file."""
     old = MOVED.format("RECURRENCE-ID:20260505T090000") + "\nSEQUENCE:1"
     new = old.replace("SEQUENCE:1", "SEQUENCE:2").replace("T150000", "T160000")
     for entries in ((SERIES, old, new), (SERIES, new, old)):
@@ -152,11 +160,13 @@ def test_the_newest_version_of_an_exception_counts():
 
 
 def test_a_cancelled_occurrence_is_left_out_whatever_its_clock():
+    """Also if the exception has times without a zone."""
     gone = "UID:s\nSTATUS:CANCELLED\nRECURRENCE-ID;VALUE=DATE:20260505\nDTSTART:20260505T090000"
     assert times(read(SERIES, gone)) == ["03 23:00", "05 23:00"]
 
 
 def test_an_exception_that_is_excluded_as_well_is_at_its_new_time():
+    """Some tools write both; the title is that of the series if it has none."""
     moved = MOVED.format("RECURRENCE-ID:20260505T090000").replace("SUMMARY:M\n", "")
     schedule = read(f"{SERIES}\nEXDATE:20260505T090000", moved)
     assert times(schedule) == ["03 23:00", "05 05:00", "05 23:00"]
@@ -172,6 +182,7 @@ def test_an_exception_that_is_excluded_as_well_is_at_its_new_time():
     ],
 )  # fmt: skip
 def test_a_property_without_a_value_is_absent(empty):
+    """The talk is the same as without it."""
     plain = read("UID:u\nSUMMARY:T\nDTSTART:20260515T093000Z")
     assert read(f"UID:u\nSUMMARY:T\nDTSTART:20260515T093000Z\n{empty}") == plain
 
@@ -180,6 +191,7 @@ def test_a_property_without_a_value_is_absent(empty):
     "rule", ["FREQ=DAILY;COUNT=2;UNTIL=", "FREQ=DAILY;COUNT=2;", "FREQ=DAILY;BYDAY=;COUNT=2"]
 )
 def test_a_part_of_a_rule_without_a_value_is_absent(rule):
+    """The other parts count."""
     assert len(read(f"UID:u\nSUMMARY:T\nDTSTART:20260515T093000Z\nRRULE:{rule}")) == 2
 
 
@@ -196,6 +208,7 @@ def test_a_part_of_a_rule_without_a_value_is_absent(rule):
     ],
 )  # fmt: skip
 def test_a_rule_that_cannot_be_is_refused_in_plain_words(rule, message):
+    """Part, value and what it must be, with the UID."""
     with pytest.raises(ScheduleError) as caught:
         read(f"UID:u\nSUMMARY:T\nDTSTART:20260515T093000Z\nRRULE:{rule}")
     assert message in str(caught.value)
@@ -206,6 +219,7 @@ def test_a_rule_that_cannot_be_is_refused_in_plain_words(rule, message):
     "until", ["20260505", "20260505T000000Z", "20260505T235959Z", "20260505T120000", "20260504T140000Z"]
 )
 def test_a_series_of_days_ends_with_the_day_of_its_until(until):
+    """In UTC, without a zone, and as a day."""
     raw = f"UID:s\nSUMMARY:T\nDTSTART;VALUE=DATE:20260504\nRRULE:FREQ=DAILY;UNTIL={until}"
     assert len(read(raw, zone=SYDNEY)) == 2
 
@@ -227,6 +241,7 @@ def test_a_series_of_days_ends_with_the_day_of_its_until(until):
     ],
 )
 def test_a_time_in_another_form_is_read(start, head):
+    """ISO 8601 with hyphens, without seconds, with an offset; zones as Outlook names them."""
     [talk] = read(f"UID:u\nSUMMARY:T\n{start}", head=head)
     assert talk.start == datetime(2026, 5, 15, 7, 30, tzinfo=UTC)
 
@@ -235,11 +250,13 @@ def test_a_time_in_another_form_is_read(start, head):
     "name", ["(UTC+09:00) Berlin", "Mean Time of Nowhere", "(UTC+01:00) Atlantis", "GMT+9999"]
 )
 def test_a_zone_that_is_not_sure_is_refused(name):
+    """No city, another offset, or no such offset."""
     with pytest.raises(ScheduleError, match="neither known nor described"):
         read(f"UID:u\nSUMMARY:T\nDTSTART;TZID={name}:20260515T093000")
 
 
 def test_a_rule_may_repeat_the_time_of_its_start():
+    """Outlook writes BYHOUR and BYMINUTE."""
     rule = "RRULE:FREQ=WEEKLY;COUNT=2;BYHOUR=9;BYMINUTE=30;BYDAY=FR"
     assert times(read(f"UID:u\nSUMMARY:T\nDTSTART:20260515T093000Z\n{rule}")) == ["15 09:30", "22 09:30"]
 
@@ -271,6 +288,7 @@ START = at("dtstart", "2026-05-04T09:00:00", zone="Australia/Sydney")
     ],
 )  # fmt: skip
 def test_a_series_in_xcal_is_read_as_in_icalendar(entries, expected):
+    """With elements of RFC 6321, and with texts as some tools write them."""
     body = "".join(f"<vevent><properties>{entry}</properties></vevent>" for entry in entries)
     schedule = parse_schedule(
         f"<iCalendar><vcalendar>{body}</vcalendar></iCalendar>".encode(), "plan", SYDNEY
@@ -281,12 +299,14 @@ def test_a_series_in_xcal_is_read_as_in_icalendar(entries, expected):
 
 
 def test_an_exception_in_xcal_that_matches_nothing_is_reported():
+    """With the same words."""
     raw = f"<iCalendar><vcalendar><vevent>{UID}{START}{RECUR}{at('exdate', '2026-06-05T09:00:00')}</vevent></vcalendar></iCalendar>"
     [line] = parse_schedule(raw.encode(), "plan").warnings
     assert "plan: VEVENT s: EXDATE 2026-06-05 09:00 matches no date" in line
 
 
 def test_empty_elements_of_xcal_are_absent():
+    """The talk is the same as without them."""
     empty = "<rrule/><rdate></rdate><exdate/><dtend/><duration> </duration><recurrence-id/>"
     event = "<uid>u</uid><summary>T</summary><dtstart>20260515T093000Z</dtstart>"
     wrap = "<iCalendar><vcalendar><vevent>{}</vevent></vcalendar></iCalendar>".format
@@ -296,6 +316,7 @@ def test_empty_elements_of_xcal_are_absent():
 
 
 def test_an_empty_calendar_is_reported(tmp_path):
+    """One line that names the formats; a calendar with talks has no warning."""
     schedule = parse_schedule(calendar(), "plan.ics")
     assert schedule.talks == []
     [line] = schedule.warnings

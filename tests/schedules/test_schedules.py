@@ -256,7 +256,7 @@ def test_talks_without_a_slot_are_left_out():
         ),
         ("title,start\nTalk,tomorrow\n", "plan.csv:2: 'tomorrow' is not a time"),
         ("title,start\nTalk,09:30\n", "plan.csv:2: '09:30' is a time of day; add a column date"),
-        ("title,start\nTalk,2026-05-15 09:30\n", "plan.csv:2: 2026-05-15T09:30:00 has no time zone"),
+        ("title,start\nTalk,2026-05-15 09:30\n", "plan.csv:2: 2026-05-15 09:30 has no time zone"),
         (
             "title,date,start\nTalk,05/06/2026,09:30\n",
             "plan.csv:2: '05/06/2026' may have the day or the month first",

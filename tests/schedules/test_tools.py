@@ -18,8 +18,8 @@ from rtanalytics.schedules import _JSON as JSON_FORMATS
 from rtanalytics.schedules import FORMATS, ScheduleError, parse_schedule, read_schedule
 from rtanalytics.schedules.layouts import LAYOUTS
 from rtanalytics.session import open_conference
-from rtanalytics.sources.base import Malformed, Meta
-from rtanalytics.sources.schedules import ScheduleSpec, meta
+from rtanalytics.sources.base import Malformed
+from rtanalytics.sources.schedules import ScheduleSpec
 from rtanalytics.sources.schedules.parse import parse
 
 DENVER = ZoneInfo("America/Denver")
@@ -154,6 +154,7 @@ ONE_ROW = [
     ],
 )  # fmt: skip
 def test_sessionize(raw, expected):
+    """All, Sessions and the grid as JSON; CSV with a row per speaker, in several layouts."""
     schedule = read(raw)
     assert shown(schedule) == expected
     assert [talk.id for talk in schedule if talk.kind != "break"] == ["11", "12"]
@@ -161,6 +162,7 @@ def test_sessionize(raw, expected):
 
 
 def test_sessionize_has_tracks_texts_and_states():
+    """Categories are found by number and by name; declined sessions are left out."""
     data = view_all()
     data["sessions"][2] |= {"status": "Declined"}
     first, _ = read(dumped(data))
@@ -172,6 +174,7 @@ def test_sessionize_has_tracks_texts_and_states():
 
 
 def test_sessionize_with_an_offset_needs_no_zone():
+    """Its API can be set to write one."""
     data = [session("1", "A", "2026-09-08T15:00:00Z", "2026-09-08T15:30:00Z")]
     assert shown(read(dumped(data), zone=None))[0][:2] == ("09-08 09:00", "09:30")
 
@@ -216,10 +219,12 @@ SCHED_API = [
     ],
 )
 def test_sched(raw):
+    """The spreadsheet with all columns and with few, and the CSV of the API."""
     assert shown(read(raw)) == SCHED
 
 
 def test_sched_may_have_day_and_time_in_one_column():
+    """Months first, as in two columns."""
     head, *rows = SCHED_FULL
     rows = [[*row[:7], f"{row[7]} {row[8]}", f"{row[9]} {row[10]}", row[11]] for row in rows]
     head = [*head[:7], "Start Time", "End Time", "Venue"]
@@ -227,6 +232,7 @@ def test_sched_may_have_day_and_time_in_one_column():
 
 
 def test_sched_has_kinds_and_ids():
+    """Type and subtype, and a text without markup."""
     schedule = read(table(*SCHED_FULL))
     assert [(t.id, t.kind, t.track, t.abstract) for t in schedule] == [
         ("k1", "keynotes", None, "Hi"),
@@ -282,10 +288,12 @@ GUIDE_END = [
     ],
 )  # fmt: skip
 def test_guidebook(raw):
+    """The template with and without instructions, ends on the next day, and ISO dates."""
     assert shown(read(raw)) == GUIDE
 
 
 def test_guidebook_has_sessions_of_a_whole_day():
+    """They have a date and no time."""
     raw = table(GUIDE_HEAD, *GUIDE_ROWS, ["Expo", "2/4/2026", "", "", "Yard", "", ""])
     [expo] = [talk for talk in read(raw) if talk.title == "Expo"]
     assert (expo.kind, (expo.end - expo.start).days) == ("all-day", 1)
@@ -335,6 +343,7 @@ WHOVA_EXPORT = [
     ],
 )  # fmt: skip
 def test_whova(raw):
+    """The template with instructions above it, and the export."""
     schedule = read(raw)
     assert shown(schedule) == WHOVA
     assert [talk.kind for talk in schedule] == ["talk", "talk", "session", "talk"]
@@ -343,6 +352,7 @@ def test_whova(raw):
 
 @pytest.mark.parametrize("head", [GUIDE_HEAD, [*GUIDE_HEAD[:5], "Tracks", "Speakers"]])
 def test_us_tools_have_the_month_first_unless_a_date_of_the_file_shows_otherwise(head):
+    """One day above 12 decides for all dates."""
     rows = [["A", "5/6/2026", "9:00", "10:00", "R", "", ""], ["B", "7/6/2026", "9:00", "10:00", "R", "", ""]]
     assert [f"{t.start:%m-%d}" for t in read(table(head, *rows))] == ["05-06", "07-06"]
     more = ["C", "13/6/2026", "9:00", "10:00", "R", "", ""]
@@ -381,6 +391,7 @@ def without(*names: str) -> list[list[str]]:
     ],
 )  # fmt: skip
 def test_conftool(rows, options):
+    """Presentations with and without ends, and with authors in several forms."""
     schedule = read(table(*rows, **options))
     assert shown(schedule) == CONFTOOL
     assert [talk.id for talk in schedule] == ["session-7", "paper-70", "session-8", "paper-71"]
@@ -389,6 +400,7 @@ def test_conftool(rows, options):
 
 
 def test_papers_of_conftool_and_times_without_a_day():
+    """One row per paper; a time of day is on the day of its session."""
     head = [
         "paperID",
         "title",
@@ -413,6 +425,7 @@ def test_papers_of_conftool_and_times_without_a_day():
 
 
 def test_posters_of_conftool_take_as_long_as_their_session():
+    """They have no times of their own."""
     rows = without("p1_start", "p1_end", "p2_start", "p2_end")
     assert {t[:2] for t in shown(read(table(*rows)))[1:]} == {("09-08 10:30", "11:30")}
 
@@ -492,6 +505,7 @@ TALKS: list[Shown] = [
     ],
 )
 def test_indico(data):
+    """Contributions, sessions, and the timetable, with times in any zone."""
     schedule = read(json.dumps(data, indent=1), zone=None)
     talks = [talk for talk in schedule if talk.kind == "talk"]
     assert shown(Schedule(talks)) == TALKS
@@ -501,6 +515,7 @@ def test_indico(data):
 
 
 def test_indico_lectures_are_talks_and_an_event_without_contributions_is_refused():
+    """With what to export instead."""
     lecture = conference(type="simple_event")
     assert shown(read(dumped(lecture)))[0][:3] == ("09-08 09:00", "18:00", "Conf")
     with pytest.raises(ScheduleError, match=r"without its contributions; export it with \?detail=sessions"):
@@ -541,6 +556,7 @@ KITES: Shown = ("09-08 09:00", "10:30", "Kites", ["Mia Oak", "Tim Elm"], "Barn")
     ],
 )
 def test_emfcamp(data, ids):
+    """Items with their times, and items with occurrences."""
     schedule = read(dumped(data))
     assert shown(schedule) == [KITES] * len(ids)
     assert [talk.id for talk in schedule] == ids
@@ -548,6 +564,7 @@ def test_emfcamp(data, ids):
 
 
 def test_emfcamp_may_have_nobody_who_speaks():
+    """The speaker is null then."""
     assert read(dumped([item(speaker=None)])).talks[0].speakers == []
 
 
@@ -571,6 +588,7 @@ NAIVE = {name: raw for name, raw in SAMPLES.items() if not name.startswith("indi
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_one_format_claims_a_file(name):
+    """And reads the same if the format is given."""
     kind = name.split("-")[0]
     raw = SAMPLES[name]
     if raw[0] in "{[":
@@ -592,6 +610,7 @@ def test_one_format_claims_a_file(name):
 
 @pytest.mark.parametrize("name", NAIVE)
 def test_a_file_without_a_zone_asks_for_it(name):
+    """The message has the key, the option and the argument, ready to copy."""
     with pytest.raises(ScheduleError) as caught:
         read(NAIVE[name], zone=None)
     message = str(caught.value)
@@ -609,6 +628,7 @@ def dos(raw: str) -> str:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_conference_reads_it(name, tmp_path: Path):
+    """By conference.toml, with a byte order mark and DOS line ends; without timezone it is asked for."""
     raw = SAMPLES[name]
     (tmp_path / "plan").write_bytes(("\ufeff" + dos(raw)).encode())
     file = tmp_path / "conference.toml"
@@ -625,18 +645,20 @@ def test_a_conference_reads_it(name, tmp_path: Path):
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_source_reads_it(name):
+    """By the parser of the source, with the zone of the source."""
     spec = ScheduleSpec(name="talks", url="https://x.example/plan", timezone="America/Denver")
-    parsed = parse(SAMPLES[name].encode(), meta(spec, datetime.now(UTC)))
+    parsed = parse(SAMPLES[name].encode(), spec.meta(datetime.now(UTC)))
     assert [event.title for event in parsed.events] == [talk.title for talk in read(SAMPLES[name])]
     assert parsed.rejects == []
     if name in NAIVE:
-        bare: Meta = meta(ScheduleSpec(name="talks", url="https://x.example/plan"), datetime.now(UTC))
+        bare = ScheduleSpec(name="talks", url="https://x.example/plan").meta(datetime.now(UTC))
         with pytest.raises(Malformed, match="has no time zone"):
             parse(SAMPLES[name].encode(), bare)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_ids_stay_when_talks_move(name):
+    """So that a moved talk is recognised."""
     raw = SAMPLES[name]
     moved = (
         raw.replace("2026-09-08", "2026-09-10")
@@ -662,6 +684,7 @@ def test_ids_stay_when_talks_move(name):
     ],
 )
 def test_an_empty_schedule_is_one_line(raw):
+    """Of every shape that has no talks yet."""
     schedule = read(raw)
     assert schedule.talks == []
     [line] = schedule.warnings
@@ -686,6 +709,7 @@ def test_an_empty_schedule_is_one_line(raw):
     ],
 )
 def test_an_unknown_file_is_one_line_with_what_to_do(raw, advice):
+    """JSON, tables, workbooks and pages."""
     with pytest.raises(ScheduleError) as caught:
         read(raw)
     assert advice in str(caught.value)
@@ -701,11 +725,13 @@ def test_an_unknown_file_is_one_line_with_what_to_do(raw, advice):
     ],
 )
 def test_a_quotation_mark_that_is_not_closed_does_not_join_rows(rows):
+    """The row that begins it is named."""
     with pytest.raises(ScheduleError, match=r"plan:2: a quotation mark that is not closed"):
         read(f"title,start,room\n{rows}")
 
 
 def test_half_a_format_is_not_taken_for_it():
+    """Title or time is missing where the format has it."""
     for raw in (
         dumped({"sessions": [{"title": "A"}], "speakers": [], "rooms": []}),
         dumped([{"title": "A", "start_date": "2026-05-15 09:00:00"}]),
@@ -732,4 +758,5 @@ def test_half_a_format_is_not_taken_for_it():
     ],
 )  # fmt: skip
 def test_a_table_has_dates_as_people_write_them(raw, expected):
+    """In numbers and in words, with 12 and 24 hours."""
     assert shown(read(raw))[0][:2] == expected

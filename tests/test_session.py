@@ -18,7 +18,7 @@ def test_a_talk_that_cannot_be_read_is_a_warning(tmp_path: Path) -> None:
     with pytest.warns(UserWarning, match="a talk is left out") as warned:
         assert [talk.title for talk in read_talks(file, UTC)] == ["A"]
     assert [str(one.message) for one in warned] == [
-        f"a talk is left out: {file}:3: 'soon' is not a time such as 2026-05-15 09:30"
+        f"a talk is left out: {file}:3: 'soon' is not a time such as 2026-05-15T09:30:00+02:00"
     ]
     file.write_text("title,start\nA,2026-05-15T09:30Z\n" + "B,soon\n" * (MAX_WARNINGS + 2), encoding="utf-8")
     with pytest.warns(UserWarning, match="2 more talks are left out"):

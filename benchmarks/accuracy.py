@@ -218,9 +218,9 @@ def compared(samples: Sequence[Sample]) -> Comparison:
     """Run every algorithm on every sample."""
     began = time.process_time()
 
-    def tick(done: int) -> None:
+    def tick(share: float) -> None:
         print(
-            f"\r{done} done, {time.process_time() - began:.0f} CPU s ",
+            f"\r{share:.0%} done, {time.process_time() - began:.0f} CPU s ",
             end="",
             file=sys.stderr,
             flush=True,

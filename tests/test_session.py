@@ -31,4 +31,4 @@ def test_a_recording_brings_the_same_settings_everywhere() -> None:
 
     conference = open_conference()
     assert conference.settings == recording_settings(conference.recording)
-    assert conference.settings == trend_settings(conference.recording, None, None, None)
+    assert conference.settings == trend_settings(conference, None, None, None)

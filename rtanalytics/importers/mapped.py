@@ -101,10 +101,6 @@ def _check(path: Path, options: Options) -> None:
         raise ImporterError(
             f"{path}: no column for {missing[0]}; write --columns created_at=COLUMN,text=COLUMN and so on"
         )
-    if "source" not in options.columns and not options.source:
-        raise ImporterError(
-            f"{path}: no source; give a column for it, or write --source such as slack:#general"
-        )
 
 
 def _rows(
@@ -190,7 +186,7 @@ class _Rows:
         for name, value in fields.items():
             if name != "text" and is_missing(value):
                 fields[name] = ""
-        source = word(fields.get("source")) or word(self._options.source)
+        source = word(fields.get("source")) or word(self._options.source) or "table"
         bucket, _, rest = source.partition(":")
         if not bucket:
             raise InvalidValue(

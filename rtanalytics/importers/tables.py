@@ -246,7 +246,7 @@ def _needed(cells: Mapping[str, Any], name: str) -> str:
     return value
 
 
-_RENAMED = "map its columns: --columns created_at=COLUMN,text=COLUMN --source NAME"
+_RENAMED = "name them with --columns created_at=COLUMN,text=COLUMN"
 
 
 def _columns(path: Path, names: list[str], hint: str = "") -> None:
@@ -254,8 +254,36 @@ def _columns(path: Path, names: list[str], hint: str = "") -> None:
         found = ", ".join(abbreviate(name)[1:-1] for name in names[:12]) or "nothing"
         raise TableError(
             f"{path}: no column {', '.join(missing)}; a table needs {', '.join(_NEEDED)}, "
-            f"and this one has {found}{hint}"
+            f"and this one has {found}{hint}",
+            _guessed(names) if hint else (),
         )
+
+
+_NAMES = {
+    "created_at": "created_at time timestamp date datetime sent zeit datum zeitstempel fecha heure",
+    "author": "author user username name sender from nick handle screen_name autor absender von auteur",
+    "text": "text message body content tweet post comment nachricht inhalt beitrag mensaje texto texte",
+    "channel": "channel room kanal raum canal salon",
+    "id": "id status_id message_id tweet_id",
+}
+"""Names that columns often have, by field."""
+
+
+def _guessed(names: list[str]) -> list[str]:
+    """Return options with which a table can be read whose columns have other names."""
+    if len(names) == 1:  # a file with another separator than a comma
+        separator = max(";\t|", key=names[0].count)
+        names = [name.strip().strip('"') for name in names[0].split(separator)]
+    columns = {
+        field: next((name for name in names if name.strip().casefold() in known.split()), "COLUMN")
+        for field, known in _NAMES.items()
+    }
+    chosen = [
+        f"{field}={column}"
+        for field, column in columns.items()
+        if column != "COLUMN" or field in ("created_at", "text")
+    ]
+    return ["--columns", ",".join(chosen), "--zone", "Europe/Berlin"]
 
 
 def _parquet_rows(path: Path) -> Iterator[Row]:

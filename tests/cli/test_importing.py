@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,33 @@ def test_wrong_usage_has_status_2(tmp_path: Path, option: str, value: str, word:
     run = rta("import", samples.write_irssi(tmp_path, TALK), "--to", tmp_path / "a", option, value)
     assert run.returncode == 2
     assert word in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("lines", "columns"),
+    [
+        (
+            ["Zeit;Autor;Nachricht", "13.05.2026 09:00;ada;Guten Morgen"],
+            "created_at=Zeit,author=Autor,text=Nachricht",
+        ),
+        (
+            ["when_sent,Message,room", "2026-05-13 09:00,hello,#a"],
+            "created_at=COLUMN,text=Message,channel=room",
+        ),
+        (
+            ["timestamp\tuser\tbody", "2026-05-13T09:00:00Z\tada\thi"],
+            "created_at=timestamp,author=user,text=body",
+        ),
+    ],
+)
+def test_a_table_with_other_columns_is_answered_with_the_whole_command(
+    tmp_path: Path, lines: list[str], columns: str
+) -> None:
+    """Columns are guessed by their names; the command works as it is if all are found."""
+    (tmp_path / "own.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run = rta("import", tmp_path / "own.csv", "--to", tmp_path / "a")
+    assert run.returncode == 1
+    advice = run.stderr.rpartition("for example: rtanalytics ")[2]
+    assert columns in advice
+    again = rta(*shlex.split(advice))
+    assert (again.returncode, again.stdout[:13]) == ((1, "") if "COLUMN" in advice else (0, "1 read, 1 new"))

@@ -440,7 +440,6 @@ MAPPING = {"created_at": "When", "author": "Who", "text": "Said"}
             {"columns": {**MAPPING, "id": "Nr"}, "source": "slack"},
             "no column 'Nr'; its columns are When, Who, Said",
         ),
-        ({"columns": MAPPING}, "no source; give a column"),
     ],
 )
 def test_an_invalid_mapping_is_reported(tmp_path: Path, options: dict[str, Any], message: str) -> None:

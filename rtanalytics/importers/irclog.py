@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rtanalytics.event import Event
-from rtanalytics.importers.base import ImporterError, Options
+from rtanalytics.importers.base import ImporterError, Options, Rejected
 from rtanalytics.importers.common import (
     MONTHS,
     LocalClock,
@@ -33,7 +34,8 @@ from rtanalytics.importers.common import (
     zone_of,
 )
 from rtanalytics.importers.irclines import IrcLine, classify, eggdrop, parse_line, uncoloured
-from rtanalytics.importers.reading import head_of
+from rtanalytics.importers.reading import head_of, lines
+from rtanalytics.normalize.dates import AmbiguousOrder, NoZone, day_order, parse_day, parse_time
 from rtanalytics.normalize.values import InvalidValue
 from rtanalytics.untrusted import abbreviate
 
@@ -76,6 +78,8 @@ class Log:
     """State while a log is read: the day, the nicks, and the lines of the current minute."""
 
     day: date | None
+    zone: ZoneInfo | None
+    day_first: bool | None
     clock: LocalClock | None
     last: time | None = None
     nicks: dict[str, None] = field(default_factory=dict)
@@ -101,6 +105,25 @@ class Log:
     def incomplete(self, *missing: str) -> _Missing:
         """Return the error for a log that lacks some facts, and the zone if it is not known."""
         return _Missing(*missing, *(["zone"] if self.clock is None else []))
+
+    def parsed(self, text: str) -> datetime:
+        """Parse a stamp with its date, in any way to write it."""
+        try:
+            return parse_time(text, self.zone, day_first=self.day_first)
+        except NoZone:
+            raise self.incomplete() from None
+        except AmbiguousOrder:
+            raise self.incomplete("dates") from None
+
+    def day_of(self, text: str) -> date:
+        """Parse a date."""
+        try:
+            day = parse_day(text, day_first=self.day_first)
+        except AmbiguousOrder:
+            raise self.incomplete("dates") from None
+        if day is None:
+            raise InvalidValue(f"{abbreviate(text)} is not a date")
+        return day
 
     def turn(self, day: date) -> None:
         """Start a new day."""
@@ -139,7 +162,8 @@ class IrcLog:
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
         """Yield the events of a log."""
         zone = zone_of(options.zone)
-        log = Log(options.day or day_in(path.name), LocalClock(zone) if zone else None)
+        clock = LocalClock(zone) if zone else None
+        log = Log(options.day or day_in(path.name), zone, options.day_first, clock)
         channel = options.channel or _channel_in(path.name)
         repeated: list[Event] = []
 
@@ -148,7 +172,7 @@ class IrcLog:
             if channel is None and line.startswith("Session Ident: "):
                 channel = word(line.removeprefix("Session Ident: "))
             try:
-                parsed = self.parse(log, line)
+                parsed = self._parsed(log, line, path)
             except _Missing as missing:
                 raise _incomplete(path, {*missing.args, *(["channel"] if channel is None else [])}) from None
             if parsed is None:
@@ -171,6 +195,23 @@ class IrcLog:
             yield from repeated
             repeated.clear()
 
+    def _parsed(self, log: Log, line: str, path: Path) -> tuple[datetime, IrcLine] | None:
+        """Parse a line; the order of day and month is looked for in the whole file, when it is needed."""
+        try:
+            return self.parse(log, line)
+        except _Missing as missing:
+            if "dates" not in missing.args:
+                raise
+            stamps = (
+                _ANY_STAMP.match(_decode(one[1])) for one in lines(path) if not isinstance(one, Rejected)
+            )
+            log.day_first = day_order(
+                (found["day"] or found["bare"] or "").strip() for found in stamps if found is not None
+            )
+            if log.day_first is None:
+                raise
+            return self.parse(log, line)
+
 
 MAX_REPEATED = 1_000
 """Largest number of repetitions in one line that is believed."""
@@ -182,6 +223,10 @@ _FACTS = {
     ),
     "day": ("the log has times but no dates; give its first day with --day", "2026-05-15"),
     "year": ("the log does not contain the year; give its first day with --day", "2026-05-15"),
+    "dates": (
+        "its dates may begin with the day or with the month; give --dates day-first or --dates month-first",
+        "day-first",
+    ),
     "channel": ("the channel is not known; give it with --channel", "#pycon"),
 }
 
@@ -290,7 +335,10 @@ def _text(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
         parsed = _known(parse_line(found["rest"]))
         return log.zoned(datetime.combine(log.day, _clock(found))), parsed
     if (found := _SECONDS.match(line)) is not None:
-        return moment(int(found["seconds"])), _known(parse_line(found["rest"]))
+        return moment(found["seconds"]), _known(parse_line(found["rest"]))
+    if (found := _ANY_STAMP.match(line)) is not None:
+        stamp = found["bare"] or f"{found['day']} {found['clock'] or ''}"
+        return log.parsed(stamp), _known(parse_line(found["rest"]) or eggdrop(found["rest"]))
     raise InvalidValue(_UNKNOWN)
 
 
@@ -298,7 +346,7 @@ def _when(log: Log, found: re.Match[str]) -> datetime:
     """Return the time of a line, which may have a date and an offset."""
     groups = found.groupdict()
     if groups.get("long"):
-        log.turn(_day_of(found["long"]))
+        log.turn(log.day_of(found["long"]))
         return log.at(_clock(found))
     if found["day"] is None:
         return log.at(_clock(found))
@@ -306,18 +354,6 @@ def _when(log: Log, found: re.Match[str]) -> datetime:
     log.turn(day)
     naive = datetime.combine(day, _clock(found))
     return moment(naive.isoformat() + found["offset"]) if found["offset"] else log.zoned(naive)
-
-
-def _day_of(text: str) -> date:
-    """Parse the date of Konversation: ``Tue Oct 1 2019``, ``Tuesday, 1 October 2019``."""
-    month = next((word for word in re.findall(r"[A-Za-z]{3,}", text) if word[:3].title() in MONTHS), None)
-    numbers = re.findall(r"\d+", text)
-    if len(numbers) == 3:
-        return date.fromisoformat(re.sub("[/.]", "-", text.strip()))
-    day, year = (number for number in numbers)
-    if month is None or len(year) != 4:
-        raise InvalidValue(f"the date {abbreviate(text)} is not English or ISO 8601")
-    return date(int(year), MONTHS[month[:3].title()], int(day))
 
 
 def _clock(found: re.Match[str]) -> time:
@@ -354,9 +390,16 @@ _BRACKETED = re.compile(
 )
 _BARE = re.compile(rf"{_DATED}[ \t]{{0,2}}(?P<rest>.*)")
 _MONTHLY = re.compile(rf"(?P<month>[A-Za-z]{{3}}) (?P<day>[ 0-3]\d) {_TIME} (?P<rest>.*)")
-_SECONDS = re.compile(r"(?P<seconds>\d{9,10}) (?P<rest>[<*-].*)")
+_SECONDS = re.compile(r"(?P<seconds>\d{9,10}|\d{13}) (?P<rest>[<*-].*)")
+_ANY_STAMP = re.compile(
+    r"(?:\[(?P<day>[^\]\[]{5,60})\](?: ?\[(?P<clock>[^\]\[]{4,40})\])?[ \t]?|"
+    r"(?P<bare>\d{1,2}[./-]\d{1,2}[./-]\d{2,4},? \d{1,2}:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?) (?=[<*]|-\S))"
+    r"(?P<rest>.*)"
+)
+"""A date in any order, in brackets or not."""
+
 _WEECHAT = re.compile(
-    rf"(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{{1,9}})?){_OFFSET}\t"
+    rf"(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{{1,9}})?)?){_OFFSET}\t"
     r"(?P<prefix>[^\t]*)\t(?P<rest>.*)"
 )
 
@@ -364,17 +407,20 @@ _WEECHAT = re.compile(
 _CLOCK = r"[012]?\d:[0-5]\d(?::[0-5]\d)?(?: ?[AaPp]\.?[Mm]\.?)?"
 _DAY_AND_CLOCK = rf"(?:\d{{4}}[-/.]\d\d[-/.]\d\d[ T])?{_CLOCK}(?:[.,]\d{{1,9}})? ?(?:Z|[+-]\d\d:?\d\d)?"
 _IS_IRSSI = re.compile(
-    rf"(?:\d{{4}}-\d\d-\d\d )?{_CLOCK} ?(?:[<*]|-\S| \*)|--- (?:Log (?:opened|closed)|Day changed) "
+    rf"(?:\d{{4}}-\d\d-\d\d |\d{{1,2}}[./-]\d{{1,2}}[./-]\d{{2,4}},? )?{_CLOCK} ?(?:[<*]|-\S| \*)|"
+    r"--- (?:Log (?:opened|closed)|Day changed) "
 )
 _IS_ZNC = re.compile(
     rf"(?:0\d|1[0-5])?\[(?:[^\]\[]{{6,40}}\] ?\[)?{_DAY_AND_CLOCK}\](?!\[)|"
+    r"\[[^\]\[]{0,40}\d:\d\d[^\]\[]{0,20}\][ \t]?(?:[<*•]|-\S)|"
+    r"\[[^\]\[]{5,40}\] ?\[[^\]\[]{0,20}\d:\d\d[^\]\[]{0,20}\][ \t]?\S|"
     r"=== |Session (?:Start|Ident|Close|Time)(?: \([^)]*\))?: "
 )
 _IS_HEXCHAT = re.compile(
     rf"[A-Za-z]{{3}} [ 0-3]\d {_CLOCK} |\*\*\*\* (?:BEGIN|ENDING) LOGGING AT |"
     rf"(?:\d{{4}}-\d\d-\d\d )?{_CLOCK} (?:<[^>\s]+>|\*|-[^-\s]+-)\t"
 )
-_IS_SUPYBOT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:?\d\d)? ")
+_IS_SUPYBOT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)? ")
 
 IRSSI = IrcLog(_IS_IRSSI, _text)
 ZNC = IrcLog(_IS_ZNC, _text)

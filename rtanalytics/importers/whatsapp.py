@@ -2,7 +2,7 @@
 
 Times are local to the phone, so they need a zone. The order of day and month depends on the phone's
 language: it is found from the whole file (a day above 12, or the only order in which no date goes back),
-else ``--time-format`` must give it. A message has no id; its id is derived from chat, time, author, text
+else ``--dates`` must give it. A message has no id; its id is derived from chat, time, author, text
 and its number among equal messages of that time. Notices of WhatsApp are left out.
 """
 
@@ -213,7 +213,7 @@ def _survey(label: str, file: io.BufferedReader[Any], options: Options) -> tuple
             is_notice = text.startswith("\u200e") and not _is_content(text)
             group = _name(sent["name"]) if is_notice else ""
     order = _order_of(options.time_format) if options.time_format else dates.order()
-    if options.day_first is not None:
+    if options.day_first is not None and order != "ymd":
         order = "dmy" if options.day_first else "mdy"
     missing: list[str] = []
     reasons = []

@@ -190,6 +190,11 @@ LAYOUTS = {
     "mIRC": ("znc", "[09:30]", "[09:30] * cyd (~c@host.example) Quit (irc.a.example irc.b.example)", "* {} {}"),
     "mIRC with Joins": ("znc", "[09:30]", "[09:30] * Joins: cyd (~c@host.example)", "* {} {}"),
     "mIRC with two halves of a day": ("znc", "[09:30am]", "[09:30am] * Quits: cyd (~c@host.example) (Ping timeout)", "* {} {}"),
+    "a client in Germany": ("znc", "[15.05.2026 09:30:00]", "[15.05.2026 09:30:01] *** cyd (~c@host.example) has joined #pycon", "* {} {}"),
+    "a client in the United States": ("znc", "[5/15/2026 9:30 AM]", "[5/15/2026 9:30 AM] * Parts: cyd (~c@host.example)", "* {} {}"),
+    "dates without brackets": ("irssi", "15/05/2026 09:30", "15/05/2026 09:30 -!- cyd [~c@host.example] has quit [bye]", "* {} {}"),
+    "Konversation with a zone": ("znc", "[Friday, May 15, 2026] [11:30:00 AM CEST]", "[Friday, May 15, 2026] [11:30:01 AM CEST] Quit\tcyd (~c@host.example) has left this server (bye).", "*\t{} {}"),
+    "ISO 8601 with milliseconds": ("supybot", "2026-05-15T09:30:00.123Z", "2026-05-15T09:30:01.456Z *** cyd has joined #pycon", "* {} {}"),
     "XChat with dates": ("hexchat", "2026-05-15 09:30:00", "2026-05-15 09:30:01 *\tcyd (~c@host.example) has quit (bye)", "*\t{} {}"),
     "Supybot": ("supybot", "2026-05-15T09:30:00+0000 ", "2026-05-15T09:30:01+0000  *** cyd has joined #pycon", "*{} {}"),
 }  # fmt: skip
@@ -206,7 +211,10 @@ def test_every_layout_gives_messages_actions_and_presence(tmp_path: Path, name: 
     path = lines_of(tmp_path / "log_20260515", rows)
     assert detect(path) == form
     options = Options(zone="UTC", channel="#pycon", presence=True)
-    told = [(e.created_at.replace(second=0), e.type, e.handle, e.text) for e in events(path, options)]
+    told = [
+        (e.created_at.replace(second=0, microsecond=0), e.type, e.handle, e.text)
+        for e in events(path, options)
+    ]
     kind = told[1][1]
     assert kind in ("join", "part", "quit")
     assert told == [
@@ -215,6 +223,20 @@ def test_every_layout_gives_messages_actions_and_presence(tmp_path: Path, name: 
         (at(2026, 5, 15, 9, 30), "action", "bob", "waves"),
     ]
     assert not any("host.example" in (e.text or "") for e in events(path))
+
+
+def test_the_order_of_dates_in_a_log_is_found_or_asked_for(tmp_path: Path) -> None:
+    """A day above 12 anywhere in the file decides."""
+    rows = ["[05/06/2026 09:30] <ada> one", "[05/13/2026 09:30] <ada> two"]
+    path = lines_of(tmp_path / "download", rows)
+    assert [e.created_at.month for e in events(path)] == [5, 5]
+    lines_of(path, rows[:1])
+    with pytest.raises(ImporterError, match="--dates day-first or --dates month-first") as raised:
+        list(open_events(path))
+    assert raised.value.add == ("--zone", "Europe/Berlin", "--dates", "day-first", "--channel", "#pycon")
+    assert [e.created_at.month for e in events(path, Options(zone="UTC", channel="#x", day_first=True))] == [
+        6
+    ]
 
 
 def test_a_repeated_message_counts_as_often_as_it_was_sent(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from rtanalytics.event import Event
 from rtanalytics.extras import MissingExtraError
-from rtanalytics.importers import ImporterError, Rejected, detect, open_events, reading
+from rtanalytics.importers import ImporterError, Options, Rejected, detect, open_events, reading
 from rtanalytics.importers.json_stream import Broken, NotJson, walk
 from tests.contracts.importer import TALK, Line
 from tests.importers import samples
@@ -142,25 +142,32 @@ def many() -> Iterator[Line]:
     return (Line(n, "ada", f"message {n} " + "x" * 300) for n in range(30_000))
 
 
-@pytest.mark.parametrize("form", ["twitter", "discord"])
+LISTS: dict[str, tuple[Any, Any]] = {
+    "discord": (lambda: samples.discord_export([]), samples.discord_message),
+    "telegram": (lambda: samples.telegram_chat([]), samples.telegram_message),
+    "matrix": (lambda: {"room_name": "PyCon", "export_date": "x", "messages": []}, samples.matrix_event),
+}
+
+
+@pytest.mark.parametrize("form", ["twitter", "whatsapp", *LISTS])
 def test_a_large_file_does_not_enter_memory(tmp_path: Path, form: str) -> None:
     """Many megabytes in lines and in one document, read within three."""
     path = tmp_path / "large"
     with open(path, "w", encoding="utf-8") as file:
-        if form == "discord":
-            head, _, tail = json.dumps(samples.discord_export([])).partition('"messages": [')
+        if form in LISTS:
+            document, message = LISTS[form]
+            head, _, tail = json.dumps(document()).partition('"messages": [')
             file.write(f'{head}"messages": [')
-            file.writelines(
-                ("," if n else "") + json.dumps(samples.discord_message(line))
-                for n, line in enumerate(many())
-            )
+            file.writelines(("," if n else "") + json.dumps(message(line)) for n, line in enumerate(many()))
             file.write(tail)
+        elif form == "whatsapp":
+            file.writelines(f"[{line.at:%d.%m.%y, %H:%M:%S}] {line.author}: {line.text}\n" for line in many())
         else:
             file.writelines(json.dumps(samples.classic_tweet(line)) + "\n" for line in many())
-    assert path.stat().st_size > 18_000_000
+    assert path.stat().st_size > 9_000_000
     tracemalloc.start()
     try:
-        count = sum(isinstance(event, Event) for event in open_events(path, form))
+        count = sum(isinstance(e, Event) for e in open_events(path, form, Options(zone="UTC")))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -172,7 +172,8 @@ def test_a_large_file_does_not_enter_memory(tmp_path: Path, form: str) -> None:
     finally:
         tracemalloc.stop()
     assert count == 30_000
-    assert peak < 3_000_000
+    # the senders of the last 50,000 messages of Matrix are kept, to know whose edits count
+    assert peak < (9_000_000 if form == "matrix" else 3_000_000)
 
 
 def long_zstd(data: bytes, window_log: int) -> bytes:

@@ -51,6 +51,8 @@ FILES = {
     "telegram": [], "whatsapp": [], "matrix": [], "mattermost": [], "rocketchat": [], "live-chat": [], "ii": [],
     "csv": [], "jsonl": [], "parquet": [], "irssi": [], "weechat": [], "hexchat": [], "mbox": [], "columns": [], "twitter-archive": [], "zulip": [],
     "slack": ["payloads/slack_api/*", "payloads/slack_export/*.json"], "supybot": ["payloads/irc/*supybot*"],
+    "mastodon": ["payloads/mastodon/*"], "mastodon-archive": [], "bluesky": ["payloads/bluesky/*"],
+    "reddit": ["payloads/reddit/*"], "hackernews": [], "twitter-web-exporter": [], "snscrape": [], "zeeschuimer": [],
     "twitter": ["payloads/twitter_v?/*", "raw/*twitter*"], "znc": ["payloads/irc/*raw.txt"],
 }  # fmt: skip
 """What others recorded of each format of files; of each there is a sample of our own as well."""

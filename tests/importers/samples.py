@@ -459,7 +459,8 @@ def write_bluesky(folder: Path, talk: list[Line]) -> Path:
 
 
 def mastodon_status(line: Line, **more: Any) -> dict[str, Any]:
-    name, host = line.author.split("@")
+    name, _, host = line.author.partition("@")
+    host = host or "m.example"
     uri = f"https://{host}/users/{name}/statuses/{100 + line.n}"
     return {
         "id": str(100 + line.n), "created_at": f"{line.at:%Y-%m-%dT%H:%M:%S}.000Z", "in_reply_to_id": None,

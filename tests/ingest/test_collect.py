@@ -404,7 +404,7 @@ def test_ctrl_c_in_a_terminal_ends_it_in_silence(
     except OSError:  # how Linux says that nobody has the terminal open any more
         os.close(terminal)
     _, status = os.waitpid(pid, 0)
-    lines = shown.decode().replace("^C", "").split("\r\n")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", shown.decode()).replace("^C", "").split("\r\n")
     said = [line for line in lines if line]
     assert all(
         re.match(r"collecting |recording into |bins of 1min hold|status: |stopped; |\d\d:\d\d:\d\d  ", line)

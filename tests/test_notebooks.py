@@ -308,8 +308,7 @@ def test_a_replay_is_moved_stepped_and_shifted(execute):
     )
     begin, end = (datetime.fromisoformat(said[edge]) for edge in ("begin", "end"))
     events = [e for e in open_conference(None).recording if begin <= e.received_at < end]
-    after = [e for e in events if e.received_at >= begin + timedelta(hours=1)]
-    assert said["counted"] == len(after)
+    assert said["counted"] == len(events)  # those before the second hour are shown as well
     assert said["first"]
     assert said["first"] + said["stepped"] == [e.id for e in events[: len(said["first"]) + 3]]
     assert [id for id, _ in said["rehearsal"]] == [e.id for e in events]

@@ -418,7 +418,7 @@ def test_an_installed_wheel_is_whole(tmp_path):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     shipped = next((tmp_path / "venv").rglob("_shipped/recordings/juniperconf-2026"))
     program = bin_folder / "rtanalytics"
-    trending = run(program, "trending", shipped, "--at", "2026-06-10T08:35", cwd=tmp_path, env=environment)
+    trending = run(program, "trending", shipped, "--at", "2026-06-10T08:35Z", cwd=tmp_path, env=environment)
     assert (trending.returncode, "Faloko" in trending.stdout) == (0, True), trending.stderr
     compare = run(program, "compare", shipped, cwd=tmp_path, env=environment)
     assert compare.returncode == 1

@@ -107,7 +107,7 @@ class Log:
         return _Missing(*missing, *(["zone"] if self.clock is None else []))
 
     def parsed(self, text: str) -> datetime:
-        """Parse a stamp with its date, in any way to write it."""
+        """Parse a time stamp with a date, in any common format."""
         try:
             return parse_time(text, self.zone, day_first=self.day_first)
         except NoZone:

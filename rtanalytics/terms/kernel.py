@@ -63,7 +63,7 @@ def _mix(h: Any, x: Any) -> Any:
 
 @njit(cache=True)
 def _hashed(text: Any, begin: Any, until: Any) -> Any:
-    """Return two parts of a surface's hash: of its whole blocks of eight characters, and of the rest."""
+    """Return two parts of the hash of a spelling: of full blocks of eight characters, and of the rest."""
     h, x = np.uint64(0), np.uint64(0)
     for k in range(begin, until):
         c = np.uint64(text[k])

@@ -262,9 +262,9 @@ def _person(context: dict[str, Any]) -> Author | None:
         for author in listed:
             name, email = as_text(author.get("name")), as_text(author.get("email"))
             if name in names and email:
-                name = ""  # feedparser gives an author without a name that of the one before
+                name = ""  # feedparser repeats the name of the previous author if an author has none
             names.add(name)
-            name = re.sub(r"\(\s*mailto:.*", "", name)  # of an email address that it has cut
+            name = re.sub(r"\(\s*mailto:.*", "", name)  # rest of an email address that feedparser has cut off
             people.append(person(name or email, as_text(author.get("href"))))
         return several(people)
     # the whole text, because feedparser does not recognize email addresses in domains such as .photography

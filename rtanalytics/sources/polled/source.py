@@ -347,7 +347,7 @@ class PolledSource(Generic[S, C]):
         return max(answer.rate.pause, min(demanded or timedelta(0), MAX_WAIT))
 
     def _unreadable(self, state: C, error: Malformed) -> Batch:
-        """Return a dead letter, unless one like it was returned within the hour, and a longer wait."""
+        """Return a batch with a longer wait, and with a dead letter unless the last hour had one like it."""
         self.counts["malformed"] += 1
         kind, now = type(error).__name__, int(datetime.now(UTC).timestamp())
         rejects = []

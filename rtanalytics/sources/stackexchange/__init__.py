@@ -199,7 +199,10 @@ class StackExchangeSource(PolledSource[StackExchangeSpec, _Cursor]):
         return str(URL(answer.url).update_query(page=int(page) + 1 if page.isdecimal() else 2))
 
     def meets_known(self, state: _Cursor, parsed: Parsed) -> bool:
-        """Return False for all questions: known ones may precede new ones, and ``min`` is the lower bound."""
+        """Return True if a page is empty; ``min`` already excludes known questions.
+
+        A known question does not end the reading, because new ones may follow it.
+        """
         return not parsed.events and not parsed.rejects
 
     def take(self, state: _Cursor, parsed: Parsed, answer: Answer, received: datetime) -> list[Event]:

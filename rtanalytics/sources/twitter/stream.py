@@ -374,7 +374,15 @@ class XStream(StreamedSource, XSearch):
         return None
 
     def _cut(self, why: str, unread: int | None) -> _End:
-        """Return the end of a lost connection that has sent ``unread`` bytes unread, None if unknown."""
+        """Return the end of a connection that was lost, with the possible cost of posts not read.
+
+        Parameters
+        ----------
+        why : str
+            Reason.
+        unread : int or None
+            Bytes that were received and not read; None if unknown.
+        """
         most = self.spec.unread_cost
         lost = most if unread is None else min(most, cost_of(self.spec, unread))
         timings = self.timings

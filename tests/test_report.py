@@ -229,13 +229,27 @@ def test_topics_do_not_grow_into_one_another() -> None:
     assert len(recap.topics) > 8
 
 
-def test_only_the_strongest_topics_are_listed_in_order_of_time() -> None:
-    """Of more topics than asked for, those of the highest peaks are there, numbered as they came."""
+def test_topics_are_numbered_by_importance() -> None:
+    """Of more topics than asked for, those of the highest peaks are there, the highest first."""
     bins = [a_bin(at(120 * n), a_trend([f"thing{n}"], at(120 * n), score=n % 5)) for n in range(20)]
     recap = gather([say(n, 120 * n, f"thing{n}") for n in range(20)], bins, title="X", topics=8)
-    assert [t.score for t in recap.topics] == [3, 4] * 4
+    assert [t.score for t in recap.topics] == [4] * 4 + [3] * 4
     assert [t.number for t in recap.topics] == list(range(1, 9))
-    assert sorted(t.start for t in recap.topics) == [t.start for t in recap.topics]
+    assert f'The strongest topic was <a href="#topic-1"><bdi>{recap.topics[0].label}' in render_html(recap)
+
+
+def test_columns_without_any_count_are_left_out() -> None:
+    """Nobody was mentioned or reposted, so there is nothing to read there; methods are folded."""
+    recap = gather([say(n, n, "walrus keynote") for n in range(30)], [], title="X")
+    page, text = render_html(recap), render_markdown(recap)
+    assert "Messages</th></tr>" in page
+    assert not any(word in page + text for word in ("Mentions", "Reposts"))
+    mentioned = [
+        say(99, 40, "thanks @p3", mentions=["p3"]),
+        *(say(n, n, "walrus keynote") for n in range(30)),
+    ]
+    assert "<details>" in page
+    assert gather(mentioned, [], title="X").persons
 
 
 def test_a_topic_of_two_people_is_left_out() -> None:

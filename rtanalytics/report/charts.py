@@ -122,7 +122,7 @@ def overview(recap: Recap, most: int = 7) -> Overview:
     step = _step(end - first, 200)
     start = first
     x = _Scale(start, end)
-    placed = _places(recap.best[:most], x)
+    placed = _places(recap.topics[:most], x)
     top = 20 + 20 * max((row + 1 for _, row, _, _ in placed), default=0)
     base = top + 170
     bars, lines, highest = _bars(recap.moments, slots(recap), start, end, step, top, base)
@@ -332,7 +332,7 @@ def _lanes(topics: Sequence[Topic], x: _Scale) -> tuple[tuple[Box, ...], int]:
     """Place a bar per topic, in as few rows as possible."""
     free: list[float] = []
     boxes = []
-    for topic in topics:
+    for topic in sorted(topics, key=lambda topic: topic.start):
         left, right = max(x(topic.start), _LEFT), min(x(topic.end), WIDTH - _RIGHT)
         text = fit(f"{topic.number}  {topic.label}", 220, 12)
         long = width_of(text, 12) + 12

@@ -213,8 +213,3 @@ class Recap:
     def hours(self) -> int:
         """Hours from the first message to the last, rounded up."""
         return -int(-(self.last - self.first).total_seconds() // 3600) or 1
-
-    @property
-    def best(self) -> tuple[Topic, ...]:
-        """The topics by score, highest first."""
-        return tuple(sorted(self.topics, key=lambda topic: -topic.score))

@@ -155,7 +155,7 @@ def _by_talk(topics: Sequence[MergedTopic]) -> list[MergedTopic]:
 
 
 def strongest(topics: Sequence[MergedTopic], stage: Stage, limit: int) -> list[MergedTopic]:
-    """Return the topics with the highest peaks, in order of time; those during a talk count more."""
+    """Return the topics with the highest peaks, the highest first; those during a talk count more."""
 
     def weight(topic: MergedTopic) -> float:
         peak = topic.peak
@@ -165,8 +165,7 @@ def strongest(topics: Sequence[MergedTopic], stage: Stage, limit: int) -> list[M
         return peak.score * (_DURING_TALK if during else 1.0)
 
     candidates = [topic for topic in topics if _people(topic.peak) > 2]
-    best = sorted(candidates, key=lambda topic: (-weight(topic), topic.start))[:limit]
-    return sorted(best, key=lambda topic: (topic.start, -topic.peak.score))
+    return sorted(candidates, key=lambda topic: (-weight(topic), topic.start))[:limit]
 
 
 def _people(trend: Trend) -> int:

@@ -66,10 +66,12 @@ def _lines(recap: Recap) -> Iterator[str]:
             numbers = f"{talk.during} | {talk.after} | {talk.people}"
             yield f"| {talk.place.start:%a %H:%M} | {_place(talk.place)} | {numbers} |"
     yield "\n## Most active people\n"
-    yield "| Person | Source | Messages | Mentions | Reposts |\n| --- | --- | ---: | ---: | ---: |"
+    shown = [name for name in ("mentions", "reposts") if any(getattr(one, name) for one in recap.persons)]
+    yield f"| Person | Source | Messages |{''.join(f' {name.title()} |' for name in shown)}"
+    yield f"| --- | --- | ---: |{' ---: |' * len(shown)}"
     for person in recap.persons:
         name = _link(person.name, person.url) + (" (bot)" if person.bot else "")
-        numbers = f"{person.messages} | {person.mentions} | {person.reposts}"
+        numbers = " | ".join(str(getattr(person, name)) for name in ("messages", *shown))
         yield f"| {name} | {escape(person.source)} | {numbers} |"
     yield "\n## Sources\n"
     yield "| Source | Messages | People |\n| --- | ---: | ---: |"

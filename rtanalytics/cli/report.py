@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -70,5 +71,8 @@ def report(
             )
     except ValueError as error:
         raise SessionError(str(error)) from None
+    if title is None and opened.title == opened.recording.name:
+        note = f"the title is the name of the folder, {safe(repr(opened.title))}; --title TEXT gives another"
+        print(note, file=sys.stderr)
     size = out.stat().st_size / 1000
     typer.echo(f"{counted(len(recap.topics), 'topic')}, {size:,.0f} kB in {safe(str(out))}")

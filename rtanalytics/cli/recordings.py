@@ -279,11 +279,27 @@ def _announce(recording: Recording, player: Any, zone: tzinfo) -> None:
         out.print(f"{head}, at full speed", style="dim")
         return
     takes = timedelta(seconds=round((last - first) / np.timedelta64(1, "s") / player.speed))
+    if early := _early_end(np.sort(chosen)):
+        count, at = early
+        begin = at.item().replace(tzinfo=UTC).astimezone(zone)
+        out.print(
+            f"only {counted(count, 'event')} before {begin:%Y-%m-%d %H:%M}; to begin there:"
+            f" --from {begin:%Y-%m-%dT%H:%M}"
+        )
     out.print(
         f"{head}, at ×{player.speed:g}: it takes {_lasting(takes)}. "
         "Begin later with --from TIME, do not wait with --speed max; Ctrl-C ends it",
         style="dim",
     )
+
+
+def _early_end(received: Any) -> tuple[int, Any] | None:
+    """Return how many messages come long before the others, and the time of the first of those; or None."""
+    import numpy as np
+
+    gaps = np.flatnonzero(np.diff(received) >= np.timedelta64(12, "h"))
+    early = gaps[gaps < len(received) // 20]
+    return (int(early[-1]) + 1, received[early[-1] + 1]) if len(early) else None
 
 
 def _lasting(span: timedelta) -> str:

@@ -258,6 +258,18 @@ def test_an_archive_remembers_the_zone_of_its_import(tmp_path: Path) -> None:
     assert (meta.title, meta.timezone) == ("Walrus Days", "Europe/Berlin")
 
 
+def test_a_replay_that_begins_long_before_the_rest_names_the_option_that_helps(tmp_path: Path) -> None:
+    """A few early messages would mean days of silence."""
+    early = [event(n * 60, text=f"early {n}", author=f"a{n}") for n in range(2)]
+    rest = [event(864_000 + n * 30, text=f"hello {n}", author=f"p{n}") for n in range(120)]
+    write_recording(tmp_path / "a", [*early, *rest])
+    shown = rta("replay", tmp_path / "a", "--speed", "100000000").stderr
+    assert "only 2 events before 2026-05-25 09:00; to begin there: --from 2026-05-25T09:00" in shown
+    later = rta("replay", tmp_path / "a", "--speed", "100000000", "--from", "2026-05-25T09:00")
+    assert "only" not in later.stderr
+    assert later.stdout.count("hello") == 120
+
+
 def test_an_import_without_a_good_row_fails(tmp_path: Path) -> None:
     """The rows are printed and kept, and the exit status says that nothing was imported."""
     (tmp_path / "a.jsonl").write_text('{"created_at": "soon", "text": "x"}\n' * 3, encoding="utf-8")

@@ -94,7 +94,7 @@ def import_(
     """
     from rtanalytics.archive.files import REJECTED
     from rtanalytics.importers import Options
-    from rtanalytics.session.importing import import_files
+    from rtanalytics.session.importing import UnreadOption, import_files
 
     options = Options(
         zone=zone, day=_day(day), network=network, channel=channel, source=source, columns=_columns(columns),
@@ -104,6 +104,9 @@ def import_(
     try:
         with progress("importing") as tick:
             report, rejected, skipped = import_files(files, to, options, form, tick)
+    except UnreadOption as error:
+        option = {"day_first": "--dates"}.get(error.option, f"--{error.option.replace('_', '-')}")
+        raise typer.BadParameter(str(error), param_hint=option) from None
     except ImporterError as error:
         if not error.add:
             raise

@@ -9,6 +9,7 @@ continue after a bad row. Importers do not know where the events are stored.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
@@ -32,17 +33,30 @@ __all__ = [
     "detect",
     "importer",
     "open_events",
+    "unread_options",
 ]
 
 
 class Format(NamedTuple):
-    """Line of the registry: ``module:object`` of an importer, and a short description of its files."""
+    """Line of the registry of importers.
+
+    Parameters
+    ----------
+    home : str
+        ``module:object`` of the importer.
+    what : str
+        Short description of its files.
+    options : str
+        Fields of :class:`Options` that it reads, besides ``zone`` and ``keep``, which act on all files.
+    """
 
     home: str
     what: str
+    options: str = ""
 
 
 _PACKAGE = "rtanalytics.importers"
+_IRC = "channel day day_first network presence"
 
 FORMATS: dict[str, Format] = {
     "twitter-archive": Format(f"{_PACKAGE}.tweets_js:ARCHIVE", "Twitter archive (zip, folder or tweets.js)"),
@@ -60,38 +74,71 @@ FORMATS: dict[str, Format] = {
     "snscrape": Format(f"{_PACKAGE}.snscrape:SNSCRAPE", "snscrape or twscrape (JSON lines)"),
     "zeeschuimer": Format(f"{_PACKAGE}.zeeschuimer:ZEESCHUIMER", "Zeeschuimer or 4CAT (NDJSON)"),
     "twitter": Format(f"{_PACKAGE}.twitter:TWEETS", "tweets as JSON (API v1.1, v2 and twarc2)"),
-    "slack": Format(f"{_PACKAGE}.slack:SLACK", "Slack export (zip, folder or one file) or pages of its API"),
-    "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON"),
-    "zulip": Format(f"{_PACKAGE}.zulip:ZULIP", "Zulip export (tar.gz, zip or folder) or pages of its API"),
+    "slack": Format(
+        f"{_PACKAGE}.slack:SLACK",
+        "Slack export (zip, folder or one file) or pages of its API",
+        "channel private presence",
+    ),
+    "discord": Format(f"{_PACKAGE}.discord:DISCORD", "DiscordChatExporter JSON", "channel presence private"),
+    "zulip": Format(
+        f"{_PACKAGE}.zulip:ZULIP",
+        "Zulip export (tar.gz, zip or folder) or pages of its API",
+        "network private",
+    ),
     "telegram": Format(
-        f"{_PACKAGE}.telegram:TELEGRAM", "Telegram Desktop's result.json (a chat or an account)"
+        f"{_PACKAGE}.telegram:TELEGRAM",
+        "Telegram Desktop's result.json (a chat or an account)",
+        "channel presence private",
     ),
-    "matrix": Format(f"{_PACKAGE}.matrix:MATRIX", "room of Matrix (Element's JSON, or pages of the API)"),
-    "mattermost": Format(f"{_PACKAGE}.mattermost:MATTERMOST", "Mattermost bulk export, or posts of its API"),
-    "rocketchat": Format(f"{_PACKAGE}.rocketchat:ROCKETCHAT", "messages of Rocket.Chat as JSON"),
-    "live-chat": Format(f"{_PACKAGE}.livechat:LIVECHAT", "live chat of a video (yt-dlp, chat-downloader)"),
-    "irc-html": Format(f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG, irclog2html)"),
-    "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log"),
-    "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log"),
-    "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log"),
-    "supybot": Format(f"{_PACKAGE}.irclog:SUPYBOT", "Supybot or Limnoria log"),
+    "matrix": Format(
+        f"{_PACKAGE}.matrix:MATRIX",
+        "room of Matrix (Element's JSON, or pages of the API)",
+        "channel presence",
+    ),
+    "mattermost": Format(
+        f"{_PACKAGE}.mattermost:MATTERMOST",
+        "Mattermost bulk export, or posts of its API",
+        "channel presence private",
+    ),
+    "rocketchat": Format(
+        f"{_PACKAGE}.rocketchat:ROCKETCHAT", "messages of Rocket.Chat as JSON", "channel presence private"
+    ),
+    "live-chat": Format(
+        f"{_PACKAGE}.livechat:LIVECHAT", "live chat of a video (yt-dlp, chat-downloader)", "channel"
+    ),
+    "irc-html": Format(
+        f"{_PACKAGE}.irchtml:HTML", "IRC log as HTML (W3C, WHATWG, irclog2html)", "channel day presence"
+    ),
+    "hexchat": Format(f"{_PACKAGE}.irclog:HEXCHAT", "HexChat or XChat log", _IRC),
+    "irssi": Format(f"{_PACKAGE}.irclog:IRSSI", "irssi log", _IRC),
+    "weechat": Format(f"{_PACKAGE}.irclog:WEECHAT", "WeeChat log", _IRC),
+    "supybot": Format(f"{_PACKAGE}.irclog:SUPYBOT", "Supybot or Limnoria log", _IRC),
     "znc": Format(
-        f"{_PACKAGE}.irclog:ZNC",
-        "log with times in brackets (ZNC, mIRC, Eggdrop, Quassel ...)",
+        f"{_PACKAGE}.irclog:ZNC", "log with times in brackets (ZNC, mIRC, Eggdrop, Quassel ...)", _IRC
     ),
-    "whatsapp": Format(f"{_PACKAGE}.whatsapp:WHATSAPP", "chat of WhatsApp (_chat.txt or its zip)"),
-    "ii": Format(f"{_PACKAGE}.irclog:II", "log of ii"),
-    "mbox": Format(f"{_PACKAGE}.mbox:MBOX", "mailing list as mbox"),
-    "columns": Format(f"{_PACKAGE}.mapped:COLUMNS", "CSV with the columns given by --columns"),
-    "parquet": Format(f"{_PACKAGE}.tables:PARQUET", "Parquet table"),
-    "csv": Format(f"{_PACKAGE}.tables:CSV", "CSV table"),
-    "jsonl": Format(f"{_PACKAGE}.tables:JSONL", "JSON lines"),
+    "whatsapp": Format(
+        f"{_PACKAGE}.whatsapp:WHATSAPP",
+        "chat of WhatsApp (_chat.txt or its zip)",
+        "channel presence day_first time_format",
+    ),
+    "ii": Format(f"{_PACKAGE}.irclog:II", "log of ii", _IRC),
+    "mbox": Format(f"{_PACKAGE}.mbox:MBOX", "mailing list as mbox", "channel source"),
+    "columns": Format(
+        f"{_PACKAGE}.mapped:COLUMNS",
+        "CSV with the columns given by --columns",
+        "channel columns day_first source time_format",
+    ),
+    "parquet": Format(f"{_PACKAGE}.tables:PARQUET", "Parquet table", "day_first"),
+    "csv": Format(f"{_PACKAGE}.tables:CSV", "CSV table", "day_first"),
+    "jsonl": Format(f"{_PACKAGE}.tables:JSONL", "JSON lines", "day_first"),
 }
 """Name of a format → its importer. The first one that recognises a file reads it, so the formats
 of single tools stand before general tables."""
 
 _TABLES = frozenset({"columns", "parquet", "csv", "jsonl"})
 """Formats of tables of any origin, which are tried last."""
+
+_EVERYWHERE = frozenset({"zone", "keep"})
 
 _HEAD = 65_536
 _UNIQUE = 2_000
@@ -110,6 +157,27 @@ def importer(format: str) -> Importer:
     module, _, name = FORMATS[format].home.partition(":")
     found: Importer = getattr(import_module(module), name)
     return found
+
+
+def unread_options(options: Options, formats: Iterable[str]) -> dict[str, list[str]]:
+    """Return the given options that none of the formats reads, with the formats that do.
+
+    Parameters
+    ----------
+    options : Options
+        Options; those that have their default are not given.
+    formats : iterable of str
+        Keys of :data:`FORMATS`.
+    """
+    read = _EVERYWHERE.union(*(FORMATS[name].options.split() for name in formats))
+    given = [field.name for field in fields(Options) if getattr(options, field.name)]
+    if options.day_first is False:
+        given.append("day_first")
+    return {
+        option: [name for name, form in FORMATS.items() if option in form.options.split()]
+        for option in given
+        if option not in read
+    }
 
 
 def detect(path: str | Path) -> str:

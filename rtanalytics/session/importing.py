@@ -10,9 +10,27 @@ from pathlib import Path
 from rtanalytics.archive import ArchiveWriter, ImportReport, import_into
 from rtanalytics.archive.files import REJECTED
 from rtanalytics.event import Event
-from rtanalytics.importers import Options, Rejected, Skipped, detect, importer, open_events
+from rtanalytics.importers import (
+    ImporterError,
+    Options,
+    Rejected,
+    Skipped,
+    detect,
+    importer,
+    open_events,
+    unread_options,
+)
 
-__all__ = ["import_files"]
+__all__ = ["UnreadOption", "import_files"]
+
+
+class UnreadOption(ImporterError):
+    """An option that none of the files' formats reads; ``option`` is its name in :class:`Options`."""
+
+    def __init__(self, option: str, formats: Sequence[str]) -> None:
+        self.option = option
+        super().__init__(f"has no effect on these files; only these formats use it: {', '.join(formats)}")
+
 
 MAX_KEPT = 10_000
 """Rejected rows of one import that are kept; all of them are counted."""
@@ -47,10 +65,14 @@ def import_files(
 
     Raises
     ------
+    UnreadOption
+        If an option acts on none of the files.
     ImporterError
         If a file cannot be read or its format is unknown.
     """
     forms = [form or ("columns" if options.columns else detect(file)) for file in files]
+    for option, readers in unread_options(options, forms).items():
+        raise UnreadOption(option, readers)
     rejected: list[Rejected] = []
     skipped: Counter[str] = Counter()
 

@@ -1,0 +1,99 @@
+"""Options of an import act on the files, or are refused."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rtanalytics.importers import FORMATS, Options, open_events, unread_options
+from tests.cli.test_recordings import rta
+from tests.contracts.importer import TALK
+from tests.importers import samples
+
+EVERYWHERE = {"zone", "keep"}
+GIVEN: dict[str, Any] = {
+    "zone": "UTC", "keep": ("*",), "day": date(2026, 5, 15), "network": "libera", "channel": "#x", "source": "slack:#x",
+    "columns": {"created_at": "t", "text": "x"}, "time_format": "%H", "day_first": False, "private": True,
+    "presence": True,
+}  # fmt: skip
+
+
+class Watched(Options):
+    """Options that note which of them are read."""
+
+    read: set[str]
+
+    def __getattribute__(self, name: str) -> Any:
+        Watched.read.add(name)
+        return super().__getattribute__(name)
+
+
+def sample(name: str, folder: Path) -> Path:
+    """Return a file of a format."""
+    if name == "slack":
+        return samples.write_folder(folder / "slack", samples.slack_files(TALK))
+    write = "tweets_js" if name == "twitter-archive" else name.replace("-", "_")
+    path: Path = getattr(samples, f"write_{write}")(folder, TALK)
+    return path
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_format_reads_no_other_options_than_it_lists(name: str, tmp_path: Path) -> None:
+    """So an option that is accepted for a format acts on its files."""
+    Watched.read = set()
+    mapping = {"created_at": "When", "author": "Who", "text": "Said", "channel": "Where", "id": "Nr"}
+    extra: dict[str, Any] = {"columns": mapping, "source": "slack"} if name == "columns" else {}
+    options = Watched(zone="UTC", channel="#pycon", **extra)
+    with contextlib.suppress(
+        ValueError
+    ):  # the sample may need further facts; what was read until then counts
+        list(open_events(sample(name, tmp_path), name, options))
+    declared = set(FORMATS[name].options.split())
+    assert declared <= {field.name for field in fields(Options)}
+    read = Watched.read & {field.name for field in fields(Options)}
+    assert read - EVERYWHERE - declared <= {"columns"}
+    assert declared - read <= {
+        "day",
+        "network",
+        "presence",
+        "private",
+        "source",
+        "time_format",
+        "day_first",
+        "channel",
+    }
+
+
+@pytest.mark.parametrize("option", GIVEN)
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_option_that_no_file_uses_is_found(name: str, option: str) -> None:
+    """With the formats that use it; one file that uses it is enough."""
+    unread = unread_options(Options(**{option: GIVEN[option]}), [name])
+    used = option in EVERYWHERE or option in FORMATS[name].options.split()
+    assert (option in unread) is not used
+    if not used:
+        assert unread[option]
+        assert unread_options(Options(**{option: GIVEN[option]}), [name, unread[option][0]]) == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["--network", "libera"], "--network"),
+        (["--day", "2026-05-15"], "--day"),
+        (["--private"], "--private"),
+        (["--time-format", "%H:%M"], "--time-format"),
+    ],
+)
+def test_an_option_without_effect_is_wrong_usage(tmp_path: Path, options: list[str], word: str) -> None:
+    """The message names the option and who uses it, and nothing is imported."""
+    run = rta("import", samples.write_csv(tmp_path, TALK), "--to", tmp_path / "a", *options)
+    assert run.returncode == 2
+    assert word in run.stderr
+    assert "has no effect on these files" in run.stderr
+    assert not (tmp_path / "a").exists()

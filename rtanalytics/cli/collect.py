@@ -52,6 +52,8 @@ def collect(
 
     It runs until Ctrl-C, and then ends in good order.
     """
+    if yes and not dry_run:
+        raise typer.BadParameter("has an effect with --dry-run only", param_hint="--yes")
     conference = read_conference(path)
     if dry_run:
         specs = read_sources(conference)

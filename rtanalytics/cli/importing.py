@@ -127,6 +127,8 @@ def import_(
         if report.forgotten:
             names.append("forgotten")
         typer.echo(", ".join(f"{counts[name]:,} {name}" for name in names))
+    if keep and not report.read:
+        print(f"nothing in these files matches --keep {safe(' --keep '.join(keep))}", file=sys.stderr)
     if report.read and report.rejected == report.read:
         raise SessionError("every row was rejected, so nothing was imported; the lines above say why")
 

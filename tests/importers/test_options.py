@@ -97,3 +97,17 @@ def test_an_option_without_effect_is_wrong_usage(tmp_path: Path, options: list[s
     assert word in run.stderr
     assert "has no effect on these files" in run.stderr
     assert not (tmp_path / "a").exists()
+
+
+def test_a_filter_that_matches_nothing_is_reported(tmp_path: Path) -> None:
+    """The import succeeds, and a line says why it is empty."""
+    run = rta("import", samples.write_csv(tmp_path, TALK), "--to", tmp_path / "a", "--keep", "nowhere*")
+    assert run.returncode == 0
+    assert "nothing in these files matches --keep nowhere*" in run.stderr
+
+
+def test_a_switch_for_dry_runs_is_refused_without_one(tmp_path: Path) -> None:
+    """``--yes`` would otherwise be ignored."""
+    run = rta("collect", tmp_path / "c.toml", "--yes")
+    assert run.returncode == 2
+    assert "--dry-run only" in run.stderr

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 
 from rtanalytics.normalize.dates import AmbiguousOrder, day_order, parse_clock, parse_day
+from rtanalytics.normalize.values import is_missing
 from rtanalytics.schedules.common import (
     Found,
     ScheduleError,
@@ -220,7 +221,9 @@ class _Table:
         if self._layout.expand is not None:
             record = {name: row[place].strip() for name, place in self._names.items() if place < len(row)}
             return self._layout.expand(record)
-        return [{m: row[place].strip() for m, place in self._columns.items() if place < len(row)}]
+        cells = {m: row[place].strip() for m, place in self._columns.items() if place < len(row)}
+        # a title may be "None"; other cells are empty if a program wrote a missing value
+        return [{m: "" if m != "title" and is_missing(cell) else cell for m, cell in cells.items()}]
 
 
 class _Reader:

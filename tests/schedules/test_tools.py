@@ -760,3 +760,13 @@ def test_half_a_format_is_not_taken_for_it():
 def test_a_table_has_dates_as_people_write_them(raw, expected):
     """In numbers and in words, with 12 and 24 hours."""
     assert shown(read(raw))[0][:2] == expected
+
+
+@pytest.mark.parametrize("missing", ["NA", "NULL", "nan", "None", "N/A", ""])
+def test_a_missing_value_of_a_table_is_no_value(missing, tmp_path):
+    """As R, pandas, SQL and spreadsheets write it; a title is what it says."""
+    file = tmp_path / "plan.csv"
+    row = f"None,2026-05-15T09:00:00Z,{missing},{missing},{missing},{missing}"
+    file.write_text(f"title,start,end,speakers,room,track\n{row}\n", encoding="utf-8")
+    (talk,) = read_schedule(file, UTC)
+    assert (talk.title, talk.speakers, talk.room, talk.track) == ("None", [], None, None)

@@ -316,7 +316,7 @@ def _epoch(text: str) -> datetime | None:
 
 
 def _since_1970(number: float) -> datetime:
-    """Return the time of a number of seconds, milliseconds or microseconds; the size tells them apart."""
+    """Return the time of a number of seconds, milliseconds or microseconds; the size shows which."""
     seconds = number if abs(number) < 1e11 else number / 1e3 if abs(number) < 1e14 else number / 1e6
     if not abs(number) < 1e17:
         raise OverflowError

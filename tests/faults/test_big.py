@@ -203,7 +203,7 @@ def test_a_gigabyte_is_a_dead_letter_and_the_source_goes_on(big: Big, table: dic
     big.wait(lambda: big.dead, "the first is refused")
     big.told("1 GB, plain")
     big.server.serve("/feed", _packed(), Content_Encoding="gzip")
-    big.wait(lambda: "unpacks" in str(big.health.get("error")), "the second is refused")
+    big.wait(lambda: "decompresses" in str(big.health.get("error")), "the second is refused")
     big.told("and 1 GB, packed")
     # one letter an hour of a kind, which is kept although there are more like it
     [reason] = big.dead

@@ -357,7 +357,7 @@ def _limits(table: Mapping[str, Any]) -> dict[str, RateLimit]:
         if "/" in host:
             bare = re.sub(r"/.*$", "", re.sub(r"^[a-z]+:/*", "", host.lower()).rpartition("@")[2])
             raise _KeyedError(
-                f'limits {host!r} is a URL, but a limit is for a host; write "{bare}" = "{text}"', host
+                f'limits: {host!r} is a URL, but limits are set per host; write "{bare}" = "{text}"', host
             )
         if not isinstance(text, str):
             number = text if type(text) is int and text > 0 else 60

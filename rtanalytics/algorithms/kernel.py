@@ -211,7 +211,7 @@ def change_points(
 
 @njit(cache=True, nogil=True)
 def _await(w: Any, sums: Any, oldest: Any, row: Any, hazard: Any) -> None:
-    """Advance by one bin: every run becomes one bin longer, and a new run begins."""
+    """Advance the run lengths by one bin: every run becomes one bin longer, and a new one begins."""
     n = len(w)
     known = 0.0
     for i in range(n):

@@ -40,7 +40,7 @@ def main() -> None:
     except KeyboardInterrupt:  # before typer handles it
         sys.exit(130)
     except Exception as error:
-        if interrupted:  # commands import what they need: see above
+        if interrupted:  # Ctrl-C during an import of a command can surface as another exception
             os._exit(130)
         if not isinstance(error, expected_errors()):
             raise

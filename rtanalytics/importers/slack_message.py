@@ -221,7 +221,7 @@ def _section(part: dict[str, Any]) -> Iterator[str]:
 
 
 def _run(piece: dict[str, Any]) -> str:
-    """Return a run of text, a mention, a link and so on as markup."""
+    """Convert one inline element (text, a mention, a link and so on) to markup."""
     kind, text = piece.get("type"), _escaped(piece.get("text"))
     if kind == "link":
         return f"<{_escaped(piece.get('url'))}{f'|{text}' if text else ''}>"

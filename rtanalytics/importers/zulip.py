@@ -199,7 +199,7 @@ def _topics(path: Path, files: Bundle, options: Options) -> Iterator[Event | Val
 
 
 class _Pages:
-    """Messages of the API, which have names, and usually HTML."""
+    """Reader of messages from the API: they name stream and sender, and their text is usually HTML."""
 
     def __init__(self, options: Options, home: str) -> None:
         self._options, self._home = options, home

@@ -233,7 +233,7 @@ class FeedState:
         self._paused = self._dirty = True
 
     def resume(self) -> None:
-        """Show the messages that waited during the pause, or the newest of them."""
+        """Show the messages that waited during the pause; if there are more than fit, only the newest."""
         self._paused, self._dirty = False, True
         self._held.update(self._later)
         self._later = {}

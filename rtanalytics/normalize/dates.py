@@ -260,7 +260,7 @@ def parse_day(text: str, *, day_first: bool | None = None) -> date | None:
 
 
 def parse_clock(text: str) -> time | None:
-    """Return a time of day, such as ``9:05``, ``09:05:30`` or ``9:05 pm``; None if the text is none."""
+    """Return the time of day in a text such as ``9:05`` or ``9:05 pm``, or None if it is no time of day."""
     found = re.fullmatch(_CLOCK, _folded(text))
     try:
         clock, days = _clock(found.groupdict()) if found is not None else (None, 0)

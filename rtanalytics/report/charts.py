@@ -279,9 +279,9 @@ def spark(topic: Topic, width: float = 260, height: float = 44) -> tuple[tuple[s
     Returns
     -------
     paths : tuple of str
-        Two SVG paths: bars outside and inside the bins of the topic.
+        Two SVG paths: the bars of the time in which the topic did not trend, and of that in which it did.
     text : str
-        Start and end of the chart.
+        Times at which the chart starts and ends.
     most : float
         Count of the highest bar.
     """

@@ -243,7 +243,7 @@ class _Reader:
         self._day_first, self._month_first, self._many = day_first, month_first, many
 
     def all_day(self, cells: Cells, line: str) -> Slot | None:
-        """Return the slot of a row in a table where a date without a time is for the whole day."""
+        """Return the slot of a row; a date without a time means the whole day in such a table."""
         if cells.get("start") or not cells.get("date") or not cells.get("title"):
             return self.slot(cells, line)
         slot = self.slot({**cells, "start": "00:00", "end": "", "duration": "1440"}, line)

@@ -467,11 +467,11 @@ class EventStream(Protocol):
         ...
 
     def buckets(self) -> dict[str, dict[str, int]]:
-        """Return per bucket, by name: its ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs)."""
+        """Return ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs) of each bucket, by its name."""
         ...
 
     def delete(self, after: timedelta | None = None) -> None:
-        """Remove everything under the stream's name, at once or on the server ``after`` that long."""
+        """Remove every key under the stream's name: at once, or ``after`` a time, which the server keeps."""
         ...
 
     def close(self) -> None:

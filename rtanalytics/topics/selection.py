@@ -38,7 +38,7 @@ class DisplayHistory:
         self._times: dict[str, int] = {}
 
     def add(self, terms: Iterable[str]) -> None:
-        """Add a list, given the keys of its terms."""
+        """Add one published list of topics, given the keys of their terms."""
         self.lists += 1
         for term in set(terms):
             self._times[term] = self._times.get(term, 0) + 1

@@ -225,7 +225,7 @@ def _sizes(view: View, corpus: _Corpus, grouped: _Grouped, which: Ints) -> tuple
 
 
 def _factors(matrix: Any, groups: int, seed: int, rounds: int) -> _Grouped:
-    """Factorise; a document belongs to its largest component."""
+    """Factorise the document-term matrix, and assign each document to its largest component."""
     with extra("compare"):
         from sklearn.decomposition import NMF
         from sklearn.exceptions import ConvergenceWarning

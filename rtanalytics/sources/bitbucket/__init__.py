@@ -50,7 +50,7 @@ class BitbucketSpec(PolledSpec, frozen=True, kw_only=True, tag_field="type", tag
     token : str, optional
         An access token, as ``"env:NAME"``.
     user : str, optional
-        Email address of the account, if the token is one of an account.
+        Email address of the account; needed only if the token belongs to an account.
     pages : int
         Maximum number of pages per poll.
     api : str

@@ -334,7 +334,7 @@ class Connection:
     def _on_433(self, words: list[str], _: Line) -> None:
         if not self._ready.done():
             self._refused_nicks += 1
-            # some servers cut nicks, and with them the added _, after nine letters
+            # some servers cut nicks to nine letters, which also cuts off the _ added here
             short = f"{self.nick[:5].rstrip('_')}{secrets.randbelow(1000)}"
             self.nick = f"{self.nick[:28]}_" if self._refused_nicks < 3 else short
             self._write("NICK", self.nick)

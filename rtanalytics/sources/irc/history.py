@@ -73,7 +73,7 @@ class History:
                 self.wanted.append((room, since))
 
     def _bracket(self, words: list[str], outer: _Page | None) -> None:
-        """Start or end a batch; a batch within a page belongs to the page."""
+        """Handle the start or end of a BATCH; a batch within a page of history is part of that page."""
         sign, name = words[0][:1], words[0][1:]
         if sign == "+" and outer is not None:
             self._pages[name] = outer

@@ -467,7 +467,7 @@ class EventStream(Protocol):
         ...
 
     def buckets(self) -> dict[str, dict[str, int]]:
-        """Return ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs) of each bucket, by its name."""
+        """Return ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs) of each bucket, by name."""
         ...
 
     def delete(self, after: timedelta | None = None) -> None:

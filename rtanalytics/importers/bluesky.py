@@ -55,7 +55,7 @@ def _is_tap(value: dict[str, Any]) -> bool:
 
 
 def _prepared(value: Any) -> Iterator[Any]:
-    """Yield an envelope of tap as a frame of a Jetstream, and 4CAT's names of fields as the API's."""
+    """Yield values with tap's envelopes as Jetstream frames, and 4CAT's field names as those of the API."""
     if not isinstance(value, dict) or not _is_tap(value):
         yield _renamed(value) if _is_view(value) and "created_at" in value["record"] else value
         return

@@ -21,7 +21,7 @@ class BadRow:
 
 
 class _Lines:
-    """Lines of a file, of which those taken last can be put back."""
+    """Lines of a file; the lines taken last can be put back."""
 
     def __init__(self, lines: Iterable[str], number: int) -> None:
         self._lines, self._back = iter(lines), list[str]()
@@ -44,7 +44,7 @@ class _Lines:
 
 
 def one_row(line: str, separator: str) -> list[str]:
-    """Return the cells of a line; an empty list if it is not CSV."""
+    """Return the cells of a line, or an empty list if it is not CSV."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:

@@ -76,7 +76,7 @@ DISCORD = _Discord()
 
 
 def _is_export(value: Any) -> bool:
-    """Return True for an export, of which the end may be missing."""
+    """Return True for an export, or the beginning of one."""
     if not isinstance(value, dict) or not isinstance(value.get("guild"), dict):
         return False
     if not isinstance(value.get("channel"), dict):
@@ -164,7 +164,7 @@ class _Room:
 
 
 def _words(message: dict[str, Any]) -> str:
-    """Return the text of a message; without any, the text of its embeds or its poll."""
+    """Return the text of a message, or that of its embeds or poll if it has none."""
     text = message.get("content")
     if isinstance(text, str) and text:
         return text

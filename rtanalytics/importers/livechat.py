@@ -171,7 +171,7 @@ class _Chat:
         )
 
     def _deletion(self, native: str) -> Event | None:
-        """Return the deletion of a message; it has no time, so that it counts as just after the last one."""
+        """Return the deletion of a message; it has no time of its own, so it is placed just after the last message."""
         if not native or self._last is None:
             self.notices += 1
             return None

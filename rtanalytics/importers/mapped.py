@@ -232,7 +232,7 @@ class _Rows:
         return self._unique.checked(event)
 
     def _parent(self, value: str | None) -> str:
-        """Return the id of another message; none if it has lost digits, because it would be another one's."""
+        """Return the id of the message replied to, or none if it lost digits and could be that of another."""
         try:
             return word(clean_id(value, "reply_to", rounded=self._facts.rounded), 300)
         except InvalidValue:

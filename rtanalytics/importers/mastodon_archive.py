@@ -98,7 +98,7 @@ def _has_outbox(files: Bundle) -> bool:
 
 
 def _is_single(path: Path) -> bool:
-    """Return True for a zip of nothing but the outbox under another name, which is read as a file."""
+    """Return True for a zip that holds only an outbox, under another name; it is read as one file."""
     if path.is_dir():
         return False
     files = bundle(path)

@@ -116,7 +116,7 @@ MBOX = _Mbox()
 
 
 def _messages(path: Path) -> Iterator[tuple[int, bytes | Rejected]]:
-    """Yield first line and bytes of each message; only the beginning of a message that is too large."""
+    """Yield the first line and the bytes of each message; a message that is too large is cut off."""
     number, began, size, blank = 0, 1, 0, True
     parts: list[bytes] = []
     try:
@@ -215,7 +215,7 @@ def _decode(data: bytes, charset: object) -> str:
 
 
 def _sender(mail: Message) -> tuple[Author | None, str]:
-    """Return the author, also where ``@`` is written out, and the address, which distinguishes names."""
+    """Return the author (also if ``@`` is written out) and the address, which distinguishes equal names."""
     header = word(_raw_header(mail, mail.get("From", "")), 1000)
     if obfuscated := _OBFUSCATED.match(header):
         name, address = obfuscated[2] or "", obfuscated[1]

@@ -171,7 +171,7 @@ class _Chat:
         )
 
     def _deletion(self, native: str) -> Event | None:
-        """Return the deletion of a message; without a time of its own, it is placed after the last message."""
+        """Return the deletion of a message; without a time of its own, it comes after the last message."""
         if not native or self._last is None:
             self.notices += 1
             return None

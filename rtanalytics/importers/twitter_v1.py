@@ -18,7 +18,7 @@ from rtanalytics.importers.tweet_fields import (
 )
 from rtanalytics.normalize.text import unescape
 from rtanalytics.normalize.tweets import snowflake_time, tweet_language
-from rtanalytics.normalize.values import InvalidValue, numeric_id, whole_number
+from rtanalytics.normalize.values import InvalidValue, as_text, numeric_id, whole_number
 from rtanalytics.untrusted import abbreviate
 
 __all__ = ["deletion_v1", "tweet_v1"]
@@ -114,7 +114,7 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
         edited_at=None if first == native else created,
         connector=CONNECTOR,
         author=author,
-        to=tweet.get("in_reply_to_screen_name") or tweet.get("to_user") or None,
+        to=as_text(tweet.get("in_reply_to_screen_name")) or as_text(tweet.get("to_user")) or None,
         text=unescape(text),
         url=address_of(native, author),
         lang=tweet_language(tweet.get("lang") or tweet.get("iso_language_code")),

@@ -85,7 +85,7 @@ class ImporterContract:
     packs : bool
         True if it is a single file that may be packed.
     markup : bool
-        True if the texts are HTML, which is kept in a safe form; blanks are not told apart in it.
+        True if the texts are HTML, which is kept in a safe form; all white space counts as equal in it.
     lenient : bool
         False if a bad row ends the import, as it does of tables that people make by hand.
     """

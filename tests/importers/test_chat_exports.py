@@ -46,10 +46,10 @@ def test_a_room_of_matrix_is_read_in_every_layout(tmp_path: Path, name: str | No
     items = [matrix_event(line) for line in TALK]
     path = document(tmp_path, {"room_name": "PyCon", "export_date": "x", name: items} if name else items)
     assert detect(path) == "matrix"
-    told, others = read(path)
+    imported, others = read(path)
     assert others == []
-    assert [(e.id, e.handle) for e in told[:2]] == [("matrix::$0", "ada"), ("matrix::$1", "bob")]
-    assert {e.channel for e in told} == {"PyCon" if name else "!a:m.example"}
+    assert [(e.id, e.handle) for e in imported[:2]] == [("matrix::$0", "ada"), ("matrix::$1", "bob")]
+    assert {e.channel for e in imported} == {"PyCon" if name else "!a:m.example"}
 
 
 def test_edits_deletions_and_encrypted_messages_of_matrix(tmp_path: Path) -> None:
@@ -68,8 +68,8 @@ def test_edits_deletions_and_encrypted_messages_of_matrix(tmp_path: Path) -> Non
         ),
     ]
     path = document(tmp_path, {"room_name": "PyCon", "export_date": "x", "messages": items})
-    told, others = read(path)
-    assert [(e.id, e.op, e.text) for e in told] == [
+    imported, others = read(path)
+    assert [(e.id, e.op, e.text) for e in imported] == [
         ("matrix::$0", "create", FIRST.text), ("matrix::$0", "update", "at ten"), ("matrix::$0", "delete", None),
     ]  # fmt: skip
     assert others == ["1 encrypted messages (export the room from a client that can read them)"]
@@ -91,14 +91,18 @@ def test_replies_of_mattermost_lead_to_their_post(tmp_path: Path) -> None:
     """Authors have their names, and no addresses; an edit keeps the id."""
     reply = {"user": "bob", "message": "hi @ada.", "create_at": 1778837460000}
     post = mattermost_post(FIRST, replies=[reply])
-    told, _ = read(lines_of(tmp_path / "a", mattermost_lines([post])))
-    assert (told[1].reply_to, told[1].thread, told[1].mentions) == (told[0].id, told[0].id, ["ada"])
-    assert told[0].author is not None
-    assert told[0].author.name == "Ada"
-    assert "x.example" not in repr(told[0].author)
+    imported, _ = read(lines_of(tmp_path / "a", mattermost_lines([post])))
+    assert (imported[1].reply_to, imported[1].thread, imported[1].mentions) == (
+        imported[0].id,
+        imported[0].id,
+        ["ada"],
+    )
+    assert imported[0].author is not None
+    assert imported[0].author.name == "Ada"
+    assert "x.example" not in repr(imported[0].author)
     edited = mattermost_post(FIRST, message="at ten", edit_at=1778837500000)
     (later,), _ = read(lines_of(tmp_path / "b", mattermost_lines([edited])))
-    assert later.id == told[0].id
+    assert later.id == imported[0].id
     assert later.edited_at is not None
 
 
@@ -108,8 +112,8 @@ def test_private_posts_of_mattermost_are_left_out(tmp_path: Path) -> None:
     rows = mattermost_lines([mattermost_post(FIRST)], "P")
     rows.append(json.dumps({"type": "direct_post", "direct_post": direct}))
     path = lines_of(tmp_path / "a", rows)
-    told, others = read(path)
-    assert told == []
+    imported, others = read(path)
+    assert imported == []
     assert others == ["2 posts in private channels and direct messages (--private imports them)"]
     assert [e.text for e in read(path, private=True)[0]] == [FIRST.text, "psst"]
 
@@ -138,12 +142,12 @@ def test_posts_of_mattermosts_api_are_read(tmp_path: Path, paged: bool) -> None:
     page = {"order": ["post0"], "posts": {post["id"]: post for post in posts}}
     path = document(tmp_path, page if paged else posts)
     assert detect(path) == "mattermost"
-    told, _ = read(path, channel="#talks")
-    assert [(e.id, e.op, e.channel) for e in told] == [
+    imported, _ = read(path, channel="#talks")
+    assert [(e.id, e.op, e.channel) for e in imported] == [
         ("mattermost::post0", "create", "#talks"), ("mattermost::post1", "create", "#talks"),
         ("mattermost::post2", "delete", "#talks"),
     ]  # fmt: skip
-    assert told[1].reply_to == "mattermost::post0"
+    assert imported[1].reply_to == "mattermost::post0"
 
 
 def test_a_bulk_export_of_mattermost_is_found_in_its_zip(tmp_path: Path) -> None:
@@ -168,8 +172,8 @@ def test_messages_of_rocketchat_are_read_in_every_layout(tmp_path: Path) -> None
     ]
     for path in paths:
         assert detect(path) == "rocketchat"
-        told, others = read(path)
-        assert [(e.id, e.created_at, e.handle) for e in told] == [
+        imported, others = read(path)
+        assert [(e.id, e.created_at, e.handle) for e in imported] == [
             (f"rocketchat::id{line.n}", line.at, line.author) for line in TALK
         ]
         assert others == []

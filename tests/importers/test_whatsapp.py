@@ -135,8 +135,8 @@ def test_joins_and_parts_are_imported_on_demand(tmp_path: Path) -> None:
         "14.05.2026, 15:05 - Ann: hi",
         "14.05.2026, 15:06 - Bob left",
     ]
-    told = events(lines_of(tmp_path / "a.txt", rows), presence=True)
-    assert [(e.type, e.handle) for e in told] == [("join", "Bob"), ("message", "Ann"), ("part", "Bob")]
+    imported = events(lines_of(tmp_path / "a.txt", rows), presence=True)
+    assert [(e.type, e.handle) for e in imported] == [("join", "Bob"), ("message", "Ann"), ("part", "Bob")]
 
 
 @pytest.mark.parametrize(

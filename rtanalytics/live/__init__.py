@@ -1,10 +1,10 @@
-"""State of the views: it applies the items of a feed and returns patches for a front end.
+"""State of the live views, without widgets: each class turns items of a feed into patches for a page.
 
-This package contains no widgets. A state takes the items of a feed, in any thread, and returns what has
-changed since the last call, as dictionaries for JSON. A front end that applies these patches in order
-shows exactly the state; one that missed a patch requests the complete state.
+A state object takes the items of a feed and returns a patch: the changes since the last patch, as
+dictionaries for JSON. A front end that applies all patches in order shows exactly the state; if it
+missed a patch, it requests the complete state. Calls can come from any thread, but only one at a time.
 
-* :class:`FeedState`: the newest messages in their current form, with exact counters;
+* :class:`FeedState`: the newest messages with all edits applied, and exact counters;
 * :class:`TrendState`: the topics of the newest bin, with their recent history;
 * :class:`TalkState`: the current talks and the next ones;
 * :class:`PublishedTrends`: the trends that a conference's trender publishes;

@@ -1,8 +1,8 @@
-"""Appearance of a source: a hue, an icon and a short label, the same in every view.
+"""Hue, icon and short label of a source, the same in every view.
 
-The hue is an angle in OKLCH. A theme chooses lightness and chroma, so that all sources are equally
-visible. Known sources have distinct hues; the hue of any other source is derived from its name and is
-the same on every machine and in every session.
+The hue is an angle in the OKLCH colour space. The theme sets lightness and chroma, so that all sources
+are equally visible. Known sources have fixed hues; the hue of any other source is computed from its
+name, so it is the same on every machine and in every session.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ __all__ = ["Appearance", "appearance"]
 
 
 class Appearance(TypedDict):
-    """Appearance of a source.
+    """Appearance of a source: ``hue`` in degrees (OKLCH), ``icon``, and a short ``label``.
 
-    ``hue`` is in degrees (OKLCH); ``icon`` one of ``post, chat, feed, code, photo, video, forum,
-    talk``; ``label`` is short, plain, untrusted text.
+    ``icon`` is one of ``post``, ``chat``, ``feed``, ``code``, ``photo``, ``video``, ``forum`` and
+    ``talk``. ``label`` is untrusted plain text.
     """
 
     label: str

@@ -1,4 +1,4 @@
-"""State of one room of a chat."""
+"""State of one chat room: its lines, its users and its unsent changes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ __all__ = ["Pending", "Room", "apply_modes"]
 _MODES = dict(zip("qaohv", RANKS, strict=True))
 _WITH_ARGUMENT = frozenset("beIk") | _MODES.keys()
 _MAYBE_WITH_ARGUMENT = frozenset("fjFHJLXBdgw")
-"""Modes that take an argument on some servers (``+j 5:10``) and none on others."""
+"""IRC modes that take an argument on some servers (``+j 5:10``) and none on others."""
 
 
 @dataclass
 class Pending:
-    """A submitted line that the server has not confirmed; ``left`` is its unconfirmed text."""
+    """A submitted line that the server has not completely confirmed.
+
+    ``left`` is the text that is not confirmed yet; ``since`` is the submission time in seconds
+    (:func:`time.monotonic`).
+    """
 
     line: ChatLine
     left: str
@@ -25,7 +29,11 @@ class Pending:
 
 @dataclass
 class Room:
-    """A room: its lines and users, and which of them the next patch must contain."""
+    """A chat room: its lines and users, and the changes that the next patch must contain.
+
+    ``fresh`` and ``removed`` are ids of changed and removed lines; ``sent_users`` are the users as of the
+    last patch.
+    """
 
     key: str
     name: str
@@ -45,7 +53,7 @@ class Room:
 
 
 def apply_modes(users: dict[str, tuple[str, str]], text: str) -> None:
-    """Apply a change of modes, such as ``+o-v ada bob``, to the marks of users."""
+    """Apply a change of IRC modes, such as ``+o-v ada bob``, to the rank marks of users."""
     letters, *words = text.split() or [""]
     spare = len(words) - _needed(letters)
     add = True
@@ -64,7 +72,7 @@ def apply_modes(users: dict[str, tuple[str, str]], text: str) -> None:
 
 
 def _needed(letters: str) -> int:
-    """Return the number of arguments that these modes take on every server."""
+    """Return the number of arguments that a change of IRC modes needs on every server."""
     add, count = True, 0
     for letter in letters:
         if letter in "+-":

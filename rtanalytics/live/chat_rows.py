@@ -1,4 +1,4 @@
-"""Data of a chat view: lines, users and rooms as plain dictionaries."""
+"""Typed dictionaries of a chat view: lines, users, rooms and patches."""
 
 from __future__ import annotations
 
@@ -23,20 +23,21 @@ __all__ = [
 ]
 
 NICK = 64
-"""Maximum length of the name of a person or room; longer names are cut."""
+"""Maximum number of characters in the name of a person or room; longer names are cut."""
 
 RANKS = "~&@%+"
-"""Marks before a nick, highest first: owner, admin, operator, half-operator, voice."""
+"""Rank marks before a nick, highest first: owner, admin, operator, half-operator, voice."""
 
 SPOKEN = frozenset({"message", "action", "notice"})
-"""Types of events that are messages; other types are events of the room."""
+"""Types of events that are messages of a person; other types are changes of the room."""
 
 
 class ChatLine(TypedDict):
-    """A line of a room; ``nick``, ``to`` and ``text`` are untrusted.
+    """A line of a chat room; ``nick``, ``to`` and ``text`` are untrusted.
 
-    ``n`` orders lines (None: pending, at the end). ``state`` is empty, ``pending`` (submitted, not yet
-    in the stream), ``late`` (pending for 30 seconds) or ``failed``; ``why`` is the reason.
+    Lines are sorted by ``n``; it is None for pending lines, which come last. ``state`` is empty,
+    ``pending`` (submitted, not yet in the stream), ``late`` (pending for 30 seconds) or ``failed``;
+    ``why`` is the reason.
     """
 
     id: str
@@ -54,7 +55,7 @@ class ChatLine(TypedDict):
 
 
 class ChatUser(TypedDict):
-    """A person in a room; ``rank`` is one of :data:`RANKS`, or empty."""
+    """A person in a chat room; ``rank`` is one of :data:`RANKS`, or empty."""
 
     nick: str
     rank: str
@@ -62,7 +63,7 @@ class ChatUser(TypedDict):
 
 
 class ChatRoom(TypedDict):
-    """A room as its tab shows it: ``total`` lines, of which ``unread`` were not looked at yet."""
+    """A chat room for its tab: ``total`` lines, of which ``unread`` are new, and ``people`` in it."""
 
     key: str
     name: str
@@ -76,10 +77,11 @@ class ChatRoom(TypedDict):
 
 
 class ChatPatch(TypedDict):
-    """Changes of a chat: all rooms in order, and per room the changed lines and users.
+    """Changes of a chat: all rooms in order, and the changed lines and users of each room.
 
-    To apply it, discard everything first if ``reset`` is true, then replace or add lines and users, and
-    keep the newest ``cap`` lines of each room.
+    To apply a patch, discard everything first if ``reset`` is true. Then remove the lines in ``removed``
+    (ids) and the users in ``gone`` (nicks), replace or add the lines and users, and keep the newest
+    ``cap`` lines of each room.
     """
 
     reset: bool
@@ -98,18 +100,18 @@ _FOLDED = str.maketrans("{}|^", "[]\\~")
 
 
 def fold(name: str) -> str:
-    r"""Return the name of a person or room for comparison as in IRC: ``{}|^`` equal ``[]\~``."""
+    r"""Return a name in lower case for comparison; as in IRC, ``{}|^`` equal ``[]\~``."""
     return name.lower().translate(_FOLDED)
 
 
 def nick_hue(nick: str) -> int:
-    """Return the hue of a person in degrees; trailing ``_`` and backticks of a nick do not change it."""
+    """Return the hue of a person in degrees; ``_`` and backticks at the end of the nick are ignored."""
     bare = fold(nick).rstrip("_`") or nick
     return int.from_bytes(blake2b(bare.encode("utf-8", "replace"), digest_size=2).digest(), "big") % 360
 
 
 def user_row(nick: str, marks: str) -> ChatUser:
-    """Return the row of a user."""
+    """Return a user as a dictionary; the first character of ``marks`` is the rank."""
     return {"nick": repair(nick), "rank": marks[:1], "hue": nick_hue(nick)}
 
 

@@ -1,4 +1,4 @@
-"""State of a chat view: rooms, their users and their lines."""
+"""State of a chat view: its rooms, with their users and lines."""
 
 from __future__ import annotations
 
@@ -30,14 +30,15 @@ __all__ = ["ChatState"]
 
 _ROOMS, _USERS, _KNOWN = 100, 10_000, 50_000
 _NOT_DELIVERED = re.compile(r"^cannot send to|: no such nick", re.IGNORECASE)
-"""Messages of servers that a line could not be delivered."""
+"""Error messages of IRC servers for a line that could not be delivered."""
 
 
 class ChatState:
-    """Applies the events of a chat to its rooms.
+    """State of the rooms of a chat, computed from its events.
 
-    It reads events of one bucket. ``channel`` is the room, and the handle of the author is the nick.
-    Types of events: ``message``, ``action`` and ``notice`` (private if they have ``to`` and no channel);
+    Only events of one bucket are read. The ``channel`` of an event is the room, and the handle of its
+    author is the nick. Types of events: ``message``, ``action`` and ``notice`` (private if they have
+    ``to`` and no channel);
     ``join``, ``part``, ``quit`` (text: reason), ``kick`` (``to``: the removed person), ``nick`` (``to``: the
     new nick), ``topic`` (text), ``mode`` (text: ``+o ada``), ``users`` (text: all nicks of the room with
     their marks, ``@ada +bob carol``), ``gap`` and ``error``. A quit or a change of nick without a channel
@@ -46,11 +47,11 @@ class ChatState:
     Parameters
     ----------
     nick : str
-        Nick of the viewer; it follows changes of the nick.
+        Nick of the viewer; a ``nick`` event changes it.
     bucket : str
-        Bucket of the chat; other events are ignored.
+        Bucket of the chat; events of other buckets are ignored.
     cap : int
-        Maximum number of lines per room; ``total`` counts all.
+        Maximum number of lines to keep per room; ``total`` also counts the dropped ones.
 
     Raises
     ------
@@ -94,7 +95,10 @@ class ChatState:
     # -- events ---------------------------------------------------------------------
 
     def take(self, items: Iterable[Item]) -> None:
-        """Apply items; known events are ignored, and a reset discards everything."""
+        """Apply the items of a feed.
+
+        A further event with a known id only changes the text of its line. A reset discards everything.
+        """
         for item in items:
             if isinstance(item, Reset):
                 self._begin()
@@ -139,7 +143,7 @@ class ChatState:
             self._dirty = True
 
     def _erase(self, marks: ErasureMarks) -> None:
-        """Remove erased people from the users and the topics of rooms."""
+        """Remove erased people from the users of all rooms, and the topics that they set."""
         for room in self._rooms.values():
             for key in [k for k, (nick, _) in room.users.items() if marks.names(nick, self.bucket)]:
                 del room.users[key]
@@ -161,7 +165,7 @@ class ChatState:
             room.mentions += line["mention"] or room.private
 
     def _confirm(self, room: Room, event: Event) -> None:
-        """Confirm a pending line, or a part of it, that has arrived in the stream."""
+        """Mark the text of an event as delivered: remove it from the pending line that starts with it."""
         text = (event.text or "").strip()
         for key, pending in room.pending.items():
             if pending.line["state"] == "failed" or pending.line["type"] != event.type:
@@ -183,7 +187,7 @@ class ChatState:
             if key in room.pending:
                 self.failed(key, (event.text or "").removeprefix("not sent: "))
                 return
-        # show an error about a private message where the message was written
+        # an error about a private message belongs in the room of that conversation
         person = event.to if event.to and fold(event.to) in self._rooms else None
         room = self._room(event.channel or person or self._active or "*")
         waiting = (key for key, p in room.pending.items() if p.line["state"] in ("pending", "late"))
@@ -284,7 +288,7 @@ class ChatState:
     def _line(self, room: Room, event: Event, *, to: str = "") -> ChatLine:
         self._n += 1
         text, mine = plain(event.text or ""), self._is_me(event.handle)
-        # one event may be in several rooms; its id is the id of the line in each
+        # an event can be shown in several rooms; the line has the same id in each of them
         line: ChatLine = {
             "id": event.id,
             "n": self._n,
@@ -327,11 +331,11 @@ class ChatState:
         Parameters
         ----------
         key : str
-            Key of the packet; a known key changes nothing.
+            Key of the outgoing packet; if its line is pending already, nothing changes.
         to, text, kind : str
-            Room or nick, text, and ``message`` or ``action``.
+            Room or nick of the recipient, text, and type (``message`` or ``action``).
         at : str
-            Time, ISO 8601.
+            Time of the submission, ISO 8601.
         """
         room = self._room(to)
         if key in room.pending:
@@ -361,7 +365,7 @@ class ChatState:
                 self._dirty = True
 
     def age(self, late: float = 30.0) -> None:
-        """Mark lines as late that are pending for ``late`` seconds."""
+        """Mark lines as late that have been pending for ``late`` seconds or more."""
         for room in self._rooms.values():
             for pending in room.pending.values():
                 if pending.line["state"] == "pending" and time.monotonic() - pending.since >= late:
@@ -373,7 +377,7 @@ class ChatState:
 
     @property
     def active(self) -> str:
-        """Key of the selected room; empty for none."""
+        """Key of the selected room, or an empty string."""
         return self._active
 
     def look(self, room: str) -> None:
@@ -405,13 +409,13 @@ class ChatState:
         nick : str
             The new name.
         at : datetime, optional
-            Time of the report; a later change of nick takes precedence.
+            Time of the report; it is ignored if a ``nick`` event was received later.
         """
         if at is None or self._renamed is None or at >= self._renamed:
             self.me, self._dirty = nick[:NICK], True
 
     def redraw(self) -> None:
-        """Make the next patch complete, because the front end was replaced."""
+        """Make the next patch contain the complete state, for a front end that starts again."""
         for room in self._rooms.values():
             room.fresh = dict.fromkeys([*room.lines, *(p.line["id"] for p in room.pending.values())])
             room.removed, room.sent_users = [], {}
@@ -425,7 +429,7 @@ class ChatState:
         return self._dirty
 
     def rooms(self) -> list[ChatRoom]:
-        """Return the rooms: channels by name, then private chats by name."""
+        """Return the rooms: channels sorted by name, then private chats sorted by name."""
         return [
             {
                 "key": r.key, "name": repair(r.name), "private": r.private, "topic": r.topic,
@@ -436,14 +440,14 @@ class ChatState:
         ]  # fmt: skip
 
     def lines(self, room: str) -> list[ChatLine]:
-        """Return the lines of a room, oldest first, pending ones last."""
+        """Return the lines of a room, oldest first, with pending lines at the end."""
         held = self._rooms.get(fold(room))
         if held is None:
             return []
         return [dict(x) for x in (*held.lines.values(), *(p.line for p in held.pending.values()))]  # type: ignore[misc]
 
     def users(self, room: str) -> list[ChatUser]:
-        """Return the users of a room, by rank and name."""
+        """Return the users of a room, sorted by rank and name."""
         held = self._rooms.get(fold(room))
         found = [user_row(*user) for user in held.users.values()] if held else []
         return sorted(found, key=lambda u: (RANKS.find(u["rank"]) if u["rank"] else 9, fold(u["nick"])))
@@ -470,7 +474,7 @@ class ChatState:
         return patch
 
     def everything(self) -> ChatPatch:
-        """Return the complete state."""
+        """Return the complete state as a patch; the next :meth:`patch` is not affected."""
         patch = self._heading(reset=True)
         for room in self._rooms.values():
             patch["lines"][room.key] = self.lines(room.key)

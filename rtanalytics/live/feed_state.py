@@ -1,4 +1,4 @@
-"""State of a list of messages: the newest ones in their current form, with exact counters."""
+"""State of a list of messages: the newest messages with all edits applied, and exact counters."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from rtanalytics.untrusted import shorten
 __all__ = ["DRAWN", "Counters", "FeedState", "Patch", "Row", "row_of"]
 
 DRAWN = 200
-"""Maximum number of rows that one patch adds, so that a front end does not stall."""
+"""Maximum number of rows that one patch adds, to keep the front end responsive."""
 
 _TEXT, _TITLE, _NAME, _TAGS = 2_000, 300, 80, 12
 _KNOWN = 50_000
 
 
 class Row(TypedDict):
-    """A message as plain fields; all but ``n`` and ``edited`` are untrusted text.
+    """A message as a dictionary of plain values; all texts in it are untrusted.
 
-    ``n`` is the order of arrival. ``url`` is an http(s) URL or None. ``created`` is ISO 8601, UTC. Texts
-    are cut (``text`` at 2,000 characters) but not escaped.
+    ``n`` is its number in order of arrival. ``url`` is an http(s) URL or None. ``created`` is ISO 8601,
+    UTC. Long texts are cut (``text`` at 2,000 characters), and no text is escaped.
     """
 
     id: str
@@ -47,8 +47,8 @@ class Row(TypedDict):
 class Counters(TypedDict):
     """Numbers of events since the view was opened, or since the last reset of the feed.
 
-    ``total`` counts all events, with edits and deletes; ``sources`` contains it per source; ``edits``,
-    ``deletes`` and ``muted`` (events of muted authors) are parts of it.
+    ``total`` includes edits and deletes, and ``sources`` is the same number per source. ``edits``,
+    ``deletes`` and ``muted`` (events of muted authors) are included in ``total``.
     """
 
     total: int
@@ -61,11 +61,11 @@ class Counters(TypedDict):
 class Patch(TypedDict):
     """Changes since the last patch.
 
-    To apply it, discard everything first if ``reset`` is true, then remove ``removed`` (ids), replace
-    ``changed``, add ``added`` (newest first), and keep the ``cap`` rows with the largest ``n``. ``looks``
-    has the appearance of new sources. ``waiting`` is the number of events that arrived during a pause,
-    ``skipped`` the number of events that were never drawn, and ``sampled`` is true if some were skipped
-    since the last patch.
+    To apply a patch, discard everything first if ``reset`` is true. Then remove the rows in ``removed``
+    (ids), replace those in ``changed``, add those in ``added`` (newest first), and keep the ``cap`` rows
+    with the largest ``n``. ``looks`` is the appearance of new sources. ``waiting`` is the number of
+    messages that arrived during a pause, and ``skipped`` the number of messages that were never drawn;
+    ``sampled`` is true if messages were skipped since the last patch.
     """
 
     reset: bool
@@ -99,17 +99,17 @@ class _Held:
 
 
 class FeedState:
-    """Applies the items of a feed to the list of its newest ``cap`` messages.
+    """State of a list with the newest ``cap`` messages of a feed.
 
-    An edit replaces a message in its place, a delete removes it, and messages of muted authors are not
-    shown. During a pause, new messages wait; deletes still take effect at once.
+    An edit replaces the message in the same place, a delete removes it, and messages of muted authors
+    are not shown. During a pause, new messages are held back, but deletes still take effect at once.
 
     Parameters
     ----------
     cap : int
         Maximum number of rows.
     mute : collection of str
-        Handles whose messages are not shown, in any case.
+        Handles whose messages are not shown; upper and lower case are equal.
 
     Raises
     ------
@@ -118,9 +118,8 @@ class FeedState:
 
     Notes
     -----
-    Not thread-safe. Besides the rows that are shown, it keeps four times as many older ones, which a
-    filter or a delete may bring back. A second "create" of an id counts as an edit, among the newest
-    50,000 ids.
+    Not thread-safe. The object also keeps ``4 * cap`` older messages, which are shown after a change of
+    the filter or a delete. A second "create" event with one of the newest 50,000 ids counts as an edit.
 
     Examples
     --------
@@ -162,7 +161,7 @@ class FeedState:
     # -- items ---------------------------------------------------------------------
 
     def apply(self, items: Iterable[Item], status: Status | None = None) -> Patch:
-        """Apply items and return the changes."""
+        """Apply the items of a feed and return the changes since the last patch."""
         self.take(items)
         patch = self.patch()
         if status is not None:
@@ -170,7 +169,7 @@ class FeedState:
         return patch
 
     def take(self, items: Iterable[Item]) -> None:
-        """Apply items; a watermark changes nothing, and a reset discards everything."""
+        """Apply the items of a feed; a watermark changes nothing, and a reset discards everything."""
         for item in items:
             if isinstance(item, Delivery):
                 self._take(item.event)
@@ -229,11 +228,11 @@ class FeedState:
         return self._paused
 
     def pause(self) -> None:
-        """Show no new messages until :meth:`resume`; waiting messages are counted."""
+        """Hold back new messages until :meth:`resume`, and count them as waiting."""
         self._paused = self._dirty = True
 
     def resume(self) -> None:
-        """Show the messages that waited during the pause; if there are more than fit, only the newest."""
+        """Show the newest of the messages that arrived during the pause."""
         self._paused, self._dirty = False, True
         self._held.update(self._later)
         self._later = {}
@@ -242,15 +241,15 @@ class FeedState:
             del self._held[event_id]
 
     def filter(self, sources: Collection[str] | None = None, text: str | None = None) -> None:
-        """Show only matching messages; a filter that is not given stays as it is.
+        """Show only matching messages; if an argument is None, that filter is not changed.
 
         Parameters
         ----------
         sources : collection of str, optional
-            Sources to show; all if empty.
+            Sources to show; if empty, all.
         text : str, optional
-            Words that a message must all contain, in its text, title, tags or author's name, in any
-            case.
+            Words that must all occur in the text, title, tags or author of a message; upper and lower
+            case are equal.
         """
         if sources is not None:
             self._sources = frozenset(sources)
@@ -304,11 +303,11 @@ class FeedState:
         return [row_of(event, n, edited=self._was_edited(event_id)) for event_id, (n, event) in shown]
 
     def newest(self) -> list[Row]:
-        """Return the rows that the next patches will lead to, newest first."""
+        """Return the rows as they are after all pending patches, newest first."""
         return [row_of(row.event, row.n, edited=row.edited) for row in self._newest()]
 
     def redraw(self) -> None:
-        """Make the next patch complete, because the front end was replaced."""
+        """Make the next patch contain the complete state, for a front end that starts again."""
         self._cleared = self._dirty = True
 
     def everything(self) -> Patch:
@@ -354,7 +353,10 @@ class FeedState:
         return list(islice(rows, self.cap))
 
     def _account(self, desired: list[_Held], drawn: set[int]) -> int:
-        """Count rows that newer ones replaced before they were drawn; return their number."""
+        """Count the rows that were displaced by newer ones before any patch contained them.
+
+        Return the number of these rows since the last patch, or 0 during a pause.
+        """
         left = [n for n in self._fresh if n not in drawn]
         floor = desired[-1].n if len(desired) == self.cap and not self._paused else 0
         self._fresh = deque(n for n in left if n > floor)
@@ -386,7 +388,7 @@ class FeedState:
 
 
 def row_of(event: Event, n: int = 0, *, edited: bool = False) -> Row:
-    """Return the row of an event.
+    """Return an event as a row of the list.
 
     Texts are not escaped; a front end must insert them as text nodes.
     """

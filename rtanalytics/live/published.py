@@ -1,6 +1,6 @@
-"""Feed of the trends that the trender of a conference publishes.
+"""Feed of the trends that a conference's trender process publishes on the stream.
 
-One process detects the trends, so all views that read this feed show the same trends.
+All views that read this feed show the same trends, because one process detects them for all.
 """
 
 from __future__ import annotations
@@ -23,50 +23,50 @@ CHANNEL = "trends"
 
 
 class Published(Protocol):
-    """One result on a channel."""
+    """One published result, such as a bin of trends."""
 
     @property
     def id(self) -> str:
-        """Its id on the channel."""
+        """Id of the result on its channel."""
         ...
 
     @property
     def payload(self) -> bytes:
-        """Its content."""
+        """Encoded content of the result."""
         ...
 
 
 class Channels(Protocol):
-    """Channels of results."""
+    """Channels of a stream, from which published results can be read."""
 
     def read(self, channel: str, after: str = "0-0", wait: timedelta | None = None) -> Sequence[Published]:
-        """Return the results after the id ``after``; wait up to ``wait`` for the first one."""
+        """Return the results that follow the id ``after``; wait up to ``wait`` for the first one."""
         ...
 
 
 class Publisher(Protocol):
-    """The part of a stream that is needed here: its key and its channels."""
+    """The parts of a stream that :class:`PublishedTrends` needs: its key and its channels."""
 
     @property
     def key(self) -> str:
-        """Address of the stream."""
+        """Key that identifies the stream."""
         ...
 
     @property
     def channels(self) -> Channels:
-        """Channels of results."""
+        """Channels of the stream."""
         ...
 
 
 class PublishedTrends:
-    """Feed of the bins of trends on a stream: the newest ones first, and then each new bin.
+    """Feed of published bins of trends: first the ``last`` newest bins, then each new bin.
 
     Parameters
     ----------
     stream : Publisher
         The running stream of a conference.
     last : int
-        Number of earlier bins.
+        Number of existing bins with which the feed starts.
 
     Attributes
     ----------
@@ -89,7 +89,7 @@ class PublishedTrends:
 
     @property
     def key(self) -> str:
-        """Key of the stream and name of the channel."""
+        """Key of the stream, ``#``, and name of the channel."""
         return f"{self._stream.key}#{CHANNEL}"
 
     @property

@@ -1,4 +1,4 @@
-"""Status line and time of a view."""
+"""Status line of a view, and the time that a view shows."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ __all__ = ["StatusLine", "iso", "status_line", "view_time"]
 
 
 class StatusLine(TypedDict):
-    """A status line as data.
+    """The status of a view as a dictionary.
 
-    ``state`` is that of the feed, ``failed`` or ``stopped``; ``label`` is its text; ``detail`` gives more
-    information; ``at`` is the current time of a replay.
+    ``state`` is the state of the feed, ``failed`` or ``stopped``. ``label`` is a text for the state,
+    ``detail`` a longer text, and ``at`` the current time of a replay.
     """
 
     state: str
@@ -42,14 +42,14 @@ def iso(moment: datetime) -> str:
 
 
 def status_line(status: Status, error: BaseException | None = None) -> StatusLine:
-    """Return the status line of a feed.
+    """Return the status line for the status of a feed.
 
     Parameters
     ----------
     status : Status
         Status of the feed.
     error : BaseException, optional
-        The error that ended the reading of the feed.
+        The error with which reading the feed ended.
 
     Examples
     --------
@@ -71,15 +71,16 @@ def view_time(
 ) -> tuple[datetime, bool]:
     """Return the time that a view shows, and whether it is the current time.
 
-    A replay has its own time. A live stream has the current time, unless the schedule is of another
-    time: then the stream contains a recorded conference, and the time is that of its newest event.
+    In a replay, that is the time of the replay. In a live stream, it is the current time, unless the
+    schedule is more than a day before or after it: then the stream contains a recorded conference, and
+    the result is the time of its newest event.
 
     Parameters
     ----------
     status : Status
         Status of the feed.
     latest : datetime, optional
-        Newest time of an event or watermark of the feed.
+        Newest time of the events and watermarks of the feed.
     now : datetime
         The current time.
     schedule : Schedule, optional

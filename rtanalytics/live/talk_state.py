@@ -1,4 +1,4 @@
-"""State of the list of talks: the current ones and the next ones."""
+"""State of the list of talks: the current talks and the next talks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ _MOST_NOW = 12
 
 
 class TalkRow(TypedDict):
-    """A talk as plain fields; times are ISO 8601, UTC. ``progress`` is between 0 and 1."""
+    """A talk as a dictionary of plain values; times are ISO 8601, UTC.
+
+    ``progress`` is the elapsed share of the talk, between 0 and 1.
+    """
 
     id: str
     title: str
@@ -30,7 +33,7 @@ class TalkRow(TypedDict):
 
 
 class TalkPatch(TypedDict):
-    """The talks at ``moment`` by room, and the next talks by start."""
+    """The talks at ``moment`` sorted by room, and the next talks sorted by start."""
 
     moment: str
     now: list[TalkRow]
@@ -46,7 +49,7 @@ class TalkState:
     schedule : Schedule
         The talks.
     next_talks : int
-        Number of next talks.
+        Maximum number of next talks.
 
     Examples
     --------

@@ -26,12 +26,12 @@ _LABEL = 120
 
 
 class TopicRow(TypedDict):
-    """A topic as a view shows it; texts are untrusted.
+    """A topic in the list of trends; its texts are untrusted.
 
-    ``id`` stays the same while the topic lasts. ``change`` is relative to the
-    previous bin. ``spark`` has its messages in the newest bins, oldest first, 0 where it did not trend.
-    ``score`` and ``expected`` are None if they are not finite. ``why`` explains in a few lines why the topic
-    is listed.
+    ``id`` stays the same while the topic trends. ``change`` compares its rank with that in the previous
+    bin. ``spark`` is its number of messages in each of the newest bins, oldest first, and 0 for bins in
+    which it did not trend. ``score`` and ``expected`` are None if they are not finite. ``why`` explains
+    in a few lines why the topic is listed.
     """
 
     id: str
@@ -52,10 +52,10 @@ class TopicRow(TypedDict):
 
 
 class TrendPatch(TypedDict):
-    """The complete newest bin.
+    """The trends of the newest bin, always complete.
 
     ``start`` and ``end`` are None before the first bin. ``earlier`` lists topics of earlier bins that no
-    longer trend, newest first, with the ``end`` of their last bin. ``looks`` has the appearance of the
+    longer trend, newest first, with the ``end`` of their last bin. ``looks`` is the appearance of the
     sources of the topics.
     """
 
@@ -76,16 +76,16 @@ class _Topic:
 
 
 class TrendState:
-    """Applies bins of trends to a ranking that remembers earlier bins.
+    """State of a ranking of topics, computed from bins of trends, with its recent history.
 
-    Trends with the same ``id`` are the same topic; those without one, with the same label.
+    Trends with the same ``id`` are the same topic; without an id, trends with the same label.
 
     Parameters
     ----------
     bins : int
-        Number of bins of the sparklines; earlier topics are remembered for as long.
+        Number of bins in the sparklines; topics that no longer trend are kept for this number of bins.
     earlier : int
-        Number of topics to list that no longer trend.
+        Number of topics to list that no longer trend but did in earlier bins.
     """
 
     def __init__(self, bins: int = 16, earlier: int = 5) -> None:
@@ -109,14 +109,14 @@ class TrendState:
     def apply(
         self, bins: Iterable[TrendBin], find: Callable[[str], Event | None] = lambda _: None
     ) -> TrendPatch:
-        """Apply bins in order and return the ranking of the newest.
+        """Apply bins in order and return the ranking of the newest bin.
 
         Parameters
         ----------
         bins : iterable of TrendBin
-            A bin with the start of the newest one replaces it; an older bin is ignored.
+            A bin that starts at the same time as the newest one replaces it; an older bin is ignored.
         find : callable
-            Returns the event of an id for a quote, or None.
+            Function that returns the event with a given id, to be quoted, or None.
         """
         for bin in bins:
             if self._starts and bin.start < self._starts[-1]:
@@ -125,7 +125,7 @@ class TrendState:
         return self._last
 
     def retract(self, event_id: str) -> bool:
-        """Remove the quotes of a deleted message; return True if there were any."""
+        """Remove quotes of a deleted message from all topics; return True if there were any."""
         quoted = False
         for topic in self._last["topics"]:
             left = [row for row in topic["quotes"] if row["id"] != event_id]

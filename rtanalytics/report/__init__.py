@@ -1,7 +1,7 @@
-"""Reports: one self-contained page about a recording and its trends.
+"""Reports about a recording and its trends, as one HTML page or Markdown text.
 
-:func:`gather` collects the content, :func:`render_html` and :func:`render_markdown` make a text of it,
-and :func:`write_report` writes the file, completely or not at all.
+:func:`gather` collects the content, :func:`render_html` and :func:`render_markdown` turn it into text,
+and :func:`write_report` writes the text to a file, completely or not at all.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def write_report(path: str | Path, text: str) -> Path:
     Returns
     -------
     Path
-        The file.
+        Path of the written file.
 
     Raises
     ------

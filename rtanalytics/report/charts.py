@@ -1,7 +1,7 @@
-"""Layout of the report's charts: numbers only; the templates draw them as inline SVG.
+"""Coordinates and labels of the charts in a report; the page template draws them as inline SVG.
 
-The report does not use :mod:`rtanalytics.plot`: its SVG takes colours from the style sheet, so that
-one small file suits a light theme, a dark theme and paper, and its charts link into the page.
+The report does not use :mod:`rtanalytics.plot`, because its charts take their colours from the style
+sheet of the page (for a light theme, a dark theme and print) and contain links to parts of the page.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from rtanalytics.report.facts import Day, Place, Recap, Topic
 __all__ = ["Bars", "DayChart", "Overview", "day_chart", "fit", "overview", "spark", "width_of"]
 
 WIDTH = 1080
-"""Width of every chart, in SVG units; charts are scaled and not rearranged."""
+"""Width of every chart in SVG units; browsers scale it to the width of the page."""
 _LEFT, _RIGHT = 44, 12
 _STEPS = [timedelta(minutes=m) for m in (10, 15, 30, 60, 120, 180, 360, 720, 1440, 10080)]
 _FINE = [timedelta(minutes=m) for m in (1, 2, 5)]
-"""Widths of bars in a chart of a short time."""
+"""Additional widths of bars, for charts that cover less than four hours."""
 _LITTLE = timedelta(hours=4)
 _SHORT = timedelta(hours=8)
-"""Up to this duration, the axis of the overview shows hours instead of days."""
+"""Longest duration for which the axis of the overview shows hours instead of days."""
 _ROWS = 4
 _SLOTS = 7
-"""Number of colours for kinds of source; the last one is for all others."""
+"""Number of colours for kinds of source; all kinds from the seventh on share the last colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars of one kind of source, stacked on those before: an SVG path and a colour."""
+    """Bars of one kind of source, stacked on the bars of earlier kinds.
+
+    ``path`` is an SVG path and ``slot`` the number of the colour.
+    """
 
     name: str
     slot: int
@@ -62,7 +65,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Rectangle with a text inside, or beside it if ``tx`` is outside."""
+    """Rectangle with a text that starts or ends at ``tx``, inside the rectangle or beside it."""
 
     x: float
     y: float
@@ -77,7 +80,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Chart of messages over the whole time, with the strongest topics."""
+    """Chart of the messages of the whole recording, with the strongest topics."""
 
     height: float
     top: float
@@ -93,7 +96,7 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class DayChart:
-    """Chart of a day: topics, messages and talks above one another on one time axis."""
+    """Chart of a day: rows of topics, messages and talks with a common time axis."""
 
     height: float
     hours: tuple[Tick, ...]
@@ -117,7 +120,7 @@ def slots(recap: Recap) -> dict[str, int]:
 
 
 def overview(recap: Recap, most: int = 7) -> Overview:
-    """Lay out the chart of the whole time."""
+    """Lay out the chart of the whole recording, with labels for at most ``most`` topics."""
     first, end = _busy(recap)
     step = _step(end - first, 200)
     start = first
@@ -148,13 +151,13 @@ def overview(recap: Recap, most: int = 7) -> Overview:
 
 
 def _step(length: timedelta, most: int) -> timedelta:
-    """Return the shortest width that gives at most ``most`` bars."""
+    """Return the shortest duration per bar that divides ``length`` into at most ``most`` bars."""
     steps = [*_FINE, *_STEPS] if length < _LITTLE else _STEPS
     return next((step for step in steps if length / step <= most), _STEPS[-1])
 
 
 def _days(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
-    """Return a tick per midnight, with the date."""
+    """Return one tick per midnight; of many days, only every second or third tick has a date."""
     days: list[Tick] = []
     day = start
     every = max(1, ceil((end - start) / timedelta(days=16)))
@@ -166,7 +169,7 @@ def _days(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
 
 
 def _hours(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
-    """Return a tick per hour, or per 15 or 30 minutes if the time is short."""
+    """Return one tick per hour or two hours, or per 15 or 30 minutes if the chart covers under 4 hours."""
     length = end - start
     every = timedelta(hours=1 if length <= timedelta(hours=16) else 2)
     if length < _LITTLE:
@@ -181,10 +184,11 @@ def _hours(start: datetime, end: datetime, x: _Scale) -> tuple[Tick, ...]:
 
 
 def _busy(recap: Recap) -> tuple[datetime, datetime]:
-    """Return the time to draw: whole days with the topics, the talks and 96 % of the messages.
+    """Return start and end of the overview: whole days with all topics, all talks and most messages.
 
-    If that is within a few hours, the result is in whole hours. The first and the last 2 % of the messages
-    are left out, because messages from weeks before or after would leave no room for the conference.
+    If all of them are within six hours of one day, the result is in whole hours. The first and the last
+    2 % of the messages are ignored: messages from weeks before or after the conference would shrink the
+    rest of the chart.
     """
     few = len(recap.moments) // 50
     times = recap.moments[few : len(recap.moments) - few]
@@ -205,7 +209,10 @@ def _middle(topic: Topic) -> datetime:
 
 
 def _places(topics: Sequence[Topic], x: _Scale) -> list[tuple[Topic, int, str, str]]:
-    """Place a label over each peak: row, text and anchor; labels without room are left out."""
+    """Place a label over the peak of each topic, if there is room.
+
+    Return topic, row, text and SVG text anchor of each label.
+    """
     labels: list[tuple[float, float, int]] = []
     lines: list[tuple[float, int]] = []
     placed = []
@@ -233,7 +240,7 @@ def _places(topics: Sequence[Topic], x: _Scale) -> list[tuple[Topic, int, str, s
 
 
 def day_chart(recap: Recap, day: Day, rooms: int = 7) -> DayChart:
-    """Lay out the chart of a day."""
+    """Lay out the chart of a day, with the talks of at most ``rooms`` rooms."""
     start, end = _window(day, recap)
     x = _Scale(start, end)
     topics, rows = _lanes(day.topics, x)
@@ -279,7 +286,7 @@ def spark(topic: Topic, width: float = 260, height: float = 44) -> tuple[tuple[s
     Returns
     -------
     paths : tuple of str
-        Two SVG paths: the bars of the time in which the topic did not trend, and of that in which it did.
+        Two SVG paths: the bars while the topic did not trend, and the bars while it did.
     text : str
         Times at which the chart starts and ends.
     most : float
@@ -298,7 +305,10 @@ def spark(topic: Topic, width: float = 260, height: float = 44) -> tuple[tuple[s
 
 
 def _window(day: Day, recap: Recap) -> tuple[datetime, datetime]:
-    """Return the whole hours that contain the talks and topics of a day, or most messages without talks."""
+    """Return start and end of the chart of a day, in whole hours.
+
+    It contains the topics and the talks of the day; if there are no talks, 95 % of the messages.
+    """
     zone = recap.zone
     start = datetime.combine(day.date, time(), zone)
     end = datetime.combine(day.date + timedelta(days=1), time(), zone)
@@ -319,7 +329,7 @@ def _window(day: Day, recap: Recap) -> tuple[datetime, datetime]:
 
 
 def _short(place: Place, width: float) -> str:
-    """Return the text for a talk that fits: its title, its speakers, or the beginning of its title."""
+    """Return a text for a talk that fits ``width``: its title, else its speakers, else a shortened title."""
     if width_of(place.title, 11) > width and place.speakers:
         families = ", ".join(name.split()[-1] for name in place.speakers.split(", "))
         for names in (place.speakers, families):
@@ -329,7 +339,7 @@ def _short(place: Place, width: float) -> str:
 
 
 def _lanes(topics: Sequence[Topic], x: _Scale) -> tuple[tuple[Box, ...], int]:
-    """Place a bar per topic, in as few rows as possible."""
+    """Place one bar per topic in as few rows as possible; return the bars and the number of rows."""
     free: list[float] = []
     boxes = []
     for topic in sorted(topics, key=lambda topic: topic.start):
@@ -366,7 +376,7 @@ def _bars(
     top: float,
     base: float,
 ) -> tuple[tuple[Bars, ...], tuple[Tick, ...], dict[int, float]]:
-    """Return stacked bars, grid lines, and the y coordinate of the top of each bar."""
+    """Return stacked bars, grid lines, and the y coordinate of the top of the stack per bin number."""
     x = _Scale(start, end)
     counts = Counter((slot[name], (at - start) // step) for at, name in moments if start <= at < end)
     names = {slot[name]: name for name in reversed(slot)}
@@ -410,7 +420,7 @@ def _full_hour(at: datetime) -> datetime:
 
 
 def width_of(text: str, size: float) -> float:
-    """Estimate the width of a text in a sans-serif font of this size."""
+    """Estimate the width of a text in a sans-serif font, in the unit of ``size``."""
     return size * sum(
         0
         if unicodedata.combining(c)
@@ -425,7 +435,7 @@ _NARROW = dict.fromkeys("iljtfrI.,:;'|!()[] ", 0.32) | dict.fromkeys("mwMW@", 0.
 
 
 def fit(text: str, width: float, size: float) -> str:
-    """Cut a text to a width, with an ellipsis; return nothing if fewer than two characters would remain."""
+    """Shorten a text to a width, with an ellipsis; return "" if fewer than two characters would remain."""
     if width_of(text, size) <= width:
         return text
     while text and width_of(text + "…", size) > width:

@@ -1,4 +1,4 @@
-"""The content of a report, as plain values."""
+"""Data classes for the content of a report: topics, talks, people, sources and days."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Day", "Person", "Place", "Recap", "ReferenceMatch", "Source", "TalkM
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A talk prepared for printing; ``number`` is its place in the schedule, 0 for a break."""
+    """A talk or break with texts ready to print; ``number`` counts the talks from 1 and is 0 for a break."""
 
     number: int
     title: str
@@ -32,36 +32,38 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic with its evidence.
+    """A topic with its counts, example messages and talk.
 
     Parameters
     ----------
     number : int
         Position in the report, from 1.
     label, terms : str, tuple of str
-        Its name, and its other terms.
+        The name of the topic, and its other terms.
     start, end : datetime
-        From its first to its last bin, in the venue's time zone.
+        Start of the first and end of the last bin in which it trended, in the venue's time zone.
     peak, peak_end : datetime
-        Its strongest bin.
+        Start and end of the bin with its highest score.
     observed, expected : int, float
-        Count of its leading term in that bin, and the count that the algorithm expected.
+        Count of its leading term in the bin of the peak, and the count that the algorithm expected.
     counted : (str, str)
-        Noun for what is counted, singular and plural.
+        Noun for the counted unit, singular and plural, such as ``("person", "people")``.
     messages, people : int
-        Messages with any of its terms in the bins in which it trended, and their known authors.
+        Number of messages with any of its terms in the bins in which it trended, and of their known
+        authors.
     families : tuple of (str, int)
         Messages per kind of source, largest first.
     about : Place, optional
-        The talk that it is about.
+        The talk that the topic is about.
     during : tuple of Place
-        Talks and breaks at its peak, if it is not about a talk.
+        Talks and breaks at the time of the peak; empty if the topic is about a talk.
     quotes : tuple of Quote
-        Messages by different people.
+        Quoted messages by different people.
     course : tuple of (datetime, int)
-        Start and number of messages of short bins, from an hour before to two hours after.
+        Start and number of messages of short bins, from an hour before ``start`` to two hours after
+        ``end``.
     step : timedelta
-        Width of these bins.
+        Width of the bins of ``course``.
     """
 
     number: int
@@ -92,7 +94,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class TalkMessages:
-    """Numbers of messages about a talk, during it and in the day after, and of people."""
+    """Messages about a talk: their number during the talk and in the day after, and of their authors."""
 
     place: Place
     during: int
@@ -109,7 +111,7 @@ class TalkMessages:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person, with the number of their messages, mentions by others, and reposts."""
+    """A person, with the number of their messages, and how often they were mentioned and reposted."""
 
     name: str
     handle: str
@@ -138,7 +140,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceMatch:
-    """A reference topic, and the first trend that contains a keyword of it, if any."""
+    """A reference topic of the ground truth, and the first trend that contains one of its keywords.
+
+    ``found`` is the label of that trend, or empty; ``at`` is the start of its bin.
+    """
 
     label: str
     start: datetime
@@ -171,17 +176,17 @@ class Recap:
     first, last : datetime
         Times of the first and the last message.
     messages, people, bots : int
-        Totals; authors that the platform marks as bots do not count as people.
+        Total numbers; authors that the platform marks as bots are not counted as people.
     families : tuple of (str, int)
         Messages per kind of source, largest first.
     loudest : (datetime, datetime, int, tuple of Place)
-        The busiest half hour, its messages, and the talks at that time.
+        Start and end of the busiest half hour, its number of messages, and the talks at that time.
     moments : tuple of (datetime, str)
-        Time and kind of source of every message, in order.
+        Time and kind of source of every message, in order of time.
     settings : Settings, optional
         Settings with which the trends were detected.
     late : int
-        Messages that were received after their bin was closed.
+        Number of messages that were received after their bin was closed.
     """
 
     title: str
@@ -211,5 +216,5 @@ class Recap:
 
     @property
     def hours(self) -> int:
-        """Hours from the first message to the last, rounded up."""
+        """Number of hours from the first message to the last, rounded up."""
         return -int(-(self.last - self.first).total_seconds() // 3600) or 1

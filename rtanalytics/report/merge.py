@@ -1,4 +1,4 @@
-"""Merge the trends of successive bins into one topic each."""
+"""Merging of trends from successive bins that belong to the same topic."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rtanalytics.topics import Trend, TrendBin
 __all__ = ["MergedTopic", "merge", "strongest"]
 
 _GAP = 2
-"""Bins for which a topic may pause and still be the same topic."""
+"""Number of bins in which a topic may be absent from the trends and still be the same topic."""
 _LONGEST = timedelta(hours=5)
-"""Longest duration of a topic; what continues after it becomes a new topic."""
+"""Longest duration of a topic; trends after that time start a new topic."""
 _DURING_TALK = 1.25
-"""Weight of a topic that came up while a talk was on, compared with others."""
+"""Factor for the score of a topic that peaked during a talk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Member:
 
 @dataclass(slots=True)
 class MergedTopic:
-    """Topic over all bins in which it trended; ``members`` are ordered by time, then rank."""
+    """A topic with its trends from one or more bins; ``members`` are ordered by time, then by rank."""
 
     members: list[Member]
 
     @property
     def trends(self) -> list[Trend]:
-        """Trends of its members."""
+        """Trends of the topic, in order of time."""
         return [member.trend for member in self.members]
 
     @property
@@ -63,12 +63,15 @@ class MergedTopic:
 
     @property
     def talk(self) -> TalkNames | None:
-        """Talk that the topic is about: that of its strongest member that has one."""
+        """Talk of the trend with the highest score that is about a talk, or None."""
         by_score = sorted(self.members, key=lambda member: -member.trend.score)
         return next((member.talk for member in by_score if member.talk), None)
 
     def accepts(self, new: Member) -> bool:
-        """Check whether a trend continues this topic: the same talk, or else the same id or name."""
+        """Check whether a trend continues this topic.
+
+        If both are about a talk, it must be the same talk; otherwise the ids or the names must match.
+        """
         if new.trend.bin_end - self.start > _LONGEST:
             return False
         if new.talk is not None and self.talk is not None:
@@ -78,7 +81,10 @@ class MergedTopic:
         )
 
     def top_terms(self, limit: int = 6) -> list[str]:
-        """Return its terms, those of the strongest trends first, without terms that repeat others."""
+        """Return the terms of the topic, from its strongest trends first, without near-duplicates.
+
+        A term is left out if its words contain, or are contained in, the words of an earlier term.
+        """
         terms: list[str] = []
         listed: list[frozenset[str]] = []
         for trend in sorted(self.trends, key=lambda t: -t.score):
@@ -93,15 +99,14 @@ class MergedTopic:
 def merge(bins: Iterable[TrendBin], stage: Stage) -> list[MergedTopic]:
     """Merge the trends of successive bins into topics.
 
-    A trend joins a topic of its own bin, or of one that ended at most two bins before, if both are
-    about the same talk or have the same :attr:`Trend.id`. A report also lists topics of one name as one
-    entry, such as "Lovelace" and "Ada Lovelace". Names of rooms are removed from the terms, because they
-    say where something happens and not what.
+    A trend joins a topic that trended in the same bin or ended at most two bins before, if both are
+    about the same talk, or have the same :attr:`Trend.id` or similar names, such as "Lovelace" and
+    "Ada Lovelace". Names of rooms are removed from the terms: they describe a place, not a topic.
 
     Parameters
     ----------
     bins : iterable of TrendBin
-        In order.
+        Bins in order of time.
     stage : Stage
         Finds the talk that a trend is about.
 
@@ -130,7 +135,7 @@ def merge(bins: Iterable[TrendBin], stage: Stage) -> list[MergedTopic]:
 
 
 def _without_rooms(trend: Trend, rooms: frozenset[str]) -> Trend | None:
-    """Return the trend without the names of rooms, or None if it has no other terms."""
+    """Return the trend without terms that are names of rooms, or None if no other terms remain."""
     terms = [term for term in trend.terms if not (keys := keys_of(term)) or not keys <= rooms]
     if len(terms) == len(trend.terms):
         return trend
@@ -138,7 +143,7 @@ def _without_rooms(trend: Trend, rooms: frozenset[str]) -> Trend | None:
 
 
 def _by_talk(topics: Sequence[MergedTopic]) -> list[MergedTopic]:
-    """Merge topics about the same talk, unless hours lie between them."""
+    """Merge topics about the same talk, if the result lasts at most five hours."""
     result: list[MergedTopic] = []
     newest: dict[str, MergedTopic] = {}
     for topic in sorted(topics, key=lambda topic: topic.start):
@@ -155,7 +160,7 @@ def _by_talk(topics: Sequence[MergedTopic]) -> list[MergedTopic]:
 
 
 def strongest(topics: Sequence[MergedTopic], stage: Stage, limit: int) -> list[MergedTopic]:
-    """Return the topics with the highest peaks, the highest first; those during a talk count more."""
+    """Return the topics with the highest scores, highest first; a peak during a talk raises the score."""
 
     def weight(topic: MergedTopic) -> float:
         peak = topic.peak
@@ -169,5 +174,5 @@ def strongest(topics: Sequence[MergedTopic], stage: Stage, limit: int) -> list[M
 
 
 def _people(trend: Trend) -> int:
-    """Return the number of people; a message without an author counts as one, as it does in trends."""
+    """Return the number of authors of a trend; each message of an unknown author counts as one person."""
     return max(trend.authors, trend.observed if trend.channel == "authors" or not trend.authors else 0)

@@ -1,4 +1,4 @@
-"""Report as one self-contained HTML page."""
+"""Rendering of a report as one self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _MONTHS = "January February March April May June July August September October N
 def render_html(recap: Recap) -> str:
     """Render a report as one HTML page that needs no other file.
 
-    The page is equal for equal content. All text is escaped, links lead to http and https addresses
-    only, the reading direction of each text from outside is isolated, and a content security policy
-    forbids loading or running anything.
+    Equal content gives an identical page. All text is escaped, links lead to http and https addresses
+    only, untrusted text cannot change the reading direction of the text around it, and a content
+    security policy forbids scripts and external files.
     """
     return (
         _environment()
@@ -58,7 +58,7 @@ def _environment() -> Environment:
 
 
 def messages_by(messages: int, people: int) -> str:
-    """Return the number of messages, and of people if the authors are known."""
+    """Return a text such as ``5 messages by 3 people``, without people if the authors are unknown."""
     return counted(messages, "message") + (f" by {counted(people, 'person', 'people')}" if people else "")
 
 
@@ -68,7 +68,7 @@ def day_name(at: date) -> str:
 
 
 def span(first: date, last: date) -> str:
-    """Return a range of dates without repeated month and year.
+    """Return a range of dates, with month and year only once if they are the same.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def span(first: date, last: date) -> str:
 
 
 def duration(length: timedelta) -> str:
-    """Return a duration in words."""
+    """Return a duration in words, such as ``45 minutes``, ``2 hours`` or ``3 days``."""
     minutes = round(length.total_seconds() / 60)
     if minutes % 60:
         return counted(minutes, "minute")
@@ -94,7 +94,7 @@ def duration(length: timedelta) -> str:
 
 
 def methods(recap: Recap) -> list[tuple[str, str]]:
-    """Return the settings of the trends, as names and values for the page."""
+    """Return the settings with which the trends were detected, as pairs of name and value."""
     settings = recap.settings
     if settings is None:
         return []

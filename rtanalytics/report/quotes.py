@@ -1,4 +1,4 @@
-"""Choose messages to quote: by different people, in different words, each one once."""
+"""Selection of messages to quote: by different authors and with different words."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ __all__ = [
 _QUOTED = '“”„«»"‘'
 """Quotation marks; a message that quotes a speaker is preferred."""
 _ALIKE = 0.6
-"""Two messages that share this part of their words count as the same quote."""
+"""Two messages are alike if they share at least this part of the words of the shorter one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A message prepared for printing.
+    """A quoted message, with texts ready to print.
 
     Parameters
     ----------
     author, handle : str
-        Name of the person, and handle (empty if it is the same).
+        Name and handle of the author; the handle is empty if it equals the name.
     when : datetime
         Time of the message in the venue's time zone.
     source : str
         Name of the source.
     family : str
-        The source up to the first colon, which determines its colour.
+        Kind of the source (its name up to the first colon); it determines the colour.
     url : str
         URL of the message, or empty.
     pieces : tuple of Piece
-        The text.
+        The text, split into pieces.
     bot : bool
         True if the platform marks the account as automated.
     """
@@ -65,12 +65,12 @@ class Quote:
 
 
 def family(source: str) -> str:
-    """Return the kind of a source: ``irc`` for ``irc:#python``."""
+    """Return the kind of a source, such as ``irc`` for ``irc:#python``."""
     return clean(source.partition(":")[0], 40) or "?"
 
 
 def author_key(event: Event) -> tuple[str, str] | None:
-    """Return the platform and the id of the author there, or None if the author is unknown."""
+    """Return the platform and the author's id on it, or None if the author is unknown."""
     author = event.author
     if author is None or not (author.id or author.handle):
         return None
@@ -78,7 +78,7 @@ def author_key(event: Event) -> tuple[str, str] | None:
 
 
 def count_people(events: Iterable[Event]) -> int:
-    """Return the number of known authors of these events."""
+    """Return the number of different known authors of ``events``."""
     return len({author_key(event) for event in events} - {None})
 
 
@@ -88,7 +88,7 @@ def is_repost(event: Event) -> bool:
 
 
 def display_name(event: Event) -> tuple[str, str]:
-    """Return the name of the author, and the handle if it differs."""
+    """Return the name of the author, and the handle, or "" if the handle equals the name."""
     if event.author is None:
         return "somebody", ""
     handle = clean(event.author.handle, 60)
@@ -97,7 +97,7 @@ def display_name(event: Event) -> tuple[str, str]:
 
 
 def quote(event: Event, zone: tzinfo, hits: Collection[str] = ()) -> Quote:
-    """Prepare an event for printing."""
+    """Return an event as a quote; words whose keys are in ``hits`` are highlighted."""
     name, handle = display_name(event)
     return Quote(
         author=name,
@@ -121,24 +121,25 @@ def choose_quotes(
     used: Collection[str] = (),
     repetitive: Callable[[frozenset[str]], bool] = lambda _: False,
 ) -> list[Message]:
-    """Choose the messages to quote, in order of time.
+    """Choose messages to quote, and return them in order of time.
 
     Parameters
     ----------
     messages : sequence of Message
         Candidates.
     hits : collection of str
-        Keys of words that a good quote contains.
+        Keys of the words that a quote should contain.
     most : int
-        Maximum number of quotes; each has another author.
+        Maximum number of quotes; no two are by the same author.
     reposts : mapping of str to int
-        Number of reposts by id of the message.
+        Number of reposts per message id.
     examples : collection of str
         Ids of example messages of the trends; they are preferred.
     used : collection of str
-        Ids of messages that are quoted elsewhere; they come last.
+        Ids of messages that the report quotes already; they are avoided.
     repetitive : callable, optional
-        Takes the keys of a message and returns True if it only repeats the rest of the page.
+        Function that takes the keys of a message and returns True if the message only repeats text
+        that the report contains already, such as the title of a talk.
     """
 
     def score(one: Message) -> float:

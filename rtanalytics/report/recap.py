@@ -1,4 +1,4 @@
-"""Collect the content of a report: count messages, choose topics, talks and quotes."""
+"""Collection of a report's content: counts, topics, talks and quotes."""
 
 from __future__ import annotations
 
@@ -43,24 +43,24 @@ def gather(
     people: int = 15,
     quotes: int = 3,
 ) -> Recap:
-    """Collect the content of a report.
+    """Collect the content of a report from events and trends.
 
     Parameters
     ----------
     events : iterable of Event
-        All events of the recording, each id once; deletes are ignored. They are held in memory.
+        All events of the recording, each id once; deletes are ignored. All are held in memory.
     bins : iterable of TrendBin
         The trends of these events.
     title : str
         Name of the conference.
     schedule : Schedule, optional
-        The talks. Without any, reference topics that have a speaker take their place.
+        The talks. Without a schedule, reference topics that have a speaker are used as talks.
     timezone : str
         IANA name of the venue's time zone, in which all times are shown.
     truth : sequence of ReferenceTopic, optional
         Ground truth; the report lists which of these topics were detected.
     settings : Settings, optional
-        Settings with which the trends were detected; the report states them.
+        Settings with which the trends were detected; the report lists them.
     topics, people, quotes : int
         Maximum number of topics and of people in the report, and of quotes per topic.
 
@@ -121,11 +121,11 @@ def gather(
 
 
 _SENTENCE = 40
-"""Minimum length of a text whose repetition is a copy and not a coincidence."""
+"""Minimum number of characters for two equal texts to count as a copy and not a coincidence."""
 
 
 class _Builder:
-    """Builds the entries of topics and talks."""
+    """Builds the report's entries for topics and talks."""
 
     def __init__(self, messages: Sequence[Message], zone: tzinfo, stage: Stage, quotes: int) -> None:
         self.zone, self.stage, self.quotes = zone, stage, quotes
@@ -153,11 +153,11 @@ class _Builder:
         )
 
     def originals(self, messages: Sequence[Message]) -> list[Message]:
-        """Replace copies of a text by the message that posted it first."""
+        """Replace each message whose text was posted before by the first message with that text."""
         return list({(o := self.first.get(s.event.body, s)).event.id: o for s in messages}.values())
 
     def on(self, start: datetime, end: datetime) -> list[Place]:
-        """Return the talks at the middle of a period, or else in any part of it; breaks if there are none."""
+        """Return the talks at the middle of a period, or else all talks in it; without talks, the breaks."""
         middle = start + (end - start) / 2
         places = [self.places[talk.id] for talk in self.stage.between(start, end)]
         places = [p for p in places if not p.is_break] or places

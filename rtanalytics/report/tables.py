@@ -1,4 +1,4 @@
-"""The tables of a report: sources, people, days, reference topics."""
+"""Tables of a report: sources, people, days and reference topics."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ __all__ = ["days", "is_bot", "people_table", "reference_matches", "sources"]
 
 
 def is_bot(event: Event) -> bool:
-    """Check whether the platform marks the author as automated."""
+    """Check whether the platform marks the author of an event as automated."""
     return bool(event.author and event.author.bot)
 
 
 def sources(messages: Sequence[Message], zone: tzinfo) -> Iterable[Source]:
-    """Yield the sources, the largest first."""
+    """Yield the sources with their counts, the one with most messages first."""
     by: dict[str, list[Event]] = defaultdict(list)
     for one in messages:
         by[one.event.source].append(one.event)
@@ -45,7 +45,7 @@ def sources(messages: Sequence[Message], zone: tzinfo) -> Iterable[Source]:
 
 
 def people_table(messages: Sequence[Message], most: int, reposts: Counter[str]) -> Iterable[Person]:
-    """Yield the most active people, at most ``most``; ``reposts`` counts reposts by id of the message."""
+    """Yield the ``most`` people with most messages; ``reposts`` is the number of reposts per message id."""
     by: dict[tuple[str, str], list[Event]] = defaultdict(list)
     mentions: Counter[str] = Counter()
     for one in messages:
@@ -76,7 +76,7 @@ def days(
     topics: Sequence[Topic],
     programme: Collection[Place],
 ) -> Iterable[Day]:
-    """Yield the days that have a topic or a talk, or else the busiest day."""
+    """Yield the days that have a topic or a talk, or the busiest day if there is no such day."""
     by: dict[date, list[int]] = defaultdict(list)
     for number, (at, _) in enumerate(moments):
         by[at.date()].append(number)
@@ -99,7 +99,10 @@ def days(
 def reference_matches(
     truth: Sequence[ReferenceTopic], bins: Sequence[TrendBin], zone: tzinfo
 ) -> Iterable[ReferenceMatch]:
-    """Yield each reference topic with the first trend, at most an hour later, that has a keyword of it."""
+    """Yield each reference topic with the first trend that has one of its keywords.
+
+    The trend must be from the time of the topic or at most an hour later.
+    """
     for topic in sorted(truth, key=lambda t: (t.start, t.end)):
         wanted = [keys for word in topic.keywords if (keys := keys_of(word))]
         found = next(
@@ -123,7 +126,10 @@ def reference_matches(
 
 
 def _names(wanted: frozenset[str], keys: frozenset[str]) -> bool:
-    """Check whether a term has the words of a keyword, or is a handle that contains a single one."""
+    """Check whether the keys of a term contain all words of a keyword.
+
+    A handle that contains a keyword of one word matches too, if the word has at least five letters.
+    """
     if wanted <= keys:
         return True
     word = next(iter(wanted))

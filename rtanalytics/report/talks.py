@@ -1,4 +1,4 @@
-"""Find the talk that a message or a topic is about, and the messages about a talk."""
+"""Matching of messages and topics with the talks they are about."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from rtanalytics.terms import fold
 __all__ = ["AFTER", "Stage", "TalkNames", "is_break", "schedule_of"]
 
 AFTER = timedelta(hours=24)
-"""Time after the end of a talk in which messages about it are counted."""
+"""How long after the end of a talk messages about it are counted."""
 _BEFORE = timedelta(minutes=15)
 _LEADING_TERMS = 3
-"""Number of leading terms of a trend that may name a talk."""
+"""Number of leading terms of a trend that are compared with the names of talks."""
 _MIN_SHARE = 0.5
-"""Minimum share of a trend's messages that name a talk for the trend to be about it."""
+"""A trend is about a talk if at least this share of its messages names the talk."""
 _TITLE = 0.75
-"""Minimum share of the content words of a title that identifies the talk."""
+"""A text names a talk if it has at least this share of the content words of the title."""
 _RARE = 0.01
 """A single word of a title identifies the talk if at most this share of all messages contains it."""
 _BREAKS = frozenset("break coffee lunch registration social dinner party other".split())
@@ -42,14 +42,14 @@ class TalkNames:
     talk : Talk
         The talk.
     families : frozenset of str
-        Keys of its speakers' family names, and the handles of authors with the same name; a handle
-        that contains a family name of five letters or more counts as well.
+        Keys of the speakers' family names, and handles of authors who have the name of a speaker. A
+        handle that contains a family name of five letters or more matches too.
     patterns : tuple of Pattern
-        Speakers' full names, and keywords of reference topics.
+        Full names of the speakers, and keywords of reference topics.
     title : frozenset of str
-        Keys of the content words of its title; three of four identify the talk.
+        Keys of the content words of its title; three quarters of them identify the talk.
     rare : frozenset of str
-        Keys of the title of which a single one identifies the talk.
+        Keys of the title that occur in few messages; a single one identifies the talk.
     """
 
     talk: Talk
@@ -59,18 +59,18 @@ class TalkNames:
     rare: frozenset[str]
 
     def speaker_in(self, keys: frozenset[str]) -> bool:
-        """Check whether these words name one of its speakers."""
+        """Check whether the keys contain the name of one of the speakers."""
         if self.families & keys:
             return True
         long = [name for name in self.families if len(name) >= 5 and name[0] != "@"]
         return any(key[0] == "@" and name in key for key in keys if key for name in long)
 
     def named_in(self, keys: frozenset[str]) -> bool:
-        """Check whether these words name the talk or its speakers."""
+        """Check whether the keys contain the name of the talk or of one of its speakers."""
         return bool(self.speaker_in(keys) or self.rare & keys or self.title_in(keys))
 
     def title_in(self, keys: frozenset[str]) -> bool:
-        """Check whether these words contain most of the title."""
+        """Check whether the keys contain at least two and three quarters of the words of the title."""
         both = len(self.title & keys)
         return both > 1 and both >= _TITLE * len(self.title)
 
@@ -80,16 +80,16 @@ class TalkNames:
 
 
 class Stage:
-    """The schedule, with an index of the messages by time and of the words that identify each talk.
+    """A schedule with the messages of its time, and the words that identify each talk.
 
     Parameters
     ----------
     schedule : Schedule
         All talks and breaks.
     messages : sequence of Message
-        All messages by time; they determine which words are rare.
+        All messages, sorted by time; they determine which words are rare.
     truth : sequence of ReferenceTopic
-        Reference topics; keywords of one with the title or the speaker of a talk identify that talk.
+        Reference topics. If one has the title or the speaker of a talk, its keywords identify the talk.
     """
 
     def __init__(
@@ -128,10 +128,10 @@ class Stage:
         return self.schedule.between(start, end)
 
     def talk_of(self, terms: Sequence[str], start: datetime, end: datetime) -> TalkNames | None:
-        """Return the talk that a trend of ``[start, end)`` is about, among current and recent talks.
+        """Return the talk that a trend in ``[start, end)`` is about, or None.
 
-        That is the talk that its leading terms name, or else the talk that is named in at least half of
-        the messages with the first term.
+        Only talks of that time and of the hour before are candidates. The result is the talk that the
+        leading terms name, or else a talk that at least half of the messages with the first term name.
         """
         near = [n for n in self._names if n.talk.start < end and start < n.talk.end + timedelta(hours=1)]
         if not near:
@@ -151,7 +151,7 @@ class Stage:
         return self.messages[bisect_left(self.times, start) : bisect_left(self.times, end)]
 
     def messages_about(self, names: TalkNames) -> tuple[list[Message], list[Message]]:
-        """Return the messages about a talk: during it (and just before), and in the day after."""
+        """Return the messages about a talk: from 15 minutes before it to its end, and in the day after."""
         talk = names.talk
         during = self.between_times(talk.start - _BEFORE, talk.end)
         after = self.between_times(talk.end, talk.end + AFTER)
@@ -173,7 +173,7 @@ def _patterns_of(talk: Talk, truth: Sequence[ReferenceTopic]) -> Iterable[Patter
 
 
 def schedule_of(schedule: Schedule | None, truth: Sequence[ReferenceTopic]) -> Schedule:
-    """Return the schedule; without one, make talks of the reference topics that have a speaker."""
+    """Return the schedule, or one made of the reference topics that have a speaker if it is empty."""
     if schedule:
         return schedule
     return Schedule(

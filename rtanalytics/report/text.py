@@ -1,4 +1,4 @@
-"""Render a report as Markdown, with the content of the HTML page but without charts."""
+"""Rendering of a report as Markdown: the content of the HTML page without its charts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NUMBERED = regex.compile(r"^(\d+)\.")
 
 
 def escape(text: str) -> str:
-    r"""Escape a text so that no part of it is markup, HTML or a link in Markdown.
+    r"""Escape a text for Markdown, so that it contains no markup, HTML or links.
 
     Examples
     --------
     >>> escape("<b> [x](javascript:y)")
     '\\<b\\> \\[x\\]\\(javascript\\:y\\)'
     """
-    # some readers turn plain addresses into links; the escaped colon prevents it
+    # some Markdown viewers turn plain URLs into links; an escaped colon prevents this
     plain: str = _SPECIAL.sub(r"\\\1", text.replace("www.", "www\u2060."))
     whole: str = _NUMBERED.sub(r"\1\\.", plain)
     return whole
@@ -36,9 +36,9 @@ def _link(text: str, url: str) -> str:
 
 
 def render_markdown(recap: Recap) -> str:
-    """Render a report in CommonMark with tables.
+    """Render a report as CommonMark with tables.
 
-    Text from outside is escaped; links lead to http and https addresses only.
+    Untrusted text is escaped; links lead to http and https addresses only.
     """
     return "\n".join(_lines(recap)) + "\n"
 

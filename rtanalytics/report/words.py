@@ -1,4 +1,4 @@
-"""Functions for the text of messages: clean it, split it into pieces, search it for terms."""
+"""Functions that clean the text of messages, split it into pieces, and search it for terms."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ __all__ = [
 ]
 
 _LONGEST = 400
-"""Number of characters of a quote that are shown."""
+"""Maximum number of characters of a quote."""
 _MISLEADING = regex.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\u00ad]")
-"""Marks that change the reading direction, and invisible characters."""
+"""Characters that change the reading direction, and invisible characters."""
 _CONTROL = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}]")
 _STACKED = regex.compile(r"(\p{M}{4})\p{M}+")
 _TOKEN = regex.compile(
@@ -47,8 +47,8 @@ _TOKEN = regex.compile(
 def clean(text: str | None, limit: int | None = None) -> str:
     r"""Return a text on one line, without invisible and control characters.
 
-    Control characters become U+FFFD, marks that change the reading direction are removed, and at most
-    four marks remain stacked on one letter. The page isolates the direction of each text.
+    Control characters become U+FFFD, characters that change the reading direction are removed, and
+    each letter keeps at most four combining marks.
 
     Parameters
     ----------
@@ -73,14 +73,17 @@ def clean(text: str | None, limit: int | None = None) -> str:
 
 
 def safe_url(url: str | None) -> str:
-    """Return a URL escaped for a page, or an empty string if it is not a printable http(s) URL."""
+    """Return a URL escaped for HTML and Markdown, or "" if it is not a printable http(s) URL."""
     if not (url and url.isprintable() and is_web_url(url)):
         return ""
     return url.replace('"', "%22").replace("<", "%3C").replace(">", "%3E")
 
 
 class Piece(NamedTuple):
-    """Part of a quote: ``kind`` is ``text``, ``link``, ``mark`` (a tag or handle) or ``hit`` (a term)."""
+    """Part of a quote.
+
+    ``kind`` is ``text``, ``link``, ``mark`` (a tag or handle) or ``hit`` (a word to highlight).
+    """
 
     kind: str
     text: str
@@ -88,7 +91,7 @@ class Piece(NamedTuple):
 
 
 _ENTITY = regex.compile(r"&(?:amp|lt|gt|quot|#39);")
-"""Entities that some sources leave in a text; they are decoded, and the page escapes them again."""
+"""HTML entities that some sources leave in a text; they are decoded before the text is escaped."""
 
 
 def pieces(text: str, hits: Collection[str] = ()) -> tuple[Piece, ...]:
@@ -105,7 +108,7 @@ def pieces(text: str, hits: Collection[str] = ()) -> tuple[Piece, ...]:
     --------
     >>> [(p.kind, p.text) for p in pieces("the keynote! see https://example.org/a #pycon", {"keynote"})]
     [('text', 'the '), ('hit', 'keynote'), ('text', '! see '), ('link', 'example.org/a'), ('text', ' '), ('mark', '#pycon')]
-    """  # noqa: E501  (one list, as Python prints it)
+    """  # noqa: E501  (Python prints the list on one line)
     text = clean(_ENTITY.sub(lambda e: html.unescape(e.group()), text), _LONGEST)
     result: list[Piece] = []
     plain = 0
@@ -133,7 +136,7 @@ def _piece(token: regex.Match[str], hits: Collection[str]) -> Piece | None:
 
 
 def _short(url: str) -> str:
-    """Return host and path of a URL, shortened."""
+    """Return host and path of a URL, at most 32 characters."""
     try:
         parts = urlsplit(url)
         host = (parts.hostname or "").removeprefix("www.")
@@ -144,14 +147,14 @@ def _short(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event and the keys under which its words are counted."""
+    """An event, and the keys (normalized forms) of its words."""
 
     event: Event
     keys: frozenset[str]
 
 
 def with_keys(events: Sequence[Event]) -> list[Message]:
-    """Add the keys of its tokens to each event; the tokens are those that are counted."""
+    """Return each event with the keys of its words, split in the same way as for the trends."""
     vocabulary = Vocabulary()
     surfaces, offsets = vocabulary.encode(text_of(event) for event in events)
     terms = np.append(vocabulary.term_of, -1)[surfaces]  # -1 separates tokens and stays -1
@@ -165,7 +168,10 @@ def with_keys(events: Sequence[Event]) -> list[Message]:
 
 
 class Pattern(NamedTuple):
-    """Search pattern of a term: all ``keys`` in any order, or ``text`` in a script without spaces."""
+    """Search pattern of a term.
+
+    It matches all ``keys`` in any order, or ``text`` anywhere (for scripts without spaces).
+    """
 
     keys: frozenset[str]
     text: str = ""
@@ -182,7 +188,7 @@ _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 
 
 def mentions(message: Message, patterns: Collection[Pattern]) -> bool:
-    """Check whether a message contains any of the terms."""
+    """Check whether a message matches any of the patterns."""
     return any(
         (keys and keys <= message.keys) or (text and text in fold(message.event.body))
         for keys, text in patterns
@@ -190,7 +196,7 @@ def mentions(message: Message, patterns: Collection[Pattern]) -> bool:
 
 
 def keys_of(*texts: str) -> frozenset[str]:
-    """Return the keys of all words of these texts."""
+    """Return the keys (normalized forms) of all words in ``texts``."""
     return frozenset(fold(word.group()) for text in texts for word in _TOKEN.finditer(text))
 
 

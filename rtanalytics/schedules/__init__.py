@@ -1,10 +1,9 @@
-"""Schedule files of other tools, read as talks.
+"""Readers for the schedule files of conference tools, and comparison of two versions of a schedule.
 
-A time has the offset written with it. Otherwise the time zone of the file counts, or else the zone
-that the caller gives; without any, reading fails, because a talk at the wrong hour is worse than none.
-Cancelled talks are left out, and breaks get the kind ``break``. A talk that cannot be read does not
-stop the others: the schedule has a message about it (``refused``). This package does not know where
-files come from. :func:`changes` compares two versions of a schedule.
+A time without an offset is in the time zone of the file, or else in the zone that the caller gives.
+Without either, reading fails, because a talk at a wrong hour does more harm than a missing talk.
+Cancelled talks are left out, and breaks get the kind ``break``. If a talk cannot be read, the schedule
+has a message about it (``refused``) and contains the other talks.
 """
 
 from __future__ import annotations
@@ -46,11 +45,11 @@ __all__ = [
 
 FORMATS: dict[str, str] = {
     "conftool": "CSV of ConfTool's sessions, with the presentations of each",
-    "csv": "a table with a title, a start and other columns",
+    "csv": "CSV with the columns title and start, and optional ones such as speakers and room",
     "djangocon": "YAML: front matter of one talk per file, or a list of talks",
     "emfcamp": "JSON of EMF Camp's programme",
     "europython": "JSON: schedule.json or sessions.json of EuroPython's programme",
-    "frab": "JSON of pretalx and frab (schedule.json), and the second version of it",
+    "frab": "JSON of pretalx and frab (schedule.json), versions 1 and 2 of the format",
     "frab-xml": "XML of pretalx, frab and Pentabarf (schedule.xml, FOSDEM's xml)",
     "guidebook": "CSV of Guidebook's schedule",
     "ical": "iCalendar (.ics)",
@@ -63,10 +62,10 @@ FORMATS: dict[str, str] = {
     "whova": "CSV of Whova's agenda",
     "xcal": "iCalendar in XML (schedule.xcal of pretalx and frab, FOSDEM's xcal)",
 }
-"""The formats; that of a file is detected by its content."""
+"""Names and descriptions of the formats; the format of a file is detected from its content."""
 
 MAX_BYTES = 20_000_000
-"""Largest number of bytes of a file, or of all files of a folder; ten times the largest known schedule."""
+"""Maximum bytes of a file, or of all files of a folder: ten times the largest known schedule."""
 
 MAX_FILES = 5_000
 
@@ -78,10 +77,10 @@ _OTHER_FILES = [
         "a web page; download the schedule's JSON, XML, iCalendar (.ics) or CSV",
     ),
 ]
-"""Beginning of a file that is no schedule → what it is and what to do."""
+"""Pairs of how a file that is not a schedule begins (regular expression), and the message about it."""
 
 _TEMPLATE = re.compile(r"\s*(---\r?\n.{0,500}?\n---\s*)?(\{%|<%)", re.DOTALL)
-"""Beginning of a template of Django, Jinja or ERB, the latter after the front matter of a page."""
+"""Beginning of a Django, Jinja or ERB template, possibly after YAML front matter."""
 
 
 def read_schedule(
@@ -98,19 +97,20 @@ def read_schedule(
     path : str or Path
         A file in one of :data:`FORMATS`, or a folder of front-matter files (``*.md``, ``*.yaml``).
     zone : tzinfo, optional
-        Time zone of the conference, for times without an offset in a file without a time zone.
+        Time zone of the conference, used for times without an offset if the file names no time zone.
     first_day : date, optional
-        First day of the conference, for tables with days of the week.
+        First day of the conference; needed for tables that give days of the week instead of dates.
     length : timedelta
-        Longest duration of talks without an end; they end when the next one in their room starts.
+        Maximum duration of talks without an end; such a talk ends when the next talk in its room
+        starts.
     format : str, optional
-        A key of :data:`FORMATS`; detected by the content if not given.
+        A key of :data:`FORMATS`; by default, the format is detected from the content.
 
     Raises
     ------
     ScheduleError
-        If the file cannot be read, or its format is not known, or no talk in it has a valid time; the
-        message names the file and the place in it. Messages about single talks are in
+        If the file cannot be read, its format is unknown, or no talk has a valid time. The message
+        names the file and the place in it. Messages about single talks are in
         :attr:`~rtanalytics.schedule.Schedule.refused`.
     """
     path = Path(path)
@@ -131,12 +131,12 @@ def parse_schedule(
     length: timedelta = timedelta(hours=1),
     format: str | None = None,
 ) -> Schedule:
-    """Read a schedule from bytes, as :func:`read_schedule` does; ``where`` names them in errors."""
+    """Read a schedule from bytes, as :func:`read_schedule` does; ``where`` is the file name for errors."""
     return _checked(_parsed(raw, where, zone, first_day, length, format), where)
 
 
 def _checked(schedule: Schedule, where: str) -> Schedule:
-    """Add a warning to a schedule without talks."""
+    """Return the schedule, with a warning if it has no talks."""
     if not schedule.talks:
         schedule.warnings.insert(
             0,
@@ -187,7 +187,7 @@ def _parsed(
 
 
 def _detected(begins: bytes) -> str:
-    """Return the format of a text with this beginning, which is not JSON."""
+    """Return the format of a text that is not JSON, detected from its first bytes."""
     if begins[:6].upper() == b"BEGIN:":
         return "ical"
     if begins.startswith((b"---", b"- ", b"title:", b"abstract:")):
@@ -210,7 +210,7 @@ def _json(text: str, where: str, zone: tzinfo | None, length: timedelta, format:
     import msgspec
 
     try:
-        # examples in documentation may begin with a comment
+        # examples in the documentation of tools can begin with a comment
         data = msgspec.json.decode(re.sub(r"\A\s*/\*.*?\*/", "", text, flags=re.DOTALL))
     except (msgspec.DecodeError, RecursionError) as error:
         raise ScheduleError(f"{where}: broken JSON: {error}") from None
@@ -233,11 +233,11 @@ _KNOWN = (
     "export it for pretalx, frab, Sessionize, Indico, EMF Camp, EuroPython or PyCon US, as iCalendar (.ics), "
     "or as CSV with the columns title, start, end, speakers and room"
 )
-"""End of a message about JSON of another format."""
+"""End of the message about JSON in an unknown format."""
 
 
 def _no_schedule(data: Any) -> str | None:
-    """Return why JSON that resembles a schedule is not one."""
+    """Return why JSON data that resembles a schedule cannot be read as one, or None."""
     if isinstance(data, list) and any(
         isinstance(person, dict) and {"fullName", "sessions"} <= person.keys() for person in data
     ):
@@ -255,11 +255,11 @@ def _no_schedule(data: Any) -> str | None:
 
 
 def _folder(path: Path, zone: tzinfo | None, length: timedelta) -> Schedule:
-    """Read the talks of all front-matter files below a folder, ignoring pages without a date."""
+    """Read the talks of all front-matter files below a folder; pages without a date are ignored."""
     names = {".md", ".markdown", ".yaml", ".yml"}
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in names and f.is_file())
     if not files:
-        raise ScheduleError(f"{path}: no files of talks (*.md, *.yaml) in this folder")
+        raise ScheduleError(f"{path}: this folder has no files with talks (*.md, *.yaml)")
     if len(files) > MAX_FILES:
         raise ScheduleError(f"{path}: {len(files):,} files; the limit is {MAX_FILES:,}")
     found: list[Found] = []

@@ -1,8 +1,8 @@
 """Changes between two versions of a schedule.
 
-A talk is identified by its id. Not every tool keeps ids, and the id of a talk without one is derived
-from its title. So talks without a counterpart are compared once more, and a talk that is the same by
-speakers and title keeps its earlier id.
+Talks are identified by their ids. But some tools change ids, and an id that is derived from the title
+changes with it. So talks whose id is missing in the other version are also compared by title, speakers,
+time and room, and a talk that matches keeps its earlier id.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ __all__ = ["Change", "ChangeKind", "changes", "keep_ids"]
 ChangeKind = Literal["added", "moved", "cancelled", "retitled"]
 
 _MIN_SIMILARITY = 0.6
-"""Lowest similarity of two titles, as share of common characters, to count one as a version of the other."""
+"""Lowest similarity at which two titles count as versions of the same title, between 0 and 1."""
 
 
 class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One change of a talk.
+    """One change of a talk between two versions of a schedule.
 
     Parameters
     ----------
     kind : {'added', 'moved', 'cancelled', 'retitled'}
-        ``moved``: another start, end or room. A talk that was moved and retitled gives two changes.
+        ``moved`` means another start, end or room. A talk that was moved and retitled gives two
+        changes.
     talk : Talk
-        The talk after the change; a cancelled talk as it was.
+        The talk after the change, or before it if the talk was cancelled.
     before : Talk, optional
-        The talk before the change; None if it was added.
+        The talk before the change, or None if it was added.
     """
 
     kind: ChangeKind
@@ -48,7 +49,7 @@ def changes(old: Iterable[Talk], new: Iterable[Talk]) -> list[Change]:
     Parameters
     ----------
     old, new : Schedule or iterable of Talk
-        The earlier and the later version; ids within one are unique.
+        The earlier and the later version; each id occurs once per version.
 
     Examples
     --------
@@ -76,11 +77,12 @@ def changes(old: Iterable[Talk], new: Iterable[Talk]) -> list[Change]:
 
 
 def keep_ids(old: Iterable[Talk], new: Iterable[Talk]) -> Schedule:
-    """Return ``new`` with the ids of ``old`` for talks that are the same under another id.
+    """Return ``new``, in which talks that are in ``old`` under another id have their id of ``old``.
 
-    Only talks whose id is missing in the other version are compared. Two of them are the same if they
-    agree in title and speakers, or in one of these and in time and room, or have similar titles and
-    agree in speakers or in time and room; and if no other talk fits as well.
+    Only talks whose id is missing in the other version are compared. Two talks match if they have the
+    same title and speakers; the same title, time and room; the same speakers, time and room; or similar
+    titles and either the same speakers or the same time and room. If several talks match, none of them
+    is renamed.
     """
     old, new = list(old), list(new)
     kept = {talk.id for talk in old} & {talk.id for talk in new}
@@ -116,7 +118,7 @@ def _place_and_title(talk: Talk) -> Any:
 def _pair_by_key(
     removed: list[Talk], added: list[Talk], old_ids: dict[str, str], key_of: Callable[[Talk], Any]
 ) -> None:
-    """Pair talks that are the only ones with their key on each side."""
+    """Pair a removed and an added talk with the same key, if no other talk has that key."""
     taken = set(old_ids.values())
     sides: dict[Any, tuple[list[Talk], list[Talk]]] = defaultdict(lambda: ([], []))
     for talk in removed:
@@ -131,7 +133,7 @@ def _pair_by_key(
 
 
 def _pair_similar(removed: list[Talk], added: list[Talk], old_ids: dict[str, str]) -> None:
-    """Pair talks with similar titles that have the same speakers, or time and room."""
+    """Pair a removed and an added talk with similar titles and the same speakers, or time and room."""
     taken = set(old_ids.values())
     places: dict[Any, list[Talk]] = defaultdict(list)
     for talk in removed:

@@ -1,4 +1,4 @@
-"""Helpers of all schedule formats: slots and how they become talks, times, durations, plain text."""
+"""Helpers for the readers of all schedule formats: slots, times, durations and plain text."""
 
 from __future__ import annotations
 
@@ -47,25 +47,25 @@ __all__ = [
 ]
 
 MAX_TALKS = 20_000
-"""Largest number of talks in a schedule: thirty times the largest known schedule."""
+"""Maximum number of talks in a schedule: thirty times the largest known schedule."""
 
 MAX_REFUSED = 100
-"""Largest number of messages about talks that cannot be read; further ones are only counted."""
+"""Maximum number of messages about unreadable talks; further messages are only counted."""
 
 ADVICE_ZONE = (
     '; add an offset to it, or give the zone of the venue: timezone = "Europe/Berlin" in conference.toml or '
     'the [[source]] table, --timezone Europe/Berlin, or zone=ZoneInfo("Europe/Berlin") in Python'
 )
-"""End of a message about a time without a zone."""
+"""End of the message about a time without a time zone."""
 
 MAX_TEXT = 20_000
-"""Largest length of a text in characters, because removing markup from a longer one may be slow."""
+"""Maximum number of characters of a text; removing markup from a longer text could be slow."""
 
 _TAG = re.compile(
     r"</?(p|br|a|b|i|em|strong|ul|ol|li|div|span|h[1-6]|pre|code|blockquote|img)\b[^<>]*>", re.IGNORECASE
 )
 
-# Marks of Markdown to remove; underscores stay, because they are part of names such as __init__.
+# Markdown to remove; underscores are kept, because they can be part of names such as __init__.
 _LINK = re.compile(r"!?\[([^\[\]\n]{0,300})\]\(([^()\s]{0,1000})(?: \"[^\"\n]{0,200}\")?\)")
 _STRESS = re.compile(r"(?<![\w*])(\*{1,3})(?=[^\s*])([^*\n]{0,500}[^\s*])\1(?![\w*])")
 _CODE = re.compile(r"(?<!`)`([^`\n]{1,300})`(?!`)")
@@ -91,21 +91,21 @@ _CANCELLED = re.compile(
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be read; the message names file, place and a way out, on one line."""
+    """A schedule cannot be read; the message of one line names the file, the place and what to do."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message, 500))
 
 
 class ScheduleNote(str):
-    """A line about an entry that was read but may be wrong."""
+    """A warning about an entry that was read but may be wrong."""
 
     __slots__ = ()
 
 
 @dataclass(slots=True)
 class Slot:
-    """A talk as it is in its file; ``where`` is the place in the file, for messages."""
+    """A talk as read from a file, before it is checked; ``where`` is its place in the file, for messages."""
 
     where: str
     title: str
@@ -122,11 +122,11 @@ class Slot:
 
 
 Found = Slot | ScheduleError | ScheduleNote | None
-"""Result of an entry: a slot, an error, a note, or None if it is not a talk or has no time yet."""
+"""Result of reading an entry: a slot, an error, a warning, or None if it is no talk or has no time yet."""
 
 
 def slot_or_error(build: Callable[..., Slot | None], *args: Any) -> Found:
-    """Return what ``build`` returns, or the error it raises, so that one bad talk does not stop the rest."""
+    """Return the result of ``build(*args)``, or the error that it raises, so that reading can continue."""
     try:
         return build(*args)
     except ScheduleError as error:
@@ -134,17 +134,17 @@ def slot_or_error(build: Callable[..., Slot | None], *args: Any) -> Found:
 
 
 def schedule_of(found: Iterable[Found], length: timedelta, where: str) -> Schedule:
-    """Return the talks, each with an end and a unique id, and the errors about the other entries.
+    """Return the schedule of the entries: talks with an end and a unique id, errors and warnings.
 
-    A talk without an end lasts until the next one in its room, but at most ``length``. The id of a
-    talk without one is derived from title and speakers, so it stays the same when the talk is moved.
+    A talk without an end lasts until the next talk in its room, but at most ``length``. A missing id is
+    derived from title and speakers, so it stays the same when the talk is moved.
     Cancelled talks are left out, and breaks get the kind ``break``. A talk that ends before it starts
     is refused.
 
     Raises
     ------
     ScheduleError
-        If all entries are refused or none has a time, or there are more than :data:`MAX_TALKS`.
+        If no entry is a valid talk, no entry has a time, or there are more than :data:`MAX_TALKS`.
     """
     entries = list(found)
     notes = [printable(entry, 500) for entry in entries if isinstance(entry, ScheduleNote)]
@@ -207,12 +207,12 @@ def _talks(slots: list[Slot], length: timedelta) -> tuple[list[Talk], list[Sched
 
 
 def _unique_id(slot: Slot, taken: dict[str, Talk], numbers: Counter[str]) -> str:
-    """Return the id of a slot, with a number for the second and later slots of a talk."""
+    """Return the id of a slot, with a number such as ``#2`` if an earlier slot has the same id."""
     name = slot.id
     if not name:
         parts = [slot.title, *slot.speakers]
         if slot.kind == "break":
-            parts.append(slot.start.date().isoformat())  # every day has its own lunch
+            parts.append(slot.start.date().isoformat())  # lunch has the same title on every day
         name = sha1("\n".join(parts).encode("utf-8", "replace"), usedforsecurity=False).hexdigest()[:16]
     candidate = name
     while candidate in taken:
@@ -222,7 +222,7 @@ def _unique_id(slot: Slot, taken: dict[str, Talk], numbers: Counter[str]) -> str
 
 
 def _is_break(slot: Slot) -> bool:
-    """Return True for meals, coffee, registration and quiet rooms: nobody gives a talk there."""
+    """Return True for entries that are not talks: meals, coffee, registration and quiet rooms."""
     if slot.kind in {"break", "breaks", "coffee break", "lunch", "meal", "pause"}:
         return True
     name = re.split(r"[:(]| [\u2013\u2014-] ", slot.title.casefold(), maxsplit=1)[0]
@@ -231,7 +231,7 @@ def _is_break(slot: Slot) -> bool:
 
 
 def named_zone(name: str) -> ZoneInfo | None:
-    """Return the time zone with this IANA name; None if there is none.
+    """Return the time zone with an IANA name, or None if the name is unknown.
 
     Examples
     --------
@@ -245,9 +245,10 @@ def named_zone(name: str) -> ZoneInfo | None:
 
 
 def own_zone(name: str, zone: tzinfo | None) -> tuple[tzinfo | None, str]:
-    """Return the zone that a file names, or ``zone`` if it names none, and a note for messages.
+    """Return the time zone with the name given in a file, and a note for messages.
 
-    An unknown zone is not replaced by another one: times without an offset are refused then.
+    The result is ``zone`` if the name is empty, and None if the name is unknown. Then times without
+    an offset are refused, instead of being read in a zone that may be wrong.
 
     Examples
     --------
@@ -261,12 +262,12 @@ def own_zone(name: str, zone: tzinfo | None) -> tuple[tzinfo | None, str]:
 
 
 def required_zone(name: str, where: str) -> tzinfo | None:
-    """Return the time zone with this IANA name; None for an empty name.
+    """Return the time zone with an IANA name, or None if the name is empty.
 
     Raises
     ------
     ScheduleError
-        If there is no such zone.
+        If the name is unknown.
     """
     if name and (zone := named_zone(name)) is None:
         raise ScheduleError(f"{where}: unknown time zone {name[:60]!r} (example: Europe/Berlin)")
@@ -274,12 +275,12 @@ def required_zone(name: str, where: str) -> tzinfo | None:
 
 
 def moment(text: str, zone: tzinfo | None, where: str, *, day_first: bool | None = None) -> datetime:
-    """Parse a time; return it as aware UTC. ``zone`` is for a time without an offset.
+    """Parse a time and return it in UTC; without an offset, it is read in ``zone``.
 
     Raises
     ------
     ScheduleError
-        If it is not a time, or has no offset and there is no zone.
+        If the text is not a time, or it has no offset and ``zone`` is None.
     """
     try:
         return placed(parse_time(text, zone, day_first=day_first, what=""), zone, where)
@@ -296,20 +297,20 @@ def moment(text: str, zone: tzinfo | None, where: str, *, day_first: bool | None
 
 
 def ambiguous_date(text: str, where: str) -> ScheduleError:
-    """Return the error about a date such as 05/06/2026."""
+    """Return the error for a date such as 05/06/2026, in which day and month cannot be distinguished."""
     return ScheduleError(
-        f"{where}: {text[:60]!r} may have the day or the month first, and no date of the file has a day "
+        f"{where}: {text[:60]!r} may have the day or the month first, and no date in the file has a day "
         "above 12; write the dates as 2026-05-15"
     )
 
 
 def placed(time: datetime, zone: tzinfo | None, where: str) -> datetime:
-    """Return a time as aware UTC; ``zone`` is for a time without an offset.
+    """Return a time in UTC; without an offset, it is taken as local time in ``zone``.
 
     Raises
     ------
     ScheduleError
-        If it has no offset and there is no zone, or the year is not from 1900 to 2200.
+        If the time has no offset and ``zone`` is None, or its year is not from 1900 to 2200.
     """
     if time.tzinfo is None:
         if zone is None:
@@ -321,20 +322,20 @@ def placed(time: datetime, zone: tzinfo | None, where: str) -> datetime:
 
 
 def end_after(start: datetime, duration: object, where: str) -> datetime | None:
-    """Return the end of a talk with this duration, as :func:`length_of` parses it; None if it is empty."""
+    """Return the end of a talk from its start and duration, or None if the duration is empty."""
     length = length_of(duration, where)
     return None if length is None else start + length
 
 
 def length_of(value: object, where: str) -> timedelta | None:
-    """Parse a duration: ``00:45``, ``1:02:30:00`` (days first), minutes, or ISO 8601 (``PT45M``).
+    """Parse a duration such as ``00:45``, ``1:02:30:00`` (days first), ``45`` (minutes) or ``PT45M``.
 
-    Returns None if it is empty.
+    Return None if the value is empty.
 
     Raises
     ------
     ScheduleError
-        If it has another form.
+        If the value has another form.
 
     Examples
     --------
@@ -357,12 +358,12 @@ def length_of(value: object, where: str) -> timedelta | None:
 
 
 def named_place(entry: Any, title: str, place: str, key: str = "title") -> str:
-    """Return the place of an entry with its title, for messages.
+    """Return ``place``, followed by the title of the entry, for messages about the entry.
 
     Raises
     ------
     ScheduleError
-        If the entry is not an object, or has no title.
+        If the entry is not a JSON object, or has no title.
     """
     if not isinstance(entry, dict):
         raise ScheduleError(f"{place} is not an object")
@@ -372,19 +373,19 @@ def named_place(entry: Any, title: str, place: str, key: str = "title") -> str:
 
 
 def unique(names: Iterable[str]) -> list[str]:
-    """Return the names without empty ones and duplicates, in order."""
+    """Return the names in order, without empty names and duplicates."""
     return list(dict.fromkeys(name for name in names if name))
 
 
 def paragraphs(*texts: str) -> str | None:
-    """Join texts as paragraphs, without empty ones and duplicates; None if nothing is left."""
+    """Join texts as paragraphs, without empty texts and duplicates; return None if all are empty."""
     return "\n\n".join(unique(texts)) or None
 
 
 def plain_text(value: object) -> str:
-    r"""Remove markup, if there is any, and space at the ends of lines.
+    r"""Remove HTML markup, and spaces at the ends of lines.
 
-    The result is plain text, and must be escaped before it is shown as HTML.
+    The result is plain text; it must be escaped before it is used in HTML.
 
     Examples
     --------
@@ -401,7 +402,7 @@ def plain_text(value: object) -> str:
 
 
 def prose(value: object) -> str:
-    r"""Remove markup and the marks of Markdown from a longer text.
+    r"""Remove HTML and Markdown markup from a longer text.
 
     Examples
     --------
@@ -409,14 +410,16 @@ def prose(value: object) -> str:
     'What\nFast tests with __init__ and **kwargs, really'
     """
     text = _LINE_MARK.sub("", _LINK.sub(r"\1", plain_text(value)))
-    # code is excluded, so that its stars stay
+    # the odd pieces are code, in which stars are not markup
     pieces = _CODE.split(text)
     pieces[::2] = [_STRESS.sub(r"\2", piece) for piece in pieces[::2]]
     return re.sub(r"\n{3,}", "\n\n", "".join(pieces)).strip()
 
 
 def in_language(value: Any, languages: Sequence[str] = ()) -> Any:
-    """Return a text in the first of the languages it has, or in English; or the name of an object.
+    """Return a text that may be given in several languages, or as an object with a ``name``.
+
+    The first of ``languages`` that exists is used, or else English, or else any language.
 
     Examples
     --------
@@ -434,5 +437,5 @@ def in_language(value: Any, languages: Sequence[str] = ()) -> Any:
 
 
 def word(value: Any, languages: Sequence[str] = ()) -> str:
-    """Return a title or a name on one line."""
+    """Return a title or a name as plain text on one line."""
     return " ".join(plain_text(in_language(value, languages)).split())

@@ -1,4 +1,4 @@
-"""JSON of single conferences: EuroPython's programme, and PyCon US's while it used Symposion."""
+"""Readers for JSON of single conferences: EuroPython, and PyCon US and other sites with Symposion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["is_europython", "is_pycon", "read_europython", "read_pycon"]
 
 
 def is_europython(data: Any) -> bool:
-    """Return True for ``schedule.json`` (days with events) and ``sessions.json`` (sessions by code)."""
+    """Return True for EuroPython's ``schedule.json`` (days with events) or ``sessions.json`` (by code)."""
     if not isinstance(data, dict) or not data:
         return False
     days = data.get("days")
@@ -67,7 +67,7 @@ def _session(event: Any, place: str, zone: tzinfo | None) -> Slot | None:
 
 
 def is_pycon(data: Any) -> bool:
-    """Return True for a list (or one under ``schedule``) of presentations as Symposion wrote them."""
+    """Return True for a list of Symposion's presentations, or an object with such a list in ``schedule``."""
     if isinstance(data, dict):
         data = data.get("schedule")
     return isinstance(data, list) and any(isinstance(e, dict) and {"name", "start"} <= set(e) for e in data)
@@ -76,8 +76,8 @@ def is_pycon(data: Any) -> bool:
 def read_pycon(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     """Return the slots of data that :func:`is_pycon` accepts, or an error for each bad entry.
 
-    The id of a talk is the URL of its presentation, because ``conf_key`` numbers the slot, which
-    stays when talks are swapped. The e-mail addresses of the speakers (``contact``) are not read.
+    The id of a talk is the path of its URL and not ``conf_key``, which numbers the slot and so changes
+    when talks are swapped. The e-mail addresses of the speakers (``contact``) are not read.
     """
     entries = data["schedule"] if isinstance(data, dict) else data
     numbered = enumerate(entries, start=1)
@@ -125,7 +125,7 @@ def _end(entry: dict[str, Any], start: datetime, zone: tzinfo | None, place: str
 
 
 def _names(people: Any) -> list[str]:
-    """Return names of people, without the codes that stand for people."""
+    """Return the names of people; codes of six characters, such as ``X7KQ2M``, are left out."""
     if not isinstance(people, list):
         return []
     names = (_line(person.get("name") if isinstance(person, dict) else person) for person in people)

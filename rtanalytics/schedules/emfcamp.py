@@ -1,6 +1,6 @@
-"""JSON of EMF Camp's programme: a list of items with their times, or with a list of occurrences.
+"""Reader for the JSON of EMF Camp's programme: a list of items, each with a time or with occurrences.
 
-Times are on the clock of the venue, without an offset.
+Times are local times of the venue, without an offset.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["is_emfcamp", "read_emfcamp"]
 
 
 def is_emfcamp(data: Any) -> bool:
-    """Return True for a list of items with ``title`` and ``start_date``, there or in ``occurrences``."""
+    """Return True for a list of items with ``title``, and ``start_date`` in the item or an occurrence."""
     return any(
         "title" in item and any(map(_has_time, (item, *as_dicts(item.get("occurrences")))))
         for item in as_dicts(data)
@@ -49,7 +49,7 @@ def read_emfcamp(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
 
 
 def _occurrences(data: Any) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield each item with the object that has its time, once per occurrence."""
+    """Yield each item once per occurrence, together with the object that contains the time."""
     for item in as_list(data):
         several = as_dicts(item.get("occurrences")) if isinstance(item, dict) else []
         yield from ((item, occurrence) for occurrence in several)

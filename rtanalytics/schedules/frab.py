@@ -1,4 +1,4 @@
-"""JSON of pretalx and frab, which many tools write: schedule format 1, and 2 of the CCC's hub."""
+"""Reader for the JSON of pretalx and frab, in version 1 of the format and in version 2 (CCC hub)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = ["is_frab", "read_frab"]
 
 
 def is_frab(data: Any) -> bool:
-    """Return True if the JSON has the structure of such a schedule."""
+    """Return True if the data has the structure of a schedule of pretalx or frab."""
     schedule = data.get("schedule") if isinstance(data, dict) else None
     if not isinstance(schedule, dict) or not isinstance(schedule.get("conference"), dict):
         return False
@@ -39,7 +39,7 @@ def is_frab(data: Any) -> bool:
 def read_frab(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
     """Return the slots of a schedule that :func:`is_frab` accepts, or an error for each bad event.
 
-    An unknown time zone matters only for times without an offset.
+    If the file names an unknown time zone, only times without an offset are errors.
     """
     schedule = data["schedule"]
     conference = schedule["conference"]
@@ -104,7 +104,7 @@ class _Reader:
             raise ScheduleError(
                 f"{where}: date {date[:60]!r} and start {clock[:60]!r} are not a time"
             ) from None
-        # A day of a conference ends with its last talk: 00:30 is after midnight.
+        # A talk at 00:30 is listed under the previous day, because that day ends with its last talk.
         if start.year < 9999 and start.time() < _day_start(day, self._zone):
             start += timedelta(days=1)
         return placed(start, self._zone, where)
@@ -116,12 +116,12 @@ class _Reader:
         return end_after(start, event.get("duration"), where)
 
     def _url(self, event: dict[str, Any]) -> str | None:
-        # the last two are those of Wafer, which Debian's conferences use
+        # full_conf_url and conf_url are written by Wafer, the tool of Debian's conferences
         keys = ("url", "public_url", "full_conf_url", "conf_url")
         url = next((url for key in keys if (url := as_text(event.get(key)).strip())), "")
         try:
             return urljoin(self._base, url) if url else None
-        except ValueError:  # an unbalanced bracket in the host: the talk is kept without its URL
+        except ValueError:  # an unbalanced bracket in the host; the talk is still readable without its URL
             return None
 
     def _word(self, value: Any) -> str:
@@ -132,7 +132,7 @@ def _day_start(day: dict[str, Any], zone: tzinfo | None) -> time:
     text = as_text(day.get("day_start")) or as_text(day.get("start"))
     try:
         begins = datetime.fromisoformat(text)
-        # some give it in UTC, but talks are in local time
+        # some tools give the start of the day in UTC, but the talks in local time
         return (begins if begins.tzinfo is None or zone is None else begins.astimezone(zone)).time()
     except (ValueError, OverflowError):
         return time(0)

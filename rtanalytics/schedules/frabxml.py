@@ -1,6 +1,6 @@
-"""XML of pretalx, frab and Pentabarf: the same structure as the JSON of :mod:`rtanalytics.schedules.frab`.
+"""Reader for the XML of pretalx, frab and Pentabarf.
 
-It is converted to that JSON and read as such.
+It has the structure of the JSON that :mod:`rtanalytics.schedules.frab` reads, and is converted to it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ __all__ = ["read_frab_xml"]
 
 
 def read_frab_xml(root: Element, where: str, zone: tzinfo | None) -> list[Found]:
-    """Return the slots of a ``<schedule>``, as :func:`~rtanalytics.schedules.frab.read_frab` does.
+    """Return the slots of a ``<schedule>`` element, or an error for each bad event.
 
     Raises
     ------
     ScheduleError
-        If it is not such a schedule.
+        If the root is not a ``<schedule>`` with ``<day>`` elements.
     """
     if root.tag.rpartition("}")[2] != "schedule" or root.find("day") is None:
         raise ScheduleError(
@@ -39,7 +39,7 @@ def _day(day: Element, about: dict[str, Any]) -> dict[str, Any]:
     date = day.get("date", "")
     begins = day.get("start")
     if begins is None and (change := about.get("day_change")):
-        begins = f"{date}T{change}"  # Pentabarf has one start for all days
+        begins = f"{date}T{change}"  # Pentabarf gives one time of day at which all days start
     rooms: dict[str, list[dict[str, Any]]] = {}
     for room in day.iterfind("room"):
         rooms.setdefault(room.get("name", ""), []).extend(_event(event) for event in room.iterfind("event"))
@@ -53,7 +53,10 @@ def _event(event: Element) -> dict[str, Any]:
 
 
 def _fields(element: Element) -> dict[str, Any]:
-    """Return tag → text of the children without children; the first text that is not empty."""
+    """Return a mapping of tag to text, for child elements that contain only text.
+
+    If a tag occurs several times, the result has its first text that is not empty.
+    """
     found: dict[str, Any] = {}
     for child in element:
         if not len(child) and not found.get(child.tag):

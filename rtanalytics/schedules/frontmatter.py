@@ -1,7 +1,7 @@
-"""Talks as files of a web site: YAML front matter as DjangoCon US has it, or a YAML list of talks.
+"""Reader for talks as pages of a web site, with YAML front matter (DjangoCon US), and for YAML lists.
 
-All values are read as text, and aliases are refused. So a file contains only text, lists and
-mappings, and none of it is larger than the file.
+All values are read as text, and YAML aliases are refused: the data contains only text, lists and
+mappings, and cannot become larger than the file.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ _NULL = {"", "null", "Null", "NULL", "~"}
 
 
 def read_front_matter(text: str, where: str, zone: tzinfo | None, *, pages: bool = False) -> list[Found]:
-    """Return the slots of a file, a talk in its front matter or a list of talks; an error for each bad talk.
+    """Return the slots of a YAML file, or an error for each bad talk.
 
-    With ``pages`` the file is a page of a site; pages without a date are not talks. Talks that are not
-    published or not accepted are left out. If speakers are given by the names of their pages
-    (``ada-lovelace``), their names are derived from these.
+    The file has one talk in its front matter, or is a list of talks. If ``pages`` is true, it is a page
+    of a web site and is ignored if it has no date. Talks that are not published or not accepted are
+    left out. Speakers who are only given as page names (``ada-lovelace``) get the name ``Ada Lovelace``.
 
     Raises
     ------
     ScheduleError
-        If it is not such a file.
+        If the text is not valid YAML, or contains no talk.
     """
     if len(text) > _MAX_CHARACTERS:
         raise ScheduleError(f"{where}: {len(text):,} characters of YAML; the limit is {_MAX_CHARACTERS:,}")

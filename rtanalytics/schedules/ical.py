@@ -1,12 +1,11 @@
-"""iCalendar (RFC 5545): entries with their time zones, recurrences and cancellations.
+"""Reader for iCalendar files (RFC 5545): entries, time zones, recurrences and cancellations.
 
-The zone of a time is found by its ``TZID``: an IANA name, a Windows name, or else the calendar's own
-VTIMEZONE. A time without one is in the calendar's zone (``X-WR-TIMEZONE``), or in that of the
-conference. Zones of one calendar are not used for another, because both may have a zone "Local".
-
-Exceptions of a series (``RECURRENCE-ID``, ``EXDATE``, ``RDATE``) are compared with its occurrences as
-instants; one without a zone is on the clock of the series' ``DTSTART``, and a date stands for the
-occurrences of that day.
+The ``TZID`` of a time is an IANA name, a Windows name, or the name of a VTIMEZONE in the same calendar.
+A time without ``TZID`` is in the zone of the calendar (``X-WR-TIMEZONE``), or else of the conference.
+VTIMEZONEs are not shared between calendars, because two calendars can define different zones "Local".
+Exceptions of a series (``RECURRENCE-ID``, ``EXDATE``, ``RDATE``) are compared with its occurrences in
+UTC. An exception without a zone has the zone of the series' ``DTSTART``, and an exception that is a
+date applies to all occurrences of that day.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from rtanalytics.schedules.icaltext import repaired, zone_by_description
 __all__ = ["read_ical"]
 
 _HORIZON = timedelta(days=366)
-"""How far a recurrence is followed from its start, because some have no end."""
+"""Time after the start of a series in which occurrences are generated, because some have no end."""
 
 
 def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
@@ -47,20 +46,20 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
     Raises
     ------
     ScheduleError
-        If it is broken, has no entry with a title, or only components of other kinds.
+        If the calendar is broken, no entry has a title, or it has components but no entries (VEVENT).
     """
     from icalendar import Calendar
     from icalendar.error import BrokenCalendarProperty
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the library guesses zones; they are resolved here
+            warnings.simplefilter("ignore")  # about time zones that the library guesses; they are not used
             calendars = Calendar.from_ical(repaired(text), multiple=True)
     except Exception as error:  # noqa: BLE001  # the library does not document its exceptions
         raise ScheduleError(f"{where}: broken iCalendar: {type(error).__name__}: {error}") from None
     if not calendars:
         raise ScheduleError(f"{where}: iCalendar without an end; the file is cut off")
-    if alone := [part for part in calendars if part.name == "VEVENT"]:  # some tools save single entries
+    if alone := [part for part in calendars if part.name == "VEVENT"]:  # some tools save no VCALENDAR
         calendars = [part for part in calendars if part.name != "VEVENT"]
         calendars.append(Calendar())
         calendars[-1].subcomponents += alone
@@ -77,7 +76,11 @@ def read_ical(text: str, where: str, zone: tzinfo | None) -> list[Found]:
 
 @dataclass(frozen=True, slots=True)
 class _Moment:
-    """A time in a calendar: local time, zone, whether it is a whole day, and the length of a period."""
+    """A time in a calendar.
+
+    ``clock`` is the local time in ``zone``; ``day`` is True for a date without a time of day; ``length`` is
+    the duration if the value is a period.
+    """
 
     clock: datetime
     zone: tzinfo
@@ -90,7 +93,7 @@ class _Moment:
         return self.clock.replace(tzinfo=self.zone).astimezone(UTC)
 
     def on_day(self, zone: tzinfo) -> date:
-        """Return the day in a series of whole days; some tools write midnight of that day in UTC."""
+        """Return the date in a series of whole days, for which some tools write midnight in UTC."""
         local = self.utc.astimezone(zone)
         if self.day or (local.time() != time() and self.clock.time() in {time(), time(23, 59, 59)}):
             return self.clock.date()
@@ -104,7 +107,7 @@ def _unreadable(place: str, error: Exception) -> ScheduleError:
 class _Calendar:
     def __init__(self, calendar: Any, where: str, zone: tzinfo | None) -> None:
         self._where = where
-        # entries without a title only block time
+        # entries without a title are no talks; calendars use them to mark time as busy
         entries = [part for part in calendar.subcomponents if part.name == "VEVENT"]
         self._events = [e for e in entries if _text(e, "SUMMARY").strip() or "RECURRENCE-ID" in e]
         others = sorted(
@@ -137,14 +140,14 @@ class _Calendar:
 
     @staticmethod
     def _found(read: Callable[..., Iterator[Found]], *args: Any) -> list[Found]:
-        """Return what ``read`` yields, or only the error: of a series that is not sure, no talk is kept."""
+        """Return the results of ``read``, or only its error, so that no series is read in part."""
         try:
             return list(read(*args))
         except ScheduleError as error:
             return [error]
 
     def _grouped(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-        """Return the entries and the changed occurrences of series, both by UID."""
+        """Return the entries, and the changed occurrences of series, both as lists by UID."""
         series: dict[str, list[Any]] = {}
         exceptions: dict[str, list[Any]] = {}
         for number, event in enumerate(self._events, start=1):
@@ -153,7 +156,7 @@ class _Calendar:
         return series, exceptions
 
     def _series(self, masters: list[Any], exceptions: list[Any]) -> Iterator[Found]:
-        """Yield the slots of the entries with one UID, and notes about exceptions that match none."""
+        """Yield the slots of all entries with one UID, and warnings about exceptions without occurrence."""
         unmatched = exceptions
         for event in masters:
             with self._reading(event):
@@ -171,7 +174,7 @@ class _Calendar:
 
     @contextmanager
     def _reading(self, event: Any) -> Iterator[None]:
-        """Name the entry in errors about its properties."""
+        """Add the name of the entry to errors about its properties."""
         from icalendar.error import BrokenCalendarProperty
 
         try:
@@ -180,7 +183,7 @@ class _Calendar:
             raise _unreadable(self._place(event), error) from None
 
     def _original(self, event: Any, clock: tzinfo | None) -> _Moment:
-        """Return the time of the occurrence that the entry replaces."""
+        """Return the time of the occurrence that an exception (``RECURRENCE-ID``) replaces."""
         place, recurrence_id = self._place(event), event["RECURRENCE-ID"]
         at = self._moment(recurrence_id, place, clock=clock)
         if str(recurrence_id.params.get("RANGE", "")):
@@ -188,7 +191,7 @@ class _Calendar:
         return at
 
     def _kept(self, events: list[Any], reason: str) -> Iterator[Found]:
-        """Yield changed occurrences without their originals as talks of their own, and notes."""
+        """Yield exceptions whose occurrence does not exist as separate talks, each with a warning."""
         newest: dict[datetime, tuple[_Moment, Any]] = {}
         for event in events:
             with self._reading(event):
@@ -205,7 +208,10 @@ class _Calendar:
                 yield self._slot(event, place, self._start(event, place), _occurrence_id(event, at))
 
     def _occurring(self, event: Any, start: _Moment, changed: dict[datetime | date, Any]) -> Iterator[Found]:
-        """Yield the occurrences of an entry; those in ``changed`` that replace one are removed from it."""
+        """Yield the slots of an entry's occurrences.
+
+        Exceptions in ``changed`` that replace an occurrence are removed from ``changed``.
+        """
         place, uid = self._place(event), _text(event, "UID")
         recurs = bool({"RRULE", "RDATE"} & set(event))
         without = {_key(m, start): m for m in self._listed(event, "EXDATE", place, start)}
@@ -258,16 +264,16 @@ class _Calendar:
         return self._moment(event["DTSTART"], place, clock=clock)
 
     def _end(self, event: Any, start: _Moment, place: str) -> datetime | None:
-        """Return the end of an occurrence: it is as long as the entry itself."""
+        """Return the end of an occurrence, which lasts as long as the first one."""
         if start.length is not None:
             return start.utc + start.length
         first = self._start(event, place, start.zone) if "DTSTART" in event else start
         if "DTEND" in event:
             end = self._moment(event["DTEND"], place, clock=first.zone)
             if start.day and end.clock <= first.clock:
-                # some give the last day instead of the day after it
+                # DTEND should be the day after the last one, but some tools write the last day
                 return _Moment(start.clock + timedelta(days=1), start.zone).utc
-            if end.zone is first.zone:  # in local time, so that the end stays when the offset changes
+            if end.zone is first.zone:  # in local time, so that a change to summer time does not move the end
                 return _Moment(start.clock + (end.clock - first.clock), start.zone).utc
             return start.utc + (end.utc - first.utc)
         length = getattr(event.get("DURATION"), "dt", None)
@@ -281,7 +287,7 @@ class _Calendar:
         clocks = {start.clock}
         for rule in _list(event.get("RRULE")):
             parts = dict(part.partition("=")[::2] for part in rule.to_ical().decode().split(";"))
-            # rules with several times per day can take minutes to expand, and talks do not need them
+            # expanding rules with several times per day can take minutes, and talks do not need them
             several = any("," in parts.get(name, "") for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
             if parts.get("FREQ") not in {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"} or several:
                 raise ScheduleError(
@@ -307,7 +313,7 @@ class _Calendar:
                 )
             text = ";".join(f"{name}={value}" for name, value in parts.items())
             try:
-                # dateutil counts in local time; zones are resolved here
+                # dateutil expands the rule in local time; _Moment adds the zone
                 times = rrulestr(f"{text};UNTIL={until:%Y%m%dT%H%M%S}", dtstart=start.clock)
                 clocks.update(islice(times, int(count) if count else None))
             except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
@@ -319,7 +325,7 @@ class _Calendar:
 
     @staticmethod
     def _until(last: Any, start: _Moment) -> datetime:
-        """Return the end of a recurrence as local time of the series."""
+        """Return the end of a recurrence (``UNTIL``) as local time in the zone of the series."""
         last = getattr(last, "dt", last)
         if not isinstance(last, datetime):
             return datetime.combine(last, time.max)
@@ -336,7 +342,7 @@ class _Calendar:
                 yield self._moment(member, place, str(several.params.get("TZID", "")), start.zone)
 
     def _moment(self, prop: Any, place: str, named: str = "", clock: tzinfo | None = None) -> _Moment:
-        """Return a time; without a zone of its own it is in ``clock``, or else in the calendar's zone."""
+        """Return the time of a property; if it names no zone, it is in ``clock`` or the calendar's zone."""
         if isinstance(prop, list):
             raise ScheduleError(f"{place} has several times instead of one")
         value, length = getattr(prop, "dt", None), None
@@ -352,7 +358,7 @@ class _Calendar:
         local = local.replace(tzinfo=None)
         if zone is None:
             raise ScheduleError(f"{place}: {local.isoformat()} has no time zone{ADVICE_ZONE}")
-        placed(local, zone, place)  # checks the year
+        placed(local, zone, place)  # raises an error if the year is out of range
         return _Moment(local, zone, day, length)
 
     def _zone(self, name: str, place: str) -> tzinfo:
@@ -375,7 +381,7 @@ class _Calendar:
                 raise ScheduleError(f"{place}: time zone {name[:60]!r} has rules that are not yearly")
         try:
             custom: tzinfo = described.to_tz(lookup_tzid=False)
-        except Exception as error:  # noqa: BLE001  # two libraries do not document their exceptions
+        except Exception as error:  # noqa: BLE001  # the libraries do not document their exceptions
             raise ScheduleError(f"{place}: time zone {name[:60]!r} cannot be read: {error}") from None
         return custom
 
@@ -390,14 +396,14 @@ def _occurrence_id(event: Any, original: _Moment) -> str:
 
 
 def _key(moment: _Moment, start: _Moment) -> datetime | date:
-    """Return what identifies an occurrence of a series: an instant, or a day."""
+    """Return the key of an occurrence in its series: a date for whole days, otherwise a time in UTC."""
     if start.day:
         return moment.on_day(start.zone)
     return moment.clock.date() if moment.day else moment.utc
 
 
 def _on_clock(moment: _Moment, start: _Moment) -> _Moment:
-    """Return a further date of a series with the time of day of the series, if it has none."""
+    """Return an additional date (RDATE) of a series; without a time, it gets the series' time of day."""
     if start.day:
         return _Moment(datetime.combine(moment.on_day(start.zone), time()), start.zone, day=True)
     if moment.day:
@@ -412,7 +418,7 @@ def _talk_length(length: timedelta, place: str) -> timedelta:
 
 
 def _known(name: str) -> tzinfo | None:
-    """Return a zone by its IANA name, also after a path, or by its Windows name; None if unknown."""
+    """Return the zone with an IANA or Windows name, or None; a path before an IANA name is ignored."""
     from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 
     if not name:

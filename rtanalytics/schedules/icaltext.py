@@ -1,7 +1,7 @@
-"""Text of iCalendar files as tools write it, made to follow RFC 5545; and zones named in prose.
+"""Repair of iCalendar text that violates RFC 5545, and time zones from descriptions.
 
-Properties without a value are removed, times get the form of the RFC, and a ``TZID`` with a comma or a
-colon gets quotes.
+Properties without a value are removed, times are rewritten in the form of the RFC, and a ``TZID`` with
+a comma or a colon is quoted.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OFFSET = re.compile(r"\(?(?:UTC|GMT)(?:([+-])(\d{1,2})(?::?(\d\d))?)?\)?\s*(.*)
 
 
 def repaired(text: str) -> str:
-    r"""Return the text of a calendar with times and empty properties as RFC 5545 has them.
+    r"""Return the text of a calendar with times as RFC 5545 requires, and without empty properties.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def _times(line: re.Match[str]) -> str:
         quoted = zone[1].replace("\\", "")
         parameters = f'{parameters[: zone.start()]};TZID="{quoted}"{parameters[zone.end() :]}'
     values = ["/".join(_time(part) for part in one.split("/")) for one in value.split(",") if one.strip()]
-    if any(one.endswith("Z") for one in values):  # a time in UTC is one, whatever its TZID
+    if any(one.endswith("Z") for one in values):  # Z means UTC, so a TZID beside it is wrong
         parameters = re.sub(r';TZID=("[^"]*"|[^";]*)', "", parameters, flags=re.IGNORECASE)
     return f"{name}{parameters}:{','.join(values)}"
 
@@ -66,7 +66,7 @@ def _rule(line: re.Match[str]) -> str:
 
 
 def _time(text: str) -> str:
-    """Return a time in the form of the RFC; any other text as it is."""
+    """Return a time as RFC 5545 requires, or the unchanged text if it is not a time."""
     match = _TIME.fullmatch(text.strip())
     if match is None:
         return text
@@ -83,9 +83,9 @@ def _time(text: str) -> str:
 
 
 def zone_by_description(name: str) -> tzinfo | None:
-    """Return the zone of a name such as ``GMT+0100`` or ``(UTC+01:00) Amsterdam, Berlin``; None if unknown.
+    """Return the time zone for ``GMT+0100`` or ``(UTC+01:00) Amsterdam, Berlin``, or None if unknown.
 
-    Cities count only if the zone of one of them has the offset.
+    If cities are named, the result is the zone of a city whose standard time has the offset.
 
     Examples
     --------

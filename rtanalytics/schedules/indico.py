@@ -1,6 +1,6 @@
-"""JSON of Indico's export: an event with its contributions or sessions, and a timetable.
+"""Reader for the JSON of Indico's export: events with contributions or sessions, and timetables.
 
-Every time has its zone. A session with contributions of its own has the kind ``session``.
+Every time names its zone. A session that contains contributions has the kind ``session``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NAMES = (("first_name", "last_name"), ("firstName", "familyName"), ("firstName"
 
 
 def is_indico(data: Any) -> bool:
-    """Return True for an answer of Indico's export with events or a timetable in it."""
+    """Return True for a response of Indico's export that contains events or a timetable."""
     if not isinstance(data, dict) or "results" not in data:
         return False
     results = data["results"]
@@ -79,7 +79,7 @@ def read_indico(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
 
 
 def _contributions(event: dict[str, Any]) -> Iterator[_Entry]:
-    """Yield the entries of an event, its id, the title of their session, and if they have contributions."""
+    """Yield the entries of an event: its contributions, then each session followed by its contributions."""
     name = str(event.get("id") or "")
     for contribution in as_list(event.get("contributions")):
         yield contribution, name, "", False
@@ -91,7 +91,7 @@ def _contributions(event: dict[str, Any]) -> Iterator[_Entry]:
 
 
 def _timetable(results: Any) -> Iterator[tuple[Any, str, bool]]:
-    """Yield the entries of a timetable, the title of their session, and if they have entries."""
+    """Yield each entry of a timetable, the title of its session, and whether it contains entries."""
     for event in as_dict(results).values():
         for day in as_dict(event).values():
             for entry in as_dict(day).values():
@@ -143,7 +143,7 @@ def _kind(entry: dict[str, Any]) -> str:
 
 
 def _time(value: Any, zone: tzinfo | None, place: str) -> datetime | None:
-    """Parse ``{"date": …, "time": …, "tz": …}``, or a time as text."""
+    """Parse a time given as text or as ``{"date": …, "time": …, "tz": …}``; return None if it is empty."""
     if isinstance(value, str) and value:
         return moment(value, zone, place)
     if not isinstance(value, dict) or not value.get("date"):
@@ -153,7 +153,7 @@ def _time(value: Any, zone: tzinfo | None, place: str) -> datetime | None:
 
 
 def _people(entry: dict[str, Any]) -> list[str]:
-    """Return the names of those who speak, given name first; addresses are not kept."""
+    """Return the names of the speakers, given name first; e-mail addresses are left out."""
     for key in ("speakers", "presenters", "chairs", "conveners", "sessionConveners", "primaryauthors"):
         if names := unique(_person(person) for person in as_dicts(entry.get(key))):
             return names

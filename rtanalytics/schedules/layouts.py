@@ -1,4 +1,4 @@
-"""Layouts of the tables of conference tools: Sessionize, Sched, Guidebook, Whova and ConfTool."""
+"""Column layouts of the tables that Sessionize, Sched, Guidebook, Whova and ConfTool export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REJECTED = {"declined", "decline queue", "decline_queue", "withdrawn", "rejecte
 
 
 def _joined(rows: list[Row]) -> list[Row]:
-    """Join the rows of one session: Sessionize writes one row per speaker."""
+    """Join rows with the same session id, because Sessionize writes one row per speaker."""
     sessions: dict[str, Row] = {}
     for number, (place, cells) in enumerate(rows):
         name = " ".join(filter(None, (cells.get("first"), cells.get("last"))))
@@ -30,9 +30,9 @@ def _joined(rows: list[Row]) -> list[Row]:
 
 
 _SCHED = {"published", "subtype", "sub type", "event subtype", "event type", "event key", "event start"}
-"""Columns that only Sched has."""
+"""Names of columns that only tables of Sched have."""
 _SCHED_ALSO = {"venue", "active", "session type", "session id"}
-"""Columns that Sched has, and that count with a date of the start in a column of its own."""
+"""Names of columns that show a table of Sched if it also has a column for the start date."""
 
 
 def _is_sched(names: Iterable[str]) -> bool:
@@ -67,12 +67,12 @@ def _is_guidebook(names: Iterable[str]) -> bool:
 
 
 def _without_samples(rows: list[Row]) -> list[Row]:
-    """Leave out the examples of Guidebook's template."""
+    """Return the rows without the sample sessions of Guidebook's template."""
     return [row for row in rows if not row[1].get("title", "").lower().startswith("sample session:")]
 
 
 def _nested(rows: list[Row]) -> list[Row]:
-    """Give sub-sessions of Whova the day, room and track of their session, if they have none."""
+    """Copy missing day, room and track of Whova's sub-sessions from the session above them."""
     session: Cells = {}
     for _, cells in rows:
         cells["speakers"] = cells.get("speakers") or cells.get("authors", "")
@@ -90,7 +90,7 @@ _PRESENTATION = re.compile(r"p(\d{1,3}) (?:paperid|title|authors|start)", re.ASC
 
 
 def _conftool(record: Cells) -> Iterator[Cells]:
-    """Yield the session of a row and its presentations, whose columns are p1_title, p2_title, …"""
+    """Yield the session in a row, and its presentations from the columns p1_title, p2_title and so on."""
     session = {
         "date": record.get("session start", "").partition(" ")[0],
         "id": f"session-{record['session id']}" if record.get("session id") else "",
@@ -102,7 +102,7 @@ def _conftool(record: Cells) -> Iterator[Cells]:
     }
     numbers = sorted({int(m[1]) for name in record if (m := _PRESENTATION.fullmatch(name))})
     talks = [n for n in numbers if record.get(f"p{n} title")]
-    if paper := record.get("title") or record.get("paper title"):  # the export of papers has one per row
+    if paper := record.get("title") or record.get("paper title"):  # an export of papers: one per row
         talks, record = (
             [0],
             {**record, **{f"p0 {name}": text for name, text in record.items()}, "p0 title": paper},
@@ -114,7 +114,7 @@ def _conftool(record: Cells) -> Iterator[Cells]:
         start = record.get(f"p{n} start", "")
         people = record.get(f"p{n} presenting author") or record.get(f"p{n} authors", "")
         number = record.get(f"p{n} paperid", "")
-        # without times of their own, as posters, all presentations take as long as the session
+        # presentations without times, such as posters, last as long as the session
         following = min((other for other in starts if other > start), default="") if start else ""
         yield {
             "date": session["date"],
@@ -130,7 +130,7 @@ def _conftool(record: Cells) -> Iterator[Cells]:
 
 
 def _given_first(name: str) -> str:
-    """Return ``Lee, Ann (1)`` as ``Ann Lee``."""
+    """Return a name with the given name first: ``Ann Lee`` for ``Lee, Ann (1)``."""
     name = re.sub(r"(?:\s*\([^()]*\),?)+$", "", name).strip().strip(",")
     family, _, given = name.partition(",")
     return f"{given.strip()} {family.strip()}" if given.strip() and "," not in given else name
@@ -202,4 +202,4 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "csv": GENERIC,
 }
-"""Format → layout; the first that fits counts, and at most one of the tools' does."""
+"""Layouts by format. The first layout that fits a table is used; at most one tool's layout fits."""

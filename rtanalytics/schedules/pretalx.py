@@ -1,7 +1,7 @@
-"""Data of pretalx besides its exports: API responses, single submissions, and the data of its widget.
+"""Reader for JSON of pretalx's API and of its widget (exports are read by ``frab``).
 
-A submission has a ``slot`` or several ``slots``; the API gives numbers for slots, rooms and people
-unless the request expands them.
+A submission has a ``slot`` or several ``slots``. In API responses, slots, rooms and people are only
+numbers or codes unless the request expands them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from rtanalytics.schedules.common import (
 __all__ = ["is_pretalx", "read_pretalx"]
 
 _HELD = {"", "accepted", "confirmed", "scheduled"}
-"""States of talks that take place."""
+"""States of submissions that will take place as talks."""
 
 
 def is_pretalx(data: Any) -> bool:
-    """Return True for a page of talks, submissions or slots, for one of them, and for the widget's data."""
+    """Return True for one talk, submission or slot, a page of them, or the data of the widget."""
     return any(
         isinstance(e, dict)
         and ({"code", "title"} <= set(e) or "submission" in e)
@@ -71,7 +71,7 @@ def _entries(data: Any) -> list[Any]:
 
 
 class _Reader:
-    """Reader of the entries of a document, with its zone and the names behind its numbers."""
+    """Reads the entries of one document; knows its time zone, and the names of its rooms and people."""
 
     def __init__(self, about: dict[str, Any], zone: tzinfo | None) -> None:
         self._zone = zone
@@ -87,7 +87,7 @@ class _Reader:
             talk, slots = entry["submission"], [entry]
             if not isinstance(talk, dict):
                 raise ScheduleError(
-                    f"{place} is a slot without its talk {str(talk)[:20]}; request ?expand=submission"
+                    f"{place} has only the code {str(talk)[:20]} of its talk; request ?expand=submission"
                 )
         else:
             talk = entry
@@ -126,10 +126,10 @@ class _Reader:
 
 
 def _named(things: Any, key: str) -> dict[str, str]:
-    """Return number or code → name."""
+    """Return a mapping from the number or code of each object to its name."""
     return {str(t[key]): word(t) for t in as_dicts(things) if isinstance(t.get(key), (int, str))}
 
 
 def _name_of(value: Any, names: dict[str, str]) -> str | None:
-    """Return the name in a value, or behind a number."""
+    """Return the name that ``value`` contains, or the name in ``names`` if it is a number, or None."""
     return (names.get(str(value)) if isinstance(value, int) else word(value)) or None

@@ -1,6 +1,6 @@
-"""JSON of Sessionize's API: its views All, Sessions, and Schedule grid (GridSmart).
+"""Reader for JSON of Sessionize's API: its views All, Sessions, and Schedule grid (GridSmart).
 
-Times are on the clock of the venue, without an offset. A service session without speakers, such as
+Times are local times of the venue, without an offset. A service session without speakers, such as
 lunch or registration, is a break.
 """
 
@@ -29,7 +29,7 @@ _REJECTED = {"declined", "decline_queue", "withdrawn", "rejected"}
 
 
 def is_sessionize(data: Any) -> bool:
-    """Return True for a view of sessions with ``title`` and ``startsAt``, or for one without sessions yet."""
+    """Return True for a view with sessions that have ``title`` and ``startsAt``, or without any sessions."""
     if isinstance(data, dict):
         if not {"sessions", "speakers", "rooms"} <= data.keys() or not isinstance(data["sessions"], list):
             return False
@@ -58,14 +58,14 @@ def read_sessionize(data: Any, where: str, zone: tzinfo | None) -> list[Found]:
         entry = as_dict(session)
         key = str(entry.get("id") or ""), as_text(entry.get("startsAt"))
         if all(key) and key in seen:
-            continue  # the grid has a plenary session once per room
+            continue  # the Schedule grid repeats a plenary session in every room
         seen.add(key)
         found.append(slot_or_error(reader.slot, session, room, f"{where}: session {number}"))
     return found
 
 
 def _sessions(data: Any) -> Iterator[tuple[Any, str]]:
-    """Yield the sessions of any view, and the room of each, if the view has it around them."""
+    """Yield each session with the name of its room, or "" if the view does not group sessions by room."""
     if isinstance(data, dict):
         yield from ((session, "") for session in as_list(data.get("sessions")))
         return
@@ -80,7 +80,7 @@ def _sessions(data: Any) -> Iterator[tuple[Any, str]]:
 
 
 class _Reader:
-    """Reader of sessions, with the names behind the numbers of the view All."""
+    """Reads sessions; knows the names of the rooms and people that the view All gives as numbers."""
 
     def __init__(self, about: dict[str, Any], zone: tzinfo | None) -> None:
         self._zone = zone
@@ -127,7 +127,7 @@ class _Reader:
         return moment(text, self._zone, place)
 
     def _categories(self, session: dict[str, Any]) -> list[tuple[str, str]]:
-        """Return title of a category and name of the chosen item, for each."""
+        """Return the categories of a session, as pairs of the category's title and the chosen item."""
         listed = [
             (word(category.get("name")).lower(), word(item.get("name")))
             for category in as_dicts(session.get("categories"))

@@ -1,7 +1,7 @@
-"""Tables of talks: CSV with columns under their common names, or under those of a tool.
+"""Reader for CSV tables of talks, with common column names or the column names of a tool.
 
 A title and a start are required; the start may be one column, or a date and a time. Rows without a
-time are talks without a slot, as in exports of submissions, and are left out.
+time, such as unscheduled submissions, are left out.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ from rtanalytics.schedules.common import (
 __all__ = ["GENERIC", "Cells", "Layout", "Row", "read_table"]
 
 Cells = dict[str, str]
-"""Meaning of a column → text of the cell."""
+"""Cells of a row: text by the meaning of the column, such as ``title`` or ``start``."""
 
 Row = tuple[str, Cells]
-"""Place in the file, and cells."""
+"""Place of a row in the file (``name:line``), and its cells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns of the tables of a tool, and what is special about their rows.
+    """Column names of the tables of a tool, and how their rows are read.
 
     Parameters
     ----------
     columns : dict
-        Meaning of a column → its names; the first name that the table has counts.
+        Possible names of each column, by its meaning; the first name that the table has is used.
     required : set of str
-        Meanings that must be there.
+        Meanings of the columns that a table must have.
     fits : callable, optional
-        Decides with the names of the columns whether the table is of this tool.
+        Function that takes the names of the columns and returns True if the table is of this tool.
     month_first : bool
-        If 05/06/2026 is the sixth of May when no date of the file decides it.
+        If true, 05/06/2026 is the sixth of May, unless other dates in the file begin with a day above 12.
     arrange : callable, optional
-        Changes the rows before they are read, for example to join the rows of one talk.
+        Function that changes the rows before they are read, for example to join the rows of a talk.
     expand : callable, optional
-        Returns the cells of the talks in a row, which is given as name of a column → text.
+        Function that takes a row (text by column name) and returns the cells of each talk in it.
     all_day : bool
-        If a row with a date and without a time is for the whole day.
+        If true, a row with a date and without a time is an entry for the whole day.
     """
 
     columns: Mapping[str, tuple[str, ...]]
@@ -92,11 +92,11 @@ GENERIC = Layout(
         "timezone": ("timezone", "time zone", "tz"),
     }
 )  # fmt: skip
-"""The layout of tables that people write themselves."""
+"""Layout of tables that were not exported by a known tool."""
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _PREAMBLE = 60
-"""Rows in which the header is looked for: templates of tools begin with instructions."""
+"""Number of rows in which the header is searched; templates of tools begin with instructions."""
 _MIDNIGHT = re.compile(r"[ T](?:0?0:00(?::00(?:\.0+)?)?|12:00(?::00)? ?AM)$", re.IGNORECASE)
 _DEGREE = re.compile(r"(?:ph\.?\s?d|m\.?d|m\.?sc|b\.?sc|mba|jr|sr|ii|iii)\.?", re.IGNORECASE)
 _NO = {"n", "no", "false", "0"}
@@ -105,16 +105,16 @@ _NO = {"n", "no", "false", "0"}
 def read_table(
     text: str, where: str, zone: tzinfo | None, first_day: date | None, layouts: Mapping[str, Layout]
 ) -> list[Found]:
-    """Return the slots of a CSV table, or an error for each bad row, which names the line.
+    """Return the slots of a CSV table, or an error with the line number for each bad row.
 
-    The separator may be a comma, a semicolon or a tab. The first of ``layouts`` that fits counts.
+    The separator may be a comma, a semicolon or a tab. The first of ``layouts`` that fits is used.
 
     Raises
     ------
     ScheduleError
-        If no layout fits, or it is not a table.
+        If no layout fits, or the text is not a table.
     """
-    text = re.sub(r"\A\s*sep=[,;\t]\r?\n", "", text)  # for Excel
+    text = re.sub(r"\A\s*sep=[,;\t]\r?\n", "", text)  # Excel's separator line
     separators = sorted(",;\t", key=text[:2_000].split("\n", 1)[0].count, reverse=True)
     for separator in separators:
         if header := _header(text, separator, layouts):
@@ -137,7 +137,10 @@ def _full(name: str) -> str:
 
 
 def _names(header: list[str]) -> dict[str, int]:
-    """Return name of a column → its place, also without what is in brackets, such as "(optional)"."""
+    """Return the position of each column by its name.
+
+    The name without parts in brackets, such as "(optional)", is included as well.
+    """
     names: dict[str, int] = {}
     bare = (re.sub(r"\([^()]*\)|\[[^\[\]]*\]", " ", name) for name in header)
     for some in (header, bare):
@@ -150,7 +153,7 @@ def _names(header: list[str]) -> dict[str, int]:
 def _header(
     text: str, separator: str, layouts: Mapping[str, Layout]
 ) -> tuple[int, dict[str, int], Layout] | None:
-    """Return number and names of the header, and the layout that fits it."""
+    """Return row number and column positions of the header, and the layout that fits it, or None."""
     try:
         for number, row in enumerate(islice(_rows(text, separator), _PREAMBLE)):
             names = _names(row)
@@ -159,12 +162,12 @@ def _header(
                 if layout.required <= known and (layout.fits is None or layout.fits(names)):
                     return number, names, layout
     except csv.Error:
-        pass  # it is read once more, and reported then
+        pass  # the table is read again, which reports the error with its line
     return None
 
 
 class _Table:
-    """A table, its header and its layout."""
+    """A CSV table with its header and its layout."""
 
     def __init__(
         self, text: str, where: str, separator: str, header: int, names: dict[str, int], layout: Layout
@@ -198,8 +201,8 @@ class _Table:
         return [slot_or_error(read, cells, place) for place, cells in rows]
 
     def _talks(self) -> Iterator[Row]:
-        """Yield the rows with any text in a column that has a meaning."""
-        # strict, because a quotation mark that is never closed would join rows
+        """Yield the rows that have text in at least one known column."""
+        # strict, because a missing closing quotation mark would silently join rows
         source = io.StringIO(self._text, newline="")
         rows = csv.reader(source, delimiter=self._separator, strict=True)
         begin = 0
@@ -214,7 +217,7 @@ class _Table:
         except csv.Error as error:
             raise ScheduleError(
                 f"{self._where}:{begin or 1}: a quotation mark that is not closed, or text after the closing "
-                f"one, joins this row and the next ones ({error}); correct the row, or export the table again"
+                f"one ({error}); correct the row, or export the table again"
             ) from None
 
     def _cells(self, row: list[str]) -> Iterable[Cells]:
@@ -222,12 +225,12 @@ class _Table:
             record = {name: row[place].strip() for name, place in self._names.items() if place < len(row)}
             return self._layout.expand(record)
         cells = {m: row[place].strip() for m, place in self._columns.items() if place < len(row)}
-        # a title may be "None"; other cells are empty if a program wrote a missing value
+        # programs write missing values as "None" or "NaN"; only a title may really be that text
         return [{m: "" if m != "title" and is_missing(cell) else cell for m, cell in cells.items()}]
 
 
 class _Reader:
-    """Reader of rows, with the zone and the first day of the conference and the order of its dates."""
+    """Reads rows; knows the time zone and first day of the conference, and the order of day and month."""
 
     def __init__(
         self,
@@ -243,7 +246,7 @@ class _Reader:
         self._day_first, self._month_first, self._many = day_first, month_first, many
 
     def all_day(self, cells: Cells, line: str) -> Slot | None:
-        """Return the slot of a row; a date without a time means the whole day in such a table."""
+        """Return the slot of a row; if it has a date and no time, the slot is the whole day."""
         if cells.get("start") or not cells.get("date") or not cells.get("title"):
             return self.slot(cells, line)
         slot = self.slot({**cells, "start": "00:00", "end": "", "duration": "1440"}, line)
@@ -284,7 +287,7 @@ class _Reader:
         if not cells.get("date") and zone is not None:
             cells = {**cells, "date": start.astimezone(zone).date().isoformat()}
         end = self._moment(cells, "end", line)
-        if end < start:  # a time of day after midnight
+        if end < start:  # the talk ends after midnight
             end += timedelta(days=1)
         return end
 
@@ -294,7 +297,7 @@ class _Reader:
         return required_zone(cells.get("timezone", ""), line) or self._zone
 
     def _moment(self, cells: Cells, meaning: str, line: str) -> datetime:
-        """Parse a cell with a date and time, or with a time of day on the row's day."""
+        """Parse a cell with date and time, or with a time on the day that another cell gives."""
         text, zone = cells[meaning], self._zone_of(cells, meaning, line)
         clock = _clock(text)
         if clock is not None:
@@ -308,7 +311,7 @@ class _Reader:
         return moment(text, zone, line, day_first=self._order(text))
 
     def _order(self, text: str) -> bool | None:
-        """Return whether the day is first in a date in numbers; None if the date itself shows it."""
+        """Return True if the day is before the month in a date, False if after it, None if unknown."""
         return False if self._day_first is None and self._month_first and "/" in text else self._day_first
 
     def _day(self, text: str, line: str) -> date:
@@ -336,9 +339,10 @@ def _clock(text: str) -> time | None:
 
 
 def _people(text: str, *, many: bool) -> list[str]:
-    """Split names at semicolons, bars, lines and ampersands, or else at commas if there may be several.
+    """Split a list of names at semicolons, bars, line breaks and ampersands.
 
-    Addresses and what is in brackets after a name are removed.
+    If ``many`` is true and there are no such marks but ampersands, commas separate names too. E-mail
+    addresses, and text in brackets after a name, are removed.
     """
     marks = r"\s*[;|\n]\s*|\s+&\s+"
     if many and not re.search(r"[;|\n]", text):

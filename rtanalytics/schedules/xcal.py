@@ -1,7 +1,7 @@
-"""xCal: iCalendar as XML, as Pentabarf, frab, pretalx and FOSDEM write it, and as in RFC 6321.
+"""Reader for xCal (iCalendar as XML), from Pentabarf, frab, pretalx and FOSDEM, or as in RFC 6321.
 
-These tools write times without an offset, except in Pentabarf's own elements; where these exist, they
-count. Recurring entries, and exceptions to them, are converted to iCalendar and read as such.
+The tools write times without an offset, except in the elements that only Pentabarf has; these are
+preferred. Recurring entries and their exceptions are converted to iCalendar text and read as such.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PENTABARF = "pentabarf:"
 
 
 def is_xcal(root: Element) -> bool:
-    """Return True if the document is a calendar as XML."""
+    """Return True if the root element is an iCalendar document in XML."""
     return root.tag.rpartition("}")[2].lower() == "icalendar"
 
 
@@ -76,7 +76,7 @@ def _slot(properties: dict[str, list[Element]], zone: tzinfo | None, where: str)
     if ends := _first(properties, end_key):
         end: datetime | None = moment(ends, _zone(properties, end_key, place) or zone, place)
     else:
-        # frab writes durations as 004500
+        # frab writes a duration of 45 minutes as 004500
         duration = re.sub(r"\A(\d{2})(\d{2})(\d{2})\Z", r"\1:\2:\3", _first(properties, "duration"))
         end = end_after(start, duration, place)
     texts = (prose(_first(properties, name)) for name in ("pentabarf:subtitle", "description"))
@@ -101,7 +101,7 @@ _TEXTS = ("uid", "summary", "location", "description", "status", "sequence", "du
 
 
 def _as_ical(entries: list[dict[str, list[Element]]]) -> str:
-    """Return entries as the text of a calendar."""
+    """Return entries as the text of an iCalendar file."""
     lines = ["BEGIN:VCALENDAR"]
     for properties in entries:
         lines.append("BEGIN:VEVENT")
@@ -124,7 +124,7 @@ def _as_ical(entries: list[dict[str, list[Element]]]) -> str:
 
 
 def _escaped(text: str, allowed: str = "") -> str:
-    """Return a text as a value of iCalendar, where commas and semicolons have a meaning."""
+    """Escape a text as an iCalendar value; commas and semicolons in ``allowed`` stay unescaped."""
     text = "".join(f"\\{c}" if c in "\\,;" and c not in allowed else c for c in text)
     return text.replace("\r", "").replace("\n", "\\n")
 
@@ -135,7 +135,7 @@ def _period(element: Element) -> str:
 
 
 def _rule(element: Element) -> str:
-    """Return a recurrence rule, which may be text or have an element per part."""
+    """Return a recurrence rule as text; in XML, it may be text or have one element per part."""
     parts: dict[str, list[str]] = {}
     for part in element.iter():
         if part is not element and not len(part) and part.text and part.text.strip():
@@ -146,7 +146,10 @@ def _rule(element: Element) -> str:
 
 
 def _properties(part: Element) -> dict[str, list[Element]]:
-    """Return the properties of a calendar or an entry by name; RFC 6321 has them one level deeper."""
+    """Return the property elements of a calendar or an entry by name.
+
+    In RFC 6321, they are inside a ``<properties>`` element.
+    """
     found: dict[str, list[Element]] = {}
     for child in part:
         for one in child if _name(child) == "properties" else (child,):
@@ -160,7 +163,7 @@ def _name(element: Element) -> str:
 
 
 def _first(properties: dict[str, list[Element]], name: str) -> str:
-    """Return the text of the first property with this name, without its parameters."""
+    """Return the text of the first property with a name, without its parameters, or ""."""
     return next((_value(element) for element in properties.get(name, ())), "")
 
 
@@ -181,6 +184,6 @@ def _zone(properties: dict[str, list[Element]], name: str, place: str) -> tzinfo
 
 
 def _people(attendees: list[Element]) -> list[str]:
-    """Return the names of the attendees; e-mail addresses are not kept."""
+    """Return the names of the attendees, without e-mail addresses."""
     names = (word(_parameter(attendee, "cn") or _value(attendee)) for attendee in attendees)
     return unique(name for name in names if "@" not in name)

@@ -1,7 +1,7 @@
-"""XML trees from untrusted files.
+"""Safe parsing of XML from untrusted files.
 
-Document type declarations are refused: entities that expand, or that read files, need one, and no
-schedule does.
+Document type declarations are refused. Schedules do not need them, and attacks with entities (which
+expand to huge texts or read local files) do.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_ELEMENTS = 1_000_000
 
 
 class _Builder(TreeBuilder):
-    """Tree builder that stops at a tree deeper or larger than any schedule."""
+    """Tree builder that raises an error if the tree is deeper or larger than that of any schedule."""
 
     def __init__(self, where: str) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class _Builder(TreeBuilder):
 
 
 def parsed_xml(raw: bytes, where: str) -> Element:
-    """Parse a document and return its root.
+    """Parse an XML document and return its root element.
 
     Raises
     ------
     ScheduleError
-        If it is broken, deeper or larger than any schedule, or has a document type declaration.
+        If the XML is broken, too deep or too large, or has a document type declaration.
     """
     from defusedxml.common import DefusedXmlException
     from defusedxml.ElementTree import DefusedXMLParser

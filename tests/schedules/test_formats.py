@@ -247,7 +247,7 @@ def test_a_folder_of_pages_is_a_schedule(tmp_path):
     assert "torn.md:2: broken YAML" in found.refused[1]
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(ScheduleError, match="no files of talks"):
+    with pytest.raises(ScheduleError, match="has no files with talks"):
         read_schedule(empty)
 
 

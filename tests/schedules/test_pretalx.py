@@ -98,7 +98,10 @@ def test_a_zone_that_nobody_knows_costs_only_times_without_an_offset():
             {"code": "X", "title": "T", "slots": [7, 8]},
             "its slots are only numbers; request ?expand=slots,slots.room",
         ),
-        ({"submission": "ABCDEF", "start": START}, "without its talk ABCDEF; request ?expand=submission"),
+        (
+            {"submission": "ABCDEF", "start": START},
+            "only the code ABCDEF of its talk; request ?expand=submission",
+        ),
         (7, "entry 2 is not an object"),
     ],
 )

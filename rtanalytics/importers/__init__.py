@@ -1,9 +1,9 @@
-"""Importers: read the files of other tools as events.
+"""Importers: they read files of other tools as events.
 
-An importer is a module in this package and a line in :data:`FORMATS`. It recognises its files by
-their content and reads them row by row, in their own order. It yields an
-:class:`~rtanalytics.event.Event` for each row, or a :class:`Rejected` with a reason if it can
-continue after a bad row. Importers do not know where the events are stored.
+An importer is a module in this package with an entry in :data:`FORMATS`. It recognises its files by
+their content and reads them row by row, in the order of the file. For each row it yields an
+:class:`~rtanalytics.event.Event`, or a :class:`Rejected` with the reason if the row is bad but the
+next rows can be read. Importers do not know where the events are stored.
 """
 
 from __future__ import annotations
@@ -38,16 +38,17 @@ __all__ = [
 
 
 class Format(NamedTuple):
-    """Line of the registry of importers.
+    """Entry in the registry of importers.
 
     Parameters
     ----------
     home : str
-        ``module:object`` of the importer.
+        Where the importer is defined, as ``module:object``.
     what : str
-        Short description of its files.
+        Short description of the files that it reads.
     options : str
-        Fields of :class:`Options` that it reads, besides ``zone`` and ``keep``, which act on all files.
+        Names of the fields of :class:`Options` that it uses, separated by blanks, without ``zone`` and
+        ``keep``, which apply to every format.
     """
 
     home: str
@@ -132,11 +133,11 @@ FORMATS: dict[str, Format] = {
     "csv": Format(f"{_PACKAGE}.tables:CSV", "CSV table", "day_first"),
     "jsonl": Format(f"{_PACKAGE}.tables:JSONL", "JSON lines", "day_first"),
 }
-"""Name of a format → its importer. The first one that recognises a file reads it, so the formats
-of single tools stand before general tables."""
+"""Importers by name of the format. The first importer that recognises a file reads it, so the formats
+of single tools come before general tables."""
 
 _TABLES = frozenset({"columns", "parquet", "csv", "jsonl"})
-"""Formats of tables of any origin, which are tried last."""
+"""Formats of tables that any tool may have written; they are tried last."""
 
 _EVERYWHERE = frozenset({"zone", "keep"})
 
@@ -150,7 +151,7 @@ def importer(format: str) -> Importer:
     Raises
     ------
     ImporterError
-        If there is no such format.
+        If the format is unknown.
     """
     if format not in FORMATS:
         raise ImporterError(f"unknown format {format!r}; use one of {', '.join(FORMATS)}")
@@ -160,12 +161,14 @@ def importer(format: str) -> Importer:
 
 
 def unread_options(options: Options, formats: Iterable[str]) -> dict[str, list[str]]:
-    """Return the given options that none of the formats reads, with the formats that do.
+    """Return the options that are set but not used by any of ``formats``.
+
+    The result maps each such option to the formats that use it.
 
     Parameters
     ----------
     options : Options
-        Options; those that have their default are not given.
+        The options; an option with its default value counts as not set.
     formats : iterable of str
         Keys of :data:`FORMATS`.
     """
@@ -181,7 +184,7 @@ def unread_options(options: Options, formats: Iterable[str]) -> dict[str, list[s
 
 
 def detect(path: str | Path) -> str:
-    """Find the format of a file, a key of :data:`FORMATS`.
+    """Return the format of a file, as a key of :data:`FORMATS`.
 
     Raises
     ------
@@ -199,13 +202,13 @@ def detect(path: str | Path) -> str:
     if (diagnosis := diagnose(path, head)) is not None:
         raise ImporterError(f"{path} {diagnosis}")
     raise ImporterError(
-        f"{path}: its format is not known; name it with --format ('rtanalytics import --help' lists them), "
+        f"{path}: unknown format; name it with --format ('rtanalytics import --help' lists the formats), "
         "or put its messages into a CSV file and name its columns with --columns"
     )
 
 
 def _recognised(path: Path, head: bytes, *, tables: bool = False) -> str | None:
-    """Return the first format of a single tool (or of general tables) that recognises a file."""
+    """Return the first format that recognises a file, or None; general tables only if ``tables``."""
     names = (name for name in FORMATS if (name in _TABLES) is tables)
     return next((name for name in names if importer(name).recognises(path, head)), None)
 
@@ -213,24 +216,24 @@ def _recognised(path: Path, head: bytes, *, tables: bool = False) -> str | None:
 def open_events(
     path: str | Path, format: str | None = None, options: Options | None = None
 ) -> Iterator[Event | ValueError]:
-    """Read the events of a file, in its order.
+    """Read the events of a file, in the order of the file.
 
-    A file without any message gives a :class:`Skipped` that names it.
+    If the file has no messages, the result is one :class:`Skipped` that says so.
 
     Parameters
     ----------
     path : str or Path
         The file, or the folder of an export.
     format : str, optional
-        A key of :data:`FORMATS`; detected if not given.
+        A key of :data:`FORMATS`; by default, the format is detected.
     options : Options, optional
         Facts that the file itself does not contain, and filters.
 
     Raises
     ------
-    ImporterError
-        At once if the format is not known, and while reading if the file is bad or has another
-        format than the given one.
+        ImporterError
+            At once if the format is unknown; while reading if the file is damaged or does not have the
+            given format.
     """
     options = options or Options()
     if format is None:
@@ -240,13 +243,13 @@ def open_events(
 
 
 def _checked(path: Path, format: str, events: Iterator[Event | ValueError]) -> Iterator[Event | ValueError]:
-    """Pass on what an importer yields; report a file that has no events or another format.
+    """Yield what an importer yields, and report a file that has no events or another format.
 
-    A wrong format is only reported if nothing could be read, because the detection may be wrong too.
+    Another format is only reported if no event could be read, because the detection may be wrong too.
     """
     read = rejected = 0
     unique = UniqueIds(_UNIQUE)
-    # tables check their rows themselves, and name the line; revisions of a message have its id
+    # importers of tables check the ids themselves; revisions of a message have the same id
     passed = format in _TABLES or importer(format).edits
     try:
         for event in events:
@@ -268,7 +271,7 @@ def _checked(path: Path, format: str, events: Iterator[Event | ValueError]) -> I
 
 
 def _other_format(path: Path, format: str) -> str | None:
-    """Describe a file that does not have the given format; None if it has, or if it is unknown."""
+    """Return a message about a file that does not have the given format, or None if it has."""
     head = head_of(path, _HEAD)
     if format in _TABLES or importer(format).recognises(path, head):
         return None

@@ -1,4 +1,4 @@
-"""What every importer uses: its protocol, the options, and the errors of files and rows."""
+"""Protocol of importers, options of an import, and errors about files and rows."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from rtanalytics.untrusted import abbreviate
 __all__ = ["Importer", "ImporterError", "Options", "Rejected", "Skipped", "member_of"]
 
 MAX_RAW = 2_000
-"""Number of characters of a row that a dead letter keeps."""
+"""Maximum number of characters of a rejected row that are kept."""
 
 
 class ImporterError(ValueError):
-    """A file that cannot be imported; the message names the file, the line or row, and a way out.
+    """A file cannot be imported; the message names the file, the line or row, and what to do.
 
     Parameters
     ----------
     message : str
         What is wrong, where, and what to do about it.
     add : sequence of str
-        Options of the command ``import`` with which the file can be read, with example values:
+        Command-line options of ``import`` with which the file can be read, with example values, such as
         ``["--zone", "Europe/Berlin"]``.
     """
 
@@ -34,23 +34,23 @@ class ImporterError(ValueError):
         super().__init__(message)
 
     def at(self, place: str) -> ImporterError:
-        """Return the same error with a place before its message."""
+        """Return the error with ``place`` before its message."""
         return ImporterError(f"{place}: {self}", self.add)
 
 
 class Rejected(ValueError):
-    """A row that gave no event, kept as a dead letter.
+    """A row from which no event could be made; it is stored as a dead letter.
 
     Parameters
     ----------
     file : str or Path
-        The file, and the member of it if it is an archive.
+        The file; for a zip or tar file, also the name of the file in it.
     where : str
-        ``line 12`` or ``message 3``.
+        Place in the file, such as ``line 12`` or ``message 3``.
     reason : str
         What is wrong with the row, and what to do about it.
     raw : str or bytes
-        The row as it is in the file; only its beginning is kept.
+        The row as it is in the file; only the first 2,000 characters are kept.
     """
 
     def __init__(self, file: str | Path, where: str, reason: str, raw: str | bytes = b"") -> None:
@@ -61,14 +61,14 @@ class Rejected(ValueError):
 
 
 class Skipped(ValueError):
-    """Rows that were left out on purpose, reported once at the end of a file.
+    """Report at the end of a file about rows that were left out on purpose.
 
     Parameters
     ----------
     what : str
-        What they are: ``likes``, ``statuses that are not public``.
+        Description of the rows, such as ``likes`` or ``statuses that are not public``.
     count : int
-        How many there are.
+        Number of rows.
     """
 
     def __init__(self, what: str, count: int) -> None:
@@ -83,26 +83,27 @@ class Options:
     Parameters
     ----------
     zone : str, optional
-        IANA time zone for times without an offset: ``Europe/Berlin``.
+        IANA time zone for times without an offset, such as ``Europe/Berlin``.
     day : date, optional
         First day of a log that has times but no dates.
     network, channel : str, optional
-        Where a log was written: ``libera`` and ``#pycon``. ``network`` is also the host of a
-        Zulip server.
+        IRC network and channel of a log, such as ``libera`` and ``#pycon``. ``network`` is also the
+        host of a Zulip server.
     source : str, optional
-        ``Event.source`` for a table that has no such column.
+        ``Event.source`` for a table without a column for it.
     columns : mapping of str to str
-        Field of an event → column of a CSV file.
+        Column of a CSV file, by the field of the event.
     time_format : str, optional
         Format of the times in a table, as for :meth:`datetime.datetime.strptime`.
     day_first : bool, optional
-        Order of day and month in dates such as 05/06/2026; found from the whole file if it is not given.
+        True if the day is first in dates such as 05/06/2026, False if the month is. By default, the
+        order is found from all dates of the file.
     private : bool
         Also import private conversations.
     presence : bool
-        Also import joins, parts and changes of nicks.
+        Also import notices of people who join, leave or change their nick.
     keep : tuple of str
-        Import only channels (or repositories) that match one of these patterns.
+        Patterns such as ``#py*``; only channels (or repositories) that match one of them are imported.
     """
 
     zone: str | None = None
@@ -119,30 +120,30 @@ class Options:
 
 
 class Importer(Protocol):
-    """Reads the files of one format."""
+    """Reader for the files of one format."""
 
     @property
     def edits(self) -> bool:
-        """True if the rows have times of edits, so that a row may update an event imported before."""
+        """True if a row may be a later revision of an event that was imported before."""
         ...
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if the file has this format; ``head`` is its beginning, unpacked."""
+        """Return True if the file has this format; ``head`` is the beginning of its decompressed content."""
         ...
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        """Yield the events of a file in their order, and a :class:`Rejected` for each bad row.
+        """Yield the events of a file in the order of the file, and a :class:`Rejected` for each bad row.
 
-        At the end there may be :class:`Skipped` for rows that were left out.
+        At the end, yield a :class:`Skipped` for each kind of rows that were left out.
 
         Raises
         ------
         ImporterError
-            If the file cannot be read any further.
+            If the rest of the file cannot be read.
         """
         ...
 
 
 def member_of(path: Path, name: str) -> str:
-    """Return how messages name a file inside an export."""
+    """Return the name of a file inside an export, for messages."""
     return f"{path}, {abbreviate(name, 80)}"

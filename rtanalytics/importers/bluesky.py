@@ -1,4 +1,4 @@
-"""Posts of Bluesky: lines of a Jetstream, pages of its API, envelopes of ``tap``, and files of 4CAT.
+"""Importer for posts of Bluesky: Jetstream lines, pages of its API, output of ``tap``, files of 4CAT.
 
 The id of a post is ``bluesky::`` and its ``at://`` address, as in the live stream.
 """
@@ -37,7 +37,7 @@ def _is_frame(value: dict[str, Any]) -> bool:
 
 
 def _is_view(value: Any) -> bool:
-    """Return True for a post with its address, author and record."""
+    """Return True for a post as the API returns it, with address, author and record."""
     return (
         isinstance(value, dict)
         and isinstance(value.get("uri"), str)
@@ -55,11 +55,14 @@ def _is_tap(value: dict[str, Any]) -> bool:
 
 
 def _prepared(value: Any) -> Iterator[Any]:
-    """Yield values with tap's envelopes as Jetstream frames, and 4CAT's field names as those of the API."""
+    """Yield a value in a form that the parser knows.
+
+    Output of ``tap`` becomes a Jetstream frame, and 4CAT's field names become the names of the API.
+    """
     if not isinstance(value, dict) or not _is_tap(value):
         yield _renamed(value) if _is_view(value) and "created_at" in value["record"] else value
         return
-    # the frame's time is that of the revision, which is when a record was changed
+    # a record of tap has no time of its change, but its revision (rev) contains that time
     from rtanalytics.sources.bluesky.parse import tid_time
 
     kind = value["type"]
@@ -86,7 +89,7 @@ def _prepared(value: Any) -> Iterator[Any]:
 
 
 def _renamed(value: Any) -> Any:
-    """Return a value with the API's names of fields instead of those of the Python library ``atproto``."""
+    """Return a value with the API's field names, instead of those of the Python library ``atproto``."""
     if isinstance(value, list):
         return [_renamed(item) for item in value]
     if not isinstance(value, dict):
@@ -109,4 +112,4 @@ BLUESKY = StoredResponses(
     lists=_LISTS,
     prepare=_prepared,
 )
-"""Importer for Jetstream lines, API pages and envelopes of tap."""
+"""Importer for Jetstream lines, API pages, output of ``tap`` and files of 4CAT."""

@@ -1,7 +1,7 @@
-"""Exports of many files: a folder, a zip or a tar, read in place.
+"""Access to exports of many files: a folder, a zip file or a tar file.
 
-Nothing is unpacked to disk, so the names of the files cannot point at anything else. Symbolic links
-in a folder are not followed, because an export could point at the reader's own files.
+Nothing is unpacked to disk, so a malicious file name cannot overwrite anything. Symbolic links in a
+folder are not followed, because they could point to private files of the user.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["Bundle", "FolderBundle", "TarBundle", "ZipBundle", "bundle"]
 
 
 class Bundle(Protocol):
-    """Files with names such as ``general/2026-05-15.json``."""
+    """An export of many files, with names such as ``general/2026-05-15.json``."""
 
     path: Path
 
@@ -34,12 +34,12 @@ class Bundle(Protocol):
 
 
 def bundle(path: Path) -> ZipBundle | FolderBundle | TarBundle | None:
-    """Open the bundle at a path; return None if it is a single file.
+    """Open a folder, zip or tar file, or return None if ``path`` is another kind of file.
 
     Raises
     ------
     ImporterError
-        If it cannot be read.
+        If the file cannot be read.
     """
     if path.is_dir():
         return FolderBundle(path)
@@ -62,7 +62,7 @@ def bundle(path: Path) -> ZipBundle | FolderBundle | TarBundle | None:
 
 
 class FolderBundle:
-    """Folder."""
+    """Folder with the files of an export."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,7 +81,7 @@ class FolderBundle:
 
     @contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
-        """Open one of the files; ``name`` is one of :meth:`names`."""
+        """Open one of the files by a name from :meth:`names`."""
         with open(self.path / name, "rb") as file:
             yield file
 
@@ -93,7 +93,7 @@ class FolderBundle:
 
 
 class TarBundle:
-    """Tar file, packed or not; it is read from its beginning each time."""
+    """Tar file, compressed or not; each iteration reads it from the beginning."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -109,10 +109,12 @@ class TarBundle:
                 with tarfile.open(fileobj=packed, mode="r|") as tar:
                     for number, member in enumerate(tar):
                         if number > MAX_MEMBERS:
-                            raise ImporterError(f"{self.path} has over {MAX_MEMBERS:,} files; it is not read")
+                            raise ImporterError(
+                                f"{self.path} has over {MAX_MEMBERS:,} files; that is the limit"
+                            )
                         if member.isreg() and (inner := tar.extractfile(member)) is not None:
                             yield member.name, cast("BinaryIO", inner)
-                        tar.members.clear()  # type: ignore[attr-defined]  # it would keep all of them
+                        tar.members.clear()  # type: ignore[attr-defined]  # tarfile would keep them all in memory
             except (tarfile.TarError, *BROKEN, OSError) as error:
                 raise ImporterError(
                     f"{self.path} is not a complete tar file: {error}; fetch it again"

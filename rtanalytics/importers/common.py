@@ -1,4 +1,4 @@
-"""Helpers of all importers: turn texts, names and times from a file into those of an event."""
+"""Helpers for all importers: conversion of rows to events, times, and checks of ids."""
 
 from __future__ import annotations
 
@@ -41,31 +41,31 @@ __all__ = [
 ]
 
 NAME_ZONE = "; name it with --zone"
-"""Advice for a time without a zone."""
+"""End of the message about a time without a time zone."""
 
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-"""Times outside of this range are errors of the file; each would make a folder in the archive."""
+"""Range of valid times; other times are errors in the file, and would create folders in the archive."""
 
 MONTHS = {m: n for n, m in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
-"""English abbreviation of a month → its number; ``strptime`` would depend on the locale."""
+"""Number of a month by its English abbreviation (``strptime`` would depend on the locale)."""
 
 _ADDRESS = re.compile(r"https?://\S+")
-_TELLING = 20
-"""Characters of a text that two people hardly write at the same time."""
+_DISTINCT = 20
+"""Minimum characters of a text that two people are unlikely to write at the same time."""
 
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
 
 BAD_ROW = (ValueError, TypeError, AttributeError, LookupError, OverflowError)
-"""Exceptions that a row raises if a member of it is missing or has the wrong type."""
+"""Exceptions that are raised if a value in a row is missing or has the wrong type."""
 
 
 def reason_of(error: Exception) -> str:
-    """Return why a row gave no event."""
+    """Return the reason why a row is rejected, from the exception that it raised."""
     if isinstance(error, InvalidValue):
         return str(error)
-    return f"a part of it is not as it should be: {type(error).__name__} {abbreviate(str(error))}"
+    return f"unexpected structure: {type(error).__name__} {abbreviate(str(error))}"
 
 
 def event_or_rejected(
@@ -80,16 +80,16 @@ def event_or_rejected(
     Parameters
     ----------
     build : callable
-        Returns None for a row that is left out on purpose.
+        Function that returns the event of a row, or None for a row that is left out on purpose.
     row : object or Rejected
-        A rejected row is passed on.
+        The row; a row that is already rejected is yielded unchanged.
     raw : str or bytes, optional
-        The row as it is in the file; its ``repr`` if not given.
+        The row as it is in the file; by default its ``repr``.
 
     Raises
     ------
     ImporterError
-        If ``build`` raises it; the file and the place are added.
+        If ``build`` raises it; file and place are added to its message.
     """
     if isinstance(row, Rejected):
         yield row
@@ -108,7 +108,7 @@ def event_or_rejected(
 def events_of_lines(
     path: Path, build: Callable[[Any], Event | None], decode: Callable[[bytes], Any] = bytes
 ) -> Iterator[Event | Rejected]:
-    """Yield the events of a file with one event per line; ``decode`` is applied to each line first."""
+    """Yield the events of a file with one event per line; ``build`` gets each line after ``decode``."""
     for entry in lines(path):
         if isinstance(entry, Rejected):
             yield entry
@@ -133,10 +133,10 @@ def build(
     media: Iterable[Media] = (),
     **fields: Any,
 ) -> Event:
-    """Return an event within the limits of streams and archives.
+    """Return an event that is within the limits of streams and archives.
 
-    Control characters are removed from texts, and line breaks from names; lists lose duplicates and
-    are cut at their limit.
+    Control characters are removed from texts, line breaks from names, and duplicates from lists;
+    long lists are cut.
 
     Raises
     ------
@@ -164,12 +164,12 @@ def build(
 
 
 class LatestItems(Generic[K, V]):
-    """Mapping that keeps the items added last, so that its memory stays flat.
+    """Mapping that keeps only the newest items, to limit its memory.
 
     Parameters
     ----------
     limit : int
-        Number of items that are kept.
+        Maximum number of items.
     """
 
     def __init__(self, limit: int = 50_000) -> None:
@@ -177,34 +177,34 @@ class LatestItems(Generic[K, V]):
         self._items: dict[K, V] = {}
 
     def add(self, key: K, value: V) -> None:
-        """Add an item; beyond the limit, the oldest one is dropped."""
+        """Add an item, and drop the oldest item if there are too many."""
         if key not in self._items and len(self._items) >= self._limit:
             del self._items[next(iter(self._items))]
         self._items[key] = value
 
     def get(self, key: K) -> V | None:
-        """Return the value of a key; None if it is not known any more."""
+        """Return the value of a key, or None if the key is unknown or was dropped."""
         return self._items.get(key)
 
 
 def digest(*parts: str) -> str:
-    """Return a stable id derived from the content of something that has no id."""
+    """Return an id derived from ``parts``, for a row that has no id; equal parts give equal ids."""
     joined = "\0".join(parts).encode("utf-8", "replace")
     return sha1(joined, usedforsecurity=False).hexdigest()[:24]
 
 
 def moment(value: object, zone: ZoneInfo | None = None, what: str = "its time") -> datetime:
-    """Parse a time as :func:`~rtanalytics.normalize.dates.parse_time` does; the error names ``--zone``."""
+    """Parse a time with :func:`~rtanalytics.normalize.dates.parse_time`; errors mention ``--zone``."""
     return parse_time(value, zone, what=what, advice=NAME_ZONE)
 
 
 def zone_of(name: str | None) -> ZoneInfo | None:
-    """Return the time zone with this IANA name.
+    """Return the time zone with an IANA name, or None if ``name`` is None.
 
     Raises
     ------
     ImporterError
-        If there is no such zone.
+        If the name is unknown.
     """
     if name is None:
         return None
@@ -215,30 +215,30 @@ def zone_of(name: str | None) -> ZoneInfo | None:
 
 
 class UniqueIds:
-    """Ids of a file with a digest of their content, to find different messages with equal ids.
+    """Check that different messages of a file have different ids.
 
     Parameters
     ----------
     limit : int, optional
-        Number of ids that are kept, so that memory stays flat; all by default.
+        Maximum number of ids to remember; by default, all ids.
     """
 
     def __init__(self, limit: int | None = None) -> None:
         self._contents: LatestItems[str, int] = LatestItems(limit or 10**9)
 
     def checked(self, event: Event) -> Event:
-        """Return the event.
+        """Return the event unchanged if its id is new or its content is the same as before.
 
         Raises
         ------
         InvalidValue
-            If an earlier event of the file has its id but other content.
+            If an earlier event of the file has the same id but other content.
         """
         if event.op != "create" or event.edited_at is not None:
-            return event  # a revision
-        # links are shortened in several ways, and accounts are renamed
+            return event  # a revision has the id of its message, but other content
+        # of one message, links may be shortened differently, and the account may have been renamed
         words = " ".join(_ADDRESS.sub("", f"{event.title or ''} {event.text or ''}").split())
-        author = event.handle if len(words) < _TELLING else ""
+        author = event.handle if len(words) < _DISTINCT else ""
         content = hash((words, author, event.created_at))
         known = self._contents.get(event.id)
         if known is None:
@@ -246,7 +246,7 @@ class UniqueIds:
         elif known != content:
             native = abbreviate(event.id.partition("::")[2] or event.id)
             raise InvalidValue(
-                f"its id {native} is that of an earlier row with other content; if a spreadsheet has changed "
+                f"the id {native} belongs to an earlier row with other content; if a spreadsheet has changed "
                 "the ids, export the data again with the ids as text"
             )
         return event
@@ -255,8 +255,8 @@ class UniqueIds:
 class LocalClock:
     """Conversion of the local times of a log to UTC.
 
-    The lines of a log are in order. So in the hour that occurs twice when summer time ends, a time
-    that steps back belongs to the second occurrence.
+    When summer time ends, one hour occurs twice. Because the lines of a log are in order, a time in
+    that hour that is before the previous time belongs to the second occurrence.
 
     Examples
     --------
@@ -270,7 +270,7 @@ class LocalClock:
         self._last: datetime | None = None
 
     def utc(self, naive: datetime) -> datetime:
-        """Return the time of the next line as aware UTC."""
+        """Convert the local time of the next line to UTC."""
         first = naive.replace(tzinfo=self._zone, fold=0).astimezone(UTC)
         second = naive.replace(tzinfo=self._zone, fold=1).astimezone(UTC)
         if self._last is not None and second > first and first < self._last <= second + timedelta(hours=1):

@@ -1,4 +1,4 @@
-"""Rows of CSV files, also if a quote is not closed."""
+"""Reading of CSV rows, including files with quotes that are not closed."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 __all__ = ["BadRow", "csv_rows", "one_row"]
 
 _CHECKED = 50
-"""Lines of a row that are searched for the beginning of another row."""
+"""Maximum number of lines of a row that are searched for the beginning of another row."""
 
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be read: the reason, and its beginning."""
+    """A row that cannot be read, with the reason and the beginning of the row."""
 
     reason: str
     raw: str
 
 
 class _Lines:
-    """Lines of a file; the lines taken last can be put back."""
+    """Iterator over lines that can put back the lines of the last row."""
 
     def __init__(self, lines: Iterable[str], number: int) -> None:
         self._lines, self._back = iter(lines), list[str]()
@@ -37,14 +37,14 @@ class _Lines:
         return line
 
     def put_back(self) -> None:
-        """Put back all lines of a row except the first."""
+        """Put back all lines of the last row except its first line."""
         rest = self.taken[1:]
         self._back.extend(reversed(rest))
         self.number -= len(rest)
 
 
 def one_row(line: str, separator: str) -> list[str]:
-    """Return the cells of a line, or an empty list if it is not CSV."""
+    """Return the cells of a line, or an empty list if the line is not valid CSV."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
@@ -60,10 +60,10 @@ def csv_rows(
     separator: str = ",",
     strict: bool = False,
 ) -> Iterator[tuple[int, list[str] | BadRow]]:
-    """Yield line and cells of each row.
+    """Yield line number and cells of each row.
 
-    A quote that is not closed makes one row of many lines. If one of them is a row by itself, the
-    first line is a :class:`BadRow`, and reading continues after it.
+    A quote that is not closed joins many lines into one row. If one of these lines is a complete row,
+    the first line is reported as a :class:`BadRow`, and reading continues with the second line.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ def csv_rows(
     width : int
         Number of columns.
     is_row : callable
-        Returns True if the cells of a line are a row, for example because there is a time among them.
+        Function that returns True if cells are a plausible row, for example because one is a time.
     first : int
-        Number of the first line.
+        Number of the first of ``lines`` in the file.
     separator : str
-        Between the cells.
+        Character between the cells.
     strict : bool
-        True to refuse what the standard does not allow in quotes.
+        If true, a quote within a quoted cell must be doubled; otherwise the row is an error.
     """
     source = _Lines(lines, first)
     reader = csv.reader(source, delimiter=separator, strict=strict)
@@ -100,7 +100,7 @@ def csv_rows(
             yield (
                 start,
                 BadRow(
-                    f"a quote in it is not closed, so lines {start} to {last} would be one row; end the text "
+                    f"a quote is not closed, so lines {start} to {last} would be one row; end the text "
                     "with a quote, and double the quotes inside",
                     raw,
                 ),

@@ -1,4 +1,4 @@
-"""Explanations for files that no importer can read: what they are, and what to export instead."""
+"""Messages about files that no importer can read: what the file is, and what to export instead."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PAGE = r"(?is)(?:<\?xml[^>]*>\s*)?(?:<!--.{0,500}?-->\s*)?(?:<!doctype html|<ht
 
 
 def _key(*names: str) -> str:
-    """Return a pattern for JSON that has all of these members, in any order."""
+    """Return a pattern for the beginning of JSON with members of all these names, in any order."""
     return r"(?s)\s*[\[{]" + "".join(rf'(?=.*"{name}"\s*:)' for name in names)
 
 
@@ -117,7 +117,7 @@ _FILES = [
         ),
     )
 ]
-"""Beginnings of files, with what to say about them. The first that matches wins."""
+"""Patterns for the beginning of a file, with the message about it; the first match is used."""
 
 _EXPORTS = [
     (re.compile(pattern, re.IGNORECASE), text)
@@ -134,11 +134,11 @@ _EXPORTS = [
         (r"^xl/|^word/|^\[Content_Types\]", "is a document of an office program; save its table as CSV"),
     )
 ]
-"""Names of files in exports of many files, with what to say about the export."""
+"""Patterns for the names of files in an export, with the message about the export."""
 
 
 def describe(head: bytes) -> str | None:
-    """Describe the format of an unsupported file from its first bytes; None if it is unknown.
+    """Return a message about an unsupported file from its first bytes, or None if it is unknown.
 
     Examples
     --------
@@ -150,14 +150,14 @@ def describe(head: bytes) -> str | None:
 
 
 def diagnose(path: Path, head: bytes) -> str | None:
-    """Describe a file, zip or folder that is not supported; None if it is unknown.
+    """Return a message about an unsupported file, zip or folder, or None if it is unknown.
 
     Parameters
     ----------
     path : Path
         The file.
     head : bytes
-        Its beginning, unpacked.
+        Beginning of its decompressed content.
     """
     if not path.is_dir() and (text := describe(head)) is not None:
         return text

@@ -1,7 +1,7 @@
-"""A Discord channel, as DiscordChatExporter writes it in JSON.
+"""Importer for Discord channels, from the JSON of DiscordChatExporter.
 
-The id of a message is ``discord::<its id>``; such ids are unique in all of Discord. A thread has the
-id of the message that it began with.
+The id of a message is ``discord::<its id>``, which is unique in all of Discord. A thread has the id of
+its first message.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _PRESENCE = {
     "GuildMemberJoin": "join", "RecipientAdd": "join", "RecipientRemove": "part", "Call": "mode",
     "ChannelPinnedMessage": "mode", "ChannelIconChange": "mode", "UserPremiumGuildSubscription": "mode",
     "ThreadStarterMessage": "mode",
-    # numbers that an exporter writes for kinds of messages newer than itself
+    # the exporter writes a number for kinds of messages that it does not know
     "1": "join", "2": "part", "3": "mode", "5": "mode", "6": "mode", "7": "join", "8": "mode", "9": "mode",
     "10": "mode", "11": "mode", "21": "mode",
 }  # fmt: skip
@@ -52,7 +52,7 @@ class _Discord:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there are guild, channel, and messages with author, time and text."""
+        """Return True if the file has a guild, a channel, and messages with author, time and text."""
         if path.is_dir() or head.startswith(b"PK\x03\x04"):
             head = first_member(path, _FILE)
         return any(map(_is_export, sample(head)[:1]))
@@ -68,7 +68,7 @@ class _Discord:
             with opened(path, files, name) as (label, file):
                 try:
                     yield from _read(label, file.read, options)
-                except ImporterError as error:  # the other channels can be read
+                except ImporterError as error:  # the other channels can still be read
                     yield Rejected(label, "file", str(error))
 
 
@@ -76,18 +76,18 @@ DISCORD = _Discord()
 
 
 def _is_export(value: Any) -> bool:
-    """Return True for an export, or the beginning of one."""
+    """Return True for an export of DiscordChatExporter, or the beginning of one."""
     if not isinstance(value, dict) or not isinstance(value.get("guild"), dict):
         return False
     if not isinstance(value.get("channel"), dict):
         return False
     first = next(iter(as_list(value.get("messages"))), None)
-    # of a long first message only the beginning may be known
+    # the sample may end within the first message
     return not isinstance(first, dict) or ("id" in first and ("timestamp" in first or "type" in first))
 
 
 def _read(path: str | Path, read: Callable[[int], bytes], options: Options) -> Iterator[Event | ValueError]:
-    """Yield the events of one channel."""
+    """Yield the events of one file, which contains one channel."""
     about: dict[str, Any] = {}
     room: _Room | None = None
     for name, where, value in members(path, read, {"messages"}):
@@ -101,12 +101,12 @@ def _read(path: str | Path, read: Callable[[int], bytes], options: Options) -> I
 
 
 class _Room:
-    """Channel that turns its messages into events."""
+    """Converter from the messages of a channel to events."""
 
     def __init__(self, path: str | Path, about: dict[str, Any], options: Options) -> None:
         channel, guild = about.get("channel"), about.get("guild")
         if not isinstance(channel, dict) or not isinstance(guild, dict):
-            raise ImporterError(f"{path}: no guild and channel before the messages; export it again as JSON")
+            raise ImporterError(f"{path}: no guild and channel before the messages; export the channel again")
         kind = word(channel.get("type"))
         if (kind.startswith("Direct") or kind == "GuildPrivateThread") and not options.private:
             raise ImporterError(f"{path} is a private conversation; --private imports it", ["--private"])
@@ -114,14 +114,14 @@ class _Room:
         self._channel = options.channel or f"#{name}"
         native = word(channel.get("id"))
         server = word(guild.get("id"))
-        # direct messages have the server 0
+        # direct messages have 0 as id of the server
         self._where = f"{server if server.strip('0') else '@me'}/{native}"
         self._thread = f"discord::{native}" if "Thread" in kind and native.isdecimal() else None
         self._options = options
         self._zone = zone_of(options.zone)
 
     def event(self, message: Any) -> Event | None:
-        """Return the event of a message; None for joins and parts that are left out."""
+        """Return the event of a message, or None if it is a notice that is left out."""
         if not isinstance(message, dict):
             raise InvalidValue(f"{abbreviate(message)} is not a message")
         native, kind = numeric_id(message.get("id")), str(message.get("type"))
@@ -164,7 +164,7 @@ class _Room:
 
 
 def _words(message: dict[str, Any]) -> str:
-    """Return the text of a message, or that of its embeds or poll if it has none."""
+    """Return the text of a message; if it has no text, that of its embeds or its poll."""
     text = message.get("content")
     if isinstance(text, str) and text:
         return text
@@ -178,7 +178,7 @@ def _words(message: dict[str, Any]) -> str:
 
 
 def _resolved(text: str, people: list[dict[str, Any]]) -> str:
-    """Replace the ids of people, channels and emoji in raw exported text by their names."""
+    """Replace ids of people, channels and emoji in a text by their names."""
     if "<" not in text:
         return text
     names = {str(m.get("id")): word(m.get("nickname")) or word(m.get("name")) for m in people}
@@ -200,7 +200,7 @@ def _person(member: Any) -> Author | None:
 
 
 def _media(message: dict[str, Any]) -> list[Media]:
-    """Return the attachments, without the signatures in their URLs, which change with each export."""
+    """Return attachments and stickers; the signature in a URL is removed, as each export has another."""
     found = []
     for one in as_dicts(message.get("attachments")):
         name = word(one.get("fileName")).lower()

@@ -1,4 +1,4 @@
-"""Files inside of an export that is a folder or a zip, for formats that are one file of it."""
+"""Functions to find and open a file in an export that is a folder or a zip file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def files_of(files: Bundle, pattern: str) -> list[str]:
 
 
 def first_member(path: Path, pattern: str) -> bytes:
-    """Return the beginning of the first file in an export whose name matches; b"" if there is none."""
+    """Return the beginning of the first file in an export whose name matches, or b"" without a match."""
     with suppress(ImporterError, *BROKEN):
         files = bundle(path)
         if files is not None and (names := files_of(files, pattern)):
@@ -36,12 +36,14 @@ def first_member(path: Path, pattern: str) -> bytes:
 
 @contextmanager
 def opened(path: Path, files: Bundle | None, name: str) -> Iterator[tuple[str, io.BufferedReader[Any]]]:
-    """Open a file of an export, or the file at ``path`` if it is not one; give its name for messages too.
+    """Open the file ``name`` of an export, or the file at ``path`` if ``files`` is None.
+
+    The result is the name of the file for messages, and the open file.
 
     Raises
     ------
     ImporterError
-        If it cannot be read.
+        If the file cannot be read.
     """
     if files is None:
         with open_bytes(path) as file:

@@ -1,4 +1,4 @@
-"""Events from a pandas DataFrame."""
+"""Conversion of a pandas DataFrame to events."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _WITH_ID = Ingest(via="file", connector="frames@1")
 _WITHOUT_ID = Ingest(via="file", connector="frames@1", id_kind="synthetic")
 
 _AUTHOR_NAMES = ("user", "username", "user_name", "screen_name", "from_user", "handle", "name")
-"""Names of columns that other tools give to the author."""
+"""Column names under which other tools store the author; they are suggested in a warning."""
 
 
 def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
-    """Return the rows of a DataFrame as events, in their order.
+    """Yield the rows of a DataFrame as events, in order.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        The columns ``created_at`` (times; without a zone they are UTC) and ``text`` are required.
-        ``author``, ``source`` (``"table"`` by default), ``id`` (the row's place by default),
-        ``title``, ``url`` and the other columns of an imported table are read if there are any.
+        The columns ``created_at`` (times; UTC if they have no zone) and ``text`` are required. The
+        columns ``author``, ``source`` (default: ``"table"``), ``id`` (default: from the row number),
+        ``title``, ``url`` and the others that an imported table may have are optional.
 
     Yields
     ------
@@ -38,7 +38,7 @@ def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
     Raises
     ------
     TableError
-        If a column is missing, or a row cannot be read; the message names the row by its place,
+        If a required column is missing, or a row cannot be read; the message has the row number,
         counted from 0.
 
     Examples
@@ -82,6 +82,6 @@ def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
 
 
 def _values(column: pd.Series[Any]) -> list[object]:
-    """Return the values as Python objects, with None for what pandas takes for missing."""
+    """Return the values as Python objects; missing values (NaN, NaT) become None."""
     values: list[object] = column.astype(object).where(column.notna(), None).tolist()
     return values

@@ -1,7 +1,7 @@
-"""GH Archive: public events on GitHub, one file per hour, one event per line.
+"""Importer for GH Archive: public events on GitHub, one file per hour, one event per line.
 
-The id of an event is ``github::<its id>``, the same as in GitHub's API and feeds. Files from before
-2015 have no ids and another structure; an id is derived from actor, repository, action and time.
+The id of an event is ``github::<its id>``, as in GitHub's API and feeds. Files from before 2015 have
+another structure and no ids; there, the id is derived from actor, repository, action and time.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _GhArchive:
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there are the members and types of GitHub's events."""
+        """Return True if the first object has the members and a type of GitHub's events."""
         return (
             begins(head) == b"{" and b'"actor"' in head and bool(_TYPE.search(head)) and b'"payload"' in head
         )
@@ -64,7 +64,7 @@ def _event(payload: Any) -> Event:
     if payload.get("id") is not None:
         native, id_kind = numeric_id(payload["id"]), "native"
     else:
-        # not of the whole line, because GH Archive has changed its format
+        # not from the whole line, because GH Archive published the same events in several formats
         native = digest(activity.kind, activity.repo, login, created.isoformat(), activity.what)
         id_kind = "derived"
     return build(

@@ -1,4 +1,4 @@
-"""Items of Hacker News: pages of its search (by Algolia), and items of its API (by Firebase) or BigQuery.
+"""Importer for Hacker News: search pages (Algolia), and items of its API (Firebase) or BigQuery.
 
 The id of an item is ``hackernews::<its number>``, as in the live source.
 """

@@ -1,9 +1,9 @@
-"""IRC logs as web pages, one per day and channel: those of W3C and WHATWG, and those of irclog2html.
+"""Importer for IRC logs as web pages, one per day and channel: of W3C, WHATWG and irclog2html.
 
-In pages with a list (``<li id="l-5">``) the id of a line is ``irc::html-wg/20101104#l-5``, the same as in
-tables made of these logs; times are local and need a zone. In pages of W3C's own bot
-(``<dt id="T09-30-00">``) times are UTC. In irclog2html's tables and paragraphs
-(``id="t2026-05-15T09:30:00"``) they are local too.
+In pages with a list (``<li id="l-5">``), the id of a line is ``irc::html-wg/20101104#l-5``, as in tables
+made of these logs. Times are local and need a time zone, except in pages of W3C's own bot
+(``<dt id="T09-30-00">``), where they are UTC. Tables and paragraphs of irclog2html
+(``id="t2026-05-15T09:30:00"``) have local times.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class _Html:
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True by the title or the generator of the page, and the ids of its lines."""
+        """Return True if the title or the generator of the page and the ids of its lines are known."""
         text = head.decode("utf-8", "replace")
         return ('content="irclog2html' in text and re.search(r'<(?:tr|p) id="t\d', text) is not None) or (
             _TITLE.search(text) is not None
@@ -75,7 +75,7 @@ HTML = _Html()
 
 
 class _Page:
-    """Page that turns its lines into events."""
+    """Converter from the lines of a page to events."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
@@ -88,7 +88,7 @@ class _Page:
         self._term: tuple[str, time, str] | None = None
 
     def event(self, line: str) -> Event | None:
-        """Return the event of a line of the page; None if it has none."""
+        """Return the event of a line of HTML, or None if the line contains no event."""
         if self._day is None and line.strip().startswith("<title>"):
             self._day = day_in(line)
         if (title := _TITLE.search(line)) is not None:
@@ -139,7 +139,7 @@ class _Page:
     def _built(self, key: str, at: time, parsed: IrcLine, clock: LocalClock | None) -> Event | None:
         if clock is None:
             raise ImporterError(
-                "its times have no zone; give that of the logger with --zone, such as Europe/Amsterdam"
+                "times without a zone; give the zone of the logger with --zone, such as Europe/Amsterdam"
             )
         day, channel = self._day, self._channel
         if day is None or channel is None:
@@ -168,7 +168,7 @@ class _Page:
 
 
 def _visible(markup: str) -> str:
-    """Return the visible text of a piece of a page, with ordinary blanks."""
+    """Return the visible text of HTML, with ordinary blanks instead of non-breaking ones."""
     return unescape(_MARKUP.sub("", markup)).replace("\xa0", " ")
 
 

@@ -1,4 +1,4 @@
-"""Lines of IRC logs after their time: messages, actions, and notices of the client."""
+"""Parsing of the part of an IRC log line after its time: messages, actions and client notices."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ _MARKED = [
         ("kick", rf"{_NICK}{_HOST}(?:has )?(?:been )?(?:kicked|was kicked)(?:\W|$)"),
     )
 ]
-"""Wordings that are notices only behind a mark of the client, or if they have a host."""
+"""Wordings that are client notices only after a mark such as ``***``, or if they contain a host."""
 
 _WITH_HOST = re.compile(
     r"(?:[^\s<>]{1,64} +[\[(<][^\s@]{0,64}@\S{1,200}[\])>]|[^\s!<>]{1,64}![^\s@]{1,64}@\S+)(?: |$)"
 )
-"""A nick with its host: only clients write it."""
+"""A nick with its host, which only a client writes."""
 
 _ATTACHED_HOST = re.compile(r"(?:\(\S*@\S*\)|!\S*@\S*)$")
 
 _MARK = re.compile(r"(?:\*\*\*|===|-!-|--|-->|<--|<->|---|@|!!!)[ \t]+(.*)$")
 _LABEL = re.compile(r"(?P<label>[A-Z][A-Za-z ]{2,20})\t(?P<text>.*)$")
-"""Notice of Konversation: ``Join``, a tab, and the notice."""
+"""Notice of the client Konversation: a label such as ``Join``, a tab, and the notice."""
 
 _REPEATED = re.compile(r"(?:\*\*\* )?[Ll]ast message repeated (?P<times>\d{1,9}) time")
 _EGGDROP = [
@@ -81,11 +81,11 @@ _EGGDROP = [
     )
 ]
 _ACTION = re.compile(r"\S+ has (?:joined|left|quit) (?![#&(\[]|IRC\b)")
-"""An action that begins like a notice of the client: ``* bob has left the building``."""
+"""An action of a person that begins like a client notice: ``* bob has left the building``."""
 
 
 class IrcLine(NamedTuple):
-    """Parsed line: kind of event, nick and text."""
+    """Parsed line of a log: kind of event, nick and text."""
 
     kind: str
     nick: str
@@ -93,12 +93,12 @@ class IrcLine(NamedTuple):
 
 
 def uncoloured(text: str) -> str:
-    """Remove the control bytes for colours and bold text."""
+    """Remove the control characters for colours and bold text."""
     return _FORMATTING.sub("", text) if not text.isprintable() else text
 
 
 def classify(notice: str) -> IrcLine | None:
-    """Parse a notice of the client: a join, part, change of topic and so on; None if it is not one."""
+    """Parse a client notice (a join, a part, a new topic and so on); return None for other text."""
     for kind, pattern in _NOTICES:
         if found := pattern.match(notice):
             groups = found.groupdict()
@@ -108,7 +108,7 @@ def classify(notice: str) -> IrcLine | None:
 
 
 def _notice(text: str) -> IrcLine:
-    """Parse a notice that a client has marked as one."""
+    """Parse a text that is known to be a client notice."""
     if (line := classify(text)) is not None:
         return line
     for kind, pattern in _MARKED if not text.startswith("You ") else ():
@@ -119,7 +119,10 @@ def _notice(text: str) -> IrcLine:
 
 
 def parse_line(rest: str) -> IrcLine | None:
-    """Parse ``<nick> text``, ``* nick text``, ``-nick- text`` and notices after ``***``; None for others."""
+    """Parse ``<nick> text``, ``* nick text``, ``-nick- text`` or a notice after ``***``.
+
+    Return None for any other text.
+    """
     if found := re.match(r"<[ @+%&~!]{0,5}([^>\s]{1,64}) ?>(?:[ \t](.*))?$", rest, re.DOTALL):
         return IrcLine("message", found[1], found[2] or "")
     if found := _REPEATED.match(rest):
@@ -141,7 +144,7 @@ def parse_line(rest: str) -> IrcLine | None:
 
 
 def eggdrop(notice: str) -> IrcLine | None:
-    """Parse a notice in the wording of Eggdrop; None if it is not one."""
+    """Parse a notice in the wording of the bot Eggdrop; return None for other text."""
     for kind, pattern in _EGGDROP:
         if found := pattern.match(notice):
             groups = found.groupdict()

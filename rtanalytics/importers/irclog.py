@@ -1,11 +1,11 @@
-"""IRC logs as text: of irssi, WeeChat, HexChat, Supybot, ii, and of all that write times in brackets.
+"""Importers for IRC logs as text: irssi, WeeChat, HexChat, Supybot, ii, and logs with bracketed times.
 
-All but WeeChat's are read by the same function, which knows the stamps and notices of every client. So a
-log is read although it was taken for that of a similar client.
+One function reads all logs except WeeChat's and knows the time stamps and notices of every client, so
+a log is read correctly even if the wrong client was detected.
 
-Times are local to the logger, so they need a zone unless they have an offset. A line has no id of its
-own. Its id is derived from channel, time, nick and text, and its number among equal lines, so the same
-log, or a longer copy of it, gives the same ids. Joins and parts are left out unless requested.
+Times are in the logger's time zone, so the zone must be given unless they have an offset. Lines have no
+ids; an id is derived from channel, time, nick, text, and the number of the line among equal lines. So
+the same log, or a longer copy of it, gives the same ids. Joins and parts are left out unless requested.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _LONG_DATE = re.compile(r"\w{3} (\w{3}) +(\d{1,2}) (?:\d\d:\d\d:\d\d )?(\d{4})\s
 
 
 def day_in(text: str) -> date | None:
-    """Return the first date in a name, written 2026-05-15 or 20260515."""
+    """Return the first date in a text, written as 2026-05-15 or 20260515, or None."""
     for found in _DAY.finditer(text):
         try:
             return date(*map(int, found.groups()))
@@ -70,12 +70,16 @@ def day_in(text: str) -> date | None:
 
 
 class _Missing(Exception):
-    """A fact that the log does not contain; the arguments are keys of :data:`_FACTS`."""
+    """Facts are missing in a log; the arguments are keys of :data:`_FACTS`."""
 
 
 @dataclass(slots=True)
 class Log:
-    """State while a log is read: the day, the nicks, and the lines of the current minute."""
+    """State of reading a log.
+
+    ``day`` is the current day, ``last`` the previous time of day, ``nicks`` all nicks so far, ``now`` the
+    time of the latest line, ``equal`` counts equal lines with that time, and ``latest`` is the latest line.
+    """
 
     day: date | None
     zone: ZoneInfo | None
@@ -88,7 +92,7 @@ class Log:
     latest: IrcLine | None = None
 
     def at(self, clock: time) -> datetime:
-        """Return the time of a line without a date; a jump back by half a day means the next day."""
+        """Return the time of a line without a date; a jump back by 12 hours or more means the next day."""
         if self.day is None:
             raise self.incomplete("day")
         if self.last is not None and (clock.hour - self.last.hour) <= -12:
@@ -97,13 +101,13 @@ class Log:
         return self.zoned(datetime.combine(self.day, clock))
 
     def zoned(self, naive: datetime) -> datetime:
-        """Convert a local time of the logger to UTC."""
+        """Convert a time from the logger's time zone to UTC."""
         if self.clock is None:
             raise self.incomplete()
         return self.clock.utc(naive)
 
     def incomplete(self, *missing: str) -> _Missing:
-        """Return the error for a log that lacks some facts, and the zone if it is not known."""
+        """Return the error about missing facts; the time zone is added if it is missing too."""
         return _Missing(*missing, *(["zone"] if self.clock is None else []))
 
     def parsed(self, text: str) -> datetime:
@@ -116,7 +120,7 @@ class Log:
             raise self.incomplete("dates") from None
 
     def day_of(self, text: str) -> date:
-        """Parse a date."""
+        """Parse a date without a time."""
         try:
             day = parse_day(text, day_first=self.day_first)
         except AmbiguousOrder:
@@ -131,7 +135,10 @@ class Log:
 
 
 Reader = Callable[[Log, str], tuple[datetime, IrcLine] | None]
-"""Parses a line of a log; None for a header. Raises :class:`InvalidValue` for a line of another format."""
+"""Function that returns time and content of a log line, or None for a header.
+
+It raises :class:`InvalidValue` for a line of another format.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +148,9 @@ class IrcLog:
     Parameters
     ----------
     line : re.Pattern
-        Beginning of all lines, including headers.
+        Pattern for the beginning of every line, including headers.
     parse : callable
-        Parses a line.
+        Function that parses a line.
     """
 
     line: re.Pattern[str]
@@ -151,7 +158,7 @@ class IrcLog:
     edits: bool = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if most of the first lines match."""
+        """Return True if most of the first lines match :attr:`line`."""
         if b"\0" in head[:1000]:
             return False
         text = head.decode("utf-8", "replace")
@@ -196,7 +203,7 @@ class IrcLog:
             repeated.clear()
 
     def _parsed(self, log: Log, line: str, path: Path) -> tuple[datetime, IrcLine] | None:
-        """Parse a line; the order of day and month is looked for in the whole file, when it is needed."""
+        """Parse a line; if it needs the order of day and month, find that from all dates of the file."""
         try:
             return self.parse(log, line)
         except _Missing as missing:
@@ -214,25 +221,25 @@ class IrcLog:
 
 
 MAX_REPEATED = 1_000
-"""Largest number of repetitions in one line that is believed."""
+"""Maximum count in ``last message repeated N times``; a higher count is an error."""
 
 _FACTS = {
     "zone": (
-        "its times have no zone; give that of the logger with --zone, such as Europe/Berlin",
+        "times without a zone; give the zone of the logger with --zone, such as Europe/Berlin",
         "Europe/Berlin",
     ),
     "day": ("the log has times but no dates; give its first day with --day", "2026-05-15"),
     "year": ("the log does not contain the year; give its first day with --day", "2026-05-15"),
     "dates": (
-        "its dates may begin with the day or with the month; give --dates day-first or --dates month-first",
+        "dates may begin with the day or with the month; give --dates day-first or --dates month-first",
         "day-first",
     ),
-    "channel": ("the channel is not known; give it with --channel", "#pycon"),
+    "channel": ("the log does not name its channel; give it with --channel", "#pycon"),
 }
 
 
 def _incomplete(path: Path, missing: set[str]) -> ImporterError:
-    """Return the error for a log without some facts, with the options that give all of them."""
+    """Return the error about missing facts, with the command-line options that supply them."""
     reasons, add = [], []
     for name in (name for name in _FACTS if name in missing):
         reason, example = _FACTS[name]
@@ -280,7 +287,7 @@ def _event(log: Log, when: datetime, parsed: IrcLine, channel: str, options: Opt
 
 
 def _decode(data: bytes) -> str:
-    """Decode UTF-8, or the Windows encoding that was common before it."""
+    """Decode a line as UTF-8, or as Windows-1252 if it is not valid UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -293,7 +300,7 @@ def _channel_in(name: str) -> str | None:
 
 
 def _long_date(text: str) -> date | None:
-    """Parse ``Fri May 15 09:30:00 2026``, in English in any locale."""
+    """Parse a date such as ``Fri May 15 09:30:00 2026``; return None if there is none."""
     if (found := _LONG_DATE.search(text)) is None or found[1] not in MONTHS:
         return None
     month, day, year = found.groups()
@@ -313,7 +320,7 @@ def _known(line: IrcLine | None) -> IrcLine:
 
 
 def _text(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
-    """Parse a line of any client but WeeChat."""
+    """Parse a line of a log by any client except WeeChat."""
     if line.startswith(("--- ", "---", "===", "****", "Session ")):
         is_end = line.startswith(("--- Log closed", "Session Close", "**** ENDING"))
         if not is_end and (at := _long_date(line)) is not None:
@@ -329,7 +336,7 @@ def _text(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
         if log.day is None:
             raise log.incomplete("year")
         month, day = MONTHS[found["month"].title()], int(found["day"])
-        # a new year begins where the months start again
+        # these lines have no year; a new year begins when the month jumps back
         year = log.day.year + (month < log.day.month - 6)
         log.day = date(year, month, day)
         parsed = _known(parse_line(found["rest"]))
@@ -343,7 +350,7 @@ def _text(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
 
 
 def _when(log: Log, found: re.Match[str]) -> datetime:
-    """Return the time of a line, which may have a date and an offset."""
+    """Return the time of a line from its time of day and, if given, its date and offset."""
     groups = found.groupdict()
     if groups.get("long"):
         log.turn(log.day_of(found["long"]))
@@ -385,7 +392,7 @@ _OFFSET = r"(?P<offset>Z|[+-]\d\d:?\d\d)?"
 _DATED = rf"(?:(?P<day>\d{{4}}[-/.]\d\d[-/.]\d\d)[ T])?{_TIME}(?:[.,]\d{{1,9}})?{_HALF} ?{_OFFSET}"
 _LONG = r"(?P<long>[^\]\[]{0,20}\d{4}[^\]\[]{0,10}|[^\]\[]{6,30}\d{4})"
 _BRACKETED = re.compile(
-    # mIRC writes a colour before the time; only its number is left where the control byte was removed
+    # mIRC writes a colour code before the time; in some logs its control character was removed
     rf"(?:0\d|1[0-5])?\[(?:{_LONG}\] ?\[)?{_DATED}\][ \t]?(?P<rest>.*)"
 )
 _BARE = re.compile(rf"{_DATED}[ \t]{{0,2}}(?P<rest>.*)")
@@ -396,14 +403,14 @@ _ANY_STAMP = re.compile(
     r"(?P<bare>\d{1,2}[./-]\d{1,2}[./-]\d{2,4},? \d{1,2}:\d\d(?::\d\d)?(?: ?[AaPp][Mm])?) (?=[<*]|-\S))"
     r"(?P<rest>.*)"
 )
-"""A date in any order, in brackets or not."""
+"""Time stamp with a date in any order, with or without brackets."""
 
 _WEECHAT = re.compile(
     rf"(?P<when>\d{{4}}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{{1,9}})?)?){_OFFSET}\t"
     r"(?P<prefix>[^\t]*)\t(?P<rest>.*)"
 )
 
-# what each client begins its lines with, to recognise its logs
+# patterns for the beginning of each client's lines, to recognise its logs
 _CLOCK = r"[012]?\d:[0-5]\d(?::[0-5]\d)?(?: ?[AaPp]\.?[Mm]\.?)?"
 _DAY_AND_CLOCK = rf"(?:\d{{4}}[-/.]\d\d[-/.]\d\d[ T])?{_CLOCK}(?:[.,]\d{{1,9}})? ?(?:Z|[+-]\d\d:?\d\d)?"
 _IS_IRSSI = re.compile(

@@ -1,4 +1,4 @@
-"""JSON documents with lists inside of lists, larger than memory: chats of an account, posts of a page."""
+"""Streaming of JSON documents with nested lists, such as the messages of all chats of an account."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from rtanalytics.importers.unpack import BROKEN
 __all__ = ["Place", "descend", "values_at"]
 
 Place = tuple[str, ...]
-"""Names of the members that lead to a value; ``*`` for an element of an array."""
+"""Path to a value in a JSON document: names of members, and ``*`` for an element of an array."""
 
 
 def descend(read: Callable[[int], bytes], into: Container[Place]) -> Iterator[tuple[Place, Any, int]]:
-    """Yield the values of a JSON document in order, opening the objects and arrays at given places.
+    """Yield the values of a JSON document in order; objects and arrays at given places are opened.
 
     Parameters
     ----------
     read : callable
-        Returns up to this many bytes, and none at the end.
+        Function that takes a number of bytes and returns at most that many, or b"" at the end.
     into : container of Place
-        Places of the objects and arrays whose contents are given one by one. The whole document
-        is ``()``, and always opened.
+        Places of the objects and arrays that are opened, which means that their members are yielded
+        one by one. The document itself, ``()``, is always opened.
 
     Yields
     ------
     place, value, line
-        ``value`` may be :class:`Broken`; lines count from 1.
+        ``value`` is :class:`Broken` if it is not valid JSON; ``line`` counts from 1.
 
     Raises
     ------
     NotJson
-        If the document is not JSON from some line on.
+        If the rest of the document is not JSON.
 
     Examples
     --------
@@ -57,12 +57,12 @@ def descend(read: Callable[[int], bytes], into: Container[Place]) -> Iterator[tu
 def values_at(
     file: str | Path, read: Callable[[int], bytes], into: Container[Place]
 ) -> Iterator[tuple[Place, str, Any]]:
-    """Yield the values of a document as :func:`descend` does, with :class:`Rejected` for broken ones.
+    """Yield the values of a document as :func:`descend` does, but broken values as :class:`Rejected`.
 
     Yields
     ------
     place, where, value
-        ``where`` is ``line 12``, or ``document`` for the last item of a document that cannot be read further.
+        ``where`` is a place such as ``line 12``, or ``document`` if the rest cannot be read.
     """
     try:
         for place, value, line in descend(read, into):
@@ -76,7 +76,7 @@ def values_at(
 
 
 def _open(text: JsonText, place: Place, into: Container[Place]) -> Iterator[tuple[Place, Any, int]]:
-    """Yield the values inside of the object or array that begins here."""
+    """Yield the values inside the object or array that begins at the current position."""
     closing = "}" if text.peek() == "{" else "]"
     text.pos += 1
     fresh = True

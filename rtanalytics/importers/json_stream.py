@@ -1,7 +1,7 @@
-"""JSON documents larger than memory, read element by element.
+"""Streaming of JSON documents that are larger than memory, element by element.
 
-An element that is not JSON, or is too large, gives a :class:`Broken`, and reading continues after it:
-its end is found by counting brackets and quotes.
+If an element is not JSON or is too large, a :class:`Broken` is yielded, and reading continues after
+it; its end is found by counting brackets and quotes.
 """
 
 from __future__ import annotations
@@ -32,38 +32,38 @@ _DECODE = json.JSONDecoder().raw_decode
 _BETWEEN = re.compile("[ \\t\\r\\n\\0\\x1e,]*")
 _NEXT_LINE = re.compile(r"\n(?=[{\[])")
 _LARGE = 4_000_000
-"""Characters of an object that is decoded whole; the lists of a larger one are read element by element."""
+"""Maximum characters of an object that is decoded at once; lists in larger objects are streamed."""
 
 _SAMPLED = 20
 _FIRST_MEMBER = re.compile(r'\{\s{0,20}"[^"\\]{1,100}"')
 _TRIED = 20
-"""Number of places where a whole value is looked for after a broken one."""
+"""Maximum number of places at which the next complete value is searched after a broken one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """An element that is not JSON: the reason, and its beginning."""
+    """An element that is not valid JSON, with the reason and the beginning of its text."""
 
     reason: str
     raw: str
 
 
 class NotJson(ValueError):
-    """A document that cannot be read any further; the message names the line."""
+    """The rest of a document is not JSON; the message names the line."""
 
 
 def parse(data: bytes) -> Any:
-    """Parse a JSON value; bytes that are not UTF-8 are replaced, lone surrogates accepted.
+    """Parse a JSON value; invalid UTF-8 is replaced, and lone surrogates are accepted.
 
     Raises
     ------
     InvalidValue
-        If it is not JSON.
+        If ``data`` is not JSON.
     """
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except RecursionError:
-        raise InvalidValue("not JSON: it is nested too deeply") from None
+        raise InvalidValue("not JSON: nested too deeply") from None
     except ValueError as error:
         raise InvalidValue(f"not JSON: {_message(error)}; cut off?") from None
 
@@ -71,27 +71,27 @@ def parse(data: bytes) -> Any:
 def walk(
     read: Callable[[int], bytes], wanted: Container[str], *, assigned: bool = False
 ) -> Iterator[tuple[str, Any, int]]:
-    """Yield the members of a JSON object in order, and long arrays element by element.
+    """Yield the members of a JSON object in order, and the elements of chosen arrays one by one.
 
     Parameters
     ----------
     read : callable
-        Returns up to this many bytes, and none at the end.
+        Function that takes a number of bytes and returns at most that many, or b"" at the end.
     wanted : container of str
-        Members whose arrays are given element by element. An array that is the whole document
-        always is, under the name ``""``.
+        Names of the members whose arrays are yielded element by element. If the whole document is
+        an array, its elements are always yielded one by one, under the name ``""``.
     assigned : bool
-        True if the document may be the right side of an assignment: ``window.x = [...]``.
+        True if the document may be an assignment in JavaScript, such as ``window.x = [...]``.
 
     Yields
     ------
     name, value, line
-        ``value`` may be :class:`Broken`; lines count from 1.
+        ``value`` is :class:`Broken` if it is not valid JSON; ``line`` counts from 1.
 
     Raises
     ------
     NotJson
-        If the document is not JSON from some line on.
+        If the rest of the document is not JSON.
     """
     text = _Text(read)
     if assigned:
@@ -110,12 +110,12 @@ def walk(
 def members(
     file: str | Path, read: Callable[[int], bytes], wanted: Container[str] = (), *, assigned: bool = False
 ) -> Iterator[tuple[str, str, Any]]:
-    """Yield the members of a JSON object as :func:`walk` does, with :class:`Rejected` for broken ones.
+    """Yield the members of a JSON object as :func:`walk` does, but broken ones as :class:`Rejected`.
 
     Yields
     ------
     name, where, value
-        ``where`` is ``line 12``, or ``document`` for the last item of a document that cannot be read further.
+        ``where`` is a place such as ``line 12``, or ``document`` if the rest cannot be read.
     """
     try:
         for name, value, line in walk(read, wanted, assigned=assigned):
@@ -130,7 +130,10 @@ def members(
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value of a file with its place (``line 12``) and its text, which is empty for a part of a page."""
+    """A JSON value with its place (such as ``line 12``) and its text.
+
+    The text is empty if the value is an element of a larger value.
+    """
 
     where: str
     value: Any
@@ -140,21 +143,21 @@ class Value:
 def values(
     file: str | Path, read: Callable[[int], bytes], wanted: Container[str] = ()
 ) -> Iterator[Value | Rejected]:
-    """Yield the JSON values of a file: a list's elements, or objects one after another.
+    """Yield the JSON values of a file that is a list, or a sequence of objects.
 
-    The objects may stand one per line, several on a line, or on several lines each, with null characters
-    between them. A value that is not JSON gives a :class:`Rejected`, and reading continues after it.
+    The objects of a sequence may be on one line or several lines, separated by white space, commas or null
+    characters. A value that is not JSON gives a :class:`Rejected`, and reading continues after it.
 
     Parameters
     ----------
     file : str or Path
         Name of the file for messages.
     read : callable
-        Returns up to this many bytes, and none at the end: ``read1`` of a file, which loses nothing that
-        stands before damage.
+        Function that takes a number of bytes and returns at most that many, or b"" at the end. Use
+        ``read1`` of a file: it returns everything before a damaged place.
     wanted : container of str
-        Members whose elements are yielded one by one if they are in an object of more than 4 MB. Any
-        other object is yielded as a whole.
+        Names of the members whose elements are yielded one by one if their object has more than 4 MB.
+        A smaller object is yielded as a whole.
     """
     text = _Text(read)
     try:
@@ -168,7 +171,7 @@ def values(
 
 
 def _values(file: str | Path, text: _Text, wanted: Container[str]) -> Iterator[Value | Rejected]:
-    """Yield the value that begins here, or what is in it."""
+    """Yield the value at the current position, or its elements if it is a list or a large object."""
     if text.text[text.pos] == "[":
         for _, value, line in _elements(text, ""):
             where = f"line {line}"
@@ -201,9 +204,9 @@ def _values(file: str | Path, text: _Text, wanted: Container[str]) -> Iterator[V
 
 @lru_cache(maxsize=8)
 def sample(head: bytes) -> tuple[Any, ...]:
-    """Return the first values of a file from its beginning, which may end in the middle of one.
+    """Return the first JSON values of a file from its first bytes; the last value may be incomplete.
 
-    The elements of a list are values, too. Returns nothing if the file does not begin with JSON.
+    If the file is a list, the values are its elements. The result is empty if ``head`` is not JSON.
 
     Examples
     --------
@@ -289,7 +292,7 @@ def _elements(text: _Text, name: str) -> Iterator[tuple[str, Any, int]]:
 
 
 class _Text:
-    """Text that has been read and not yet been parsed."""
+    """Buffer of the text that has been read but not parsed yet."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
@@ -304,7 +307,7 @@ class _Text:
         return self._line
 
     def fill(self) -> None:
-        """Read more text, and drop the part that has been parsed."""
+        """Read more text, and drop the text that has been parsed."""
         self.line()
         left = self.text[self.pos :]
         data = self._next(max(_CHUNK, len(left)))
@@ -315,7 +318,10 @@ class _Text:
         self.text, self.pos, self._counted = left + self._decoder.decode(data, self.ended), 0, 0
 
     def _next(self, size: int) -> bytes:
-        """Read this many bytes; fewer before the end, or before damage, which is raised the next time."""
+        """Return ``size`` bytes, or fewer before the end or a damaged place.
+
+        The error about the damage is raised by the next call.
+        """
         if self._damage is not None:
             raise self._damage
         pieces: list[bytes] = []
@@ -330,7 +336,7 @@ class _Text:
         return b"".join(pieces)
 
     def peek(self) -> str:
-        """Return the next character that is not white space; an empty string at the end."""
+        """Return the next character that is not white space, or "" at the end of the file."""
         while True:
             found = _BLANK.match(self.text, self.pos)
             self.pos = found.end() if found else self.pos
@@ -341,7 +347,7 @@ class _Text:
             self.fill()
 
     def between(self) -> bool:
-        """Skip what may stand between values; return False at the end of the file."""
+        """Skip separators between values; return False at the end of the file."""
         while True:
             match = _BETWEEN.match(self.text, self.pos)
             self.pos = match.end() if match else self.pos
@@ -352,9 +358,9 @@ class _Text:
             self.fill()
 
     def small_value(self) -> tuple[Any, str] | Broken | None:
-        """Return the value that begins here and its text; None if it is an object too large to be decoded.
+        """Return the value at the current position and its text, or None if it is too large for memory.
 
-        A value that is broken is skipped.
+        A broken value is skipped and returned as :class:`Broken`.
         """
         while True:
             problem: str | None = None
@@ -363,7 +369,7 @@ class _Text:
                 raw, self.pos = self.text[self.pos : end], end
                 return value, raw
             except RecursionError:
-                problem = "it is nested too deeply"
+                problem = "nested too deeply"
             except json.JSONDecodeError as error:
                 incomplete = error.pos > len(self.text) - 8 or error.msg.startswith("Unterminated string")
                 if not incomplete or self.ended:
@@ -376,10 +382,10 @@ class _Text:
             self.fill()
 
     def _broken(self, reason: str) -> Broken:
-        """Skip a broken value and describe it.
+        """Skip a broken value and return it as :class:`Broken`.
 
-        It ends before a whole value that begins as it does, with its last bracket, or before the next
-        line that begins with a bracket.
+        The value is assumed to end before the next complete object with the same first member; else at its
+        closing bracket; else before the next line that begins with a bracket.
         """
         raw = ""
         while (found := _NEXT_LINE.search(self.text, self.pos)) is None and not self.ended:
@@ -395,20 +401,20 @@ class _Text:
             return Broken(reason, piece[: min(length, 4000)])
         while (match := _NEXT_LINE.search(self.text, self.pos)) is None and not self.ended:
             raw = raw or self.text[self.pos : self.pos + 4000]
-            self.pos = len(self.text) - 1  # it may be the line end before a bracket
+            self.pos = len(self.text) - 1  # the last character may be the line end before a bracket
             self.fill()
         end = match.end() if match else len(self.text)
         raw, self.pos = raw or self.text[self.pos : min(end, self.pos + 4000)], end
         return Broken(reason, raw)
 
     def assignment(self) -> None:
-        """Skip ``window.YTD.tweets.part0 =``."""
+        """Skip the left side of an assignment, such as ``window.YTD.tweets.part0 =``."""
         self.peek()
         if found := _ASSIGNMENT.match(self.text, self.pos):
             self.pos = found.end()
 
     def value(self) -> Any:
-        """Return the value that begins here, or a :class:`Broken`."""
+        """Return the value at the current position, or a :class:`Broken`."""
         self.peek()
         while True:
             try:
@@ -421,10 +427,10 @@ class _Text:
                 if close is not None:
                     raw, self.pos = self.text[self.pos : close], close
                     deep = isinstance(error, RecursionError)
-                    return Broken("it is nested too deeply" if deep else f"not JSON: {_message(error)}", raw)
+                    return Broken("nested too deeply" if deep else f"not JSON: {_message(error)}", raw)
                 if self.ended:
                     raw, self.pos = self.text[self.pos :], len(self.text)
-                    return Broken("the file ends in the middle of it: cut off?", raw)
+                    return Broken("the file ends within this value: cut off?", raw)
             if len(self.text) - self.pos > MAX_LINE:
                 return self._skip()
             self.fill()
@@ -441,7 +447,7 @@ class _Text:
         return Broken(f"larger than {MAX_LINE:,} bytes", raw)
 
     def wrong(self, expected: str) -> NotJson:
-        """Return the error for a place where something else was expected."""
+        """Return the error that the text at the current position is not what was expected."""
         found = "the end" if not self.peek() else ascii(self.text[self.pos : self.pos + 10])
         line = self.line()
         return NotJson(
@@ -450,7 +456,7 @@ class _Text:
 
 
 def _next_alike(piece: str) -> int | None:
-    """Return where a whole object begins that has the same first member as the broken one before it."""
+    """Return the position of the next complete object with the same first member as the broken one."""
     head = _FIRST_MEMBER.match(piece)
     at = 0
     for _ in range(_TRIED if head else 0):
@@ -467,13 +473,13 @@ def _next_alike(piece: str) -> int | None:
 
 
 class _Brackets:
-    """Finds the end of a value without parsing it, across pieces of text."""
+    """Counter of brackets that finds the end of a JSON value; the text may come in pieces."""
 
     def __init__(self) -> None:
         self._depth, self._quoted, self._begun, self._escaping = 0, False, False, False
 
     def end(self, text: str, pos: int) -> int | None:
-        """Return the end of the value that begins (or continues) at ``pos``; None if not in ``text``."""
+        """Return the end of the value that begins or continues at ``pos``, or None if ``text`` ends first."""
         if not self._begun and text[pos : pos + 1] not in ('"', "{", "["):
             found = _SCALAR_ENDS.search(text, pos)
             return found.start() if found else None

@@ -1,7 +1,7 @@
-"""Live chat of a video: yt-dlp's ``*.live_chat.json``, chat-downloader's JSON, and YouTube's Data API.
+"""Importer for live chats of videos, from yt-dlp, chat-downloader and YouTube's Data API.
 
-The id of a message is ``youtube::<its id>`` (``twitch::`` for a chat of Twitch). The file does not name the
-video: it is in the file's name, or given with ``--channel``.
+The id of a message is ``youtube::<its id>`` (``twitch::`` for a chat of Twitch). The id of the video is
+taken from the name of the file or from ``--channel``, because the file does not contain it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _RENDERERS = {
     "liveChatTextMessageRenderer": "message", "liveChatPaidMessageRenderer": "message",
     "liveChatMembershipItemRenderer": "message", "liveChatPaidStickerRenderer": "message",
 }  # fmt: skip
-"""Items that people wrote; all others are notices of YouTube."""
+"""Types of items that people wrote; items of all other types are notices of YouTube."""
 
 _TYPES = {
     "text_message", "paid_message", "membership_item", "paid_sticker", "donation_announcement",
@@ -48,7 +48,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Message:
-    """What all tools know about a message."""
+    """Fields of a message that the files of all tools contain."""
 
     id: str
     at: datetime
@@ -63,7 +63,7 @@ class _LiveChat:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there are messages with author, time and text, or actions of YouTube's chat."""
+        """Return True if the file has messages with author, time and text, or actions of YouTube's chat."""
         items = [item for value in sample(head) for item in (value, *_items(value))]
         return any(_is_action(item) or _is_downloaded(item) or _is_resource(item) for item in items)
 
@@ -78,7 +78,7 @@ class _LiveChat:
                 for value in chat.parts(item.value):
                     yield from event_or_rejected(chat.event, value, path, item.where)
         if chat.notices:
-            yield Skipped("notices of the chat and its tickers", chat.notices)
+            yield Skipped("notices of the chat, such as pinned messages and tickers", chat.notices)
 
 
 LIVECHAT = _LiveChat()
@@ -89,7 +89,7 @@ def _items(value: Any) -> list[Any]:
 
 
 def _is_action(value: Any) -> bool:
-    """Return True for a line of yt-dlp: an action of YouTube's page, or several of them."""
+    """Return True for a line of yt-dlp, which has one or more actions of YouTube's chat."""
     if not isinstance(value, dict):
         return False
     actions = as_dict(value.get("replayChatItemAction")).get("actions")
@@ -117,7 +117,7 @@ def _is_resource(value: Any) -> bool:
 
 
 class _Chat:
-    """Chat that turns its messages into events."""
+    """Converter from the messages of a chat to events."""
 
     def __init__(self, path: Path, options: Options) -> None:
         found = _VIDEO.search(path.name)
@@ -137,7 +137,7 @@ class _Chat:
             yield value
 
     def event(self, value: Any) -> Event | None:
-        """Return the event of an action or message; None for a notice."""
+        """Return the event of an action or a message, or None for a notice."""
         if not isinstance(value, dict):
             raise InvalidValue(f"{abbreviate(value)} is not a message")
         removed = as_dict(value.get("markChatItemAsDeletedAction") or value.get("removeChatItemAction"))
@@ -171,7 +171,7 @@ class _Chat:
         )
 
     def _deletion(self, native: str) -> Event | None:
-        """Return the deletion of a message; without a time of its own, it comes after the last message."""
+        """Return the deletion of a message; it has no time, so the time of the previous message is used."""
         if not native or self._last is None:
             self.notices += 1
             return None
@@ -184,7 +184,7 @@ class _Chat:
 def _required_id(value: Any) -> str:
     native = word(value)
     if not native:
-        raise InvalidValue("it has no id")
+        raise InvalidValue("the message has no id")
     return native
 
 
@@ -192,12 +192,12 @@ def _microseconds(value: Any) -> datetime:
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InvalidValue("it has no time")
+        raise InvalidValue("the message has no time")
     return moment(value / 1_000_000)
 
 
 def _rendered(item: dict[str, Any]) -> _Message | None:
-    """Return the message of an item as YouTube's page has it; None for a notice."""
+    """Return the message in an item of YouTube's page, or None for a notice."""
     name = next((name for name in item if name in _RENDERERS), None)
     if name is None:
         return None
@@ -213,7 +213,7 @@ def _rendered(item: dict[str, Any]) -> _Message | None:
 
 
 def _runs(value: Any) -> str:
-    """Return a text of YouTube's page, with emoji as characters or by name."""
+    """Return the plain text of a text object of YouTube's page; custom emoji become their names."""
     value = as_dict(value)
     if isinstance(value.get("simpleText"), str):
         return str(value["simpleText"])
@@ -230,7 +230,7 @@ def _runs(value: Any) -> str:
 
 
 def _downloaded(value: dict[str, Any]) -> _Message | None:
-    """Return a message of chat-downloader; None for a notice."""
+    """Return the message in an item of chat-downloader, or None for a notice."""
     text = value.get("message")
     if value["message_type"] not in _TYPES and not value["message_type"].endswith("message"):
         return None
@@ -240,7 +240,7 @@ def _downloaded(value: dict[str, Any]) -> _Message | None:
         raise InvalidValue(f"message {abbreviate(text)} is not text")
     author, native = value["author"], _required_id(value.get("message_id"))
     if value.get("timestamp") is None:
-        raise InvalidValue("it has only its place in the video; download the chat again with its times")
+        raise InvalidValue("only its place in the video is known; download the chat again with its times")
     handle, name = word(author.get("name")), word(author.get("display_name"))
     return _Message(
         id=native,
@@ -252,7 +252,7 @@ def _downloaded(value: dict[str, Any]) -> _Message | None:
 
 
 def _resource(value: dict[str, Any]) -> _Message | None:
-    """Return a message of YouTube's Data API; None for a notice."""
+    """Return the message in an item of YouTube's Data API, or None for a notice."""
     snippet, person = value["snippet"], as_dict(value.get("authorDetails"))
     text = snippet.get("displayMessage")
     if not isinstance(text, str):

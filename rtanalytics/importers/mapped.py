@@ -1,8 +1,8 @@
-"""CSV of any tool, with a mapping from columns to fields on the command line.
+"""Importer for CSV of any tool; the command line says which column is which field of an event.
 
-``--columns created_at=Timestamp,text=Message,author=User`` gives the required ``created_at`` and ``text``
-and an author; ``id`` is derived from the row if no column fields it. Ids are the same as in tables:
-``<source up to the first colon>::<id>``.
+For example, ``--columns created_at=Timestamp,text=Message,author=User`` gives the required fields
+``created_at`` and ``text``, and the author. Without a column for ``id``, the id is derived from the row.
+As in other tables, the id of an event is ``<source up to the first colon>::<id>``.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _SEP_LINE = re.compile(r"\"?sep=([,;|\t])\"?\s*$")
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
-    """Decode bytes that are not UTF-8 as Excel in western Europe writes them."""
+    """Decode bytes that are not UTF-8 as Windows-1252, which Excel writes in western Europe."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     return error.object[error.start : error.end].decode("cp1252", "replace"), error.end
@@ -71,12 +71,12 @@ codecs.register_error(_WINDOWS, _as_windows)
 
 
 class _Columns:
-    """Importer for CSV with a mapping."""
+    """Importer for CSV with a mapping of columns to fields."""
 
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return False, because a mapping is required."""
+        """Return False: this importer is only used if ``--columns`` is given."""
         return False
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
@@ -99,14 +99,14 @@ def _check(path: Path, options: Options) -> None:
     missing = [name for name in ("created_at", "text") if name not in options.columns]
     if missing:
         raise ImporterError(
-            f"{path}: no column for {missing[0]}; write --columns created_at=COLUMN,text=COLUMN and so on"
+            f"{path}: no column is given for {missing[0]}; write --columns created_at=COLUMN,text=COLUMN"
         )
 
 
 def _rows(
     path: Path, columns: Mapping[str, str], is_time: Callable[[str], bool]
 ) -> Iterator[tuple[int, dict[str, str] | Rejected]]:
-    """Yield line and cells of each row."""
+    """Yield the line number and the cells of each row."""
     if csv.field_size_limit() < _LONGEST_FIELD:
         csv.field_size_limit(_LONGEST_FIELD)
     with open_bytes(path) as file:
@@ -141,7 +141,7 @@ def _rows(
 
 
 class _Rows:
-    """Turns rows into events."""
+    """Converter from rows to events."""
 
     def __init__(self, options: Options) -> None:
         self._options, self._zone = options, zone_of(options.zone)
@@ -151,7 +151,7 @@ class _Rows:
         self._damaged = 0
 
     def survey(self, rows: Iterable[dict[str, str] | Rejected]) -> None:
-        """Find what only the whole table shows."""
+        """Find the order of day and month, and whether ids were rounded, from all rows."""
         time, id = self._options.columns["created_at"], self._options.columns.get("id")
         named = self._options.time_format is not None
         pairs = (
@@ -172,7 +172,7 @@ class _Rows:
         return True
 
     def warn(self, path: Path) -> None:
-        """Report ids of other messages that were left out."""
+        """Warn about references to other messages that were left out."""
         if self._damaged:
             warnings.warn(
                 f"{path}: {self._damaged:,} ids in reply_to have lost digits and were left out; export the "
@@ -232,7 +232,7 @@ class _Rows:
         return self._unique.checked(event)
 
     def _parent(self, value: str | None) -> str:
-        """Return the id of the message replied to, or none if it lost digits and could be that of another."""
+        """Return the id of the message replied to, or "" if it lost digits and could be another message."""
         try:
             return word(clean_id(value, "reply_to", rounded=self._facts.rounded), 300)
         except InvalidValue:

@@ -1,4 +1,4 @@
-"""Statuses as the API of Mastodon and its kin returned them: timelines, searches, threads, notifications.
+"""Importer for responses of the API of Mastodon and compatible servers: timelines, threads and so on.
 
 The id of a status is ``mastodon::`` and its ``uri``, as in the live source. Only public and unlisted
 statuses are read.
@@ -25,7 +25,8 @@ HOME = "rtanalytics.sources.mastodon.parse:parse"
 _LISTS = ("statuses", "ancestors", "descendants")
 _STATUS = ("uri", "content", "created_at")
 _AHEAD = 400
-"""Statuses that are looked at together: a reply names the status it answers by the server's own id."""
+"""Number of values read ahead: a reply has only the server's id of the status it answers, and the
+status with that id may come later in the file."""
 
 _REMEMBERED = 20_000
 
@@ -39,7 +40,7 @@ def is_status(value: Any) -> bool:
 
 
 def _statuses(value: Any) -> list[dict[str, Any]]:
-    """Return the statuses in a value: the value itself, those of a page, or the one of a notification."""
+    """Return the statuses in a value, which is a status, a page of statuses or a notification."""
     if not isinstance(value, dict):
         return []
     if is_status(value):
@@ -57,7 +58,7 @@ def _statuses(value: Any) -> list[dict[str, Any]]:
 
 
 class _Statuses:
-    """Importer for responses of the API."""
+    """Importer for responses of Mastodon's API."""
 
     edits = True
 
@@ -93,7 +94,7 @@ def _events(
 ) -> Iterator[Event | Rejected]:
     value, raw = item.value, item.raw
     if isinstance(value, dict) and value.get("event") == "delete":
-        # a deletion has the server's own id and no time; the status has both
+        # a deletion has only the server's id of the status; the status itself has the URI and the time
         native = word(value.get("payload"))
         if native not in created:
             conversion.skipped["deletions of statuses that are not in the file"] += 1

@@ -1,7 +1,7 @@
-"""The archive of a Mastodon account: ``outbox.json``, alone or in the zip, tar.gz or folder of the export.
+"""Importer for archives of Mastodon accounts: ``outbox.json``, alone or in a zip, tar.gz or folder.
 
-A post becomes the same event as from the server's API. Only public and unlisted posts are read. Uploaded
-pictures are left out, because the archive has no address for them.
+A post gives the same event as from the server's API. Only public and unlisted posts are read. Uploaded
+pictures are left out, because the archive does not contain their URLs.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ _HEAD = 65_536
 
 
 class _Archive:
-    """Importer for outboxes."""
+    """Importer for archives of Mastodon accounts."""
 
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True for a collection of activities, and for an export with such an outbox."""
+        """Return True for an outbox (a collection of activities) and for an export that contains one."""
         if any(map(_is_outbox, sample(head))):
             return True
         packed = path.is_dir() or head.startswith(b"PK\x03\x04") or head[257:262] == b"ustar"
@@ -70,7 +70,7 @@ ARCHIVE = _Archive()
 
 
 def _is_outbox(value: Any) -> bool:
-    """Return True for a collection of activities, or one activity of a list of them."""
+    """Return True for a collection of activities, or for one activity."""
     if not isinstance(value, dict):
         return False
     items = [item for name in _LISTS for item in as_dicts(value.get(name))]
@@ -80,7 +80,7 @@ def _is_outbox(value: Any) -> bool:
 
 
 def _is_activity(value: dict[str, Any]) -> bool:
-    """Return True for an activity with actor, time and what it is about."""
+    """Return True for an activity with actor, time and object."""
     return (
         value.get("type") in ("Create", "Announce", "Update", "Delete")
         and isinstance(value.get("actor"), str | dict)
@@ -98,7 +98,7 @@ def _has_outbox(files: Bundle) -> bool:
 
 
 def _is_single(path: Path) -> bool:
-    """Return True for a zip that holds only an outbox, under another name; it is read as one file."""
+    """Return True for a zip file without ``outbox.json``; its only file is read as the outbox."""
     if path.is_dir():
         return False
     files = bundle(path)
@@ -106,7 +106,7 @@ def _is_single(path: Path) -> bool:
 
 
 def _neighbour(path: Path) -> dict[str, Any]:
-    """Return the account in ``actor.json`` beside the outbox; empty if there is none."""
+    """Return the account from ``actor.json`` in the folder of the outbox, or an empty dict."""
     place = path.parent / "actor.json"
     if not place.is_file() or place.is_symlink():
         return {}
@@ -115,7 +115,7 @@ def _neighbour(path: Path) -> dict[str, Any]:
 
 
 def _actor(file: BinaryIO) -> dict[str, Any]:
-    with suppress(InvalidValue, OSError, *BROKEN):  # posts with less about their author are better than none
+    with suppress(InvalidValue, OSError, *BROKEN):  # the posts can be read without it
         return as_dict(parse(file.read(MAX_LINE)))
     return {}
 
@@ -156,20 +156,20 @@ def _activity(
         where=item.where,
         url=status["uri"],
         options={f"local/{replied_to}": replied_to} if replied_to else None,
-        # the archive has only the address of a post by another account
+        # of a reposted post by another account, the archive has only the address
         left_out=f"mastodon::{shared['uri']}" if shared and "created_at" not in shared else None,
     )
 
 
 def _status(activity: Any, actor: dict[str, Any], conversion: Conversion) -> dict[str, Any] | None:
-    """Return an activity in the form of the API's statuses; None if it is left out."""
+    """Convert an activity to a status as in the API; return None if it is left out."""
     if not isinstance(activity, dict):
         raise InvalidValue(f"{abbreviate(activity)} is not an activity")
     kind, inner = activity.get("type"), activity.get("object")
     address = _address(inner)
     if kind == "Announce":
         if not address:
-            raise InvalidValue("a repost without the address of what it shares")
+            raise InvalidValue("a repost without the address of the reposted post")
         if not _is_public(activity, default=True):
             conversion.skipped["posts that are not public"] += 1
             return None
@@ -197,7 +197,7 @@ def _status(activity: Any, actor: dict[str, Any], conversion: Conversion) -> dic
         return None
     note: Any = activity if activity.get("type") in _POSTS else inner
     if not isinstance(note, dict):
-        raise InvalidValue("only the address of the post, not its text")
+        raise InvalidValue("the activity has only the address of the post, not its text")
     if note.get("type") not in _POSTS:
         conversion.skipped["activities that are not posts (likes, follows and the like)"] += 1
         return None
@@ -208,7 +208,7 @@ def _status(activity: Any, actor: dict[str, Any], conversion: Conversion) -> dic
 
 
 def _note(note: dict[str, Any], actor: dict[str, Any], published: str = "") -> dict[str, Any]:
-    """Return a post in the form of the API's statuses."""
+    """Convert a post to a status as in the API."""
     labels, languages = as_dicts(note.get("tag")), list(as_dict(note.get("contentMap")))
     options = [
         {"title": as_text(option.get("name"))}
@@ -256,7 +256,7 @@ def _note(note: dict[str, Any], actor: dict[str, Any], published: str = "") -> d
 
 
 def _account(reference: Any, actor: dict[str, Any], post: str = "") -> dict[str, Any]:
-    """Return the author in the form of the API, from ``actor.json`` or the addresses of author and post."""
+    """Return the author as in the API, from ``actor.json`` or from the addresses of author and post."""
     uri = _address(reference) or as_text(actor.get("id"))
     if actor.get("preferredUsername") and as_text(actor.get("id")) in ("", uri, "actor.json"):
         url = _address(actor.get("url")) or uri
@@ -276,7 +276,7 @@ def _account(reference: Any, actor: dict[str, Any], post: str = "") -> dict[str,
 
 
 def _address(value: Any) -> str:
-    """Return the address that a member has: as text, in an object, or the first of a list."""
+    """Return the address in a value: a text, a member of an object, or the first in a list; else ""."""
     for item in value if isinstance(value, list) else [value]:
         if isinstance(item, str):
             return item
@@ -288,7 +288,7 @@ def _address(value: Any) -> str:
 
 
 def _is_public(activity: dict[str, Any], *, default: bool) -> bool:
-    """Return True if an activity is addressed to everyone; ``default`` if it has no addressees."""
+    """Return True if an activity is addressed to everyone, or ``default`` if it has no addressees."""
     addressees = [
         a
         for name in ("to", "cc", "bto", "bcc", "audience")

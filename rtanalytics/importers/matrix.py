@@ -1,7 +1,7 @@
-"""A room of Matrix: Element's export as JSON, or pages of a homeserver's API.
+"""Importer for rooms of Matrix: Element's export as JSON, or pages of a homeserver's API.
 
-The id of a message is ``matrix::<event_id>``, as in the live source, whose parser reads it. Element exports
-a room as text and HTML too; only JSON has the ids and times.
+The id of a message is ``matrix::<event_id>``, as in the live source. Element can also export a room as
+text or HTML, but only the JSON export has ids and times.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Matrix:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there are events with sender, time and content, or the header of an export."""
+        """Return True if the file has events with sender, time and content, or the header of an export."""
         if path.is_dir() or head.startswith(b"PK\x03\x04"):
             head = first_member(path, _FILE)
         for value in sample(head)[:3]:
@@ -78,7 +78,7 @@ def _is_event(value: Any) -> bool:
 
 
 class _Room:
-    """Room that turns its events into ours."""
+    """Converter from the events of a Matrix room to events of this package."""
 
     def __init__(self, path: str, options: Options) -> None:
         self._path, self._options = path, options
@@ -88,7 +88,7 @@ class _Room:
         self.about: dict[str, Any] = {}
 
     def events(self, value: Any, where: str) -> Iterator[Event | ValueError]:
-        """Yield the event of a value; an edit of another person's message is left out."""
+        """Yield the events of a value; edits of another person's message are left out."""
         if isinstance(value, Rejected):
             yield value
             return
@@ -110,7 +110,7 @@ class _Room:
                 yield msgspec.structs.replace(item, channel=channel, source=f"matrix:{channel or ''}")
 
     def report(self) -> Iterator[Skipped]:
-        """Yield what was left out."""
+        """Yield a :class:`Skipped` for each kind of messages that were left out."""
         yield from self._conversion.report()
         if self._encrypted:
             yield Skipped(

@@ -1,8 +1,8 @@
-"""Mattermost: the bulk export (JSON lines, or the zip with them), and posts as its API and mmctl give them.
+"""Importer for Mattermost: bulk exports (JSON lines, alone or in a zip), and posts of its API or mmctl.
 
-A post of a bulk export has no id; its id is ``mattermost:<team>/<channel>:<digest>`` of author and time,
-which no edit changes. Posts of the API have ids of their own: ``mattermost::<id>``. Private channels and
-direct messages are left out unless requested.
+Posts in a bulk export have no ids; they get the id ``mattermost:<team>/<channel>:<digest>`` with a digest
+of author and time, which edits do not change. Posts of the API have the id ``mattermost::<id>``. Private
+channels and direct messages are left out unless requested.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class _Mattermost:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there are lines of a bulk export, or posts of the API."""
+        """Return True if the file has lines of a bulk export or posts of the API."""
         if path.is_dir() or head.startswith(b"PK\x03\x04"):
             head = first_member(path, _LINES)
         first = sample(head)
         return any(map(_is_line, first)) or any(map(_is_post, _posts(first)))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        """Yield the events of a file, or of the lines in a zip or folder."""
+        """Yield the events of a file, or of the JSON lines in a zip or folder."""
         files = bundle(path)
         names = files_of(files, _LINES) if files is not None else [""]
         if not names:
@@ -87,8 +87,8 @@ MATTERMOST = _Mattermost()
 
 
 def _is_bulk(file: BufferedReader[Any]) -> bool:
-    """Return True if an open file begins with lines of a bulk export; nothing of it is consumed."""
-    with suppress(*BROKEN):  # the reader reports it
+    """Return True if an open file begins with lines of a bulk export; the position does not change."""
+    with suppress(*BROKEN):  # the reader reports a damaged file
         return any(map(_is_line, sample(file.peek(65_536)[:65_536])))
     return True
 
@@ -101,7 +101,7 @@ def _read_posts(label: str, file: BinaryIO, options: Options) -> Iterator[Event 
 
 
 def _is_line(value: Any) -> bool:
-    """Return True for a line of a bulk export: its type, and a member of that name."""
+    """Return True for a line of a bulk export, which has a type and a member with the type's name."""
     kind = word(as_dict(value).get("type"))
     content = as_dict(value).get(kind)
     if kind == "version":
@@ -126,7 +126,7 @@ def _is_post(value: Any) -> bool:
 
 
 class _Export:
-    """Bulk export that turns its posts into events."""
+    """Converter from the posts of a bulk export to events."""
 
     def __init__(self, file: str, options: Options) -> None:
         self._file, self._options = file, options
@@ -161,7 +161,7 @@ class _Export:
             yield Rejected(self._file, where, "not a line of a bulk export of Mattermost", repr(value))
 
     def report(self) -> Iterator[Skipped]:
-        """Yield what was left out."""
+        """Yield a :class:`Skipped` for private posts that were left out."""
         if self._private:
             yield Skipped(
                 "posts in private channels and direct messages (--private imports them)", self._private
@@ -185,7 +185,7 @@ class _Export:
             raise InvalidValue(f"{abbreviate(post)} is not a post")
         user, created = word(post.get("user")), _time(post.get("create_at"))
         if not user or created is None:
-            raise InvalidValue("it has no user" if not user else "it has no create_at")
+            raise InvalidValue("the post has no user" if not user else "the post has no create_at")
         key = digest(scope, user, created.isoformat(), root or "")
         count = (self._keys.get(key) or 0) + 1  # bots write several posts in the same millisecond
         self._keys.add(key, count)
@@ -197,12 +197,12 @@ class _Export:
 
 
 def _api_event(post: Any, options: Options) -> Event | None:
-    """Return the event of a post of the API; its author and channel are known by their ids only."""
+    """Return the event of a post of the API, in which author and channel are only ids."""
     if not isinstance(post, dict) or not word(post.get("id")):
         raise InvalidValue(f"{abbreviate(post)} is not a post with an id")
     created = _time(post.get("create_at"))
     if created is None:
-        raise InvalidValue("it has no create_at")
+        raise InvalidValue("the post has no create_at")
     id = f"mattermost::{word(post['id'])}"
     if (deleted := _time(post.get("delete_at"))) is not None:
         return build(
@@ -263,7 +263,7 @@ def _event(
 
 
 def _time(value: Any) -> Any:
-    """Return a time given as milliseconds since 1970; None for 0, which means never."""
+    """Return a time given in milliseconds since 1970, or None for 0, which means never."""
     if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
         return None
     return moment(value / 1000)

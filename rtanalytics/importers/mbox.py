@@ -1,8 +1,8 @@
-"""Mailing lists as mbox, read one message at a time, or a single mail.
+"""Importer for mailing lists as mbox files, or for a single mail; messages are read one by one.
 
-The id of a message is ``mail::<its Message-ID>``. A reply points to the message it answers, and the
-first message it refers to is its thread. E-mail addresses are not kept: an author without a name is
-called by the part before the ``@``.
+The id of a message is ``mail::<its Message-ID>``. A reply refers to the message it answers; its thread
+is the first message in its references. E-mail addresses are not stored: an author without a name gets
+the part before the ``@``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ __all__ = ["MBOX"]
 
 CONNECTOR = "mbox@2"
 MAX_MESSAGE = 16_000_000
-_FROM = re.compile(  # with an address or a date, and a time, because sentences begin with "From", too
+_FROM = re.compile(  # requires an address or date, and a time, because sentences can begin with "From"
     rb"From (?:\S{0,200}@.{0,200}?"
     rb"|\S.{0,200}?(?:\b(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)\b|\d{4}-\d\d-\d\d).{0,20}?)\d\d:\d\d"
 )
@@ -66,7 +66,7 @@ _SIGNED = re.compile(
 )
 _QUOTED = re.compile(r"[ \t]{0,3}((?:>[ \t]?){1,50})")
 _PROMPT = 3
-"""Depth of ``>>>``: Python's prompt looks like a quote of a quote of a quote."""
+"""Depth at which ``>>>`` may be Python's prompt and not a quote of a quote of a quote."""
 
 _WROTE = re.compile(
     r"\b(?:wrote|writes|said|schrieb|écrit|escribió|scritto|scrive|schreef|skrev|escreveu|napisał|пишет|написал)\b"
@@ -75,14 +75,14 @@ _WROTE = re.compile(
 )
 _ON = re.compile(r"(?:On|Am|Le|El|Il|Op|Den|Em|W dniu)\s.{0,120}\d")
 _UNMARKED_SIGNATURE = 8
-"""Highest number of lines after a ``--`` without its blank that count as a signature."""
+"""Maximum number of lines of a signature that begins with ``--`` instead of ``--`` and a blank."""
 
 _CHARSETS = {
     "iso-8859-1": "cp1252", "latin-1": "cp1252", "latin1": "cp1252", "iso-8859-9": "cp1254",
     "gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "euc-kr": "cp949",
     "iso-8859-8-i": "iso-8859-8", "unicode-1-1-utf-7": "utf-7", "us-ascii": "utf-8", "ascii": "utf-8",
 }  # fmt: skip
-"""Charset in a mail → the charset to decode it with, as in browsers."""
+"""Charset with which browsers decode a mail, by the charset that the mail names."""
 
 _WESTERN = {"cp1252", "windows-1252", "iso-8859-15"}
 
@@ -95,7 +95,7 @@ class _Mbox:
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True for a From line and a header after it, or for the headers of a single mail."""
+        """Return True if the file begins with a ``From`` line and a header, or with headers of a mail."""
         begin = head.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
         first, _, rest = begin.partition(b"\n")
         if _FROM.match(first):
@@ -116,7 +116,7 @@ MBOX = _Mbox()
 
 
 def _messages(path: Path) -> Iterator[tuple[int, bytes | Rejected]]:
-    """Yield the first line and the bytes of each message; a message that is too large is cut off."""
+    """Yield the line number and the bytes of each message; a message that is too large is cut."""
     number, began, size, blank = 0, 1, 0, True
     parts: list[bytes] = []
     try:
@@ -142,11 +142,11 @@ def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
     first, _, rest = data.partition(b"\n")
     alone = not first.startswith(b"From ")
     if alone and not _FIRST.match(first):
-        raise InvalidValue("no 'From ' line before it: not an mbox, or not the beginning of one")
+        raise InvalidValue("no 'From ' line before the mail: not an mbox, or its beginning is missing")
     mail = message_from_bytes(data if alone else first + b"\n" + _ESCAPED.sub(rb"\1", rest))
     postmark = "" if alone else first.decode("utf-8", "replace")
     if not mail.keys():
-        raise InvalidValue("it has no headers")
+        raise InvalidValue("the mail has no headers")
     created, time_kind = _time(mail, postmark, zone)
     subject, (sender, address) = _header(mail, "Subject"), _sender(mail)
     text, own = _text(mail)
@@ -176,7 +176,7 @@ def _event(data: bytes, options: Options, zone: ZoneInfo | None) -> Event:
 
 
 def _native(id: str) -> str:
-    """Return a Message-ID, or its digest if it is too long or unprintable."""
+    """Return a Message-ID, or a digest of it if it is too long or unprintable."""
     return id if len(id) <= 250 and id.isprintable() and id.isascii() else digest(id)
 
 
@@ -187,14 +187,14 @@ def _header(mail: Message, name: str) -> str:
 
 
 def _raw_header(mail: Message, value: object) -> str:
-    """Return a header as it was sent; invalid bytes are decoded like the body."""
+    """Return a header as it was sent; bytes beyond ASCII are decoded with the charset of the body."""
     chunks = decode_header(value) if isinstance(value, Header) else [(str(value), None)]
     kind = mail.get_content_charset()
     return "".join(piece if isinstance(piece, str) else _decode(piece, kind) for piece, _ in chunks)
 
 
 def _readable(value: str) -> str:
-    """Decode the encoded words of a header."""
+    """Decode the encoded words (``=?utf-8?...?=``) of a header."""
     try:
         pieces = decode_header(value)
     except (ValueError, LookupError, HeaderParseError):
@@ -205,7 +205,7 @@ def _readable(value: str) -> str:
 def _decode(data: bytes, charset: object) -> str:
     claimed = str(charset or "utf-8").lower()
     actual = _CHARSETS.get(claimed, claimed)
-    # a text with a Western charset that is valid UTF-8 is UTF-8: hardly any other text is valid
+    # mails often name a Western charset for UTF-8; other text is almost never valid UTF-8 by chance
     for name in (*(("utf-8",) if actual in _WESTERN else ()), actual, claimed, "utf-8", "cp1252"):
         try:
             return data.decode(name)
@@ -215,7 +215,10 @@ def _decode(data: bytes, charset: object) -> str:
 
 
 def _sender(mail: Message) -> tuple[Author | None, str]:
-    """Return the author (also if ``@`` is written out) and the address, which distinguishes equal names."""
+    """Return the author of a mail, and the address, which distinguishes authors with equal names.
+
+    An address may be written as ``ada at example.org``.
+    """
     header = word(_raw_header(mail, mail.get("From", "")), 1000)
     if obfuscated := _OBFUSCATED.match(header):
         name, address = obfuscated[2] or "", obfuscated[1]
@@ -225,16 +228,16 @@ def _sender(mail: Message) -> tuple[Author | None, str]:
             name = header
     name = word(_readable(name)).strip("\"' ")
     if mail.get("List-Id") or mail.get("List-Post"):
-        name = re.sub(r"(?<=\S) via [^@]+$", "", name)  # lists add it so that their mail is not refused
+        name = re.sub(r"(?<=\S) via [^@]+$", "", name)  # mailing lists add "via LIST" to the name
     if "@" in name:
         name = name.partition("@")[0]
     return author_of(name or address.partition("@")[0]), address
 
 
 def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime, str]:
-    """Return the time, and its kind: ``source`` from the sender, or ``observed`` from a receiver."""
+    """Return the time of a mail, and ``source`` if the sender wrote it or ``observed`` if a receiver did."""
     date = mail.get("Date")
-    reason = "it has no time"
+    reason = "the mail has no time"
     if date is not None:
         try:
             return moment(str(date), zone, "Date"), "source"
@@ -251,10 +254,10 @@ def _time(mail: Message, postmark: str, zone: ZoneInfo | None) -> tuple[datetime
 
 
 def _text(mail: Message) -> tuple[str, str]:
-    """Return the text of a mail without the list's footer, and the part that its sender wrote.
+    """Return the text of a mail without the list's footer, and the same text without quotes.
 
-    It is the text of the plain parts, or the visible text of the HTML. A mail of nothing but quotes
-    keeps them.
+    The text is that of the plain parts, or the visible text of HTML parts. If a mail consists only of
+    quotes, they are kept.
     """
     parts = {
         " ".join(part.split()): part.strip("\n") for part in reversed(_texts(mail))
@@ -293,7 +296,7 @@ def _own_words(text: str) -> str:
 
 
 def _drop_introduction(lines: list[str]) -> None:
-    """Remove ``… wrote:`` from the end: one line, or two if it was wrapped."""
+    """Remove an introduction such as ``On Monday Ada wrote:`` (one or two lines) from the end."""
     end = len(lines)
     while end and not lines[end - 1].strip():
         end -= 1
@@ -305,7 +308,7 @@ def _drop_introduction(lines: list[str]) -> None:
 def _texts(part: Message) -> list[str]:
     kind = part.get_content_type()
     if kind.startswith("message/"):
-        return []  # an attached mail by somebody else
+        return []  # an attached mail, which may be by another person
     if part.is_multipart():
         below = [
             (sub.get_content_type(), _texts(sub)) for sub in part.get_payload() if isinstance(sub, Message)
@@ -330,7 +333,7 @@ def _texts(part: Message) -> list[str]:
 
 
 def _flowed(text: str, joined: bool) -> str:  # noqa: FBT001
-    """Join the lines of each paragraph (RFC 3676)."""
+    """Join the lines of each paragraph of a text with ``format=flowed`` (RFC 3676)."""
     paragraphs: list[list[str]] = []
     open_, level = False, ""
     for line in text.split("\n"):
@@ -352,7 +355,7 @@ def _ids(mail: Message, name: str) -> list[str]:
 
 
 def _list(mail: Message) -> str | None:
-    """Return the short name of the list: ``users`` for ``Users <users.list.example>``."""
+    """Return the short name of the mailing list, such as ``users`` for ``Users <users.list.example>``."""
     found = re.search(r"<([^<>\s.]+)[^<>\s]*>", _header(mail, "List-Id"))
     return found[1] if found else None
 

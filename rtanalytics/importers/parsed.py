@@ -1,6 +1,6 @@
-"""Stored responses of services that are read live as well, converted by the parser of the live source.
+"""Conversion of stored responses with the parser of a live source.
 
-So a post has the same id, text, tags and references in a file as in the live stream.
+So a post from a file has the same id, text, tags and references as from the live stream.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rtanalytics.sources.base import Malformed, Meta, Parsed
 __all__ = ["Conversion", "StoredResponses", "event_of_file"]
 
 _UNKNOWN_TIME = datetime(2100, 1, 1, tzinfo=UTC)
-"""Time of receipt given to the parsers. An event that gets it has no time of its own."""
+"""Time of receipt that the parsers get. If it is the time of an event, the event had no time."""
 
 _LEFT_OUT = {
     "absent": "items that do not exist",
@@ -42,25 +42,25 @@ _LEFT_OUT = {
     "other_records": "records that are not posts (likes, follows and the like)",
     "unavailable": "placeholders of posts that were deleted or are hidden",
 }
-"""Count of a parser → what the left out rows are."""
+"""Description of the rows that a parser left out, by the name of its counter."""
 
 
 class Conversion:
-    """Parser of a live source, applied to the values of a file.
+    """Converter that applies the parser of a live source to the values of a file.
 
     Parameters
     ----------
     home : str
-        ``module:function`` of the parser.
+        Where the parser is defined, as ``module:function``.
     source : str
-        ``Event.source`` of the events, and the part of ids before the first colon.
+        ``Event.source`` of the events, and the first part of their ids.
     connector : str
         Name and version of the importer.
 
     Attributes
     ----------
     skipped : Counter
-        What was left out on purpose.
+        Numbers of rows that were left out on purpose, by their description.
     """
 
     def __init__(self, home: str, source: str, connector: str) -> None:
@@ -83,20 +83,20 @@ class Conversion:
         options: Mapping[str, str] | None = None,
         left_out: str | None = None,
     ) -> Iterator[Event | Rejected]:
-        """Yield the events of a value, and a :class:`Rejected` for each part of it that is bad.
+        """Yield the events of a value, and a :class:`Rejected` for each bad part of the value.
 
         Parameters
         ----------
         value : object
             Decoded JSON.
         file, where
-            Place for messages.
+            Name of the file, and place in it, for messages.
         raw : str
-            Its text, if it is known.
+            The JSON text of ``value``, if known.
         url, options
-            Address and options for the parser.
+            URL and options that the parser gets.
         left_out : str, optional
-            Id of an event to leave out.
+            Id of an event that is not yielded.
         """
         raw = raw or json.dumps(value)
         meta = msgspec.structs.replace(self._meta, url=url, options={"via": "file", **(options or {})})
@@ -119,16 +119,19 @@ class Conversion:
                 yield event_of_file(event, file, where, raw)
 
     def report(self) -> Iterator[Skipped]:
-        """Yield what was left out."""
+        """Yield a :class:`Skipped` for each kind of rows that were left out."""
         for what, count in sorted(self.skipped.items()):
             yield Skipped(what, count)
 
 
 def event_of_file(event: Event, file: str | Path, where: str, raw: str) -> Event | Rejected:
-    """Return an event as a file gives it: without a time of receipt; a row without a time is rejected."""
+    """Return a parser's event as an event from a file, which has no time of receipt.
+
+    If the event has no valid time, return a :class:`Rejected`.
+    """
     if not EARLIEST <= event.created_at < LATEST:
         claimed = event.ingest.claimed_at if event.ingest else None
-        reason = f"invalid time {claimed.isoformat()}" if claimed else "it has no time"
+        reason = f"invalid time {claimed.isoformat()}" if claimed else "the item has no time"
         return Rejected(file, where, reason, raw)
     edited = event.edited_at
     connector = event.ingest.connector if event.ingest else None
@@ -143,18 +146,18 @@ def event_of_file(event: Event, file: str | Path, where: str, raw: str) -> Event
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredResponses:
-    """Importer for responses of one service in any layout of JSON.
+    """Importer for stored responses of one service, as JSON lines, lists or pages.
 
     Parameters
     ----------
     home, source, connector : str
-        As for :class:`Conversion`.
+        Parameters of :class:`Conversion`.
     fits : callable
-        Returns True for a value of such a file.
+        Function that returns True if a value is from such a file.
     lists : tuple of str
-        Members of a page that contain its items.
+        Names of the members of a page that contain its items.
     prepare : callable, optional
-        Converts a value to those that the parser knows.
+        Function that converts a value to one or more values that the parser can read.
     """
 
     home: str
@@ -166,7 +169,7 @@ class StoredResponses:
     edits: bool = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if one of the first values has author, time and text where the service has them."""
+        """Return True if one of the first values has author, time and text as the service writes them."""
         return any(map(self.fits, sample(head)))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:

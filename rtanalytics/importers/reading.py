@@ -1,6 +1,6 @@
-"""Files read as bytes or as lines: plain, compressed with gzip or zstd, or the only file in a zip.
+"""Reading of files as bytes or lines: plain, compressed with gzip or zstd, or alone in a zip.
 
-No file is loaded as a whole. Decompression bombs and lines that are too long are refused.
+Files are read piece by piece. Decompression bombs and lines that are too long are refused.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from rtanalytics.importers.unpack import BROKEN, Unpacked, ZipBundle, unreadable
 __all__ = ["MAX_LINE", "begins", "head_of", "is_utf16", "lines", "lines_of", "open_bytes", "suffixed"]
 
 MAX_LINE = 16_000_000
-"""Largest number of bytes of a line, or of one message in a document."""
+"""Maximum number of bytes of a line, or of one message in a document."""
 
 _KEPT_OF_LONG_LINE = 8_000
 _LARGEST_WINDOW = 2**27
-"""Window of zstd up to which Arrow decompresses."""
+"""Maximum window of a zstd file, in bytes, that pyarrow can decompress."""
 
 _GZIP, _ZSTD, _ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 
@@ -35,7 +35,7 @@ def open_bytes(path: Path) -> Iterator[io.BufferedReader[Any]]:
     Raises
     ------
     ImporterError
-        If it cannot be opened, is a decompression bomb, or is a zip of several files.
+        If the file cannot be opened, is a decompression bomb, or is a zip of several files.
     """
     try:
         file = open(path, "rb")  # noqa: SIM115 - closed below
@@ -78,8 +78,8 @@ def _zstd(file: BinaryIO, path: Path) -> Iterator[io.BufferedReader[Any]]:
 
 
 def _zstd_window(header: bytes) -> int:
-    """Return how many bytes a decompressor must keep, from the header of a zstd frame (RFC 8878)."""
-    if len(header) < 6 or header[4] & 0x20:  # the frame has a single segment, which is its window
+    """Return the window size in bytes from the header of a zstd frame (RFC 8878)."""
+    if len(header) < 6 or header[4] & 0x20:  # a frame of a single segment has no window size
         return 0
     exponent, mantissa = header[5] >> 3, header[5] & 7
     base: int = 1 << (10 + exponent)
@@ -87,7 +87,7 @@ def _zstd_window(header: bytes) -> int:
 
 
 class _LongZstd(io.RawIOBase):
-    """Unpacked bytes of a zstd file with a window of up to 2 GB (``--long=31``), such as Pushshift's."""
+    """Decompressed bytes of a zstd file with a window of up to 2 GB (``--long=31``), as from Pushshift."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__()
@@ -100,9 +100,9 @@ class _LongZstd(io.RawIOBase):
         self._unread, self._data, self._at = b"", b"", 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to this many bytes, and none at the end."""
+        """Return at most ``size`` bytes, or b"" at the end."""
         while self._at >= len(self._data):
-            # a small piece, because the worst one grows 30,000 times
+            # a small piece, because decompression may enlarge it 30,000 times
             piece = self._unread or self._file.read(4096)
             if not piece:
                 if not self._frame.eof:
@@ -146,7 +146,7 @@ def head_of(path: Path, size: int) -> bytes:
 
 
 def lines(path: Path) -> Iterator[tuple[int, bytes] | Rejected]:
-    """Yield number and content of each line, without line ending; blank lines are skipped.
+    """Yield number and content (without line ending) of each line; blank lines are skipped.
 
     A line that is too long, or the end of a truncated file, yields a :class:`Rejected`.
 
@@ -162,7 +162,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes] | Rejected]:
 def lines_of(
     file: io.BufferedReader, name: str | Path, *, blank: bool = False
 ) -> Iterator[tuple[int, bytes] | Rejected]:
-    """Yield the lines of an open file as :func:`lines` does; ``blank`` keeps blank lines."""
+    """Yield the lines of an open file as :func:`lines` does, with blank lines if ``blank`` is true."""
     number = 0
     try:
         reader = _utf16_lines(file) if is_utf16(file.peek(2)) else _utf8_lines(file)
@@ -179,7 +179,7 @@ def lines_of(
 
 
 def _utf8_lines(file: io.BufferedReader) -> Iterator[tuple[bytes, int]]:
-    """Yield lines and their lengths; a line that is too long is cut."""
+    """Yield each line and its length in bytes; a line that is too long is cut."""
     while line := file.readline(MAX_LINE + 1):
         size = len(line)
         while size > MAX_LINE and not line.endswith(b"\n"):
@@ -192,24 +192,24 @@ def _utf8_lines(file: io.BufferedReader) -> Iterator[tuple[bytes, int]]:
 
 
 def _utf16_lines(file: io.BufferedReader) -> Iterator[tuple[bytes, int]]:
-    """Yield lines, encoded as UTF-8, and their lengths in characters."""
+    """Yield each line, encoded as UTF-8, and its length in characters."""
     text = io.TextIOWrapper(file, encoding="utf-16", errors="replace", newline="\n")
     while line := text.readline(MAX_LINE // 4):
         yield line.encode(), len(line)
 
 
 def is_utf16(head: bytes) -> bool:
-    """Return True if a file begins with a byte order mark of UTF-16, as Windows writes it."""
+    """Return True if the first bytes of a file are a byte order mark of UTF-16."""
     return head[:2] in (b"\xff\xfe", b"\xfe\xff")
 
 
 def begins(head: bytes) -> bytes:
-    """Return the first byte of a file that is not white space."""
+    """Return the first byte of ``head`` that is not white space."""
     return head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
 
 
 def suffixed(path: Path, *suffixes: str) -> bool:
-    """Return True if the file's name has one of the suffixes, also before ``.gz``, ``.zst`` or ``.zip``."""
+    """Return True if a file name has one of the suffixes, possibly before ``.gz``, ``.zst`` or ``.zip``."""
     name = path.name.lower()
     for packing in (".gz", ".zst", ".zip"):
         name = name.removesuffix(packing)

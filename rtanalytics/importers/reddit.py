@@ -1,7 +1,7 @@
-"""Comments and submissions of Reddit: dumps of Pushshift and Arctic Shift, and listings of the API.
+"""Importer for Reddit: dumps of Pushshift and Arctic Shift, and listings of the API.
 
-The id of an item is ``reddit::`` and its fullname (``t1_…`` or ``t3_…``), as in the live source. What was
-removed or deleted becomes a deletion.
+The id of an item is ``reddit::`` and its fullname (``t1_…`` or ``t3_…``), as in the live source. A removed
+or deleted item becomes a deletion.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Rocket.Chat: pages of its API, lists of messages, and documents of its database (mongoexport).
+"""Importer for Rocket.Chat: pages of its API, lists of messages, documents of its database (mongoexport).
 
-The id of a message is ``rocketchat::<_id>``. Direct messages are left out unless requested; the name of a
-room is not in its messages, so that they are known by the room's id unless ``--channel`` names it.
+The id of a message is ``rocketchat::<_id>``. Direct messages are left out unless requested. Messages do
+not contain the name of their room, so the channel is the id of the room unless ``--channel`` is given.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _RocketChat:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there are messages with room, author, time and text."""
+        """Return True if the file has messages with room, author, time and text."""
         return any(_is_message(item) for value in sample(head) for item in (value, *_inner(value)))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
@@ -73,7 +73,7 @@ def _inner(value: Any) -> list[Any]:
 
 def _is_message(value: Any) -> bool:
     if isinstance(value, dict) and {"msg", "username", "ts"} <= value.keys():
-        return isinstance(value["msg"], str)  # of the export that people request of their own rooms
+        return isinstance(value["msg"], str)  # a message in an export that a user requested
     return (
         isinstance(value, dict)
         and isinstance(value.get("_id"), str | dict)
@@ -85,7 +85,7 @@ def _is_message(value: Any) -> bool:
 
 
 class _Rooms:
-    """Rooms that turn their messages into events."""
+    """Converter from the messages of all rooms to events."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self._options = options
@@ -93,7 +93,7 @@ class _Rooms:
         self.private = self.encrypted = 0
 
     def event(self, message: Any) -> Event | None:
-        """Return the event of a message; None for one that is left out."""
+        """Return the event of a message, or None if the message is left out."""
         if not isinstance(message, dict):
             raise InvalidValue(f"{abbreviate(message)} is not a message")
         text = message.get("msg")
@@ -105,13 +105,13 @@ class _Rooms:
             id_kind, room, user = "derived", room or self._name, {"username": message["username"]}
             native = digest(str(message.get("ts")), word(message["username"]), str(text))
         else:
-            raise InvalidValue("it has no _id")
+            raise InvalidValue("the message has no _id")
         if not isinstance(text, str):
             raise InvalidValue(f"msg {abbreviate(text)} is not text")
         if not room:
-            raise InvalidValue("it has no rid")
+            raise InvalidValue("the message has no rid")
         person = word(user.get("_id"))
-        # the id of a direct conversation is made of those of its two members
+        # the id of a direct conversation consists of the ids of its two members
         if person and person in room and len(room) >= 2 * len(person) and not self._options.private:
             self.private += 1
             return None
@@ -160,12 +160,12 @@ def _id(value: Any) -> str:
     """Return an id, which mongoexport may write as ``{"$oid": ...}``."""
     native = word(value.get("$oid") if isinstance(value, dict) else value)
     if not native:
-        raise InvalidValue(f"its id {abbreviate(value)} is not text")
+        raise InvalidValue(f"the id {abbreviate(value)} is not text")
     return native
 
 
 def _time(value: Any) -> Any:
-    """Return a time, which mongoexport writes as ``{"$date": ...}``, in milliseconds or as text."""
+    """Return a time given as text, in milliseconds, or as ``{"$date": ...}`` (mongoexport)."""
     if isinstance(value, dict):
         value = value.get("$date")
         value = value.get("$numberLong") if isinstance(value, dict) else value

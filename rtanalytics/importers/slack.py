@@ -1,10 +1,11 @@
-"""A Slack export (``channels.json``, ``users.json``, a folder per channel with a file per day), or one file.
+"""Importer for Slack: a complete export, or a single file with messages.
 
-One file is a day of an export, a channel from ``slackdump``, or a page of Slack's API
-(``conversations.history``, ``conversations.replies``, ``search.messages``). If neither the file nor the
-export around it names the channel, ``--channel`` must.
+An export has ``channels.json``, ``users.json``, and a folder per channel with one file per day. A single
+file is a day of an export, a channel from ``slackdump``, or a page of Slack's API
+(``conversations.history``, ``conversations.replies``, ``search.messages``). If the channel is neither in
+the file nor in the export around it, ``--channel`` is required.
 
-The id of a message is ``slack:<channel's id>:<ts>``, a time stamp that is unique within a channel.
+The id of a message is ``slack:<channel's id>:<ts>``; the time stamp ``ts`` is unique within a channel.
 Private conversations (``groups.json``, ``dms.json``, ``mpims.json``) are left out unless requested.
 """
 
@@ -56,7 +57,7 @@ class _Slack:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if an export has lists and days, or one file has members that only Slack writes."""
+        """Return True for an export with lists and days, or a file with members that only Slack writes."""
         if not path.is_dir() and not head.startswith(b"PK\x03\x04"):
             return begins(head) in (b"[", b"{") and _is_from_slack(head)
         files = bundle(path)
@@ -78,7 +79,7 @@ class _Slack:
             raise ImporterError(f"{path}: a Slack export is a zip or a folder with channels.json in it")
         names = files.names()
         if isinstance(files, FolderBundle) and not any(map(_DAY.search, names)):
-            for name in filter(_ONLY_DAY.match, names):  # the folder of one channel
+            for name in filter(_ONLY_DAY.match, names):  # the folder contains one channel
                 yield from _File(path / name, options).read()
             return
         team = Team()
@@ -103,7 +104,7 @@ SLACK = _Slack()
 
 
 def _is_from_slack(head: bytes) -> bool:
-    """Return True for messages with time and text, for other answers of Slack, and for its lists."""
+    """Return True for messages with time and text, other responses of Slack's API, and Slack's lists."""
     values = sample(head)
     if any(_is_message(message) for value in values for message in _candidates(value)):
         return True
@@ -116,7 +117,7 @@ def _is_from_slack(head: bytes) -> bool:
 
 
 def _candidates(value: Any) -> Iterator[Any]:
-    """Yield what may be a message: the value, or what a page, a search or an event contains."""
+    """Yield everything that may be a message: the value, and the members of a page, search or event."""
     yield value
     if isinstance(value, dict):
         messages = value.get("messages")
@@ -135,20 +136,23 @@ def _is_message(value: Any) -> bool:
 
 
 def _messages(file: str | Path, where: str, value: Any, room: Room) -> Iterator[Event | Rejected]:
-    """Yield a message, and the replies that ``slackdump`` puts into it."""
+    """Yield the events of a message and of the replies that ``slackdump`` stores in it."""
     replies = value.pop("slackdump_thread_replies", None) if isinstance(value, dict) else None
     for message in (value, *(replies if isinstance(replies, list) else ())):
         yield from event_or_rejected(room.event, message, file, where)
 
 
 def _channel(team: Team, folder: str, place: str = "") -> tuple[str, str, bool]:
-    """Return id and name of the channel of a folder, and whether it is private."""
+    """Return the id and the name of a folder's channel, and whether the channel is private."""
     private = folder.startswith("mpdm-") or re.fullmatch(r"[DG][A-Z0-9]{6,}", folder) is not None
     return team.channels.get(place) or team.channels.get(folder, (folder, folder, private))
 
 
 def _is_private(message: Any) -> bool:
-    """Return True for a message that is marked as private: by its channel (search) or its kind (events)."""
+    """Return True if a message is from a private channel.
+
+    Results of a search say so in ``channel``, and messages of the Events API in ``channel_type``.
+    """
     if not isinstance(message, dict):
         return False
     channel = message.get("channel")
@@ -159,7 +163,7 @@ def _is_private(message: Any) -> bool:
 
 
 def _elements(files: _Files, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield place and value of each element of a list; broken elements are :class:`Rejected`."""
+    """Yield place and value of each element of a JSON list; a broken value is a :class:`Rejected`."""
     with files.open(name) as stream:
         for _, where, value in members(member_of(files.path, name), stream.read):
             yield where, value
@@ -168,7 +172,7 @@ def _elements(files: _Files, name: str) -> Iterator[tuple[str, Any]]:
 def _learn(files: _Files, names: list[str], team: Team) -> Iterator[Rejected]:
     """Read the lists of users and channels into ``team``."""
     kinds = {**dict.fromkeys(_USERS, False), **_LISTS}
-    # an export of several workspaces has a folder with its own lists for each
+    # an export of several workspaces has one folder per workspace, each with its own lists
     tops = [
         (name, *name.removesuffix(".json").rpartition("/")[::2]) for name in names if name.endswith(".json")
     ]
@@ -196,7 +200,7 @@ def _learn(files: _Files, names: list[str], team: Team) -> Iterator[Rejected]:
 
 
 class _File:
-    """One file with messages: a day, a channel, or a page of the API."""
+    """Reader for a single file with messages: a day, a channel, or a page of the API."""
 
     def __init__(self, path: Path, options: Options) -> None:
         self._path, self._options = path, options
@@ -218,7 +222,7 @@ class _File:
             )
 
     def _read_lists(self) -> Iterator[Rejected]:
-        """Read the lists of the export around the file, if there is one."""
+        """Read the lists of users and channels of the export that contains the file, if there are any."""
         for folder in (self._path.parent, self._path.parent.parent):
             names = [f"{name}.json" for name in (*_USERS, *_LISTS) if self._is_list(folder / f"{name}.json")]
             if names:
@@ -263,7 +267,7 @@ class _File:
         )
 
     def _channel_of(self, message: Any) -> tuple[str, str]:
-        """Return id and name of a message's channel, from the message, file, folder or command line."""
+        """Return the id and name of a message's channel, from the message, file, folder or command line."""
         channel = message.get("channel") if isinstance(message, dict) else None
         if isinstance(channel, dict):  # of search.messages
             found = [(channel.get("id"), channel.get("name"))]
@@ -279,7 +283,7 @@ class _File:
         known = self._options.channel or (folder if folder in self._team.channels else None)
         if known is None:
             raise ImporterError(
-                f"{self._path} does not name its channel; name it with --channel, "
-                f"by its id (C024BE91L) if you know it"
+                f"{self._path} does not name its channel; give its id (such as C024BE91L) or its name "
+                "with --channel"
             )
         return word(known).lstrip("#"), ""

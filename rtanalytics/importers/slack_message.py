@@ -1,4 +1,4 @@
-"""Messages of Slack as events, whichever file they are from."""
+"""Conversion of Slack messages, from any kind of file, to events."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PRESENCE = {
 }  # fmt: skip
 _TOPICS = {"channel_topic", "channel_purpose", "channel_name", "group_topic", "group_purpose", "group_name"}
 _NO_TEXT = {"", "This content can't be displayed."}
-"""Texts of a message whose content is in its blocks."""
+"""Texts of messages whose real content is in their blocks."""
 
 
 @dataclass(slots=True)
@@ -50,14 +50,14 @@ def author_of_user(user: dict[str, Any]) -> Author | None:
 
 
 class Room:
-    """Channel that turns its messages into events."""
+    """Converter from the messages of a channel to events."""
 
     def __init__(self, native: str, name: str, team: Team, options: Options) -> None:
         self._native, self._team, self._options = word(native), team, options
         self._channel = options.channel or f"#{word(name)}"
 
     def event(self, message: Any) -> Event | None:
-        """Return the event of a message; None for joins and parts that are left out."""
+        """Return the event of a message, or None if it is a notice that is left out."""
         if not isinstance(message, dict):
             raise InvalidValue(f"{abbreviate(message)} is not a message")
         kind = message.get("subtype")
@@ -105,7 +105,7 @@ class Room:
         return f"slack:{self._native}:{_checked_ts(ts)}"
 
     def _author(self, message: dict[str, Any]) -> Author | None:
-        # the author of a comment on a file is in the comment
+        # for a comment on a file, only the member "comment" names the author
         user = message.get("user") or (message.get("comment") or {}).get("user")
         if isinstance(user, str) and user in self._team.people:
             return self._team.people[user]
@@ -133,7 +133,7 @@ class Room:
             if kind == "!":
                 return label or f"@{target.partition('^')[0]}"
             address = unescape(target)
-            if not is_web_url(address):  # mailto:, tel: and others, which Slack adds to typed text
+            if not is_web_url(address):  # Slack adds mailto: and tel: links to typed text
                 return label or address.removeprefix("mailto:").removeprefix("tel:")
             links.append(address)
             return address if not label or label in address else f"{label} ({address})"
@@ -156,14 +156,14 @@ def _time(ts: Any) -> datetime:
 
 
 def _marked(message: dict[str, Any]) -> str:
-    """Return the text of a message in Slack's markup, with the texts of its blocks and attachments."""
+    """Return the text of a message with that of its blocks and attachments, in Slack's markup."""
     text = str(message.get("text") or "")
     if text in _NO_TEXT:
         text = "\n".join(_lines(message.get("blocks")))
     texts = [text] if text else []
     for attached in as_dicts(message.get("attachments")):
         if any(attached.get(key) for key in _PREVIEWS):
-            continue  # a preview of a link, not written by the author
+            continue  # Slack's preview of a link, which the author did not write
         content = "\n".join(_lines(attached.get("blocks")) or _attachment_texts(attached))
         if content and not any(content in text for text in texts):
             texts.append(content)
@@ -174,7 +174,7 @@ _PREVIEWS = ("from_url", "original_url", "is_msg_unfurl", "is_app_unfurl")
 
 
 def _attachment_texts(attached: dict[str, Any]) -> list[str]:
-    """Return the visible texts of an attachment, or its fallback if there are none."""
+    """Return the visible texts of an attachment, or its fallback text if there are none."""
     fields = [part.get(key) for part in as_dicts(attached.get("fields")) for key in ("title", "value")]
     texts = [attached.get("pretext"), attached.get("title"), attached.get("text"), *fields]
     visible = [text for text in texts if isinstance(text, str) and text]
@@ -185,7 +185,7 @@ def _attachment_texts(attached: dict[str, Any]) -> list[str]:
 
 
 def _lines(blocks: Any) -> list[str]:
-    """Return the lines of a layout in markup, from every kind of block with text."""
+    """Return the lines of text in a list of layout blocks, in Slack's markup."""
     found = []
     for block in as_dicts(blocks):
         if block.get("type") in ("actions", "input"):
@@ -203,7 +203,7 @@ def _lines(blocks: Any) -> list[str]:
 
 
 def _text(part: Any) -> str:
-    """Return a text of a layout as markup; plain text is escaped."""
+    """Return a text object of a block in Slack's markup; plain text is escaped."""
     if not isinstance(part, dict) or not isinstance(part.get("text"), str):
         return ""
     text: str = part["text"]
@@ -211,7 +211,7 @@ def _text(part: Any) -> str:
 
 
 def _section(part: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of a section, a quotation or a list of a formatted text."""
+    """Yield the lines of a section, a quotation or a list in a rich text block."""
     inner = as_dicts(part.get("elements"))
     if any("elements" in item for item in inner):
         for item in inner:
@@ -221,7 +221,7 @@ def _section(part: dict[str, Any]) -> Iterator[str]:
 
 
 def _run(piece: dict[str, Any]) -> str:
-    """Convert one inline element (text, a mention, a link and so on) to markup."""
+    """Convert an inline element (a text, a mention, a link and so on) to Slack's markup."""
     kind, text = piece.get("type"), _escaped(piece.get("text"))
     if kind == "link":
         return f"<{_escaped(piece.get('url'))}{f'|{text}' if text else ''}>"
@@ -246,7 +246,7 @@ def _attached(message: dict[str, Any], key: str) -> list[str]:
 
 
 def _files(message: dict[str, Any]) -> list[Media]:
-    """Return the files with the URLs of their pages; direct URLs contain the exporter's token."""
+    """Return the files with the URLs of their pages, because download URLs contain a secret token."""
     return [
         Media(
             url=str(f.get("permalink") or "").partition("?")[0],

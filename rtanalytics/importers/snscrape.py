@@ -1,6 +1,7 @@
-"""Lines that snscrape (``--jsonl``) or twscrape wrote, with the fields of their old and new versions.
+"""Importer for the JSON lines of snscrape (``--jsonl``) and twscrape, of old and new versions.
 
-Tweets and posts of Reddit get the same ids as in other exports. Other services are named, not read.
+Tweets and posts of Reddit get the same ids as in other exports. Items of other services are rejected
+with the name of the service.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ _SITES = ("https://twitter.com/", "https://x.com/")
 
 
 class _Snscrape:
-    """Importer for snscrape's lines."""
+    """Importer for JSON lines of snscrape and twscrape."""
 
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True for an item with its kind, and for a tweet of the versions without kinds."""
+        """Return True for an item with ``_type``, and for a tweet of the versions that write no ``_type``."""
         return any(isinstance(value, dict) and (_kind(value) is not None) for value in sample(head))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
@@ -60,7 +61,7 @@ SNSCRAPE = _Snscrape()
 
 
 def _kind(value: dict[str, Any]) -> str | None:
-    """Return the kind of an item without its package; None if it is not of snscrape."""
+    """Return the kind of an item, such as ``twitter.Tweet``, or None if it is not from snscrape."""
     kind = value.get("_type")
     if isinstance(kind, str) and kind.startswith(_PREFIX):
         return kind.removeprefix(_PREFIX)
@@ -91,7 +92,7 @@ def _tweet(value: Any) -> Event:
         None,
     )
     if text is None:
-        raise InvalidValue("it has no rawContent and no content")
+        raise InvalidValue("the tweet has no rawContent and no content")
     text = unescape(text)
     native = native_id(tweet.get("url"), tweet.get("id_str"), tweet.get("id"))
     user = as_dict(tweet.get("user"))
@@ -129,14 +130,17 @@ def _tweet(value: Any) -> Event:
 
 
 def _reference(whole: Any, id: Any) -> str | None:
-    """Return the id of another tweet, which is given as an object or by its number."""
+    """Return the id of another tweet that is given as an object or a number, or None."""
     if isinstance(whole, dict):
         return f"twitter::{native_id(whole.get('url'), whole.get('id_str'), whole.get('id'))}"
     return None if id is None else f"twitter::{native_id(None, id)}"
 
 
 def _links(tweet: dict[str, Any]) -> list[str]:
-    """Return the links: of new versions as objects, of old ones as addresses, in a list or between blanks."""
+    """Return the links of a tweet.
+
+    New versions write a list of objects; old versions a list of URLs, or one text with URLs between blanks.
+    """
     found = [str(link.get("url") or "") for link in as_dicts(tweet.get("links"))]
     old = tweet.get("outlinks")
     return found or (
@@ -155,7 +159,7 @@ def _media(tweet: dict[str, Any]) -> Iterator[Media]:
 
 
 def _thing(item: Value, conversion: Conversion, path: Path) -> Iterator[Event | Rejected]:
-    """Yield a post of Reddit, through the parser of the live source."""
+    """Yield the event of a post or comment of Reddit, made by the parser of the live source."""
     post = item.value
     try:
         created = moment(post.get("date", post.get("created"))).timestamp()

@@ -1,4 +1,4 @@
-"""Facts that only a whole table shows: the order of day and month, and whether its ids were rounded."""
+"""Detection of the order of day and month, and of rounded ids, from all rows of a table."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from rtanalytics.normalize.values import is_rounded
 __all__ = ["Survey", "order_error", "survey"]
 
 _SAMPLE = 10_000
-"""Number of ids that are looked at."""
+"""Maximum number of ids that are checked for rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Facts about a table.
+    """Properties of a table that only all of its rows together show.
 
     Parameters
     ----------
     day_first : bool, optional
-        Order of numeric dates; None if no date decides it.
+        True if the day is first in numeric dates, False if the month is; None if no date shows it.
     rounded : bool
-        True if many long ids end in four zeros, as a spreadsheet leaves them.
+        True if many long ids end in four zeros, which means that a spreadsheet has rounded them.
     """
 
     day_first: bool | None = None
@@ -32,9 +32,9 @@ class Survey:
 
 
 def survey(rows: Iterable[tuple[object, object]], *, day_first: bool | None = None) -> Survey:
-    """Return the facts about a table, of which time and id of each row are given.
+    """Return the order of dates in a table, and whether its ids are rounded.
 
-    Reading stops as soon as no further row can change them.
+    ``rows`` are pairs of the time and the id of each row. They are read until the result is certain.
     """
     long = zeros = 0
     numeric = False
@@ -57,6 +57,6 @@ def _needs_order(time: str) -> bool:
 def order_error(error: AmbiguousOrder) -> ImporterError:
     """Return the error for a file whose dates may begin with the day or with the month."""
     return ImporterError(
-        f"{error} No date of the file decides; give --dates day-first or --dates month-first",
+        f"{error} No date in the file shows the order; give --dates day-first or --dates month-first",
         ["--dates", "day-first"],
     )

@@ -1,10 +1,9 @@
-"""Tables: Parquet, CSV and JSON lines with the columns ``created_at, source, author, text, id, url``.
+"""Importers for Parquet, CSV and JSON lines with the columns ``created_at``, ``source``, ``text``, ``id``.
 
-The id of a row's event is ``<source up to the first colon>::<id>``; the part of the source after that
-colon is the channel. Texts are kept character by character: ``NA`` is missing in other columns
-only, and blanks and line ends stay. ``author`` and ``url`` are optional, and columns named ``type``,
-``channel``, ``to``, ``title``, ``lang``, ``tags``, ``mentions`` or ``links`` are read too; all others
-are ignored.
+The id of an event is ``<source up to the first colon>::<id>``; the part of the source after that colon is
+the channel. Texts are not changed: blanks and line ends stay, and ``NA`` means a missing value only in
+other columns. The columns ``author``, ``url``, ``type``, ``channel``, ``to``, ``title``, ``lang``,
+``tags``, ``mentions`` and ``links`` are optional; all others are ignored.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _NEEDED = ("created_at", "source", "text", "id")
 _TEXTS = ("type", "channel", "to", "title", "lang")
 _LISTS = ("tags", "mentions", "links")
 _KEPT = (*_NEEDED, "text")
-"""Columns in which ``NA`` is not a missing value, or is reported."""
+"""Columns in which ``NA`` is either a normal value (``text``) or an error."""
 
 COLUMN_NAMES = (*_NEEDED, "author", "url", *_TEXTS, *_LISTS)
 _TYPES = {
@@ -52,11 +51,11 @@ _FROM_FILE = Ingest(via="file", connector="tables@1")
 _LONGEST_FIELD = 2**26
 
 Row = tuple[int, dict[str, Any]]
-"""Line or row number, counted from 1, and cells."""
+"""Number of a line or row, counted from 1, and its cells by column name."""
 
 
 class TableError(ImporterError):
-    """A table that cannot be imported; the message names file, line or row, and a way out."""
+    """A table cannot be imported; the message names the file, the line or row, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +65,13 @@ class Table:
     Parameters
     ----------
     suffixes : tuple of str
-        Suffixes of the files' names.
+        Suffixes of file names, such as ``.csv``.
     starts : callable
-        Returns True for the first bytes of such a file.
+        Function that takes the first bytes of a file and returns True if it is such a table.
     rows : callable
-        Reads the rows of a file.
+        Function that yields the rows of a file.
     place : str
-        Name of a row's number: ``line`` or ``row``.
+        What the numbers of rows count: ``line`` or ``row``.
     """
 
     suffixes: tuple[str, ...]
@@ -82,14 +81,14 @@ class Table:
     edits: bool = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True by the file's name or its beginning."""
+        """Return True if the name of the file or its beginning shows that it is such a table."""
         return suffixed(path, *self.suffixes) or self.starts(head)
 
     def read(self, path: Path, options: Options | None = None) -> Iterator[Event | ValueError]:
         """Yield the events of a table, one per row, in order.
 
-        Times without a zone are in that of the options, or else in UTC, which is reported. A row that
-        has the id of an earlier row but other content is a :class:`Rejected`.
+        Times without a time zone are in the zone of the options; without one, they are read as UTC with
+        a warning. A row with the id of an earlier row but other content gives a :class:`Rejected`.
 
         Raises
         ------
@@ -122,14 +121,14 @@ class Table:
 
 
 class _Reader:
-    """Reader of the times and ids of one table."""
+    """Parser of the times and ids of one table."""
 
     def __init__(self, zone: ZoneInfo | None = None, facts: Survey | None = None) -> None:
         self._zone, self._facts = zone, facts or Survey()
         self._naive = 0
 
     def time(self, value: object) -> datetime:
-        """Return a time; without a zone it is in that of the table, or in UTC."""
+        """Parse a time; without a time zone, it is in the zone of the table, or else in UTC."""
         if is_missing(value):
             raise InvalidValue("created_at is empty; every row needs one")
         day_first = self._facts.day_first
@@ -154,7 +153,7 @@ class _Reader:
         return native
 
     def warnings(self) -> Iterator[str]:
-        """Yield what is to be reported at the end."""
+        """Yield warnings about the table, after all rows were read."""
         if self._naive:
             yield (
                 f"{self._naive:,} times have no time zone and were read as UTC; if they are local times, "
@@ -163,17 +162,17 @@ class _Reader:
 
 
 def read_table(path: str | Path) -> Iterator[Event | ValueError]:
-    """Read the events of a table, in its order.
+    """Read the events of a table, in the order of its rows.
 
     Parameters
     ----------
     path : str or Path
-        Parquet, CSV or JSON lines; detected by name and content.
+        File with Parquet, CSV or JSON lines; the kind is detected from its name and content.
 
     Raises
     ------
     TableError
-        At once if it is none of them, and while reading if the file is bad.
+        At once if the file is none of these; while reading if the file is damaged or a row invalid.
     """
     path = Path(path)
     head = head_of(path, 4096)
@@ -193,9 +192,9 @@ def event_of_row(
     cells : mapping of str to object
         Values by column name.
     ingest : Ingest
-        How the row was read.
+        Record of how the row was read, for the event.
     reader : object, optional
-        Reads times and ids with what is known of the whole table.
+        Parser for the times and ids of the table.
 
     Raises
     ------
@@ -266,12 +265,12 @@ _NAMES = {
     "channel": "channel room kanal raum canal salon",
     "id": "id status_id message_id tweet_id",
 }
-"""Names that columns often have, by field."""
+"""Common column names, by the field of the event; separated by blanks."""
 
 
 def _guessed(names: list[str]) -> list[str]:
-    """Return options with which a table can be read whose columns have other names."""
-    if len(names) == 1:  # a file with another separator than a comma
+    """Return the command-line options that map the column names of this table to fields."""
+    if len(names) == 1:  # the separator is probably not a comma
         separator = max(";\t|", key=names[0].count)
         names = [name.strip().strip('"') for name in names[0].split(separator)]
     columns = {
@@ -312,7 +311,7 @@ def _cells(path: Path, name: str, column: pa.Array) -> list[Any]:
         column, kind = column.dictionary_decode(), kind.value_type
     if pa.types.is_timestamp(kind):
         try:
-            # Arrow converts to microseconds only, and is ten times slower with a time zone.
+            # pyarrow converts only microseconds, and is ten times slower with a time zone
             naive = column.cast(pa.timestamp("us", kind.tz), safe=False).cast(pa.timestamp("us")).to_pylist()
             if kind.tz is None:
                 return naive  # type: ignore[no-any-return]
@@ -369,7 +368,7 @@ def _jsonl_rows(path: Path) -> Iterator[Row]:
 
 
 def _undecodable(path: Path, hint: str = "") -> TableError | None:
-    """Return the error for the first line that is not UTF-8."""
+    """Return the error for the first line that is not UTF-8, or None if there is none."""
     with open_bytes(path) as file:
         for number, line in enumerate(file, 1):
             if line.startswith((b"\xff\xfe", b"\xfe\xff")) and number == 1:
@@ -387,7 +386,7 @@ def _is_csv(head: bytes) -> bool:
 
 
 def _is_jsonl(head: bytes) -> bool:
-    """Return True for one object per line, not for a document over many lines."""
+    """Return True for one JSON object per line, and False for one object on many lines."""
     return begins(head) == b"{" and head.lstrip(b"\xef\xbb\xbf \t\r\n").split(b"\n", 1)[0].strip() != b"{"
 
 

@@ -1,8 +1,7 @@
-"""Telegram Desktop's export as JSON: one chat, or all chats of an account.
+"""Importer for JSON exports of Telegram Desktop: one chat, or all chats of an account.
 
-The id of a message is ``telegram:<chat's id>:<its id>``. Chats without a public name and conversations
-with one person are left out unless requested. A topic of a forum is a thread, with the id of the
-message that created it.
+The id of a message is ``telegram:<chat's id>:<its id>``. Private chats, with one person or a group, are
+left out unless requested. A topic of a forum is a thread; its id is the message that created the topic.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ __all__ = ["TELEGRAM"]
 CONNECTOR = "telegram-export@1"
 _RESULT = r"(?:^|/)result\.json$"
 _CHATS: tuple[Place, ...] = ((), ("chats", "list", "*"), ("left_chats", "list", "*"))
-"""Places of the chats: of the only one, and of those of an account."""
+"""Places of chats in the JSON: the whole document if it is one chat, or the lists of an account."""
 
 _INTO = frozenset(
     {place[:n] for place in _CHATS for n in range(1, len(place) + 1)}
@@ -64,7 +63,7 @@ class _Telegram:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there is a chat with messages, or the introduction of an account's export."""
+        """Return True for a chat with messages, or for the introduction of an account's export."""
         if path.is_dir() or head.startswith(b"PK\x03\x04"):
             head = first_member(path, _RESULT)
         if begins(head) != b"{":
@@ -122,7 +121,7 @@ class _Chat:
 
 
 class _Export:
-    """Export that turns its messages into events."""
+    """Converter from the messages of an export to events."""
 
     def __init__(self, file: str, options: Options) -> None:
         self._file, self._options = file, options
@@ -131,7 +130,7 @@ class _Export:
         self._private = 0
 
     def read(self, items: Iterator[tuple[Place, str, Any]]) -> Iterator[Event | ValueError]:
-        """Yield the events of all chats; private ones are counted."""
+        """Yield the events of all chats; messages of private chats are counted if they are left out."""
         for place, where, value in items:
             *parent, name = place or ("",)
             chat = tuple(parent[:-1]) if parent[-1:] == ["messages"] else None
@@ -199,7 +198,7 @@ class _Export:
         )
 
     def _context(self, message: dict[str, Any], native: int) -> tuple[int | None, int | None]:
-        """Return the topic of a message, and the message that it replies to."""
+        """Return the ids of a message's topic and of the message that it replies to, or None for each."""
         chat, reply = self._chat, message.get("reply_to_message_id")
         if (
             not isinstance(reply, int)
@@ -217,7 +216,7 @@ class _Export:
 
 
 def _time(message: dict[str, Any], name: str, zone: ZoneInfo | None) -> Any:
-    """Return a time of a message; None if it is missing or, as in old exports, 1970."""
+    """Return a time of a message, or None if it is missing or in 1970, as old exports write."""
     seconds, text = message.get(f"{name}_unixtime"), message.get(name)
     if isinstance(seconds, str) and seconds.isdecimal():
         seconds = int(seconds)
@@ -226,12 +225,12 @@ def _time(message: dict[str, Any], name: str, zone: ZoneInfo | None) -> Any:
     if text is None or (isinstance(text, str) and text.startswith("1970-")):
         return None
     if name == "edited":
-        return None  # local times of the export's machine do not order revisions
+        return None  # local times without a zone cannot show which revision is newer
     return moment(text, zone)
 
 
 def _content(message: dict[str, Any]) -> tuple[str, list[str], list[str]]:
-    """Return the text of a message with its mentions and hidden links."""
+    """Return the text of a message, the mentioned handles, and the links behind its words."""
     pieces, mentions, links = [], [], []
     text = message.get("text")
     for piece in [text] if isinstance(text, str) else as_list(text):

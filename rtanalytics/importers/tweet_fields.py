@@ -1,4 +1,4 @@
-"""Ids, times and other fields that tweets of all API versions share."""
+"""Functions for the fields of tweets that are the same in all API versions: ids, times, authors."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _PRIVATE = ("sender_screen_name", "recipient_screen_name", "event_type", "dm_con
 
 
 def tweet_id(tweet: dict[str, Any]) -> str:
-    """Return the id of a tweet; the text form is preferred, because it never was a float."""
+    """Return the id of a tweet, from ``id_str`` if possible, because ``id`` may have been rounded."""
     return numeric_id(tweet.get("id_str") or tweet.get("id"))
 
 
 def account_of(handle: Any, id: object = None, name: object = None) -> Author | None:
-    """Return the author with the URL of the profile; None without a handle or an id."""
+    """Return the author with the URL of the profile, or None if there is no handle and no id."""
     url = f"https://twitter.com/{handle}" if isinstance(handle, str) and handle.isascii() else None
     return author_of(handle, id, name, url=url)
 
@@ -40,7 +40,7 @@ def address_of(native: str, author: Author | None) -> str:
 
 
 def refuse_private(message: dict[str, Any]) -> None:
-    """Raise for a private message of any API version; like a tweet, it has an id and a text."""
+    """Raise an error if a message is a private message, which has an id and a text like a tweet."""
     if any(key in message for key in _PRIVATE):
         raise InvalidValue("a private message, not a tweet")
 
@@ -57,12 +57,12 @@ def deletion(native: str, deleted_at: datetime | None = None, created_at: dateti
 
 
 def twitter_time(value: object, native: str = "0") -> datetime:
-    """Parse a time in any format of Twitter; without a value it comes from the tweet's id.
+    """Parse a time in any format of Twitter; if it is None, use the time in the tweet's id.
 
     Raises
     ------
     ValueError
-        If it is not a time, and the id contains none.
+        If the value is not a time, or it is None and the id contains no time.
     """
     if value is None and (created := snowflake_time(native)) is not None:
         return created

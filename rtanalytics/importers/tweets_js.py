@@ -1,9 +1,9 @@
-"""Twitter archives: the download that users request of their own data.
+"""Importer for Twitter archives, which users download with their own tweets.
 
-``tweets.js`` (``tweet.js`` before 2022, ``tweets-part1.js`` and so on for large accounts) assigns a list
-to a variable. It is read as a list; nothing is executed. ``account.js`` beside it has the author,
-``note-tweet.js`` the rest of long tweets, and ``deleted-tweets.js`` the deleted tweets. Before 2018
-there was one file per month, ``data/js/tweets/2014_08.js``.
+``tweets.js`` (``tweet.js`` before 2022; ``tweets-part1.js`` and so on for large accounts) assigns a list
+to a variable. Only the list is read, and no code is executed. ``account.js`` names the author,
+``note-tweet.js`` has the full text of long tweets, and ``deleted-tweets.js`` the deleted tweets. Before
+2018 there was one file per month, such as ``data/js/tweets/2014_08.js``.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _ASSIGNED = re.compile(
     rb"|Grailbird\.data\.tweets_\d{4}_\d\d)\s*="
 )
 _CUT = re.compile(r"(?:…|\.\.\.)?(?<!\s)\s*(?:https://t\.co/\w+\s*)?\Z")
-"""Ellipsis and link at the end of a long tweet that was cut."""
+"""Ellipsis and link at the end of a long tweet that was shortened."""
 
 _OWNER = Author(handle="archive owner")
-"""Author for an archive without ``account.js``; Twitter allows no such handle."""
+"""Author for an archive without ``account.js``; real handles cannot contain a blank."""
 
 Notes = dict[datetime, list[dict[str, Any]]]
-"""Second → the long tweets posted in it; an archive does not link them to their tweets by id."""
+"""Long tweets by the second in which they were posted, because the archive does not give their ids."""
 
 _RETWEET = re.compile(r"RT @\w+: ")
 
@@ -57,7 +57,7 @@ class _Archive:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if the file has such an assignment, or the archive such files."""
+        """Return True if a file assigns tweets to a variable, or an archive has files that do."""
         if _ASSIGNED.match(head):
             return True
         if not path.is_dir() and not head.startswith(b"PK\x03\x04"):
@@ -66,7 +66,7 @@ class _Archive:
         return files is not None and any(_TWEETS.search(name) for name in files.names())
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        """Yield the events of an archive, or of a single file with its neighbours' help."""
+        """Yield the events of an archive, or of one file; other files in its folder complete the tweets."""
         files = bundle(path) if path.is_dir() or begins(_first_bytes(path)) == b"P" else None
         account, notes = None, Notes()
         if files is None:
@@ -106,7 +106,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _account(read: Callable[[int], bytes]) -> Author | None:
-    with suppress(NotJson, *BROKEN):  # tweets without an author are better than none
+    with suppress(NotJson, *BROKEN):  # the tweets can be read without it
         for _, value, _ in walk(read, (), assigned=True):
             account = value.get("account") if isinstance(value, dict) else None
             if isinstance(account, dict):
@@ -118,18 +118,18 @@ def _account(read: Callable[[int], bytes]) -> Author | None:
 
 def _read_notes(read: Callable[[int], bytes], notes: Notes) -> None:
     """Add the long tweets of a file to ``notes``."""
-    with suppress(NotJson, *BROKEN):  # the beginnings of long tweets are better than nothing
+    with suppress(NotJson, *BROKEN):  # the shortened tweets can be read without it
         for _, value, _ in walk(read, (), assigned=True):
             note = value.get("noteTweet") if isinstance(value, dict) else None
             core = note.get("core") if isinstance(note, dict) else None
             if isinstance(note, dict) and isinstance(core, dict) and isinstance(core.get("text"), str):
-                with suppress(ValueError):  # without a time it cannot be matched to its tweet
+                with suppress(ValueError):  # a long tweet without a time cannot be matched with its tweet
                     at = twitter_time(note.get("createdAt")).replace(microsecond=0)
                     notes.setdefault(at, []).append(_extended(core))
 
 
 def _extended(core: dict[str, Any]) -> dict[str, Any]:
-    """Return a long tweet in the form of the API's ``extended_tweet``."""
+    """Convert a long tweet to an ``extended_tweet`` as in the API."""
     parts = {
         "urls": ("urls", "expanded_url", "expandedUrl"),
         "hashtags": ("hashtags", "text", "text"),
@@ -144,7 +144,7 @@ def _extended(core: dict[str, Any]) -> dict[str, Any]:
 
 
 def _completed(tweet: dict[str, Any], notes: Notes) -> dict[str, Any]:
-    """Return a tweet with the whole text of the note that begins like it and has the same time."""
+    """Return a tweet with the full text of the long tweet that has the same time and beginning."""
     beginning = _CUT.sub("", str(tweet.get("full_text") or tweet.get("text") or ""))
     if not beginning or not notes:
         return tweet
@@ -183,6 +183,6 @@ def _tweet(tweet: dict[str, Any], account: Author | None, notes: Notes) -> Event
     text = tweet.get("full_text") or tweet.get("text") or ""
     event = tweet_v1(_completed(tweet, notes), account)
     if not event.repost_of and _RETWEET.match(text):
-        # an archive marks retweets in the text only
+        # in an archive, only the text shows that a tweet is a retweet
         event = msgspec.structs.replace(event, type="repost")
     return event if event.author else msgspec.structs.replace(event, author=_OWNER)

@@ -1,7 +1,7 @@
-"""Tweets as the API returned them: v1.1 objects, v2 pages and twarc2's lines.
+"""Importer for tweets as JSON from Twitter's API: v1.1 objects, v2 pages and lines of twarc2.
 
-A file has one object per line, as a stream or twarc writes them, or is one document: a list, or a
-page of a search. The id of a tweet is ``twitter::<its id>``, the same as in tables and other exports.
+A file has one object per line (from a stream or twarc), or it is one document: a list, or a page of a
+search. The id of a tweet is ``twitter::<its id>``, as in tables and other exports.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _MARKS = re.compile(
     rb'conversation_id|public_metrics)"|\A\s*\{"id":\s*"\d+",\s*"action":'
 )
 _LISTS = ("statuses", "results", "tweets", "tweet_create_events", "tweet_delete_events")
-"""Members with tweets: of a search, of one before 2013, of collections by others, of a webhook."""
+"""Members that contain tweets, in responses of a search, other tools' files and webhooks."""
 
 _MAX_DEPTH = 8
-"""Levels of pages inside pages."""
+"""Maximum depth of pages inside pages."""
 
 _COLLECTIONS = ("objects", "globalObjects")
-"""Members in which a collection keeps tweets and users by their ids."""
+"""Members of a collection that contain tweets and users by their ids."""
 
 
 class _Tweets:
@@ -42,7 +42,7 @@ class _Tweets:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if there are members that only tweets have."""
+        """Return True if the beginning of the file has members that only tweets have."""
         return begins(head) in (b"{", b"[") and _MARKS.search(head) is not None
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
@@ -63,7 +63,10 @@ TWEETS = _Tweets()
 
 
 def tweets(value: Any, depth: int = 0) -> Iterator[Event | ValueError]:
-    """Yield the events of a JSON value: of a tweet, a page of tweets, or a notice of a deletion."""
+    """Yield the events of a JSON value: a tweet, a page of tweets, or a notice of a deletion.
+
+    A part that cannot be read gives a :class:`ValueError`.
+    """
     if isinstance(value, ValueError):
         yield value
     elif not isinstance(value, dict) or depth > _MAX_DEPTH:
@@ -82,7 +85,7 @@ def tweets(value: Any, depth: int = 0) -> Iterator[Event | ValueError]:
 
 
 def _inner(value: dict[str, Any]) -> list[Any] | None:
-    """Return what a page, webhook, collection, lookup or envelope contains; None for other objects."""
+    """Return the items in a page, webhook, collection, lookup or envelope, or None for other objects."""
     lists = [value[name] for name in _LISTS if isinstance(value.get(name), list)]
     if lists:
         return [item for listed in lists for item in listed]
@@ -99,7 +102,7 @@ def _inner(value: dict[str, Any]) -> list[Any] | None:
 
 
 def _joined(collection: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the tweets of a collection with their authors and reposted tweets inside."""
+    """Yield the tweets of a collection, each with its author and the reposted tweet as members."""
     both = (collection.get("tweets"), collection.get("users"))
     by_id, users = (objects if isinstance(objects, dict) else {} for objects in both)
     for tweet in by_id.values():

@@ -1,4 +1,4 @@
-"""Tweets of the API's version 1.1, which Twitter's own archives contain too."""
+"""Conversion of tweets from version 1.1 of Twitter's API, which Twitter archives use too."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ _NOTICES = {
     "direct_message": "a private message, not a tweet",
     "direct_message_events": "private messages, not tweets",
 }
-"""Member of an object → what the object is, for the reason in the dead letter."""
+"""Descriptions of objects that are not tweets, by a member that only such an object has."""
 
 
 def deletion_v1(value: dict[str, Any]) -> Event | None:
-    """Return the deletion in a notice of a stream, or in a line of a compliance job; None for a tweet.
+    """Return the deletion in a notice of a stream or a line of a compliance job, or None for a tweet.
 
     Raises
     ------
     ValueError
-        If it is another kind of notice.
+        If the object is another kind of notice.
     """
     if "text" not in value and (notices := [_NOTICES[name] for name in value if name in _NOTICES]):
         raise InvalidValue(notices[0])
@@ -66,14 +66,14 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
     Parameters
     ----------
     tweet : dict
-        A v1.1 object.
+        A tweet as version 1.1 of the API returns it.
     account : Author, optional
-        The author, if the object names none.
+        The author, used if the object does not name one.
 
     Raises
     ------
     ValueError
-        If it is not a tweet.
+        If the object is not a tweet.
     """
     refuse_private(tweet)
     if not any(key in tweet for key in ("text", "full_text", "extended_tweet", "retweeted_status")):
@@ -81,7 +81,7 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
             raise InvalidValue("a user, not a tweet")
         if isinstance(tweet.get("error"), str):
             raise InvalidValue(f"an error of the API, not a tweet: {abbreviate(tweet['error'])}")
-        raise InvalidValue(f"it has no text: {abbreviate(', '.join(list(map(str, tweet))[:6]))}")
+        raise InvalidValue(f"no text, only {abbreviate(', '.join(list(map(str, tweet))[:6]))}")
     native = tweet_id(tweet)
     first, created = _first_version(tweet, native), twitter_time(tweet.get("created_at"), native)
     extended = tweet.get("extended_tweet") or {}
@@ -128,7 +128,10 @@ def tweet_v1(tweet: dict[str, Any], account: Author | None = None) -> Event:
 
 
 def _compliance(line: dict[str, Any]) -> Event:
-    """Return the deletion that a compliance job reports; lines about users are recognised by their time."""
+    """Return the deletion in a line of a compliance job.
+
+    A line about a user looks the same, but its time is not the time in the id.
+    """
     native, created = numeric_id(line.get("id")), moment(line.get("created_at"))
     posted_at = snowflake_time(native)
     if posted_at is None or abs(posted_at - created).total_seconds() > 2:
@@ -142,18 +145,18 @@ def _author(user: dict[str, Any]) -> Author | None:
 
 
 def _author_in_old_search(tweet: dict[str, Any]) -> Author | None:
-    """Return the author as the search API before 2013 gave it."""
+    """Return the author of a tweet from the search API before 2013, or None."""
     return account_of(tweet.get("from_user"), tweet.get("from_user_id_str"), tweet.get("from_user_name"))
 
 
 def _full_text(tweet: dict[str, Any]) -> str:
-    """Return the whole text, with its entities still escaped."""
+    """Return the full text of a tweet, with HTML entities such as ``&amp;``."""
     extended = tweet.get("extended_tweet") or {}
     return extended.get("full_text") or tweet.get("full_text") or tweet.get("text") or ""
 
 
 def _first_version(tweet: dict[str, Any], native: str) -> str:
-    """Return the id of the first version; archives contain the history of edits."""
+    """Return the id of the first version of an edited tweet, or ``native`` if it was not edited."""
     first = ((tweet.get("edit_info") or {}).get("edit") or {}).get("initialTweetId")
     return numeric_id(first) if first else native
 
@@ -164,7 +167,7 @@ def _links(entities: Iterable[dict[str, Any]]) -> list[str]:
 
 
 def _permalink(tweet: dict[str, Any]) -> list[str]:
-    """Return the URL of the quoted tweet."""
+    """Return a list with the URL of the quoted tweet, empty if there is none."""
     link = tweet.get("quoted_status_permalink")
     return [str(link.get("expanded", ""))] if isinstance(link, dict) else []
 

@@ -1,4 +1,4 @@
-"""Tweets of the API's version 2: pages with their includes, and twarc2's flattened lines."""
+"""Conversion of tweets from version 2 of Twitter's API: pages, and flattened lines of twarc2."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["page_v2", "tweet_v2"]
 
 
 def page_v2(page: dict[str, Any]) -> Iterator[Event | ValueError]:
-    """Yield the events of a page, or its errors if it has nothing else."""
+    """Yield the events of a page; if it has only errors, yield a :class:`ValueError` with the first."""
     data = page.get("data")
     found = data if isinstance(data, list) else [] if data is None else [data]
     if data is None and page.get("errors"):
@@ -39,7 +39,10 @@ def page_v2(page: dict[str, Any]) -> Iterator[Event | ValueError]:
 
 
 def _compliance(line: dict[str, Any]) -> Event:
-    """Return the deletion that the compliance stream reports; a dropped tweet may come back later."""
+    """Return the deletion in an item of the compliance stream.
+
+    A dropped tweet counts as deleted, although it may become visible again.
+    """
     for kind in ("delete", "drop"):
         if isinstance(line.get(kind), dict):
             at = line[kind].get("event_at")
@@ -51,19 +54,19 @@ def _compliance(line: dict[str, Any]) -> Event:
 
 
 def tweet_v2(tweet: dict[str, Any], include: Included) -> Event:
-    """Return the event of a tweet, under the id of its first version, so that edits are revisions.
+    """Return the event of a tweet; an edited tweet has the id of its first version.
 
     Parameters
     ----------
     tweet : dict
-        An object of ``data``, or a flattened one, which contains its author and the tweets it refers to.
+        An object of ``data``; or a flattened tweet, which contains its author and referenced tweets.
     include : dict
         ``users``, ``tweets`` and ``media`` of the page by their ids.
 
     Raises
     ------
     ValueError
-        If it is not a tweet.
+        If the object is not a tweet.
     """
     refuse_private(tweet)
     return build(source="twitter", connector=CONNECTOR, **tweet_fields(tweet, include))

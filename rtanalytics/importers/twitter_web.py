@@ -1,4 +1,4 @@
-"""Tweets as the website of X loads them: objects of its GraphQL API, which browser extensions record."""
+"""Conversion of tweets that browser extensions recorded from the website of X (its GraphQL API)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_DEPTH = 3
 
 
 def is_web_tweet(value: Any) -> bool:
-    """Return True for a tweet with author, time and text where the website's API has them."""
+    """Return True for a tweet with author, time and text as in the API of the website."""
     result = _unwrapped(value)
     legacy = as_dict(result.get("legacy"))
     text = legacy.get("full_text", legacy.get("text"))
@@ -30,30 +30,30 @@ def is_web_tweet(value: Any) -> bool:
 
 
 def web_tweet(value: Any) -> Event:
-    """Return the event of a tweet, the same as of an object of the API v1.1.
+    """Return the event of a tweet; the same tweet from the API v1.1 gives an equal event.
 
     Raises
     ------
     InvalidValue
-        If it is not a tweet.
+        If the object is not a tweet.
     """
     result = _unwrapped(value)
     if "tombstone" in result or "TombStone" in str(result.get("__typename")):
-        raise InvalidValue("a placeholder of a tweet that was deleted or is hidden")
+        raise InvalidValue("a placeholder for a tweet that was deleted or is hidden")
     if not isinstance(result.get("legacy"), dict):
-        raise InvalidValue("not a tweet of the website of X: it has no legacy part")
+        raise InvalidValue("not a tweet of the website of X: no member legacy")
     return tweet_v1(_classic(result, 0))
 
 
 def _unwrapped(value: Any) -> dict[str, Any]:
-    """Return a tweet without the envelopes of results and of limited visibility."""
+    """Return the tweet inside the wrappers ``result`` and ``tweet``, if it has them."""
     result = as_dict(value)
     result = as_dict(result.get("result")) or result
     return as_dict(result.get("tweet")) if "legacy" not in result and "tweet" in result else result
 
 
 def _user(result: dict[str, Any]) -> dict[str, Any]:
-    """Return the author in the form of the API v1.1; empty without a handle."""
+    """Return the author as in the API v1.1, or an empty dict if there is no handle."""
     user = as_dict(as_dict(as_dict(result.get("core")).get("user_results")).get("result")) or as_dict(
         result.get("user")
     )
@@ -66,7 +66,7 @@ def _user(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def _classic(result: dict[str, Any], depth: int) -> dict[str, Any]:
-    """Return a tweet in the form of the API v1.1."""
+    """Convert a tweet to an object as in the API v1.1."""
     legacy = result["legacy"]
     tweet = {**legacy, "id_str": result.get("rest_id") or legacy.get("id_str"), "user": _user(result)}
     if "entities" not in legacy and isinstance(text := legacy.get("full_text", legacy.get("text")), str):
@@ -106,14 +106,14 @@ def text_mentions(text: str) -> list[str]:
 
 
 def native_id(url: object, *ids: object) -> str:
-    """Return the id of a tweet from its address, which spreadsheets do not damage, else from the ids."""
+    """Return the id of a tweet from its URL, or else from ``ids``, which spreadsheets may have rounded."""
     if isinstance(url, str) and (found := _STATUS.search(urlsplit(url).path if "://" in url else url)):
         return found[1]
     return numeric_id(next((id for id in ids if id not in (None, "")), None))
 
 
 def time_of(value: object, native: str) -> datetime:
-    """Return when a tweet was posted; a time without an offset is replaced by that in the id."""
+    """Return when a tweet was posted; if ``value`` has no offset, the time in the id is used."""
     created = snowflake_time(native)
     if created is not None and not _has_offset(value):
         return created.replace(microsecond=0)
@@ -127,7 +127,7 @@ def _has_offset(value: object) -> bool:
 
 
 def media_addresses(media: object) -> list[dict[str, Any]]:
-    """Return the attachments of a list, or of the lists of an object by kind."""
+    """Return the attachments in a list, or in an object with one list per kind."""
     if isinstance(media, dict):
         return [item for kind in media.values() for item in as_dicts(kind)]
     return as_dicts(media)

@@ -1,6 +1,6 @@
-"""Packed files and zip archives, unpacked in memory piece by piece.
+"""Decompression of files and zip archives in memory, piece by piece.
 
-A file that unpacks to far more than its own size is refused, because it may be a decompression bomb.
+A file whose content is far larger than the file is refused, because it may be a decompression bomb.
 """
 
 from __future__ import annotations
@@ -22,42 +22,42 @@ from rtanalytics.untrusted import abbreviate
 __all__ = ["BROKEN", "MAX_MEMBERS", "Unpacked", "ZipBundle", "unreadable"]
 
 FREE = 100_000_000
-"""Bytes that may come out of a packed file whatever its ratio."""
+"""Number of decompressed bytes up to which every ratio is allowed."""
 
 RATIO = 250
-"""Highest ratio of unpacked to packed bytes beyond :data:`FREE`; texts have 3 to 60."""
+"""Maximum ratio of decompressed to compressed bytes above :data:`FREE`; texts have 3 to 60."""
 
 _PIECE = 16_384
-"""Bytes that are unpacked at once, and lost if the file is damaged there."""
+"""Number of bytes that are decompressed at once; if there is damage in them, all are lost."""
 
 MAX_MEMBERS = 500_000
 _MAX_DIRECTORY = 128_000_000
 
 BROKEN = (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile)
-"""Exceptions raised when a file that was cut off or damaged is read."""
+"""Exceptions that are raised if a compressed file is cut off or damaged."""
 
 _BROKEN_ZIP = (*BROKEN, OSError, ValueError, LookupError, RuntimeError, OverflowError, struct.error)
-"""Exceptions that zipfile raises for a file that is not a sound zip."""
+"""Exceptions that :mod:`zipfile` raises for a damaged zip file."""
 
 _LITTER = ("__MACOSX/", ".DS_Store", "Thumbs.db")
 
 
 def unreadable(path: Path, error: OSError) -> ImporterError:
-    """Return the error for a file that the system does not let us read."""
+    """Return the error for a file that the operating system cannot open or read."""
     return ImporterError(f"{path}: cannot be read: {error.strerror or error}")
 
 
 class Unpacked(io.RawIOBase):
-    """Unpacked bytes of a packed file; refuses to give far more than the file's size.
+    """Decompressed bytes of a file; raises an error if they are far more than the size of the file.
 
     Parameters
     ----------
     inner : binary file
-        Gives the unpacked bytes.
+        File object that returns the decompressed bytes.
     taken : callable
-        Returns the number of packed bytes read so far.
+        Function that returns the number of compressed bytes read so far.
     name : str
-        The file's name for error messages.
+        Name of the file, for error messages.
     """
 
     def __init__(self, inner: BinaryIO, taken: Callable[[], int], name: str) -> None:
@@ -74,25 +74,25 @@ class Unpacked(io.RawIOBase):
         try:
             data = self._inner.read(min(len(buffer), _PIECE))
         except OSError as error:
-            # bzip2 and zstd raise it for damaged data
+            # the decompressors of bzip2 and zstd raise OSError for damaged data
             raise EOFError(str(error)) from None
         self._given += len(data)
         if self._given > FREE and self._given > RATIO * max(1, self._taken()):
             raise ImporterError(
                 f"{self._name} unpacks to over {RATIO} times its size, like a zip bomb; "
-                f"if it is sound, unpack it first"
+                f"if you trust it, unpack it first"
             )
         buffer[: len(data)] = data
         return len(data)
 
     def close(self) -> None:
-        """Close the packed file as well."""
+        """Close this object and the compressed file."""
         self._inner.close()
         super().close()
 
 
 class ZipBundle:
-    """Zip file."""
+    """Zip file with the files of an export."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -105,7 +105,7 @@ class ZipBundle:
         size = max(1, path.stat().st_size)
         claimed = sum(member.file_size for member in self._members.values())
         if len(self._members) > MAX_MEMBERS or (claimed > FREE and claimed > RATIO * size):
-            raise ImporterError(f"{path} claims to unpack to {claimed:,} bytes, like a zip bomb; not read")
+            raise ImporterError(f"{path} would unpack to {claimed:,} bytes, like a zip bomb; it is refused")
 
     def names(self) -> list[str]:
         """Return the names of the files, sorted."""
@@ -113,7 +113,7 @@ class ZipBundle:
 
     @contextmanager
     def open(self, name: str) -> Iterator[io.BufferedReader[Any]]:
-        """Open one of the files."""
+        """Open one of the files by a name from :meth:`names`."""
         where = member_of(self.path, name)
         member = self._members.get(name)
         if member is None:
@@ -152,7 +152,7 @@ class ZipBundle:
 
 
 def _refuse_huge_directory(path: Path) -> None:
-    """Check the size that the directory of a zip claims, because zipfile reads all of it at once."""
+    """Raise an error if the directory of a zip is too large, because zipfile reads it all into memory."""
     try:
         with open(path, "rb") as file:
             file.seek(0, 2)
@@ -164,6 +164,8 @@ def _refuse_huge_directory(path: Path) -> None:
                 if size == 0xFFFFFFFF and (at := tail.rfind(b"PK\x06\x06")) >= 0 and len(tail) >= at + 48:
                     (size,) = struct.unpack_from("<Q", tail, at + 40)
                 if size > _MAX_DIRECTORY:
-                    raise ImporterError(f"{path}: its directory alone has {size:,} bytes; it is not read")
+                    raise ImporterError(
+                        f"{path}: the list of files in the zip has {size:,} bytes; it is refused"
+                    )
     except OSError as error:
         raise unreadable(path, error) from None

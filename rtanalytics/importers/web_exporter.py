@@ -1,7 +1,7 @@
-"""Tweets exported by the browser script twitter-web-exporter, as JSON or CSV.
+"""Importer for tweets from the browser script twitter-web-exporter, as JSON or CSV.
 
-The id of a tweet is ``twitter::<its id>``, the same as in other exports. With "Include all metadata" the
-file has the links, tags and mentions of X; otherwise tags and mentions are taken from the text.
+The id of a tweet is ``twitter::<its id>``, as in other exports. A file exported with "Include all
+metadata" has X's links, tags and mentions; otherwise, tags and mentions are found in the text.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class _WebExporter:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if id, time, text and handle stand beside each other."""
+        """Return True if an object or the CSV header has id, time, text and handle."""
         if begins(head) in (b"[", b"{"):
             return any(
                 isinstance(value, dict) and all(isinstance(value.get(n), str) for n in _NEEDED)
@@ -79,7 +79,7 @@ WEB_EXPORTER = _WebExporter()
 
 
 def _rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[str, Any]]:
-    """Yield the rows of a CSV file with the values they had as JSON."""
+    """Yield place and values of each row of a CSV file; values are the same as in a JSON export."""
     csv.field_size_limit(MAX_LINE)
     line = 1
     try:
@@ -102,7 +102,7 @@ def _rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[str, Any]]:
     except csv.Error as error:
         yield (
             "",
-            Rejected(path, f"line {line}", f"invalid CSV from here on: {error}; a quote without its pair?"),
+            Rejected(path, f"line {line}", f"invalid CSV from here on: {error}; is a quote not closed?"),
         )
     except BROKEN as error:
         yield (
@@ -129,7 +129,7 @@ def _event(value: Any) -> Event:
     if "full_text" not in row and "screen_name" in row:
         raise InvalidValue("a user, not a tweet; export tweets")
     if not isinstance(row.get("full_text"), str):
-        raise InvalidValue(f"its full_text {abbreviate(row.get('full_text'))} is not text")
+        raise InvalidValue(f"full_text {abbreviate(row.get('full_text'))} is not text")
     native = native_id(row.get("url"), row.get("id"))
     author = account_of(row.get("screen_name"), row.get("user_id"), row.get("name"))
     text = unescape(row["full_text"])

@@ -1,9 +1,9 @@
-"""A chat exported by WhatsApp: ``_chat.txt``, ``WhatsApp Chat with NAME.txt``, or the zip that holds it.
+"""Importer for chats of WhatsApp: ``_chat.txt``, ``WhatsApp Chat with NAME.txt``, or a zip with it.
 
-Times are local to the phone, so they need a zone. The order of day and month depends on the phone's
-language: it is found from the whole file (a day above 12, or the only order in which no date goes back),
-else ``--dates`` must give it. A message has no id; its id is derived from chat, time, author, text
-and its number among equal messages of that time. Notices of WhatsApp are left out.
+Times are in the phone's time zone, which must be given. The order of day and month depends on the phone's
+language. It is found from all dates (a day above 12, or the order in which dates rarely go back);
+otherwise ``--dates`` must give it. Messages have no ids; an id is derived from chat, time, author, text
+and the number of the message among equal ones. Notices of WhatsApp are left out.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class _WhatsApp:
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if the first line begins with date and time, and some with an author too."""
+        """Return True if the first line begins with date and time, and some lines also with an author."""
         if path.is_dir() or head.startswith(b"PK\x03\x04"):
             head = first_member(path, _CHAT)
         lines = [line for line in head.decode("utf-8-sig", "replace").splitlines() if line.strip()][:50]
@@ -135,7 +135,7 @@ WHATSAPP = _WhatsApp()
 
 
 def _header(line: str) -> re.Match[str] | None:
-    """Return the match of a line that begins a message, with or without brackets around its time."""
+    """Return the match if a line begins a message (a time, with or without brackets), or None."""
     return _BRACKETED.match(line) or _DASHED.match(line)
 
 
@@ -144,9 +144,10 @@ _NAMES_OF_ORDERS = ("dmy", "mdy", "ymd")
 
 @dataclass(slots=True)
 class _Dates:
-    """Dates of a file, to find the order of their numbers.
+    """Statistics about the dates of a file, to find the order of day, month and year.
 
-    A few dates may be invalid or go back: phones change their clocks, and people edit the file.
+    A few dates may be invalid or before the previous one, because phones change their clocks and people
+    edit the files.
     """
 
     first: str = ""
@@ -174,10 +175,10 @@ class _Dates:
             self.last[order] = day
 
     def order(self) -> str | None:
-        """Return the only possible order; None if there are several."""
+        """Return the only possible order, such as ``dmy``, or None if there are several."""
         orders = [order for order in _NAMES_OF_ORDERS if self.invalid[order] * 20 <= self.count]
         if len(orders) > 1 and "ymd" in orders:
-            orders.remove("ymd")  # with two digits for the year, only if nothing else is possible
+            orders.remove("ymd")  # hardly any phone writes this order if a year has two digits
         if len(orders) == 2:
             if self.separator == ".":
                 return "dmy"
@@ -190,18 +191,18 @@ class _Dates:
 def _date(numbers: Numbers, order: str) -> date:
     parts = dict(zip(order, numbers, strict=True))
     if len(parts["y"]) not in (2, 4) or len(parts["d"]) > 2 or len(parts["m"]) > 2:
-        raise ValueError("not a date in this order")
+        raise ValueError("the lengths of the numbers do not fit the order")
     year = int(parts["y"])
     return date(year + 2000 if len(parts["y"]) == 2 else year, int(parts["m"]), int(parts["d"]))
 
 
 def _survey(label: str, file: io.BufferedReader[Any], options: Options) -> tuple[str, str | None]:
-    """Return the order of the dates, and the name of the group if a notice has it.
+    """Return the order of day, month and year in the dates, and the group's name if a notice has it.
 
     Raises
     ------
     ImporterError
-        If the order or the zone is not known; the message names the options.
+        If the order or the time zone is unknown; the message names the options that give them.
     """
     dates, group = _Dates(), None
     for line in lines_of(file, label):
@@ -218,7 +219,7 @@ def _survey(label: str, file: io.BufferedReader[Any], options: Options) -> tuple
     missing: list[str] = []
     reasons = []
     if options.zone is None:
-        reasons.append("its times have no zone; give that of the phone with --zone, such as Europe/Berlin")
+        reasons.append("times without a zone; give the zone of the phone with --zone, such as Europe/Berlin")
         missing += ["--zone", "Europe/Berlin"]
     if order is None and dates.first:
         reasons.append(
@@ -232,7 +233,7 @@ def _survey(label: str, file: io.BufferedReader[Any], options: Options) -> tuple
 
 
 def _order_of(time_format: str) -> str:
-    """Return the order of day, month and year in a format of times."""
+    """Return the order of day, month and year in a :meth:`datetime.datetime.strptime` format."""
     found = re.findall("%([dmyY])", time_format)
     order = "".join(dict.fromkeys(letter.lower() for letter in found))
     if sorted(order) != ["d", "m", "y"]:
@@ -241,7 +242,7 @@ def _order_of(time_format: str) -> str:
 
 
 def _channel(path: Path, name: str, group: str | None) -> str:
-    """Return the name of the chat: from the name of its file or zip, from a notice in it, or WhatsApp."""
+    """Return the name of the chat: from the file name, else from a notice, else ``WhatsApp``."""
     for file in (Path(name).name, path.name):
         stem = re.sub(r"(?i)\.(?:txt|zip|gz|zst)$", "", file)
         stem = re.sub(r"(?i)\.txt$", "", stem)
@@ -255,7 +256,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _messages(label: str, file: io.BufferedReader[Any]) -> Iterator[tuple[str, list[str] | Rejected]]:
-    """Yield place and lines of each message."""
+    """Yield the place and the lines of each message."""
     where, message, size = "", list[str](), 0
     for line in lines_of(file, label, blank=True):
         if isinstance(line, Rejected):
@@ -269,7 +270,7 @@ def _messages(label: str, file: io.BufferedReader[Any]) -> Iterator[tuple[str, l
         elif message:
             size += len(text) + 1
             if size <= MAX_PACKET + len(text):
-                message.append(text)  # what is larger is rejected in the end
+                message.append(text)  # the cut message is still too large, and is rejected later
         elif text.strip():
             yield (
                 "",
@@ -280,7 +281,7 @@ def _messages(label: str, file: io.BufferedReader[Any]) -> Iterator[tuple[str, l
 
 
 class _Chat:
-    """Chat that turns its messages into events."""
+    """Converter from the messages of a chat to events."""
 
     def __init__(self, channel: str, order: str, clock: LocalClock, options: Options) -> None:
         self._channel, self._order, self._clock, self._options = channel, order, clock, options
@@ -288,10 +289,10 @@ class _Chat:
         self._equal: Counter[tuple[str, str]] = Counter()
 
     def event(self, lines: list[str]) -> Event | None:
-        """Return the event of a message; None for a notice of WhatsApp."""
+        """Return the event of a message, or None for a notice of WhatsApp."""
         match = _header("\n".join(lines).rstrip("\n"))
         if match is None:
-            raise InvalidValue("it has no date and time")
+            raise InvalidValue("the message has no date and time")
         when = self._clock.utc(self._time(match))
         if self._now != when:
             self._now = when
@@ -314,7 +315,7 @@ class _Chat:
                 hour = hour % 12 + (12 if _AFTERNOON.match(half) else 0)
             return datetime.combine(day, time(hour, int(match["minute"]), int(match["second"] or 0)))
         except ValueError:
-            raise InvalidValue("its date or time is invalid") from None
+            raise InvalidValue("invalid date or time") from None
 
     def _notice(self, when: datetime, text: str) -> Event | None:
         if not self._options.presence:
@@ -348,12 +349,12 @@ class _Chat:
 
 
 def _name(name: str) -> str:
-    """Return an author's name without marks, and without the ``~`` before names that are not contacts."""
+    """Return an author's name without invisible marks and the ``~`` before names of non-contacts."""
     return word(re.sub(_MARK, "", name).strip(" ~\u202f\u00a0"))
 
 
 def _is_content(text: str) -> bool:
-    """Return True for a text that begins with a mark but was sent by a person: a file, poll or place."""
+    """Return True for a file, poll or place that a person sent, although it looks like a notice."""
     return any(pattern.match(text) for pattern in (_ATTACHED, _OMITTED, _CONTENT))
 
 

@@ -1,7 +1,7 @@
-"""Items that the browser extension Zeeschuimer collected, as it or 4CAT writes them (``.ndjson``).
+"""Importer for items from the browser extension Zeeschuimer, as it or 4CAT writes them (``.ndjson``).
 
-Read are X, TikTok, Instagram, Threads and Truth Social; items of other platforms are rejected with the
-platform's name. Tweets and statuses get the same ids as in other exports.
+Items of X, TikTok, Instagram, Threads and Truth Social are read; items of other platforms are rejected
+with the name of the platform. Tweets and statuses get the same ids as in other exports.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ _MENTION = re.compile(r"(?<![\w@/.])@([A-Za-z0-9_](?:[A-Za-z0-9_.]{0,28}[A-Za-z0
 
 
 class _Zeeschuimer:
-    """Importer for collected items."""
+    """Importer for items from Zeeschuimer."""
 
     edits = False
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True for an item in the extension's envelope, and for one that can be read without it."""
+        """Return True for an item in Zeeschuimer's envelope, or an item of a known platform without it."""
         return any(_is_envelope(value) or _reader(value) is not None for value in sample(head))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
@@ -68,12 +68,12 @@ def _is_envelope(value: Any) -> bool:
 
 
 def _inner(value: Any) -> dict[str, Any]:
-    """Return the item in an envelope; 4CAT's files have items without one."""
+    """Return the item in an envelope, or the value itself, because 4CAT writes items without envelopes."""
     return as_dict(value["data"]) if _is_envelope(value) else as_dict(value)
 
 
 def _platform(value: Any) -> str:
-    """Return the platform that the envelope names; 4CAT keeps the envelope beside the item's members."""
+    """Return the platform of an item, from its envelope or from ``__import_meta`` (4CAT), or ""."""
     holder = value if _is_envelope(value) else as_dict(value.get("__import_meta"))
     return as_text(holder.get("source_platform"))
 
@@ -86,13 +86,13 @@ def _event(value: Any) -> Event:
         return reader(item)
     if platform := _platform(value):
         raise InvalidValue(
-            f"an item of {abbreviate(platform)[1:-1]} without author, time or text that can be read"
+            f"an item of {abbreviate(platform)[1:-1]} in which author, time or text is not found"
         )
     raise InvalidValue("not an item of a known platform")
 
 
 def _reader(value: Any) -> Callable[[dict[str, Any]], Event] | None:
-    """Return the function that reads an item; None if it has no author, time and text of a known shape."""
+    """Return the function that converts an item, or None if its author, time or text is not found."""
     item = _inner(value)
     if is_web_tweet(item):
         return web_tweet
@@ -163,7 +163,7 @@ def _threads(item: dict[str, Any]) -> Event:
 
 
 def _meta_post(item: dict[str, Any], source: str, url: str) -> Event:
-    """Return a post of Instagram or Threads, as their apps load it."""
+    """Return the event of a post of Instagram or Threads in the format of their apps' API."""
     user, caption = item["user"], as_dict(item.get("caption"))
     native = numeric_id(item.get("pk") or as_text(item.get("id")).partition("_")[0])
     text = as_text(caption.get("text"))
@@ -191,7 +191,7 @@ def _meta_post(item: dict[str, Any], source: str, url: str) -> Event:
 
 
 def _instagram_page(item: dict[str, Any]) -> Event:
-    """Return a post of Instagram, as its pages load it."""
+    """Return the event of a post of Instagram in the format of its web pages."""
     owner = item["owner"]
     captions = as_dicts(as_dict(item.get("edge_media_to_caption")).get("edges"))
     text = as_text(as_dict(captions[0].get("node")).get("text")) if captions else ""
@@ -216,5 +216,5 @@ def _handles(text: str) -> list[str]:
 
 
 def _seconds(value: Any) -> datetime:
-    """Return a time given in seconds since 1970, also if they are written as text."""
+    """Return a time given in seconds since 1970, as a number or as text."""
     return moment(int(value) if isinstance(value, str) and value.isdecimal() and value.isascii() else value)

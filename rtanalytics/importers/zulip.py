@@ -1,11 +1,12 @@
-"""An export of a Zulip organisation (``realm.json``, ``messages-000001.json`` ...), or messages of its API.
+"""Importer for Zulip: exports of an organisation, and messages of its API.
 
-The latter are a page, a list, or the archive that ``zulip-archive`` writes, a folder per channel with a file
-per topic.
+An export has the files ``realm.json`` and ``messages-000001.json``, ``messages-000002.json`` and so on.
+Messages of the API are a page, a list, or an archive by ``zulip-archive``, which has a folder per channel
+with a file per topic.
 
-The id of a message is ``zulip:<host or name of the organisation>:<its id>``. Only public channels are
-imported unless private conversations are requested. A topic is a thread, with the id of the first
-message of it in the export.
+The id of a message is ``zulip:<host or name of the organisation>:<its id>``. Private channels and
+conversations are left out unless requested. A topic is a thread; its id is the first message of the
+topic in the export.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ _BY_TOPIC = r"^(?!.*stream_index\.json$).*/[^/]+\.json$"
 _PRIVATE = "private messages (--private imports them)"
 _STREAM = 2
 _SYSTEM = "zulipinternal"
-"""Organisation of the server's own bots; their messages belong to the organisation that they write to."""
+"""Organisation of the server's own bots; their messages count for the organisation they write in."""
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class _Zulip:
     edits = True
 
     def recognises(self, path: Path, head: bytes) -> bool:
-        """Return True if both kinds of files are there, or the members of messages of the API."""
+        """Return True if an export has both kinds of files, or a file has messages of the API."""
         packed = head.startswith(b"PK\x03\x04") or head[257:262] == b"ustar"
         files = bundle(path) if path.is_dir() or packed else None
         if files is None:
@@ -88,7 +89,7 @@ class _Zulip:
         return any(map(_is_message, _first_messages(first_member(path, _BY_TOPIC))))
 
     def read(self, path: Path, options: Options) -> Iterator[Event | ValueError]:
-        """Yield the events of an export or a page."""
+        """Yield the events of an export, an archive or a page."""
         files = bundle(path)
         if files is None:
             yield from _page(path, options)
@@ -102,7 +103,7 @@ class _Zulip:
             realm.scope = options.network
         if not realm.scope:
             raise ImporterError(
-                f"{path} does not name its organisation; name its host with --network",
+                f"{path} does not name its organisation; give the host with --network",
                 ["--network", "chat.example.org"],
             )
         rooms = _Rooms(realm, options)
@@ -135,7 +136,7 @@ def _is_message(value: Any) -> bool:
 
 
 def _rows(file: str, stream: BinaryIO, tables: set[str]) -> Iterator[tuple[str, str, Any]]:
-    """Yield table, place and row; the row is a :class:`Rejected` if it is broken."""
+    """Yield the table, the place and the value of each row; a broken row is a :class:`Rejected`."""
     for table, where, value in members(file, stream.read, {*tables, "zerver_usermessage"}):
         if table in tables or where == "document":
             yield table, where, value
@@ -171,7 +172,7 @@ def _take(realm: _Realm, table: str, row: dict[str, Any]) -> None:
 
 
 def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
-    """Yield the messages of a page or a list; private ones are only counted."""
+    """Yield the events of a page or a list of messages."""
     page = _Pages(options, _home(path))
     with open_bytes(path) as file:
         for name, where, message in members(path, file.read, {"messages"}):
@@ -181,7 +182,7 @@ def _page(path: Path, options: Options) -> Iterator[Event | ValueError]:
 
 
 def _topics(path: Path, files: Bundle, options: Options) -> Iterator[Event | ValueError]:
-    """Yield the messages of an archive with a folder per channel and a file per topic."""
+    """Yield the events of an archive with a folder per channel and a file per topic."""
     page = _Pages(options, "")
     if not any(map(_TOPIC.search, files.names())):
         raise ImporterError(
@@ -199,7 +200,7 @@ def _topics(path: Path, files: Bundle, options: Options) -> Iterator[Event | Val
 
 
 class _Pages:
-    """Reader of messages from the API: they name stream and sender, and their text is usually HTML."""
+    """Converter from messages of the API, which have names instead of ids and HTML text, to events."""
 
     def __init__(self, options: Options, home: str) -> None:
         self._options, self._home = options, home
@@ -208,7 +209,7 @@ class _Pages:
         self.stream = self.topic = ""
 
     def event(self, message: Any) -> Event | None:
-        """Return the event of a message; None for a private one."""
+        """Return the event of a message, or None if it is private and left out."""
         if not isinstance(message, dict):
             raise InvalidValue(f"{abbreviate(message)} is not a message")
         if message.get("type", "stream") in ("private", "direct") and not self._options.private:
@@ -217,13 +218,13 @@ class _Pages:
         return _message_of_page(message, self._options, self._home, self._topics, self.stream, self.topic)
 
     def report(self) -> Iterator[Skipped]:
-        """Yield what was left out."""
+        """Yield a :class:`Skipped` for private messages that were left out."""
         if self._private:
             yield Skipped(_PRIVATE, self._private)
 
 
 def _home(path: Path) -> str:
-    """Return the organisation of a page, from the first message that is not by a bot of the server."""
+    """Return the organisation of a page, from its first message that is not by a bot of the server."""
     with open_bytes(path) as file, suppress(NotJson, *BROKEN):  # the reader of the page reports the error
         for name, message, _ in walk(file.read, {"messages"}):
             if name == "messages" and isinstance(message, dict):
@@ -241,12 +242,12 @@ def _message_of_page(
     stream: str,
     in_topic: str,
 ) -> Event:
-    """Return the event of a message of the API, which has names, and usually HTML."""
+    """Return the event of a message of the API, which has names instead of ids, and usually HTML text."""
     realm = word(message.get("sender_realm_str"))
     scope = options.network or (home if realm == _SYSTEM else realm)
     if not scope:
-        reason = "it does not name its organisation; name its host with --network"
-        if stream:  # no message of an archive does
+        reason = "the message does not name its organisation; give the host with --network"
+        if stream:  # in an archive, no message names it, so the file is refused at once
             raise ImporterError(reason, ["--network", "chat.example.org"])
         raise InvalidValue(reason)
     room = message.get("display_recipient", stream or None)
@@ -256,7 +257,7 @@ def _message_of_page(
     root = topics.setdefault((channel, topic.casefold()), id)
     content, edited = message.get("content"), message.get("last_edit_timestamp")
     if not isinstance(content, str):
-        raise InvalidValue("it has no content")
+        raise InvalidValue("the message has no content")
     is_html = message.get("content_type") == "text/html" or content.startswith("<p>")
     text = html_text(content) if is_html else content
     mentions = (
@@ -281,7 +282,7 @@ def _message_of_page(
 
 
 class _Rooms:
-    """Channels of an organisation that turn their messages into events."""
+    """Converter from the messages of an export to events."""
 
     def __init__(self, realm: _Realm, options: Options) -> None:
         self._realm, self._options = realm, options
@@ -289,7 +290,7 @@ class _Rooms:
         self.private = 0
 
     def event(self, message: Any) -> Event | None:
-        """Return the event of a message; None for a private one."""
+        """Return the event of a message, or None if it is private and left out."""
         if not isinstance(message, dict):
             raise InvalidValue(f"{abbreviate(message)} is not a message")
         realm, native = self._realm, numeric_id(message.get("id"))
@@ -310,7 +311,7 @@ class _Rooms:
         if not isinstance(text, str):
             rendered = message.get("rendered_content")
             if not isinstance(rendered, str):
-                raise InvalidValue("it has no content")
+                raise InvalidValue("the message has no content")
             text = html_text(rendered)
         edited, is_action = message.get("last_edit_time"), text.startswith("/me ")
         text = text.removeprefix("/me ") if is_action else text

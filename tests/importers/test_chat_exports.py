@@ -230,7 +230,7 @@ def test_a_live_chat_has_its_emoji_paid_messages_and_deletions(tmp_path: Path) -
     assert (first.text, first.channel) == ("great 🎉:hi:", "abcdefghi_1")
     assert second.text == SECOND.text
     assert (deletion.id, deletion.op) == (first.id, "delete")
-    assert others == ["1 notices of the chat and its tickers"]
+    assert others == ["1 notices of the chat, such as pinned messages and tickers"]
 
 
 def test_live_chats_of_other_tools_are_read(tmp_path: Path) -> None:

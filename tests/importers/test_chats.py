@@ -375,7 +375,7 @@ def test_answers_of_slack_without_messages_say_what_they_are(
 def test_a_file_that_cannot_be_imported_is_explained(
     tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
-    """Rather than that its format is not known."""
+    """Rather than that its format is unknown."""
     path = tmp_path / name
     path.write_bytes(content)
     with pytest.raises(ImporterError, match=message):
@@ -539,7 +539,7 @@ def test_a_page_of_zulips_api_gives_the_messages_that_an_export_gives(tmp_path: 
     assert (told[4].links, told[4].edited_at is not None) == (["https://x.example/?a&b"], True)
     assert (told[5].type, told[5].text) == ("action", "waves")
     assert [item.reason for item in read if isinstance(item, Rejected)] == [
-        "it does not name its organisation; name its host with --network",
+        "the message does not name its organisation; give the host with --network",
     ]
     assert str(read[-1]) == "1 private messages (--private imports them)"
 
@@ -552,7 +552,7 @@ def test_messages_of_a_bot_of_zulips_server_belong_to_the_organisation(tmp_path:
     alone = said_by(tmp_path, "alone.json", {"result": "success", "messages": [bot]})
     (left,) = open_events(alone)
     assert isinstance(left, Rejected)
-    assert left.reason.endswith("name its host with --network")
+    assert left.reason.endswith("give the host with --network")
 
 
 def test_private_messages_of_zulip_are_left_out_and_counted(tmp_path: Path) -> None:
@@ -637,7 +637,7 @@ def test_many_channels_of_discord_are_read_from_a_folder_or_zip(tmp_path: Path) 
 def test_a_file_with_some_of_the_names_of_a_chat_is_not_taken_for_it(tmp_path: Path, value: Any) -> None:
     """Author, time and text have to be where the format has them."""
     path = said_by(tmp_path, "x.json", value)
-    with pytest.raises(ImporterError, match="format is not known"):
+    with pytest.raises(ImporterError, match="unknown format"):
         detect(path)
 
 
@@ -648,5 +648,5 @@ def test_an_export_is_recognised_as_what_it_is(tmp_path: Path) -> None:
     assert detect(write_zip(tmp_path / "c.zip", zulip_files(TALK))) == "zulip"
     empty = write_folder(tmp_path / "d", {"readme.txt": "nothing"})
     for path in (empty, write_zip(tmp_path / "e.zip", {"readme.txt": "x", "b.txt": "y"})):
-        with pytest.raises(ImporterError, match="format is not known"):
+        with pytest.raises(ImporterError, match="unknown format"):
             detect(path)

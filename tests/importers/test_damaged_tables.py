@@ -110,7 +110,7 @@ def test_an_equal_id_with_other_content_is_no_duplicate(tmp_path: Path) -> None:
     ]
     events, (bad,) = read(tmp_path / "t.csv", rows)
     assert len(events) == 2
-    assert (bad.where, "of an earlier row with other content" in bad.reason) == ("line 4", True)
+    assert (bad.where, "to an earlier row with other content" in bad.reason) == ("line 4", True)
     (tmp_path / "t.jsonl").write_text(
         "".join(
             f'{{"id": "7", "created_at": "2026-05-15T07:00:00Z", "source": "x", "text": "{text}"}}\n'
@@ -178,7 +178,7 @@ def test_an_unclosed_quote_costs_only_its_own_row(tmp_path: Path, separator: str
     events, (bad,) = read(tmp_path / "t.csv", rows, separator)
     assert [event.handle for event in events] == ["bob", "cyd", "dan"]
     assert (bad.where, events[-1].text) == ("line 2", "two\nlines")
-    assert "a quote in it is not closed" in bad.reason
+    assert "a quote is not closed" in bad.reason
 
 
 def test_a_table_with_an_unclosed_quote_is_refused(tmp_path: Path) -> None:

@@ -299,7 +299,7 @@ def test_messages_are_distinguished_from_notices_of_the_client(
 def test_a_log_without_a_zone_a_day_or_a_channel_says_what_to_give(tmp_path: Path) -> None:
     """One line each, with the option that helps; a zone that is none is told too."""
     path = write_znc(tmp_path, TALK)
-    with pytest.raises(ImporterError, match=r"line 1: its times have no zone; .*--zone"):
+    with pytest.raises(ImporterError, match=r"line 1: times without a zone; .*--zone"):
         events(path, Options(channel="#pycon"))
     with pytest.raises(ImporterError, match=r"--channel"):
         events(path, Options(zone="UTC"))
@@ -457,7 +457,7 @@ MAPPING = {"created_at": "When", "author": "Who", "text": "Said"}
     ("options", "message"),
     [
         ({"columns": {**MAPPING, "mood": "Mood"}}, "unknown field 'mood'; use one of created_at"),
-        ({"columns": {"text": "Said"}}, "no column for created_at"),
+        ({"columns": {"text": "Said"}}, "no column is given for created_at"),
         (
             {"columns": {**MAPPING, "id": "Nr"}, "source": "slack"},
             "no column 'Nr'; its columns are When, Who, Said",

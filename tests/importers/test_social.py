@@ -338,7 +338,9 @@ def test_activities_of_an_archive(tmp_path: Path) -> None:
         "posts that are not public": 3,
         "activities that are not posts (likes, follows and the like)": 1,
     }
-    assert reasons(path, "mastodon-archive") == ["only the address of the post, not its text"]
+    assert reasons(path, "mastodon-archive") == [
+        "the activity has only the address of the post, not its text"
+    ]
 
 
 @pytest.mark.parametrize("pack", ["zip", "zip in a folder", "tar.gz", "folder", "beside"])
@@ -483,7 +485,7 @@ def test_deleted_items_are_deletions(tmp_path: Path) -> None:
     read_items = read(path, "hackernews")
     first, second, deleted = (e for e in read_items if isinstance(e, Event))
     assert (deleted.op, deleted.id, deleted.edited_at) == ("delete", second.id, None)
-    assert reasons(path, "hackernews") == ["it has no time"]
+    assert reasons(path, "hackernews") == ["the item has no time"]
     assert skipped(path, "hackernews") == {"items that do not exist": 1}
     report = import_into(tmp_path / "a", [first, second, deleted], edits=importer("hackernews").edits)
     assert (report.new, report.edited) == (2, 1)

@@ -227,7 +227,7 @@ def test_a_deleted_tweet_disappears(tmp_path: Path, notice: dict[str, Any]) -> N
         ({"id_str": "1", "text": "x", "created_at": "9999-01-01T00:00:00Z"}, "invalid time"),
         (
             {"id_str": "1", "text": "x", "created_at": "2026-05-15T09:30:00Z", "user": "ada"},
-            "not as it should be",
+            "unexpected structure",
         ),
         ([1], r"is not a tweet"),
         (json.loads('{"statuses":[' * 200 + "1" + "]}" * 200), "is not a tweet"),

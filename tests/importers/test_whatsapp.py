@@ -72,7 +72,9 @@ def test_the_order_of_dates_is_found_from_the_whole_file(
 def test_an_order_that_is_not_clear_is_asked_for_with_the_zone(tmp_path: Path) -> None:
     """Everything that is missing at once, as options that work."""
     path = lines_of(tmp_path / "a.txt", ["01/02/26, 09:00 - Ann: hi", "01/02/26, 09:01 - Ann: ho"])
-    with pytest.raises(ImporterError, match=r"no zone; .*01/02/26 may begin with the day") as raised:
+    with pytest.raises(
+        ImporterError, match=r"times without a zone; .*01/02/26 may begin with the day"
+    ) as raised:
         list(open_events(path))
     assert raised.value.add == ("--zone", "Europe/Berlin", "--dates", "day-first")
     assert events(path, time_format="%d/%m/%y")[0].created_at == at(2026, 2, 1, 9)

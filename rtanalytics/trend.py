@@ -40,6 +40,10 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         Number of messages by source.
     talks : list of str
         Titles of the talks at that time.
+    talk : str, optional
+        Title of the talk that the topic is about; None if it is about no talk, or without a schedule.
+    talk_probability : float
+        Probability that it is about this talk; 0 without one.
     split_from : str
         Id of the topic from which this one split off in this bin, if any.
     merged : list of str
@@ -76,6 +80,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     sources: dict[str, int] = {}
     talks: list[str] = []
+    talk: str | None = None
+    talk_probability: float = 0.0
     split_from: str = ""
     merged: list[str] = []
     probability: float = 0.0

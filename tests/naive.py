@@ -65,11 +65,15 @@ _KINDS = {
 }
 
 
+_CUT = regex.compile(r"[@#＠＃]?[\w'’-]+…(?=[ ;]*(?:https?://\S+)?[ ;]*$)", regex.MULTILINE)
+
+
 def tokens(text: str) -> Iterator[Token]:
     """The tokens of a text, in order."""
     if "&" in text:
         text = html.unescape(text)
     text = unicodedata.normalize("NFC", text)
+    text = _CUT.sub("…", text)
     end = -1
     for match in TOKEN.finditer(text):
         name, surface, start = match.lastgroup, match.group(), match.start()

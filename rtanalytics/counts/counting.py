@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -245,6 +246,68 @@ class TermCounts:
         names = list(self._log.sources)
         numbers, n = np.unique(self._log.source.values[self._log.at(rows)], return_counts=True)
         return {names[int(i)]: int(c) for i, c in zip(numbers, n, strict=True)}
+
+    def profiles(self, rows: Ints) -> list[tuple[str, str]]:
+        """Return the distinct handles and display names of the authors of these rows, if they have both."""
+        numbers = np.unique(self._log.profile.values[self._log.at(rows)])
+        return [self._log.profiles[number] for number in numbers[numbers >= 0].tolist()]
+
+    def near_handles(self, rows: Ints, before: int, after: int) -> tuple[Ints, Ints, Ints]:
+        """Return the tokens around each ``@handle`` of these rows.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of int64
+            Rows of the log.
+        before, after : int
+            Number of tokens.
+
+        Returns
+        -------
+        authors : numpy.ndarray of int64, shape (n,)
+            Author of the row of each handle.
+        surfaces : numpy.ndarray of int64, shape (n,)
+            Surface of each handle.
+        context : numpy.ndarray of int64, shape (n, before + after)
+            Surfaces before and after it; −1 where something other than white space stands between two
+            tokens, −2 beyond the row.
+        """
+        row, places = self._tokens_of(rows)
+        log = self._log
+        at, tokens = log.at(rows), log.tokens.values
+        found = tokens[places]
+        is_handle = np.zeros(len(found), np.bool_)
+        known = found >= 0
+        is_handle[known] = self.vocabulary.kinds[found[known]] == Kind.HANDLE
+        row, places = row[is_handle], places[is_handle]
+        around = places[:, None] + np.array([*range(-before, 0), *range(1, after + 1)])
+        starts, ends = log.offsets.values[at], log.offsets.values[at + 1]
+        inside = (around >= starts[row, None]) & (around < ends[row, None])
+        context = np.where(inside, tokens[np.where(inside, around, 0)], -2)
+        return log.author.values[at][row].astype(np.int64), tokens[places].astype(np.int64), context
+
+    def terms_in(self, rows: Ints) -> list[list[int]]:
+        """Return the terms of the tokens of each row, in order; phrases are left out."""
+        row, places = self._tokens_of(rows)
+        tokens = self._log.tokens.values[places]
+        terms = self.vocabulary.term_of[tokens[tokens >= 0]]
+        ends = np.cumsum(np.bincount(row[tokens >= 0], minlength=len(rows))).tolist()
+        return [terms[start:end].tolist() for start, end in pairwise([0, *ends])]
+
+    def tokens_in(self, rows: Ints) -> list[list[int]]:
+        """Return the surfaces of each row, in order; −1 where more than white space stands between two."""
+        row, places = self._tokens_of(rows)
+        tokens = self._log.tokens.values[places]
+        ends = np.cumsum(np.bincount(row, minlength=len(rows))).tolist()
+        return [tokens[start:end].tolist() for start, end in pairwise([0, *ends])]
+
+    def _tokens_of(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Return the index in ``rows`` and the place in the log of each token of these rows."""
+        offsets, at = self._log.offsets.values, self._log.at(rows)
+        starts = offsets[at]
+        lengths = offsets[at + 1] - starts
+        row = np.repeat(np.arange(len(rows)), lengths)
+        return row, np.arange(len(row)) + np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
 
     def surface_uses(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
         """Count the spellings that rows use.

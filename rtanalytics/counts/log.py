@@ -107,6 +107,10 @@ class Log:
     author, source : Column of int32
     named : Column of bool
         Whether the author is known; otherwise the message has an author number of its own.
+    profile : Column of int32
+        Index of the author's handle and display name in ``profiles``; −1 without a display name.
+    profiles : list of (str, str)
+        Handles and display names.
     language : Column of uint8
         Row of :attr:`~rtanalytics.terms.Vocabulary.uses_by_language`.
     tokens : Column of int32
@@ -122,6 +126,9 @@ class Log:
         self.alive = Column(np.bool_)
         self.author, self.source = Column(np.int32), Column(np.int32)
         self.named, self.language = Column(np.bool_), Column(np.uint8)
+        self.profile = Column(np.int32)
+        self.profiles: list[tuple[str, str]] = []
+        self._profile_of: dict[tuple[str, str], int] = {}
         self.tokens, self.offsets = Column(np.int32), Column(np.int64)
         self.offsets.extend([0])
         self.sources: dict[str, int] = {}
@@ -163,6 +170,7 @@ class Log:
         keys = [id if key is None else key for id, key in zip(ids, known, strict=True)]
         self.named.extend([key is not None for key in known])
         self._write_people(ids, keys, handles, [event.op != "delete" for event in events])
+        self._write_profiles(handles, [None if author is None else author.name for author in people])
         self._write_names([event.source for event in events], [event.lang for event in events])
         return range(first, len(self.ids))
 
@@ -205,6 +213,7 @@ class Log:
         self.named.extend([key is not None for key in known])
         alive = [True] * n if ops is None else [op != "delete" for op in ops]
         self._write_people(ids, keys, handles, alive)
+        self._write_profiles(handles, column("author_name"))
         self._write_names(column("source"), column("lang"))
         return range(first, len(self.ids))
 
@@ -242,6 +251,19 @@ class Log:
         self._handles.append((handle.casefold(), number))
         return number
 
+    def _write_profiles(self, handles: list[str], names: list[str | None]) -> None:
+        known = self._profile_of
+        numbers = []
+        for handle, name in zip(handles, names, strict=True):
+            profile = (handle, name or "")
+            number = known.get(profile)
+            if number is None:
+                number = known[profile] = len(self.profiles) if handle and name else -1
+                if number >= 0:
+                    self.profiles.append(profile)
+            numbers.append(number)
+        self.profile.extend(numbers)
+
     def _write_names(self, sources: list[str], languages: list[str | None]) -> None:
         number = self.sources
         self.source.extend([number.setdefault(name, len(number)) for name in sources])
@@ -275,7 +297,8 @@ class Log:
         self.offsets.drop(n)
         self.offsets.values[:] -= start
         columns = (
-            self.posted, self.received, self.alive, self.author, self.named, self.source, self.language,
+            self.posted, self.received, self.alive, self.author, self.named, self.profile, self.source,
+            self.language,
         )  # fmt: skip
         for column in columns:
             column.drop(n)
@@ -298,6 +321,12 @@ class Log:
         for here in self._authors.values():
             here.update((key, number[old]) for key, old in here.items())
         self._people = len(people)
+        profiles = np.unique(self.profile.values)
+        kept = profiles[profiles >= 0]
+        self.profiles = [self.profiles[old] for old in kept.tolist()]
+        self._profile_of = {profile: new for new, profile in enumerate(self.profiles)}
+        here = self.profile.values >= 0
+        self.profile.values[here] = np.searchsorted(kept, self.profile.values[here])
 
     def _keep_authors(self, left: set[int]) -> None:
         """Remove all other authors."""

@@ -25,6 +25,8 @@ Numbers = npt.NDArray[np.int32]
 
 _AT_ONCE = 2000
 """Texts per batch: enough to be fast, few enough to stay in the cache."""
+_CUT = regex.compile(r"[@#＠＃]?[\w'’-]+…(?=[ ;]*(?:https?://\S+)?[ ;]*$)", regex.MULTILINE)
+"""Last word of a line that was cut off, as in "RT @ada: Lovel…"."""
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}ー]+")
 
 
@@ -192,6 +194,8 @@ class Vocabulary:
         if text.isascii():
             return text
         text = unicodedata.normalize("NFC", text)
+        if "…" in text:
+            text = _CUT.sub("…", text)
         if self._segmenter is not None:
             segment = self._segmenter
             text = _UNSPACED.sub(lambda run: "\u200b".join(["", *segment(run.group()), ""]), text)

@@ -20,10 +20,11 @@ from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.settings import Settings, SettingsError
 from rtanalytics.terms import Vocabulary
-from rtanalytics.topics.grouping import examples
+from rtanalytics.topics.directory import Directory
 from rtanalytics.topics.history import BEGINNING, Memory
 from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.name_likeness import NameLikeness, Uses
+from rtanalytics.topics.quotes import quotes
 from rtanalytics.topics.selection import Chooser
 from rtanalytics.trend import Trend, TrendBin
 from rtanalytics.trending import Algorithm, algorithm_of
@@ -109,9 +110,10 @@ class Engine:
         )
         self.counts.mute(self._shared.mute)
         self._names = NameLikeness(self.counts)
+        self._directory = Directory(self.counts, self._shared.schedule)
         self._names_before: Checkpoints[tuple[Uses, Uses]] = Checkpoints()
         self._members = {
-            name: _Member(settings, self.counts, self._names, sparing=self._sparing)
+            name: _Member(settings, self.counts, self._names, self._directory, sparing=self._sparing)
             for name, settings in self._settings.items()
         }
         self._waiting: dict[int, list[int]] = {}
@@ -231,6 +233,7 @@ class Engine:
         else:
             self._names.go_back(checkpoint[1])
         start = self._from if checkpoint is None else max(checkpoint[0], self._from)
+        self._directory.go_back(start)
         for bin in self.counts.bins:
             if start <= bin < upto:
                 self._learn_names(bin)
@@ -242,6 +245,7 @@ class Engine:
         messages = self.counts.bin_messages(bin)  # cached there, because the members need it too
         self._names_before.keep(bin, self._names.kept)
         self._names.learn(messages.rows)
+        self._directory.learn(bin, messages.rows)
 
     def _list(self, bin: int) -> dict[str, TrendBin]:
         self._learn_names(bin)
@@ -269,12 +273,20 @@ class _Timer:
 class _Member:
     """State that belongs to one of the settings: of its algorithm, its past lists and its topics."""
 
-    def __init__(self, settings: Settings, counts: TermCounts, names: NameLikeness, *, sparing: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        counts: TermCounts,
+        names: NameLikeness,
+        directory: Directory,
+        *,
+        sparing: bool,
+    ) -> None:
         self._settings, self._counts, self._names = settings, counts, names
         algorithm = live_algorithm(settings)
         self._min_score = algorithm.floor if settings.min_score is None else settings.min_score
         self.memory = Memory(settings, algorithm, counts, names, sparing=sparing)
-        self._chooser = Chooser(settings, counts, self.memory)
+        self._chooser = Chooser(settings, counts, self.memory, directory)
         self._topics = Topics(settings.hold)
 
     def trends(self, bin: int, late: int) -> TrendBin:
@@ -285,28 +297,35 @@ class _Member:
         rows = learnt.messages.rows
         groups = self._chooser.choose(learnt, self._min_score, start, self._topics)
         talks = [talk.title for talk in self._settings.schedule.between(start, end)]
-        authors, since = counts.authors(rows), self.memory.since(bin)
-        identities = self._topics.assign_ids(start, end, [group.keys for group in groups])
+        since = self.memory.since(bin)
+        identities = self._topics.assign_ids(
+            start,
+            end,
+            [group.signature for group in groups],
+            [group.talk.talk.id if group.talk else None for group in groups],
+        )
         trends = []
         for rank, (group, identity) in enumerate(zip(groups, identities, strict=True), 1):
             lead, messages = group.lead, group.messages
             texts = [self._names.surface(scored.term) for scored in group.terms]
-            quoted = examples(lead.messages, authors, learnt.messages.originals)
+            quoted = messages[quotes(counts, rows[messages], learnt.messages.originals[messages])]
             trends.append(
                 Trend(
                     bin_start=start,
                     bin_end=end,
                     rank=rank,
                     terms=texts,
-                    label=texts[0],
+                    label=group.label,
                     score=-math.log10(max(1 - group.probability, _CERTAIN)),
                     expected=float(learnt.expected[lead.at]),
                     observed=int(learnt.counts.counts[lead.at]),
                     messages=len(messages),
                     authors=counts.people(rows[messages]),
-                    examples=[counts.ids[rows[i]] for i in quoted],
+                    examples=[counts.ids[rows[i]] for i in quoted.tolist()],
                     sources=counts.sources(rows[messages]),
                     talks=talks,
+                    talk=group.talk.talk.title if group.talk else None,
+                    talk_probability=group.talk.probability if group.talk else 0.0,
                     id=identity.id,
                     split_from=identity.split_from,
                     merged=identity.merged,

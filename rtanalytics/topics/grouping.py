@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from rtanalytics.counts import BinCounts, Floats, Ints
 from rtanalytics.settings import TopicFilter
+from rtanalytics.topics.talks import TalkLink
 
-__all__ = ["Group", "Scored", "examples", "grouped", "strongest"]
+__all__ = ["Group", "Scored", "grouped", "strongest"]
 
 _SHOWN = 5
 """Maximum number of terms shown per topic."""
@@ -77,6 +78,9 @@ class Group:
         self.lead = lead
         self.parts = [lead.messages]
         self.shown = [lead]
+        self.talk: TalkLink | None = None
+        self.signature: list[str] = []
+        self.label = ""
         self.probability = 0.0
         self.contributions: dict[str, float] = {}
         self.features: dict[str, float] = {}
@@ -166,6 +170,18 @@ class Group:
         """Indices of the bin's messages that contain any of the terms."""
         return np.unique(np.concatenate(self.parts)).astype(np.int64)
 
+    @property
+    def rows(self) -> Ints:
+        """Rows of the log, within the window, that contain any of the first terms."""
+        return np.unique(np.concatenate([np.array(s.rows, np.int64) for s in self.shown[:_FIRST]]))
+
+    def absorb(self, other: Group) -> None:
+        """Add the messages and terms of another topic that is the same."""
+        self.parts += other.parts
+        self.talk = self.talk or other.talk
+        for scored in other.shown:
+            self.add(scored)
+
     def add(self, other: Scored) -> None:
         """Add a term to the group; it is shown unless another term contains it or is contained in it."""
         self.parts.append(other.messages)
@@ -235,41 +251,6 @@ def grouped(candidates: Sequence[Scored], min_overlap: float) -> list[Group]:
                 led_by.setdefault(message, []).append(len(groups))
             groups.append(Group(scored))
     return groups
-
-
-def examples(
-    messages: npt.NDArray[np.int32], authors: Ints, originals: npt.NDArray[np.bool_], most: int = 3
-) -> list[int]:
-    """Choose a few messages, preferably by different authors and without copies.
-
-    Parameters
-    ----------
-    messages : numpy.ndarray of int32, shape (n,)
-        Indices of the messages to choose from, ascending.
-    authors : numpy.ndarray of int64
-        Author of each message of the bin.
-    originals : numpy.ndarray of bool
-        False for each message of the bin that copies an earlier one.
-    most : int
-        Number of messages to choose.
-
-    Returns
-    -------
-    list of int
-        Indices of the chosen messages.
-    """
-    own, again, copied = [], [], []
-    known: set[int] = set()
-    for place in messages.tolist():
-        author = int(authors[place])
-        if not originals[place]:
-            copied.append(place)
-        elif author in known:
-            again.append(place)
-        else:
-            own.append(place)
-            known.add(author)
-    return (own + again + copied)[:most]
 
 
 def _probability(contributions: dict[str, float]) -> float:

@@ -95,8 +95,8 @@ class Memory:
         """Reset all statistics."""
         self._checkpoints: Checkpoints[_Kept] = Checkpoints(_NEVER) if self._sparing else Checkpoints()
         self._state = self._algorithm.start()
-        self._used = np.zeros(0, np.int64)
-        self._messages = 0
+        self.used = np.zeros(0, np.int64)
+        self.messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
         self._came = np.zeros(0, np.int64)  # first bin of each author, minus BEGINNING; 0 for none
         self.recent: deque[tuple[int, BinMessages]] = deque()
@@ -106,9 +106,9 @@ class Memory:
         """Score a bin, and update the statistics with it."""
         settings, messages = self._settings, self._counts.bin_messages(bin)
         self._checkpoints.keep(bin, self._kept)
-        self._used = grown(self._used, len(self._counts.vocabulary))
-        self._used[messages.terms] += messages.counts[0]
-        self._messages += len(messages.rows)
+        self.used = grown(self.used, len(self._counts.vocabulary))
+        self.used[messages.terms] += messages.counts[0]
+        self.messages += len(messages.rows)
         authors = self._counts.authors(messages.rows)
         self._came = grown(self._came, int(authors.max(initial=-1)) + 1)
         new = authors[self._came[authors] == 0]
@@ -143,9 +143,9 @@ class Memory:
         if kept is None:
             self.forget()
         else:
-            state, used, self._messages, evidence, when, came, recent, past = kept[1]
+            state, used, self.messages, evidence, when, came, recent, past = kept[1]
             self._state = state.copy()
-            self._used, self._evidence, self._when = used.copy(), evidence.copy(), when.copy()
+            self.used, self._evidence, self._when = used.copy(), evidence.copy(), when.copy()
             self._came, self.recent, self._past = came.copy(), recent.copy(), past.copy()
         for bin in self._counts.bins:
             if (kept is None or bin >= kept[0]) and first <= bin < upto:
@@ -174,7 +174,7 @@ class Memory:
     def is_excluded(self, terms: Ints) -> npt.NDArray[np.bool_]:
         """Return a mask of the terms that are never topics: ignored terms and the conference's own tags."""
         keys = self._counts.vocabulary.keys
-        return is_excluded(self._settings, terms, keys, self._used[terms], self._messages, self.names.surface)
+        return is_excluded(self._settings, terms, keys, self.used[terms], self.messages, self.names.surface)
 
     def authors(self) -> Ints:
         """Return the distinct authors who posted something within the window."""
@@ -204,7 +204,7 @@ class Memory:
     def _kept(self) -> _Kept:
         """Return a copy of the statistics."""
         return _Kept(
-            self._state.copy(), self._used.copy(), self._messages,
+            self._state.copy(), self.used.copy(), self.messages,
             self._evidence.copy(), self._when.copy(), self._came.copy(),
             self.recent.copy(), self._past.copy(),
         )  # fmt: skip

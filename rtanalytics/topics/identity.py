@@ -43,9 +43,10 @@ class _Topic:
     last: datetime
     leads: dict[str, None] = field(default_factory=dict)
     terms: dict[str, None] = field(default_factory=dict)
+    talk: str | None = None
 
-    def learn(self, terms: Sequence[str], end: datetime) -> None:
-        self.last = end
+    def learn(self, terms: Sequence[str], end: datetime, talk: str | None) -> None:
+        self.last, self.talk = end, talk or self.talk
         self.leads.pop(terms[0], None)
         self.leads[terms[0]] = None
         for term in terms:
@@ -87,7 +88,18 @@ class Topics:
         """Check whether a topic with similar terms was listed in the bin that ended at ``end``."""
         return any(t.last == end and t.common(terms) >= _ENOUGH for t in self._recent)
 
-    def assign_ids(self, start: datetime, end: datetime, lists: Sequence[Sequence[str]]) -> list[Identity]:
+    def talk_of(self, terms: Sequence[str]) -> str | None:
+        """Return the id of the talk that the most similar recent topic was about, or None."""
+        similar = [(t.common(terms), t.first, t.talk) for t in self._recent if t.common(terms) >= _ENOUGH]
+        return max(similar, key=lambda entry: entry[:2])[2] if similar else None
+
+    def assign_ids(
+        self,
+        start: datetime,
+        end: datetime,
+        lists: Sequence[Sequence[str]],
+        talks: Sequence[str | None] = (),
+    ) -> list[Identity]:
         """Match the topics of a bin with recent ones, and return their identities.
 
         Parameters
@@ -96,6 +108,8 @@ class Topics:
             The bin.
         lists : sequence of sequences of str
             Keys of the terms of each topic, in order of rank.
+        talks : sequence of str or None
+            Id of the talk that each topic is about, if known.
 
         Returns
         -------
@@ -135,7 +149,7 @@ class Topics:
                 by_id[new.id] = new
                 continued[number] = new.id
             topic = by_id[continued[number]]
-            topic.learn(terms, end)
+            topic.learn(terms, end, talks[number] if talks else None)
             identities.append(Identity(topic.id, split.get(number, ""), sorted(merged.get(number, []))))
         self._recent = [t for t in self._recent if t.id not in ended]
         return identities

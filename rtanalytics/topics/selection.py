@@ -9,9 +9,13 @@ import numpy as np
 
 from rtanalytics.counts import TermCounts
 from rtanalytics.settings import Settings, TopicFilter
+from rtanalytics.topics.directory import Directory
 from rtanalytics.topics.grouping import Group, Scored, grouped, strongest
 from rtanalytics.topics.history import Learnt, Memory
 from rtanalytics.topics.identity import Topics
+from rtanalytics.topics.labels import Labeller
+from rtanalytics.topics.merging import merged, people_around, signature
+from rtanalytics.topics.talks import TalkLinker
 
 __all__ = ["FIRST", "Chooser", "DisplayHistory"]
 
@@ -26,6 +30,8 @@ _TAGS = 4
 """Minimum median number of tags in messages of spam."""
 _KNOWN = 0.1
 """A group is spam only if less than this share of its people posted before."""
+_NAMELIKE = 0.5
+"""Likeness to names from which a word names a thing."""
 _CANDIDATES = 20
 """Number of terms that are candidates per listed topic; the strongest are taken."""
 
@@ -62,8 +68,11 @@ class Chooser:
         Statistics of the bins so far.
     """
 
-    def __init__(self, settings: Settings, counts: TermCounts, memory: Memory) -> None:
+    def __init__(self, settings: Settings, counts: TermCounts, memory: Memory, directory: Directory) -> None:
         self._settings, self._counts, self._memory = settings, counts, memory
+        self._directory = directory
+        self._linker = TalkLinker(settings.schedule, counts, directory)
+        self._labeller = Labeller(counts, directory, memory.names.surface)
         self._shown = DisplayHistory()
 
     def choose(self, learnt: Learnt, min_score: float, before: datetime, topics: Topics) -> list[Group]:
@@ -85,7 +94,8 @@ class Chooser:
         active = len(self._memory.authors())
         groups: list[Group] = []
         names: set[str] = set()
-        for group in grouped(self._candidates(learnt, min_score), settings.min_overlap):
+        candidates = self._candidates(learnt, min_score)
+        for group in grouped(candidates, settings.min_overlap):
             if group.lead.stale and group.lead.raw < rule.renewal_factor * min_score:
                 continue
             if group.at_best(min_score, active, rule) < rule.keep_probability:
@@ -99,10 +109,38 @@ class Chooser:
                 names |= set(group.keys[:FIRST])
                 groups.append(group)
         groups.sort(key=lambda group: -group.probability)
-        listed = groups[: settings.top]
+        listed = self._merged(groups, {s.key for s in candidates}, before, topics)[: settings.top]
         if listed:
             self._shown.add(key for group in listed for key in group.keys[:FIRST])
         return listed
+
+    def _merged(
+        self, groups: list[Group], bursting: set[str], start: datetime, topics: Topics
+    ) -> list[Group]:
+        """Link the topics to talks, and merge those that are the same."""
+        directory, memory = self._directory, self._memory
+        around = people_around(groups, directory)
+        end = start + self._settings.bin
+        for group in groups:
+            terms = [s.key for s in group.shown[:FIRST]]
+            before = topics.talk_of(signature(group, directory, around))
+            group.talk = self._linker.link(
+                group.rows, terms, start, end, memory.used, memory.messages, around, before
+            )
+        kept = merged(groups, directory, around, lambda word: self._is_name(word, bursting))
+        for group in kept:
+            group.label = self._labeller.label(group, around)
+            group.signature = signature(group, directory, around)
+            if group.talk is not None:
+                self._linker.learn(group.talk, group.keys[:FIRST])
+        return kept
+
+    def _is_name(self, word: str, bursting: set[str]) -> bool:
+        """Check whether a word is written like a name, or bursts itself."""
+        term = self._counts.vocabulary.find(word)
+        return word in bursting or (
+            term is not None and float(self._memory.names.likeness(np.array([term]))[0]) >= _NAMELIKE
+        )
 
     def _by_enough(self, group: Group, learnt: Learnt) -> bool:
         """Check whether the topic has enough messages, by enough people, in the bin."""

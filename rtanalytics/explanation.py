@@ -63,12 +63,16 @@ class Explanation:
     lines : tuple of str
         The text. Labels and quotes in it are untrusted: they are on one line and printable, nothing
         more is guaranteed.
+    numbers : tuple of str
+        The numbers behind it, as sentences: counts, the parts of the probability, and why the topic ranks
+        above the next one.
     """
 
     trend: Trend
     next: Trend | None
     reasons: tuple[Reason, ...]
     lines: tuple[str, ...]
+    numbers: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -108,25 +112,12 @@ def explain(
     """
     reasons = reasons_of(trend)
     quotes = _found(trend.examples, events)
-    at, end = trend.bin_start.astimezone(zone), trend.bin_end.astimezone(zone)
-    others = [one_line(term, _LABEL) for term in trend.terms if term != trend.label]
-    also = f" (with {_and(others)})" if others else ""
-    lines = [
-        f"{_name(trend)}{also} is number {trend.rank} of {at:%d %B %Y, %H:%M} to {end:%H:%M} {at:%Z}.",
-        _count_of(trend),
-        _who(trend, quotes),
-    ]
-    if trend.talks:
-        lines.append(f"Talks at that time: {_and([_quoted(talk) for talk in trend.talks], 3)}.")
+    lines = [_headline(trend, zone), _surprise(trend)]
+    if trend.probability:
+        lines.append(_confidence(trend))
+    if trend.talk:
+        lines.append(f"It is about the talk {_quoted(trend.talk)} ({share(trend.talk_probability)} sure).")
     lines += _origin(trend, earlier, zone)
-    if reasons:
-        parts = "; ".join(f"{r.text}: {_signed(r.adds)}" for r in reasons)
-        odds = _signed(sum(r.adds for r in reasons))
-        lines.append(
-            f"It is a topic with a probability of {share(trend.probability)} (log odds {odds}): {parts}."
-        )
-    if next is not None:
-        lines.append(_above(trend, next))
     first_of_text: dict[str, Event] = {}
     for event in quotes.values():
         first_of_text.setdefault(event.body, event)
@@ -136,7 +127,18 @@ def explain(
         lines.append(
             f"{_quoted(event.body, _QUOTE)} ({by}, {posted:%H:%M}, {one_line(event.source, _LABEL)})"
         )
-    return Explanation(trend, next, reasons, tuple(lines))
+    numbers = [_count_of(trend), _who(trend, quotes)]
+    if trend.talks:
+        numbers.append(f"Talks at that time: {_and([_quoted(talk) for talk in trend.talks], 3)}.")
+    if reasons:
+        parts = "; ".join(f"{r.text}: {_signed(r.adds)}" for r in reasons)
+        odds = _signed(sum(r.adds for r in reasons))
+        numbers.append(
+            f"It is a topic with a probability of {share(trend.probability)} (log odds {odds}): {parts}."
+        )
+    if next is not None:
+        numbers.append(_above(trend, next))
+    return Explanation(trend, next, reasons, tuple(lines), tuple(numbers))
 
 
 def explain_rank(
@@ -192,6 +194,70 @@ def share(probability: float) -> str:
     ('87%', 'over 99%')
     """
     return "over 99%" if probability > 0.99 else f"{probability:.0%}"
+
+
+def _headline(trend: Trend, zone: tzinfo) -> str:
+    at, end = trend.bin_start.astimezone(zone), trend.bin_end.astimezone(zone)
+    wrote = counted(trend.messages, "message")
+    wrote = f"{counted(trend.authors, 'person', 'people')} wrote {wrote}" if trend.authors else wrote
+    ranked = sorted(trend.sources, key=lambda source: (-trend.sources[source], source))
+    where = f", most of them on {one_line(ranked[0], _LABEL)}" if len(ranked) > 1 else ""
+    when = f"{at:%d %B %Y, %H:%M} to {end:%H:%M} {at:%Z}"
+    return f"{_name(trend)} is number {trend.rank} of {when}: {wrote} about it{where}."
+
+
+def _surprise(trend: Trend) -> str:
+    """Compare how often the first term was used with what was expected."""
+    term = _quoted(trend.terms[0])
+    if trend.channel:
+        used = f"{counted(trend.observed, *trend.counted)} used {term}"
+    else:
+        used = f"{term} was counted {counted(trend.observed, 'time')}"
+    bins = _bins_before(trend)
+    if bins == 0:
+        return f"{used}; nothing had been posted before."
+    if not math.isfinite(trend.expected):
+        return f"{used}."
+    expected = "hardly anybody was" if trend.expected < 0.5 else f"about {trend.expected:,.0f} were"
+    if not trend.channel:
+        expected = "hardly any were" if trend.expected < 0.5 else expected
+    past = f" from the {_long(bins * (trend.bin_end - trend.bin_start))} before" if bins else ""
+    return f"{used}; {expected} expected{past}."
+
+
+_SURE = ((0.95, "almost certainly"), (0.8, "very probably"), (0.6, "probably"), (0.4, "possibly"))
+
+
+def _confidence(trend: Trend) -> str:
+    """Return how certain it is that this is a topic, and the strongest reasons, in words."""
+    sure = next((words for least, words in _SURE if trend.probability >= least), "perhaps")
+    text = f"It is {sure} something that people talk about ({share(trend.probability)})"
+    features, parts = trend.features, trend.contributions
+    if not {"people", "voices", "like"} <= features.keys():
+        return f"{text}."
+    people, voices = features["people"], features["voices"]
+    because = {
+        "evidence": "it came up suddenly",
+        "people": f"{people:,.0f} people used it lately" if people > 2 else "",
+        "name": "it is written like a name" if features["like"] >= 0.5 else "",
+        "known": "people have a handle or tag for it" if features.get("known") else "",
+    }
+    reasons = [because[n] for n in sorted(because, key=lambda n: -parts.get(n, 0.0)) if because[n]][:2]
+    although = []
+    if voices < 0.6 * people:
+        although.append("most of them repeat what others wrote")
+    elif people > 2:
+        reasons.append("they write in their own words")
+    if features["like"] < 0.2 and not features.get("known"):
+        although.append("it is an ordinary word")
+    text += f", because {_and(reasons)}" if reasons else ""
+    return text + (f", although {_and(although)}." if although else ".")
+
+
+def _bins_before(trend: Trend) -> int | None:
+    """Return the number of bins on which the expected count is based; None if unknown."""
+    width = trend.bin_end - trend.bin_start
+    return None if trend.since is None else round((trend.bin_start - trend.since) / width)
 
 
 def _words(name: str, features: Mapping[str, float]) -> str:
@@ -271,13 +337,13 @@ def _gap(name: str, gap: float, trend: Trend, next: Trend) -> str:
 
 
 def _count_of(trend: Trend) -> str:
+    term = _quoted(trend.terms[0])
     if trend.channel:
-        text = f"{counted(trend.observed, *trend.counted)} used {_name(trend)}"
+        text = f"{counted(trend.observed, *trend.counted)} used {term}"
     else:
-        text = f"{_name(trend)} was counted {trend.observed:,} times"
-    width = trend.bin_end - trend.bin_start
-    bins = 0 if trend.since is None else round((trend.bin_start - trend.since) / width)
-    if trend.since is not None and not bins:
+        text = f"{term} was counted {trend.observed:,} times"
+    bins, width = _bins_before(trend), trend.bin_end - trend.bin_start
+    if bins == 0:
         return f"{text}; nothing had been posted before."
     past = f" from the {counted(bins, 'bin', 'bins')} before ({_long(bins * width)})" if bins else ""
     expected = f"{trend.expected:.1f} were expected{past}" if math.isfinite(trend.expected) else ""

@@ -149,7 +149,7 @@ def trends_timeline(
     rows: dict[str, list[Trend]] = defaultdict(list)
     for bin in bins:
         for trend in bin.trends:
-            rows[trend.label.casefold()].append(trend)
+            rows[trend.topic_id].append(trend)
     best = sorted(rows.values(), key=lambda row: -max(trend.score for trend in row))[:top]
     best.sort(key=lambda row: min(trend.bin_start for trend in row), reverse=True)
     ax = _axes(ax, height=0.9 + 0.3 * len(best))
@@ -165,10 +165,15 @@ def trends_timeline(
             )
     if ax.figure.get_layout_engine() is None:  # long labels would be cut off at the edge of the figure
         ax.figure.figure.set_layout_engine("constrained")
-    ax.set_yticks(range(len(best)), [plain(row[0].label) for row in best])
+    ax.set_yticks(range(len(best)), [plain(_label_at_peak(row), 60) for row in best])
     ax.set_ylim(-0.6, len(best) - 0.4)
     ax.grid(axis="x", alpha=0.25)
     return _dated(ax, zone)
+
+
+def _label_at_peak(trends: Iterable[Trend]) -> str:
+    """Return the label of the bin with the highest score."""
+    return max(trends, key=lambda trend: trend.score).label
 
 
 def _unit(trend: Trend) -> str:
@@ -213,7 +218,9 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
     ValueError
         If no topic has this label.
     """
-    trends = [t for bin in bins for t in bin.trends if t.label.casefold() == label.casefold()]
+    all_trends = [trend for bin in bins for trend in bin.trends]
+    ids = {trend.topic_id for trend in all_trends if trend.label.casefold() == label.casefold()}
+    trends = [trend for trend in all_trends if trend.topic_id in ids]
     if not trends:
         raise ValueError(f"no topic has the label {label!r}")
     ax = _axes(ax)

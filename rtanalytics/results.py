@@ -26,7 +26,7 @@ _SHOWN = 20
 """Rows of an HTML table; of a longer list the first and the last ones."""
 _COLUMNS = (
     "bin_start", "bin_end", "rank", "label", "terms", "score", "probability", "messages", "authors",
-    "observed", "expected", "sources", "talks", "examples", "id",
+    "observed", "expected", "sources", "talk", "talk_probability", "talks", "examples", "id",
 )  # fmt: skip
 
 
@@ -164,8 +164,9 @@ class Trends(Sequence[ListedTrend]):
         pandas.DataFrame
             Row ``i`` is ``trends[i]``. Columns are ``bin_start`` and ``bin_end`` (in :attr:`zone`), ``rank``,
             ``label``, ``terms`` (list of str), ``score``, ``probability``, ``messages``, ``authors``,
-            ``observed``, ``expected``, ``sources`` (dict), ``talks`` (list of str), ``examples``
-            (list of event ids) and ``id``, which stays the same while a topic lasts.
+            ``observed``, ``expected``, ``sources`` (dict), ``talk`` (which the topic is about, or None),
+            ``talk_probability``, ``talks`` (all at that time, list of str), ``examples`` (list of event
+            ids) and ``id``, which stays the same while a topic lasts.
         """
         import pandas as pd
 
@@ -199,7 +200,7 @@ class Trends(Sequence[ListedTrend]):
             with extra("views"):
                 import matplotlib.pyplot as plt
 
-            rows = min(top, len({trend.label.casefold() for trend in self._plain()}))
+            rows = min(top, len({trend.topic_id for trend in self._plain()}))
             _, ax = plt.subplots(figsize=(10, 0.9 + 0.3 * rows), layout="constrained")
         return trends_timeline(self.bins, ax, top=top, zone=self.zone)
 
@@ -234,16 +235,15 @@ class Trends(Sequence[ListedTrend]):
     def _row(self, index: int) -> list[str]:
         trend = self[index]
         start, end = trend.bin_start.astimezone(self.zone), trend.bin_end.astimezone(self.zone)
-        others = [term for term in trend.terms if term != trend.label]
         return [
             f"{start:%a %d %b %H:%M}–{end:%H:%M}",
             str(trend.rank),
             trend.label,
-            ", ".join(others[:4]),
+            ", ".join(trend.other_terms[:4]),
             f"{trend.messages:,}",
             f"{trend.authors:,}",
             f"{trend.probability:.2f}" if trend.probability else "",
-            trend.talks[0] if len(trend.talks) == 1 else f"{len(trend.talks)} talks" if trend.talks else "",
+            trend.talk or "",
         ]
 
 

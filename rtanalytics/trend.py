@@ -22,7 +22,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     terms : list of str
         Terms in their most common spelling, most characteristic first.
     label : str
-        Name of the topic.
+        Name of the topic, for people who were not there: speaker and title of the talk, or the name of a
+        person and what is said, or a phrase.
     score : float
         Score by which topics are ranked: −log₁₀ (1 − ``probability``), or the score of a topic-level
         algorithm.
@@ -97,6 +98,12 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         return self.id or self.label.casefold()
 
     @property
+    def other_terms(self) -> list[str]:
+        """Terms that are not already words of the label."""
+        label = f" {_words(self.label)} "
+        return [term for term in self.terms if f" {_words(term)} " not in label]
+
+    @property
     def counted(self) -> tuple[str, str]:
         """Singular and plural of the noun for what ``observed`` counts: people if the authors are known."""
         if self.channel == "messages" or not self.authors:
@@ -125,6 +132,10 @@ class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     authors: int
     late: int = 0
+
+
+def _words(text: str) -> str:
+    return " ".join(text.casefold().replace(":", " ").replace(",", " ").lstrip("#").split())
 
 
 def decode_bin(data: bytes) -> TrendBin:

@@ -44,7 +44,7 @@ def drawn(figure: Figure) -> bytes:
 
 def test_a_trend_says_in_words_what_its_fields_say_in_numbers() -> None:
     """Observed, expected, history, people, sources, talks, and each part of the probability."""
-    text = str(explain(a_trend(talks=["Tidy data"])))
+    why = explain(a_trend(talks=["Tidy data"]))
     counted = (
         "9 people used “tidy”; 1.2 were expected from the 31 bins before (7.75 hours); just before: 0, 2, 1."
     )
@@ -53,12 +53,30 @@ def test_a_trend_says_in_words_what_its_fields_say_in_numbers() -> None:
         " times the minimum: +2.3; used by 14 of the 60 people who posted lately: +0.9; 12 of"
         " them in words of their own: −0.2."
     )
-    assert text.splitlines() == [
-        f"“tidy” (with wide) is number 1 of {BASE:%d %B %Y, %H:%M} to {BASE + QUARTER:%H:%M} UTC.",
+    assert list(why.numbers) == [
         counted,
         "Any of its terms: 17 people in 23 messages, from twitter (20) and irc:#x (3).",
         "Talks at that time: “Tidy data”.",
         probable,
+    ]
+
+
+def test_a_trend_is_explained_in_three_sentences_without_numbers_of_the_model() -> None:
+    """What happened, why it is listed, how sure that is; then the talk that it is about."""
+    why = explain(a_trend(talk="Tidy data", talk_probability=0.97))
+    assert str(why).splitlines() == [
+        f"“tidy” is number 1 of {BASE:%d %B %Y, %H:%M} to {BASE + QUARTER:%H:%M} UTC:"
+        " 17 people wrote 23 messages about it, most of them on twitter.",
+        "9 people used “tidy”; about 1 were expected from the 7.75 hours before.",
+        "It is probably something that people talk about (73%), because it came up suddenly, 14 people used"
+        " it lately and they write in their own words.",
+        "It is about the talk “Tidy data” (97% sure).",
+    ]
+    repeated = a_trend(features=FEATURES | {"voices": 2, "like": 0.1}, expected=0.1, probability=0.3)
+    assert list(explain(repeated).lines[1:]) == [
+        "9 people used “tidy”; hardly anybody was expected from the 7.75 hours before.",
+        "It is perhaps something that people talk about (30%), because it came up suddenly and 14 people used"
+        " it lately, although most of them repeat what others wrote and it is an ordinary word.",
     ]
 
 
@@ -78,11 +96,11 @@ def test_it_outranks_the_next_by_what_differs_most() -> None:
         2, "shiny", probability=0.7, contributions=theirs, features=FEATURES | {"known": 1.0, "evidence": 1.3}
     )
     bin = TrendBin(start=BASE, end=BASE + QUARTER, trends=[a_trend(), other], messages=9, authors=5)
-    assert explain_rank(bin, 1).lines[-1] == (
+    assert explain_rank(bin, 1).numbers[-1] == (
         "It ranks above “shiny” (70%) by a stronger burst (4.2 against 1.3: +1.9) and more people"
         " (14 of 60 against 14 of 60: +0.4), despite no handle or tag that people use for it (−2.2)."
     )
-    assert "ranks above" not in str(explain_rank(bin, 2))
+    assert "ranks above" not in str(explain_rank(bin, 2).numbers)
     with pytest.raises(ValueError, match="rank 3; it has 2"):
         explain_rank(bin, 3)
 
@@ -99,8 +117,9 @@ def test_a_score_without_a_probability_is_explained_too() -> None:
     }
     why = explain(a_trend(**bare), next=a_trend(2, "shiny", **(bare | {"score": 0.2})))
     assert why.reasons == ()
-    assert why.lines[1] == "“tidy” was counted 9 times; 1.2 were expected."
-    assert why.lines[-1] == "It ranks above “shiny” by its score: 0.43 against 0.2."
+    assert why.lines[1] == "“tidy” was counted 9 times; about 1 were expected."
+    assert why.numbers[0] == "“tidy” was counted 9 times; 1.2 were expected."
+    assert why.numbers[-1] == "It ranks above “shiny” by its score: 0.43 against 0.2."
     figure = plot.explanation(why)
     assert len(figure.axes) == 1
     assert drawn(figure)
@@ -135,7 +154,7 @@ def test_messages_are_quoted_as_they_are_now() -> None:
     why = explain(a_trend(examples=ids), [*said, *after])
     quotes = [line for line in why.lines[1:] if "” (" in line]
     assert [quote.split("” (")[0] for quote in quotes] == ["“one, corrected", "“two"]
-    assert f"among them {said[0].handle}" in why.lines[2]
+    assert f"among them {said[0].handle}" in why.numbers[1]
 
 
 def test_text_from_outside_stays_on_its_line() -> None:
@@ -144,7 +163,7 @@ def test_text_from_outside_stays_on_its_line() -> None:
     said = event(1, text=nasty, author=Author(handle=nasty))
     trend = a_trend(1, nasty, talks=[nasty], examples=[said.id], sources={nasty: 1})
     why = explain(trend, [said], next=a_trend(2, nasty))
-    assert all(line.isprintable() for line in why.lines)
+    assert all(line.isprintable() for line in [*why.lines, *why.numbers])
     assert drawn(plot.explanation(why)).startswith(b"\x89PNG")
 
 

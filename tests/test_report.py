@@ -370,7 +370,7 @@ def test_messages_without_an_author_are_reported() -> None:
     bins = list(trends(messages))
     assert [(trend.messages, trend.authors) for bin in bins for trend in bin.trends] == [(10, 0)]
     assert {bin.authors for bin in bins} == {0}
-    assert "Any of its terms: 10 messages" in str(explain(bins[-1].trends[0], messages))
+    assert "10 messages about it" in str(explain(bins[-1].trends[0], messages))
     page = needs_nothing(render_html(gather(messages, bins, title="Small")))
     text = " ".join("".join(page.text).split())
     assert "10 messages Peak at 10:00: 10 messages, expected" in text

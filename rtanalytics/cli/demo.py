@@ -27,7 +27,7 @@ from rtanalytics.settings import Settings
 
 if TYPE_CHECKING:
     from rtanalytics.archive import Recording
-    from rtanalytics.topics import Trend, TrendBin
+    from rtanalytics.topics import TrendBin
 
 __all__ = ["demo"]
 
@@ -172,7 +172,6 @@ def _screen(lines: deque[Text], bins: list[TrendBin], received: int, total: int)
         for trend in busy.trends[:6]:
             line = Text(f"{trend.rank:>2}  ", style="dim").append(safe(trend.label), style="bold cyan")
             line.append(f"  {how_many(trend)}", style="dim")
-            line.append(_talk(trend), style="green")
             parts.append(line)
     parts.append(Text(f"\n{received:,} of {total:,} events", style="bold"))
     return Group(*parts)
@@ -206,14 +205,13 @@ def _account(recording: Recording, archive: Path, sums: _Sums, bins: list[TrendB
     best = sorted((t for bin in bins for t in bin.trends), key=lambda t: -t.score)
     seen: set[str] = set()
     for trend in best:
-        if trend.label.casefold() in seen or len(seen) >= 8:
+        if trend.topic_id in seen or len(seen) >= 8:
             continue
-        seen.add(trend.label.casefold())
+        seen.add(trend.topic_id)
         line = Text(f"  {trend.bin_start.astimezone(recording.meta.zone):%a %H:%M}  ", style="dim").append(
-            f"{safe(trend.label):<28}", style="bold cyan"
+            f"{safe(trend.label):<60}", style="bold cyan"
         )
         line.append(f" {trend.messages:>4} messages, {trend.authors:>3} people", style="dim")
-        line.append(_talk(trend), style="green")
         out.print(line)
     out.print()
     out.print("writing the report …")
@@ -225,13 +223,6 @@ def _account(recording: Recording, archive: Path, sums: _Sums, bins: list[TrendB
     numbers = {sums.played, sums.recorded, len(sums.followed), len(kept), len(recording)}
     if not (same and bins == batch and len(numbers) == 1):
         raise SessionError("the counts above do not agree: an event or a bin was lost, repeated or changed")
-
-
-def _talk(trend: Trend) -> str:
-    """Return the talk during a trend; of several, the one whose title shares most words with it."""
-    words = {word for term in trend.terms for word in term.casefold().split()}
-    talks = sorted(trend.talks, key=lambda title: -len(words & set(title.casefold().split())))
-    return f"  during {safe(talks[0])}" if talks else ""
 
 
 def _yes(value: bool) -> str:

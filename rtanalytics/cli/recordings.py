@@ -121,7 +121,10 @@ def trending(
     ] = None,
     min_count: MinCount = None,
     timezone: TimeZone = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Explain each trend.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Explain each trend in words.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Explain each trend in words and with all numbers.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per trend and line.")
     ] = False,
@@ -129,9 +132,10 @@ def trending(
     """List the trends of a recording, bin by bin."""
     from rtanalytics.topics import trends
 
-    if explain and as_json:
+    if (explain or numbers) and as_json:
         raise typer.BadParameter(
-            "cannot be combined with --json, whose output has the same numbers", param_hint="--explain"
+            "cannot be combined with --json, whose output has the same numbers",
+            param_hint="--numbers" if numbers else "--explain",
         )
     opened = open_conference(archive)
     recording, zone = opened.recording, chosen_zone(timezone, opened.zone)
@@ -145,7 +149,7 @@ def trending(
         bins: list[TrendBin] = []
         before = after = None  # the nearest bins with trends
         shown = 0
-        kept: dict[str, Event] | None = {} if explain else None
+        kept: dict[str, Event] | None = {} if explain or numbers else None
         for bin in trends(_counted(recording, tick, kept), settings):
             bins.append(bin)
             if only is not None and bin.end <= only:
@@ -158,7 +162,7 @@ def trending(
                 continue
             shown += len(bin.trends)
             if kept is not None:
-                _explain(bin, bins, kept, out, zone)
+                _explain(bin, bins, kept, out, zone, numbers)
             elif as_json:
                 for trend in bin.trends:
                     sys.stdout.write(msgspec.json.encode(trend).decode() + "\n")
@@ -239,14 +243,17 @@ def _counted(
         yield event
 
 
-def _explain(bin: TrendBin, bins: list[TrendBin], kept: dict[str, Event], out: Any, zone: tzinfo) -> None:
+def _explain(
+    bin: TrendBin, bins: list[TrendBin], kept: dict[str, Event], out: Any, zone: tzinfo, numbers: bool
+) -> None:
     """Print a paragraph per trend, with times in a zone; then drop the events of the bin from ``kept``."""
     from rich.text import Text
 
     from rtanalytics.explanation import explain_rank
 
     for trend in bin.trends:
-        first, *rest = explain_rank(bin, trend.rank, kept.values(), earlier=bins, zone=zone).lines
+        why = explain_rank(bin, trend.rank, kept.values(), earlier=bins, zone=zone)
+        first, *rest = [*why.lines, *why.numbers] if numbers else why.lines
         out.print(Text(safe(first), style="bold"))
         for line in rest:
             out.print(Text(f"  {safe(line)}"))

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from rtanalytics.erasure import DELETION
 from rtanalytics.event import Event
+from rtanalytics.explanation import share
 from rtanalytics.untrusted import safe
 from rtanalytics.wording import counted
 
@@ -231,12 +232,12 @@ def print_bin(bin: TrendBin, out: Console, zone: tzinfo = UTC) -> None:
         Text(how_many(bin), style="dim"),
     )
     for trend in bin.trends:
-        others = [safe(term) for term in trend.terms if term != trend.label]
+        others = [safe(term) for term in trend.other_terms]
         line = Text(f"{trend.rank:>3}  ", style="dim")
         line.append(safe(trend.label), style="bold cyan")
         if others:
             line.append(f"  {', '.join(others[:5])}", style="cyan")
         line.append(f"  {how_many(trend)}", style="dim")
-        if trend.talks:
-            line.append(f"  during {safe('; '.join(trend.talks[:2]))}", style="green")
+        if trend.talk:
+            line.append(f"  talk ({share(trend.talk_probability)} sure)", style="green")
         out.print(line)

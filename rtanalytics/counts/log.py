@@ -325,8 +325,8 @@ class Log:
         kept = profiles[profiles >= 0]
         self.profiles = [self.profiles[old] for old in kept.tolist()]
         self._profile_of = {profile: new for new, profile in enumerate(self.profiles)}
-        here = self.profile.values >= 0
-        self.profile.values[here] = np.searchsorted(kept, self.profile.values[here])
+        known = self.profile.values >= 0
+        self.profile.values[known] = np.searchsorted(kept, self.profile.values[known])
 
     def _keep_authors(self, left: set[int]) -> None:
         """Remove all other authors."""

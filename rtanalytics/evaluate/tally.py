@@ -247,7 +247,7 @@ def _slots(
 
 
 def _distances(bins: Sequence[TrendBin], top: int) -> list[float]:
-    lists = [{trend.label for trend in bin.trends if trend.rank <= top} for bin in bins]
+    lists = [{trend.terms[0] for trend in bin.trends if trend.rank <= top} for bin in bins]
     return [1 - len(a & b) / len(a | b) for a, b in pairwise(lists) if a | b]
 
 

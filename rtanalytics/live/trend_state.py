@@ -43,7 +43,7 @@ class TopicRow(TypedDict):
     messages: int
     authors: int
     sources: dict[str, int]
-    talks: list[str]
+    talk: str | None
     change: Literal["new", "up", "down", "same"]
     moved: int
     spark: list[int]
@@ -179,13 +179,13 @@ class TrendState:
             "id": topic.id,
             "rank": trend.rank,
             "label": shorten(trend.label, _LABEL),
-            "terms": [shorten(term, _LABEL) for term in trend.terms],
+            "terms": [shorten(term, _LABEL) for term in trend.other_terms],
             "score": trend.score if math.isfinite(trend.score) else None,
             "expected": trend.expected if math.isfinite(trend.expected) else None,
             "messages": trend.messages,
             "authors": trend.authors,
             "sources": dict(trend.sources),
-            "talks": [shorten(talk, _LABEL) for talk in trend.talks],
+            "talk": shorten(trend.talk, _LABEL) if trend.talk else None,
             "change": change,
             "moved": moved,
             "why": repair("\n".join(explain(trend, next=below).lines[1:])),

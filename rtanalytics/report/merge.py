@@ -30,8 +30,8 @@ class Member:
     talk: TalkNames | None
 
     def has_name_of(self, other: Member) -> bool:
-        """Check whether one label contains the other, such as ``Lovelace`` and ``Ada Lovelace``."""
-        mine, others = keys_of(self.trend.label), keys_of(other.trend.label)
+        """Check whether one first term contains the other, such as ``Lovelace`` and ``Ada Lovelace``."""
+        mine, others = keys_of(self.trend.terms[0]), keys_of(other.trend.terms[0])
         return bool(mine and others) and (mine <= others or others <= mine)
 
 
@@ -125,7 +125,7 @@ def merge(bins: Iterable[TrendBin], stage: Stage) -> list[MergedTopic]:
             trend = _without_rooms(original, stage.rooms)
             if trend is None:
                 continue
-            member = Member(trend, stage.talk_of(trend.terms, trend.bin_start, trend.bin_end))
+            member = Member(trend, stage.talk_of(trend))
             topic = next((topic for topic in open_ if topic.accepts(member)), None)
             if topic is None:
                 open_.append(MergedTopic([member]))
@@ -139,7 +139,10 @@ def _without_rooms(trend: Trend, rooms: frozenset[str]) -> Trend | None:
     terms = [term for term in trend.terms if not (keys := keys_of(term)) or not keys <= rooms]
     if len(terms) == len(trend.terms):
         return trend
-    return msgspec.structs.replace(trend, terms=terms, label=terms[0]) if terms else None
+    if not terms:
+        return None
+    label = trend.label if trend.talk or trend.terms[0] in terms else terms[0]
+    return msgspec.structs.replace(trend, terms=terms, label=label)
 
 
 def _by_talk(topics: Sequence[MergedTopic]) -> list[MergedTopic]:

@@ -166,7 +166,7 @@ class _Builder:
     def topic(self, number: int, topic: MergedTopic) -> Topic:
         of = self._messages(topic.trends)
         peak = topic.peak
-        label_terms = [*(trend.label for trend in topic.trends), *peak.terms[:3]]
+        label_terms = [*(trend.terms[0] for trend in topic.trends), *peak.terms[:3]]
         hits = frozenset(key for term in label_terms for key in content_keys(term) or keys_of(term))
         examples = frozenset(id for trend in topic.trends for id in trend.examples)
         best = choose_quotes(
@@ -181,12 +181,12 @@ class _Builder:
         self.used.update(one.event.id for one in best)
         about = self.places[topic.talk.talk.id] if topic.talk else None
         terms = [clean(term, 60) for term in topic.top_terms()]
-        label = clean(peak.label, 80)
+        label = clean(peak.label, 120)
         step = max((peak.bin_end - peak.bin_start) / 3, timedelta(minutes=5))
         return Topic(
             number=number,
             label=label,
-            terms=tuple(term for term in terms if fold(term) != fold(label)),
+            terms=tuple(term for term in terms if fold(term) not in fold(label)),
             start=topic.start.astimezone(self.zone),
             end=topic.end.astimezone(self.zone),
             peak=peak.bin_start.astimezone(self.zone),

@@ -11,12 +11,15 @@ from datetime import datetime, timedelta
 from rtanalytics.report.words import Message, Pattern, content_keys, keys_of, mentions, pattern_of
 from rtanalytics.schedule import ReferenceTopic, Schedule, Talk
 from rtanalytics.terms import fold
+from rtanalytics.trend import Trend
 
 __all__ = ["AFTER", "Stage", "TalkNames", "is_break", "schedule_of"]
 
 AFTER = timedelta(hours=24)
 """How long after the end of a talk messages about it are counted."""
 _BEFORE = timedelta(minutes=15)
+_RECENT = timedelta(minutes=90)
+"""Time after the end of a talk in which a trend may be about it."""
 _LEADING_TERMS = 3
 """Number of leading terms of a trend that are compared with the names of talks."""
 _MIN_SHARE = 0.5
@@ -127,15 +130,19 @@ class Stage:
         """Return the talks and breaks in ``[start, end)``."""
         return self.schedule.between(start, end)
 
-    def talk_of(self, terms: Sequence[str], start: datetime, end: datetime) -> TalkNames | None:
-        """Return the talk that a trend in ``[start, end)`` is about, or None.
+    def talk_of(self, trend: Trend) -> TalkNames | None:
+        """Return the talk that a trend is about, or None.
 
-        Only talks of that time and of the hour before are candidates. The result is the talk that the
-        leading terms name, or else a talk that at least half of the messages with the first term name.
+        Only talks of that time and of the hours around it are candidates. The result is the talk to which the
+        trend is linked; else the talk that the leading terms name, or a talk that at least half of the
+        messages with the first term name.
         """
-        near = [n for n in self._names if n.talk.start < end and start < n.talk.end + timedelta(hours=1)]
+        terms, start, end = trend.terms, trend.bin_start, trend.bin_end
+        near = [n for n in self._names if n.talk.start < end + _BEFORE and start < n.talk.end + _RECENT]
         if not near:
             return None
+        if trend.talk:
+            return next((names for names in near if names.talk.title == trend.talk), None)
         keys = keys_of(*terms[:_LEADING_TERMS])
         for test in (TalkNames.speaker_in, TalkNames.named_in):
             for names in reversed(near):

@@ -58,7 +58,7 @@ class Trender:
     >>> events = [Event(id=f"irc:x:{i}", source="irc", text=text, created_at=at + i * timedelta(minutes=1))
     ...           for i, text in enumerate(["hello"] * 30 + ["the Venv keynote by @ada"] * 3)]
     >>> [[t.label for t in bin.trends] for bin in trends(events)]
-    [[], [], ['@ada']]
+    [[], [], ['@ada: Venv keynote']]
     """
 
     def __init__(self, settings: Settings | None = None, **options: Unpack[SettingsOptions]) -> None:

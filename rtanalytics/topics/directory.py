@@ -152,7 +152,7 @@ class Directory:
     def _same(self, words: Words) -> Words | None:
         """Return the person with a compatible name: the same surname, and a short form of the given name."""
         ids = [id for id in self._by_surname.get(words[-1], ()) if _compatible(id[0], words[0])]
-        return max(ids, key=lambda id: (self._weight[id], id)) if ids else None
+        return max(ids, key=self._importance) if ids else None
 
     def _know(self, words: Words, name: str, weight: float) -> None:
         self._weight[words] = self._weight.get(words, 0.0) + weight
@@ -269,6 +269,9 @@ class Directory:
         """Return the known handles of a person."""
         return sorted(h for h in self._handles.get(id, ()) if (of := self._of(h)) and of.id == id)
 
+    def _importance(self, words: Words) -> tuple[float, Words]:
+        return self._weight[words], words
+
     def _person(self, id: Words, confidence: float) -> Person:
         return Person(id, self._written[id], confidence)
 
@@ -292,7 +295,7 @@ class Directory:
     def _full(self, words: Words) -> Person | None:
         for pair in pairwise(words):
             if ids := self._by_ends.get(pair):
-                best = max(ids, key=lambda id: (self._weight[id], id))
+                best = max(ids, key=self._importance)
                 return self._person(best, 0.95)
             if same := self._same(pair):
                 return self._person(same, 0.9)
@@ -305,7 +308,7 @@ class Directory:
                 continue
             if len(near := [id for id in ids if id in around]) == 1:
                 return self._person(near[0], 0.9)
-            best = max(ids, key=lambda id: (self._weight[id], id))
+            best = max(ids, key=self._importance)
             confidence = self._weight[best] / sum(self._weight[id] for id in ids)
             if confidence > _MAJORITY and (best in self._speaking or like >= _CERTAINLY_NAMELIKE):
                 return self._person(best, 0.9 * confidence)

@@ -210,17 +210,21 @@ def test_trending_explains_the_bin_that_is_asked_for(archive: Path) -> None:
     """Why each topic is on the list, with quotes, of one moment or of all; numbers and words exclude each other."""
     run = rta("trending", archive, "--at", "2026-05-15T11:05", "--explain")
     assert run.returncode == 0, run.stderr
-    assert run.stdout.count("is number 1 of 15 May 2026, 11:00 to 11:15 UTC.") == 1
-    assert "is number 1" not in run.stdout.replace("11:00 to 11:15", "").split("UTC.", 1)[1]
-    assert "were expected from the" in run.stdout
-    assert "It is a topic with a probability of" in run.stdout
+    assert run.stdout.count("is number 1 of 15 May 2026, 11:00 to 11:15 UTC:") == 1
+    assert "is number 1" not in run.stdout.replace("11:00 to 11:15", "").split("UTC:", 1)[1]
+    assert "expected from the" in run.stdout
+    assert "something that people talk about" in run.stdout
+    assert "log odds" not in run.stdout
     assert re.search(r"  “.*walrus.*” \(.*, 11:\d\d, ", run.stdout)
     every = rta("trending", archive, "--explain").stdout
     assert run.stdout.splitlines()[2:4] == every[every.index(run.stdout.splitlines()[0]) :].splitlines()[2:4]
     listed = rta("trending", archive, "--at", "2026-05-15T11:05").stdout
     assert listed.startswith("2026-05-15 11:00")
     assert listed.count("2026-05-15") == 1
+    numbers = rta("trending", archive, "--at", "2026-05-15T11:05", "--numbers").stdout
+    assert "It is a topic with a probability of" in numbers
     assert rta("trending", archive, "--explain", "--json").returncode == 2
+    assert rta("trending", archive, "--numbers", "--json").returncode == 2
     assert rta("trending", archive, "--at", "soon").returncode == 2
 
 

@@ -59,7 +59,6 @@ class TalksPanel {
     head.append(make("span", "rta-gap"), left);
     const title = linked(talk.url, talk.title, "rta-talk-title");
     title.dir = "auto";
-    this.context.spoken.set(talk.title, [talk.title, ...talk.speakers].join(" ").toLowerCase());
     title.title = [talk.title, ...talk.speakers].join("\n");
     node.append(head, title);
     if (talk.speakers.length) node.append(make("bdi", "rta-speakers", talk.speakers.join(", ")));

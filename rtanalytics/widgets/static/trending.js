@@ -105,19 +105,8 @@ class TrendingPanel {
     fact("post", number(topic.messages), `${number(topic.messages)} messages in this bin`);
     if (topic.authors) fact("people", number(topic.authors), `by ${number(topic.authors)} people`);
     facts.append(this.sources(topic.sources));
-    const talk = this.talkOf(topic);
-    if (talk) fact("talk", talk, `during ${talk}`);
+    if (topic.talk) fact("talk", "talk", `about the talk “${topic.talk}”`);
     return facts;
-  }
-
-  // The talk of that time; if there were several, the one whose title or speakers the topic names.
-  talkOf(topic) {
-    if (topic.talks.length < 2) return topic.talks[0];
-    const names = topic.terms.map((term) => term.toLowerCase().replace(/^[@#]/, ""));
-    return topic.talks.find((title) => {
-      const spoken = this.context.spoken.get(title) || title.toLowerCase();
-      return names.some((name) => spoken.includes(name));
-    });
   }
 
   spark(all, most) {

@@ -17,7 +17,6 @@ function render({ model, el }) {
     model,
     draws,
     looks: new Map(), // appearance of sources
-    spoken: new Map(), // title of a talk: title and speakers in lower case
     clock: new ViewClock(model.get("timezone")),
     send: (content) => model.send(content),
   };

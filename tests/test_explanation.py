@@ -65,18 +65,24 @@ def test_a_trend_is_explained_in_three_sentences_without_numbers_of_the_model() 
     """What happened, why it is listed, how sure that is; then the talk that it is about."""
     why = explain(a_trend(talk="Tidy data", talk_probability=0.97))
     assert str(why).splitlines() == [
-        f"“tidy” is number 1 of {BASE:%d %B %Y, %H:%M} to {BASE + QUARTER:%H:%M} UTC:"
-        " 17 people wrote 23 messages about it, most of them on twitter.",
+        (
+            f"“tidy” is number 1 of {BASE:%d %B %Y, %H:%M} to {BASE + QUARTER:%H:%M} UTC:"
+            " 17 people wrote 23 messages about it, most of them on twitter."
+        ),
         "9 people used “tidy”; about 1 were expected from the 7.75 hours before.",
-        "It is probably something that people talk about (73%), because it came up suddenly, 14 people used"
-        " it lately and they write in their own words.",
+        (
+            "It is probably something that people talk about (73%), because it came up suddenly, 14 people used"
+            " it lately and they write in their own words."
+        ),
         "It is about the talk “Tidy data” (97% sure).",
     ]
     repeated = a_trend(features=FEATURES | {"voices": 2, "like": 0.1}, expected=0.1, probability=0.3)
     assert list(explain(repeated).lines[1:]) == [
         "9 people used “tidy”; hardly anybody was expected from the 7.75 hours before.",
-        "It is perhaps something that people talk about (30%), because it came up suddenly and 14 people used"
-        " it lately, although most of them repeat what others wrote and it is an ordinary word.",
+        (
+            "It is perhaps something that people talk about (30%), because it came up suddenly and 14 people used"
+            " it lately, although most of them repeat what others wrote and it is an ordinary word."
+        ),
     ]
 
 

@@ -75,7 +75,11 @@ def trends(patch: TrendPatch) -> str:
         f"<li><strong>{escape(topic['label'])}</strong> "
         f"{topic['messages']:,} messages"
         + (f" by {topic['authors']:,} people" if topic["authors"] else "")
-        + (f" · during {escape(', '.join(topic['talks']))}" if topic["talks"] else "")
+        + (
+            f" · talk: {escape(topic['talk'])}"
+            if topic["talk"] and topic["talk"] not in topic["label"]
+            else ""
+        )
         + "</li>"
         for topic in patch["topics"]
     )

@@ -1,8 +1,8 @@
 """Evaluation of detected topics against a ground truth: metrics, comparisons, and the NAB score.
 
-The rule for matches is in :mod:`~rtanalytics.evaluate.matching`, the counts in
-:mod:`~rtanalytics.evaluate.tally`, the metrics in :mod:`~rtanalytics.evaluate.metrics`.
-Tune on some recordings and report on others: nothing here can know which is which.
+:mod:`~rtanalytics.evaluate.matching` defines when a detected topic matches a reference topic,
+:mod:`~rtanalytics.evaluate.tally` counts the matches, and :mod:`~rtanalytics.evaluate.metrics` computes
+the metrics. Report results on other recordings than those that were used for tuning; this is not checked.
 """
 
 from rtanalytics.evaluate.alerts import Run, at_recall, false_runs, runs_of

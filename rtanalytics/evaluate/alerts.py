@@ -1,4 +1,4 @@
-"""Runs of alerts: successive alerts about the same topic; runs without a match are false alarms.
+"""Runs of successive alerts about the same topic; a run that matches no reference topic is a false alarm.
 
 Topics are compared by their terms and not by :attr:`Trend.id <rtanalytics.trend.Trend.id>`, because not all
 of the compared algorithms assign ids.
@@ -16,9 +16,9 @@ from rtanalytics.evaluate.matching import Alert, Edge, Truth, assign
 __all__ = ["GAP", "TARGET", "Run", "at_recall", "false_runs", "kinds", "runs_of"]
 
 GAP = 4
-"""Maximum number of silent bins within a run."""
+"""Maximum number of bins without an alert within a run."""
 TARGET = 0.9
-"""Recall at which false alarms are counted."""
+"""Recall for the metric of false alarms at a fixed recall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +28,9 @@ class Run:
     Parameters
     ----------
     first : int
-        Bin of the first alert.
+        Number of the bin of the first alert.
     alerts : tuple of int
-        Indices of the alerts, in order.
+        Indices of its alerts in the sequence of all alerts, in order.
     """
 
     first: int
@@ -38,14 +38,14 @@ class Run:
 
 
 def runs_of(alerts: Sequence[Alert], gap: int = GAP) -> list[Run]:
-    """Join alerts that share a term and have at most ``gap`` silent bins between them.
+    """Join alerts that share a term and have at most ``gap`` bins without an alert between them.
 
     Parameters
     ----------
     alerts : sequence of Alert
-        In order of their bins.
+        Alerts in order of their bins.
     gap : int
-        Maximum number of silent bins between two alerts of a run.
+        Maximum number of bins without an alert between two alerts of a run.
     """
     last_of: dict[str, tuple[int, int]] = {}
     members: list[list[int]] = []
@@ -63,35 +63,37 @@ def runs_of(alerts: Sequence[Alert], gap: int = GAP) -> list[Run]:
 
 
 def false_runs(alerts: Sequence[Alert], truth: Truth, gap: int = GAP) -> list[Run]:
-    """Return the runs without any alert that matches a reference topic."""
+    """Return the runs in which no alert matches a reference topic."""
     matched = {edge.alert for edge in truth.edges(alerts)}
     return [run for run in runs_of(alerts, gap) if matched.isdisjoint(run.alerts)]
 
 
 def kinds(runs: Iterable[Run], alerts: Sequence[Alert], decoys: Truth) -> dict[str, int]:
-    """Count the runs that each kind of decoy explains; the rest counts as ``other``.
+    """Count the runs by the kind of decoy that they match; runs without a decoy count as ``other``.
 
-    A run that matches decoys of several kinds counts for the kind that most of its alerts match.
+    A run that matches decoys of several kinds counts as the kind that most of its alerts match.
     """
     kind_of: dict[int, list[str]] = {}
     for edge in decoys.edges(alerts):
         kind_of.setdefault(edge.alert, []).append(decoys.topics[edge.event].extra.get("kind") or "decoy")
     counts: Counter[str] = Counter()
     for run in runs:
-        votes = Counter(kind for place in run.alerts for kind in sorted(set(kind_of.get(place, []))))
-        counts[votes.most_common(1)[0][0] if votes else "other"] += 1
+        matches = Counter(kind for place in run.alerts for kind in sorted(set(kind_of.get(place, []))))
+        counts[matches.most_common(1)[0][0] if matches else "other"] += 1
     return dict(sorted(counts.items()))
 
 
 def at_recall(
     alerts: Sequence[Alert], edges: Sequence[Edge], events: int, target: float = TARGET
 ) -> float | None:
-    """Return the highest threshold at which enough events are found, with one alert per event.
+    """Return the highest threshold of the score at which the recall is at least ``target``.
+
+    Each alert can find one event (reference topic) only.
 
     Returns
     -------
     float or None
-        The threshold; None if even all alerts together find too few events.
+        The threshold, or None if the recall of all alerts together is lower.
     """
     needed = math.ceil(target * events - 1e-9)
     if not events or needed > len(assign(edges)):

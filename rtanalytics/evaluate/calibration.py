@@ -1,4 +1,7 @@
-"""Calibration of probabilities, and a threshold for a given rate of false alarms on quiet data."""
+"""Calibration of topic probabilities, and a threshold for a given rate of false alarms.
+
+The rate is measured on quiet data: bins without an active reference topic.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ __all__ = [
 
 
 class _Bin(NamedTuple):
-    """Forecasts with a probability in ``[low, high)``: their number, their mean, and how many came true."""
+    """Forecasts with a probability in ``[low, high)``: number, mean probability, number that came true."""
 
     low: float
     high: float
@@ -53,8 +56,8 @@ class Calibration:
         Brier score, the mean of (probability − outcome)²: 0 is perfect; always predicting the base
         rate b gives b·(1 − b).
     error : float
-        Expected calibration error: mean over the forecasts of the difference between the mean
-        probability and the observed share of their bin.
+        Expected calibration error: mean absolute difference between the mean probability and the
+        observed share in a bin, weighted by the number of forecasts in the bin.
     base_rate : float
         Share of forecasts that came true.
     level : float
@@ -80,8 +83,9 @@ class Calibration:
         Returns
         -------
         pandas.DataFrame
-            Columns ``low``, ``high`` (of the probabilities), ``n``, ``predicted`` (their mean),
-            ``observed`` (share that came true), ``observed_low`` and ``observed_high``.
+            Columns ``low`` and ``high`` (bounds of the bin), ``n`` (number of forecasts), ``predicted``
+            (mean probability), ``observed`` (share that came true), and its confidence interval,
+            ``observed_low`` and ``observed_high``.
         """
         import pandas as pd
 
@@ -103,7 +107,7 @@ def calibration_curve(
     probabilities : iterable of float
         Predicted probabilities, from 0 to 1.
     outcomes : iterable of bool
-        Whether each came true.
+        True for each forecast that came true.
     bins : int
         Number of bins of equal width; empty bins are left out.
     level : float
@@ -112,8 +116,8 @@ def calibration_curve(
     Raises
     ------
     ValueError
-        If there are no probabilities, their number differs from that of the outcomes, or one is not
-        between 0 and 1.
+        If there are no probabilities, the numbers of probabilities and outcomes differ, or a
+        probability is not between 0 and 1.
 
     Examples
     --------
@@ -150,7 +154,7 @@ def calibration_curve(
 
 
 def wilson(hits: int, n: int, level: float = 0.95) -> Interval:
-    """Return the Wilson score interval of a share.
+    """Return the Wilson score interval of the share ``hits / n``.
 
     Examples
     --------
@@ -171,8 +175,8 @@ def trend_outcomes(
 ) -> tuple[list[float], list[bool]]:
     """Return the probability of each listed topic, and whether it matches a reference topic.
 
-    The topic filter removes topics of low probability: detect trends with a low
-    ``TopicFilter.min_probability`` and a high ``top`` to see the whole scale.
+    The topic filter removes topics of low probability. To cover all probabilities, detect the trends
+    with a low ``TopicFilter.min_probability`` and a high ``top``.
 
     Parameters
     ----------
@@ -186,9 +190,10 @@ def trend_outcomes(
     Returns
     -------
     probabilities : list of float
+        Probability of each listed topic.
     outcomes : list of bool
-        Whether each topic matches. Both lists only cover bins with an active reference topic, because
-        in other bins it is unknown what people talk about.
+        True for each topic that matches. Both lists cover only bins with an active reference topic,
+        because for other bins the ground truth does not say what people talked about.
     """
     on = [bin for bin in bins if truth.active(bin.start, bin.end)]
     alerts = alerts_of(on, top=top, max_terms=max_terms)
@@ -198,7 +203,7 @@ def trend_outcomes(
 
 
 def quiet_bins(bins: Iterable[TrendBin], truth: Truth) -> list[TrendBin]:
-    """Return the bins without any active reference topic, including the slack after its end."""
+    """Return the bins without an active reference topic; a topic is active until the slack after its end."""
     return [bin for bin in bins if not truth.active(bin.start, bin.end)]
 
 
@@ -211,11 +216,11 @@ class QuietThreshold:
     probability : float
         Minimum probability of listed topics.
     alarms : int
-        False alarms at this threshold.
+        Number of false alarms at this threshold.
     hours : float
-        Hours of quiet data.
-    per_hour : Interval
-        Confidence interval of the rate of false alarms, exact for Poisson counts (Garwood, 1936).
+        Duration of the quiet data, in hours.
+        per_hour : Interval
+        Confidence interval of the false alarms per hour, exact for Poisson counts (Garwood, 1936).
     """
 
     probability: float
@@ -236,9 +241,8 @@ def quiet_threshold(
 ) -> QuietThreshold:
     """Return the lowest probability at which quiet data gives at most a given rate of false alarms.
 
-    Successive topics that share a term are one alarm, as everywhere in
-    :mod:`rtanalytics.evaluate`. A higher threshold can split one alarm into two, so the rate must not
-    be exceeded at any higher threshold either.
+    Successive topics that share a term are one alarm, as in all of :mod:`rtanalytics.evaluate`. A higher
+    threshold can split an alarm into two, so the rate must also hold at every higher threshold.
 
     Parameters
     ----------
@@ -247,30 +251,30 @@ def quiet_threshold(
     rate : float
         Maximum number of false alarms per hour.
     hours : float, optional
-        Hours of quiet data; by default the total width of ``bins``. These do not include bins without
-        messages, so pass a value if such hours count.
+        Duration of the quiet data; by default, the total width of ``bins``. Bins without messages are
+        not in ``bins``, so pass a value to include their time.
     top, max_terms : int
         Number of topics per bin, and of terms per topic, that are compared.
     gap : int
-        Maximum number of silent bins within an alarm.
+        Maximum number of bins without a topic within an alarm.
     level : float
         Confidence level of the interval.
 
     Returns
     -------
     QuietThreshold
-        Its probability is that of one of the topics. If even the most probable topic alone exceeds the
-        rate, it is the next larger number; without any topics it is 0. Detect the trends with a low
-        ``TopicFilter.min_probability``, so that the threshold can be low.
+        The threshold is the probability of one of the topics. It is the next larger number if the most
+        probable topic alone exceeds the rate, and 0 if there are no topics. Detect the trends with a
+        low ``TopicFilter.min_probability``, so that the threshold can be low.
 
     Raises
     ------
     ValueError
-        If the rate is negative, or there are no hours.
+        If the rate is negative, or the duration is 0.
 
     Examples
     --------
-    Two hours with at most one false alarm per hour: of three alarms the least probable is dropped.
+    At most one false alarm per hour in two hours: the least probable of three alarms is dropped.
 
     >>> from datetime import UTC, datetime
     >>> from rtanalytics.topics import Trend
@@ -314,7 +318,8 @@ def plot_calibration(curve: Calibration, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     curve : Calibration
-        Calibration to draw: one dot per bin with its interval; the area shows its number of forecasts.
+        Calibration to draw: one dot per bin with its confidence interval; the area of a dot shows the
+        number of forecasts.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on; new ones by default.
 

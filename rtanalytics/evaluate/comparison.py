@@ -37,21 +37,21 @@ __all__ = [
 ]
 
 POOLED = "all"
-"""Name of the rows that pool all recordings."""
+"""Name of the rows in which all recordings are pooled."""
 
 
 def default_algorithms() -> list[str]:
-    """Return the algorithms that can detect trends live."""
+    """Return the names of the algorithms that can detect trends live."""
     return [name for name, cls in ALGORITHMS.items() if cls.causal]
 
 
 def all_algorithms() -> list[str]:
-    """Return all algorithms; those that need later bins come last."""
+    """Return the names of all algorithms; algorithms that need later bins come last."""
     return sorted(ALGORITHMS, key=lambda name: not ALGORITHMS[name].causal)
 
 
 _SHORT = ("recall", "precision", "false_alarms_per_hour", "latency_median_min", "churn", "seconds")
-"""Figures of the short table."""
+"""Columns of the short table."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,11 +61,11 @@ class Comparison:
     Parameters
     ----------
     results : tuple of Result
-        Results in the requested order.
+        Results by algorithm, then by recording, in the requested order.
     max_terms, gap : int
-        As for :func:`~rtanalytics.evaluate.judge`.
+        Parameters of :func:`~rtanalytics.evaluate.judge`.
     counting : dict of str to float
-        Seconds from events to counts by recording; the algorithms share the counts.
+        Seconds to count the terms of each recording, once for all algorithms.
     """
 
     results: tuple[Result, ...]
@@ -89,7 +89,7 @@ class Comparison:
         return [result for result in self.results if result.algorithm == algorithm]
 
     def label(self, algorithm: str) -> str:
-        """Return the name of an algorithm, with a dagger if it uses later bins."""
+        """Return the name of an algorithm, followed by a dagger if it uses later bins."""
         return algorithm if all(result.causal for result in self.of(algorithm)) else f"{algorithm} †"
 
     def pooled(self, algorithm: str) -> Tally:
@@ -102,9 +102,9 @@ class Comparison:
         Parameters
         ----------
         algorithm : str
-            Its name.
+            Name of the algorithm.
         points : int
-            Maximum number of thresholds: quantiles of the scores of matching topics.
+            Maximum number of thresholds, which are quantiles of the scores of matching topics.
         """
         kept = self._curves.get((algorithm, points))
         if kept is None:
@@ -140,9 +140,9 @@ class Comparison:
         Returns
         -------
         pandas.DataFrame
-            Index ``algorithm`` and ``recording`` (:data:`POOLED` for all recordings); the columns
-            are :data:`~rtanalytics.evaluate.METRICS`, bounds of the confidence intervals
-            (``recall_low``, ``recall_high``, …), counts, and seconds. NaN if a metric is undefined.
+            The index is ``algorithm`` and ``recording`` (:data:`POOLED` for all recordings). The columns
+            are the :data:`~rtanalytics.evaluate.METRICS`, bounds of confidence intervals (``recall_low``,
+            ``recall_high``, …), counts, and seconds. A metric that is undefined is NaN.
         """
         import pandas as pd
 
@@ -153,7 +153,7 @@ class Comparison:
         return frame.drop(columns="kinds_at_90_recall").astype(float)
 
     def plot(self) -> Figure:
-        """Draw recall, false alarms and delay of the algorithms.
+        """Draw recall, false alarms and latency of the algorithms.
 
         Returns
         -------
@@ -172,7 +172,7 @@ class Comparison:
         return table
 
     def _short(self) -> pd.DataFrame:
-        """Return the most important figures, rounded, one row per algorithm."""
+        """Return the most important metrics, rounded, with one row per algorithm."""
         frame = self.to_frame()
         last = frame.groupby(level="algorithm", sort=False).tail(1).droplevel("recording")
         return last[list(_SHORT)].round(2)
@@ -187,7 +187,7 @@ class Comparison:
 
 
 def metrics_of(tally: Tally) -> dict[str, Any]:
-    """Return all metrics, intervals and counts of a tally; None for those that are undefined."""
+    """Return all metrics, intervals and counts of a tally by name; undefined metrics are None."""
     bounds = intervals(tally)
     row: dict[str, Any] = {}
     for name, metric in METRICS.items():
@@ -224,37 +224,38 @@ def compare_all(
 ) -> Comparison:
     """Detect the trends of every recording with every algorithm, and evaluate them.
 
-    Each recording is read and counted once for all algorithms that score terms.
+    The terms of each recording are counted once for all algorithms that score terms.
 
     Parameters
     ----------
     recordings : iterable of Recording
         Recordings with distinct names.
     truths : iterable of sequences of ReferenceTopic, optional
-        Reference topics of each recording; by default its own ``truth``.
+        Reference topics of each recording; by default its attribute ``truth``.
     algorithms : iterable of str or Algorithm, optional
-        By default all that can detect trends live. An instance is named by its ``repr`` if its
-        parameters are not the defaults.
+        Names or instances; by default all algorithms that can detect trends live. An instance with
+        other parameters than the defaults is named by its ``repr``.
     decoys : mapping of str to sequences of ReferenceTopic, optional
         Bursts that are not topics, by the name of the recording.
     max_terms : int
         Number of terms per topic that are compared.
     gap : int
-        Maximum number of silent bins within a run of alerts.
-    hindsight : bool
-        Allow algorithms that need later bins. Their results cannot be achieved live.
+        Maximum number of bins without an alert within a run of alerts.
+        hindsight : bool
+        If true, allow algorithms that need later bins. Their results cannot be achieved live.
     tick : callable, optional
-        Called with the finished share of the work, from 0 to 1, now and then.
+        Function that is called repeatedly with the finished share of the work, from 0 to 1.
     settings : Settings, optional
-        Settings of the trends; by default those of each recording. Its algorithm is ignored.
+        Settings of the trends, except the algorithm; by default those of each recording.
     **options
-        Single settings, which replace those of ``settings``.
+        Single settings, which take precedence over ``settings``.
 
     Raises
     ------
     ValueError
-        If a recording has no truth, two have the same name, the lists differ in length, an algorithm
-        is unknown, or it needs later bins without ``hindsight``.
+        If a recording has no reference topics, two recordings have the same name, the numbers of
+        ``recordings`` and ``truths`` differ, an algorithm is unknown, or an algorithm needs later bins
+        and ``hindsight`` is false.
     """
     recordings = list(recordings)
     known = [list(getattr(r, "truth", ())) for r in recordings] if truths is None else list(truths)
@@ -271,7 +272,7 @@ def compare_all(
     for column, (recording, topics) in enumerate(zip(recordings, known, strict=True)):
         if not topics:
             raise ValueError(
-                f"the recording {recording.name!r} has no reference topics; pass some or write its _truth.csv"
+                f"the recording {recording.name!r} has no reference topics; pass truths or write _truth.csv"
             )
         truth, events = Truth(topics), list(recording)
         resolved = (settings or Settings.of_recording(recording)).replace(**options)
@@ -296,7 +297,7 @@ def _detect(
     settings: Settings,
     tick: Callable[[float], None],
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
-    """Return the trends of each algorithm, its seconds, and the seconds of counting."""
+    """Return the trends and the seconds by algorithm, and the seconds for counting."""
     scoring = {name: a for name, a in algorithms.items() if not _is_topic_level(a)}
     weight = len(scoring) / len(algorithms)
     bins_of, seconds, counting = detect_all(events, scoring, settings, lambda share: tick(share * weight))
@@ -319,7 +320,7 @@ def compare(
     algorithms: Iterable[str | Algorithm] | None = None,
     **settings: Any,
 ) -> pd.DataFrame:
-    """Return the frame of :func:`compare_all`, which takes the same parameters."""
+    """Return the result of :func:`compare_all` as a DataFrame; the parameters are the same."""
     return compare_all(recordings, truths, algorithms, **settings).to_frame()
 
 

@@ -1,4 +1,4 @@
-"""Figures of a comparison: recall against false alarms, and latency."""
+"""Figures of a comparison: recall against false alarms, recall with intervals, and latency."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 __all__ = ["draw", "partial_auc", "plot_latency", "plot_recall", "plot_recall_intervals", "ranked"]
 
 _SHOWN = 6
-"""Number of algorithms that are drawn in colour; the others are grey."""
+"""Number of algorithms that are drawn in colour; all others are grey."""
 _RATES = (0.02, 2.0)
-"""False alarms per hour over which the partial AUC is computed: from one in two days to two per hour."""
+"""Range of false alarms per hour for the partial AUC: from one in 50 hours to two per hour."""
 _BASELINE = "count"
 _GREY = "0.6"
 
 
 class PlottableComparison(Protocol):
-    """The part of :class:`~rtanalytics.evaluate.Comparison` that the figures read."""
+    """The members of :class:`~rtanalytics.evaluate.Comparison` that the figures use."""
 
     @property
     def results(self) -> Sequence[Result]:
@@ -54,9 +54,9 @@ class PlottableComparison(Protocol):
 
 
 def partial_auc(comparison: PlottableComparison, algorithm: str) -> float:
-    """Return the normalised partial area under the curve of recall against false alarms.
+    """Return the normalised partial area under the curve (AUC) of recall against false alarms.
 
-    It is the mean recall over 0.02 to 2 false alarms per hour, on a logarithmic scale.
+    It is the mean recall from 0.02 to 2 false alarms per hour, on a logarithmic scale of these rates.
     """
     import numpy as np
 
@@ -78,13 +78,13 @@ def plot_recall(comparison: PlottableComparison, ax: Axes | None = None, *, show
     ax : matplotlib.axes.Axes, optional
         Axes to draw on; new ones by default.
     shown : int
-        Number of algorithms with a colour and a name: those of the largest :func:`partial_auc`, and
-        the default. The baseline ``count`` is drawn dashed.
+        Number of algorithms with a colour and a name: those with the largest :func:`partial_auc`,
+        including the default algorithm. The baseline ``count`` is drawn dashed.
 
     Returns
     -------
     matplotlib.axes.Axes
-        With a logarithmic axis of false alarms, on which zero is drawn as half an alarm in the whole
+        The axes. The axis of false alarms is logarithmic; 0 is drawn as half an alarm in the total
         time.
     """
     with extra("views"):
@@ -126,7 +126,7 @@ def plot_recall(comparison: PlottableComparison, ax: Axes | None = None, *, show
 
 
 def plot_recall_intervals(comparison: PlottableComparison, ax: Axes | None = None) -> Axes:
-    """Draw the recall of the whole lists: a dot, and a line over its 95 % confidence interval."""
+    """Draw the recall without a threshold: one dot per algorithm, with a 95 % confidence interval."""
     ax = _axes(ax)
     colours = _colours(comparison)
     for place, name in enumerate(reversed(colours)):
@@ -145,9 +145,9 @@ def plot_recall_intervals(comparison: PlottableComparison, ax: Axes | None = Non
 
 
 def plot_latency(comparison: PlottableComparison, ax: Axes | None = None) -> Axes:
-    """Draw the latency of detections: a dot at the median, a line to the 90th percentile.
+    """Draw the latency of detections: a dot at the median, with a line to the 90th percentile.
 
-    Compare it together with the recall: an algorithm that finds little can be fast.
+    Compare latencies together with the recall, because an algorithm that finds few topics can be fast.
     """
     ax = _axes(ax)
     colours = _colours(comparison)
@@ -166,7 +166,7 @@ def plot_latency(comparison: PlottableComparison, ax: Axes | None = None) -> Axe
 
 
 def draw(comparison: PlottableComparison) -> Figure:
-    """Draw the three figures side by side on a new figure, which is not displayed."""
+    """Draw the three plots side by side on a new figure, which is returned and not displayed."""
     with extra("views"):
         from matplotlib.figure import Figure
 
@@ -186,7 +186,7 @@ def draw(comparison: PlottableComparison) -> Figure:
 
 
 def _colours(comparison: PlottableComparison, shown: int = _SHOWN) -> dict[str, str]:
-    """Return a colour per algorithm, ordered by partial AUC; grey beyond the first ``shown``."""
+    """Return a colour per algorithm, ordered by partial AUC; all after the first ``shown`` are grey."""
     order = sorted(comparison.algorithms, key=lambda name: -partial_auc(comparison, name))
     best = [name for name in order if name != _BASELINE][:shown]
     if DEFAULT in order and DEFAULT not in best and shown:
@@ -195,7 +195,7 @@ def _colours(comparison: PlottableComparison, shown: int = _SHOWN) -> dict[str, 
 
 
 def _rows(ax: Axes, labels: list[str]) -> None:
-    """Set up one row per algorithm, with room above and below."""
+    """Set up one labelled row per algorithm, with space above and below."""
     ax.set_yticks(range(len(labels)), labels, fontsize="small")
     ax.set_ylim(-0.7, len(labels) - 0.3)
     ax.tick_params(axis="y", length=0)
@@ -203,7 +203,7 @@ def _rows(ax: Axes, labels: list[str]) -> None:
 
 
 def ranked(comparison: PlottableComparison) -> list[str]:
-    """Return the algorithms by recall, the highest first; ties by the fewest false alarms."""
+    """Return the algorithms, highest recall first; with equal recall, fewest false alarms first."""
 
     def key(name: str) -> tuple[float, float]:
         tally = comparison.pooled(name)

@@ -1,8 +1,8 @@
-"""Matching of detected topics with reference topics: the rule, and the best assignment under it.
+"""Matching of detected topics with reference topics, and the best one-to-one assignment of matches.
 
-A detected topic *matches* a reference topic if it shares at least one keyword with it and its bin
-overlaps ``[start, end + slack)``. Case and accents are ignored. A keyword is shared if it is a whole
-word of a term, or part of a #tag or an @handle.
+A detected topic *matches* a reference topic if its terms contain at least one keyword of that topic, and
+its bin overlaps ``[start, end + slack)``. A term contains a keyword if it has the keyword as a whole
+word, or as any part of a #tag or an @handle. Case and accents are ignored.
 """
 
 from __future__ import annotations
@@ -40,20 +40,20 @@ def plain(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A topic in the list of one bin.
+    """A detected topic in the list of one bin.
 
     Parameters
     ----------
     start, end : datetime
         Start and end of the bin.
     bin : int
-        Number of the bin, counted in widths from the first one.
+        Number of the bin: its distance from the first bin, in bin widths.
     rank : int
         Rank in the list, from 1.
     score : float
-        Score by the algorithm.
+        Score of the topic.
     terms : tuple of str
-        The first terms, see :func:`plain`.
+        The first terms of the topic, without case and accents (:func:`plain`).
     """
 
     start: datetime
@@ -71,7 +71,7 @@ class Edge:
     Parameters
     ----------
     event, alert : int
-        Indices of the reference topic and the alert.
+        Index of the reference topic, and index of the alert.
     terms, keywords : int
         Number of terms that contain a keyword, and number of keywords that the terms contain. They can
         differ: a phrase may contain two keywords, and two terms may contain the same keyword.
@@ -109,8 +109,8 @@ class Truth:
     Parameters
     ----------
     topics : iterable of ReferenceTopic
-        In any order.
-    slack : timedelta
+        The reference topics, in any order.
+        slack : timedelta
         How long after its end a topic still counts as active.
     """
 
@@ -131,7 +131,7 @@ class Truth:
         return len(self.topics)
 
     def shifted(self, by: timedelta) -> Truth:
-        """Return the topics with shifted times, for which every match is a match by chance."""
+        """Return the topics with shifted times; their matches are matches by chance."""
         moved = Truth((), self.slack)
         moved.__dict__.update(self.__dict__)
         moved.windows = [(start + by, end + by) for start, end in self.windows]
@@ -146,7 +146,7 @@ class Truth:
         return active
 
     def owners(self, term: str) -> tuple[tuple[int, int], ...]:
-        """Return (topic, keyword) of each keyword that a plain term contains."""
+        """Return the index of the topic and of the keyword, for each keyword that a plain term contains."""
         owners = self._known.get(term)
         if owners is None:
             hits = (owner for word, owner in self._owners.items() if _contains(term, word))
@@ -178,13 +178,13 @@ def _contains(term: str, word: str) -> bool:
 def assign(edges: Sequence[Edge]) -> list[Edge]:
     """Return the best one-to-one assignment of reference topics and alerts.
 
-    The assignment has as many matches as possible. Ties are resolved by the number of shared keywords,
-    then by the earliest alerts.
+    It has the largest possible number of matches. If several assignments have that number, the one with
+    most contained keywords is chosen, and then the one with the earliest alerts.
 
     Returns
     -------
     list of Edge
-        Each topic and each alert at most once, ordered by topic.
+        The chosen matches, ordered by topic; each topic and each alert occurs at most once.
     """
     if len(edges) < 2:
         return list(edges)
@@ -195,7 +195,7 @@ def assign(edges: Sequence[Edge]) -> list[Edge]:
     alerts, column = np.unique([e.alert for e in edges], return_inverse=True)
     n = min(len(events), len(alerts))
     keywords = np.array([e.keywords for e in edges], float)
-    # lexicographic: the sum of each criterion weighs less than the smallest step of the one before
+    # the weights are so small that a later criterion never outweighs an earlier one
     step = 1 / (4 * (n + 1) * keywords.max())
     early = 1 - column / len(alerts)
     gain: npt.NDArray[np.float64] = np.zeros((len(events), len(alerts)))

@@ -1,6 +1,6 @@
-"""Metrics of a tally, and their confidence intervals.
+"""Metrics that are computed from a tally, and their confidence intervals.
 
-A ratio 0 / 0 is None everywhere.
+A ratio of 0 / 0 is None in all metrics.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ __all__ = ["METRICS", "Interval", "Metric", "intervals", "recall_gap"]
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric: how it is computed from a tally, and which direction is better.
+    """A metric of a tally, with its direction of improvement.
 
     Parameters
     ----------
     name : str
-        Name in frames and JSON.
+        Name in DataFrames and JSON.
     better : {'higher', 'lower'}
         Direction of improvement.
     perfect : float
-        Value if exactly the reference topics are listed while they are active.
+        Value of a perfect result, in which exactly the active reference topics are listed at any time.
     of : callable
         Function of a tally; returns None if the metric is undefined.
     resampled : callable, optional
-        The same function of outcomes of shape (..., events, 8), if the metric depends on nothing else;
-        returns NaN if it is undefined.
+        The same metric as a function of outcomes with shape (..., events, 8), which returns NaN where
+        it is undefined. Only for metrics that depend on nothing but the outcomes.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Metric:
     resampled: Callable[[Floats], Floats] | None = None
 
     def best(self, values: Sequence[float | None]) -> float | None:
-        """Return the best of the values; None if all are undefined."""
+        """Return the best of the values, or None if all are undefined."""
         defined = [value for value in values if value is not None]
         if not defined:
             return None
@@ -55,7 +55,10 @@ def _ratio(a: float, b: float) -> float | None:
 
 
 def _share(part: str, whole: str | None = None) -> Callable[[Floats], Floats]:
-    """Return a function: the sum of one field of the outcomes over that of another, or over their number."""
+    """Return a function that divides the sum of the field ``part`` over all outcomes.
+
+    The divisor is the sum of the field ``whole``, or the number of outcomes if ``whole`` is None.
+    """
     a = Outcome._fields.index(part)
     b = None if whole is None else Outcome._fields.index(whole)
 
@@ -70,8 +73,8 @@ def _share(part: str, whole: str | None = None) -> Callable[[Floats], Floats]:
 
 def _percentile(q: float) -> Callable[[Floats], Floats]:
     def percentile(outcomes: Floats) -> Floats:
-        """Return the percentile over the topics that were found; NaN if none was."""
-        minutes = np.sort(outcomes[..., -1], axis=-1)  # NaNs go last
+        """Return the percentile of the minutes over the topics that were found, or NaN if none was."""
+        minutes = np.sort(outcomes[..., -1], axis=-1)  # NaN (not found) is sorted last
         found = (~np.isnan(minutes)).sum(axis=-1)
         if minutes.shape[-1] == 0:
             return np.full(found.shape, np.nan)
@@ -133,14 +136,14 @@ METRICS: dict[str, Metric] = {
 }
 """Registry of metrics by name.
 
-``precision_ceiling`` is the precision of an oracle, which is below 1 when fewer than K topics are
-active; ``precision_of_ceiling`` is the ratio of the two. ``churn`` is 0 for lists that never change,
-which is perfect only while the truth does not change either.
+``precision_ceiling`` is the highest possible precision, which is below 1 if fewer than K topics are
+active in some bins; ``precision_of_ceiling`` is the precision divided by it. ``churn`` is 0 if the lists
+never change, which is perfect only as long as the active reference topics do not change.
 """
 
 
 class Interval(NamedTuple):
-    """A confidence interval."""
+    """Bounds of a confidence interval."""
 
     low: float
     high: float
@@ -154,7 +157,7 @@ def intervals(
     Parameters
     ----------
     tally : Tally
-        Tally of one recording, or pooled.
+        Tally of one recording, or pooled over several.
     level : float
         Confidence level.
     draws : int
@@ -165,8 +168,8 @@ def intervals(
     Returns
     -------
     dict
-        Interval of each metric that can be resampled; None if it is undefined. Samples in which it is
-        undefined are left out.
+        Interval of each metric that can be resampled, or None if the metric is undefined. Samples in
+        which the metric is undefined are left out.
     """
     chosen = {name: m.resampled for name, m in METRICS.items() if m.resampled is not None}
     n = tally.events
@@ -188,15 +191,15 @@ def recall_gap(
 ) -> Interval:
     """Return the confidence interval of the difference in recall of two algorithms.
 
-    Both are evaluated on the same samples of topics (a paired bootstrap), so that the interval is
-    narrower than two separate ones suggest.
+    Both algorithms are evaluated on the same samples of topics (a paired bootstrap), which gives a
+    narrower interval than two independent samples.
 
     Parameters
     ----------
     one, other : Tally
         Tallies of two algorithms on the same topics.
     level, draws, seed
-        As for :func:`intervals`.
+        Parameters of :func:`intervals`.
 
     Returns
     -------
@@ -206,7 +209,7 @@ def recall_gap(
     Raises
     ------
     ValueError
-        If the numbers of topics differ, or are 0.
+        If the numbers of reference topics differ, or are 0.
     """
     if one.events != other.events or not one.events:
         raise ValueError(f"cannot pair tallies of {one.events} and {other.events} reference topics")

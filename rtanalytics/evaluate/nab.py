@@ -1,8 +1,8 @@
 """Score of the Numenta Anomaly Benchmark (Lavin & Ahmad 2015), which rewards early detections.
 
-In each labelled window only the earliest detection counts; the earlier it is, the more it earns. A window
-without a detection costs ``miss``; every other alarm costs up to ``false``, and less if it closely follows
-a window. The sum is scaled so that a detector without any alarms has 0 and a perfect one 100.
+In each labelled window, only the earliest detection counts, and it earns more the earlier it is. A window
+without a detection costs ``miss``. An alarm outside of all windows costs up to ``false``, and less if it
+is soon after a window. The sum is scaled so that a detector without alarms has 0 and a perfect one 100.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["PROFILES", "Nab", "Profile", "nab_score", "probation", "reward"]
 
 @dataclass(frozen=True)
 class Profile:
-    """Reward of a hit, and costs of a miss and a false alarm."""
+    """Weights of the benchmark: reward of a hit, cost of a miss, and cost of a false alarm."""
 
     hit: float
     miss: float
@@ -37,16 +37,16 @@ PROFILES = {
 
 @dataclass(frozen=True)
 class Nab:
-    """NAB score of one series or of several: scores can be added.
+    """NAB score of one or several time series; scores can be added.
 
     Parameters
     ----------
     raw : float
-        Sum of rewards and costs.
-    windows : int
+        Sum of rewards minus costs, not scaled.
+        windows : int
         Number of labelled windows.
     detected, false_alarms : int
-        Number of windows with a detection, and of flagged rows outside of windows.
+        Number of windows with a detection, and number of alarms outside of all windows.
     profile : str
         Name of the profile.
     """
@@ -70,7 +70,10 @@ class Nab:
 
     @property
     def score(self) -> float | None:
-        """Score: 0 without any alarms, 100 if perfect, negative if worse than none; None without windows."""
+        """Scaled score, or None without windows.
+
+        It is 0 without alarms, 100 for a perfect detector, and negative if it is worse than no alarms.
+        """
         if not self.windows:
             return None
         costs = PROFILES[self.profile]
@@ -79,12 +82,15 @@ class Nab:
 
 
 def reward(y: float) -> float:
-    """Return the reward of a detection ``y`` window lengths after the window's end: from almost 1 to −1."""
+    """Return the reward of a detection ``y`` window lengths after the end of the window.
+
+    It falls from almost 1 at ``y = -1``, the start of the window, to −1.
+    """
     return -1.0 if y > 3 else 2 / (1 + math.exp(5 * y)) - 1
 
 
 def probation(rows: int) -> int:
-    """Return the number of first rows that are not evaluated: 15 %, at most 750."""
+    """Return the number of rows at the start that are not evaluated: 15 % of all rows, at most 750."""
     return math.floor(min(0.15 * rows, 750))
 
 
@@ -95,16 +101,16 @@ def nab_score(
     threshold: float,
     profile: str = "standard",
 ) -> Nab:
-    """Score one series.
+    """Compute the NAB score of one time series.
 
     Parameters
     ----------
     times : sequence of datetime, length n
-        Times in order; windows refer to the first row of equal times.
+        Times in order; for equal times, windows refer to the first row.
     scores : array_like of float, shape (n,)
-        Anomaly scores; an alarm is a score of at least ``threshold``.
+        Anomaly scores; a score of ``threshold`` or more is an alarm.
     windows : sequence of (datetime, datetime)
-        Labelled windows in order, disjoint; both ends are included and must be among ``times``.
+        Labelled windows in order, without overlap; both ends are included and must be in ``times``.
     threshold : float
         Minimum score of an alarm.
     profile : str
@@ -113,8 +119,8 @@ def nab_score(
     Raises
     ------
     ValueError
-        If lengths differ, a window does not begin and end at one of the times, windows overlap, or the
-        profile is unknown.
+        If ``times`` and ``scores`` differ in length, an end of a window is not in ``times``, windows
+        overlap, or the profile is unknown.
 
     Examples
     --------

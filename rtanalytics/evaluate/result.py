@@ -1,4 +1,4 @@
-"""Result of one algorithm on one recording, and a point of its curve."""
+"""Data classes for the result of one algorithm on one recording, and for a point of its curve."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Point:
     threshold : float
         Minimum score of listed topics.
     recall : float
-        Share of the reference topics that are found, over all recordings.
+        Share of the reference topics of all recordings that are found, between 0 and 1.
     per_hour : float
         False alarms per hour.
     """
@@ -32,21 +32,21 @@ class Point:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """One algorithm on one recording.
+    """Result of one algorithm on one recording.
 
     Parameters
     ----------
     algorithm, recording : str
-        Names of the two.
+        Name of the algorithm, and name of the recording.
     bins : list of TrendBin
         Detected trends.
     truth : Truth
         The reference topics.
-    tally : Tally
-        Counts from comparing the two.
+        tally : Tally
+            Counts from the comparison of the trends with the reference topics.
     seconds : float
-        Wall-clock time from counts to trends, or from events to trends if the algorithm does its own
-        counting.
+        Wall-clock time in seconds to compute trends from counts, or from events if the algorithm does
+        its own counting.
     causal : bool
         False if the algorithm uses later bins.
     """

@@ -1,4 +1,4 @@
-"""Trends of the same events by several algorithms, which share terms and counts."""
+"""Detection of trends with several algorithms that share the counts of terms."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ def detect_all(
     settings: Settings,
     tick: Callable[[float], None] = lambda _: None,
 ) -> tuple[dict[str, list[TrendBin]], dict[str, float], float]:
-    """Return the trends of events by several algorithms.
+    """Detect the trends of the same events with several algorithms.
 
     Parameters
     ----------
     events : iterable of Event
-        Messages; read once.
+        Events, which are iterated once.
     algorithms : mapping of str to Algorithm
         Algorithms by name. Those that need later bins run in a second pass.
     settings : Settings
-        Settings; their algorithm is ignored.
+        Settings of the trends; the algorithm in them is ignored.
     tick : callable
-        Called with the finished share of the work, from 0 to 1, after each bin.
+        Function that is called after each bin with the finished share of the work, from 0 to 1.
 
     Returns
     -------
     (dict of str to list of TrendBin, dict of str to float, float)
-        Trends of each algorithm; its wall-clock seconds of scoring and selection; and the seconds of
-        reading and counting, which they share.
+        Trends by algorithm; seconds of scoring and selection by algorithm (wall-clock time); and the
+        seconds of reading and counting, which all algorithms share.
     """
     events = list(events)
     began = time.perf_counter()
@@ -71,19 +71,19 @@ def _trends(engine: Engine, events: Iterable[Event]) -> dict[str, list[TrendBin]
 
 
 class Hindsight(Algorithm):
-    """An algorithm that needs later bins, with its scores for all bins computed in advance.
+    """Wrapper for an algorithm that needs later bins, which computes the scores of all bins in advance.
 
-    It implements the interface of algorithms that score bin by bin; the scores are those of
+    It has the interface of algorithms that score bin by bin, and returns the scores of
     ``known.score(counts)``.
 
     Parameters
     ----------
     known : Algorithm
-        Any algorithm.
+        The wrapped algorithm.
     counts : TermCounts
-        Counts of all bins, with the numbers of terms that bins will have.
+        Counts of all bins, with the same numbers for terms as in the bins to score.
     channel : {'messages', 'authors', 'deduped'}
-        Channel of the counts.
+        Which counts are scored.
     """
 
     def __init__(self, known: Algorithm, counts: TermCounts, channel: Channel) -> None:
@@ -106,14 +106,14 @@ class Hindsight(Algorithm):
         first, last = np.searchsorted(bins, [bin.bin, bin.bin + 1])
         if first == last:
             return Scores(np.zeros(len(bin.terms)), np.zeros(len(bin.terms)))
-        # an edit or a delete may have removed a term from its bin since
+        # the bin may have terms without a score, because edits and deletes changed the final counts
         at = np.minimum(np.searchsorted(terms[first:last], bin.terms) + first, last - 1)
         there = terms[at] == bin.terms
         return Scores(np.where(there, score[at], 0.0), np.where(there, expected[at], 0.0))
 
 
 class _Scored(State):
-    """Scores of all bins, ordered by bin and then term."""
+    """Scores of all bins, sorted by bin and then by term."""
 
     def __init__(self, bins: Ints, terms: Ints, score: Floats, expected: Floats) -> None:
         super().__init__()

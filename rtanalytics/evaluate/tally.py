@@ -1,7 +1,7 @@
-"""Counts from which all metrics are computed.
+"""Counts (tallies) from which all metrics are computed.
 
-:func:`judge` compares the trends of one algorithm on one recording with the truth. Tallies can be added,
-so that metrics over several recordings are computed from pooled counts, never from averaged ratios.
+:func:`judge` compares the trends of one algorithm on one recording with the ground truth. Tallies can be
+added, so that metrics over several recordings are computed from pooled counts and not as means of ratios.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["SHIFTS", "Outcome", "Tally", "judge"]
 Floats = npt.NDArray[np.float64]
 
 SHIFTS = tuple(timedelta(hours=h) for h in (-24, -3, 3, 24))
-"""Shifts of the truth in time, for the random baseline."""
+"""Shifts in time of the reference topics, for the random baseline."""
 
 
 class Outcome(NamedTuple):
@@ -34,15 +34,19 @@ class Outcome(NamedTuple):
     Parameters
     ----------
     matched : float
-        1 if an alert is assigned to it.
+        1 if an alert is assigned to the topic, else 0.
     has_two, matched_two : float
-        1 if the topic has at least two keywords; 1 if an alert contains two of its keywords.
+        1 if the topic has at least two keywords; 1 if an alert that is assigned to it contains two of
+        them.
     term_hits, terms : float
-        Number of terms of its alert that are keywords, and number of all terms; 0 without an alert.
+        Number of terms of the assigned alert that contain a keyword, and number of all its terms; 0
+        without an alert.
     keyword_hits, keywords : float
-        Number of its keywords in its alert, and number of all its keywords; 0 without an alert.
+        Number of keywords that the assigned alert contains, and number of all keywords of the topic; 0
+        without an alert.
     minutes : float
-        Minutes from its start to the end of the first bin that lists it; NaN without an alert.
+        Minutes from the start of the topic to the end of the first bin with a matching alert; NaN
+        without an assigned alert.
     """
 
     matched: float
@@ -69,28 +73,31 @@ class Tally:
     outcomes : numpy.ndarray of float64, shape (events, 8)
         One row per reference topic, with the fields of :class:`Outcome`.
     slots, slot_events, slot_matched, slot_reachable : int
-        Bins with active reference topics; active reference topics, summed over these bins; of them,
-        those that are matched one-to-one within their bin; Σ min(K, active topics).
+        Number of bins with active reference topics; sums over these bins of the active reference topics,
+        of those that are matched one-to-one within the bin, and of min(K, active topics).
     slot_relevant : int
-        Listed topics that match a reference topic, in these bins, including duplicates.
+        Number of listed topics in these bins that match a reference topic, including several for the
+        same reference topic.
     slot_listed : int
-        Listed topics in these bins.
+        Number of listed topics in these bins.
     listed : int
-        Listed topics in all bins.
+        Number of listed topics in all bins.
     hours : float
-        Time from the first to the last bin.
+        Hours from the start of the first bin to the end of the last bin.
     runs : int
-        False alarms: runs of alerts that match nothing.
+        Number of false alarms, which are runs of alerts without a match.
     runs_at_recall : int or None
-        False alarms at the threshold that gives 90 % recall; None if no threshold does.
+        Number of false alarms at the threshold that gives 90 % recall, or None if there is no such
+        threshold.
     kinds_at_recall : dict or None
-        False alarms at 90 % recall by kind of decoy, if decoys are known.
+        Number of false alarms at 90 % recall by kind of decoy, or None if no decoys are given.
     churn, changes : float, int
-        Sum of the Jaccard distances of successive bins, and the number of pairs.
+        Sum of the Jaccard distances between the topics of successive bins, and number of pairs.
     random_matched, random_events : int
-        Random baseline: reference topics that match at shifted times, and their number.
+        Random baseline: number of reference topics with shifted times that are matched, and number of
+        all of them.
     nab : float
-        Sum of rewards and costs of the Numenta benchmark.
+        Sum of rewards minus costs in the Numenta Anomaly Benchmark.
     """
 
     top: int
@@ -160,7 +167,7 @@ def judge(
     max_terms: int = 3,
     gap: int = GAP,
 ) -> Tally:
-    """Compare detected topics with the reference topics and count.
+    """Compare detected topics with reference topics, and count matches and false alarms.
 
     Parameters
     ----------
@@ -169,13 +176,13 @@ def judge(
     truth : Truth
         The reference topics.
     decoys : Truth, optional
-        Bursts that are not topics; their column ``kind`` names the kind.
+        Bursts that are not topics; the kind of each is ``extra["kind"]``.
     top : int
         K: number of topics per bin that are evaluated.
     max_terms : int
         Number of terms per topic that are compared.
     gap : int
-        Maximum number of silent bins within a run of alerts.
+        Maximum number of bins without an alert within a run of alerts.
     """
     alerts = alerts_of(bins, top=top, max_terms=max_terms)
     edges = truth.edges(alerts)
@@ -252,7 +259,7 @@ def _distances(bins: Sequence[TrendBin], top: int) -> list[float]:
 
 
 def _nab(bins: Sequence[TrendBin], truth: Truth, outcomes: Floats, false: Sequence[Run]) -> float:
-    """Return the raw NAB score: rows are bins, windows those of topics, alarms the runs of alerts."""
+    """Return the raw NAB score; rows are bins, windows are the times of topics, alarms are false runs."""
     if not bins:
         return -PROFILES["standard"].miss * len(truth)
     costs, origin, width = PROFILES["standard"], bins[0].start, bins[0].end - bins[0].start

@@ -1,7 +1,7 @@
-"""Synthetic conferences, generated from a seed: for the bundled recording, for tests and for measurements.
+"""Generator of synthetic conferences, for the bundled recording, for tests and for measurements.
 
-Every event, talk and name is fictional. The ground truth is known: which topics were planted, when,
-and by which words they are recognised, and which bursts are decoys.
+Every event, talk and name is fictional. The result includes the ground truth: the planted topics with
+their times and keywords, and the decoys (bursts of messages that are not topics).
 """
 
 from rtanalytics.synthetic.generate import Synthetic, conference, hard_conference

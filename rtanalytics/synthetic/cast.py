@@ -11,7 +11,7 @@ from rtanalytics.synthetic.rng import Dice, Weighted, zipf
 INSTANCES = (
     "social.example.org", "fedi.example.net", "toots.example.com", "hachy.example.org", "mast.example.net"
 )  # fmt: skip
-"""Servers of the posts; their names, as all names of hosts here, are reserved for examples."""
+"""Mastodon servers of the posts; like all host names here, they are reserved for examples."""
 
 _PLAIN = str.maketrans(
     {"ł": "l", "Ł": "L", "ø": "o", "Ø": "O", "ß": "ss", "ı": "i", "đ": "d", "æ": "ae", "Æ": "Ae", "ə": "e"}
@@ -20,20 +20,20 @@ _PLAIN = str.maketrans(
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Participant and writing style.
+    """A participant, with names and writing style.
 
     Parameters
     ----------
     name, given, surname, handle, nick : str
-        Display name and its parts, handle on the network of posts, nick on IRC.
+        Display name, given name and surname, handle on Mastodon, and nick on IRC.
     lang : str
-        BCP 47 code of the first language.
+        BCP 47 code of the person's first language.
     instance : str
-        The server of the person's posts.
+        Mastodon server of the person.
     lower, drops_stop : bool
-        Whether sentences begin in lower case, and whether the last full stop is left out.
+        Writing habits: texts begin in lower case; the last full stop is left out.
     tags, emoji : float
-        Probabilities that a post has the conference's hashtag, and an emoji.
+        Probability that a post has the conference's hashtag, and that it has an emoji.
     """
 
     name: str
@@ -51,14 +51,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Words in constant use at a conference, most frequent first.
+    """Words that people use throughout a conference, most frequent first.
 
     Parameters
     ----------
     things : Weighted of str
-        Subjects of conversation: nouns first, compounds in the long tail; Zipf weights.
+        Subjects of conversation with Zipf weights: nouns first, compounds last.
     tools : Weighted of str
-        Names of software.
+        Names of software, with Zipf weights.
     """
 
     things: Weighted[str]
@@ -67,7 +67,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Name, year and place of the conference."""
+    """Names for a conference: title, tag, year, city, venue, rooms, sights and other towns."""
 
     conf: str
     tag: str
@@ -80,7 +80,7 @@ class Place:
 
 
 def words(section: str) -> list[str]:
-    """Return a list of ``words.txt``, split at ``|`` if there is any, otherwise at white space."""
+    """Return the words in a section of ``words.txt``, separated by ``|``, or by white space without ``|``."""
     text = "\n".join(read_blocks("words.txt")[section])
     return [w.strip() for w in text.split("|")] if "|" in text else text.split()
 
@@ -143,10 +143,10 @@ def make_people(n: int, dice: Dice) -> list[Person]:
 
 
 def make_vocabulary(size: int, dice: Dice) -> Vocabulary:
-    """Return ``size`` things and a twentieth as many tools (at least 40), in an order set by the seed.
+    """Return a vocabulary of ``size`` things and ``size / 20`` (at least 40) tools, in random order.
 
-    Nouns and set phrases come first, then nouns with an adjective, then compounds. In a large
-    vocabulary some of each are among the most frequent, so that these are not a fixed list.
+    Nouns and set phrases come first, then nouns with an adjective, then compounds. In a vocabulary of
+    more than 2,000 things, some of all three kinds are among the most frequent.
     """
     stems, heads, tails = words("stems"), words("heads"), words("tails")
     compounds = dice.shuffled([h + s for h in heads for s in stems] + [s + t for s in stems for t in tails])
@@ -165,7 +165,7 @@ def make_vocabulary(size: int, dice: Dice) -> Vocabulary:
 
 
 def make_place(year: int, dice: Dice) -> Place:
-    """Return conference, city, venue and rooms."""
+    """Return random names for a conference, its city, venue and rooms."""
     heads, tails = words("townheads"), words("towntails")
     towns: list[str] = []
     while len(towns) < 25:
@@ -182,7 +182,7 @@ def make_place(year: int, dice: Dice) -> Place:
 
 
 def project_name(taken: set[str], dice: Dice) -> str:
-    """Return a name for a project that is not in ``taken`` yet, and add it."""
+    """Return a new name for a software project, and add it to ``taken``."""
     stems, heads, tails = words("stems"), words("heads"), words("tails")
     while True:
         stem = dice.pick(stems)

@@ -1,4 +1,4 @@
-"""Messages about talks, and about everything else."""
+"""Generation of messages: reactions to talks, and all other messages of a conference."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ TIMETABLE = (
     ("leave", 13, 24, 14, "last"), ("city", 7, 24, 2.5, "all"), ("opinion", 0, 24, 3, "all"),
     ("official", 8, 18, 1.2, "all"),
 )  # fmt: skip
-"""Sections of ``hallway.txt``: hours (local, half-open), weight, and on which days."""
+"""Rows of (section of ``hallway.txt``, first hour, end hour, weight, days); hours are local times.
+
+Days are ``eve`` (before the conference), ``first``, ``last`` or ``all``.
+"""
 
 MOMENTS = {
     "start": (("start", 8), ("praise", 1), ("joke", 1)),
@@ -28,31 +31,32 @@ MOMENTS = {
     "end": (("ask", 5), ("end", 5), ("praise", 4), ("quote", 2), ("link", 2)),
     "after": (("idea", 4), ("link", 4), ("end", 3), ("praise", 3), ("ask", 2), ("quote", 1), ("speaker", 2)),
 }
-"""Phase of a talk → sections of ``reactions.txt`` and their weights."""
+"""Sections of ``reactions.txt`` with their weights, by the phase of a talk."""
 
 
 def grammar_for(dice: Dice) -> Grammar:
-    """Return the grammar of all sentences."""
+    """Return the grammar for the sentences of all messages."""
     return Grammar(read_sections("reactions.txt", "hallway.txt", "languages.txt", "feeds.txt"), dice)
 
 
 class Chatter:
-    """Generator of drafts of all messages.
+    """Generator of the drafts of all messages.
 
     Parameters
     ----------
     writer : Writer
-        Has people and words, and the number of lead days.
+        Writer with the people and the words of the conference.
     rhythm : Rhythm
-        When people write.
+        Distribution of the messages over time.
     days : int
-        Days of the conference.
-    shop_talk : float
-        Share of the other chatter that is about words of the vocabulary; the rest is small talk.
+        Number of days of the conference.
+        shop_talk : float
+        Share of the background posts that are about words of the vocabulary; the rest is small talk.
     ambient : float
-        Share of it that reads like reactions to talks, about random words and people.
+        Share of the background posts that read like reactions to talks, but about random words and
+        people.
     habits : bool
-        Small talk follows the hours of the timetable; otherwise it may come at any hour.
+        If true, subjects of small talk depend on the hour, as in the timetable.
     """
 
     def __init__(
@@ -74,12 +78,14 @@ class Chatter:
     # --- about talks -------------------------------------------------------------------------
 
     def react(self, subject: Subject, n: int, origin: int) -> list[Draft]:
-        """Return ``n`` drafts about a talk or a happening, including replies and reposts.
+        """Return ``n`` drafts about a talk or a happening (an event beside the programme).
+
+        Replies and reposts are included.
 
         Parameters
         ----------
         origin : int
-            Start of the subject, in milliseconds after the first midnight.
+            Start of the talk or happening, in milliseconds after the first midnight.
         """
         length = int((subject.end - subject.start).total_seconds() * 1000)
         audience = self._audience(subject, max(4, int(0.8 * n)))
@@ -126,14 +132,20 @@ class Chatter:
         return [writer.post(person, at, section, slots)]
 
     def _speaks_own(self, person: Person, about: str) -> bool:
-        """Return whether a person writes in the first language: more often with more templates in it."""
+        """Decide at random whether a person writes in their first language.
+
+        The probability grows with the number of templates in that language.
+        """
         own = self.writer.grammar.sections.get(f"{person.lang} {about}", ())
         return bool(own) and self.dice.chance(min(0.35, 0.035 * len(own)))
 
     def _about_happening(
         self, deal: Callable[[], Template], at: int, slots: Slots, audience: list[Person]
     ) -> Draft:
-        """Return a post or a line on IRC, sometimes with an aside, so that no two people write the same."""
+        """Return a post or an IRC message about a happening.
+
+        Some have an additional sentence, so that people rarely write the same text.
+        """
         dice, writer = self.dice, self.writer
         person = dice.pick(audience)
         text, literal = writer.fresh_from(deal, slots, at)
@@ -155,7 +167,7 @@ class Chatter:
         return list(people.values())
 
     def _slots(self, subject: Subject) -> Slots:
-        """Return the slots of templates about a subject."""
+        """Return the values for the slots of templates about a subject."""
         dice, context = self.dice, subject.context
         slots: Slots = {**self.writer.base, **context}
         if subject.kind == "buzz":
@@ -173,7 +185,7 @@ class Chatter:
         order = dice.shuffled(keys)
 
         def key() -> str:
-            chosen = order.pop(dice.below(len(order) - 1))  # not the one that was used last
+            chosen = order.pop(dice.below(len(order) - 1))  # never the key that was chosen last
             order.append(chosen)
             return chosen
 
@@ -194,16 +206,16 @@ class Chatter:
     # --- about everything else ---------------------------------------------------------------
 
     def background(self, n: int, talks_of: dict[int, list[Subject]]) -> list[Draft]:
-        """Return ``n`` drafts of small talk, shop talk, IRC, photographs, commits and blog posts.
+        """Return ``n`` drafts that are not about planted topics: posts, IRC, photos, commits and blogs.
 
         Parameters
         ----------
         talks_of : dict
-            The talks of each day, for blog posts and commits.
+            The talks by day number, for blog posts and commits.
         """
         dice, writer = self.dice, self.writer
         kinds = Weighted(["post", "irc", "photo", "commit", "essay"], [58, 7.0, 3.4, 3.0, 0.25])
-        # A few blog posts per day, however many other messages there are, because blogs repeat one another.
+        # The number of blog posts per day is limited, because there are few templates for them.
         drafts = [
             self._article(kind, day * DAY, talks)
             for day, talks in talks_of.items()
@@ -243,7 +255,7 @@ class Chatter:
             section = f"{person.lang} {'morning' if early else 'hall'}"
             post = writer.post(person, at, section, slots, lang=person.lang)
         else:
-            for _ in range(4):  # until the text is new
+            for _ in range(4):  # try again if the text was used before
                 section = self._small_talk[at // DAY][at // HOUR % 24].draw(dice)
                 author = writer.official if section == "official" else person
                 post = writer.post(author, at, section, slots)
@@ -257,7 +269,7 @@ class Chatter:
         return drafts
 
     def _ambient(self) -> Slots:
-        """Return slots for reactions to talks about random people and words."""
+        """Return values for the slots of reactions to talks, with random people and words."""
         dice, writer, base = self.dice, self.writer, self.writer.base
         person = writer.anybody()
         slots: Slots = dict(base)
@@ -288,7 +300,7 @@ class Chatter:
         return Draft(at, "flickr", "photo", person, text, title=title, channel="conference pool")
 
     def _commits(self, at: int, talks: list[Subject]) -> list[Draft]:
-        """Return one to three commits to a repository; speakers fix the projects that they have shown."""
+        """Return one to three commits to a repository, some by speakers to the projects of their talks."""
         dice, writer = self.dice, self.writer
         person, repo = writer.anybody(), writer.tool()
         messages: list[str] = []
@@ -308,7 +320,7 @@ class Chatter:
         return drafts
 
     def _article(self, kind: str, at: int, talks: list[Subject]) -> Draft:
-        """Return a blog post; a recap or the notes of a speaker come in the evening after the talks."""
+        """Return a blog post; recaps of a day and notes of a speaker are posted in the evening."""
         dice, writer = self.dice, self.writer
         base = writer.base
         person = writer.anybody()
@@ -334,7 +346,7 @@ class Chatter:
         return Draft(at, "feeds", "article", person, "\n\n".join(parts), title=title, channel=site, lang="en")
 
     def _in_order(self, section: str, n: int, slots: Slots, at: int) -> list[str]:
-        """Return ``n`` sentences of a section, in their order there."""
+        """Return ``n`` random sentences of a section, in the order of the section."""
         templates = self.writer.grammar.sections[section]
         chosen = sorted(self.dice.shuffled(range(len(templates)))[:n])
         return [self.writer.fill(templates[number], slots, at) for number in chosen]
@@ -344,7 +356,10 @@ class Chatter:
 
 
 def _sections(day: int, days: int, hour: int | None) -> Weighted[str]:
-    """Return the sections of small talk at an hour (or any) of a day; day 0 is the first day."""
+    """Return the sections of small talk with their weights, for an hour of a day, or for all hours.
+
+    Day 0 is the first day of the conference; ``hour`` is None for all hours.
+    """
     if hour is None:
         return Weighted.of([(name, w * (end - first)) for name, first, end, w, _ in TIMETABLE])
     kinds = {"all"}
@@ -356,7 +371,7 @@ def _sections(day: int, days: int, hour: int | None) -> Weighted[str]:
 
 
 def _moment(length: int, dice: Dice) -> tuple[str, int]:
-    """Draw a phase of a talk, and a time in it, in milliseconds after the start."""
+    """Draw a phase of a talk, and a time in that phase in milliseconds after the start of the talk."""
     roll = dice.random()
     if roll < 0.1:
         return "start", int(dice.between(-2, 5) * MINUTE)
@@ -370,13 +385,13 @@ def _moment(length: int, dice: Dice) -> tuple[str, int]:
 
 
 def _outburst(length: int, dice: Dice) -> int:
-    """Draw the time of a message about a happening: most come early."""
+    """Draw the time of a message in milliseconds after the start of a happening; most are early."""
     u = dice.random()
     return int(length * (0.75 * u * u + 0.25 * dice.random()))
 
 
 def _misquoted(quote: str, dice: Dice) -> str:
-    """Cut a quotation now and then, as people do."""
+    """Return a quotation, sometimes shortened, because people often quote only the beginning."""
     words = quote.split()
     if len(words) > 9 and dice.chance(0.14):
         return " ".join(words[: 6 + dice.below(len(words) - 8)]).rstrip(".,") + " …"

@@ -1,4 +1,4 @@
-"""Decoys, which burst but are not topics: daily hashtags, copied jokes, a spammer, a bot."""
+"""Generation of decoys (bursts that are not topics): daily hashtags, copied jokes, spam and a bot."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from rtanalytics.synthetic.writer import DAY, HOUR, MINUTE, Draft, Writer, dice_
 def make_decoys(
     writer: Writer, talks: list[Subject], days: int, unit: float, start: datetime
 ) -> tuple[list[Draft], list[ReferenceTopic]]:
-    """Generate all kinds of decoys, as large as the planted topics.
+    """Generate the messages and the list of all decoys, with about the size of the planted topics.
 
     Parameters
     ----------
     days : int
-        Days of the conference; the writer has the lead days.
+        Number of days of the conference, without the lead days before it.
     unit : float
-        Messages of a planted topic of size 1.
+        Number of messages of a planted topic of relative size 1.
     """
     dice, lead = writer.dice, writer.lead_days
     drafts, found = daily_tags(writer, days + lead, lead, max(5, round(0.35 * unit)), start)
@@ -46,7 +46,7 @@ def make_decoys(
 def reference_topic(
     start: datetime, at: int, end: int, keywords: tuple[str, ...], **extra: str
 ) -> ReferenceTopic:
-    """Return a reference topic between two times in milliseconds after ``start``."""
+    """Return a reference topic from ``at`` to ``end``, in milliseconds after ``start``."""
     return ReferenceTopic(
         start=(start + timedelta(milliseconds=at)).astimezone(UTC),
         end=(start + timedelta(milliseconds=end)).astimezone(UTC),
@@ -57,7 +57,7 @@ def reference_topic(
 def daily_tags(
     writer: Writer, days: int, lead: int, size: int, start: datetime
 ) -> tuple[list[Draft], list[ReferenceTopic]]:
-    """Generate three hashtags, each at its own hour of every day, by many people."""
+    """Generate three hashtags; many people use each at a certain hour of every day."""
     dice = writer.dice
     drafts, decoys = [], []
     for tags, base_hour in zip(words("daily"), (7.5, 12.75, 20.5), strict=True):
@@ -80,7 +80,7 @@ def daily_tags(
 
 
 def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], ReferenceTopic]:
-    """Generate a joke that many people repeat, word for word."""
+    """Generate a joke that many people copy word for word."""
     dice = writer.dice
     animal, pastry = dice.pick(("llama", "tortoise", "donkey", "ferret", "goose", "alpaca")), dice.pick(
         ("pretzel", "strudel", "bagel", "churro", "doughnut", "croissant")
@@ -94,7 +94,7 @@ def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Dra
     handles = {first.person.handle}
     for _ in range(40 * size):
         copy = writer.boost(first, 22.0)
-        if copy.person.handle in handles:  # everybody repeats it once
+        if copy.person.handle in handles:  # every person copies the joke only once
             continue
         handles.add(copy.person.handle)
         if dice.chance(0.4):
@@ -113,7 +113,7 @@ def storm(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Dra
 
 
 def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[Draft], ReferenceTopic]:
-    """Generate an account that sends one text again and again, with the conference's hashtag."""
+    """Generate an account that posts the same text many times, with the conference's hashtag."""
     dice = writer.dice
     person = Person(
         "Grow Fast Academy", "Grow", "Academy", f"growfast{dice.below(9000) + 1000}", "growfast", "en",
@@ -142,12 +142,12 @@ def spammer(writer: Writer, at: int, size: int, start: datetime) -> tuple[list[D
 def bot(
     writer: Writer, subjects: list[Subject], days: range, size: int, start: datetime
 ) -> tuple[list[Draft], list[ReferenceTopic]]:
-    """Generate a bot that posts every full hour: talks that start soon, the time, a reminder to drink.
+    """Generate a bot that posts at every full hour: talks that start soon, the time, and reminders.
 
     Parameters
     ----------
     size : int
-        Messages per hour.
+        Number of messages per hour.
     """
     dice = writer.dice
     name = bot_name(writer)
@@ -191,7 +191,7 @@ def bot_name(writer: Writer) -> str:
 
 
 def meals(days: int, start: datetime) -> list[ReferenceTopic]:
-    """Return lunch and coffee, which many people write about every day at the same hours."""
+    """Return lunch and coffee of each day as decoys, because many people write about them every day."""
     rows = (("lunch", 12, 14, "lunch"), ("morning coffee", 9, 11, "coffee"), ("tea time", 15, 17, "coffee"))
     return [
         reference_topic(

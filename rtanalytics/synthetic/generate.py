@@ -1,4 +1,4 @@
-"""Generation of a conference: programme, happenings, decoys, and chatter for the rest."""
+"""Generation of a complete conference: talks, happenings, decoys and background messages."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from rtanalytics.synthetic.rng import Dice
 from rtanalytics.synthetic.writer import Draft, Rhythm, Writer, to_events
 
 FIRST_DAY = datetime(2026, 6, 10, tzinfo=timezone(timedelta(hours=1)))
-"""Local midnight of the first day by default, a Wednesday."""
+"""Default start of a conference: local midnight of its first day, a Wednesday."""
 
 TIMEZONE = "Europe/Lisbon"
-"""IANA zone with the offset of :data:`FIRST_DAY`, for display."""
+"""IANA time zone of :data:`FIRST_DAY`, in which times are displayed."""
 
 SLACK = timedelta(minutes=30)
-"""How long after the end of a topic its messages still count as planted."""
+"""How long after the end of a topic messages still count as its planted messages."""
 
 
 @dataclass(frozen=True)
 class Synthetic:
-    """Generated conference.
+    """A generated conference.
 
     Parameters
     ----------
     name, title, city : str
-        Short name for files and keys; title; city.
+        Short name for files and keys, title, and city.
     seed : int
         Seed of the generator.
     events : list of Event
-        In the order in which they were received.
+        All events, in the order in which they were received.
     schedule : Schedule
         Talks and breaks.
     truth : list of ReferenceTopic
-        Planted topics, by start. ``extra``: title, speaker, kind (keynote, talk, buzz, or the kind
-        of a happening such as alarm), room, planted (number of events within
-        ``[start, end + 30 min)`` that have one of the keywords).
+        Planted topics, sorted by start. Keys of ``extra``: ``title``, ``speaker``, ``kind`` (keynote,
+        talk, buzz, or the kind of a happening such as alarm), ``room``, and ``planted`` (number of
+        planted messages in ``[start, end + 30 min)`` that have one of the keywords).
     decoys : list of ReferenceTopic
-        Bursts that are not topics, by start. ``extra``: title, kind (daily, storm, spam, bot), and
-        speaker and planted where they apply.
+        Bursts that are not topics, sorted by start. Keys of ``extra``: ``title``, ``kind`` (daily,
+        storm, spam or bot), and for some ``speaker`` and ``planted``.
     hashtags, accounts : list of str
-        The conference's own tags and accounts, which should never trend.
+        Tags and accounts of the conference itself, which should never trend.
     timezone : str
-        For display; correct for the default ``start``.
+        IANA time zone for display; correct for the default ``start``.
     """
 
     name: str
@@ -85,48 +85,49 @@ def conference(
     lead_days: int = 0,
     start: datetime = FIRST_DAY,
 ) -> Synthetic:
-    """Generate a conference, with all messages about it.
+    """Generate a conference with all its messages.
 
-    The same seed and arguments give the same events everywhere.
+    The same seed and arguments give the same events on every platform.
 
     Parameters
     ----------
     seed : int
-        Determines names, subjects, words and times.
+        Seed for names, subjects, words and times.
     days : int
-        Days of the conference.
+        Number of days of the conference.
     events : int
-        Total number of events, including the planted ones.
+        Total number of events, including those about planted topics.
     talks_per_day : int
-        Talks per day, of which two are keynotes.
+        Number of talks per day, of which two are keynotes.
     bursts : int, optional
-        Number of planted topics, each of about ``burst_size * sqrt(events / days)`` messages. Three in
-        four are talks; nobody mentions the other talks. By default every talk is mentioned, keynotes
-        most, and there are a few happenings beside the programme.
+        Number of planted topics, each of about ``burst_size * sqrt(events / days)`` messages. Three
+        quarters of them are talks, and the other talks are not mentioned. By default, every talk is a
+        topic, with most messages about keynotes, and there are a few happenings beside the programme.
     burst_size : float
         Relative size of the planted topics; 0.5 halves it.
     existing_words : bool
-        Topics consist of words, and have speakers, that are mentioned all the time; otherwise
-        they have names and phrases of their own.
+        If true, the keywords and speakers of topics are also mentioned at all other times; if false,
+        topics have names and phrases that occur nowhere else.
     written : bool
-        Talks are about the subjects in ``texts/subjects.txt``, as long as there are any left;
-        otherwise all are composed from the vocabulary.
+        If true, talks use the subjects in ``texts/subjects.txt`` until all are used; all other talks
+        are composed from the vocabulary.
     decoys : bool
-        Add daily hashtags, copied jokes, a spammer and a bot.
+        If true, add daily hashtags, copied jokes, a spammer and a bot.
     vocabulary : int
-        Number of words in constant use, with Zipf frequencies.
+        Number of words that people use throughout the conference, with Zipf frequencies.
     shop_talk, ambient : float
-        Shares of the other posts that are about those words, and that read like reactions to a
-        talk but are about random words and people.
+        Share of the background posts that are about the vocabulary, and share of those that read like
+        reactions to a talk but are about random words and people.
     habits : bool
-        Messages about coffee come at coffee time, about lunch at noon, and so on; otherwise at any time.
+        If true, messages about coffee, lunch and so on are posted at the usual hours for them; if
+        false, at any time.
     people : int, optional
         Number of participants; ``events ** 0.7`` by default.
     lead_days : int
-        Quieter days before the first talk, with the same daily habits.
+        Number of days before the conference, with fewer messages but the same daily habits.
     start : datetime
-        Local midnight of the first day (of the lead days, if there are any), aware; its offset is
-        kept throughout.
+        Aware time of the local midnight of the first day, including lead days; all times have its
+        offset.
 
     Returns
     -------
@@ -136,8 +137,8 @@ def conference(
     Raises
     ------
     ValueError
-        If ``start`` is naive, a number is out of range, or so many events are planted that there are
-        too few left for other chatter.
+        If ``start`` is naive, a number is out of range, or less than a tenth of the events is left
+        for background messages.
 
     Examples
     --------
@@ -184,7 +185,7 @@ def conference(
         false += false_topics.meals(days + lead_days, start) if habits else []
     if events - len(drafts) < events // 10:
         raise ValueError(
-            f"{len(drafts)} of {events} events are planted, which leaves too few others; "
+            f"{len(drafts)} of {events} events are planted, which leaves too few background messages; "
             f"raise events or lower bursts or burst_size"
         )
     drafts += chatter.background(events - len(drafts), _by_day([s for s, _ in planted], start))
@@ -205,16 +206,16 @@ def conference(
 def hard_conference(
     seed: int, *, events: int = 100_000, bursts: int = 20, burst_size: float = 0.5, lead_days: int = 0
 ) -> Synthetic:
-    """Generate a conference to measure algorithms on: small bursts of existing words, in much chatter.
+    """Generate a difficult conference for measurements: small bursts of common words, among much chatter.
 
-    Half-size bursts, a Zipf vocabulary of one word per five events (20,000 for 100,000), and all
-    decoys. Nothing in it is from a list of subjects, and all bursts are in ``truth`` or ``decoys``:
-    small talk does not depend on the hour.
+    It has bursts of half size, a Zipf vocabulary of one word per five events (20,000 for 100,000), and
+    all decoys. All subjects are composed from the vocabulary. All bursts are in ``truth`` or
+    ``decoys``, because small talk does not depend on the hour.
 
     Parameters
     ----------
     seed, events, bursts, burst_size, lead_days
-        As for :func:`conference`.
+        Parameters of :func:`conference`.
     """
     return conference(
         seed, events=events, bursts=bursts, burst_size=burst_size, existing_words=True, written=False,
@@ -235,12 +236,12 @@ def _check(
 
 
 def _rhythm(days: int, lead_days: int) -> Rhythm:
-    """Return the weights of the days: full days, slightly less on the last, much less before the first."""
+    """Return the distribution over time: fewer messages on the last day and far fewer on lead days."""
     return Rhythm([0.4] * lead_days + [1.05] * (days - 1) + [0.95])
 
 
 def _speakers(crowd: list[Person], n: int, dice: Dice, *, known: bool) -> list[Person]:
-    """Return people with distinct surnames; with ``known``, of those who are mentioned often."""
+    """Return ``n`` speakers with distinct surnames; if ``known``, from the most active people."""
     pool = crowd[: max(4 * n, 40)] if known else crowd[5:]
     chosen: dict[str, Person] = {}
     for person in dice.shuffled(pool):
@@ -251,7 +252,7 @@ def _speakers(crowd: list[Person], n: int, dice: Dice, *, known: bool) -> list[P
 
 
 def _familiar(lexicon: Vocabulary, n: int, dice: Dice) -> list[str]:
-    """Return single words of medium frequency: in use every day, and not a topic."""
+    """Return ``n`` single words of medium frequency, which people use every day."""
     single = [w for w in lexicon.things.items[30:1100] if " " not in w and "-" not in w]
     if len(single) < n:
         raise ValueError(
@@ -262,7 +263,7 @@ def _familiar(lexicon: Vocabulary, n: int, dice: Dice) -> list[str]:
 
 
 def _by_day(subjects: list[Subject], start: datetime) -> dict[int, list[Subject]]:
-    """Return the talks of each day, with days counted from ``start``."""
+    """Return the talks by day number, counted from 0 at ``start``."""
     days: dict[int, list[Subject]] = {}
     for subject in subjects:
         if subject.matter is not None:
@@ -271,7 +272,7 @@ def _by_day(subjects: list[Subject], start: datetime) -> dict[int, list[Subject]
 
 
 def _reference_topic(subject: Subject, drafts: list[Draft], start: datetime) -> ReferenceTopic:
-    """Return the reference topic of a subject, with the planted messages counted in the final texts."""
+    """Return the reference topic of a subject, with the number of planted messages with a keyword."""
     first = int((subject.start - start).total_seconds() * 1000)
     last = int((subject.end + SLACK - start).total_seconds() * 1000)
     keywords = [k.casefold() for k in subject.keywords]

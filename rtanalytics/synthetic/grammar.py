@@ -1,7 +1,7 @@
-"""Sentences from templates: ``{slot}``, ``{+slot}`` (capitalised) and ``{this|that}``, also nested.
+"""Templates for sentences, with ``{slot}``, ``{+slot}`` (capitalised) and choices ``{this|that}``.
 
-The templates live in text files under ``texts/``, in sections headed ``== name``; a line that
-begins with ``# `` is a comment. The error for an unbalanced brace names file and section.
+Choices may be nested. The templates are lines of text files in ``texts/``, in sections with a heading
+``== name``; lines that begin with ``# `` are comments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from importlib.resources import files
 from rtanalytics.synthetic.rng import Deck, Dice
 
 Context = Mapping[str, str | Callable[[], str]]
-"""Slot → its text, or a function that returns one."""
+"""Text of each slot, or a function that returns a text."""
 
 _NOUNS = frozenset({"thing", "thing2", "tech", "tech2", "drink", "product", "bare"})
 _VOWELS = frozenset("aeiou")
@@ -24,7 +24,7 @@ _SLOT = re.compile(r"\+?[a-zA-Z][a-z_]*\d*")
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Named placeholder in a template."""
+    """Placeholder in a template; if ``capital``, its text begins with a capital letter."""
 
     name: str
     capital: bool
@@ -32,25 +32,25 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Alternative templates."""
+    """Alternative templates, of which one is chosen at random."""
 
     options: tuple[Template, ...]
 
 
 Template = tuple[str | Slot | Choice, ...]
 Record = dict[str, tuple[str, ...]]
-"""The texts of each field of a block."""
+"""A block of a text file: the texts of each field."""
 Script = tuple[tuple[str, bool, Template], ...]
-"""Conversation: for each line its person, whether it is an action, and its template."""
+"""A conversation: letter of the person, whether the line is an action, and template of each line."""
 
 
 def parse(text: str, where: str = "template") -> Template:
-    """Parse a template.
+    """Parse the text of a template.
 
     Raises
     ------
     ValueError
-        If its braces do not match; the message names the place.
+        If the braces do not match; the message begins with ``where``.
     """
     parts, end = _sequence(text, 0, where, top=True)
     if end != len(text):
@@ -106,12 +106,12 @@ def slots(template: Template) -> Iterator[str]:
 
 
 def expand(template: Template, context: Context, dice: Dice) -> str:
-    """Fill in a template; "a" before a noun that begins with a vowel becomes "an".
+    """Return the text of a template with its slots filled; "a" becomes "an" before a vowel.
 
     Raises
     ------
     KeyError
-        If the context lacks a slot.
+        If the context has no text for a slot.
     """
     pieces = []
     for part in template:
@@ -129,7 +129,7 @@ def expand(template: Template, context: Context, dice: Dice) -> str:
 
 
 class Memo(dict[str, str]):
-    """Context in which every slot keeps its first text, for conversations."""
+    """Context in which every slot keeps its first text, so that a conversation is consistent."""
 
     def __init__(self, context: Context, **fixed: str) -> None:
         super().__init__(fixed)
@@ -142,14 +142,14 @@ class Memo(dict[str, str]):
 
 
 class Grammar:
-    """Sections of templates, used in shuffled order so that each repeats as late as possible.
+    """Templates by section; each section is used in random order, and repeats only after its last one.
 
     Parameters
     ----------
     sections : mapping of str to templates
-        From :func:`read_sections`.
+        Templates by section, from :func:`read_sections`.
     dice : Dice
-        Makes every choice.
+        Random generator for all choices.
     """
 
     def __init__(self, sections: Mapping[str, tuple[Template, ...]], dice: Dice) -> None:
@@ -162,24 +162,24 @@ class Grammar:
         return self.sections[section][self._decks[section].deal()]
 
     def sentence(self, section: str, context: Context) -> str:
-        """Fill in the next template of a section."""
+        """Return the text of the next template of a section."""
         return expand(self.deal(section), context, self.dice)
 
     def fill(self, template: Template, context: Context) -> str:
-        """Fill in a given template."""
+        """Return the text of a template."""
         return expand(template, context, self.dice)
 
 
 @cache
 def read_lines(name: str) -> tuple[tuple[int, str], ...]:
-    """Return numbered lines of a text file of this package, without comments."""
+    """Return the lines of a text file of this package with their numbers, without comments."""
     text = files("rtanalytics.synthetic").joinpath("texts", name).read_text(encoding="utf-8")
     return tuple((n, line) for n, line in enumerate(text.splitlines(), 1) if not line.startswith("# "))
 
 
 @cache
 def read_blocks(name: str) -> dict[str, tuple[str, ...]]:
-    """Return the lines of each ``== section`` of a text file; empty lines are kept."""
+    """Return the lines of a text file by section, including empty lines."""
     blocks: dict[str, list[str]] = {}
     lines: list[str] = []
     for _, line in read_lines(name):
@@ -192,7 +192,7 @@ def read_blocks(name: str) -> dict[str, tuple[str, ...]]:
 
 @cache
 def read_sections(*names: str) -> dict[str, tuple[Template, ...]]:
-    """Return the sections of several text files, with each line parsed as a template."""
+    """Return the templates of text files by section; each line is one template."""
     return {
         section: tuple(parse(line, f"{name}, section {section}") for line in lines if line)
         for name in names
@@ -202,7 +202,10 @@ def read_sections(*names: str) -> dict[str, tuple[Template, ...]]:
 
 @cache
 def read_records(name: str) -> tuple[Record, ...]:
-    """Return blocks of ``field: text`` lines, separated by empty lines; a field may be repeated."""
+    """Return the blocks of a text file: ``field: text`` lines, separated by empty lines.
+
+    A field may occur several times in a block.
+    """
     records: list[dict[str, list[str]]] = [{}]
     for number, line in read_lines(name):
         if not line:
@@ -217,7 +220,7 @@ def read_records(name: str) -> tuple[Record, ...]:
 
 @cache
 def read_conversations(name: str) -> dict[str, tuple[Script, ...]]:
-    """Return the scripts of each section; an empty line ends a script."""
+    """Return the conversations of a text file by section; an empty line ends a conversation."""
     found = {}
     for section, lines in read_blocks(name).items():
         talks: list[Script] = []

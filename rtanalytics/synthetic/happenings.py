@@ -1,4 +1,4 @@
-"""Topics beside the programme: a fire alarm, a gull, or words that many people suddenly use."""
+"""Planted topics without a talk: happenings such as a fire alarm, and words that become popular."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rtanalytics.synthetic.writer import Writer
 
 
 def make_happenings(writer: Writer, midnights: list[datetime], dice: Dice) -> list[Subject]:
-    """Return up to two happenings per day, and at the end the place of the next conference."""
+    """Return up to two happenings per day, and the announcement of the next conference at the end."""
     records = dice.shuffled(read_records("happenings.txt"))
     rest = [r for r in records if r["kind"][0] != "next year"]
     plan = [(midnights[n // 2], record) for n, record in enumerate(rest[: 2 * len(midnights)])]
@@ -21,7 +21,7 @@ def make_happenings(writer: Writer, midnights: list[datetime], dice: Dice) -> li
 
 
 def _happening(writer: Writer, midnight: datetime, record: Record, dice: Dice) -> Subject:
-    """Return a record of ``happenings.txt`` with names filled in and a time within its hours."""
+    """Return a happening from a block of ``happenings.txt``, with names and a random time."""
     first, end = (int(hour) for hour in record["hours"][0].split("-"))
     minutes = int(record["minutes"][0])
     begin = midnight + timedelta(minutes=int(dice.between(first * 60, end * 60 - min(30, minutes))))
@@ -37,7 +37,7 @@ def _happening(writer: Writer, midnight: datetime, record: Record, dice: Dice) -
         writer.grammar.fill(parse(text, "happenings.txt"), memo)
         for text in (record["it"][0], record["title"][0], *record["key"])
     )
-    # Names drawn by a template are the same in all messages; "it" is the most common name.
+    # All messages use the names drawn for the title; "it" is what most of them call the happening.
     context |= {name: memo[name] for name in ("bird", "printed", "quizword") if name in memo}
     context["it"] = it
     return Subject(
@@ -50,12 +50,12 @@ def _happening(writer: Writer, midnight: datetime, record: Record, dice: Dice) -
 def make_buzz(
     writer: Writer, midnights: list[datetime], n: int, dice: Dice, familiar: list[str] | None
 ) -> list[Subject]:
-    """Return ``n`` topics of three words each that many people suddenly use, without a talk.
+    """Return ``n`` topics of three words that many people suddenly use, without a talk.
 
     Parameters
     ----------
     familiar : list of str, optional
-        The words to use; new ones are coined by default.
+        Existing words to use; by default, new words are made up.
     """
     subjects = []
     for number in range(n):

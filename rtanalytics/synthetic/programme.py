@@ -1,8 +1,8 @@
-"""The programme: speakers, times and subjects of the talks.
+"""Generation of the talks: speakers, times, subjects, and sentences about each talk.
 
-A subject is either *written* (``texts/subjects.txt``: a block of claims, quotations and questions that
-belong together) or *composed* of words of the generated vocabulary. All texts about a talk are fixed
-here, so that two people who quote it agree.
+A subject is either *written* (a block of claims, quotations and questions in ``texts/subjects.txt``) or
+*composed* from words of the generated vocabulary. All claims and quotations of a talk are generated here,
+so that different people quote the same sentences.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from rtanalytics.synthetic.grammar import Grammar, Record, Template, expand, par
 from rtanalytics.synthetic.rng import Dice
 
 SLOTS = ((10, 30), (11, 20), (13, 45), (14, 35), (15, 50))
-"""Local times at which parallel talks of 40 minutes begin."""
+"""Local times (hour, minute) at which parallel talks of 40 minutes begin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """Texts about a talk, independent of its speaker and time.
+    """Texts about the subject of a talk.
 
     Parameters
     ----------
     context : dict of str to str
-        Texts for the slots of templates: title, abstract, area, about, product, names.
+        Texts for the slots of templates: title, abstract, area, about, product and names.
     lines : dict of str to list of str
-        Final texts by kind: claim, quote, ask, joke, commit.
+        Complete sentences by kind: claim, quote, ask, joke and commit.
     keys : tuple of str
-        Its phrases, with their article if they have one.
+        Key phrases of the subject, with their articles.
     """
 
     context: dict[str, str]
@@ -41,10 +41,10 @@ class Matter:
 
 @dataclass(slots=True)
 class Subject:
-    """Topic of messages from ``start`` to ``end``, recognised by its ``keywords``.
+    """A planted topic: people write about it from ``start`` to ``end``, with its ``keywords``.
 
-    A talk has a speaker, a :class:`Matter` and a weight, its popularity; a happening beside the
-    programme has sentences of its own, ``templates``.
+    A talk has a speaker, a :class:`Matter` and a ``weight``, which is its popularity; a happening has
+    ``templates`` for messages about it.
     """
 
     title: str
@@ -61,7 +61,9 @@ class Subject:
 
 
 def day_plan(talks_per_day: int, rooms: int) -> list[tuple[int, int, int, int]]:
-    """Return rows of (hour, minute, length in minutes, room) of a day; keynotes are in room 0.
+    """Return the talks of a day as rows of (hour, minute, length in minutes, number of the room).
+
+    The keynotes are first and last, in room 0.
 
     Raises
     ------
@@ -75,7 +77,7 @@ def day_plan(talks_per_day: int, rooms: int) -> list[tuple[int, int, int, int]]:
         )
     plan = [(9, 15, 45, 0)]
     rest = talks_per_day - 2
-    used = max(1, -(-rest // rooms), min(4, rest))  # slots; as few parallel talks as possible
+    used = max(1, -(-rest // rooms), min(4, rest))  # many start times, so that few talks are parallel
     for number in range(rest):
         hour, minute = SLOTS[number % used]
         plan.append((hour, minute, 40, number // used))
@@ -86,14 +88,14 @@ def make_talks(
     days: list[datetime], per_day: int, place: Place, speakers: list[Person], vocabulary: Vocabulary,
     grammar: Grammar, dice: Dice, *, written: bool, familiar: list[str] | None,
 ) -> list[Subject]:  # fmt: skip
-    """Return one subject per talk, in order of time.
+    """Return the talks of all days as subjects, in order of time.
 
     Parameters
     ----------
     days : list of datetime
-        Local midnights.
+        Local midnights at which the days begin.
     familiar : list of str, optional
-        If given, talks are about these words, three each, and have no names of their own.
+        If given, each talk is about three of these words, and its project has an existing name.
     """
     blocks = dice.shuffled(read_records("subjects.txt")) if written and familiar is None else []
     taken = {name.lower() for name in (*vocabulary.things.items, *vocabulary.tools.items)}
@@ -134,12 +136,12 @@ def make_talks(
 
 
 def bare(key: str) -> str:
-    """Return a phrase without its article."""
+    """Return a phrase without its article, ``the``, ``a`` or ``an``."""
     return key.removeprefix("the ").removeprefix("a ").removeprefix("an ")
 
 
 def talk_context(speaker: Person, place: Place, room: int, product: str, dice: Dice) -> dict[str, str]:
-    """Return the names and links of a talk; a surname too short to be distinctive includes the given name."""
+    """Return names and links of a talk for templates; surnames under five letters become full names."""
     full = f"{speaker.given} {speaker.surname}"
     return {
         "speaker": full,
@@ -157,12 +159,12 @@ def talk_context(speaker: Person, place: Place, room: int, product: str, dice: D
 
 
 def a_place(dice: Dice) -> str:
-    """Return a place of work."""
+    """Return a random place of work, such as a library."""
     return dice.pick(words("places"))
 
 
 def numbers(dice: Dice) -> dict[str, str]:
-    """Return numbers for the slots of templates."""
+    """Return random numbers for the slots of templates."""
     return {
         "n2": str(2 + dice.below(8)),
         "n10": str(11 + dice.below(85)),
@@ -176,7 +178,10 @@ def numbers(dice: Dice) -> dict[str, str]:
 def written_matter(
     block: Record, context: dict[str, str], grammar: Grammar, dice: Dice, *, keynote: bool
 ) -> Matter:
-    """Return the texts of ``subjects.txt`` about a subject, with numbers and names filled in once."""
+    """Return the texts about a subject from a block of ``subjects.txt``, with numbers and names filled in.
+
+    Title, abstract, area and about are also stored in ``context``.
+    """
 
     def fill(text: str) -> str:
         return expand(parse(text, "subjects.txt"), {**context, **numbers(dice)}, dice)
@@ -192,7 +197,10 @@ def written_matter(
 def composed_matter(
     context: dict[str, str], vocabulary: Vocabulary, keys: list[str] | None, grammar: Grammar, dice: Dice
 ) -> Matter:
-    """Return texts composed from the vocabulary; ``keys`` are words already in use, or None."""
+    """Return texts about a subject that is composed from the vocabulary.
+
+    ``keys`` are existing words to use as key phrases; if None, new phrases are made up.
+    """
     things = vocabulary.things
     if keys is None:
         keys = [f"{dice.pick((context['town2'], *ADJECTIVES))} {things.draw(dice)}" for _ in range(3)]
@@ -220,9 +228,10 @@ def add_generic(
     lines: dict[str, list[str]], context: dict[str, str], keys: tuple[str, ...], grammar: Grammar,
     dice: Dice, n: int,
 ) -> None:  # fmt: skip
-    """Add ``n`` claims and quotations, and half as many questions and jokes, that suit any talk.
+    """Add ``n`` claims, ``n`` quotations, and half as many questions and jokes that suit any talk.
 
-    The talk's own lines are repeated three times, because people quote those more often.
+    The existing lines are about this talk. They are repeated three times, so that they are drawn more
+    often.
     """
     for kind, count in (("claim", n), ("quote", n), ("ask", (n + 1) // 2), ("joke", n // 2)):
         lines[kind] *= 3

@@ -1,7 +1,7 @@
-"""Random numbers that are the same on every platform and Python version for a seed.
+"""Random numbers that depend only on the seed, not on the platform or the version of Python.
 
-Only :meth:`random.Random.random` is guaranteed to be stable for a seed; ``choice``, ``shuffle`` and
-others may change between versions of Python. So everything here uses that method only, and each part
+For a given seed, Python guarantees the results of :meth:`random.Random.random` only; ``choice``,
+``shuffle`` and others may change between versions. So everything here uses only that method. Each part
 of the generator has its own :class:`Dice`, so that a change in one part does not affect the others.
 """
 
@@ -23,7 +23,7 @@ class Dice:
     Parameters
     ----------
     *seed : object
-        Numbers and words; the seed is their joined text.
+        Numbers and words, which are joined to one text as the seed.
 
     Examples
     --------
@@ -44,11 +44,11 @@ class Dice:
         return low + (high - low) * self.random()
 
     def chance(self, probability: float) -> bool:
-        """Return True with this probability."""
+        """Return True with the given probability, between 0 and 1."""
         return self.random() < probability
 
     def pick(self, items: Sequence[T]) -> T:
-        """Return one of the items."""
+        """Return a random item."""
         return items[int(self.random() * len(items))]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
@@ -61,14 +61,14 @@ class Dice:
 
 
 class Weighted(Generic[T]):
-    """Items drawn in proportion to their weights.
+    """Items that are drawn with probabilities in proportion to their weights.
 
     Parameters
     ----------
     items : sequence
-        At least one.
+        At least one item.
     weights : sequence of float
-        As many, none below 0.
+        Weight of each item, 0 or more.
     """
 
     def __init__(self, items: Sequence[T], weights: Sequence[float]) -> None:
@@ -77,28 +77,28 @@ class Weighted(Generic[T]):
 
     @classmethod
     def of(cls, rows: Sequence[tuple[T, float]]) -> Weighted[T]:
-        """Create from rows of item and weight."""
+        """Create from pairs of item and weight."""
         return cls([item for item, _ in rows], [weight for _, weight in rows])
 
     def draw(self, dice: Dice) -> T:
-        """Return a random item."""
+        """Return a random item, according to the weights."""
         return self.items[min(bisect_right(self._sums, dice.random() * self._sums[-1]), len(self.items) - 1)]
 
 
 class Deck:
-    """Numbers in random order, shuffled again only after all have been drawn."""
+    """Deck of the numbers from 0 to ``size - 1``, shuffled again only after all were drawn."""
 
     def __init__(self, size: int, dice: Dice) -> None:
         self._size, self._dice = size, dice
         self._cards: list[int] = []
 
     def deal(self) -> int:
-        """Return the next number."""
+        """Draw the next number of the deck."""
         if not self._cards:
             self._cards = self._dice.shuffled(range(self._size))
         return self._cards.pop()
 
 
 def zipf(n: int, exponent: float = 1.0, offset: float = 2.7) -> list[float]:
-    """Return Zipf–Mandelbrot weights of ranks 0 … n − 1."""
+    """Return the Zipf–Mandelbrot weights ``1 / (rank + 1 + offset) ** exponent`` of ranks 0 to n − 1."""
     return [1.0 / (rank + 1 + offset) ** exponent for rank in range(n)]

@@ -1,4 +1,4 @@
-"""From sentences to events: author, time, style and id."""
+"""Conversion of sentences to events, with author, time, writing style and id."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rtanalytics.synthetic.programme import Subject
 from rtanalytics.synthetic.rng import Dice, Weighted, zipf
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
-"""In milliseconds, the unit of all times in here: integers are the same everywhere."""
+"""Durations in milliseconds; times are integers, because floats may differ between platforms."""
 
 _LINK = re.compile(r"https://[^\s<>“”\"]*[\w/]")
 _MENTION = re.compile(r"(?<![\w/])@(\w+)")
@@ -26,12 +26,12 @@ _TAG = re.compile(r"(?<![\w/])#([^\W\d]\w*)")
 
 
 Slots = dict[str, str | Callable[[], str]]
-"""Slot of a template → its text, or a function that returns one."""
+"""Text of each slot of a template, or a function that returns a text."""
 
 
 @dataclass(slots=True)
 class Draft:
-    """Event without an id yet; ``at`` is in milliseconds after local midnight of the first day."""
+    """Event without an id; ``at`` is its time in milliseconds after local midnight of the first day."""
 
     at: int
     source: str
@@ -50,18 +50,18 @@ class Draft:
 
 
 class Rhythm:
-    """Distribution of messages over time: few at night, many between nine and six.
+    """Distribution of messages over time: few at night, many between 9:00 and 18:00.
 
     Parameters
     ----------
     day_weights : list of float
-        Relative volume of each day.
+        Relative number of messages of each day.
     """
 
     HOURLY = (
         3, 1.5, 1, 1, 1, 2, 8, 22, 48, 66, 74, 66, 62, 58, 66, 64, 66, 60, 42, 34, 34, 30, 20, 9,
     )  # fmt: skip
-    """Relative volume of each hour of a day."""
+    """Relative number of messages of each hour of a day."""
 
     def __init__(self, day_weights: list[float]) -> None:
         self._sums = list(accumulate(w * h for w in day_weights for h in self.HOURLY))
@@ -73,16 +73,16 @@ class Rhythm:
 
 
 class Writer:
-    """Writer of drafts: fills in templates with people and words, in the style of a person.
+    """Writer of drafts: fills templates with names and words, and applies a person's writing style.
 
     Parameters
     ----------
     people : list of Person
-        The most active first.
+        All participants, the most active first.
     dice : Dice
-        Random generator; the grammar has the same one.
+        Random generator, which the grammar must use too.
     lead_days : int
-        Days before the first day of the conference.
+        Number of days before the first day of the conference.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Writer:
             lower=False, drops_stop=False, tags=0.9, emoji=0.02,
         )  # fmt: skip
         self._texts: set[str] = set()
-        self.repeated = False  # whether the last text was used before
+        self.repeated = False  # True if the latest text was used before
         self._last_thing = ""
         self._at = 0
         self.lead_days = lead_days
@@ -145,11 +145,11 @@ class Writer:
         }
 
     def anybody(self) -> Person:
-        """Return a random person; active people more often."""
+        """Return a random person; active people are more likely."""
         return self.active.draw(self.dice)
 
     def thing(self) -> str:
-        """Return a word of the vocabulary, never the same twice in a row."""
+        """Return a random word of the vocabulary, but not the same as in the previous call."""
         thing = self._last_thing
         while thing == self._last_thing:
             thing = self.things.draw(self.dice)
@@ -157,31 +157,34 @@ class Writer:
         return thing
 
     def tool(self) -> str:
-        """Return a name of software."""
+        """Return a random name of software."""
         return self.tools.draw(self.dice)
 
     def link(self) -> str:
-        """Return a URL with a host that is reserved for examples."""
+        """Return a random URL with a host that is reserved for examples."""
         host = self.dice.pick(("pad.example.net", "slides.example.org", "video.example.com", "example.org/s"))
         return f"https://{host}/{self.token(6)}"
 
     def token(self, length: int) -> str:
-        """Return random letters and digits that do not look alike."""
+        """Return random letters and digits, without those that look alike, such as 0 and o."""
         return "".join(self.dice.pick("23456789abcdefghjkmnpqrstuvwxyz") for _ in range(length))
 
     def fill(self, template: Template, context: Context, at: int) -> str:
-        """Fill in a given template at a time."""
+        """Return the text of a template, for a message at time ``at``."""
         self._at = at
         return self.grammar.fill(template, context)
 
     def fresh(self, section: str, context: Context, at: int, tries: int = 4) -> tuple[str, bool]:
-        """Return a new text, if a few tries find one, and whether it begins with a literal."""
+        """Return a text from the next template of a section, and whether it begins with a literal.
+
+        If the text was used before, up to ``tries`` templates are tried.
+        """
         return self.fresh_from(partial(self.grammar.deal, section), context, at, tries)
 
     def fresh_from(
         self, deal: Callable[[], Template], context: Context, at: int, tries: int = 4
     ) -> tuple[str, bool]:
-        """Return a text as :meth:`fresh` does, with templates from ``deal``."""
+        """Return a text as :meth:`fresh` does, but with templates that the function ``deal`` returns."""
         self._at = at
         for _ in range(tries):
             template = deal()
@@ -197,7 +200,7 @@ class Writer:
         self, person: Person, at: int, section: str, context: Context, *, lang: str = "en",
         tagged: bool = True, tries: int = 4,
     ) -> Draft:  # fmt: skip
-        """Return a post in the style of a person, with or without the conference's hashtag."""
+        """Return a post from a section of templates, in the writing style of a person."""
         text, literal = self.fresh(section, context, at, tries)
         return self.styled(person, at, text.strip(), lang=lang, tagged=tagged, literal=literal)
 
@@ -205,12 +208,12 @@ class Writer:
         self, person: Person, at: int, text: str, *, lang: str = "en", tagged: bool = True,
         literal: bool = False,
     ) -> Draft:  # fmt: skip
-        """Return a post with the given text in the style of a person.
+        """Return a post with a given text, changed to the writing style of a person.
 
         Parameters
         ----------
         literal : bool
-            The text begins with a literal word, which may be written in lower case.
+            True if the text begins with a word of the template, which may become lower case.
         """
         dice = self.dice
         if lang == "en":
@@ -231,7 +234,10 @@ class Writer:
         self, script: Script, at: int, context: Context, people: list[Person],
         channel: str,
     ) -> list[Draft]:  # fmt: skip
-        """Return an IRC conversation; a line that begins with a nick and a colon replies to that person."""
+        """Return the drafts of an IRC conversation.
+
+        A line that begins with a nick and a colon is a reply to that person.
+        """
         dice = self.dice
         self._at = at
         cast = dict(zip("ABC", people, strict=False))
@@ -250,7 +256,7 @@ class Writer:
         return drafts
 
     def reply(self, to: Draft, section: str, context: Slots) -> Draft:
-        """Return a reply to a post, some minutes later."""
+        """Return a reply to a post by another person, some minutes later."""
         person = self.other(to.person)
         at = to.at + int(dice_delay(self.dice, 4.0) * MINUTE)
         fixed = {**context, "at": f"@{to.person.handle}"}
@@ -259,7 +265,7 @@ class Writer:
         return draft
 
     def boost(self, of: Draft, minutes: float = 6.0) -> Draft:
-        """Return a repost by somebody else."""
+        """Return a repost by another person, about ``minutes`` later."""
         original = of.repost_of or of
         at = of.at + int(dice_delay(self.dice, minutes) * MINUTE)
         return Draft(
@@ -268,7 +274,7 @@ class Writer:
         )  # fmt: skip
 
     def other(self, than: Person) -> Person:
-        """Return another person."""
+        """Return a random person, but not ``than``."""
         person = self.anybody()
         while person is than:
             person = self.anybody()
@@ -279,16 +285,16 @@ class Writer:
 
 
 def dice_delay(dice: Dice, mean: float) -> float:
-    """Draw a waiting time above zero with a long tail and the given mean.
+    """Draw a waiting time above 0 from a distribution with a long tail and the given mean.
 
-    It uses products instead of logarithms, so that platforms agree on every bit.
+    It uses products instead of logarithms, whose results can differ between platforms.
     """
     u = dice.random()
     return mean * (0.15 + 2.55 * u * u * u + 0.425 * dice.random())
 
 
 def to_events(drafts: list[Draft], start: datetime, seed: int) -> list[Event]:
-    """Give every draft its id and times, and return the events in order of reception."""
+    """Convert drafts to events with ids and times; return them in the order of reception."""
     drafts = sorted(drafts, key=lambda d: d.at)
     dice = Dice(seed, "received")
     epoch = int(start.timestamp()) * 1000
@@ -317,7 +323,7 @@ def to_events(drafts: list[Draft], start: datetime, seed: int) -> list[Event]:
 
 
 def _identify(draft: Draft, epoch: int, number: int, seed: int) -> str | None:
-    """Set the id of a draft; return its URL, if its source has one."""
+    """Set the id of a draft, and return its URL, or None for IRC."""
     digest = blake2b(f"{seed}/{number}/{draft.at}".encode(), digest_size=20).hexdigest()
     match draft.source:
         case "irc":
@@ -374,7 +380,7 @@ def _media(draft: Draft, url: str | None) -> list[Media]:
 
 
 def _delay(source: str, dice: Dice) -> int:
-    """Draw the delay until reception in milliseconds: short for streams, long for polled sources."""
+    """Draw the delay until reception, in milliseconds: short for streams, long for polled sources."""
     u = dice.random()
     match source:
         case "irc":

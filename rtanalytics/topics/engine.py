@@ -16,6 +16,7 @@ import numpy as np
 from rtanalytics.algorithms.checkpoints import Checkpoints
 from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.counts import TermCounts
+from rtanalytics.erasure import DELETION
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.settings import Settings, SettingsError
@@ -182,6 +183,9 @@ class Engine:
         )
 
     def _take(self, events: list[Event]) -> None:
+        for event in events:
+            if event.type == DELETION and event.tags:
+                self._directory.erase(event.tags)
         rows = np.array(self.counts.log(events), np.int64)
         if not len(rows):
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import regex
 
 from rtanalytics.counts import TermCounts
 from rtanalytics.schedule import Talk
-from rtanalytics.terms import EDGE, Kind
+from rtanalytics.terms import ALONE, EDGE, Kind, join
 from rtanalytics.topics.directory import Directory, Words
 from rtanalytics.topics.grouping import Group, Scored
 
@@ -23,12 +24,14 @@ _MOST = 200
 """Maximum number of messages that are searched for the words around a term."""
 _EXTENDS = 0.6
 """Share of the occurrences of a phrase in which the next word must be the same to belong to it."""
+_QUOTE = 5
+"""Number of words from which a phrase may contain any words, because it reads as a quotation."""
 _LONGEST = 8
 """Maximum number of words of a phrase."""
 _NAMELIKE, _SOMEHOW_NAMELIKE = 0.5, 0.2
 """Likeness to names from which a word is a label by itself, and after a name."""
 _CONNECTORS = frozenset(
-    "& and d da de del den der des di do du e et für la le los of the und van von y".split()
+    "& and as d da de del den der des di do du e et for für in la le los of the und van von vs y".split()
 )
 """Words that may stand inside a noun phrase; other stop words mean that a phrase is cut out of a sentence."""
 _SPOKEN = regex.compile(r"\p{L}")
@@ -89,7 +92,9 @@ class Labeller:
         if named is not None:
             return _with(named.name, phrase or self._best(rest))
         other = self._best(rest)
-        return f"{phrase}, {other}" if phrase and other else phrase or other or self._surface(lead.term)
+        if phrase and other and phrase.casefold() not in other.casefold():
+            return f"{phrase}, {other}"
+        return other or phrase or self._surface(lead.term)
 
     def _best(self, terms: Sequence[Scored]) -> str:
         """Return the phrase that says most: one of several words, or else a name; empty if there is none."""
@@ -105,18 +110,25 @@ class Labeller:
         words = vocabulary.words(scored.term)
         if words is None and (scored.handy or scored.like >= _NAMELIKE):
             return self._surface(scored.term)
-        whole = self._extended(scored, [scored.term] if words is None else list(words))
-        if words is None or len(whole) > len(words):
-            return " ".join(whole)
-        if all(self._is_content(w) or vocabulary.keys[w] in _CONNECTORS for w in words[1:-1]):
-            return self._surface(scored.term)
-        return ""
-
-    def _is_content(self, term: int) -> bool:
-        """Check whether a word is no stop word."""
-        vocabulary = self._counts.vocabulary
-        surfaces = vocabulary.surfaces_of(term)
-        return bool(surfaces) and bool(vocabulary.uses[surfaces[0]] & EDGE)
+        tokens = self._extended(scored, [scored.term] if words is None else list(words))
+        content = [bool(vocabulary.uses[t] & (EDGE | ALONE)) for t in tokens]
+        if True not in content:
+            return ""
+        whole = slice(content.index(True), len(content) - content[::-1].index(True))
+        surfaces = [vocabulary.surfaces[t] for t in tokens[whole]]
+        inside = [
+            is_content or vocabulary.keys[vocabulary.term_of[token]] in _CONNECTORS
+            for token, is_content in zip(tokens[whole], content[whole], strict=True)
+        ]
+        if all(inside) or len(surfaces) >= _QUOTE:
+            return join(surfaces)
+        parts = [
+            [surfaces[i] for i in part]
+            for kept, part in groupby(range(len(inside)), inside.__getitem__)
+            if kept
+        ]
+        best = max(parts, key=lambda part: (len(part), any(word != word.lower() for word in part)))
+        return join(best) if len(best) > 1 or best[0] != best[0].lower() else ""
 
     def _grown(self, found: list[_Place], step: int) -> list[_Place]:
         """Return the occurrences with one more word, if most of them share it; else an empty list."""
@@ -124,15 +136,15 @@ class Labeller:
         by: dict[int, list[_Place]] = {}
         for place in found:
             token = place.beside(step)
-            if token >= 0 and vocabulary.kinds[token] in (Kind.WORD, Kind.NUMBER, Kind.TAG):
+            if token >= 0 and vocabulary.kinds[token] in (Kind.WORD, Kind.NUMBER):
                 by.setdefault(int(vocabulary.term_of[token]), []).append(place)
         most = max(by.values(), key=len, default=[])
         if len(most) < _EXTENDS * len(found) or len({place.author for place in most}) < 2:
             return []
         return [p._replace(start=p.start - (step < 0), end=p.end + (step > 0)) for p in most]
 
-    def _extended(self, scored: Scored, words: list[int]) -> list[str]:
-        """Return the words of a phrase with the words before and after it that most messages share."""
+    def _extended(self, scored: Scored, words: list[int]) -> list[int]:
+        """Return the surfaces of a phrase with the words before and after it that most messages share."""
         vocabulary = self._counts.vocabulary
         rows = np.array(scored.rows[-_MOST:], np.int64)
         found: list[_Place] = []
@@ -149,11 +161,7 @@ class Labeller:
             while found[0].end - found[0].start < _LONGEST and (more := self._grown(found, step)):
                 found = more
         spellings = Counter(tuple(place.tokens[place.start : place.end]) for place in found)
-        best_tokens = list(max(spellings.items(), key=lambda item: (item[1], item[0]))[0])
-        content = [bool(vocabulary.uses[t] & EDGE) for t in best_tokens]
-        first = content.index(True) if True in content else 0
-        last = len(content) - content[::-1].index(True) if True in content else len(content)
-        return [vocabulary.surfaces[t] for t in best_tokens[first:last]]
+        return list(max(spellings.items(), key=lambda item: (item[1], item[0]))[0])
 
 
 class _Place(NamedTuple):

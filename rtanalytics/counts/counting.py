@@ -331,13 +331,13 @@ class TermCounts:
         )
         return uses
 
-    def tags(self, rows: Ints) -> Ints:
-        """Return the number of ``#tags`` in each row."""
+    def of_kind(self, rows: Ints, kind: int) -> Ints:
+        """Return the number of tokens of a kind, such as ``Kind.TAG``, in each row."""
         from rtanalytics.counts import kernel
 
         log, kinds = self._log, self.vocabulary.kinds
-        tags: Ints = kernel.of_kind(log.at(rows), log.offsets.values, log.tokens.values, kinds, int(Kind.TAG))
-        return tags
+        found: Ints = kernel.of_kind(log.at(rows), log.offsets.values, log.tokens.values, kinds, int(kind))
+        return found
 
     def bin_messages(self, bin: int) -> BinMessages:
         """Return the messages of a bin term by term, including the phrases that are terms in it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -23,10 +24,10 @@ __all__ = ["Directory", "Person", "resembles", "words_of"]
 
 Words = tuple[str, ...]
 
-_PROFILE, _SPEAKER, _BESIDE, _TOGETHER = 4.0, 20.0, 1.0, 0.4
+_PROFILE, _SPEAKER, _BESIDE, _TOGETHER = 20, 100, 5, 2
 """Weights of a name: as an author's display name, of a speaker, beside a handle in one person's texts, and
 elsewhere in a text with this handle only."""
-_ENOUGH = 2.0
+_ENOUGH = 10
 """Weight from which a name belongs to a handle."""
 _MAJORITY = 0.5
 """Share of the weight of all names of a handle that its name must have."""
@@ -66,7 +67,7 @@ class _Fact(NamedTuple):
     handle: str
     name: str
     author: int
-    weight: float
+    weight: int
 
 
 class Directory:
@@ -89,17 +90,16 @@ class Directory:
             if len(words := words_of(name)) > 1
         }
         self._erased = ErasureMarks()
-        self._journal: list[tuple[int, _Fact]] = []
+        self._journal: list[tuple[int, _Fact, Words]] = []
         self._clear()
 
     def _clear(self) -> None:
         self._facts: set[_Fact] = set()
-        self._of_handle: dict[str, dict[Words, float]] = defaultdict(dict)
-        self._weight: dict[Words, float] = {}
+        self._of_handle: dict[str, dict[Words, int]] = defaultdict(dict)
+        self._weight: dict[Words, int] = {}
         self._written: dict[Words, str] = {}
         self._by_surname: dict[str, set[Words]] = defaultdict(set)
         self._by_ends: dict[tuple[str, str], set[Words]] = defaultdict(set)
-        self._handles: dict[Words, set[str]] = defaultdict(set)
         self._upper = np.zeros(0, np.bool_)
         for words, name in self._speaking.items():
             self._know(words, name, _SPEAKER)
@@ -113,53 +113,73 @@ class Directory:
         facts += self._together(rows)
         for fact in facts:
             if fact not in self._facts and not self._is_erased(fact.handle):
-                self._facts.add(fact)
-                self._journal.append((bin, fact))
-                self._add(fact)
+                self._add(bin, fact)
 
     def go_back(self, bin: int) -> None:
         """Forget the facts of a bin and of all later ones."""
-        self._journal = [entry for entry in self._journal if entry[0] < bin]
+        while self._journal and self._journal[-1][0] >= bin:
+            self._remove(*self._journal.pop()[1:])
+
+    def forget(self) -> None:
+        """Forget all facts, because the vocabulary has changed."""
+        self._journal.clear()
         self._clear()
-        for _, fact in self._journal:
-            self._facts.add(fact)
-            self._add(fact)
 
     def erase(self, marks: Iterable[str]) -> None:
         """Remove the people with these marks (see :class:`~rtanalytics.erasure.ErasureMarks`), for good."""
         self._erased = ErasureMarks(self._erased.marks | set(marks))
-        names = {words_of(fact.name) for _, fact in self._journal if self._is_erased(fact.handle)}
-        self._journal = [
-            entry
-            for entry in self._journal
-            if not self._is_erased(entry[1].handle) and words_of(entry[1].name) not in names
+        names = {words for _, fact, words in self._journal if self._is_erased(fact.handle)}
+        kept = [
+            (bin, fact)
+            for bin, fact, words in self._journal
+            if not self._is_erased(fact.handle) and words not in names
         ]
-        self.go_back(1 << 62)
+        self.forget()
+        for bin, fact in kept:
+            self._add(bin, fact)
 
     def _is_erased(self, handle: str) -> bool:
         return bool(self._erased) and self._erased.author(handle[1:], EVERYWHERE) in self._erased.marks
 
-    def _add(self, fact: _Fact) -> None:
+    def _add(self, bin: int, fact: _Fact) -> None:
         words = words_of(fact.name)
         if len(words) < 2:
             return
         words = self._same(words) or words
+        self._facts.add(fact)
+        self._journal.append((bin, fact, words))
         names = self._of_handle[fact.handle]
-        names[words] = names.get(words, 0.0) + fact.weight
-        self._handles[words].add(fact.handle)
+        names[words] = names.get(words, 0) + fact.weight
         self._know(words, fact.name, fact.weight)
+
+    def _remove(self, fact: _Fact, words: Words) -> None:
+        """Undo :meth:`_add` of the newest fact."""
+        self._facts.discard(fact)
+        names = self._of_handle[fact.handle]
+        names[words] -= fact.weight
+        if not names[words]:
+            del names[words]
+        self._weight[words] -= fact.weight
+        if not self._weight[words]:
+            del self._weight[words], self._written[words]
+            for ids in self._indices(words):
+                ids.discard(words)
+
+    def _indices(self, words: Words) -> list[set[Words]]:
+        """Return the sets in which a person can be looked up."""
+        ends = {(words[0], words[-1]), (words[-2], words[-1])}
+        return [self._by_surname[words[-1]], *(self._by_ends[pair] for pair in sorted(ends))]
 
     def _same(self, words: Words) -> Words | None:
         """Return the person with a compatible name: the same surname, and a short form of the given name."""
         ids = [id for id in self._by_surname.get(words[-1], ()) if _compatible(id[0], words[0])]
         return max(ids, key=self._importance) if ids else None
 
-    def _know(self, words: Words, name: str, weight: float) -> None:
-        self._weight[words] = self._weight.get(words, 0.0) + weight
+    def _know(self, words: Words, name: str, weight: int) -> None:
+        self._weight[words] = self._weight.get(words, 0) + weight
         self._written.setdefault(words, name)
-        self._by_surname[words[-1]].add(words)
-        self._by_ends[words[0], words[-1]].add(words)
-        self._by_ends[words[-2], words[-1]].add(words)
+        for ids in self._indices(words):
+            ids.add(words)
 
     def _beside(self, rows: Ints) -> list[_Fact]:
         """Return the names beside handles in texts, one fact per author, handle and name."""
@@ -187,13 +207,14 @@ class Directory:
     def _together(self, rows: Ints) -> list[_Fact]:
         """Return a fact for each message that has exactly one handle and names exactly one known person."""
         keys = self._counts.vocabulary.keys
+        rows = rows[self._counts.of_kind(rows, Kind.HANDLE) == 1]
         facts = []
         for author, terms in zip(
             self._counts.authors(rows).tolist(), self._counts.terms_in(rows), strict=True
         ):
             words = [keys[term] for term in terms]
-            handles = {word for word in words if word[0] == "@"}
-            if len(handles) != 1:
+            handle = next(word for word in words if word[0] == "@")
+            if self._of(handle) is not None:
                 continue
             people = {
                 id for pair in pairwise(words) if pair in self._by_ends for id in self._by_ends[pair]
@@ -204,7 +225,7 @@ class Directory:
                 if id in self._speaking and len(word) >= _LONG
             }
             if len(people) == 1:
-                facts.append(_Fact(_handle(handles.pop()), self._written[people.pop()], author, _TOGETHER))
+                facts.append(_Fact(_handle(handle), self._written[people.pop()], author, _TOGETHER))
         return facts
 
     def _name_in(self, tokens: list[int], surfaces: list[str], *, backwards: bool) -> str:
@@ -265,11 +286,11 @@ class Directory:
             found = self._person(near[0], 0.6) if len(near) == 1 else None
         return found
 
-    def handles(self, id: Words) -> list[str]:
-        """Return the known handles of a person."""
-        return sorted(h for h in self._handles.get(id, ()) if (of := self._of(h)) and of.id == id)
+    def has_handle(self, id: Words) -> bool:
+        """Check whether a handle of a person is known."""
+        return any(id in names and self._of(handle) for handle, names in self._of_handle.items())
 
-    def _importance(self, words: Words) -> tuple[float, Words]:
+    def _importance(self, words: Words) -> tuple[int, Words]:
         return self._weight[words], words
 
     def _person(self, id: Words, confidence: float) -> Person:
@@ -283,7 +304,7 @@ class Directory:
         total = sum(names.values())
         if names[best] < _ENOUGH or names[best] < _MAJORITY * total:
             return None
-        return self._person(best, names[best] / (total + 0.1))
+        return self._person(best, names[best] / (total + 1))
 
     def _resembling(self, handle: str, around: Collection[Words]) -> Person | None:
         """Return the speaker, or person mentioned at the same time, whose name the handle contains."""
@@ -315,6 +336,7 @@ class Directory:
         return None
 
 
+@lru_cache(maxsize=1 << 16)
 def words_of(name: str) -> Words:
     """Return the folded words of a name, without initials' dots, brackets and emoji.
 
@@ -355,6 +377,7 @@ def _is_initials(key: str, id: Words) -> bool:
     return len(key) >= 2 and key == "".join(word[0] for word in id)
 
 
+@lru_cache(maxsize=1 << 16)
 def _handle(surface: str) -> str:
     """Return the key of a handle, without the name of its server."""
     return fold("@" + surface.lstrip("@").partition("@")[0])

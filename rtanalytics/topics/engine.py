@@ -234,22 +234,24 @@ class Engine:
         checkpoint = self._names_before.before(changed)
         if checkpoint is None:
             self._names.forget()
+            self._directory.forget()
         else:
             self._names.go_back(checkpoint[1])
         start = self._from if checkpoint is None else max(checkpoint[0], self._from)
-        self._directory.go_back(start)
+        self._directory.go_back(max(start, changed))
         for bin in self.counts.bins:
             if start <= bin < upto:
-                self._learn_names(bin)
+                self._learn_names(bin, directory=bin >= changed)
         for name, member in self._members.items():
             with _Timer(self.seconds, name):
                 member.memory.learn_again(changed, self._from, upto)
 
-    def _learn_names(self, bin: int) -> None:
+    def _learn_names(self, bin: int, *, directory: bool = True) -> None:
         messages = self.counts.bin_messages(bin)  # cached there, because the members need it too
         self._names_before.keep(bin, self._names.kept)
         self._names.learn(messages.rows)
-        self._directory.learn(bin, messages.rows)
+        if directory:
+            self._directory.learn(bin, messages.rows)
 
     def _list(self, bin: int) -> dict[str, TrendBin]:
         self._learn_names(bin)

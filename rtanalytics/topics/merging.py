@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import regex
 
@@ -59,20 +59,21 @@ def merged(groups: Sequence[Group], directory: Directory, around: set[Words], is
     is_name : callable
         Checks whether a word is the name of a thing.
     """
-    kept: list[Group] = []
+    kept: list[_Signs] = []
     for group in groups:
         signs = _Signs(group, directory, around, is_name)
-        for other in kept:
-            before = _Signs(other, directory, around, is_name)
-            if _same(before, signs):
-                other.absorb(group)
+        for i, other in enumerate(kept):
+            if _same(other, signs):
+                other.group.absorb(group)
+                kept[i] = _Signs(other.group, directory, around, is_name)
                 break
         else:
-            kept.append(group)
-    for i, group in enumerate(kept):
-        for other in kept[:i]:
-            _separate(_Signs(other, directory, around, is_name), _Signs(group, directory, around, is_name))
-    return kept
+            kept.append(signs)
+    for i, j in combinations(range(len(kept)), 2):
+        for group in _separate(kept[i], kept[j]):
+            place = i if group is kept[i].group else j
+            kept[place] = _Signs(group, directory, around, is_name)
+    return [signs.group for signs in kept]
 
 
 class _Signs:
@@ -125,17 +126,20 @@ def _is_contained(one: _Signs, other: _Signs) -> bool:
     )
 
 
-def _separate(one: _Signs, other: _Signs) -> None:
-    """Remove the terms that two topics share from the one that mentions them in passing."""
+def _separate(one: _Signs, other: _Signs) -> set[Group]:
+    """Remove the terms that two topics share from the one that mentions them in passing; return that one."""
     shared: list[tuple[list[Scored], list[Scored]]] = [
         (one.terms[sign], other.terms[sign]) for sign in one.of.keys() & other.of.keys()
     ]
     shared += [(one.words[word], other.words[word]) for word in one.words.keys() & other.words.keys()]
+    changed = set()
     for mine, theirs in shared:
         for group, terms in ((other.group, theirs), (one.group, mine)):
             if group.shown[0] not in terms:
                 group.shown = [s for s in group.shown if s not in terms]
+                changed.add(group)
                 break
+    return changed
 
 
 def _things(key: str, is_name: IsName) -> set[Sign]:

@@ -12,7 +12,7 @@ from rtanalytics.terms import ALONE, EDGE
 
 __all__ = ["quotes"]
 
-_MOST = 200
+_MOST = 50
 """Maximum number of messages that are compared."""
 _SHORT, _LONG = 6, 30
 """Numbers of words between which a message is neither too short nor too long to be quoted."""

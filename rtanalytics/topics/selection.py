@@ -9,6 +9,7 @@ import numpy as np
 
 from rtanalytics.counts import TermCounts
 from rtanalytics.settings import Settings, TopicFilter
+from rtanalytics.terms import Kind
 from rtanalytics.topics.directory import Directory
 from rtanalytics.topics.grouping import Group, Scored, grouped, strongest
 from rtanalytics.topics.history import Learnt, Memory
@@ -224,7 +225,7 @@ class Chooser:
         if (
             lead.people < _CROWD
             or 2 * lead.voices > lead.people
-            or np.median(self._counts.tags(rows)) < _TAGS
+            or np.median(self._counts.of_kind(rows, Kind.TAG)) < _TAGS
         ):
             return False
         authors = np.unique(self._counts.authors(rows))

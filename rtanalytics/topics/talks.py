@@ -79,6 +79,8 @@ class TalkLinker:
         in_talks = Counter(stem for title, abstract in stems.values() for stem in title | abstract)
         self._known: dict[str, _Known] = {}
         self._learnt: dict[str, Counter[str]] = {}
+        self._start: datetime | None = None
+        self._seen: dict[int, Words | None] = {}  # the speaker whom each term names in the bin at _start
         for talk in schedule:
             title, abstract = stems[talk.id]
             speakers = frozenset(words for name in talk.speakers if len(words := words_of(name)) > 1)
@@ -131,12 +133,17 @@ class TalkLinker:
         named, shared = np.zeros(len(near)), np.zeros(len(near))
         rows = rows[-_MOST:]
         speakers = {id for one in near for id in one.speakers}
-        seen: dict[int, Words | None] = {}
+        if start != self._start:
+            self._start, self._seen = start, {}
+        names = {word for id in speakers for word in id}
+        wanted = {s for one in near for s in one.words}
         rarity = 1 / math.log(messages + 2)
         for message in self._counts.terms_in(rows):
-            people = set(self._people(message, keys, seen, speakers))
+            people = set(self._people(message, keys, names, speakers))
             weights = {
-                stem(keys[t]): max(0.0, 1 - math.log(used[t] + 1) * rarity) for t in dict.fromkeys(message)
+                s: max(0.0, 1 - math.log(used[t] + 1) * rarity)
+                for t in dict.fromkeys(message)
+                if (s := stem(keys[t])) in wanted
             }
             for i, one in enumerate(near):
                 named[i] += bool(one.speakers & people)
@@ -182,17 +189,20 @@ class TalkLinker:
     def _is_nameless(self, one: _Known, start: datetime, end: datetime) -> bool:
         """Check whether a talk is on while no handle of its speakers is known."""
         on = one.talk.start < end and start < one.talk.end
-        return on and not any(self._directory.handles(id) for id in one.speakers)
+        return on and not any(map(self._directory.has_handle, one.speakers))
 
     def _people(
-        self, message: list[int], keys: Sequence[str], seen: dict[int, Words | None], speakers: set[Words]
+        self, message: list[int], keys: Sequence[str], names: set[str], speakers: set[Words]
     ) -> Iterable[Words]:
         """Yield the speakers whom a message names, by handle or surname."""
         for term in message:
-            if term not in seen:
-                person = self._directory.resolve(keys[term], 1.0, speakers)
-                seen[term] = person.id if person is not None and person.id in speakers else None
-            if (id := seen[term]) is not None:
+            key = keys[term]
+            if key[0] != "@" and key not in names:
+                continue
+            if term not in self._seen:
+                person = self._directory.resolve(key, 1.0, speakers)
+                self._seen[term] = person.id if person is not None and person.id in speakers else None
+            if (id := self._seen[term]) is not None:
                 yield id
 
 

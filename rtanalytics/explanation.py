@@ -20,7 +20,7 @@ from rtanalytics.wording import counted
 __all__ = ["Explanation", "Reason", "explain", "explain_rank", "reasons_of", "share"]
 
 _QUOTES = 3
-_QUOTE, _LABEL = 160, 60
+_QUOTE, _LABEL = 160, 120
 """Maximum characters of a quote and of a label."""
 _RECENT = 6
 """Bins of the history that are listed one by one."""

@@ -203,7 +203,7 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
     bins : iterable of TrendBin
         In order.
     label : str
-        Label of the topic; case is ignored.
+        Label of the topic, or its first term; case is ignored.
     ax : matplotlib.axes.Axes, optional
         Axes to draw on.
     zone : tzinfo
@@ -219,7 +219,8 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
         If no topic has this label.
     """
     all_trends = [trend for bin in bins for trend in bin.trends]
-    ids = {trend.topic_id for trend in all_trends if trend.label.casefold() == label.casefold()}
+    names = ((trend, {trend.label.casefold(), trend.terms[0].casefold()}) for trend in all_trends)
+    ids = {trend.topic_id for trend, folded in names if label.casefold() in folded}
     trends = [trend for trend in all_trends if trend.topic_id in ids]
     if not trends:
         raise ValueError(f"no topic has the label {label!r}")

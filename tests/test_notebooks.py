@@ -225,13 +225,13 @@ def test_exploring_finds_what_counting_by_hand_finds(execute):
         pairs.update(combinations(sorted({t.casefold() for t in e.tags} - conference.settings.own_tags), 2))
     assert {(one, other): n for one, other, n in said["pairs"]} == pairs
     best = max((t for b in trends(events, conference.settings) for t in b.trends), key=lambda t: t.score)
-    assert said["topic"] == best.label
+    assert said["topic"] == best.terms[0]
     assert said["why"].startswith(f"“{best.label}”")
-    assert f"“{best.label}”" in said["why"]
+    assert f"“{best.terms[0]}”" in said["why"]
     assert f"{best.observed} people" in said["why"]
     assert said["pictured"] == 2
     assert set(said["about"]) == {
-        e.id for e in events if best.label.casefold() in f"{e.title or ''} {e.text}".casefold()
+        e.id for e in events if best.terms[0].casefold() in f"{e.title or ''} {e.text}".casefold()
     }
     assert said["on"] == [t.title for t in conference.schedule.on(datetime.fromisoformat(said["peak"]))]
     meanwhile = [

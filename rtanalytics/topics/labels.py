@@ -20,7 +20,7 @@ __all__ = ["Labeller", "talk_label"]
 
 _SPEAKERS = 2
 """Maximum number of speakers in a label."""
-_MOST = 200
+_MOST = 60
 """Maximum number of messages that are searched for the words around a term."""
 _EXTENDS = 0.6
 """Share of the occurrences of a phrase in which the next word must be the same to belong to it."""
@@ -146,11 +146,12 @@ class Labeller:
     def _extended(self, scored: Scored, words: list[int]) -> list[int]:
         """Return the surfaces of a phrase with the words before and after it that most messages share."""
         vocabulary = self._counts.vocabulary
+        term_of = vocabulary.term_of
         rows = np.array(scored.rows[-_MOST:], np.int64)
         found: list[_Place] = []
         authors = self._counts.authors(rows).tolist()
         for author, tokens in zip(authors, self._counts.tokens_in(rows), strict=True):
-            terms = [int(vocabulary.term_of[t]) if t >= 0 else -1 for t in tokens]
+            terms = [int(term_of[t]) if t >= 0 else -1 for t in tokens]
             for i in range(len(terms) - len(words) + 1):
                 if terms[i : i + len(words)] == words:
                     found.append(_Place(author, tokens, i, i + len(words)))

@@ -12,7 +12,7 @@ from rtanalytics.terms import ALONE, EDGE
 
 __all__ = ["quotes"]
 
-_MOST = 50
+_MOST = 40
 """Maximum number of messages that are compared."""
 _SHORT, _LONG = 6, 30
 """Numbers of words between which a message is neither too short nor too long to be quoted."""
@@ -46,7 +46,7 @@ def quotes(counts: TermCounts, rows: Ints, originals: npt.NDArray[np.bool_], mos
     order = np.argsort(~originals, kind="stable")[:_MOST]
     rows, originals = rows[order], originals[order]
     authors = counts.authors(rows).tolist()
-    texts = [_words(counts, tokens) for tokens in counts.tokens_in(rows)]
+    texts = _words(counts, rows)
     total = Counter(word for words in texts for word in words)
     length = sum(n * n for n in total.values()) ** 0.5
     posts = Counter(authors)
@@ -72,9 +72,11 @@ def _marginal(
     return central[i] - _DIFFERENT * likeness - again
 
 
-def _words(counts: TermCounts, tokens: list[int]) -> frozenset[int]:
-    """Return the terms of a message that are no stop words."""
+def _words(counts: TermCounts, rows: Ints) -> list[frozenset[int]]:
+    """Return the terms of each message that are no stop words."""
     vocabulary = counts.vocabulary
-    return frozenset(
-        int(vocabulary.term_of[t]) for t in tokens if t >= 0 and vocabulary.uses[t] & (ALONE | EDGE)
-    )
+    term_of, uses = vocabulary.term_of, vocabulary.uses
+    return [
+        frozenset(int(term_of[t]) for t in tokens if t >= 0 and uses[t] & (ALONE | EDGE))
+        for tokens in counts.tokens_in(rows)
+    ]

@@ -35,7 +35,7 @@ _ABSTRACT = 0.4
 """Weight of a word of the abstract; a word of the title weighs 1."""
 _SURE = 0.8
 """Probability from which a topic's terms are remembered as those of the talk."""
-_MOST = 60
+_MOST = 40
 """Maximum number of messages per topic that are read."""
 _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’+#-]*")
 
@@ -103,7 +103,26 @@ class TalkLinker:
         around: Collection[Words],
         before: str | None = None,
     ) -> TalkLink | None:
-        """Return the talk that messages are about, or None if it is more probable that they are about none.
+        """Return the talk that messages are about, or None if no talk is more probable than all else.
+
+        Parameters are those of :meth:`probabilities`.
+        """
+        links = self.probabilities(rows, terms, start, end, used, messages, around, before)
+        best = max(links, key=lambda link: link.probability, default=None)
+        return best if best is not None and best.probability >= 0.5 else None
+
+    def probabilities(
+        self,
+        rows: Ints,
+        terms: Sequence[str],
+        start: datetime,
+        end: datetime,
+        used: Ints,
+        messages: int,
+        around: Collection[Words],
+        before: str | None = None,
+    ) -> list[TalkLink]:
+        """Return the talks that messages may be about, each with its probability.
 
         Parameters
         ----------
@@ -128,7 +147,7 @@ class TalkLinker:
             if talk.kind != "break"
         ]
         if not near or not len(rows):
-            return None
+            return []
         keys = self._counts.vocabulary.keys
         named, shared = np.zeros(len(near)), np.zeros(len(near))
         rows = rows[-_MOST:]
@@ -165,9 +184,9 @@ class TalkLinker:
             - _OVER * _minutes_away(one.talk, start, end)
             for i, one in enumerate(near)
         ]
-        best = int(np.argmax(odds))
-        probability = math.exp(odds[best]) / (math.exp(_NONE) + sum(map(math.exp, odds)))
-        return TalkLink(near[best].talk, probability) if probability >= 0.5 else None
+        weights_of = [math.exp(value) for value in odds]
+        total = math.exp(_NONE) + sum(weights_of)
+        return [TalkLink(one.talk, weight / total) for one, weight in zip(near, weights_of, strict=True)]
 
     def learn(self, link: TalkLink, terms: Iterable[str]) -> None:
         """Remember the first terms of a topic that was about a talk, to recognise it by them later."""

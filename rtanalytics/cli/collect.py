@@ -15,7 +15,7 @@ import typer
 
 from rtanalytics.cli.options import ConferenceFile
 from rtanalytics.cli.preview import agreed, preview
-from rtanalytics.cli.terminal import console, safe, warn_of_narrow_bins
+from rtanalytics.cli.terminal import console, refuse, safe, warn_of_narrow_bins
 from rtanalytics.conference import read_conference
 from rtanalytics.ingest.health import WORDS
 from rtanalytics.session import SessionError, conference_settings, read_sources
@@ -45,8 +45,11 @@ def collect(
         bool, typer.Option("--yes", help="With --dry-run: read sources that cost money without asking.")
     ] = False,
     backoff_cap: Annotated[
-        float, typer.Option(min=0.1, help="Longest wait, in seconds, before something is tried again.")
-    ] = 300.0,
+        float | None,
+        typer.Option(
+            min=0.1, help="Longest wait, in seconds, before something is tried again.  [default: 300]"
+        ),
+    ] = None,
 ) -> None:
     """Read the sources of a conference, record them, publish trends.
 
@@ -54,6 +57,7 @@ def collect(
     """
     if yes and not dry_run:
         raise typer.BadParameter("has an effect with --dry-run only", param_hint="--yes")
+    refuse(dry_run and backoff_cap is not None, "--backoff-cap", "with --dry-run, which tries nothing again")
     conference = read_conference(path)
     if dry_run:
         specs = read_sources(conference)
@@ -70,7 +74,9 @@ def collect(
     from rtanalytics.session.status import recorded_events
 
     out = console(stderr=True)
-    with collecting(conference, path, timedelta(seconds=backoff_cap), stop) as collection:
+    with collecting(
+        conference, path, timedelta(seconds=300 if backoff_cap is None else backoff_cap), stop
+    ) as collection:
         archive, title = safe(str(collection.archive)), safe(conference.title or conference.name)
         out.print(f"collecting {title}: {counted(collection.sources, 'source')} → {collection.stream}")
         out.print(f"recording into {archive}; Ctrl-C ends it")

@@ -103,7 +103,7 @@ def import_(
     )  # fmt: skip
     try:
         with progress("importing") as tick:
-            report, rejected, skipped = import_files(files, to, options, form, tick)
+            report, rejected, skipped, unmatched = import_files(files, to, options, form, tick)
     except UnreadOption as error:
         option = {"day_first": "--dates"}.get(error.option, f"--{error.option.replace('_', '-')}")
         raise typer.BadParameter(str(error), param_hint=option) from None
@@ -127,8 +127,8 @@ def import_(
         if report.forgotten:
             names.append("forgotten")
         typer.echo(", ".join(f"{counts[name]:,} {name}" for name in names))
-    if keep and not report.read:
-        print(f"nothing in these files matches --keep {safe(' --keep '.join(keep))}", file=sys.stderr)
+    for pattern in unmatched:
+        print(f"nothing in these files matches --keep {safe(pattern)}", file=sys.stderr)
     if report.read and report.rejected == report.read:
         raise SessionError("every row was rejected, so nothing was imported; the lines above say why")
 

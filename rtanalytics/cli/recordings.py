@@ -19,6 +19,7 @@ from rtanalytics.cli.terminal import (
     moment,
     print_bin,
     progress,
+    refuse,
     safe,
     warn_of_narrow_bins,
 )
@@ -73,6 +74,9 @@ def replay(
 
     if shift not in ("days", "keep"):
         raise typer.BadParameter(f"invalid value {shift!r}; write days or keep", param_hint="--shift")
+    shown = into is None and record is None and not as_json
+    unused = timezone is not None and not shown and start is None and end is None
+    refuse(unused, "--timezone", "here, because no time is shown or read")
     opened = open_conference(archive)
     recording, zone = opened.recording, chosen_zone(timezone, opened.zone)
     begin, until = (None if text is None else moment(text, zone) for text in (start, end))
@@ -137,6 +141,8 @@ def trending(
             "cannot be combined with --json, whose output has the same numbers",
             param_hint="--numbers" if numbers else "--explain",
         )
+    unused = timezone is not None and as_json and at is None
+    refuse(unused, "--timezone", "with --json, whose times are in UTC")
     opened = open_conference(archive)
     recording, zone = opened.recording, chosen_zone(timezone, opened.zone)
     only = None if at is None else moment(at, zone)

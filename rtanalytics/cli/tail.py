@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from rtanalytics.cli.options import TimeZone
-from rtanalytics.cli.terminal import RecentEvents, chosen_zone, console, event_line, print_bin
+from rtanalytics.cli.terminal import RecentEvents, chosen_zone, console, event_line, print_bin, refuse
 from rtanalytics.clock import duration_text
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.event import encode
@@ -49,6 +49,8 @@ def tail(
 
     Ctrl-C ends it.
     """
+    unused = timezone is not None and as_json
+    refuse(unused, "--timezone", "with --json, whose times are in UTC")
     conference = None if "://" in where else read_conference(Path(where))
     zone = chosen_zone(timezone, UTC if conference is None else conference.zone)
     with connecting(conference, where):

@@ -185,6 +185,20 @@ def chosen_zone(name: str | None, venue: tzinfo) -> tzinfo:
         raise typer.BadParameter(str(error), param_hint="--timezone") from None
 
 
+def refuse(given: bool, option: str, why: str) -> None:
+    """Refuse an option that would have no effect.
+
+    Raises
+    ------
+    typer.BadParameter
+        If it is given.
+    """
+    import typer
+
+    if given:
+        raise typer.BadParameter(f"has no effect {why}", param_hint=option)
+
+
 def warn_of_narrow_bins(width: timedelta) -> None:
     """Warn on stderr if bins are so narrow that most of their trends are chatter."""
     if width < FEW:

@@ -12,7 +12,7 @@ import typer
 
 from rtanalytics.cli.compare import parse_args, read_topics, require_truth
 from rtanalytics.cli.options import Archives, TopEvaluated, TruthFiles
-from rtanalytics.cli.terminal import console, progress, safe
+from rtanalytics.cli.terminal import console, progress, refuse, safe
 from rtanalytics.session import SessionError, open_conference
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def tune(
     most: Annotated[
         int, typer.Option(min=1, help="Maximum number of settings; of more, a random sample.")
     ] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the sample.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the sample, if --most is exceeded.  [default: 0]")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Number of processes.  [default: number of processors]")
     ] = None,
@@ -68,9 +70,12 @@ def tune(
         raise typer.BadParameter(f"{figure} must end in .png or .svg", param_hint="--figure")
     varied = _grid(grid) if grid else None
     try:
-        candidates(algorithms, varied, most=most, seed=seed)
+        tried = candidates(algorithms, varied, most=most, seed=seed or 0)
+        sampled = tried != candidates(algorithms, varied, most=most, seed=(seed or 0) + 1)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--grid") from None
+    unused = seed is not None and not sampled
+    refuse(unused, "--seed", f"here, because all {len(tried)} settings of the grid are tried")
     recordings = [open_conference(folder).recording for folder in folders]
     known = [read_topics(file) for file in truths] if truths else None
     for recording in recordings if known is None else ():
@@ -85,7 +90,7 @@ def tune(
                 objective=objective,
                 top=top,
                 most=most,
-                seed=seed,
+                seed=seed or 0,
                 jobs=jobs or os.cpu_count() or 1,
                 tick=lambda share: tick(round(100 * share)),
             )

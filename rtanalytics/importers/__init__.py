@@ -32,6 +32,7 @@ __all__ = [
     "Skipped",
     "detect",
     "importer",
+    "in_channel",
     "open_events",
     "unread_options",
 ]
@@ -286,10 +287,11 @@ def _other_format(path: Path, format: str) -> str | None:
 
 
 def _kept(events: Iterable[Event | ValueError], patterns: tuple[str, ...]) -> Iterator[Event | ValueError]:
-    wanted = [pattern.casefold() for pattern in patterns]
     for event in events:
-        if isinstance(event, Event):
-            channel = (event.channel or "").casefold()
-            if not any(fnmatchcase(channel, pattern) for pattern in wanted):
-                continue
-        yield event
+        if not isinstance(event, Event) or any(in_channel(event, pattern) for pattern in patterns):
+            yield event
+
+
+def in_channel(event: Event, pattern: str) -> bool:
+    """Check whether the channel of an event matches a pattern, in which ``*`` stands for any text."""
+    return fnmatchcase((event.channel or "").casefold(), pattern.casefold())

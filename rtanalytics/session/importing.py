@@ -17,6 +17,7 @@ from rtanalytics.importers import (
     Skipped,
     detect,
     importer,
+    in_channel,
     open_events,
     unread_options,
 )
@@ -42,7 +43,7 @@ def import_files(
     options: Options,
     form: str | None = None,
     tick: Callable[[int], None] = lambda _: None,
-) -> tuple[ImportReport, list[Rejected], Counter[str]]:
+) -> tuple[ImportReport, list[Rejected], Counter[str], list[str]]:
     """Add the events of files to an archive, and rejected rows to its ``_rejected.jsonl``.
 
     Parameters
@@ -60,8 +61,9 @@ def import_files(
 
     Returns
     -------
-    (ImportReport, list of Rejected, Counter)
-        Counts, the first :data:`MAX_KEPT` rejected rows, and the rows left out on purpose by what they are.
+    (ImportReport, list of Rejected, Counter, list of str)
+        Counts, the first :data:`MAX_KEPT` rejected rows, the rows left out on purpose by what they are, and
+        the patterns of ``options.keep`` that no message matches.
 
     Raises
     ------
@@ -75,6 +77,7 @@ def import_files(
         raise UnreadOption(option, readers)
     rejected: list[Rejected] = []
     skipped: Counter[str] = Counter()
+    unmatched = set(options.keep)
 
     def events() -> Iterator[Event | ValueError]:
         done = 0
@@ -85,6 +88,8 @@ def import_files(
                     continue
                 if isinstance(event, Rejected) and len(rejected) < MAX_KEPT:
                     rejected.append(event)
+                if unmatched and isinstance(event, Event):
+                    unmatched.difference_update([p for p in unmatched if in_channel(event, p)])
                 yield event
                 done += 1
                 if done % 1000 == 0:
@@ -95,7 +100,7 @@ def import_files(
         with ArchiveWriter(archive) as writer:
             writer.remember_timezone(options.zone)
     _keep(archive / REJECTED, rejected)
-    return report, rejected, skipped
+    return report, rejected, skipped, [pattern for pattern in options.keep if pattern in unmatched]
 
 
 def _keep(path: Path, rejected: Sequence[Rejected]) -> None:

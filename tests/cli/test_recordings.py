@@ -389,3 +389,28 @@ def test_the_bundled_recording_is_known_by_its_name(tmp_path: Path) -> None:
         f'name = "x"\narchive = "{recordings_folder() / "juniperconf-2026"}"\n[trending]\nbin = "2h"\n'
     )
     assert " 14:00 – 16:00" in rta("trending", toml, "--at", "2026-06-10T15:00").stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["trending", "{}", "--json", "--timezone", "Europe/Berlin"], "--timezone"),
+        (["replay", "{}", "--json", "--timezone", "Europe/Berlin"], "--timezone"),
+        (["replay", "{}", "--record", "again", "--timezone", "Europe/Berlin"], "--timezone"),
+        (["tail", "redis://127.0.0.1:1/0/x", "--json", "--timezone", "Europe/Berlin"], "--timezone"),
+        (["collect", "{}/c.toml", "--dry-run", "--backoff-cap", "5"], "--backoff-cap"),
+        (["tune", "{}", "--grid", "bin=5min,15min", "--seed", "3"], "--seed"),
+    ],
+)
+def test_an_option_without_effect_is_refused(archive: Path, command: list[str], option: str) -> None:
+    """With the reason, before anything is read."""
+    (archive.parent / "c.toml").write_text('name = "c"\n')
+    run = rta(
+        *[
+            word.replace("{}/c.toml", f"{archive.parent}/c.toml").replace("{}", f"{archive}")
+            for word in command
+        ]
+    )
+    assert run.returncode == 2
+    assert option in run.stderr
+    assert "has no effect" in " ".join(run.stderr.replace("│", " ").split())

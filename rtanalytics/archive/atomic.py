@@ -154,7 +154,7 @@ class Swap:
 
 @contextmanager
 def archive_errors(folder: Path) -> Iterator[None]:
-    """Raise errors of the system as :class:`ArchiveError`."""
+    """Convert errors of the operating system to :class:`ArchiveError`."""
     try:
         yield
     except OSError as error:

@@ -288,7 +288,7 @@ def _events(table: pa.Table) -> list[Event]:
 
 
 def _check(columns: dict[str, pa.Array]) -> None:
-    """Check values that views rely on, even in a file that is not damaged."""
+    """Check values that an undamaged file may get wrong and that views rely on."""
     bad = pc.less(pc.find_substring(columns["id"], ":"), 1)
     if pc.any(bad).as_py():
         worst = columns["id"].filter(bad)[0].as_py()

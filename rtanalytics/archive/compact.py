@@ -89,7 +89,7 @@ def compact_into(
 
 
 def _expires(state: ArchiveState, day: str, before: Mapping[str, datetime]) -> bool:
-    """Return True if rows of the day have expired."""
+    """Return True if rows of a day are older than their source keeps them."""
     if not any(day <= f"{moment:%Y-%m-%d}" for moment in before.values()):
         return False
     table = state.day(day, ["producer", "received_at"])
@@ -97,7 +97,7 @@ def _expires(state: ArchiveState, day: str, before: Mapping[str, datetime]) -> b
 
 
 def _kept(table: pa.Table, before: Mapping[str, datetime]) -> pa.Table:
-    """Return the rows that have not expired for their producer."""
+    """Return the rows that are not older than their producer keeps them."""
     for producer, moment in before.items():
         times = table.column("received_at")
         old = pc.less(times, pa.scalar(moment, times.type))

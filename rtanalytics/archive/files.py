@@ -70,7 +70,7 @@ class ArchiveError(Exception):
 
 
 class Busy(ArchiveError):
-    """Another process is writing the archive."""
+    """The archive is locked, because another process is writing it."""
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +118,7 @@ class Deleted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Files to add (temporary name to final name) and to remove together; paths within the archive."""
+    """Files that are added (temporary and final name) and removed in one step; paths within the archive."""
 
     rename: dict[str, str] = {}
     remove: list[str] = []
@@ -373,7 +373,7 @@ def read_marks(folder: Path) -> ErasureMarks:
 
 
 def encode_marks(marks: ErasureMarks) -> bytes:
-    """Encode marks for :func:`read_marks`."""
+    """Encode erasure marks in the format of :func:`read_marks`."""
     return msgspec.json.format(msgspec.json.encode(sorted(marks.marks)), indent=0)
 
 

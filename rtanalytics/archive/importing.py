@@ -107,7 +107,7 @@ def import_into(
 
 
 class _Known:
-    """Ids in the archive, and those that this import has added."""
+    """Ids that are in the archive or were added by this import."""
 
     def __init__(self, reader: Reader, *, edits: bool) -> None:
         segments, deleted = reader.refresh()
@@ -125,7 +125,7 @@ class _Known:
             self._ids = [reader.table(segment, ["id"]).column("id") for segment in segments]
 
     def sift(self, events: list[Event], report: ImportReport) -> list[Event]:
-        """Return the events to add."""
+        """Return the events that are not in the archive yet, or are newer revisions."""
         self._look_up(events)
         out = []
         for whole in events:

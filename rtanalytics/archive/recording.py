@@ -93,7 +93,7 @@ class Recording:
         return f"Recording {self.name!r}" + (f": {safe(title)}" if title else "")
 
     def _facts(self) -> list[tuple[str, str]]:
-        """Return the facts for ``repr``: number of events, sources, period, and additional files."""
+        """Return what ``repr`` shows: number of events, sources, period, and additional files."""
         table = self.table(["id", "source", "author", "author_id", "created_at"])
         if not table.num_rows:
             return [("messages", "none"), ("folder", str(self.folder))]
@@ -126,14 +126,14 @@ class Recording:
 
     @property
     def damaged(self) -> dict[Path, str]:
-        """Files left out so far, with the reason."""
+        """Damaged files that reading has skipped so far, with the reason."""
         return dict(self._reader.damaged)
 
     def __len__(self) -> int:
         return self._steadily(ArchiveState.rows)
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield the events sorted by ``received_at``; events of the same time as they were recorded."""
+        """Yield the events sorted by ``received_at``; events with the same time in the order of recording."""
         try:
             for table in self._walk(_tables_of):
                 yield from self._rebuilt(table)
@@ -218,12 +218,12 @@ class Recording:
 
     @property
     def start(self) -> datetime | None:
-        """When the first event was received; None if there is none."""
+        """Time at which the first event was received; None without events."""
         return self._edge(0)
 
     @property
     def end(self) -> datetime | None:
-        """When the last event was received; None if there is none."""
+        """Time at which the last event was received; None without events."""
         return self._edge(-1)
 
     @cached_property
@@ -264,7 +264,7 @@ class Recording:
     def _steadily(
         self, ask: Callable[Concatenate[ArchiveState, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call ``ask`` with the current state, again if compaction has removed a file meanwhile."""
+        """Call ``ask`` with the current state; repeat this if compaction has removed a file meanwhile."""
         for _ in range(VANISHING):
             try:
                 return ask(self._state(), *args, **kwargs)

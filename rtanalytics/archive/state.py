@@ -59,7 +59,7 @@ class Revision(NamedTuple):
 
     @property
     def made_at(self) -> int:
-        """When this revision was made; when it was received if that is not known."""
+        """Time at which this revision was made or, if unknown, received."""
         return self.received_at if self.edited_at is None else self.edited_at
 
 
@@ -276,7 +276,7 @@ class ArchiveState:
         return table if columns is None else table.select(list(columns))
 
     def _edited(self, slots: list[Slot], first: pa.Table, columns: Sequence[str] | None) -> pa.Table:
-        """Return the contents that the slots show, with the times of their first rows."""
+        """Return the current content of edited events, with the times of their first revisions."""
         if self._winners is None:
             self._winners = self._gather()
         order = {slot: number for number, slot in enumerate(self.edits)}
@@ -292,7 +292,7 @@ class ArchiveState:
         return table if columns is None else table.select(list(columns))
 
     def _gather(self) -> pa.Table:
-        """Return the winning rows of all edits, in the order of ``edits``."""
+        """Return the newest revision of each edited event, in the order of ``edits``."""
         wanted: dict[int, list[tuple[int, int]]] = {}
         for number, ((segment, row), _) in enumerate(self.edits.values()):
             wanted.setdefault(segment, []).append((row, number))
@@ -368,7 +368,7 @@ def current_state(reader: Reader, segments: list[Segment], deleted: Deleted) -> 
 def _looked_up(
     reader: Reader, segments: list[Segment], i: int, at: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> Iterator[tuple[Slot, str, Revision]]:
-    """Yield the rows ``at`` of a segment one by one."""
+    """Yield the rows with the indices ``at`` of a segment, one by one."""
     if len(at):
         rows = reader.table(segments[i], LIGHT).take(at)
         for row, (id_, revision) in zip(at.tolist(), revisions(rows), strict=True):
@@ -378,7 +378,7 @@ def _looked_up(
 def _step(
     out: ArchiveState, current: dict[str, tuple[Slot, Slot, Revision]], slot: Slot, id_: str, new: Revision
 ) -> None:
-    """Add one row of the log to the state."""
+    """Update the state with one row of the log."""
     if id_ in out.deleted:
         out.hidden.setdefault(slot[0], []).append(slot[1])
     elif new.op == "delete":

@@ -217,7 +217,7 @@ class ArchiveWriter:
 
     @property
     def forgotten(self) -> ErasureMarks:
-        """Marks of authors who must not be stored in this archive."""
+        """Fingerprints of erased authors, whose events are not stored in this archive."""
         return read_marks(self.folder)
 
     def _compact(self, keep: Mapping[str, timedelta], marks: ErasureMarks | None = None) -> bool:
@@ -276,7 +276,7 @@ class ArchiveWriter:
 
     @property
     def reader(self) -> Reader:
-        """Reader of the archive."""
+        """Reader of the segments that this writer has committed."""
         return self._reader
 
     @contextmanager
@@ -330,7 +330,7 @@ class Transaction:
         self._waiting: list[Event] = []
 
     def add(self, events: Iterable[Event]) -> None:
-        """Add events in the order of the log."""
+        """Collect events, in the order in which they are to be stored."""
         for event in events:
             self._waiting.append(event)
             if len(self._waiting) >= _CHUNK:

@@ -211,6 +211,10 @@ class TermCounts:
         """Return the rows that count in a bin, in the order of their times."""
         return self._log.in_order(self._index.alive(bin))
 
+    def in_order(self, rows: Ints) -> Ints:
+        """Return rows in the order of their times, whatever the order in which they were logged."""
+        return self._log.in_order(rows)
+
     def known_in(self, rows: Ints, grace: timedelta) -> Ints:
         """Return the bin in which each row counts for trends: its own, or a later one if it arrived late.
 

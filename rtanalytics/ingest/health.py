@@ -74,7 +74,7 @@ class Health:
         self.turned(was)
 
     def turned(self, was: str) -> None:
-        """Log a change of the state."""
+        """Log that the state of the source has changed from ``was``."""
         if self.state not in {"ok", was}:
             self._reported_problem = True
             log.warning("%s: %s: %s", self.name, WORDS.get(self.state, self.state), self.facts.get("error"))
@@ -83,7 +83,7 @@ class Health:
             log.warning("%s: works again", self.name)
 
     def stored(self, appended: Appended, events: list[Event]) -> None:
-        """Record what the stream did with a batch."""
+        """Record how many events of a batch the stream has stored."""
         names = ("new", "edited", "deleted", "duplicate", "forgotten")
         numbers: dict[str, int] = {name: getattr(appended, name) for name in names}
         self.counts.update({name: n for name, n in numbers.items() if n})
@@ -116,7 +116,7 @@ class Health:
         return time.monotonic() - self._reported >= every.total_seconds()
 
     async def report(self, state: str | None = None, **facts: object) -> None:
-        """Publish the health; if the server is away, the next report replaces this one."""
+        """Publish the health; if the server cannot be reached, the next report replaces this one."""
         self.state = state or self.state
         self.facts.update(facts)
         self._reported = time.monotonic()

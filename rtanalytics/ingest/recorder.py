@@ -32,7 +32,7 @@ MAX_ATTEMPTS = 50
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Number of events that a recorder committed, and of its commits."""
+    """Numbers of committed events and of commits of a recorder."""
 
     events: int
     commits: int
@@ -136,7 +136,7 @@ def _commit(writer: ArchiveWriter, stream: EventStream, waiting: list[Delivery])
 
 
 def _forget(writer: ArchiveWriter, stream: EventStream, *, now: bool = False) -> None:
-    """Give archive and stream the same erasure marks, and erase the marked rows from the files.
+    """Copy the erasure marks between archive and stream, and erase the rows of marked people from the files.
 
     A recorder that was killed before this does it when it starts again.
     """

@@ -142,7 +142,7 @@ def serve_source(
 
 
 class _Stop(Exception):  # not an error
-    """A stop was requested."""
+    """Raised when the source was asked to stop."""
 
 
 class _Runner:
@@ -198,7 +198,7 @@ class _Runner:
         return outcome
 
     async def _poll_once(self) -> timedelta | None:
-        """Poll once and return the wait until the next poll; None if polling should end."""
+        """Poll once; return the time to wait until the next poll, or None if polling should end."""
         if not await self._room():
             return self._retry.room
         if wait := await self._permit():
@@ -222,7 +222,7 @@ class _Runner:
         return self._retry.spread(batch.wait)
 
     async def _failed(self, error: SourceError) -> timedelta | None:
-        """Return the pause after an error, by its class; None if polling should end."""
+        """Return how long to pause after an error of this class, or None if polling should end."""
         name, wait = type(error).__name__, None
         state = "degraded"
         if isinstance(error, RateLimited):
@@ -268,7 +268,7 @@ class _Runner:
     # -- limits shared with others -------------------------------------------------------------
 
     async def _room(self) -> bool:
-        """Return False while the bucket is full of unrecorded events."""
+        """Return True if the bucket has room for more events, False if the recorder has to catch up first."""
         if self._most is None or time.monotonic() - self._looked < self._retry.room.total_seconds():
             return True
         bucket = self._source.bucket
@@ -300,7 +300,7 @@ class _Runner:
         return self._retry.spread(wait)
 
     async def _spent(self, requests: int) -> None:
-        """Count the requests of a poll beyond its permit."""
+        """Subtract the requests of a poll from the host's budget, except the one that was granted."""
         host = self._host
         if host is not None and requests > 1:
             with contextlib.suppress(StreamUnavailable):  # meanwhile no source gets a permit either
@@ -317,7 +317,7 @@ class _Runner:
         await self._health.report("starting")
 
     async def _store(self, batch: Batch) -> bool:
-        """Store a batch; return False if the server lost earlier events, which must be polled again."""
+        """Store a batch; return False if earlier events were lost on the server and must be polled again."""
         await self._bury(batch.rejects)
         events, failures = batch.events, 0
         while True:
@@ -385,7 +385,7 @@ class _Runner:
             self._health.counts["dead"] += 1
 
     async def _until_available(self, call: Callable[[], T], what: str) -> T:
-        """Call the stream until the server answers."""
+        """Repeat a call of the stream until the server answers."""
         failures = 0
         while True:
             try:

@@ -144,7 +144,7 @@ class Supervisor:
                 self._report(worker)
 
     def _watch(self) -> None:
-        """Wait at most 0.1 s for a worker to end."""
+        """Wait up to 0.1 s for a worker to end, and handle its end."""
         running = {w.process.sentinel: w for w in self._workers if w.process is not None}
         if not running:
             time.sleep(0.1)  # do not wait for the event: the signal handler that sets it would deadlock

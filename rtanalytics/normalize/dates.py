@@ -115,7 +115,7 @@ _NUMBERS = _shape(r"(?P<first>\d{1,2})(?P<mark>[./-]) ?(?P<second_>\d{1,2})(?P=m
 
 
 class NoZone(InvalidValue):
-    """A time without a zone or offset, for which the caller has no zone either."""
+    """A time without a time zone, where the caller gave none either."""
 
 
 class UnknownZone(InvalidValue):
@@ -192,7 +192,7 @@ def parse_time(
 def optional_time(
     value: object, zone: tzinfo | None = UTC, *, day_first: bool | None = None
 ) -> datetime | None:
-    """Return a time as :func:`parse_time` does; None if it is missing or invalid.
+    """Return a time as :func:`parse_time` does, or None if the value is missing or invalid.
 
     Times without a zone are in UTC by default.
     """
@@ -305,7 +305,7 @@ def _folded(text: str) -> str:
 
 
 def _epoch(text: str) -> datetime | None:
-    """Return the time of a number that is written as text, if it is plausible."""
+    """Return the time given by a text of digits, or None if the number is no plausible time."""
     if not re.fullmatch(r"\d{9,16}(\.\d{0,9})?", text):
         return None
     digits = len(text.partition(".")[0])
@@ -324,7 +324,7 @@ def _since_1970(number: float) -> datetime:
 
 
 def _ordered(parts: dict[str, Any], value: str, what: str, *, day_first: bool | None) -> dict[str, Any]:
-    """Return the parts of a date in numbers with day and month."""
+    """Decide which number of a numeric date such as 05/06/2026 is the day, and return its parts."""
     first, second, mark = int(parts["first"]), int(parts["second_"]), parts["mark"]
     if len(parts["year"]) == 2 and mark == "-":
         raise _not_a_time(value, what)
@@ -360,7 +360,7 @@ def _time_of(parts: dict[str, Any], zone: tzinfo | None, value: str, what: str) 
 
 
 def _clock(parts: dict[str, Any]) -> tuple[time, int]:
-    """Return the time of day, and 1 if it is the midnight at the end of the day."""
+    """Return the time of day and the days to add: 1 for 24:00, else 0."""
     hour, minute, second = (int(parts[name] or 0) for name in ("hour", "minute", "second"))
     if parts["half"]:
         if hour > 12 and parts["half"] == "a":
@@ -376,7 +376,7 @@ def _clock(parts: dict[str, Any]) -> tuple[time, int]:
 def _zoned(
     naive: datetime, parts: dict[str, Any], zone: tzinfo | None, value: str, what: str, *, is_mail: bool
 ) -> datetime:
-    """Return a time with the zone that stands in the value, if any."""
+    """Return a time with the zone written in the value or, if there is none, the given zone."""
     name, offset = parts["name"], parts["offset"]
     if offset:
         if name and _ZONES.get(name) != 0:

@@ -131,7 +131,7 @@ def _actor(event: dict[str, Any]) -> tuple[str, int | None]:
 
 
 def _thing(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-    """Return the subject of an event as far as it is included."""
+    """Return the issue, release or other subject of a GitHub event, as far as the payload includes it."""
     names = ("comment", "review") if "Comment" in kind or "Review" in kind else ()
     for name in (*names, *_THINGS):
         if isinstance(payload.get(name), dict):

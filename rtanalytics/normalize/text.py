@@ -162,9 +162,9 @@ def escape_code(source: str) -> str:
 
 
 def _plain_html(source: str) -> str | None:
-    """Return the text of HTML without anything that needs a closer look; None for any other.
+    """Return the text of simple HTML, or None if it needs the full parser.
 
-    Most HTML is like that, and read twenty times as fast.
+    Most HTML is simple, and this function is twenty times as fast.
     """
     if "<!" in source or "<?" in source:
         return None
@@ -223,7 +223,7 @@ def _pieces(source: str, *, title: bool) -> Iterator[tuple[str, str | None]]:
 def _is_markup(
     tag: re.Match[str], name: str, last_end: dict[str, int], opened: set[str], *, title: bool
 ) -> bool:
-    """Return False for code that looks like a tag."""
+    """Return True for markup, and False for code in a text that only looks like a tag."""
     attributes = "=" in tag["more"]
     if not attributes and not tag[0].endswith(">"):
         return False

@@ -114,7 +114,7 @@ def tweet_fields(tweet: dict[str, Any], include: Included) -> dict[str, Any]:
 
 
 def included_by_id(includes: object) -> Included:
-    """Return the objects that a page includes, by kind and id."""
+    """Return the objects in the ``includes`` of a page of results, by kind and id."""
     return {
         str(kind): {str(one.get("media_key") or one.get("id")): one for one in as_dicts(objects)}
         for kind, objects in as_dict(includes).items()

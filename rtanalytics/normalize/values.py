@@ -50,7 +50,7 @@ _EXPONENT = re.compile(r"[0-9](?:[.,][0-9]+)?[eE]\+[0-9]{1,3}|[0-9][.,][0-9]+[eE
 
 
 class InvalidValue(ValueError):
-    """A value that makes an item unusable; the message names the value and the reason."""
+    """An item cannot be used because of one value; the message names the value and the reason."""
 
 
 def as_dict(value: object) -> dict[str, Any]:

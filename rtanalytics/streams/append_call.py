@@ -19,14 +19,14 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 class AppendCall:
-    """One call of the append script: a part of a batch, without the events covered by an erasure."""
+    """Arguments of one call of the append script: part of a batch, without the events of erased people."""
 
     def __init__(self, events: list[Event], packets: list[bytes], marks: ErasureMarks) -> None:
         self._all = list(zip(events, packets, strict=True))
         self.leave_out(marks)
 
     def leave_out(self, marks: ErasureMarks) -> None:
-        """Leave out the events that these marks cover."""
+        """Remove the events of people with these erasure marks from the call."""
         self._version = marks.version
         self._events, self._packets, self._left_out = [], [], []
         for event, data in self._all:
@@ -37,12 +37,12 @@ class AppendCall:
                 self._packets.append(data if kept is event else packet(kept))
 
     def verdicts(self, answer: str) -> str:
-        """Return the letter of each event, given the script's letters for those that were sent."""
+        """Return the result letter of each event, given those of the events that were sent."""
         letters = iter(answer)
         return "".join("f" if left_out else next(letters) for left_out in self._left_out)
 
     def args(self, holder: list[Any], cursor: bytes, *, timed: bool) -> list[Any]:
-        """Return the arguments of the script; ``timed`` adds the times needed for events behind a mark."""
+        """Return the arguments of the script; ``timed`` adds times, for events before a watermark."""
         day = int(time.time() // 86_400)
         events = self._events
         ids = [event.id for event in events]
@@ -76,7 +76,7 @@ def packet(event: Event) -> bytes:
 
 
 def _origin(event: Event, day: int) -> str:
-    """Return what the script compares with a later revision of the same id."""
+    """Return the part of an event that the script compares with later revisions of the same id."""
     edited = to_us(event.edited_at) if event.edited_at else 0
     file = 1 if event.ingest is not None and event.ingest.via == "file" else 0
     producer = event.producer.replace("|", "/") if "|" in event.producer else event.producer

@@ -84,7 +84,7 @@ class RedisConnection:
         self.known_marks = ErasureMarks()
 
     def connect(self) -> Any:
-        """Return a client; it connects at the first command."""
+        """Return a Redis client, which connects to the server at its first command."""
         # Protocol 2, because version 3 gives XREAD's answer another shape; no retries, because
         # a retry that does not go through the append script stores events twice.
         rest = self.url.partition("://")[2]
@@ -101,7 +101,7 @@ class RedisConnection:
         return client
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to the server."""
         self.client.close()
 
     def buckets(self) -> list[str]:
@@ -110,35 +110,35 @@ class RedisConnection:
             return sorted(b.decode() for b in self.client.smembers(f"rta:{{{self.name}}}:bucketset"))
 
     def begin(self, bucket: str, epoch: int, reason: str) -> None:
-        """Begin an epoch in a bucket, unless it has begun."""
+        """Begin an epoch in a bucket, unless the bucket is already in it."""
         keys = [self.key_of(bucket, part) for part in ("events", "seen", "state")]
         self.run("reset", keys, [epoch, reason])
 
     def key_of(self, bucket: str, part: str) -> str:
-        """Return the key of one part of a bucket."""
+        """Return the Redis key of one part of a bucket, such as its events."""
         return f"rta:{{{self.name}/{bucket}}}:{part}"
 
     @property
     def rate_limits_key(self) -> str:
-        """Prefix of the keys of all budgets."""
+        """Prefix of the Redis keys of all request budgets."""
         return f"rta:{{{self.name}}}:pace:"
 
     @property
     def health_key(self) -> str:
-        """Key of the health of all processes."""
+        """Redis key under which the health of all processes is stored."""
         return f"rta:{{{self.name}}}:health"
 
     @property
     def forgotten_key(self) -> str:
-        """Key of the marks of an erasure."""
+        """Redis key of the fingerprints of erased people."""
         return f"rta:{{{self.name}}}:forgotten"
 
     def channel(self, channel: str) -> str:
-        """Return the key of a channel."""
+        """Return the Redis key of a channel of results."""
         return f"rta:{{{self.name}}}:channel:{channel}"
 
     def keys(self) -> list[str]:
-        """Return every key under the stream's name."""
+        """Return all Redis keys that belong to this stream."""
         keys = [
             f"rta:{{{self.name}}}:{part}" for part in ("buckets", "bucketset", "epoch", "health", "forgotten")
         ]
@@ -150,13 +150,13 @@ class RedisConnection:
         return keys
 
     def state_of(self, bucket: str) -> dict[bytes, bytes]:
-        """Return the bucket's state."""
+        """Return the stored state of a bucket: its sequence number, watermark and limits."""
         with self.errors():
             state: dict[bytes, bytes] = self.client.hgetall(self.key_of(bucket, "state"))
         return state
 
     def register(self, bucket: str) -> None:
-        """Announce the bucket to followers, once per connection: a server may come back empty."""
+        """Add the bucket to the list that followers read, once per connection: a server may restart empty."""
         if bucket not in self._registered:
             if not bucket or any(c in "{}" or c <= " " for c in bucket):
                 raise ValueError(f"namespace {bucket!r} must not contain white space or braces")
@@ -167,11 +167,11 @@ class RedisConnection:
             self._registered.add(bucket)
 
     def unregister(self, bucket: str | None = None) -> None:
-        """Announce the bucket again before the next write; all buckets if none is given."""
+        """Let the next write add the bucket, or every bucket, to the list of buckets again."""
         self._registered -= {bucket} if bucket else set(self._registered)
 
     def learn(self, marks: Iterable[str] = (), bucket: str | None = None) -> ErasureMarks:
-        """Merge ``marks``, the known ones and the server's, and store the result here and there.
+        """Merge ``marks`` with the known ones and the server's, and store the union on both sides.
 
         The version of the marks is written to all buckets if the server lacked some, else to ``bucket``.
         """
@@ -192,19 +192,19 @@ class RedisConnection:
         return known
 
     def script(self, name: str) -> Any:
-        """Return a script of :mod:`~rtanalytics.streams.lua` by its name."""
+        """Return the script of :mod:`~rtanalytics.streams.lua` with this name."""
         if name not in self._scripts:
             self._scripts[name] = self.client.register_script(getattr(lua, name.upper()))
         return self._scripts[name]
 
     def run(self, script: str, keys: list[str], args: Sequence[Any]) -> Any:
-        """Run a script and return its response."""
+        """Run a script on the server and return its response."""
         with self.errors():
             return self.script(script)(keys, args)
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Raise errors of server and network as :class:`StreamUnavailable` where a retry may help."""
+        """Convert errors of the server and the network to :class:`StreamUnavailable` if a retry may help."""
         try:
             yield
         except AuthenticationError as error:
@@ -224,7 +224,7 @@ class RedisConnection:
 
     @contextmanager
     def scope_errors(self, scope: Scope | None) -> Iterator[None]:
-        """Raise the refusals of a script as the errors of a stream."""
+        """Convert a script's refusal to write to the error of the stream, such as :class:`Fenced`."""
         try:
             yield
         except ResponseError as error:
@@ -236,7 +236,7 @@ class RedisConnection:
 
     @staticmethod
     def block(wait: timedelta | None) -> list[Any]:
-        """Return the words of XREAD that make it wait."""
+        """Return the arguments with which XREAD waits for new entries."""
         return [] if wait is None else ["BLOCK", max(1, int(min(wait.total_seconds(), TIMEOUT / 2) * 1000))]
 
 

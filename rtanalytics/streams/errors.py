@@ -23,7 +23,7 @@ __all__ = [
 
 
 class StreamError(Exception):
-    """Base class of the errors of streams."""
+    """Base class of all errors that streams raise."""
 
 
 class StreamUnavailable(StreamError, Unavailable):
@@ -31,11 +31,11 @@ class StreamUnavailable(StreamError, Unavailable):
 
 
 class Fenced(StreamError):
-    """Another process has opened the scope; this one must stop writing."""
+    """Another process has taken over the scope, so this one must stop writing."""
 
 
 class CursorMoved(StreamError):
-    """The stored cursor is not the expected one: the server lost its newest entries. Read again from it."""
+    """The server lost its newest entries, so that a stored cursor is older than expected; read from it."""
 
 
 class Trimmed(StreamError):
@@ -51,10 +51,10 @@ class OutboxFull(StreamError):
 
 
 def fenced(scope: Scope) -> Fenced:
-    """Return the error for a scope that another process has opened."""
+    """Return the error to raise when another process has taken over a scope."""
     return Fenced(f"scope {scope.name!r} of bucket {scope.bucket!r} was taken over by another process")
 
 
 def cursor_moved(scope: Scope) -> CursorMoved:
-    """Return the error for a scope whose stored cursor is not the expected one."""
+    """Return the error to raise when the stored cursor of a scope is not the expected one."""
     return CursorMoved(f"scope {scope.name!r} of bucket {scope.bucket!r} is not at the expected cursor")

@@ -50,7 +50,7 @@ MAX_SEEN = 20_000
 
 
 class Entry(NamedTuple):
-    """One raw entry of a bucket: an event's packet, a mark, or a reset."""
+    """One raw entry of a bucket: the packet of an event, a watermark, or a reset."""
 
     id: str
     kind: str
@@ -60,7 +60,7 @@ class Entry(NamedTuple):
     """The mark that the event's ``received_at`` was raised to, in microseconds, or 0."""
 
     def event(self) -> Event:
-        """Decode the packet; ``received_at`` is raised to the mark."""
+        """Decode the packet; its ``received_at`` becomes at least the time of the watermark."""
         event = decode(self.value)
         if self.raised:
             event = msgspec.structs.replace(event, received_at=from_us(self.raised))
@@ -73,7 +73,7 @@ class Backend(Protocol):
     key: str
 
     def places(self, known: dict[str, Place] | None) -> dict[str, Place]:
-        """Check ``known`` against the server and add new buckets; return the ends if it is None.
+        """Return where to read on in each bucket: the places ``known``, or the ends of the buckets if None.
 
         A place after the end of its bucket (the server lost its newest entries) is moved to the end.
         """
@@ -92,7 +92,7 @@ class Backend(Protocol):
         ...
 
     def release(self) -> None:
-        """Close connections."""
+        """Close the connections to the server."""
         ...
 
 
@@ -155,7 +155,7 @@ class StreamFeed(AsyncFromSync):
             yield from batch
 
     def batches(self) -> Iterator[list[Item]]:
-        """Yield the items of each read; an empty list after half a second without any."""
+        """Yield the items of each read, or an empty list after half a second without new items."""
         try:
             checked = False
             if self._watermark:
@@ -189,7 +189,7 @@ class StreamFeed(AsyncFromSync):
         self._watermark = self._earliest_mark()
 
     def _items(self, batch: dict[str, list[Entry]]) -> Iterator[Item]:
-        """Convert raw entries to items, advancing the places one entry at a time."""
+        """Convert raw entries to items; each item has the position after its own entry."""
         for bucket, entry, event in self._merged(batch):
             place = self._places.get(bucket, START)
             if entry.kind == "x":
@@ -284,7 +284,7 @@ class _Lazy(StreamPosition):
 
 
 def current(entries: Sequence[tuple[str, Entry]], *, private: bool = False) -> list[tuple[str, Entry, Event]]:
-    """Return the newest state of each id among entries in order.
+    """Return the newest revision of each id in a list of entries, oldest entry first.
 
     Deleted events, entries that are not packets, and (unless ``private``) private events are left out.
     """

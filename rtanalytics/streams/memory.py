@@ -54,7 +54,7 @@ class _Bucket:
 
 
 class _Log:
-    """What streams of one name share."""
+    """Data of all in-memory streams with the same name."""
 
     def __init__(self) -> None:
         self.changed = threading.Condition()
@@ -231,7 +231,7 @@ class MemoryStream:
         }
 
     def delete(self, after: timedelta | None = None) -> None:
-        """Remove everything; with ``after`` nothing, since the process ends anyway."""
+        """Remove all data at once; ``after`` a time nothing, since the data ends with the process."""
         if after is None:
             with self._log.changed:
                 self._log.buckets.clear()
@@ -245,7 +245,7 @@ class MemoryStream:
 
 
 class MemoryErasure:
-    """Erasure within one process."""
+    """Erasure for in-memory streams of one process."""
 
     def __init__(self, log: _Log, append: Callable[[Sequence[Event]], Any]) -> None:
         self._log = log
@@ -279,7 +279,7 @@ class MemoryErasure:
 
 
 def judge(old: Event | None, event: Event) -> str:
-    """Return the verdict on an event: ``n`` new, ``e`` an edit, ``x`` a delete, ``d`` a duplicate.
+    """Return the result letter of an event: ``n`` for new, ``e`` edit, ``x`` delete, ``d`` duplicate.
 
     The script of the Redis stream does the same; the contract suite checks that they agree.
     """

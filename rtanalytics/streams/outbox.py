@@ -72,7 +72,7 @@ def _full(bucket: str) -> OutboxFull:
 
 
 class RedisOutbox:
-    """Outboxes on a server."""
+    """Outboxes of packets to send, stored on a server."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
@@ -225,7 +225,7 @@ class MemoryOutbox:
         return lapsed + [out for _, out in ours]
 
     def _lapse(self, bucket: str, scope: str | None, unsent_for: timedelta) -> list[Outgoing]:
-        """Remove what has waited too long, of one scope or of all."""
+        """Remove the packets of one scope, or of all scopes, that have waited longer than ``unsent_for``."""
         box, before = self._boxes[bucket], datetime.now(UTC) - unsent_for
         late = [item for item in box.waiting if scope in (None, item[0]) and item[1].at < before]
         box.waiting = [item for item in box.waiting if item not in late]

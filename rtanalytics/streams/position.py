@@ -94,7 +94,7 @@ class StreamPosition:
 
 
 def entry_key(entry: str) -> tuple[int, int]:
-    """Convert an entry id to numbers, so that ``1-10`` sorts after ``1-9``."""
+    """Convert an entry id to a pair of numbers, so that ``1-10`` sorts after ``1-9``."""
     milliseconds, _, number = entry.partition("-")
     return int(milliseconds), int(number or 0)
 

@@ -73,7 +73,7 @@ class Appended:
 
     @property
     def new(self) -> int:
-        """Number of events that were not known."""
+        """Number of events whose ids were not known before."""
         return self.verdicts.count("n")
 
     @property
@@ -99,7 +99,7 @@ class Appended:
 
 @dataclass(frozen=True, slots=True)
 class ChannelEntry:
-    """A result published on a channel: its id there, its name and its content."""
+    """A result on a channel: its id in the channel, its name and its content."""
 
     id: str
     name: str
@@ -163,7 +163,7 @@ class FollowedFeed(Feed, Protocol):
         ...
 
     def batches(self) -> Iterator[list[Item]]:
-        """Yield the items of each read; an empty list when nothing arrived for a while."""
+        """Yield the items of each read, or an empty list when nothing arrived for a while."""
         ...
 
 
@@ -181,11 +181,11 @@ class RateLimits(Protocol):
         ...
 
     def spend(self, host: str, limit: RateLimit, requests: int) -> None:
-        """Account for requests that were sent without a permit."""
+        """Subtract requests that were sent without asking first from the host's budget."""
         ...
 
     def hold(self, host: str, wait: timedelta) -> None:
-        """Grant no permit for the host during ``wait``, because it asked for a pause."""
+        """Grant no request to the host during ``wait``, because the host asked for a pause."""
         ...
 
 
@@ -221,7 +221,7 @@ class Channels(Protocol):
     """Channels of results, such as trends, beside the buckets."""
 
     def publish(self, channel: str, name: str, payload: bytes) -> bool:
-        """Append a result; return False if the channel has one of that name already."""
+        """Append a result; return False, without appending, if the channel has one with this name."""
         ...
 
     def read(self, channel: str, after: str = "0-0", wait: timedelta | None = None) -> list[ChannelEntry]:
@@ -230,7 +230,7 @@ class Channels(Protocol):
 
 
 class Erasure(Protocol):
-    """Events that must not be stored, and the removal of those that are."""
+    """People whose events must not be stored, and the removal of their stored events."""
 
     def forget(self, marks: Iterable[str]) -> None:
         """Refuse from now on whatever these marks cover, from every writer.
@@ -245,11 +245,11 @@ class Erasure(Protocol):
         ...
 
     def marks(self) -> ErasureMarks:
-        """Return all marks."""
+        """Return the fingerprints of all erased people."""
         ...
 
     def kept(self) -> Iterator[Event]:
-        """Yield every stored revision except deletes, bucket by bucket, oldest first."""
+        """Yield every stored revision of every event, except deletes: bucket by bucket, oldest first."""
         ...
 
     def erase(self, wanted: Callable[[Event], bool], *, announce: bool = True) -> list[str]:
@@ -271,7 +271,7 @@ class Erasure(Protocol):
 
 
 class Outbox(Protocol):
-    """Packets that people send, each given once to the process that holds the scope."""
+    """Packets that people send. Each is handed once to the process that may write for its scope."""
 
     def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:
         """Submit a packet that the holder of a scope is to send at most once.
@@ -345,7 +345,7 @@ class Outbox(Protocol):
 
 
 class EventStream(Protocol):
-    """Buckets of events under one name: a log that many write and many read, each event exactly once."""
+    """Log of events under one name, in buckets; many processes write it, and each event is stored once."""
 
     @property
     def name(self) -> str:
@@ -379,7 +379,7 @@ class EventStream(Protocol):
 
     @property
     def erasure(self) -> Erasure:
-        """Events that must not be stored."""
+        """People whose events must not be stored."""
         ...
 
     @property
@@ -388,7 +388,7 @@ class EventStream(Protocol):
         ...
 
     def open_scope(self, bucket: str, name: str) -> Scope:
-        """Take over the right to write for a scope; its former holder is fenced off."""
+        """Take over the right to write for a scope; the process that had it can write no more."""
         ...
 
     def append(
@@ -429,11 +429,11 @@ class EventStream(Protocol):
         ...
 
     def mark(self, moment: datetime, buckets: Sequence[str] | None = None) -> None:
-        """Add a watermark: events appended later get at least ``moment`` as their time of receipt."""
+        """Append a watermark; later events get at least the time ``moment`` as their time of receipt."""
         ...
 
     def reset(self, reason: str) -> None:
-        """Begin a new epoch in all buckets: readers drop all they have read."""
+        """Begin a new epoch in all buckets; readers then drop everything that they have read."""
         ...
 
     def snapshot(self, n: int = 100, bucket: str | None = None, *, private: bool = False) -> Snapshot:
@@ -455,7 +455,7 @@ class EventStream(Protocol):
         ...
 
     def committed(self, position: StreamPosition) -> None:
-        """Record that the archive holds everything up to ``position``."""
+        """Record that the archive contains all events up to ``position``, so that they may be trimmed."""
         ...
 
     def trim(self, retention: timedelta = timedelta(days=7)) -> int:
@@ -467,11 +467,11 @@ class EventStream(Protocol):
         ...
 
     def buckets(self) -> dict[str, dict[str, int]]:
-        """Return ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs) of each bucket, by name."""
+        """Return by bucket: its ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs), as numbers."""
         ...
 
     def delete(self, after: timedelta | None = None) -> None:
-        """Remove every key under the stream's name: at once, or ``after`` a time, which the server keeps."""
+        """Delete the stream: at once, or ``after`` a time, which the server remembers."""
         ...
 
     def close(self) -> None:

@@ -22,7 +22,7 @@ __all__ = ["MemoryRateLimits", "RedisRateLimits"]
 
 
 class RedisRateLimits:
-    """Budgets on a server, by the server's clock."""
+    """Request budgets stored on a server, which refill by the clock of the server."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection

@@ -59,7 +59,7 @@ class Reader:
         return batch
 
     def _take(self, places: dict[str, Place]) -> dict[str, list[Entry]]:
-        """Read the next entries, and in the same transaction whether earlier ones were trimmed."""
+        """Read the next entries; the same transaction also reads whether unread entries were trimmed."""
         connection = self._connection
         pipe = connection.client.pipeline(transaction=True)
         names = {connection.key_of(bucket, "events").encode(): bucket for bucket in places}
@@ -131,7 +131,7 @@ class Reader:
 
 
 def as_entry(item: Any) -> Entry:
-    """Convert an entry from the server's format."""
+    """Convert an entry from the format of the Redis client to an :class:`Entry`."""
     entry, fields = item
     name, value = fields[0], fields[1]
     try:
@@ -146,7 +146,7 @@ def as_entry(item: Any) -> Entry:
 
 
 def _before(entry: str) -> str:
-    """Return the id before that of an entry."""
+    """Return the id just before the id of an entry, so that reading after it returns the entry."""
     ms, sequence = entry_key(entry)
     if sequence:
         return f"{ms}-{sequence - 1}"
@@ -154,5 +154,5 @@ def _before(entry: str) -> str:
 
 
 def low_place(state: dict[bytes, bytes]) -> Place:
-    """Return the place before the oldest entry kept."""
+    """Return the place just before the oldest entry that has not been trimmed."""
     return Place(state.get(b"low", b"0-0").decode())

@@ -150,7 +150,7 @@ class RedisStream:
     def _pipelined(
         self, keys: list[str], holder: list[Any], end: bytes, calls: list[AppendCall]
     ) -> list[bytes]:
-        """Return the answers up to the first call that did not succeed; the caller runs that one again."""
+        """Run several calls at once; return the answers before the first call that failed."""
         sha = self.connection.script("append").sha
         token = secrets.token_hex(6)
         answers: list[Any] = []

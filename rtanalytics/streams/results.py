@@ -21,7 +21,7 @@ COUNT = 500
 
 
 class RedisHealth:
-    """The health of the processes on a server."""
+    """Health of all processes, stored on a server."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
@@ -37,7 +37,7 @@ class RedisHealth:
 
 
 class MemoryHealth:
-    """The health of the processes within one process."""
+    """Health board in the memory of one process."""
 
     def __init__(self) -> None:
         self._health: dict[str, dict[str, object]] = {}
@@ -54,7 +54,7 @@ class MemoryHealth:
 
 
 class RedisChannels:
-    """Channels on a server."""
+    """Channels of results, stored on a server."""
 
     def __init__(self, connection: RedisConnection) -> None:
         self._connection = connection
@@ -72,7 +72,7 @@ class RedisChannels:
 
 
 class MemoryChannels:
-    """Channels within one process."""
+    """Channels of results in the memory of one process."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -108,7 +108,9 @@ class Directory:
 
     def learn(self, bin: int, rows: Ints) -> None:
         """Add the facts that the messages of a bin contain."""
-        facts = [_Fact(_handle(handle), name, -1, _PROFILE) for handle, name in self._counts.profiles(rows)]
+        facts = [
+            _Fact(_handle(handle), name, -1, _PROFILE) for handle, name in sorted(self._counts.profiles(rows))
+        ]
         facts += self._beside(rows)
         facts += self._together(rows)
         for fact in facts:

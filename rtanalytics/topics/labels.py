@@ -162,7 +162,8 @@ class Labeller:
             while found[0].end - found[0].start < _LONGEST and (more := self._grown(found, step)):
                 found = more
         spellings = Counter(tuple(place.tokens[place.start : place.end]) for place in found)
-        return list(max(spellings.items(), key=lambda item: (item[1], item[0]))[0])
+        surfaces = vocabulary.surfaces
+        return list(max(spellings, key=lambda tokens: (spellings[tokens], [surfaces[t] for t in tokens])))
 
 
 class _Place(NamedTuple):

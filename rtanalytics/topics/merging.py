@@ -129,9 +129,9 @@ def _is_contained(one: _Signs, other: _Signs) -> bool:
 def _separate(one: _Signs, other: _Signs) -> set[Group]:
     """Remove the terms that two topics share from the one that mentions them in passing; return that one."""
     shared: list[tuple[list[Scored], list[Scored]]] = [
-        (one.terms[sign], other.terms[sign]) for sign in one.of.keys() & other.of.keys()
+        (one.terms[sign], other.terms[sign]) for sign in sorted(one.of.keys() & other.of.keys(), key=str)
     ]
-    shared += [(one.words[word], other.words[word]) for word in one.words.keys() & other.words.keys()]
+    shared += [(one.words[word], other.words[word]) for word in sorted(one.words.keys() & other.words.keys())]
     changed = set()
     for mine, theirs in shared:
         for group, terms in ((other.group, theirs), (one.group, mine)):

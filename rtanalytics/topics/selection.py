@@ -126,7 +126,14 @@ class Chooser:
             terms = [s.key for s in group.shown[:FIRST]]
             before = topics.talk_of(signature(group, directory, around))
             group.talk = self._linker.link(
-                group.rows, terms, start, end, memory.used, memory.messages, around, before
+                self._counts.in_order(group.rows),
+                terms,
+                start,
+                end,
+                memory.used,
+                memory.messages,
+                around,
+                before,
             )
         kept = merged(groups, directory, around, lambda word: self._is_name(word, bursting))
         for group in kept:

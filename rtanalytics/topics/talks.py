@@ -89,7 +89,7 @@ class TalkLinker:
             weights = {
                 s: rare[s] * (1.0 if s in title else _ABSTRACT) for s in sorted((title | abstract) - names)
             }
-            norm = math.sqrt(sum(rare[s] ** 2 for s in title)) or 1.0
+            norm = math.sqrt(sum(rare[s] ** 2 for s in sorted(title))) or 1.0
             self._known[talk.id] = _Known(talk, speakers, weights, norm)
 
     def link(
@@ -170,7 +170,7 @@ class TalkLinker:
                 shared[i] += min(both / one.norm, 1.0)
         leading = [self._directory.resolve(key, 1.0, around) for key in terms]
         leads = {p.id: 1 / (1 + i) for i, p in reversed([*enumerate(leading)]) if p is not None}
-        first = {stem(word) for key in terms for word in key.split()}
+        first = sorted({stem(word) for key in terms for word in key.split()})
         nameless = {stem(w) for key, p in zip(terms, leading, strict=True) if p is None for w in key.split()}
         unknown = terms[0].startswith("@") and leading[0] is None
         odds = [

@@ -81,7 +81,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fresh(run_id: str = "") -> State:
-    """Return a state with a new password, and a port that may be taken already."""
+    """Return a new state: a new password, and a random port, which may be in use."""
     return State(port=secrets.choice(PORTS), password=secrets.token_urlsafe(32), run_id=run_id)
 
 
@@ -137,7 +137,7 @@ def configuration(folder: Path, state: State, *, repair: bool) -> bytes:
 
 
 def _quoted(word: bytes) -> bytes:
-    """Quote a word of the configuration."""
+    """Return a word in quotes, as the server's configuration requires."""
     return b'"%s"' % re.sub(rb"[^A-Za-z0-9/._-]", lambda match: rb"\x%02x" % ord(match[0]), word)
 
 
@@ -173,7 +173,7 @@ def clear_leftovers(folder: Path, before: State) -> None:
 
 
 def set_aside(folder: Path, output: str) -> Path | None:
-    """Copy the file that the server refused because its last command is incomplete; None if it did not."""
+    """Copy the append-only file if the server refused it for an incomplete last command, else None."""
     match = re.search(r"Unexpected end of file reading the append only file (\S+?)\. ", output)
     if not match:
         return None
@@ -182,7 +182,7 @@ def set_aside(folder: Path, output: str) -> Path | None:
 
 
 def keep_cut(folder: Path, whole: Path) -> None:
-    """Keep only what the server cut off, instead of the whole copy, and log its size."""
+    """Reduce the copy of a repaired file to the bytes that the server cut off, and log their number."""
     file = whole.with_suffix("")
     size = file.stat().st_size
     torn = folder / f"torn-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.aof"

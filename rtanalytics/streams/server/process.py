@@ -154,7 +154,7 @@ def group_of(pid: int) -> int:
 
 
 def _here() -> str:
-    """Return the boot of the machine and the container, within which a pid is valid."""
+    """Return an id of this boot of the machine and of the container; within both a pid is valid."""
     if sys.platform == "linux":
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').stat().st_ino}"

@@ -75,7 +75,7 @@ def join_or_start(folder: Path, timeout: timedelta) -> tuple[State, bool]:
 
 
 def stop(folder: Path, timeout: timedelta, run_id: str | None = None) -> bool:
-    """Shut down the server in the folder, if it is that run; return False if it is not running."""
+    """Shut down the server in the folder if its run id is ``run_id``; return False if it is not running."""
     if not folder.is_dir():
         return False
     with _usable(folder), _one_starter(folder, timeout):
@@ -136,7 +136,7 @@ def _start(folder: Path, before: State | None, timeout: timedelta) -> State:
 
 
 def _launch(folder: Path, state: State, binary: Path, *, repair: bool) -> State:
-    """Start the process; it is not ready yet when this returns."""
+    """Start the server process, without waiting until it is ready."""
     state = msgspec.structs.replace(state, binary=str(binary), pid=0, born="")
     write_state(folder, state)  # first: if we are killed meanwhile, the next process can reach the server
     handle = acquire(folder / RUNNING, 0o600)
@@ -159,7 +159,7 @@ def _launch(folder: Path, state: State, binary: Path, *, repair: bool) -> State:
 
 
 def _await(folder: Path, state: State, timeout: timedelta) -> dict[str, str] | None:
-    """Wait until the server has loaded its data and return its INFO; None if it ended before."""
+    """Wait until the server has loaded its data; return its INFO, or None if it ended before."""
     silent_since = time.monotonic()
     while True:
         info = _hello(state)
@@ -179,7 +179,7 @@ def _await(folder: Path, state: State, timeout: timedelta) -> dict[str, str] | N
 
 
 def _hello(state: State) -> dict[str, str] | None:
-    """Return the server's INFO; None if nothing answers, or a program with another password."""
+    """Return the INFO of the server, or None if nothing answers or another program does."""
     try:
         info = _ask(state, "INFO")
     except (OSError, hiredis.HiredisError):
@@ -257,7 +257,7 @@ def _ended(folder: Path, state: State, timeout: timedelta) -> bool:
 
 
 def _runs(folder: Path, state: State | None) -> bool:
-    """Return whether a server runs in the folder; call this only with ``starting.lock`` held.
+    """Return True if a server runs in the folder; the caller must hold ``starting.lock``.
 
     A server that is about to end counts: the lock may be free a moment before the port.
     """
@@ -275,7 +275,7 @@ def _runs(folder: Path, state: State | None) -> bool:
 
 
 def _free(port: int) -> bool:
-    """Return whether a port is free for a server; connections in TIME_WAIT do not matter."""
+    """Return True if a server can listen on a port; old connections in TIME_WAIT do not matter."""
     with socket.socket() as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -306,7 +306,7 @@ def _one_starter(folder: Path, timeout: timedelta) -> Iterator[None]:
 
 @contextmanager
 def _usable(folder: Path) -> Iterator[None]:
-    """Raise errors of the system as :class:`ServerError` with the folder's name."""
+    """Convert errors of the operating system to :class:`ServerError`, which names the folder."""
     try:
         yield
     except OSError as error:

@@ -10,7 +10,7 @@ import sys
 
 
 def main() -> None:
-    """Wait for the end of the owner, and stop the server unless a byte arrives."""
+    """Wait until the owning process ends, then stop the server unless a byte was received."""
     if sys.stdin.buffer.read(1):
         return
     from pathlib import Path

@@ -467,7 +467,7 @@ class EventStream(Protocol):
         ...
 
     def buckets(self) -> dict[str, dict[str, int]]:
-        """Return by bucket: its ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs), as numbers."""
+        """Return by bucket its ``entries``, known ``ids``, ``dead`` letters and ``mark`` (µs), as numbers."""
         ...
 
     def delete(self, after: timedelta | None = None) -> None:

@@ -161,9 +161,12 @@ class Labeller:
         for step in (-1, 1):
             while found[0].end - found[0].start < _LONGEST and (more := self._grown(found, step)):
                 found = more
-        spellings = Counter(tuple(place.tokens[place.start : place.end]) for place in found)
+        spellings: Counter[tuple[int, ...]] = Counter(
+            tuple(place.tokens[place.start : place.end]) for place in found
+        )
         surfaces = vocabulary.surfaces
-        return list(max(spellings, key=lambda tokens: (spellings[tokens], [surfaces[t] for t in tokens])))
+        best = max(spellings.items(), key=lambda item: (item[1], [surfaces[t] for t in item[0]]))
+        return list(best[0])
 
 
 class _Place(NamedTuple):

@@ -62,7 +62,7 @@ class State:
         raise AttributeError(f"this state has no {name!r}")
 
     def copy(self) -> Self:
-        """Return a copy that does not change when this state is updated."""
+        """Return an independent copy, which does not change when this state is updated."""
         new = type(self).__new__(type(self))
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):

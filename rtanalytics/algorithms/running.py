@@ -57,16 +57,16 @@ class Recursive(Algorithm):
     memory: ClassVar[tuple[str, ...]]
 
     def rest(self, past: tuple[Floats, ...], at: StepContext) -> tuple[Floats, ...]:
-        """Return the numbers after ``at.gap`` bins without the term."""
+        """Return the state of terms after ``at.gap`` bins without any of them."""
         return past
 
     @abstractmethod
     def judge(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> Scores:
-        """Return the scores of counts ``k``, given the numbers before these bins."""
+        """Return the scores of counts ``k``, given the state ``past`` before these bins."""
 
     @abstractmethod
     def learn(self, past: tuple[Floats, ...], k: Floats, at: StepContext) -> tuple[Floats, ...]:
-        """Return the numbers after an update with counts ``k``."""
+        """Return the state after an update with counts ``k``."""
 
     def _score(self, cells: Cells) -> Scores:
         score, expected = np.empty(len(cells)), np.empty(len(cells))
@@ -88,7 +88,7 @@ class Recursive(Algorithm):
 
     @classmethod
     def state_names(cls) -> tuple[str, ...]:
-        """Names of the numbers that the state holds per term."""
+        """Names of the arrays in the state, which have one number per term."""
         return (*cls.memory, "last", "since", "known")
 
     def start(self) -> State:
@@ -123,7 +123,7 @@ class Contrast(Algorithm):
 
     @abstractmethod
     def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
-        """Return the scores of counts k in bins with totals d, given the sums b and B over ``bins`` bins."""
+        """Return the scores of counts k in bins with totals d, given sums b of counts and B of totals."""
 
     def _score(self, cells: Cells) -> Scores:
         places = cells.places
@@ -146,7 +146,7 @@ class Contrast(Algorithm):
 
 
 def reach(age: Any, history: int | None) -> Any:
-    """Return the number of bins in the history."""
+    """Return how many bins the history has: all before this one, or at most ``history``."""
     return age if history is None else np.minimum(age, history)
 
 

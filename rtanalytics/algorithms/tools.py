@@ -61,7 +61,7 @@ def negative_binomial_surprise(k: Floats, expected: Floats, dispersion: float) -
 
 
 def sum_before(cells: Cells, bins: int | None) -> Floats:
-    """Return, for each cell, the sum of its term over the ``bins`` bins before it, or all if that is None."""
+    """Return for each cell the sum of its term's counts in the ``bins`` bins before it (None: all)."""
     if bins is None:
         since: Floats = cells.before[:-1] - cells.before[cells.first]
         return since

@@ -79,7 +79,7 @@ class BinIndex:
         return len(self._current)
 
     def apply(self, rows: Iterable[int]) -> Applied:
-        """Make logged rows count, and return which bins have changed."""
+        """Count logged rows in their bins, and return which bins have changed."""
         where = np.fromiter(rows, np.int64)
         ids = self._log.ids.take(where)
         changed: set[int] = set()
@@ -121,7 +121,7 @@ class BinIndex:
                 del self.rows_of[bin]
 
     def _within(self, rows: Ints, ids: list[str], reach: int) -> tuple[Ints, list[str], Ints]:
-        """Return the rows that are within the horizon on arrival, with the oldest bin kept by then."""
+        """Return the rows that arrive within the horizon, with the oldest bin kept at that time."""
         places = self._log.at(rows)
         self._applied.extend(np.zeros(len(self._log) - self._log.base - self._applied.size, np.bool_))
         self._applied.values[places] = True

@@ -104,7 +104,7 @@ class TermCounts:
 
     @property
     def too_old(self) -> int:
-        """Number of events that arrived when their bin was beyond the horizon, and did not count."""
+        """Number of events that were not counted, because their bin was already beyond the horizon."""
         return self._index.too_old
 
     @property
@@ -208,7 +208,7 @@ class TermCounts:
         return sorted(self._index.rows_of)
 
     def rows(self, bin: int) -> Ints:
-        """Return the rows that count in a bin, in the order of their times."""
+        """Return the rows that are counted in a bin, in the order of their times."""
         return self._log.in_order(self._index.alive(bin))
 
     def in_order(self, rows: Ints) -> Ints:
@@ -231,12 +231,12 @@ class TermCounts:
         return later
 
     def elsewhere(self, rows: list[int], bin: int) -> int:
-        """Return how many of the rows count in another bin."""
+        """Return how many of the rows are counted in a bin other than ``bin``."""
         where = np.array(rows, np.int64)
         return int((self._log.alive.values[self._log.at(where)] & (self._index.bins(where) != bin)).sum())
 
     def authors(self, rows: Ints) -> Ints:
-        """Return the number of the author of each row."""
+        """Return the author of each row, as a number."""
         authors: Ints = self._log.author.values[self._log.at(rows)].astype(np.int64)
         return authors
 

@@ -273,7 +273,7 @@ class Log:
     # -- reading ------------------------------------------------------------------------------
 
     def in_order(self, rows: Ints) -> Ints:
-        """Return rows ordered by time; equal times by a hash of their ids."""
+        """Return rows sorted by time; rows with equal times by a hash of their ids."""
         posted = self.posted.values[self.at(rows)]
         order = np.argsort(posted, kind="stable")
         if len(rows) > 1 and not np.diff(posted[order]).all():
@@ -282,7 +282,7 @@ class Log:
         return rows[order]
 
     def of_handles(self, handles: Iterable[str]) -> Ints:
-        """Return the rows that count and whose author has one of these handles."""
+        """Return the rows that are counted and whose author has one of these handles."""
         folded = set(handles)
         people = [number for handle, number in self._handles if handle in folded]
         return np.flatnonzero(np.isin(self.author.values, people) & self.alive.values) + self.base
@@ -329,7 +329,7 @@ class Log:
         self.profile.values[known] = np.searchsorted(kept, self.profile.values[known])
 
     def _keep_authors(self, left: set[int]) -> None:
-        """Remove all other authors."""
+        """Remove all authors except those with the numbers ``left``."""
         self._handles = [entry for entry in self._handles if entry[1] in left]
         self._authors = {
             prefix: {key: number for key, number in here.items() if number in left}

@@ -107,7 +107,7 @@ class Directory:
     # -- learning -----------------------------------------------------------------------------
 
     def learn(self, bin: int, rows: Ints) -> None:
-        """Add the facts that the messages of a bin contain."""
+        """Learn which handles and names belong together from the messages of a bin."""
         facts = [
             _Fact(_handle(handle), name, -1, _PROFILE) for handle, name in sorted(self._counts.profiles(rows))
         ]
@@ -118,12 +118,12 @@ class Directory:
                 self._add(bin, fact)
 
     def go_back(self, bin: int) -> None:
-        """Forget the facts of a bin and of all later ones."""
+        """Forget what was learned from a bin and from all later ones."""
         while self._journal and self._journal[-1][0] >= bin:
             self._remove(*self._journal.pop()[1:])
 
     def forget(self) -> None:
-        """Forget all facts, because the vocabulary has changed."""
+        """Forget everything that was learned, because the terms get new numbers."""
         self._journal.clear()
         self._clear()
 
@@ -168,7 +168,7 @@ class Directory:
                 ids.discard(words)
 
     def _indices(self, words: Words) -> list[set[Words]]:
-        """Return the sets in which a person can be looked up."""
+        """Return the sets, by surname and by pair of names, in which a person is looked up."""
         ends = {(words[0], words[-1]), (words[-2], words[-1])}
         return [self._by_surname[words[-1]], *(self._by_ends[pair] for pair in sorted(ends))]
 
@@ -231,7 +231,7 @@ class Directory:
         return facts
 
     def _name_in(self, tokens: list[int], surfaces: list[str], *, backwards: bool) -> str:
-        """Return the first and last name at the beginning of a list of tokens; empty if there is none."""
+        """Return the first and last name with which a list of tokens begins, or an empty string."""
         words: list[str] = []
         for token in tokens:
             if token < 0:
@@ -289,7 +289,7 @@ class Directory:
         return found
 
     def has_handle(self, id: Words) -> bool:
-        """Check whether a handle of a person is known."""
+        """Check whether any handle is known to belong to a person."""
         return any(id in names and self._of(handle) for handle, names in self._of_handle.items())
 
     def _importance(self, words: Words) -> tuple[int, Words]:

@@ -150,7 +150,7 @@ class Engine:
         return bins
 
     def closing(self, items: Iterable[Item]) -> Iterator[dict[str, TrendBin] | None]:
-        """Yield each bin when it closes, as :meth:`push` returns it; None after a reset."""
+        """Yield the trends of each bin as soon as it closes, per member; yield None after a reset."""
         events: list[Event] = []
         for item in items:
             if isinstance(item, Delivery):
@@ -166,7 +166,7 @@ class Engine:
         self._take(events)
 
     def empty_bin(self) -> TrendBin | None:
-        """Return the newest bin that closed if nothing was posted in it, once; else None.
+        """Return the newest closed bin if nothing was posted in it and it was not returned before, else None.
 
         Before the first message there is none.
         """
@@ -216,7 +216,7 @@ class Engine:
 
     @property
     def _from(self) -> int:
-        """First bin that was not dropped."""
+        """First bin whose messages are still kept."""
         return self._first or BEGINNING
 
     def _outgrown(self, bin: int) -> bool:
@@ -264,7 +264,7 @@ class Engine:
 
 
 class _Timer:
-    """Context manager that adds its seconds to an entry of a dict."""
+    """Context manager that adds its duration, in seconds, to an entry of a dict."""
 
     def __init__(self, seconds: dict[str, float], name: str) -> None:
         self._seconds, self._name = seconds, name
@@ -277,7 +277,7 @@ class _Timer:
 
 
 class _Member:
-    """State that belongs to one of the settings: of its algorithm, its past lists and its topics."""
+    """State kept for one of the settings: of its algorithm, its past lists and its topics."""
 
     def __init__(
         self,

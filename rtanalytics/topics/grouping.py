@@ -16,11 +16,11 @@ from rtanalytics.counts import BinCounts, Floats, Ints
 from rtanalytics.settings import TopicFilter
 from rtanalytics.topics.talks import TalkLink
 
-__all__ = ["Group", "Scored", "grouped", "strongest"]
+__all__ = ["FIRST", "Group", "Scored", "grouped", "strongest"]
 
 _SHOWN = 5
 """Maximum number of terms shown per topic."""
-_FIRST = 3
+FIRST = 3
 """Number of first terms by which people recognise a topic."""
 _KEPT = 20
 """Maximum number of terms kept per topic, strongest first."""
@@ -95,7 +95,7 @@ class Group:
         active : int
             Number of people who posted anything within the window.
         """
-        known = any(s.handy and s.people >= topic_filter.min_people for s in self.shown[:_FIRST])
+        known = any(s.handy and s.people >= topic_filter.min_people for s in self.shown[:FIRST])
         self.features = self._features(min_score, active, known=known)
         self.contributions = topic_filter.topic_model.contributions(**self.features)
         self.probability = _probability(self.contributions)
@@ -130,12 +130,12 @@ class Group:
         used : set of str
             Keys among the first terms of stronger topics; these are not used again.
         """
-        first = self.shown[:_FIRST]
+        first = self.shown[:FIRST]
         if any(s.handy and s.people >= topic_filter.min_people for s in first):
             return
         found = [s for s in self.shown if s.handy and s.people >= topic_filter.min_people and not s.stale]
         if not found:
-            rows = {row for s in self.shown[:_FIRST] for row in s.rows}
+            rows = {row for s in self.shown[:FIRST] for row in s.rows}
             shared: dict[Scored, int] = {}
             for row in rows:
                 for handle in handles.get(row, ()):
@@ -152,7 +152,7 @@ class Group:
         for s in found:
             if s.key not in used:
                 self.shown = [t for t in self.shown if t is not s]
-                self.shown.insert(_FIRST - 1, s)
+                self.shown.insert(FIRST - 1, s)
                 return
 
     @property
@@ -173,7 +173,7 @@ class Group:
     @property
     def rows(self) -> Ints:
         """Rows of the log, within the window, that contain any of the first terms."""
-        return np.unique(np.concatenate([np.array(s.rows, np.int64) for s in self.shown[:_FIRST]]))
+        return np.unique(np.concatenate([np.array(s.rows, np.int64) for s in self.shown[:FIRST]]))
 
     def absorb(self, other: Group) -> None:
         """Add the messages and terms of another topic that is the same."""

@@ -49,7 +49,7 @@ class Learnt(NamedTuple):
 
 
 class _Kept(NamedTuple):
-    """Copy of the statistics from before a bin."""
+    """Copy of the statistics, made before a bin was processed."""
 
     state: State
     used: Ints

@@ -97,7 +97,7 @@ class Labeller:
         return other or phrase or self._surface(lead.term)
 
     def _best(self, terms: Sequence[Scored]) -> str:
-        """Return the phrase that says most: one of several words, or else a name; empty if there is none."""
+        """Return the best phrase of some terms: one of several words, else a name, else an empty string."""
         phrases = [(s, self._phrase(s)) for s in terms]
         spoken = [(s, text) for s, text in phrases if _SPOKEN.search(text)]
         several = (text for _, text in spoken if " " in text)
@@ -105,7 +105,7 @@ class Labeller:
         return next(several, "") or next(names, "")
 
     def _phrase(self, scored: Scored) -> str:
-        """Return the whole phrase to which a term belongs; empty if it is cut out of a sentence."""
+        """Return the whole phrase of a term, or an empty string if it is cut out of a sentence."""
         vocabulary = self._counts.vocabulary
         words = vocabulary.words(scored.term)
         if words is None and (scored.handy or scored.like >= _NAMELIKE):
@@ -131,7 +131,7 @@ class Labeller:
         return join(best) if len(best) > 1 or best[0] != best[0].lower() else ""
 
     def _grown(self, found: list[_Place], step: int) -> list[_Place]:
-        """Return the occurrences with one more word, if most of them share it; else an empty list."""
+        """Return the occurrences extended by the next word if most of them share it, else an empty list."""
         vocabulary = self._counts.vocabulary
         by: dict[int, list[_Place]] = {}
         for place in found:
@@ -178,7 +178,7 @@ class _Place(NamedTuple):
     end: int
 
     def beside(self, step: int) -> int:
-        """Return the surface before (``step`` −1) or after (1) the phrase; −1 if there is none."""
+        """Return the surface before (``step`` −1) or after (``step`` 1) the phrase; −1 if none is there."""
         at = self.start - 1 if step < 0 else self.end
         return self.tokens[at] if 0 <= at < len(self.tokens) else -1
 

@@ -7,13 +7,11 @@ from itertools import combinations, pairwise
 
 import regex
 
-from rtanalytics.topics.directory import Directory, Person, Words
-from rtanalytics.topics.grouping import Group, Scored
+from rtanalytics.topics.directory import Directory, Words
+from rtanalytics.topics.grouping import FIRST, Group, Scored
 
-__all__ = ["about", "merged", "people_around", "signature"]
+__all__ = ["merged", "people_around", "signature"]
 
-FIRST = 3
-"""Number of first terms by which people recognise a topic."""
 _COVERS = 0.35
 """Share of a topic's messages that must mention a person or thing for the topic to be about it."""
 _LONG = 5
@@ -26,15 +24,9 @@ IsName = Callable[[str], bool]
 
 
 def people_around(groups: Iterable[Group], directory: Directory) -> set[Words]:
-    """Return the ids of the people whom the first terms of topics certainly name."""
+    """Return the ids of the people whom first terms of topics name without doubt."""
     found = (directory.resolve(s.key, s.like) for group in groups for s in group.shown[:FIRST])
     return {person.id for person in found if person is not None}
-
-
-def about(group: Group, directory: Directory, around: set[Words]) -> dict[Scored, Person]:
-    """Return the people to whom the terms of a topic refer."""
-    people = ((s, directory.resolve(s.key, s.like, around)) for s in group.shown)
-    return {s: person for s, person in people if person is not None}
 
 
 def signature(group: Group, directory: Directory, around: set[Words]) -> list[str]:
@@ -77,7 +69,7 @@ def merged(groups: Sequence[Group], directory: Directory, around: set[Words], is
 
 
 class _Signs:
-    """What the first terms of a topic stand for."""
+    """People and things that the first terms of a topic name, with the messages that name them."""
 
     def __init__(self, group: Group, directory: Directory, around: set[Words], is_name: IsName) -> None:
         self.group = group
@@ -127,7 +119,7 @@ def _is_contained(one: _Signs, other: _Signs) -> bool:
 
 
 def _separate(one: _Signs, other: _Signs) -> set[Group]:
-    """Remove the terms that two topics share from the one that mentions them in passing; return that one."""
+    """Remove terms that two topics share from the topic that they do not lead; return the changed topics."""
     shared: list[tuple[list[Scored], list[Scored]]] = [
         (one.terms[sign], other.terms[sign]) for sign in sorted(one.of.keys() & other.of.keys(), key=str)
     ]

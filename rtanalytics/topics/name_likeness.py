@@ -83,7 +83,7 @@ class NameLikeness:
         )
 
     def likeness(self, terms: Ints) -> npt.NDArray[np.float64]:
-        """Return the likeness of terms to names, 0 to 1; of a phrase, the mean of its first and last word."""
+        """Return the likeness of terms to names, 0 to 1; for a phrase the mean of first and last word."""
         ends = np.repeat(terms[:, None], 2, axis=1)
         for i, term in enumerate(terms.tolist()):
             if (words := self._counts.vocabulary.words(term)) is not None:

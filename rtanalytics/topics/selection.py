@@ -11,17 +11,15 @@ from rtanalytics.counts import TermCounts
 from rtanalytics.settings import Settings, TopicFilter
 from rtanalytics.terms import Kind
 from rtanalytics.topics.directory import Directory
-from rtanalytics.topics.grouping import Group, Scored, grouped, strongest
+from rtanalytics.topics.grouping import FIRST, Group, Scored, grouped, strongest
 from rtanalytics.topics.history import Learnt, Memory
 from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.labels import Labeller
 from rtanalytics.topics.merging import merged, people_around, signature
 from rtanalytics.topics.talks import TalkLinker
 
-__all__ = ["FIRST", "Chooser", "DisplayHistory"]
+__all__ = ["Chooser", "DisplayHistory"]
 
-FIRST = 3
-"""Number of first terms by which people recognise a topic."""
 _NOWHERE = np.empty(0, np.int32)
 _MOSTLY = 0.5
 """A word counts as a tag if more than this share of its uses are tags."""
@@ -118,7 +116,7 @@ class Chooser:
     def _merged(
         self, groups: list[Group], bursting: set[str], start: datetime, topics: Topics
     ) -> list[Group]:
-        """Link the topics to talks, and merge those that are the same."""
+        """Link topics to talks, and merge topics about the same person, thing or talk."""
         directory, memory = self._directory, self._memory
         around = people_around(groups, directory)
         end = start + self._settings.bin
@@ -151,7 +149,7 @@ class Chooser:
         )
 
     def _by_enough(self, group: Group, learnt: Learnt) -> bool:
-        """Check whether the topic has enough messages, by enough people, in the bin."""
+        """Check whether at least ``min_count`` people wrote messages of the topic in the bin."""
         authors = self._counts.authors(learnt.messages.rows[group.messages])
         return len(np.unique(authors)) >= self._settings.min_count
 

@@ -103,7 +103,7 @@ class TalkLinker:
         around: Collection[Words],
         before: str | None = None,
     ) -> TalkLink | None:
-        """Return the talk that messages are about, or None if no talk is more probable than all else.
+        """Return the talk that messages are about, or None if no talk has a probability of at least one half.
 
         Parameters are those of :meth:`probabilities`.
         """
@@ -196,7 +196,7 @@ class TalkLinker:
             )
 
     def _recalled(self, one: _Known, stems: set[str]) -> float:
-        """Return the share of words by which topics about this talk were recognised, rather than others."""
+        """Return how exclusively the words were first terms of topics about this talk, from 0 to 1."""
         mine = self._learnt.get(one.talk.id)
         if mine is None:
             return 0.0

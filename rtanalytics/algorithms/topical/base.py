@@ -169,7 +169,7 @@ class TopicAlgorithm(Algorithm):
 
     @abstractmethod
     def begin(self, view: View) -> Any:
-        """Return the state before the first bin; if not causal, the view has all messages already."""
+        """Return the initial state. If the algorithm is not causal, ``view`` already has all messages."""
 
     @abstractmethod
     def find(self, state: Any, view: View, bin: int) -> Sequence[Found]:
@@ -189,7 +189,7 @@ class TopicAlgorithm(Algorithm):
 
 
 def _complete(documents: Documents, mark: Watermark, grace: timedelta) -> int:
-    """Return the last bin that closes at a watermark."""
+    """Return the number of the last bin that is complete at a watermark."""
     return documents.bin_of(max(mark.time - grace, _FIRST)) - 1
 
 

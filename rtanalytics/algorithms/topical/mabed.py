@@ -94,7 +94,7 @@ def erdem(one: Floats, other: Floats) -> float:
 
 @dataclass(slots=True)
 class _Event:
-    """A word, when it burst, and the words that burst with it."""
+    """An event: a word, the interval in which it burst, and words that burst with it."""
 
     word: int
     first: int
@@ -112,7 +112,7 @@ class _Event:
 
 @dataclass(slots=True)
 class _Table:
-    """Words, slices, and the documents of each word."""
+    """Table of words and time slices, with the documents that contain each word."""
 
     terms: Ints
     slices: list[int]

@@ -73,7 +73,7 @@ def likelihood(observed: Floats, references: Floats, gamma: float) -> Floats:
 
 @dataclass(slots=True)
 class _Library:
-    """Courses of terms that trended and that did not, and the history from which new ones are labelled."""
+    """Time series of terms that trended and of others, and the history from which new ones are labelled."""
 
     trended: deque[Floats]
     calm: deque[Floats]

@@ -47,7 +47,7 @@ def ask(folder: Path) -> tuple[Table, list[Table], bool]:
     )
     tags = _ask("Its own hashtags, separated by spaces (they never trend)", str, "")
     schedule = _ask(
-        "File with its schedule (pretalx or frab JSON, CSV; empty for none)",
+        "File with its schedule (iCalendar, CSV, or JSON of pretalx, frab, Sessionize …; empty for none)",
         lambda text: _schedule(folder, text, zone),
         "",
     )

@@ -294,7 +294,8 @@ class Settings(Options):
     grace : timedelta
         How long after its end a bin waits for late messages.
     own_tags : frozenset of str
-        The conference's own tags and accounts, case-folded and without marks; they never trend.
+        The conference's own tags and accounts, case-folded and without marks; they never trend, and
+        neither do they with another year at their end.
         If empty, tags in more than a fifth of the messages so far are taken for them.
     ignore : frozenset of str
         Further terms that are never topics, folded likewise.

@@ -458,3 +458,18 @@ def test_the_order_of_receipt_between_two_watermarks_does_not_matter(seed: int) 
         batch.append(event)
     bins += trender.push([*(Delivery(0, e) for e in batch), Watermark(FOREVER)])
     assert bins == list(trends(events, schedule=SCHEDULE))
+
+
+def test_the_own_tag_with_another_year_is_no_topic() -> None:
+    """People write the tag of the conference in several ways; other tags with numbers do trend."""
+    texts = [
+        "see you at #venvconf26",
+        "#venvconf2026 is on",
+        "who is at #venvconf",
+        "try #web3 today",
+        "more #web3",
+    ]
+    found = listed(small_talk() + burst(1000, texts, 92, each=6), own_tags=["#venvconf2025"])
+    terms = {term.casefold() for trend in found for term in trend.terms}
+    assert not {"#venvconf26", "#venvconf2026", "venvconf26", "venvconf2026"} & terms
+    assert any("#web3" in trend.label for trend in found)

@@ -90,13 +90,11 @@ class Log:
     now: datetime | None = None
     equal: Counter[IrcLine] = field(default_factory=Counter)
     latest: IrcLine | None = None
-    used_day: bool = False
 
     def at(self, clock: time) -> datetime:
         """Return the time of a line without a date; a jump back by 12 hours or more means the next day."""
         if self.day is None:
             raise self.incomplete("day")
-        self.used_day = True
         if self.last is not None and (clock.hour - self.last.hour) <= -12:
             self.day += timedelta(days=1)
         self.last = clock
@@ -189,8 +187,6 @@ class IrcLog:
             if channel is None:
                 raise _incomplete(path, {"channel"})
             when, content = parsed
-            if options.day is not None and not log.used_day:
-                raise ImporterError(f"{path}: its lines have dates of their own; leave out --day")
             if content.kind != "repeat":
                 log.latest = content
                 return _event(log, when, content, channel, options)

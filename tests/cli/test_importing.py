@@ -118,16 +118,3 @@ def test_every_pattern_that_matches_nothing_is_named(tmp_path: Path) -> None:
     assert run.returncode == 0, run.stderr
     assert "nothing in these files matches --keep #lunch*" in run.stderr
     assert "--keep #venv" not in run.stderr
-
-
-def test_a_day_for_a_log_with_dates_is_refused(tmp_path: Path) -> None:
-    """It would not change anything."""
-    log = tmp_path / "#venv.log"
-    log.write_text("".join(f"2026-05-15 09:0{n}:00\tada\thello {n}\n" for n in range(5)))
-    plain = rta("import", log, "--to", tmp_path / "a", "--zone", "UTC", "--channel", "#venv")
-    assert plain.returncode == 0, plain.stderr
-    run = rta(
-        "import", log, "--to", tmp_path / "b", "--zone", "UTC", "--channel", "#venv", "--day", "2026-05-15"
-    )
-    assert run.returncode != 0
-    assert "leave out --day" in run.stderr

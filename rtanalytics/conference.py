@@ -120,7 +120,7 @@ class KeyLines:
         return tuple(part.strip("\"'") for part in re.findall(self._PART, key))
 
     def line(self, *key: str | int) -> int | None:
-        """Return the line of a key or, if it has none, of the innermost table that would contain it."""
+        """Return the line number of a key or, if it is absent, of the innermost existing table around it."""
         return next((self._lines[key[:n]] for n in range(len(key), 0, -1) if key[:n] in self._lines), None)
 
     def place(self, *key: str | int) -> str:

@@ -70,21 +70,21 @@ class RetryPolicy:
     room: timedelta = timedelta(seconds=1)
 
     def backoff(self, failures: int) -> timedelta:
-        """Return the pause after a transient failure: a random share of a doubling time (full jitter)."""
+        """Return the pause after a transient failure: random, up to a limit that doubles (full jitter)."""
         return doubled(self.first, self.cap, failures) * random.random()
 
     def refused(self, failures: int, *, worked: bool = False) -> timedelta:
-        """Return the pause after a refusal: at least half of a doubling time."""
+        """Return the pause after a refusal: random, from half to all of a limit that doubles each time."""
         first, cap = (self.again, self.blocked) if worked else (self.blocked, self.blocked_cap)
         return doubled(first, cap, failures - 1) * random.uniform(0.5, 1.0)
 
     def before_restart(self, failures: int) -> timedelta:
-        """Return the pause before a process is started again: at least half of a doubling time."""
+        """Return the pause before a restart: random, from half to all of a limit that doubles each time."""
         return doubled(self.restart, self.cap, failures) * random.uniform(0.5, 1.0)
 
     @staticmethod
     def spread(wait: timedelta) -> timedelta:
-        """Return a demanded wait, up to 5 % longer."""
+        """Return a wait that a host demanded, made up to 5 % longer at random."""
         return wait * random.uniform(1.0, 1.05)
 
 

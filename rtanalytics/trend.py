@@ -23,7 +23,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         Terms in their most common spelling, most characteristic first.
     label : str
         Name of the topic, for people who were not there: speaker and title of the talk, or the name of a
-        person and what is said, or a phrase.
+        person and a phrase, or a phrase alone.
     score : float
         Score by which topics are ranked: −log₁₀ (1 − ``probability``), or the score of a topic-level
         algorithm.

@@ -130,9 +130,10 @@ class EwmaZ(Recursive):
 
     score = (k − μ) / √(v + floor²), before the update; then, with Δ = k − μ and
     α = 1 − 2^(−1/half_life): μ ← μ + αΔ, v ← (1 − α)(v + αΔ²). Bins without the term
-    count as zeros. Moving moments: Finch (2009), "Incremental calculation of weighted mean and
-    variance". Weaknesses: everything that happens every day at the same hour, and new terms
-    that occur a few times; ``floor_count`` lowers their scores.
+    count as zeros. k is the count, μ and v are its moving mean and variance, updated as in Finch (2009),
+    "Incremental calculation of weighted mean and variance". Weaknesses: the score is too high for what
+    happens every day at the same hour, and for new terms that occur a few times; a larger
+    ``floor_count`` lowers the latter.
 
     Parameters
     ----------

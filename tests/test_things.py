@@ -328,7 +328,7 @@ def test_a_label_is_a_talk_a_name_or_a_whole_phrase(texts: list[str], label: str
 
 
 def test_a_label_uses_the_name_instead_of_the_handle() -> None:
-    """With what is said of the person."""
+    """With a phrase that is used about the person."""
     events = [*small_talk(), post(900, "hello", 3, "meeslever", "Mees Kuipers")]
     events += burst(1000, ["@meeslever shows Hot Reload", "Hot Reload by @meeslever"], 92, each=4)
     found = [t for t in listed(events) if t.bin_start == AT + 90 * MINUTE]

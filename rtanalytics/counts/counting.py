@@ -324,8 +324,8 @@ class TermCounts:
         Returns
         -------
         surfaces, used, inside : numpy.ndarray of int64, shape (n,)
-            The surfaces, how many tokens use each, and how many of those follow another token after
-            nothing but white space: there a capital letter is not that of a sentence's first word.
+            The surfaces (spellings), how many tokens use each, and how many of those tokens follow another
+            one with only white space between, so that a capital letter does not begin a sentence.
         """
         from rtanalytics.counts import kernel
 

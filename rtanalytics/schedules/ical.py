@@ -344,7 +344,7 @@ class _Calendar:
     def _moment(self, prop: Any, place: str, named: str = "", clock: tzinfo | None = None) -> _Moment:
         """Return the time of a property; if it names no zone, it is in ``clock`` or the calendar's zone."""
         if isinstance(prop, list):
-            raise ScheduleError(f"{place} has several times instead of one")
+            raise ScheduleError(f"{place} has more than one time; exactly one is allowed")
         value, length = getattr(prop, "dt", None), None
         if isinstance(value, tuple):
             value, end = value

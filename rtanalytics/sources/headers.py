@@ -131,6 +131,6 @@ def echo(value: str | None) -> str | None:
         return None
     try:
         value.encode()
-    except UnicodeEncodeError:  # bytes that are not UTF-8 would be changed
+    except UnicodeEncodeError:  # it came from bytes that are not UTF-8; sending it back would change them
         return None
     return value

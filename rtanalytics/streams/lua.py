@@ -144,7 +144,7 @@ local state = redis.call('HMGET', KEYS[2], 'mark', 'epoch')
 return {last, state[1] or '0', state[2] or '0'}
 """
 
-# KEYS events state; ARGV n, end ('0-0': the last entry)
+# KEYS: events, state; ARGV: n (most entries), end (id of the last entry to read; '0-0': the newest)
 # → last entry id, mark, epoch, 1 if everything of this epoch is in it, packets (newest first)
 SNAPSHOT = """
 local last = '0-0'

@@ -99,10 +99,10 @@ class Reader:
         return batch
 
     def _check_trimmed(self, bucket: str, place: Place) -> None:
-        """Check that nobody else trimmed entries after a place whose own entry is missing.
+        """Check that no unread entries were trimmed, when the entry at the reader's place no longer exists.
 
-        Trimming leaves no trace but the number of entries; deleting single ones, as an erasure does, leaves
-        the highest id of those that were deleted.
+        The server remembers the highest id that was deleted on its own, as an erasure does, but nothing of
+        entries that were trimmed; these only show in the number of entries.
         """
         connection = self._connection
         key, at = connection.key_of(bucket, "events"), entry_key(place.entry)

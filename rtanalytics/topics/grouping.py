@@ -198,7 +198,7 @@ class Group:
 
 
 def strongest(terms: Ints, score: Floats, counts: BinCounts, keys: Sequence[str], most: int) -> Ints:
-    """Return the ``most`` strongest terms: by score, then by count, then by key.
+    """Return at most ``most`` terms, the strongest first: sorted by score, then by count, then by key.
 
     Ties are broken by key, because the numbers of terms depend on the order of arrival.
 

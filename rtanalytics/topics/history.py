@@ -98,7 +98,9 @@ class Memory:
         self.used = np.zeros(0, np.int64)
         self.messages = 0
         self._evidence, self._when = np.zeros(0), np.zeros(0, np.int64)
-        self._came = np.zeros(0, np.int64)  # first bin of each author, minus BEGINNING; 0 for none
+        self._came = np.zeros(
+            0, np.int64
+        )  # first bin of each author as an offset from BEGINNING; 0: no message yet
         self.recent: deque[tuple[int, BinMessages]] = deque()
         self._past: deque[BinCounts] = deque(maxlen=_HISTORY + 1)
 

@@ -73,7 +73,7 @@ class Labeller:
     def label(self, group: Group, around: set[Words]) -> str:
         """Return the label of a topic.
 
-        It is the talk that the topic is about; else the name of the person with what is said, if the
+        It is the talk that the topic is about; else the name of the person with a phrase about them, if the
         first term is a person; else the whole phrase to which the first term belongs.
         """
         if group.talk is not None:

@@ -16,7 +16,7 @@ from rtanalytics.topics.history import Learnt, Memory
 from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.labels import Labeller
 from rtanalytics.topics.merging import merged, people_around, signature
-from rtanalytics.topics.talks import TalkLinker
+from rtanalytics.topics.talks import TalkLinker, most_probable
 
 __all__ = ["Chooser", "DisplayHistory"]
 
@@ -123,7 +123,7 @@ class Chooser:
         for group in groups:
             terms = [s.key for s in group.shown[:FIRST]]
             before = topics.talk_of(signature(group, directory, around))
-            group.talk = self._linker.link(
+            links = self._linker.probabilities(
                 self._counts.in_order(group.rows),
                 terms,
                 start,
@@ -133,6 +133,7 @@ class Chooser:
                 around,
                 before,
             )
+            group.talk = most_probable(links)
         kept = merged(groups, directory, around, lambda word: self._is_name(word, bursting))
         for group in kept:
             group.label = self._labeller.label(group, around)

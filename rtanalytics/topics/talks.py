@@ -18,7 +18,7 @@ from rtanalytics.terms import fold
 from rtanalytics.terms.stopwords import words as stop_words
 from rtanalytics.topics.directory import Directory, Words, words_of
 
-__all__ = ["TalkLink", "TalkLinker"]
+__all__ = ["TalkLink", "TalkLinker", "most_probable"]
 
 _BEFORE, _AFTER = timedelta(minutes=15), timedelta(minutes=75)
 """How long before its start and after its end people post about a talk."""
@@ -41,10 +41,16 @@ _WORD = regex.compile(r"[\p{L}\p{N}][\p{L}\p{M}\p{N}'’+#-]*")
 
 
 class TalkLink(NamedTuple):
-    """Talk that a topic is about, with the probability that it is."""
+    """Talk that a topic may be about, with the probability that it is."""
 
     talk: Talk
     probability: float
+
+
+def most_probable(links: Iterable[TalkLink]) -> TalkLink | None:
+    """Return the most probable link if its probability is at least one half, else None."""
+    best = max(links, key=lambda link: link.probability, default=None)
+    return best if best is not None and best.probability >= 0.5 else None
 
 
 class _Known(NamedTuple):
@@ -91,25 +97,6 @@ class TalkLinker:
             }
             norm = math.sqrt(sum(rare[s] ** 2 for s in sorted(title))) or 1.0
             self._known[talk.id] = _Known(talk, speakers, weights, norm)
-
-    def link(
-        self,
-        rows: Ints,
-        terms: Sequence[str],
-        start: datetime,
-        end: datetime,
-        used: Ints,
-        messages: int,
-        around: Collection[Words],
-        before: str | None = None,
-    ) -> TalkLink | None:
-        """Return the talk that messages are about, or None if no talk has a probability of at least one half.
-
-        Parameters are those of :meth:`probabilities`.
-        """
-        links = self.probabilities(rows, terms, start, end, used, messages, around, before)
-        best = max(links, key=lambda link: link.probability, default=None)
-        return best if best is not None and best.probability >= 0.5 else None
 
     def probabilities(
         self,

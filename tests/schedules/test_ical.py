@@ -212,7 +212,7 @@ def test_what_is_cancelled_or_has_no_title_is_left_out():
         (calendar(entry("DTSTART:20260515T073000Z", "RRULE:FREQ=SECONDLY")), "'SECONDLY' is not supported for talks"),
         (calendar(entry("DTSTART:20260515T073000Z", "RRULE:FREQ=DAILY;BYMINUTE=1,2,3")), "is not supported for talks"),
         (calendar(entry("DTSTART:20260515T073000Z", "RRULE:FREQ=DAILY;INTERVAL=0")), "INTERVAL of its RRULE is 0, but must be 1 or more"),
-        (calendar(entry("DTSTART:20260515T073000Z", "DTSTART:20260515T073000Z")), "several times"),
+        (calendar(entry("DTSTART:20260515T073000Z", "DTSTART:20260515T073000Z")), "more than one time"),
         (calendar(entry("DTSTART:20260515T073000Z", "DURATION:P9999W")), "too long for a talk"),
         (calendar(entry("DTSTART:20260515T073000Z", "RECURRENCE-ID;RANGE=THISANDFUTURE:20260515T073000Z")), "RANGE"),
         (calendar(entry("DTSTART;TZID=Ours:20260515T093000"), head=OURS.format(name="Ours").replace("YEARLY", "SECONDLY")),

@@ -255,7 +255,7 @@ class HackerNewsSource(PolledSource[HackerNewsSpec, _Cursor]):
 
 
 def _due(posted: int, now: datetime) -> int | None:
-    """Return when an item is looked up next, in seconds since 1970, or None."""
+    """Return the time of an item's next look-up, in seconds since 1970; None if there is none."""
     times = (posted + int(age.total_seconds()) for age in AGES)
     return next((at for at in times if at > now.timestamp()), None)
 

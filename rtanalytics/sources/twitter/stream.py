@@ -130,7 +130,7 @@ class XStream(StreamedSource, XSearch):
         """Return the posts of the stream, or take one step of connecting or of a search."""
         state, usable = self.state(cursor), cursor
         if self._known[0] == state.day and self._known[1] > state.spent + state.held:
-            # the event stream lost its newest entries, so the cursor is older than our last payment
+            # the event stream lost its newest entries, so the stored cursor lacks posts that were paid for
             state.spent = self._known[1] - state.held
             usable = msgspec.json.encode(state)
         batch = await self._step(usable, state)

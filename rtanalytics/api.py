@@ -304,7 +304,7 @@ def _temporary(rows: pd.DataFrame | Iterable[Event]) -> Recording:
         with ArchiveWriter(home / "table") as writer:
             report = import_into(writer, events)
             recording = Recording(home / "table")
-            if recording.start and recording.end:  # a title for readers of its report
+            if recording.start and recording.end:  # the table has no title, but a report needs one
                 dates = span(recording.start, recording.end)
                 writer.describe(meta=RecordingMeta(title=f"Messages of {dates}"))
     except BaseException:

@@ -118,7 +118,7 @@ class ErasureMarks:
         return any(self.author(author.handle, where) in self.marks for where in (EVERYWHERE, event.bucket))
 
     def names(self, nick: str, bucket: str) -> bool:
-        """Return True if a handle, with or without rank prefixes, is marked."""
+        """Return True if a nick is marked; IRC's rank prefixes (``@``, ``+``, …) are ignored."""
         bare = nick.lstrip(_RANKS)
         return any(self.author(bare, where) in self.marks for where in (EVERYWHERE, bucket))
 

@@ -370,7 +370,7 @@ def _shifted(event: Event, shift: timedelta) -> Event:
 
 
 def _rate(speed: Speed) -> float:
-    """Return recorded seconds per second; text such as ``60x`` is parsed."""
+    """Convert a speed (a number, ``"60x"`` or ``"max"``) to recorded seconds per real second."""
     if speed == "max":
         return math.inf
     try:

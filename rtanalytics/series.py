@@ -99,7 +99,7 @@ class _Moments:
     seen: int = 0
 
     def learn(self, value: float) -> None:
-        """Update with a value; the first values have equal weights."""
+        """Update mean and variance with a value; the first values have equal weights."""
         self.seen += 1
         weight = max(self.weight, 1 / self.seen)
         step = value - self.mean
@@ -295,7 +295,7 @@ class _Level:
     day: float = 0.0
 
     def learn(self, value: float, day: float, half_life: float) -> None:
-        """Update with a value."""
+        """Update the mean with a value; older values lose half their weight every ``half_life`` days."""
         self.weight = self.weight * 2 ** (-(day - self.day) / half_life) + 1
         self.mean += (value - self.mean) / self.weight
         self.day = day

@@ -94,7 +94,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def topic_id(self) -> str:
-        """Identity of the topic: trends with the same one are the same topic. The label if there is no id."""
+        """Key by which trends of different bins belong to one topic: its id, or else its label."""
         return self.id or self.label.casefold()
 
     @property
@@ -123,7 +123,7 @@ class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
     messages, authors : int
         Number of all messages in the bin, and number of their known authors.
     late : int
-        Number of events received since the last bin whose own bin had already closed.
+        Number of events that arrived too late, after their own bin had closed, since the previous bin.
     """
 
     start: datetime

@@ -68,7 +68,7 @@ class State:
             if isinstance(value, np.ndarray):
                 vars(new)[name] = value.copy()
             elif name in {"recent", "slots"}:
-                vars(new)[name] = value.copy()  # what is in them never changes
+                vars(new)[name] = value.copy()  # their items never change, so a shallow copy is enough
             else:
                 vars(new)[name] = deepcopy(value)
         return new

@@ -152,7 +152,8 @@ def change_points(
 ) -> Any:
     """Update the run-length distribution of each term and score its cells.
 
-    Run i began i bins ago; the last one combines all older runs, with their mean total and length.
+    A run is a stretch of bins with one rate. Run i began i bins ago; the last run stands for all that
+    began earlier, with the means of their totals and lengths.
 
     Parameters
     ----------

@@ -123,7 +123,17 @@ class Contrast(Algorithm):
 
     @abstractmethod
     def compare(self, k: Floats, d: Any, b: Floats, B: Any, bins: Any) -> Scores:
-        """Return the scores of counts k in bins with totals d, given sums b of counts and B of totals."""
+        """Return the scores of counts ``k``.
+
+        Parameters
+        ----------
+        k, d : numpy.ndarray of float64
+            Count of each cell, and total of its bin.
+        b, B : numpy.ndarray of float64
+            Sums of counts and of totals over the history of each cell.
+        bins : numpy.ndarray of int64
+            Number of bins in the history.
+        """
 
     def _score(self, cells: Cells) -> Scores:
         places = cells.places

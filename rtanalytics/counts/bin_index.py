@@ -115,7 +115,7 @@ class BinIndex:
         return alive
 
     def drop_empty(self, bins: Iterable[int]) -> None:
-        """Drop those of the bins in which no row counts any more."""
+        """Drop those of the given bins that have no counted row left."""
         for bin in bins:
             if bin in self.rows_of and not self.alive(bin).size:
                 del self.rows_of[bin]
@@ -137,7 +137,7 @@ class BinIndex:
         return rows[kept], [id for id, keep in zip(ids, kept.tolist(), strict=True) if keep], edges[kept]
 
     def _drop(self, oldest: int) -> set[int]:
-        """Drop the bins before ``oldest``, and their messages once there are enough to free."""
+        """Drop the bins before ``oldest``; drop their messages when they are a quarter of the log or more."""
         if oldest == self._oldest:
             return set()
         self._oldest = oldest

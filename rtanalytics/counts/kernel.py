@@ -50,12 +50,13 @@ def words(
     language : numpy.ndarray of uint8
         Row of ``uses`` for each message of the log.
     seen : numpy.ndarray of int64
-        Scratch, as long as there are terms; all values are below ``2 * stamp``.
+        Working memory, one value per term: which message contained the term last. All values are below
+        ``2 * stamp``.
     stamp : int
-        Mark of the first of the rows.
+        Number of the first message, higher than in earlier calls with the same ``seen``.
     frequency : numpy.ndarray of int32
-        As long as there are terms; receives the number of messages of each term that can be part of a
-        phrase. Other values are left as they are.
+        One value per term; receives the number of messages of each term that can be part of a phrase.
+        The values of other terms do not change.
 
     Returns
     -------
@@ -120,7 +121,7 @@ def phrases(
     rows, offsets, tokens, term_of, uses, language
         As for :func:`words`.
     frequency : numpy.ndarray of int32
-        Number of messages of each term, as :func:`words` left it.
+        Number of messages of each term, as counted by :func:`words`.
     min_count : int
         Minimum number of messages of a phrase.
     min_npmi : float

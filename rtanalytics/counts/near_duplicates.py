@@ -35,7 +35,7 @@ def _root(parents: Any, i: Any) -> Any:
 
 @njit(cache=True)
 def _jaccard(shingles: Any, i: Any, a: Any, j: Any, b: Any) -> Any:
-    """Return the Jaccard similarity of two ascending lists: ``shingles[i:a]`` and ``shingles[j:b]``."""
+    """Return the Jaccard similarity of the sets ``shingles[i:a]`` and ``shingles[j:b]``, both ascending."""
     both, total = 0, (a - i) + (b - j)
     while i < a and j < b:
         if shingles[i] == shingles[j]:

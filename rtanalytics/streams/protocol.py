@@ -274,12 +274,13 @@ class Outbox(Protocol):
     """Packets that people send. Each is handed once to the process that may write for its scope."""
 
     def send(self, bucket: str, scope: str, packet: Mapping[str, str], key: str = "") -> str:
-        """Submit a packet that the holder of a scope is to send at most once.
+        """Submit a packet, which the process that holds the scope sends at most once.
 
         Parameters
         ----------
         bucket, scope : str
-            Bucket and name of the scope.
+            Bucket of the source, and scope: the account or room for which one process at a time may
+            write, such as an IRC connection.
         packet : mapping of str
             In LeafyChat's format: ``type``, ``to``, ``body``; at most 16,000 bytes as JSON.
         key : str

@@ -37,7 +37,7 @@ class RedisHealth:
 
 
 class MemoryHealth:
-    """Health board in the memory of one process."""
+    """Status of sources and other parts, kept in memory: for streams of one process."""
 
     def __init__(self) -> None:
         self._health: dict[str, dict[str, object]] = {}

@@ -35,7 +35,7 @@ _SEED = np.uint64(secrets.randbits(64))
 
 
 def new_table() -> Table:
-    """Return an empty table of surfaces."""
+    """Return an empty hash table of surfaces, with room for 4,096."""
     return (
         np.zeros(1 << 13, np.uint64),
         np.empty(1 << 12, np.uint64),
@@ -63,7 +63,7 @@ def _mix(h: Any, x: Any) -> Any:
 
 @njit(cache=True)
 def _hashed(text: Any, begin: Any, until: Any) -> Any:
-    """Return two parts of the hash of a spelling: of full blocks of eight characters, and of the rest."""
+    """Hash a spelling; return the hash of its full blocks of eight characters, and the last block unmixed."""
     h, x = np.uint64(0), np.uint64(0)
     for k in range(begin, until):
         c = np.uint64(text[k])

@@ -47,7 +47,7 @@ class NameLikeness:
         return self._used.copy(), self._uses.copy()
 
     def go_back(self, kept: tuple[Uses, Uses]) -> None:
-        """Restore the statistics that :meth:`kept` returned."""
+        """Restore statistics from a copy made by :meth:`kept`."""
         self._used, self._uses = kept[0].copy(), kept[1].copy()
 
     def learn(self, rows: Ints) -> None:

@@ -1,4 +1,4 @@
-"""Messages as documents: the words of each message, and how terms are written."""
+"""Messages as documents: the words of each message, and the usual spelling of terms."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Documents(TermCounts):
     # -- how terms are written ------------------------------------------------------------------
 
     def learn(self, rows: list[int]) -> None:
-        """Learn how terms are written in the messages of these rows."""
+        """Count the spellings of terms in these rows, for :meth:`surface` and :meth:`proper`."""
         where = np.array(rows, np.int64)
         where = where[self._log.alive.values[self._log.at(where)]]
         if not len(where):
@@ -114,7 +114,7 @@ class Documents(TermCounts):
     def proper(self, term: int) -> bool:
         """Check whether a term is written like a name: a handle, a tag, or mostly with a capital.
 
-        A phrase is one if any of its words is.
+        A phrase is written like a name if any of its words is.
         """
         vocabulary = self.vocabulary
         if (words := vocabulary.words(term)) is not None:

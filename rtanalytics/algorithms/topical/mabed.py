@@ -127,12 +127,12 @@ class Mabed(TopicAlgorithm):
     """Mention-anomaly-based event detection, over a whole recording.
 
     score = Σ (N_@t,i − N_i · N_@t / N) over the slices i of the interval I in which that sum is largest:
-    N_@t,i messages with a mention and the word t in slice i, N_@t all such, N_i and N all
-    messages. Of the ``related`` words that most often occur with t in I, those join it whose
-    weight (ρ + 1) / 2 is at least ``theta``, ρ being Erdem's correlation of their first
-    differences within I. From the strongest on, an event whose word and that of an earlier one
-    are related in both directions, in intervals that overlap by more than ``sigma`` of the
-    shorter, is the same event, listed once.
+    N_@t,i is the number of messages in slice i that contain the word t and a mention, N_@t their sum
+    over all slices; N_i and N are the numbers of all messages. The ``related`` words that most often
+    occur with t in I are candidates; a candidate joins the event if its weight (ρ + 1) / 2 is at
+    least ``theta``. ρ is Erdem's correlation of the first differences of both series within I.
+    Two events are one, and listed once, if each of their words joins the other's event and their
+    intervals overlap by more than ``sigma`` of the shorter one.
 
     Guille & Favre (2014), "Mention-Anomaly-Based Event Detection and Tracking in Twitter"; (2015),
     "Event Detection, Tracking, and Visualization in Twitter: A Mention-Anomaly-Based Approach";
@@ -237,7 +237,7 @@ class Mabed(TopicAlgorithm):
         common = common[~view.is_excluded(common)]
         keys = documents.vocabulary.keys
         terms = common[ranked(common, keys, n[common].astype(np.float64))[: self.vocabulary]]
-        # from here on words are numbered in the order of their keys
+        # in the order of their keys, so that ties do not depend on the order of messages
         terms = terms[ranked(terms, keys)]
         own = np.full(len(documents.vocabulary), -1, np.int64)
         own[terms] = np.arange(len(terms))
@@ -263,7 +263,7 @@ class Mabed(TopicAlgorithm):
         return _Table(terms, slices, totals, tally(counted), tally(counted & addressing), matrix, bounds)
 
     def _events(self, view: View, table: _Table, first: Ints, last: Ints, sums: Floats) -> list[_Event]:
-        """Return the strongest events, each once."""
+        """Return events from the strongest on; an event that repeats a stronger one is left out."""
         events: list[_Event] = []
         same: dict[int, _Event] = {}
         every: list[_Event] = []

@@ -51,15 +51,16 @@ C = TypeVar("C", bound=Cursor)
 
 
 class PolledSource(Generic[S, C]):
-    """Source that polls one address; see the package for an example.
+    """Base of sources that poll one address; the package's docstring has an example.
 
     Parameters
     ----------
     spec : PolledSpec
         The ``[[source]]`` table.
     counts : Counter
-        ``fetched``, ``not_modified``, ``same_body``, ``incomplete``, ``known``, ``malformed``, ``gaps``
-        and ``broken_off`` are counted, and what ``parse`` and the HTTP client count.
+        Receives the numbers of documents (``fetched``, ``not_modified``, ``same_body``, ``incomplete``,
+        ``malformed``), of ``known`` items, of ``gaps`` and of polls that were ``broken_off``, besides
+        the counts of ``parse`` and of the HTTP client.
     longest_reset : timedelta
         Longest credible time until a rate limit is reset.
     """

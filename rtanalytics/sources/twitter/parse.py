@@ -134,7 +134,7 @@ def _value(value: Any, reading: Reading, where: str) -> str | None:
 
 
 def _single(value: dict[str, Any], reading: Reading) -> Event:
-    """Parse a value without ``data``: a line of a compliance job, or a flattened tweet."""
+    """Parse a JSON object without the member ``data``: a line of a compliance job, or a flattened tweet."""
     if value.get("action") == "delete" and "text" not in value:
         return _compliance(value, reading.meta)
     if "id_str" in value or "statuses" in value or "full_text" in value:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from rtanalytics.event import Event
 from rtanalytics.untrusted import abbreviate
@@ -117,6 +117,15 @@ class Options:
     private: bool = False
     presence: bool = False
     keep: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class UsesDay(Protocol):
+    """Importer of logs that may or may not contain dates."""
+
+    def uses_day(self, path: Path, options: Options) -> bool:
+        """Return False if the file has dates itself, so that ``options.day`` has no effect on it."""
+        ...
 
 
 class Importer(Protocol):

@@ -30,11 +30,14 @@ from rtanalytics.importers.common import (
 )
 from rtanalytics.importers.irclines import IrcLine, classify, parse_line, uncoloured
 from rtanalytics.importers.irclog import PRESENCE, day_in
+from rtanalytics.importers.reading import head_of
 from rtanalytics.normalize.values import InvalidValue
 
 __all__ = ["HTML"]
 
 CONNECTOR = "irc-html@1"
+_HEAD = 64_000
+"""Number of bytes in which :meth:`_Html.uses_day` looks for a date."""
 _TITLE = re.compile(r"<(?:title|h1)[^>]*>\s*IRC logs?\b(?: of|:)?(?P<about>[^<]*)<", re.IGNORECASE)
 _LINE = re.compile(r'\s*<li id="(?P<key>l-\d+)"[^>]*>(?:<a [^>]*>[^<]*</a>)?\s?(?P<rest>.*?)(?:</li>)?\s*$')
 _CLOCK = re.compile(r"\[(\d\d):(\d\d)(?::(\d\d))?\] (.*)$")
@@ -69,6 +72,15 @@ class _Html:
         """Yield the events of a page."""
         page = _Page(path, options)
         return events_of_lines(path, page.event, lambda line: uncoloured(line.decode("utf-8", "replace")))
+
+    def uses_day(self, path: Path, options: Options) -> bool:
+        """Return False if the page has a date itself, so that ``options.day`` has no effect."""
+        for line in head_of(path, _HEAD).decode("utf-8", "replace").splitlines():
+            if (title := _TITLE.search(line)) is not None and day_in(title["about"]):
+                return False
+            if (row := _ROW.match(line)) is not None:
+                return not row["day"]
+        return True
 
 
 HTML = _Html()

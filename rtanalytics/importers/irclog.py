@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -79,6 +80,7 @@ class Log:
 
     ``day`` is the current day, ``last`` the previous time of day, ``nicks`` all nicks so far, ``now`` the
     time of the latest line, ``equal`` counts equal lines with that time, and ``latest`` is the latest line.
+    ``dated`` becomes True when the log gives a date itself, ``day_used`` when a line needs ``day`` before.
     """
 
     day: date | None
@@ -90,11 +92,14 @@ class Log:
     now: datetime | None = None
     equal: Counter[IrcLine] = field(default_factory=Counter)
     latest: IrcLine | None = None
+    dated: bool = False
+    day_used: bool = False
 
     def at(self, clock: time) -> datetime:
         """Return the time of a line without a date; a jump back by 12 hours or more means the next day."""
         if self.day is None:
             raise self.incomplete("day")
+        self.day_used |= not self.dated
         if self.last is not None and (clock.hour - self.last.hour) <= -12:
             self.day += timedelta(days=1)
         self.last = clock
@@ -131,7 +136,7 @@ class Log:
 
     def turn(self, day: date) -> None:
         """Start a new day."""
-        self.day, self.last = day, None
+        self.day, self.last, self.dated = day, None, True
 
 
 Reader = Callable[[Log, str], tuple[datetime, IrcLine] | None]
@@ -202,6 +207,21 @@ class IrcLog:
             yield from repeated
             repeated.clear()
 
+    def uses_day(self, path: Path, options: Options) -> bool:
+        """Return False if the log has dates itself, so that ``options.day`` has no effect on it."""
+        zone = zone_of(options.zone)
+        log = Log(options.day, zone, options.day_first, LocalClock(zone) if zone else None)
+        for entry in islice(lines(path), _PEEKED):
+            if isinstance(entry, Rejected):
+                continue
+            try:
+                parsed = self._parsed(log, uncoloured(_decode(entry[1])), path)
+            except (_Missing, InvalidValue):
+                continue
+            if parsed is not None:
+                return log.day_used
+        return True
+
     def _parsed(self, log: Log, line: str, path: Path) -> tuple[datetime, IrcLine] | None:
         """Parse a line; if it needs the order of day and month, find that from all dates of the file."""
         try:
@@ -219,6 +239,9 @@ class IrcLog:
                 raise
             return self.parse(log, line)
 
+
+_PEEKED = 1_000
+"""Number of lines among which :meth:`IrcLog.uses_day` looks for the first message."""
 
 MAX_REPEATED = 1_000
 """Maximum count in ``last message repeated N times``; a higher count is an error."""
@@ -335,6 +358,7 @@ def _text(log: Log, line: str) -> tuple[datetime, IrcLine] | None:
     if (found := _MONTHLY.match(line)) is not None and found["month"].title() in MONTHS:
         if log.day is None:
             raise log.incomplete("year")
+        log.day_used |= not log.dated
         month, day = MONTHS[found["month"].title()], int(found["day"])
         # these lines have no year; a new year begins when the month jumps back
         year = log.day.year + (month < log.day.month - 6)

@@ -21,6 +21,7 @@ from rtanalytics.importers import (
     open_events,
     unread_options,
 )
+from rtanalytics.importers.base import UsesDay
 
 __all__ = ["UnreadOption", "import_files"]
 
@@ -75,6 +76,7 @@ def import_files(
     forms = [form or ("columns" if options.columns else detect(file)) for file in files]
     for option, readers in unread_options(options, forms).items():
         raise UnreadOption(option, readers)
+    _check_day(files, forms, options)
     rejected: list[Rejected] = []
     skipped: Counter[str] = Counter()
     unmatched = set(options.keep)
@@ -101,6 +103,17 @@ def import_files(
             writer.remember_timezone(options.zone)
     _keep(archive / REJECTED, rejected)
     return report, rejected, skipped, [pattern for pattern in options.keep if pattern in unmatched]
+
+
+def _check_day(files: Sequence[Path], forms: Sequence[str], options: Options) -> None:
+    """Raise an ImporterError if ``options.day`` is given and all files have dates of their own."""
+    if options.day is None:
+        return
+    for file, name in zip(files, forms, strict=True):
+        reader = importer(name)
+        if isinstance(reader, UsesDay) and reader.uses_day(file, options):
+            return
+    raise ImporterError(f"{files[0]}: the log has its own dates, so --day has no effect; leave it out")
 
 
 def _keep(path: Path, rejected: Sequence[Rejected]) -> None:

@@ -111,3 +111,60 @@ def test_a_switch_for_dry_runs_is_refused_without_one(tmp_path: Path) -> None:
     run = rta("collect", tmp_path / "c.toml", "--yes")
     assert run.returncode == 2
     assert "--dry-run only" in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.log", "[2026-05-15 09:00:00] <ada> hello\n[2026-05-15 09:01:00] <bob> hi\n"),
+        ("b.log", "--- Log opened Fri May 15 09:00:00 2026\n09:00 < ada> hello\n09:01 < bob> hi\n"),
+        ("c.log", "**** BEGIN LOGGING AT Fri May 15 09:00:00 2026\n\nMay 15 09:00:01 <ada>\thello\n"),
+        ("d.log", "2026-05-15 09:00:00\tada\thello\n2026-05-15 09:01:00\tbob\thi\n"),
+        (
+            "e.html",
+            '<title>IRC log of #x on 2026-05-15</title>\n<dt id="T09-00-00">09:00:00 [ada]</dt><dd>hi</dd>\n',
+        ),
+    ],
+)
+def test_a_day_for_a_log_with_dates_is_refused(name: str, content: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    run = rta(
+        "import",
+        tmp_path / name,
+        "--to",
+        tmp_path / "a",
+        "--zone",
+        "UTC",
+        "--channel",
+        "#x",
+        "--day",
+        "2025-01-01",
+    )
+    assert run.returncode == 1
+    assert "no effect" in " ".join(run.stderr.replace("│", " ").split())
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[09:00:00] <ada> hello\n[09:01:00] <bob> hi\n",
+        "09:00 < ada> hello\n09:01 < bob> hi\n--- Day changed Sat May 16 2026\n09:00 < ada> again\n",
+        "May 15 09:00:01 <ada>\thello\nMay 15 09:00:02 <bob>\thi\n",
+    ],
+)
+def test_a_day_for_a_log_without_a_date_or_year_is_used(content: str, tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text(content)
+    run = rta(
+        "import",
+        tmp_path / "x.log",
+        "--to",
+        tmp_path / "a",
+        "--zone",
+        "UTC",
+        "--channel",
+        "#x",
+        "--day",
+        "2025-05-15",
+    )
+    assert run.returncode == 0, run.stderr

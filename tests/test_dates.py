@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rtanalytics.normalize.dates import (
     AmbiguousOrder,
     NoZone,
+    SpreadsheetNumber,
     UnknownZone,
     day_order,
     optional_time,
@@ -78,6 +79,13 @@ def test_what_is_not_a_whole_time_is_none(text: object) -> None:
     assert optional_time(text) is None
     with pytest.raises(InvalidValue):
         parse_time(text, UTC)
+
+
+@pytest.mark.parametrize("value", ["46157.396", "46157,396", "46157", 46157.396, 46157], ids=str)
+def test_a_number_of_days_of_a_spreadsheet_is_named(value: object) -> None:
+    """As seconds since 1970 the number would be a time in 1970."""
+    with pytest.raises(SpreadsheetNumber, match="export the file again"):
+        parse_time(value)
 
 
 @pytest.mark.parametrize(

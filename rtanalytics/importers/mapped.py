@@ -39,6 +39,7 @@ from rtanalytics.importers.unpack import BROKEN
 from rtanalytics.normalize.dates import (
     AmbiguousOrder,
     NoZone,
+    SpreadsheetNumber,
     UnknownZone,
     optional_time,
     parse_time,
@@ -255,7 +256,7 @@ class _Rows:
             raise InvalidValue(f"{name} is empty; every row needs one")
         try:
             return parse_time(value, self._zone, day_first=self._facts.day_first, what=name, advice=NAME_ZONE)
-        except (NoZone, AmbiguousOrder, UnknownZone):
+        except (NoZone, AmbiguousOrder, UnknownZone, SpreadsheetNumber):
             raise
         except InvalidValue as error:
             raise InvalidValue(f"{error}; give its format with --time-format") from None

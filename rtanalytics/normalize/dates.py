@@ -19,6 +19,7 @@ from rtanalytics.untrusted import abbreviate
 __all__ = [
     "AmbiguousOrder",
     "NoZone",
+    "SpreadsheetNumber",
     "UnknownZone",
     "day_order",
     "optional_time",
@@ -126,6 +127,16 @@ class AmbiguousOrder(InvalidValue):
     """A date such as 05/06/2026, in which either number may be the day."""
 
 
+class SpreadsheetNumber(InvalidValue):
+    """A time that a spreadsheet has turned into its number of days."""
+
+    def __init__(self, value: object, what: str) -> None:
+        super().__init__(
+            f"{what} {abbreviate(value)} is a spreadsheet's number of days; "
+            "format the column as date and time there, and export the file again"
+        )
+
+
 def parse_time(
     value: object,
     zone: tzinfo | None = None,
@@ -179,6 +190,8 @@ def parse_time(
         elif isinstance(value, date):
             local = datetime.combine(value, time())
         elif isinstance(value, int | float) and not isinstance(value, bool):
+            if _is_serial(value):
+                raise SpreadsheetNumber(value, what)
             return _since_1970(value)
         else:
             raise _not_a_time(value, what)
@@ -295,6 +308,8 @@ def _parse(value: str, zone: tzinfo | None, what: str, *, day_first: bool | None
         return _time_of(_ordered(found.groupdict(), value, what, day_first=day_first), zone, value, what)
     if re.fullmatch(r"\d{4}-w\d\d-[1-7]", text):
         return datetime.fromisoformat(text.upper())
+    if re.fullmatch(r"\d{5}([.,]\d{1,12})?", text) and _is_serial(float(text.replace(",", "."))):
+        raise SpreadsheetNumber(value, what)
     raise _not_a_time(value, what)
 
 
@@ -313,6 +328,11 @@ def _epoch(text: str) -> datetime | None:
     if not _PLAUSIBLE[0] <= seconds < _PLAUSIBLE[1] or digits in (11, 14):
         return None
     return _since_1970(seconds)
+
+
+def _is_serial(number: float) -> bool:
+    """Check for a spreadsheet's number of days since 1899-12-30, for the years 1990 to 2099."""
+    return 32_874 <= number < 73_051
 
 
 def _since_1970(number: float) -> datetime:

@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 from urllib.parse import urljoin
 
+from rtanalytics.normalize.dates import parse_clock, parse_day
 from rtanalytics.normalize.values import as_list, as_text
 from rtanalytics.schedules.common import (
     Found,
@@ -98,12 +99,10 @@ class _Reader:
             if len(text) > 10 and text[4] == "-":
                 return moment(text, self._zone, where)
         date, clock = as_text(event.get("date")) or as_text(day.get("date")), as_text(event.get("start"))
-        try:
-            start = datetime.fromisoformat(f"{date[:10]}T{clock.zfill(5)}")
-        except ValueError:
-            raise ScheduleError(
-                f"{where}: date {date[:60]!r} and start {clock[:60]!r} are not a time"
-            ) from None
+        on, at = parse_day(date[:10]), parse_clock(clock)
+        if on is None or at is None:
+            raise ScheduleError(f"{where}: date {date[:60]!r} and start {clock[:60]!r} are not a time")
+        start = datetime.combine(on, at)
         # A talk at 00:30 is listed under the previous day, because that day ends with its last talk.
         if start.year < 9999 and start.time() < _day_start(day, self._zone):
             start += timedelta(days=1)

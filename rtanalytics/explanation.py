@@ -197,7 +197,7 @@ def share(probability: float) -> str:
 
 
 def _headline(trend: Trend, zone: tzinfo) -> str:
-    at, end = trend.bin_start.astimezone(zone), trend.bin_end.astimezone(zone)
+    at, end = trend.counted_from.astimezone(zone), trend.bin_end.astimezone(zone)
     wrote = counted(trend.messages, "message")
     wrote = f"{counted(trend.authors, 'person', 'people')} wrote {wrote}" if trend.authors else wrote
     ranked = sorted(trend.sources, key=lambda source: (-trend.sources[source], source))
@@ -221,7 +221,7 @@ def _surprise(trend: Trend) -> str:
     expected = "hardly anybody was" if trend.expected < 0.5 else f"about {trend.expected:,.0f} were"
     if not trend.channel:
         expected = "hardly any were" if trend.expected < 0.5 else expected
-    past = f" from the {_long(bins * (trend.bin_end - trend.bin_start))} before" if bins else ""
+    past = f" from the {_long(bins * (trend.bin_end - trend.counted_from))} before" if bins else ""
     return f"{used}; {expected} expected{past}."
 
 
@@ -256,8 +256,8 @@ def _confidence(trend: Trend) -> str:
 
 def _bins_before(trend: Trend) -> int | None:
     """Return the number of bins on which the expected count is based; None if unknown."""
-    width = trend.bin_end - trend.bin_start
-    return None if trend.since is None else round((trend.bin_start - trend.since) / width)
+    width = trend.bin_end - trend.counted_from
+    return None if trend.since is None else round((trend.counted_from - trend.since) / width)
 
 
 def _words(name: str, features: Mapping[str, float]) -> str:
@@ -342,7 +342,7 @@ def _count_of(trend: Trend) -> str:
         text = f"{counted(trend.observed, *trend.counted)} used {term}"
     else:
         text = f"{term} was counted {trend.observed:,} times"
-    bins, width = _bins_before(trend), trend.bin_end - trend.bin_start
+    bins, width = _bins_before(trend), trend.bin_end - trend.counted_from
     if bins == 0:
         return f"{text}; nothing had been posted before."
     past = f" from the {counted(bins, 'bin', 'bins')} before ({_long(bins * width)})" if bins else ""

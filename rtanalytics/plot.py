@@ -179,7 +179,7 @@ def _label_at_peak(trends: Iterable[Trend]) -> str:
 def _unit(trend: Trend) -> str:
     """Return what a trend counts in a bin, as the label of an axis."""
     unit = {"authors": "people", "messages": "messages"}.get(trend.channel, "count")
-    return f"{unit} in {round((trend.bin_end - trend.bin_start) / timedelta(minutes=1))} min"
+    return f"{unit} in {round((trend.bin_end - trend.counted_from) / timedelta(minutes=1))} min"
 
 
 def _legend_above(ax: Axes, columns: int) -> None:
@@ -225,11 +225,14 @@ def course(bins: Iterable[TrendBin], label: str, ax: Axes | None = None, *, zone
     if not trends:
         raise ValueError(f"no topic has the label {label!r}")
     ax = _axes(ax)
-    width = trends[0].bin_end - trends[0].bin_start
-    wide = 0.9 * width / timedelta(days=1)
+    width = trends[0].bin_end - trends[0].counted_from
+    step = trends[0].bin_end - trends[0].bin_start
+    wide = 0.9 * step / timedelta(days=1)
     listed = {trend.bin_start: trend for trend in trends}
     before: dict[datetime, int] = {}  # counts of bins in which the topic is not listed
     for trend in trends:
+        if step != width:
+            break  # the bins before overlap the steps
         first = trend.bin_start - len(trend.history) * width
         before |= {first + n * width: count for n, count in enumerate(trend.history)}
     before = {at: count for at, count in before.items() if at not in listed}
@@ -273,7 +276,7 @@ def explanation(why: Explanation, *, zone: tzinfo = UTC) -> Figure:
     history(why.trend, left, zone=zone)
     for ax in right:
         reasons(why, ax)
-    at, end = (moment.astimezone(zone) for moment in (why.trend.bin_start, why.trend.bin_end))
+    at, end = (moment.astimezone(zone) for moment in (why.trend.counted_from, why.trend.bin_end))
     title = f"{plain(why.trend.label)}: number {why.trend.rank} of {at:%d %b %Y, %H:%M} to {end:%H:%M}"
     figure.suptitle(title, x=0.01, ha="left", size="medium", weight="bold")
     return figure
@@ -296,9 +299,9 @@ def history(trend: Trend, ax: Axes | None = None, *, zone: tzinfo = UTC) -> Axes
     matplotlib.axes.Axes
     """
     ax = _axes(ax)
-    width = trend.bin_end - trend.bin_start
+    width = trend.bin_end - trend.counted_from
     wide = width / timedelta(days=1)
-    now = _number(trend.bin_start.astimezone(zone))
+    now = _number(trend.counted_from.astimezone(zone))
     before = [now - wide * n for n in range(len(trend.history), 0, -1)]
     ax.bar(before, trend.history, wide * 0.9, align="edge", color=_REST, label="before")
     ax.bar([now], [trend.observed], wide * 0.9, align="edge", color=_ACCENT, label=f"{trend.observed} now")

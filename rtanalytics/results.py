@@ -71,7 +71,7 @@ class ListedTrend(Trend, frozen=True, kw_only=True, dict=True):
 
     def __repr__(self) -> str:
         zone: tzinfo = self.__dict__["trends"].zone
-        start, end = self.bin_start.astimezone(zone), self.bin_end.astimezone(zone)
+        start, end = self.counted_from.astimezone(zone), self.bin_end.astimezone(zone)
         probability = f", probability {self.probability:.2f}" if self.probability else ""
         return (
             f"<Trend {self.label!r}: rank {self.rank}, {start:%Y-%m-%d %H:%M} to {end:%H:%M},"
@@ -234,7 +234,7 @@ class Trends(Sequence[ListedTrend]):
 
     def _row(self, index: int) -> list[str]:
         trend = self[index]
-        start, end = trend.bin_start.astimezone(self.zone), trend.bin_end.astimezone(self.zone)
+        start, end = trend.counted_from.astimezone(self.zone), trend.bin_end.astimezone(self.zone)
         return [
             f"{start:%a %d %b %H:%M}–{end:%H:%M}",
             str(trend.rank),

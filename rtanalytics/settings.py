@@ -100,6 +100,7 @@ class TrendOptions(TypedDict, total=False):
     bin: Duration
     top: int
     channel: Channel
+    every: Duration | None
     grace: Duration
     own_tags: Iterable[str]
     ignore: Iterable[str]
@@ -287,6 +288,9 @@ class Settings(Options):
         Parameters of an algorithm that is given by name.
     bin : timedelta
         Width of a bin.
+    every : timedelta, optional
+        Step by which the window of a list advances, such as ``1min``: a list at the end of each step, of
+        the messages of the last ``bin``. It must divide ``bin``. By default, a list at the end of each bin.
     top : int
         Maximum number of topics per bin.
     channel : {'authors', 'messages', 'deduped'}
@@ -340,6 +344,7 @@ class Settings(Options):
         {}, converted(lambda value: {**value}, "a table of parameters by name"), hash=False
     )
     bin: timedelta = setting("15min", duration())
+    every: timedelta | None = setting(None, optional(duration()))
     top: int = setting(10, whole(1))
     channel: Channel = setting("authors", choice(get_args(Channel)))
     grace: timedelta = setting("1min", duration(zero=True))
@@ -358,6 +363,14 @@ class Settings(Options):
         self._fill(options)
 
     def _complete(self, given: Mapping[str, Any], prefix: str) -> None:
+        if self.every is not None and self.bin % self.every:
+            raise SettingsError(
+                f"{prefix}every",
+                f"every = {duration_text(self.every)} does not divide bin = {duration_text(self.bin)};"
+                " use a step such as 1min",
+            )
+        if self.every == self.bin:
+            object.__setattr__(self, "every", None)
         if self.parameters and not isinstance(self.algorithm, str):
             message = f"parameters belong to an algorithm given by name; {self.algorithm!r} has its own"
             raise SettingsError("parameters", message)

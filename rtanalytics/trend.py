@@ -16,7 +16,7 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     bin_start, bin_end : datetime
-        The bin, half-open.
+        The bin, half-open; with sliding windows, the step that has just ended.
     rank : int
         Rank in the list of the bin, from 1.
     terms : list of str
@@ -65,6 +65,8 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
         Counts of the first term in the bins just before, oldest first: at most 24.
     since : datetime, optional
         Start of the first bin from which ``expected`` is computed.
+    window_start : datetime, optional
+        With sliding windows, the start of the window that ends at ``bin_end``, whose messages are counted.
     """
 
     bin_start: datetime
@@ -91,6 +93,12 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
     channel: str = ""
     history: list[int] = []
     since: datetime | None = None
+    window_start: datetime | None = None
+
+    @property
+    def counted_from(self) -> datetime:
+        """Start of the interval whose messages are counted; it ends at ``bin_end``."""
+        return self.window_start or self.bin_start
 
     @property
     def topic_id(self) -> str:
@@ -117,13 +125,15 @@ class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
     Parameters
     ----------
     start, end : datetime
-        The bin.
+        The bin; with sliding windows, the step that has just ended.
     trends : list of Trend
         Topics by rank: at most the requested number, and possibly none.
     messages, authors : int
         Number of all messages in the bin, and number of their known authors.
     late : int
         Number of events that arrived too late, after their own bin had closed, since the previous bin.
+    window_start : datetime, optional
+        With sliding windows, the start of the window that ends at ``end``, whose messages are counted.
     """
 
     start: datetime
@@ -132,6 +142,12 @@ class TrendBin(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     authors: int
     late: int = 0
+    window_start: datetime | None = None
+
+    @property
+    def counted_from(self) -> datetime:
+        """Start of the interval whose messages are counted; it ends at ``end``."""
+        return self.window_start or self.start
 
 
 def _words(text: str) -> str:

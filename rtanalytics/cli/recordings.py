@@ -115,6 +115,12 @@ def trending(
             help="Width of a bin, such as 5min or 1h.  [default: 15min, or the conference's]",
         ),
     ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DURATION", help="List the trends of the last bin at each such step, such as 1min."
+        ),
+    ] = None,
     top: Top = None,
     conference: ConferenceOption = None,
     at: Annotated[
@@ -146,7 +152,7 @@ def trending(
     opened = open_conference(archive)
     recording, zone = opened.recording, chosen_zone(timezone, opened.zone)
     only = None if at is None else moment(at, zone)
-    settings = trend_settings(opened, algorithm, width, top, conference, min_count)
+    settings = trend_settings(opened, algorithm, width, top, conference, min_count, every)
     out = console()
     if not as_json:
         console(stderr=True).print(f"times are in {zone}", style="dim")
@@ -210,6 +216,7 @@ def trend_settings(
     top: int | None,
     conference: Path | None = None,
     min_count: int | None = None,
+    every: str | None = None,
 ) -> Settings:
     """Return the settings of a recording, changed by options of the command line."""
     from rtanalytics.conference import read_conference
@@ -227,6 +234,8 @@ def trend_settings(
         options["min_count"] = min_count
     if width is not None:
         options["bin"] = width
+    if every is not None:
+        options["every"] = every
     try:
         if algorithm is not None:
             options["algorithm"] = get(algorithm).name

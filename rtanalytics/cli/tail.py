@@ -117,7 +117,7 @@ def _tail_trends(
                 print_bin(bin, out, zone)
             elif live:
                 # the user waits for it, so an empty bin is shown, too
-                start, end = bin.start.astimezone(zone), bin.end.astimezone(zone)
+                start, end = bin.counted_from.astimezone(zone), bin.end.astimezone(zone)
                 line = f"{start:%Y-%m-%d %H:%M} – {end:%H:%M}  nothing trends"
                 out.print(f"{line}; {counted(bin.messages, 'message')}", style="dim")
         live = True
@@ -135,10 +135,10 @@ def _first_due(conference: Conference | None, zone: tzinfo) -> str:
     if conference is None:
         return "no trends yet; they come when a bin is over and 'rtanalytics collect' runs"
     epoch, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
-    width, grace = conference.trending.bin, conference.trending.grace
-    bin = (now - grace - epoch) // width
-    due = (epoch + (bin + 1) * width + grace).astimezone(zone)
+    width, grace = conference.trending.every or conference.trending.bin, conference.trending.grace
+    step = (now - grace - epoch) // width
+    due = (epoch + (step + 1) * width + grace).astimezone(zone)
     return (
-        f"no trends yet; first trends at {due:%H:%M %Z}, when a bin of {duration_text(width)} is over"
+        f"no trends yet; first trends at {due:%H:%M %Z}, when {duration_text(width)} are over"
         " (if 'rtanalytics collect' runs)"
     )

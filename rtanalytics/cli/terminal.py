@@ -240,7 +240,7 @@ def how_many(counted_in: TrendBin | Trend) -> str:
 
 def print_bin(bin: TrendBin, out: Console, zone: tzinfo = UTC) -> None:
     """Print the trends of a bin, one per line, with times in a zone."""
-    start, end = bin.start.astimezone(zone), bin.end.astimezone(zone)
+    start, end = bin.counted_from.astimezone(zone), bin.end.astimezone(zone)
     out.print(
         Text(f"{start:%Y-%m-%d %H:%M} – {end:%H:%M %Z}", style="bold"),
         Text(how_many(bin), style="dim"),

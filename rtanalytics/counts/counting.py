@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -215,20 +215,22 @@ class TermCounts:
         """Return rows in the order of their times, whatever the order in which they were logged."""
         return self._log.in_order(rows)
 
-    def known_in(self, rows: Ints, grace: timedelta) -> Ints:
-        """Return the bin in which each row counts for trends: its own, or a later one if it arrived late.
+    def known_in(self, rows: Ints, grace: timedelta, step: timedelta) -> Ints:
+        """Return the step in which each row counts for trends: its own, or a later one if it arrived late.
 
         Parameters
         ----------
         rows : numpy.ndarray of int64
             Rows of the log.
         grace : timedelta
-            How long after its end a bin stays open.
+            How long after its end a step stays open.
+        step : timedelta
+            Length of a step; steps are numbered as bins of this width are.
         """
-        width = self.width // MICROSECOND
-        known = (self._log.received.values[self._log.at(rows)] - grace // MICROSECOND) // width
-        later: Ints = np.maximum(known, self._index.bins(rows))
-        return later
+        at, width = self._log.at(rows), step // MICROSECOND
+        posted, received = self._log.posted.values[at], self._log.received.values[at]
+        known: Ints = np.maximum(posted, received - grace // MICROSECOND) // width
+        return known
 
     def elsewhere(self, rows: list[int], bin: int) -> int:
         """Return how many of the rows are counted in a bin other than ``bin``."""
@@ -292,11 +294,16 @@ class TermCounts:
 
     def terms_in(self, rows: Ints) -> list[list[int]]:
         """Return the terms of the tokens of each row, in order; phrases are left out."""
+        row, terms = self.terms_of(rows)
+        ends = np.cumsum(np.bincount(row, minlength=len(rows))).tolist()
+        return [terms[start:end].tolist() for start, end in pairwise([0, *ends])]
+
+    def terms_of(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Return the index in ``rows`` and the term of each token of these rows; phrases are left out."""
         row, places = self._tokens_of(rows)
         tokens = self._log.tokens.values[places]
-        terms = self.vocabulary.term_of[tokens[tokens >= 0]]
-        ends = np.cumsum(np.bincount(row[tokens >= 0], minlength=len(rows))).tolist()
-        return [terms[start:end].tolist() for start, end in pairwise([0, *ends])]
+        is_token = tokens >= 0
+        return row[is_token], self.vocabulary.term_of[tokens[is_token]]
 
     def tokens_in(self, rows: Ints) -> list[list[int]]:
         """Return the surfaces of each row, in order; −1 where more than white space stands between two."""
@@ -345,12 +352,31 @@ class TermCounts:
 
     def bin_messages(self, bin: int) -> BinMessages:
         """Return the messages of a bin term by term, including the phrases that are terms in it."""
+        if self._last is not None and self._last[0] == bin:
+            return self._last[1]
+        result = self.messages_of(self.rows(bin))
+        self._last = bin, result
+        self._cache[bin] = result.terms.astype(np.int32), result.counts, result.totals
+        return result
+
+    def rows_since(self, moment: datetime, bin: int) -> Ints:
+        """Return the rows of a bin and of the bin before it that were posted from a moment on, in order."""
+        rows = np.concatenate([self._index.alive(bin - 1), self._index.alive(bin)])
+        posted = self._log.posted.values[self._log.at(rows)]
+        return self._log.in_order(rows[posted >= (moment - EPOCH) // MICROSECOND])
+
+    def messages_of(self, rows: Ints) -> BinMessages:
+        """Return messages term by term, including the phrases that are terms in them.
+
+        Parameters
+        ----------
+        rows : numpy.ndarray of int64
+            Rows of the messages in the log, in the order of their times.
+        """
         from rtanalytics.counts import kernel
         from rtanalytics.counts.near_duplicates import copies
 
-        if self._last is not None and self._last[0] == bin:
-            return self._last[1]
-        rows, log, vocabulary = self.rows(bin), self._log, self.vocabulary
+        log, vocabulary = self._log, self.vocabulary
         at = log.at(rows)
         texts = at, log.offsets.values, log.tokens.values
         words = vocabulary.term_of, vocabulary.uses_by_language, log.language.values
@@ -374,7 +400,7 @@ class TermCounts:
         originals = first == np.arange(len(rows))
         terms, starts, messages, *counts = kernel.tally(places, terms, local, authors, originals, len(people))
         order = np.argsort(terms)
-        result = BinMessages(
+        return BinMessages(
             rows,
             originals,
             terms[order].astype(np.int64),
@@ -384,9 +410,6 @@ class TermCounts:
             starts[1:][order],
             messages,
         )
-        self._last = bin, result
-        self._cache[bin] = result.terms.astype(np.int32), result.counts, result.totals
-        return result
 
     def _reserve(self) -> None:
         """Grow the scratch arrays to the number of terms."""
@@ -399,12 +422,20 @@ class TermCounts:
         if bin not in self._cache:
             self.bin_messages(bin)
         terms, counts, totals = self._cache[bin]
-        present = counts[which] > 0
+        return self._in_channel(bin, terms, counts[which], totals[which])
+
+    def counts_of(self, messages: BinMessages, bin: int, channel: Channel = "messages") -> BinCounts:
+        """Return the counts of messages in one channel, as if they were those of a bin."""
+        which = place_of(channel)
+        return self._in_channel(bin, messages.terms, messages.counts[which], messages.totals[which])
+
+    def _in_channel(self, bin: int, terms: npt.NDArray[Any], counts: Ints, total: int) -> BinCounts:
+        present = counts > 0
         return BinCounts(
             bin,
             terms[present].astype(np.int64),
-            counts[which][present].astype(np.float64),
-            float(totals[which]),
+            counts[present].astype(np.float64),
+            float(total),
             self.width,
         )
 

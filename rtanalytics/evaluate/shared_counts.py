@@ -42,6 +42,7 @@ def detect_all(
         Trends by algorithm; seconds of scoring and selection by algorithm (wall-clock time); and the
         seconds of reading and counting, which all algorithms share.
     """
+    settings = settings.replace(every=None)  # whole bins are compared
     events = list(events)
     began = time.perf_counter()
     causal = {n: settings.replace(algorithm=a) for n, a in algorithms.items() if a.causal}

@@ -65,7 +65,7 @@ def report_on(
             tick(number)
     recap = gather(
         events,
-        trends(events, settings),
+        trends(events, settings.replace(every=None)),  # a report lists whole bins
         title=opened.title if title is None else title,
         schedule=opened.schedule if schedule is None else schedule,
         timezone=timezone or opened.timezone,

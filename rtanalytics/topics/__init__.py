@@ -15,7 +15,7 @@ from rtanalytics.algorithms.topical import TopicAlgorithm
 from rtanalytics.counts import TermCounts
 from rtanalytics.event import Event
 from rtanalytics.feed import Delivery, Feed, Item, Recording, as_feed
-from rtanalytics.settings import Settings, SettingsOptions, TopicFilter, TopicModel
+from rtanalytics.settings import Settings, SettingsError, SettingsOptions, TopicFilter, TopicModel
 from rtanalytics.topics.engine import Engine, live_algorithm
 from rtanalytics.trend import Trend, TrendBin
 from rtanalytics.trending import algorithm_of
@@ -123,6 +123,8 @@ def trends(
     settings = Settings.of(settings, options)
     algorithm = algorithm_of(settings)
     if isinstance(algorithm, TopicAlgorithm):
+        if settings.every is not None:
+            raise SettingsError("every", f"algorithm {algorithm.name!r} lists whole bins; leave out every")
         return algorithm.topics(source, settings)
     return _pushed(Trender(settings), source)
 

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from rtanalytics.algorithms.checkpoints import Checkpoints
 from rtanalytics.algorithms.topical import TopicAlgorithm
-from rtanalytics.counts import TermCounts
+from rtanalytics.counts import BinMessages, Ints, TermCounts
+from rtanalytics.counts.log import EPOCH
 from rtanalytics.erasure import DELETION
 from rtanalytics.event import Event
 from rtanalytics.feed import FOREVER, Delivery, Item, Watermark
 from rtanalytics.settings import Settings, SettingsError
 from rtanalytics.terms import Vocabulary
 from rtanalytics.topics.directory import Directory
-from rtanalytics.topics.history import BEGINNING, Memory
+from rtanalytics.topics.grouping import Group
+from rtanalytics.topics.history import BEGINNING, Learnt, Memory
 from rtanalytics.topics.identity import Topics
 from rtanalytics.topics.name_likeness import NameLikeness, Uses
 from rtanalytics.topics.quotes import quotes
@@ -35,6 +40,8 @@ __all__ = ["Engine", "live_algorithm"]
 _EVER = datetime(1, 1, 2, tzinfo=UTC)
 _CERTAIN = 1e-9
 """Smallest probability of not being a topic, so that the score stays finite."""
+_STAYING = 1.5
+"""Log odds by which a new topic must exceed one that is listed to take its place, if windows slide."""
 
 
 def live_algorithm(settings: Settings) -> Algorithm:
@@ -67,9 +74,9 @@ class Engine:
     Parameters
     ----------
     shared : Settings
-        Its ``bin``, ``grace``, ``mute`` and ``horizon`` are used for counting.
+        Its ``bin``, ``every``, ``grace``, ``mute`` and ``horizon`` are used for counting.
     members : mapping of str to Settings
-        Settings by name; trends are listed for each. They must agree with ``shared`` in the four
+        Settings by name; trends are listed for each. They must agree with ``shared`` in the
         settings named there.
     vocabulary : Vocabulary, optional
         A vocabulary that other counts use too. Bins beyond the horizon are then kept, because
@@ -100,6 +107,8 @@ class Engine:
         self._shared, self._settings = shared, dict(members)
         self._vocabulary, self._sparing, self._tick = vocabulary, sparing, tick
         self._horizon = shared.horizon if vocabulary is None else None
+        self._step = shared.every or shared.bin
+        self._steps = shared.bin // self._step  # steps per bin; each ends with a list
         self.seconds = dict.fromkeys(members, 0.0)
         self.reset()
 
@@ -117,9 +126,10 @@ class Engine:
             name: _Member(settings, self.counts, self._names, self._directory, sparing=self._sparing)
             for name, settings in self._settings.items()
         }
-        self._waiting: dict[int, list[int]] = {}
-        self._closed: int | None = None
-        self._newest: int | None = None  # newest bin that was listed or reported as empty
+        self._waiting: dict[int, list[int]] = {}  # rows by the step in which they count
+        self._next: int | None = None  # the next step, if messages of the last window may be in its window
+        self._closed: int | None = None  # last step that has closed
+        self._newest: int | None = None  # newest step that was listed or reported as empty
         self._first: int | None = None  # first bin that was not dropped
         self._late = 0
 
@@ -174,33 +184,29 @@ class Engine:
         if closed is None or self._newest is None or closed <= self._newest:
             return None
         self._newest = closed
-        return TrendBin(
-            start=self.counts.start_of(closed),
-            end=self.counts.start_of(closed + 1),
-            trends=[],
-            messages=0,
-            authors=0,
-        )
+        start = EPOCH + closed * self._step
+        return TrendBin(start=start, end=start + self._step, trends=[], messages=0, authors=0)
 
     def _take(self, events: list[Event]) -> None:
         for event in events:
             if event.type == DELETION and event.tags:
                 self._directory.erase(event.tags)
+                for member in self._members.values():
+                    member.forget_shown()
         rows = np.array(self.counts.log(events), np.int64)
         if not len(rows):
             return
-        bins = self.counts.known_in(rows, self._shared.grace)
+        steps = self.counts.known_in(rows, self._shared.grace, self._step)
         if self._closed is not None:
-            bins = np.maximum(bins, self._closed + 1)
-        for bin in np.unique(bins).tolist():
-            self._waiting.setdefault(bin, []).extend(rows[bins == bin].tolist())
+            steps = np.maximum(steps, self._closed + 1)
+        for step in np.unique(steps).tolist():
+            self._waiting.setdefault(step, []).extend(rows[steps == step].tolist())
 
     def _close(self, watermark: datetime) -> Iterator[dict[str, TrendBin]]:
-        complete = self.counts.bin_of(max(watermark - self._shared.grace, _EVER)) - 1
-        due = sorted(b for b in self._waiting if b <= complete)
-        for number, bin in enumerate(due):
-            self._tick(number / len(due))
-            rows = self._waiting.pop(bin)
+        complete = (max(watermark - self._shared.grace, _EVER) - EPOCH) // self._step - 1
+        for step in self._due(complete):
+            bin, place = divmod(step, self._steps)
+            rows = self._waiting.pop(step, [])
             touched, changed = self.counts.apply(rows)
             self._late += self.counts.elsewhere(changed, bin)
             if self._outgrown(bin):
@@ -208,11 +214,26 @@ class Engine:
                 self._learn_again(BEGINNING, bin)
             elif earlier := {b for b in touched if b >= self._from} - {bin}:
                 self._learn_again(min(earlier), bin)
-            if self.counts.rows(bin).size:
-                self._newest = bin
-                yield self._list(bin)
+            end = EPOCH + (step + 1) * self._step
+            window = self.counts.rows_since(end - self._shared.bin, bin)
+            is_shown = bool(window.size) or any(member.shows(end) for member in self._members.values())
+            self._next = step + 1 if is_shown and self._steps > 1 else None
+            if is_shown:
+                self._newest = step
+                yield self._list(bin) if place == self._steps - 1 else self._list_ahead(bin, end, window)
         if watermark < FOREVER and (self._closed is None or complete > self._closed):
             self._closed = complete
+
+    def _due(self, complete: int) -> Iterator[int]:
+        """Yield the steps up to ``complete`` in which messages arrive or whose windows may have some."""
+        due = deque(sorted(step for step in self._waiting if step <= complete))
+        total = len(due)
+        while due or (self._next is not None and self._next <= complete):
+            step = due[0] if self._next is None else self._next
+            if due and due[0] == step:
+                due.popleft()
+                self._tick(1 - (len(due) + 1) / total)
+            yield step
 
     @property
     def _from(self) -> int:
@@ -254,12 +275,28 @@ class Engine:
             self._directory.learn(bin, messages.rows)
 
     def _list(self, bin: int) -> dict[str, TrendBin]:
+        """Return the trends of a whole bin, and update all statistics with it."""
         self._learn_names(bin)
         late, self._late = self._late, 0
         listed = {}
         for name, member in self._members.items():
             with _Timer(self.seconds, name):
                 listed[name] = member.trends(bin, late)
+        return listed
+
+    def _list_ahead(self, bin: int, end: datetime, rows: Ints) -> dict[str, TrendBin]:
+        """Return the trends of a window that ends within a bin; only the topics remember it."""
+        window, started = self.counts.messages_of(rows), self.counts.bin_messages(bin).rows
+        names = self._names.kept()
+        self._names.learn(started)
+        self._directory.learn(bin, started)
+        late, self._late = self._late, 0
+        listed = {}
+        for name, member in self._members.items():
+            with _Timer(self.seconds, name):
+                listed[name] = member.trends_ahead(bin, end, window, late)
+        self._directory.go_back(bin)
+        self._names.go_back(names)
         return listed
 
 
@@ -274,6 +311,14 @@ class _Timer:
 
     def __exit__(self, *_: object) -> None:
         self._seconds[self._name] += time.perf_counter() - self._began
+
+
+class _Shown(NamedTuple):
+    """A topic of an earlier list, and the end of the last window in which it was found."""
+
+    found: datetime
+    signature: list[str]
+    trend: Trend
 
 
 class _Member:
@@ -294,14 +339,28 @@ class _Member:
         self.memory = Memory(settings, algorithm, counts, names, sparing=sparing)
         self._chooser = Chooser(settings, counts, self.memory, directory)
         self._topics = Topics(settings.hold)
+        self._step = settings.every or settings.bin
+        self._shown: dict[str, _Shown] = {}  # topics by id, for the next list if windows slide
+        self._listed_before: set[str] = set()
 
     def trends(self, bin: int, late: int) -> TrendBin:
         """Update the state with a bin, and return the trends of the bin."""
-        counts = self._counts
-        start, end = counts.start_of(bin), counts.start_of(bin + 1)
-        learnt = self.memory.learn(bin)
+        return self._listed(self.memory.learn(bin), bin, self._counts.start_of(bin + 1), late)
+
+    def trends_ahead(self, bin: int, end: datetime, window: BinMessages, late: int) -> TrendBin:
+        """Return the trends of a window that ends within a bin; only the topics remember it."""
+        share = (end - self._counts.start_of(bin)) / self._settings.bin
+        with self.memory.ahead(bin, window, share) as learnt:
+            return self._listed(learnt, bin - 1, end, late, ahead=True)
+
+    def _listed(self, learnt: Learnt, bin: int, end: datetime, late: int, *, ahead: bool = False) -> TrendBin:
+        """Return the trends of a window; ``bin`` is the first bin that is not in its history."""
+        counts, step = self._counts, self._step
+        start = end - self._settings.bin
         rows = learnt.messages.rows
-        groups = self._chooser.choose(learnt, self._min_score, start, self._topics)
+        groups = self._chooser.choose(
+            learnt, self._min_score, start, end - step, self._topics, remember=not ahead
+        )
         talks = [talk.title for talk in self._settings.schedule.between(start, end)]
         since = self.memory.since(bin)
         identities = self._topics.assign_ids(
@@ -309,6 +368,7 @@ class _Member:
             end,
             [group.signature for group in groups],
             [group.talk.talk.id if group.talk else None for group in groups],
+            [not group.lingers for group in groups],
         )
         trends = []
         for rank, (group, identity) in enumerate(zip(groups, identities, strict=True), 1):
@@ -317,8 +377,9 @@ class _Member:
             quoted = messages[quotes(counts, rows[messages], learnt.messages.originals[messages])]
             trends.append(
                 Trend(
-                    bin_start=start,
+                    bin_start=end - step,
                     bin_end=end,
+                    window_start=None if step == self._settings.bin else start,
                     rank=rank,
                     terms=texts,
                     label=group.label,
@@ -343,5 +404,54 @@ class _Member:
                     since=since,
                 )
             )
+        if self._settings.every is not None:
+            trends = self._calm(trends, groups, end)
         people = counts.people(rows)
-        return TrendBin(start=start, end=end, trends=trends, messages=len(rows), authors=people, late=late)
+        return TrendBin(
+            start=end - step,
+            end=end,
+            trends=trends,
+            messages=len(rows),
+            authors=people,
+            late=late,
+            window_start=None if step == self._settings.bin else start,
+        )
+
+    def forget_shown(self) -> None:
+        """Drop the topics that are only listed because they were found shortly before."""
+        self._shown.clear()
+
+    def shows(self, end: datetime) -> bool:
+        """Check whether a list that ends at ``end`` has topics even if its window has no messages."""
+        return any(end - shown.found <= self._settings.bin for shown in self._shown.values())
+
+    def _calm(self, trends: list[Trend], groups: list[Group], end: datetime) -> list[Trend]:
+        """Return a list that differs from the one before it no more than necessary.
+
+        Topics that were found within the last ``bin``, but about which nobody posts now, are added with the
+        numbers that they had, unless they have something in common with a topic that is listed now. A topic
+        of the list before gives its place only to one with clearly higher odds.
+        """
+        ids = {id for trend in trends for id in (trend.id, *trend.merged)}
+        about = {key for group in groups for key in group.signature}
+        shown: dict[str, _Shown] = {}
+        for id, one in sorted(self._shown.items(), key=lambda entry: entry[1].found, reverse=True):
+            if end - one.found <= self._settings.bin and id not in ids and about.isdisjoint(one.signature):
+                trend = replace(one.trend, bin_start=end - self._step, bin_end=end, split_from="", merged=[])
+                shown[id] = one._replace(trend=trend)
+                about.update(one.signature)
+        for group, trend in zip(groups, trends, strict=True):
+            before = self._shown.get(trend.id)
+            found = before.found if before is not None and group.lingers else end
+            shown[trend.id] = _Shown(found, group.signature, trend)
+        places = sorted(
+            shown.values(),
+            key=lambda one: (
+                sum(one.trend.contributions.values()) + _STAYING * (one.trend.id in self._listed_before)
+            ),
+            reverse=True,
+        )
+        best = [one.trend for one in places[: self._settings.top]]
+        self._shown, self._listed_before = shown, {trend.id for trend in best}
+        best.sort(key=lambda trend: -trend.score)
+        return [replace(trend, rank=rank) for rank, trend in enumerate(best, 1)]

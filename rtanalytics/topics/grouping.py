@@ -84,6 +84,7 @@ class Group:
         self.probability = 0.0
         self.contributions: dict[str, float] = {}
         self.features: dict[str, float] = {}
+        self.lingers = False  # True if it is only listed because it was found shortly before
 
     def judge(self, min_score: float, active: int, topic_filter: TopicFilter) -> float:
         """Return the probability that this is a topic; also set its features and contributions.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
@@ -103,6 +105,7 @@ class Memory:
         )  # first bin of each author as an offset from BEGINNING; 0: no message yet
         self.recent: deque[tuple[int, BinMessages]] = deque()
         self._past: deque[BinCounts] = deque(maxlen=_HISTORY + 1)
+        self._previous: tuple[int, State, Floats, Ints] | None = None  # the last bin, and the state before it
 
     def learn(self, bin: int) -> Learnt:
         """Score a bin, and update the statistics with it."""
@@ -116,18 +119,67 @@ class Memory:
         new = authors[self._came[authors] == 0]
         self._came[new] = bin - BEGINNING
         counts = self._counts.bin(bin, settings.channel)
+        if settings.every is not None:
+            self._previous = bin, self._state.copy(), self._evidence.copy(), self._when.copy()
         score, expected = self._algorithm.step(self._state, counts)
         size = len(self._counts.vocabulary)
         self._evidence, self._when = grown(self._evidence, size), grown(self._when, size)
-        passed = (bin - self._when[counts.terms]) * (settings.bin / settings.topic_filter.evidence_decay)
-        evidence = score + self._evidence[counts.terms] * np.exp(-passed)
+        evidence = score + self._earlier(counts.terms, bin, self._evidence, self._when)
         self._evidence[counts.terms], self._when[counts.terms] = evidence, bin
-        reach = -(-settings.topic_filter.window // settings.bin)
-        while self.recent and self.recent[0][0] < bin - reach:
+        while self.recent and self.recent[0][0] < bin - self._reach:
             self.recent.popleft()
         self.recent.append((bin, messages))
         self._past.append(counts)
         return Learnt(messages, counts, evidence, expected)
+
+    @contextmanager
+    def ahead(self, bin: int, window: BinMessages, share: float) -> Iterator[Learnt]:
+        """Score a window that ends within a bin, and undo all changes of the statistics afterwards.
+
+        The window is scored as the bin before it would be: its history ends where that bin begins.
+
+        Parameters
+        ----------
+        bin : int
+            The bin, which has not been learned.
+        window : BinMessages
+            Messages of the window.
+        share : float
+            Share of the bin that has passed.
+        """
+        settings, past = self._settings, bin - 1
+        started = self._counts.bin_messages(bin)
+        before = self.used, self.messages, self._came, self.recent
+        size = len(self._counts.vocabulary)
+        self.used = grown(self.used, size).copy()
+        self.used[started.terms] += started.counts[0]
+        self.messages += len(started.rows)
+        authors = self._counts.authors(started.rows)
+        self._came = grown(self._came, int(authors.max(initial=-1)) + 1).copy()
+        self._came[authors[self._came[authors] == 0]] = bin - BEGINNING
+        self.recent = deque(entry for entry in self.recent if entry[0] >= bin - self._reach)
+        self.recent.append((bin, started))
+        state, evidence, when = self._state.copy(), self._evidence, self._when
+        if self._previous is not None and self._previous[0] == past:
+            state, evidence, when = self._previous[1].copy(), *self._previous[2:]
+        counts = self._counts.counts_of(window, past, settings.channel)
+        score, expected = self._algorithm.step(state, counts)
+        earlier = self._earlier(counts.terms, past + share, grown(evidence, size), grown(when, size))
+        try:
+            yield Learnt(window, counts, score + earlier, expected)
+        finally:
+            self.used, self.messages, self._came, self.recent = before
+
+    def _earlier(self, terms: Ints, bin: float, evidence: Floats, when: Ints) -> Floats:
+        """Return what is left of the earlier scores of terms at a bin."""
+        passed = (bin - when[terms]) * (self._settings.bin / self._settings.topic_filter.evidence_decay)
+        left: Floats = evidence[terms] * np.exp(-passed)
+        return left
+
+    @property
+    def _reach(self) -> int:
+        """Number of bins in the window in which people and messages of a topic are looked for."""
+        return -(-self._settings.topic_filter.window // self._settings.bin)
 
     def learn_again(self, changed: int, first: int, upto: int) -> None:
         """Recompute the statistics after earlier bins have changed.
@@ -142,6 +194,7 @@ class Memory:
             The bin that is processed next; it is not included.
         """
         kept = self._checkpoints.before(changed)
+        self._previous = None
         if kept is None:
             self.forget()
         else:

@@ -41,12 +41,15 @@ class _Topic:
     id: str
     first: datetime
     last: datetime
+    found: datetime
     leads: dict[str, None] = field(default_factory=dict)
     terms: dict[str, None] = field(default_factory=dict)
     talk: str | None = None
 
-    def learn(self, terms: Sequence[str], end: datetime, talk: str | None) -> None:
+    def learn(self, terms: Sequence[str], end: datetime, talk: str | None, *, found: bool) -> None:
         self.last, self.talk = end, talk or self.talk
+        if found:
+            self.found = end
         self.leads.pop(terms[0], None)
         self.leads[terms[0]] = None
         for term in terms:
@@ -88,6 +91,14 @@ class Topics:
         """Check whether a topic with similar terms was listed in the bin that ended at ``end``."""
         return any(t.last == end and t.common(terms) >= _ENOUGH for t in self._recent)
 
+    def leads_since(self, end: datetime) -> set[str]:
+        """Return first terms of the topics that were found in a bin that ended at ``end`` or later."""
+        return {term for t in self._recent if t.found >= end for term in t.leads}
+
+    def found_since(self, end: datetime, terms: Sequence[str]) -> bool:
+        """Check whether a topic with similar terms was found in a bin that ended at ``end`` or later."""
+        return any(t.found >= end and t.common(terms) >= _ENOUGH for t in self._recent)
+
     def talk_of(self, terms: Sequence[str]) -> str | None:
         """Return the id of the talk that the most similar recent topic was about, or None."""
         similar = [(t.common(terms), t.first, t.talk) for t in self._recent if t.common(terms) >= _ENOUGH]
@@ -99,6 +110,7 @@ class Topics:
         end: datetime,
         lists: Sequence[Sequence[str]],
         talks: Sequence[str | None] = (),
+        found: Sequence[bool] = (),
     ) -> list[Identity]:
         """Match the topics of a bin with recent ones, and return their identities.
 
@@ -110,6 +122,8 @@ class Topics:
             Keys of the terms of each topic, in order of rank.
         talks : sequence of str or None
             Id of the talk that each topic is about, if known.
+        found : sequence of bool
+            False for a topic that is only listed because it was found shortly before.
 
         Returns
         -------
@@ -144,12 +158,12 @@ class Topics:
         identities = []
         for number, terms in enumerate(lists):
             if number not in continued:
-                new = _Topic(_id(start, terms[0]), start, end)
+                new = _Topic(_id(start, terms[0]), start, end, end)
                 self._recent.append(new)
                 by_id[new.id] = new
                 continued[number] = new.id
             topic = by_id[continued[number]]
-            topic.learn(terms, end, talks[number] if talks else None)
+            topic.learn(terms, end, talks[number] if talks else None, found=found[number] if found else True)
             identities.append(Identity(topic.id, split.get(number, ""), sorted(merged.get(number, []))))
         self._recent = [t for t in self._recent if t.id not in ended]
         return identities

@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from rtanalytics.counts import TermCounts
+from rtanalytics.feed import FOREVER
 from rtanalytics.settings import Settings, TopicFilter
 from rtanalytics.terms import Kind
 from rtanalytics.topics.directory import Directory
@@ -31,6 +32,10 @@ _KNOWN = 0.1
 """A group is spam only if less than this share of its people posted before."""
 _NAMELIKE = 0.5
 """Likeness to names from which a word names a thing."""
+_LINGERING = 0.5
+"""Share of ``keep_probability`` from which a topic that was found shortly before stays listed."""
+_SPARE = 2
+"""Number of topics per listed topic among which a sliding list chooses."""
 _CANDIDATES = 20
 """Number of terms that are candidates per listed topic; the strongest are taken."""
 
@@ -74,8 +79,20 @@ class Chooser:
         self._labeller = Labeller(counts, directory, memory.names.surface)
         self._shown = DisplayHistory()
 
-    def choose(self, learnt: Learnt, min_score: float, before: datetime, topics: Topics) -> list[Group]:
+    def choose(
+        self,
+        learnt: Learnt,
+        min_score: float,
+        start: datetime,
+        before: datetime,
+        topics: Topics,
+        *,
+        remember: bool = True,
+    ) -> list[Group]:
         """Return the topics to list, the most probable first.
+
+        With sliding windows, a topic that was found within the last ``bin`` is listed as long as somebody
+        posts about it, so that the lists do not flicker.
 
         Parameters
         ----------
@@ -83,33 +100,47 @@ class Chooser:
             The bin, with which the statistics were just updated.
         min_score : float
             Evidence that a term must exceed.
-        before : datetime
+        start : datetime
             Start of the bin.
+        before : datetime
+            End of the list before this one.
         topics : Topics
-            Topics of earlier bins.
+            Topics of earlier lists.
+        remember : bool
+            Count this list as one of the earlier lists in which a term stood, and learn from its talks.
         """
         settings, rule = self._settings, self._settings.topic_filter
         handles = self._handles()
         active = len(self._memory.authors())
         groups: list[Group] = []
         names: set[str] = set()
-        candidates = self._candidates(learnt, min_score)
+        lingering = start if settings.every is not None else FOREVER
+        candidates = self._candidates(learnt, min_score, topics.leads_since(lingering))
         for group in grouped(candidates, settings.min_overlap):
-            if group.lead.stale and group.lead.raw < rule.renewal_factor * min_score:
-                continue
-            if group.at_best(min_score, active, rule) < rule.keep_probability:
-                continue
+            group.lingers = topics.found_since(lingering, group.keys)
+            if not group.lingers:
+                if group.lead.stale and group.lead.raw < rule.renewal_factor * min_score:
+                    continue
+                if group.at_best(min_score, active, rule) < rule.keep_probability:
+                    continue
             if not group.lead.voices or self._is_spam(group.lead):
                 continue  # only copies, or spam
             group.name(handles, names, rule)
             probable = group.judge(min_score, active, rule)
             stays = probable >= rule.keep_probability and topics.listed_at(before, group.keys)
-            if (probable >= rule.min_probability or stays) and self._by_enough(group, learnt):
+            found = (probable >= rule.min_probability or stays) and self._by_enough(group, learnt)
+            if found or (group.lingers and probable >= _LINGERING * rule.keep_probability):
+                group.lingers = not found
                 names |= set(group.keys[:FIRST])
                 groups.append(group)
         groups.sort(key=lambda group: -group.probability)
-        listed = self._merged(groups, {s.key for s in candidates}, before, topics)[: settings.top]
-        if listed:
+        listed = self._merged(groups, {s.key for s in candidates}, start, topics)
+        if remember:
+            for group in listed:
+                if group.talk is not None:
+                    self._linker.learn(group.talk, group.keys[:FIRST])
+        listed = listed[: settings.top if settings.every is None else _SPARE * settings.top]
+        if listed and remember:
             self._shown.add(key for group in listed for key in group.keys[:FIRST])
         return listed
 
@@ -138,8 +169,6 @@ class Chooser:
         for group in kept:
             group.label = self._labeller.label(group, around)
             group.signature = signature(group, directory, around)
-            if group.talk is not None:
-                self._linker.learn(group.talk, group.keys[:FIRST])
         return kept
 
     def _is_name(self, word: str, bursting: set[str]) -> bool:
@@ -154,12 +183,15 @@ class Chooser:
         authors = self._counts.authors(learnt.messages.rows[group.messages])
         return len(np.unique(authors)) >= self._settings.min_count
 
-    def _candidates(self, learnt: Learnt, min_score: float) -> list[Scored]:
-        """Return the terms that may trend, strongest first."""
+    def _candidates(self, learnt: Learnt, min_score: float, lingering: set[str]) -> list[Scored]:
+        """Return the terms that may trend, strongest first, and those that did so shortly before."""
         settings, rule, names = self._settings, self._settings.topic_filter, self._memory.names
         messages, counts, evidence, _ = learnt
         keys = self._counts.vocabulary.keys
         good = evidence > min_score
+        if lingering:
+            found = [term for key in lingering if (term := self._counts.vocabulary.find(key)) is not None]
+            good |= np.isin(counts.terms, found) & (evidence > 0)
         good[good] &= ~self._memory.is_excluded(counts.terms[good])
         best = strongest(np.flatnonzero(good), evidence, counts, keys, _CANDIDATES * settings.top)
         terms = counts.terms[best]
@@ -186,7 +218,7 @@ class Chooser:
                 stale=self._shown.too_often(keys[term], rule),
             )
             for i, term in enumerate(terms.tolist())
-            if people[i] >= settings.min_count
+            if people[i] >= (1 if keys[term] in lingering else settings.min_count)
         ]
         candidates.sort(key=lambda s: (-s.score, -s.people, s.key))
         return candidates

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import regex
 
 from rtanalytics.counts import Ints, TermCounts
@@ -85,8 +86,7 @@ class TalkLinker:
         in_talks = Counter(stem for title, abstract in stems.values() for stem in title | abstract)
         self._known: dict[str, _Known] = {}
         self._learnt: dict[str, Counter[str]] = {}
-        self._start: datetime | None = None
-        self._seen: dict[int, Words | None] = {}  # the speaker whom each term names in the bin at _start
+        self._start: datetime | None = None  # start of the bin for which the talks are prepared
         for talk in schedule:
             title, abstract = stems[talk.id]
             speakers = frozenset(words for name in talk.speakers if len(words := words_of(name)) > 1)
@@ -128,33 +128,27 @@ class TalkLinker:
         before : str, optional
             Id of the talk that the topic was about in an earlier bin.
         """
-        near = [
-            self._known[talk.id]
-            for talk in self._schedule.between(start - _AFTER, end + _BEFORE)
-            if talk.kind != "break"
-        ]
+        if start != self._start:
+            self._prepare(start, end)
+        near = self._near
         if not near or not len(rows):
             return []
-        keys = self._counts.vocabulary.keys
-        named, shared = np.zeros(len(near)), np.zeros(len(near))
         rows = rows[-_MOST:]
-        speakers = {id for one in near for id in one.speakers}
-        if start != self._start:
-            self._start, self._seen = start, {}
-        names = {word for id in speakers for word in id}
-        wanted = {s for one in near for s in one.words}
         rarity = 1 / math.log(messages + 2)
-        for message in self._counts.terms_in(rows):
-            people = set(self._people(message, keys, names, speakers))
-            weights = {
-                s: max(0.0, 1 - math.log(used[t] + 1) * rarity)
-                for t in dict.fromkeys(message)
-                if (s := stem(keys[t])) in wanted
-            }
-            for i, one in enumerate(near):
-                named[i] += bool(one.speakers & people)
-                both = sum(one.words[s] * w for s, w in weights.items() if s in one.words)
-                shared[i] += min(both / one.norm, 1.0)
+        row, tokens = self._counts.terms_of(rows)
+        distinct, place = np.unique(tokens, return_inverse=True)
+        meanings = [self._meaning(term) for term in distinct.tolist()]
+        names_speaker = np.zeros((len(rows), len(near)), np.bool_)
+        for i, (speaks, _) in enumerate(meanings):
+            if speaks is not None:
+                names_speaker[row[place == i]] |= speaks
+        line = np.array([line for _, line in meanings], np.int64)
+        weight = np.maximum(0, 1 - np.log(used[distinct] + 1) * rarity)
+        weights = np.zeros((len(rows), len(self._weights)))
+        is_known = line[place] >= 0
+        np.maximum.at(weights, (row[is_known], line[place[is_known]]), weight[place[is_known]])
+        named = names_speaker.sum(axis=0)
+        shared = np.minimum(weights @ self._weights / self._norms, 1).sum(axis=0)
         leading = [self._directory.resolve(key, 1.0, around) for key in terms]
         leads = {p.id: 1 / (1 + i) for i, p in reversed([*enumerate(leading)]) if p is not None}
         first = sorted({stem(word) for key in terms for word in key.split()})
@@ -197,19 +191,39 @@ class TalkLinker:
         on = one.talk.start < end and start < one.talk.end
         return on and not any(map(self._directory.has_handle, one.speakers))
 
-    def _people(
-        self, message: list[int], keys: Sequence[str], names: set[str], speakers: set[Words]
-    ) -> Iterable[Words]:
-        """Yield the speakers whom a message names, by handle or surname."""
-        for term in message:
-            key = keys[term]
-            if key[0] != "@" and key not in names:
-                continue
-            if term not in self._seen:
-                person = self._directory.resolve(key, 1.0, speakers)
-                self._seen[term] = person.id if person is not None and person.id in speakers else None
-            if (id := self._seen[term]) is not None:
-                yield id
+    def _prepare(self, start: datetime, end: datetime) -> None:
+        """Collect the talks near a bin, their words and their speakers."""
+        self._start = start
+        self._meanings: dict[int, tuple[npt.NDArray[np.bool_] | None, int]] = {}
+        self._near = [
+            self._known[talk.id]
+            for talk in self._schedule.between(start - _AFTER, end + _BEFORE)
+            if talk.kind != "break"
+        ]
+        stems = sorted({s for one in self._near for s in one.words})
+        self._row_of = {s: row for row, s in enumerate(stems)}
+        self._weights = np.array([[one.words.get(s, 0.0) for one in self._near] for s in stems]).reshape(
+            len(stems), len(self._near)
+        )
+        self._norms = np.array([one.norm for one in self._near])
+        speakers = {id for one in self._near for id in one.speakers}
+        self._speaks = {id: np.array([id in one.speakers for one in self._near]) for id in speakers}
+        self._names = {word for id in speakers for word in id}
+
+    def _meaning(self, term: int) -> tuple[npt.NDArray[np.bool_] | None, int]:
+        """Return a mask of the talks whose speaker a term names, and the row of the term in the weights.
+
+        The mask is None if the term names no speaker, by handle or surname, of a talk near the bin; the row
+        is −1 if no such talk has the term in its title or abstract.
+        """
+        if term not in self._meanings:
+            key = self._counts.vocabulary.keys[term]
+            speaks: npt.NDArray[np.bool_] | None = None
+            if key[0] == "@" or key in self._names:
+                person = self._directory.resolve(key, 1.0, self._speaks)
+                speaks = None if person is None else self._speaks.get(person.id)
+            self._meanings[term] = speaks, self._row_of.get(stem(key), -1)
+        return self._meanings[term]
 
 
 def _minutes_away(talk: Talk, start: datetime, end: datetime) -> float:

@@ -134,8 +134,8 @@ class TrendRunner:
 
 
 def _with(own: Settings, given: Settings) -> Settings:
-    """Return settings with what the recording brings."""
-    return given.replace(own_tags=own.own_tags, ignore=own.ignore, schedule=own.schedule)
+    """Return settings with what the recording brings, for whole bins."""
+    return given.replace(own_tags=own.own_tags, ignore=own.ignore, schedule=own.schedule, every=None)
 
 
 def _live(settings: Settings) -> bool:

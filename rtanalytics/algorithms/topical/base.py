@@ -144,7 +144,9 @@ class TopicAlgorithm(Algorithm):
                 raise ValueError(message)  # noqa: TRY004  (a Reset is a valid item of other feeds)
             rows = np.array(documents.log(events), np.int64)
             events = []
-            bins = documents.known_in(rows, grace) if self.causal else np.zeros(len(rows), np.int64)
+            bins = np.zeros(len(rows), np.int64)
+            if self.causal:
+                bins = documents.known_in(rows, grace, documents.width)
             if closed is not None:
                 bins = np.maximum(bins, closed + 1)
             for number in np.unique(bins).tolist():

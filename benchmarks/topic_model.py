@@ -1,12 +1,13 @@
 """Fit the topic model, and cross-validate it over conferences.
 
-    python benchmarks/topic_model.py [--conference SEED ...] [--hard SEED ...]
+    python benchmarks/topic_model.py [--seed SEED]
 
 Every candidate topic, however improbable, is a sample: its features, and whether it names something
 real. On recordings it does if one of its first three terms names a talk of the time, or is a handle or
 tag that three people use within 30 minutes; on synthetic conferences, if it names a planted topic.
-Recordings, synthetic and hard synthetic conferences have the same total weight. Each conference is left
-out once: its metrics come from weights that were fitted without it.
+Recordings, synthetic and hard synthetic conferences have the same total weight, and so have the sizes of
+each kind, from 2,000 to 100,000 messages. Each conference is left out once: its metrics come from weights
+that were fitted without it.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ from rtanalytics.topics import TopicFilter, TopicModel, Trend, trends
 NAMES = ("evidence", "people", "own_words", "share", "name", "known")
 WIDE = TopicFilter(min_probability=0.02, keep_probability=0.02)
 HALF_HOUR = timedelta(minutes=30)
+SIZES = {
+    "conference": (2_000, 2_000, 8_000, 8_000, 50_000),
+    "hard": (2_000,) * 4 + (20_000,) * 2 + (100_000,) * 2,
+}
+"""Numbers of messages of the synthetic conferences of each kind."""
 
 
 def candidate_topics(events: list[Any], minutes: int, **settings: Any) -> list[Trend]:
@@ -38,12 +44,14 @@ def candidate_topics(events: list[Any], minutes: int, **settings: Any) -> list[T
     return [t for b in trends(events, bin=width, top=30, topic_filter=WIDE, **settings) for t in b.trends]
 
 
-def samples(topics: list[Trend], real: list[bool], kind: str, name: str, minutes: int) -> pd.DataFrame:
+def samples(
+    topics: list[Trend], real: list[bool], kind: str, name: str, minutes: int, messages: int
+) -> pd.DataFrame:
     """Return the features of topics: each contribution divided by its weight."""
     unit = TopicModel()
     values = [[t.contributions[n] / getattr(unit, n) for n in NAMES] for t in topics]
     frame = pd.DataFrame(values, columns=list(NAMES))
-    return frame.assign(real=real, kind=kind, name_of=name, minutes=minutes)
+    return frame.assign(real=real, kind=kind, name_of=name, minutes=minutes, messages=messages)
 
 
 def on_recording(sample: Sample, topics: list[Trend]) -> list[bool | None]:
@@ -104,13 +112,15 @@ def on_invented(made: Synthetic, topics: list[Trend]) -> list[bool]:
 
 
 def fitted(frame: pd.DataFrame) -> TopicModel:
-    """Fit the weights; each kind of conference has the same total weight."""
+    """Fit the weights; each kind of conference, and each size within a kind, has the same total weight."""
     from sklearn.linear_model import LogisticRegression
 
-    weights = 1 / frame.kind.map(frame.kind.value_counts())
-    model = LogisticRegression(max_iter=2000)
+    group = frame.kind + frame.messages.astype(str).where(frame.kind != "recording", frame.name_of)
+    weights = 1 / group.map(group.value_counts()) / frame.kind.map(group.groupby(frame.kind).nunique())
+    model = LogisticRegression(C=10, max_iter=5000)
     model.fit(frame[list(NAMES)], frame.real.astype(int), sample_weight=weights * len(frame) / 3)
-    return TopicModel(float(model.intercept_[0]), *(float(w) for w in model.coef_[0]))
+    weights = dict(zip(NAMES, map(float, model.coef_[0]), strict=True))
+    return TopicModel(bias=float(model.intercept_[0]), **weights)
 
 
 def probabilities(frame: pd.DataFrame, model: TopicModel) -> Any:
@@ -124,31 +134,43 @@ def main() -> None:
     from sklearn.metrics import brier_score_loss, roc_auc_score
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--conference", type=int, nargs="*", default=[401, 402, 403], metavar="SEED")
-    parser.add_argument("--hard", type=int, nargs="*", default=[411, 412, 413], metavar="SEED")
-    chosen = parser.parse_args()
-    found, development = [], [recorded(name) for name in (*DEVELOPMENT, EASY)]
-    made = [("conference", f"conference {seed}", conference(seed)) for seed in chosen.conference]
-    made += [("hard", f"hard {seed}", hard_conference(seed, events=20_000)) for seed in chosen.hard]
+    parser.add_argument("--seed", type=int, default=401, help="Seed of the first synthetic conference.")
+    seed = parser.parse_args().seed
+    found, development, made = [], [recorded(name) for name in (*DEVELOPMENT, EASY)], []
+    for kind, generate in (("conference", conference), ("hard", hard_conference)):
+        for messages in SIZES[kind]:
+            made.append((kind, f"{kind} {messages:,} ({seed})", generate(seed, events=messages)))
+            seed += 1
     for minutes in (30, 15, 5):
         for sample in development:
             topics = candidate_topics(sample.events, minutes)
             judged_so = zip(topics, on_recording(sample, topics), strict=True)
             kept = [(t, real) for t, real in judged_so if real is not None]
             found.append(
-                samples([t for t, _ in kept], [r for _, r in kept], "recording", sample.name, minutes)
+                samples(
+                    [t for t, _ in kept],
+                    [r for _, r in kept],
+                    "recording",
+                    sample.name,
+                    minutes,
+                    len(sample.events),
+                )
             )
         for kind, name, invented in made:
+            if minutes == 5:
+                continue
             topics = candidate_topics(invented.events, minutes, own_tags=frozenset(invented.hashtags))
-            found.append(samples(topics, on_invented(invented, topics), kind, name, minutes))
+            real = on_invented(invented, topics)
+            found.append(samples(topics, real, kind, name, minutes, len(invented.events)))
     frame = pd.concat(found, ignore_index=True)
-    print(f"{len(frame):,} samples\n\nleft out            samples   real    AUC  Brier  shown  of them real")
+    print(f"{len(frame):,} samples\n")
+    print("left out                     samples   real    AUC  Brier  shown  of them real")
     for name in frame.name_of.unique():
         out = frame.name_of == name
         p = probabilities(frame[out], fitted(frame[~out]))
         real, loud = frame[out].real.astype(int), p >= TopicFilter().min_probability
         print(
-            f"{name:<18} {out.sum():>8,}   {real.mean():.2f}   {roc_auc_score(real, p):.3f}  "
+            f"{name:<27} {out.sum():>8,}   {real.mean():.2f}   {roc_auc_score(real, p):.3f}  "
             f"{brier_score_loss(real, p):.3f}  {loud.mean():5.2f}  {real[loud].mean():.2f}"
         )
     print("\neach development recording, with weights fitted without it")

@@ -50,6 +50,7 @@ def test_live_equals_batch(size: int, minutes: int, seed: int) -> None:
 @settings(max_examples=8, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_order_and_repeats_between_two_watermarks_change_nothing(shuffle: random.Random) -> None:
+    """Events shuffled between two watermarks, and delivered three times, give the same lists."""
     events, again, mark, step = chatter(), [], AT, timedelta(seconds=30)
     while mark < events[-1].received_at + step:
         part = [e for e in events if mark <= e.received_at < mark + step] * 3
@@ -77,6 +78,7 @@ def test_every_algorithm_slides(algorithm: str) -> None:
 
 
 def test_a_reset_forgets_everything() -> None:
+    """After a seek the lists are those of a trender that starts there."""
     events = chatter()
     trender = Trender(bin=WIDTH, grace=GRACE, every=STEP)
     items: list[Item] = [Delivery(0, e) for e in events]
@@ -85,6 +87,7 @@ def test_a_reset_forgets_everything() -> None:
 
 
 def test_steps_follow_each_other_and_windows_have_the_width_of_a_bin() -> None:
+    """So lists do not overlap, and what was counted is known."""
     lists = sliding(chatter())
     assert {bin.end - bin.start for bin in lists} == {STEP}
     assert {bin.end - bin.counted_from for bin in lists} == {WIDTH}
@@ -94,7 +97,9 @@ def test_steps_follow_each_other_and_windows_have_the_width_of_a_bin() -> None:
 
 
 def burst(start: float, number: int, of: int = 12) -> list[Event]:
-    return [say(number + i, "the Zanzibar keynote by Ada Example", start + i / 6) for i in range(of)]
+    words = "great slides room front wow notes today live stage quiet jokes birds".split()
+    texts = [f"{words[i % 12]} at the Zanzibar keynote, {words[(5 * i + 1) % 12]}" for i in range(of)]
+    return [say(number + i, text, start + i / 6) for i, text in enumerate(texts)]
 
 
 def test_a_topic_is_listed_before_its_bin_ends() -> None:
@@ -134,6 +139,7 @@ def test_a_person_who_asks_to_be_forgotten_leaves_the_list_at_once() -> None:
 
 
 def test_a_step_that_does_not_fit_is_refused() -> None:
+    """And so is one for an algorithm that lists whole bins."""
     with pytest.raises(SettingsError, match="every = 4min does not divide bin = 15min"):
         Settings(bin="15min", every="4min")
     assert Settings(bin="15min", every="15min") == Settings(bin="15min")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from rtanalytics.counts import TermCounts
 from rtanalytics.event import Event
+from rtanalytics.normalize.text import find_tags
 from rtanalytics.terms import ALONE, Kind, Token, Vocabulary, characters, fold, text_of, tokens
 from tests import naive
 
@@ -244,3 +248,30 @@ def test_every_character_is_classified_as_by_its_pattern() -> None:
             expected[run.start() : run.end()] = True
         expected[0xD800:0xE000] = False
         assert np.array_equal(characters.table() & flag != 0, expected), pattern
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("use `#eval foo` and `@cons x`", []),
+        ("```lean\n#eval 1\n@[simp] theorem @cons\n``` see #tag by @ada", ["#tag", "@ada"]),
+        ("``a `#b` c`` #x", ["#x"]),
+        ("a lone ` and #tag", ["#tag"]),
+        ("```\n#eval that is not closed", []),
+        ("outside #eval, inside `#eval`", ["#eval"]),
+    ],
+)
+def test_marks_in_code_are_neither_tags_nor_mentions(text: str, marked: list[str]) -> None:
+    """As events, and as rows of a table; tags of older archives that came from code are left out."""
+    event = Event(id="x:y:1", source="x", text=text, created_at=datetime(2026, 5, 15, tzinfo=UTC))
+    assert find_tags(text) == [tag[1:] for tag in marked if tag[0] == "#"]
+    of_old = replace(event, tags=["eval", "b"])
+    for one in (event, of_old):
+        found = [t.surface for t in tokens(text_of(one)) if t.surface[0] in "#@"]
+        assert set(found) - {"#eval", "#b"} == set(marked) - {"#eval", "#b"}
+        if "`#eval" in text and "#eval" not in marked:
+            assert "#eval" not in found
+    table = pa.table({"id": ["x:y:1"], "source": ["x"], "created_at": [event.created_at], "text": [text]})
+    counts = TermCounts(timedelta(minutes=15))
+    counts.add(table)
+    assert {key for key in counts.vocabulary.keys if key[0] in "#@"} == {m for m in marked if m[0] == "@"}

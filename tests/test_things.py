@@ -277,7 +277,16 @@ SCHEDULE = [
     ("texts", "title"),
     [
         (["Kuipers is on", "listening to Kuipers"], "Change the wheels while driving"),
-        (["all about counts that are small", "why small counts matter in public"], "Small counts in public"),
+        (
+            [
+                "all about counts that are small",
+                "why small counts matter in public",
+                "small counts, said loud",
+                "she counts what is small",
+                "who counts the small ones",
+            ],
+            "Small counts in public",
+        ),
         (["hospitals that publish it", "how full are hospitals, publish it"], "Small counts in public"),
         (["the pretzels outside are salty", "salty pretzels outside"], None),
     ],

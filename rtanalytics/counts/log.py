@@ -361,6 +361,7 @@ def _texts(table: pa.Table, quiet: list[bool]) -> Any:
             lengths = pc.fill_null(pc.list_value_length(table.column(name)), 0)
             others |= lengths.to_numpy() > 0
     others |= np.array(quiet, np.bool_)
+    others |= pc.fill_null(pc.match_substring(texts, "`"), False).to_numpy()
     places = np.flatnonzero(others)
     if not len(places):
         return texts

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from rtanalytics.code_spans import without_code_marks
 from rtanalytics.event import Author, is_web_url, repair
 
 __all__ = [
@@ -270,14 +271,14 @@ def find_links(text: str) -> list[str]:
 
 
 def find_tags(text: str) -> list[str]:
-    """Return the hashtags in a text without ``#``; numbers are not hashtags.
+    """Return the hashtags in a text without ``#``; numbers and words of code are not hashtags.
 
     Examples
     --------
     >>> find_tags("#PyCon2026 is #1, see x.example/#top and #äöü")
     ['PyCon2026', 'äöü']
     """
-    return _TAG.findall(text) if "#" in text else []
+    return _TAG.findall(without_code_marks(text)) if "#" in text else []
 
 
 def author_of(handle: object, id: object = None, name: object = None, **more: Any) -> Author | None:

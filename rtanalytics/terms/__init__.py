@@ -15,10 +15,11 @@ a token that counts only within phrases, so that frequent sequences of two and t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import regex
 
+from rtanalytics.code_spans import without_code_marks
 from rtanalytics.event import Event
 from rtanalytics.terms.tokens import ALONE, CONTENT, EDGE, INNER, Kind, Token, fold, join
 from rtanalytics.terms.vocabulary import Segmenter, Vocabulary
@@ -60,18 +61,22 @@ def tokens(text: str, segmenter: Segmenter | None = None) -> Iterator[Token]:
 def text_of(event: Event) -> str:
     """Return the text of an event that is counted: title, text, tags, and expanded links.
 
-    Expanded links replace the addresses in the text, which are often shortened. Events that are not
-    messages (joins, nick changes, talks of a schedule, …) have no text that counts.
+    Expanded links replace the addresses in the text, which are often shortened. Words of code between
+    backticks count as words, not as tags or mentions. Events that are not messages (joins, nick changes,
+    talks of a schedule, …) have no text that counts.
     """
     if event.type in SILENT:
         return ""
+    text = without_code_marks(event.text or "")
     if not (event.title or event.tags or event.links):
-        return event.text or ""
-    text = event.text or ""
+        return text
+    tags: Iterable[str] = event.tags
+    if text != event.text:  # archives of earlier versions have tags from code
+        tags = [tag for tag in tags if f"#{tag}" in text or f"#{tag}" not in (event.text or "")]
     if event.links:
         text = _ADDRESS.sub(" ; ", text)
     parts = [event.title or "", text]
-    parts += [f"#{tag}" if _NAME.fullmatch(tag) else tag for tag in event.tags]
+    parts += [f"#{tag}" if _NAME.fullmatch(tag) else tag for tag in tags]
     parts += event.links
     return "\n".join(part for part in parts if part)
 

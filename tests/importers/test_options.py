@@ -127,6 +127,7 @@ def test_a_switch_for_dry_runs_is_refused_without_one(tmp_path: Path) -> None:
     ],
 )
 def test_a_day_for_a_log_with_dates_is_refused(name: str, content: str, tmp_path: Path) -> None:
+    """Because it would have no effect; nothing is imported."""
     (tmp_path / name).write_text(content)
     run = rta(
         "import",
@@ -154,6 +155,7 @@ def test_a_day_for_a_log_with_dates_is_refused(name: str, content: str, tmp_path
     ],
 )
 def test_a_day_for_a_log_without_a_date_or_year_is_used(content: str, tmp_path: Path) -> None:
+    """Also if the log has a date further down."""
     (tmp_path / "x.log").write_text(content)
     run = rta(
         "import",

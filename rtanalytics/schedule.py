@@ -88,6 +88,12 @@ class Schedule:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Schedule) and self.talks == other.talks
 
+    def __repr__(self) -> str:
+        if not self.talks:
+            return "Schedule(no talks)"
+        first, last = self.talks[0].start, max(talk.end for talk in self.talks)
+        return f"Schedule({len(self.talks):,} talks, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC)"
+
     __hash__ = None  # type: ignore[assignment]  # a schedule can be read again and compared
 
     def on(self, moment: datetime) -> list[Talk]:

@@ -284,7 +284,8 @@ def _continues(found: Listing, last: Listing) -> bool:
 
 def is_archive(folder: Path) -> bool:
     """Return True if a folder is an archive, even one without events."""
-    return any(_MARK.fullmatch(entry.name) for entry in os.scandir(folder))
+    with os.scandir(folder) as entries:
+        return any(_MARK.fullmatch(entry.name) for entry in entries)
 
 
 def _list(folder: Path, manifest: Manifest | None) -> Listing:

@@ -54,6 +54,10 @@ class Recording:
         The archive.
     damaged : {'error', 'skip'}
         What to do about a damaged segment: raise, or leave it out and name it in ``damaged``.
+    meta : RecordingMeta, optional
+        Replaces the archive's ``_recording.toml``, as for a recording of a ``conference.toml``.
+    schedule : Schedule, optional
+        Replaces the archive's ``_schedule.json``.
 
     Raises
     ------
@@ -72,8 +76,16 @@ class Recording:
     (['hello'], 1)
     """
 
-    def __init__(self, folder: str | Path, *, damaged: Literal["error", "skip"] = "error") -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        damaged: Literal["error", "skip"] = "error",
+        meta: RecordingMeta | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
         self.folder = Path(folder)
+        self._meta, self._schedule = meta, schedule
         self._reader = Reader(self.folder, skip=damaged == "skip")
         self._current: ArchiveState | None = None
         _, self._deleted = self._reader.refresh()
@@ -109,7 +121,7 @@ class Recording:
             for moment in pc.min_max(table.column("created_at")).values()
         )
         number = sum(talk.kind != "break" for talk in self.schedule)
-        talks = f"{number} talks" if number else "no schedule"
+        talks = counted(number, "talk") if number else "no schedule"
         truth = f"{len(self.truth)} reference topics" if self.truth else "no ground truth"
         return [
             ("messages", f"{table.num_rows:,} by {people:,} authors"),
@@ -228,12 +240,14 @@ class Recording:
 
     @cached_property
     def meta(self) -> RecordingMeta:
-        """Title, time zone, own tags and accounts, from ``_recording.toml``."""
-        return read_meta(self.folder / "_recording.toml")
+        """Title, time zone, own tags and accounts, from ``_recording.toml`` if they were not given."""
+        return self._meta or read_meta(self.folder / "_recording.toml")
 
     @cached_property
     def schedule(self) -> Schedule:
-        """Talks, from ``_schedule.json``."""
+        """Talks, from ``_schedule.json`` if they were not given."""
+        if self._schedule is not None:
+            return self._schedule
         path = self.folder / "_schedule.json"
         try:
             return Schedule.from_json(path.read_bytes())

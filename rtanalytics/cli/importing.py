@@ -110,7 +110,9 @@ def import_(
     except ImporterError as error:
         if not error.add:
             raise
-        command = shlex.join(["rtanalytics", *sys.argv[1:], *error.add])
+        pairs = zip(error.add[::2], error.add[1::2], strict=True)
+        added = [part for option, value in pairs if option not in sys.argv for part in (option, value)]
+        command = shlex.join(["rtanalytics", *sys.argv[1:], *added])
         raise ImporterError(f"{error}; for example: {command}") from None
     for row in rejected[:SHOWN]:
         print(f"rejected: {' '.join(safe(str(row)).split())}", file=sys.stderr)

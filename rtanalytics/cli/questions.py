@@ -18,6 +18,7 @@ import typer
 from rtanalytics.cli.terminal import safe
 from rtanalytics.conference import Conference, read_conference
 from rtanalytics.session import SessionError, read_talks
+from rtanalytics.spelling import fold
 from rtanalytics.wording import counted
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def ask(folder: Path) -> tuple[Table, list[Table], bool]:
     """
     typer.echo("Enter takes the value in brackets; Ctrl-C at the sources keeps what was answered until then.")
     title = _ask("Name of the conference", _required)
-    slug = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60] or "conference"
+    slug = re.sub(r"[^a-z0-9]+", "-", fold(title)).strip("-")[:60] or "conference"
     name = _ask("Short name for its stream (letters, digits, -)", _stream_name, slug)
     zone = _ask(
         "Time zone of the venue (such as Europe/Berlin)",

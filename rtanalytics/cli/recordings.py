@@ -23,6 +23,7 @@ from rtanalytics.cli.terminal import (
     safe,
     warn_of_narrow_bins,
 )
+from rtanalytics.clock import duration_text
 from rtanalytics.session import OpenedConference, open_conference
 from rtanalytics.wording import counted
 
@@ -183,6 +184,13 @@ def trending(
                 print_bin(bin, out, zone)
     if only is not None and not shown:
         _name_nearest(only.astimezone(zone), before, after)
+    elif not shown and not as_json:
+        messages = sum(bin.messages for bin in bins) if settings.every is None else len(recording)
+        console(stderr=True).print(
+            f"nothing trends: {counted(messages, 'message')} in {counted(len(bins), 'bin')} of"
+            f" {duration_text(settings.bin)}; nothing can trend in the first bin, because there is nothing to"
+            " compare it with, and a topic needs two people (--min-count 1: one); a narrower --bin may help"
+        )
 
 
 def _name_nearest(at: datetime, before: TrendBin | None, after: TrendBin | None) -> None:

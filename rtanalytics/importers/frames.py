@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from rtanalytics.event import Event, Ingest
 from rtanalytics.importers.tables import COLUMN_NAMES, TableError, event_of_row
+from rtanalytics.normalize.dates import optional_time
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,9 +29,9 @@ def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
     Parameters
     ----------
     frame : pandas.DataFrame
-        The columns ``created_at`` (times; UTC if they have no zone) and ``text`` are required. The
-        columns ``author``, ``source`` (default: ``"table"``), ``id`` (default: from the row number),
-        ``title``, ``url`` and the others that an imported table may have are optional.
+        The columns ``created_at`` and ``text`` are required; times without a zone are read as UTC, with a
+        warning. The columns ``author``, ``source`` (default: ``"table"``), ``id`` (default: from the row
+        number), ``title``, ``url`` and the others that an imported table may have are optional.
 
     Yields
     ------
@@ -63,6 +65,12 @@ def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
                     f" df.rename(columns={{{name!r}: 'author'}})",
                     stacklevel=2,
                 )
+    if frame["created_at"].dropna().head(100).map(_is_naive).any():
+        warnings.warn(
+            "times without a time zone are read as UTC; if they are local times, add the zone:"
+            " df['created_at'] = pd.to_datetime(df['created_at']).dt.tz_localize('Europe/Berlin')",
+            stacklevel=2,
+        )
     chosen = frame[[name for name in frame.columns if name in COLUMN_NAMES]]
     columns = {str(name): _values(chosen[name]) for name in chosen.columns}
     for place, row in enumerate(zip(*columns.values(), strict=True)):
@@ -79,6 +87,11 @@ def read_frame(frame: pd.DataFrame) -> Iterator[Event]:
                 else ""
             )
             raise TableError(f"row {place} of the DataFrame: {error}{hint}") from None
+
+
+def _is_naive(value: object) -> bool:
+    """Check whether a value is a time without a time zone."""
+    return optional_time(value, UTC) is not None and optional_time(value, None) is None
 
 
 def _values(column: pd.Series[Any]) -> list[object]:

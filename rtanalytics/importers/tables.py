@@ -250,7 +250,7 @@ _RENAMED = "name them with --columns created_at=COLUMN,text=COLUMN"
 
 def _columns(path: Path, names: list[str], hint: str = "") -> None:
     if missing := [name for name in _NEEDED if name not in names]:
-        found = ", ".join(abbreviate(name)[1:-1] for name in names[:12]) or "nothing"
+        found = ", ".join(printable(name, 60) for name in names[:12]) or "nothing"
         raise TableError(
             f"{path}: no column {', '.join(missing)}; a table needs {', '.join(_NEEDED)}, "
             f"and this one has {found}{hint}",
@@ -260,8 +260,10 @@ def _columns(path: Path, names: list[str], hint: str = "") -> None:
 
 _NAMES = {
     "created_at": "created_at time timestamp date datetime sent zeit datum zeitstempel fecha heure",
-    "author": "author user username name sender from nick handle screen_name autor absender von auteur",
-    "text": "text message body content tweet post comment nachricht inhalt beitrag mensaje texto texte",
+    "author": "author user username name sender from nick handle screen_name account person autor autorin"
+    " verfasser absender von nutzer benutzer benutzername auteur expediteur usuario nombre",
+    "text": "text message body content tweet post comment toot status nachricht inhalt beitrag kommentar"
+    " mensaje texto texte contenu commentaire",
     "channel": "channel room kanal raum canal salon",
     "id": "id status_id message_id tweet_id",
 }
@@ -340,6 +342,9 @@ def _csv_rows(path: Path) -> Iterator[Row]:
                 yield line, dict(zip(names, values, strict=True))
     except UnicodeDecodeError:
         hint = f", or {_RENAMED}"
+        with open_bytes(path) as packed:
+            header = packed.readline().decode("cp1252", "replace")
+        _columns(path, next(csv.reader([header])), f"; if they have other names, {_RENAMED}")
         raise (
             _undecodable(path, hint) or TableError(f"{path} is not UTF-8; save it as UTF-8{hint}")
         ) from None

@@ -88,7 +88,7 @@ def gather(
     entries = tuple(
         builder.topic(number, topic) for number, topic in enumerate(strongest(merged, stage, topics), 1)
     )
-    talk_messages = tuple(builder.talk(names, entries) for names in stage)
+    talk_messages = tuple(builder.talk(names, entries, merged) for names in stage)
     humans = {key for one in messages if (key := author_key(one.event)) and not is_bot(one.event)}
     machines = {key for one in messages if (key := author_key(one.event)) and is_bot(one.event)}
     moments = tuple((e.posted_at.astimezone(zone), family(e.source)) for e in kept)
@@ -225,8 +225,14 @@ class _Builder:
                 counts[(one.event.posted_at - start) // step] += 1
         return (((start + n * step).astimezone(self.zone), count) for n, count in enumerate(counts))
 
-    def talk(self, names: TalkNames, topics: Sequence[Topic]) -> TalkMessages:
-        during, after = self.stage.messages_about(names)
+    def talk(self, names: TalkNames, topics: Sequence[Topic], merged: Sequence[MergedTopic]) -> TalkMessages:
+        linked = {
+            one.event.id
+            for topic in merged
+            if topic.talk is not None and topic.talk.talk.id == names.talk.id
+            for one in self._messages(topic.trends)
+        }
+        during, after = self.stage.messages_about(names, linked)
         both = during + after
         place = self.places[names.talk.id]
         hits = names.families

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -157,12 +157,26 @@ class Stage:
         """Return the messages posted in ``[start, end)``."""
         return self.messages[bisect_left(self.times, start) : bisect_left(self.times, end)]
 
-    def messages_about(self, names: TalkNames) -> tuple[list[Message], list[Message]]:
-        """Return the messages about a talk: from 15 minutes before it to its end, and in the day after."""
+    def messages_about(
+        self, names: TalkNames, linked: Collection[str] = ()
+    ) -> tuple[list[Message], list[Message]]:
+        """Return the messages about a talk: from 15 minutes before it to its end, and in the day after.
+
+        Parameters
+        ----------
+        names : TalkNames
+            The talk.
+        linked : collection of str
+            Ids of the messages of topics that are linked to the talk; they are about it in any case.
+        """
         talk = names.talk
         during = self.between_times(talk.start - _BEFORE, talk.end)
         after = self.between_times(talk.end, talk.end + AFTER)
-        return [s for s in during if names.is_about(s)], [s for s in after if names.is_about(s)]
+
+        def about(messages: Sequence[Message]) -> list[Message]:
+            return [one for one in messages if one.event.id in linked or names.is_about(one)]
+
+        return about(during), about(after)
 
     def __iter__(self) -> Iterator[TalkNames]:
         return iter(self._names)

@@ -114,7 +114,7 @@ class OpenedConference:
         ArchiveError
             If nothing has been recorded; the message says how to begin.
         """
-        from rtanalytics.archive import ArchiveError, Recording
+        from rtanalytics.archive import ArchiveError, Recording, RecordingMeta
 
         if self.opened is not None:
             return self.opened
@@ -123,7 +123,17 @@ class OpenedConference:
                 f"{self.folder} holds no recording yet; 'rtanalytics collect' with its conference.toml"
                 " begins one, 'rtanalytics import' fills one from files"
             )
-        return Recording(self.folder)
+        own = self.conference
+        if own is None:
+            return Recording(self.folder)
+        meta = RecordingMeta(
+            title=self.title,
+            timezone=self.timezone,
+            hashtags=own.hashtags,
+            accounts=own.accounts,
+            ignore=own.ignore,
+        )
+        return Recording(self.folder, meta=meta, schedule=self.schedule)
 
     def busiest(self, span: timedelta = timedelta(hours=9)) -> tuple[datetime, datetime]:
         """Return start and end of the period in which most messages were received.

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from rtanalytics.archive import ArchiveError, Recording
 from rtanalytics.conference import Conference
 from rtanalytics.session.connection import conference_stream, connecting, uses_embedded_server
-from rtanalytics.streams.server import ensure_server
+from rtanalytics.streams.server import default_folder, ensure_server
+from rtanalytics.streams.server.folder import read_state
 
 __all__ = ["conference_status", "embedded_server", "recorded_events"]
 
@@ -17,12 +18,23 @@ __all__ = ["conference_status", "embedded_server", "recorded_events"]
 def conference_status(conference: Conference, path: str | Path) -> dict[str, Any]:
     """Return the object that ``rtanalytics status --json`` prints.
 
+    The embedded server is not started if it has never run.
+
     Raises
     ------
     SessionError
         If the server does not answer.
     """
     archive = conference.archive_folder
+    if uses_embedded_server(conference) and read_state(default_folder()) is None:
+        return {
+            "conference": conference.name,
+            "stream": f"{conference.name} (the embedded server was never started)",
+            "health": {},
+            "buckets": {},
+            "server": None,
+            "archive": {"folder": str(archive), "events": recorded_events(archive)},
+        }
     with connecting(conference, path):
         stream = conference_stream(conference)
         return {

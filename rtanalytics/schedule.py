@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from rtanalytics.clock import parse_time
+from rtanalytics.wording import counted
 
 __all__ = ["ReferenceTopic", "Schedule", "Talk", "read_truth"]
 
@@ -92,7 +93,8 @@ class Schedule:
         if not self.talks:
             return "Schedule(no talks)"
         first, last = self.talks[0].start, max(talk.end for talk in self.talks)
-        return f"Schedule({len(self.talks):,} talks, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC)"
+        period = f"{first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
+        return f"Schedule({counted(len(self.talks), 'talk')}, {period})"
 
     __hash__ = None  # type: ignore[assignment]  # a schedule can be read again and compared
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from datetime import timedelta
 from pathlib import Path
 
@@ -231,3 +232,30 @@ def test_a_table_has_trends_without_being_opened_first():
     trends = rta.trends(table)
     assert any("walrus" in trend.label for trend in trends)
     assert "walrus keynote" in str(trends[-1].explain())
+
+
+def test_times_of_a_table_without_a_zone_are_read_as_utc_with_a_warning():
+    """Local times would be shifted without a word; times with a zone need no warning."""
+    table = pd.DataFrame({"created_at": ["14.05.2026 08:00"], "text": ["hello"]})
+    with pytest.warns(UserWarning, match="without a time zone are read as UTC.*tz_localize"):
+        rta.open_recording(table)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        rta.open_recording(table.assign(created_at=pd.to_datetime(["2026-05-14 08:00"], utc=True)))
+
+
+def test_the_recording_of_a_conference_knows_what_its_file_says(tmp_path):
+    """Title, time zone, tags and schedule come from the conference.toml."""
+    events = [event(n) for n in range(3)]
+    write_recording(tmp_path / "archive", events)
+    (tmp_path / "plan.csv").write_text("start,end,title\n2026-05-15 09:00,2026-05-15 10:00,Wheels\n")
+    file = tmp_path / "conference.toml"
+    file.write_text(
+        'name = "x"\ntitle = "Wheel days"\ntimezone = "Europe/Berlin"\nhashtags = ["#wheel"]\n'
+        'archive = "archive"\nschedule = "plan.csv"\n'
+    )
+    recording = rta.open_recording(file)
+    assert [talk.title for talk in recording.schedule] == ["Wheels"]
+    assert (recording.meta.title, recording.meta.timezone) == ("Wheel days", "Europe/Berlin")
+    assert repr(recording.schedule) == "Schedule(1 talk, 2026-05-15 07:00 to 2026-05-15 08:00 UTC)"
+    assert "Wheel days" in repr(recording)

@@ -31,6 +31,7 @@ from rtanalytics.archive.writer import ArchiveWriter
 from rtanalytics.event import Event
 from rtanalytics.schedule import ReferenceTopic, Schedule, read_truth
 from rtanalytics.untrusted import safe
+from rtanalytics.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,8 +111,8 @@ class Recording:
         if not table.num_rows:
             return [("messages", "none"), ("folder", str(self.folder))]
         sources: Counter[str] = Counter()
-        for counted in pc.value_counts(table.column("source")).to_pylist():
-            sources[counted["values"].partition(":")[0]] += counted["counts"]
+        for found in pc.value_counts(table.column("source")).to_pylist():
+            sources[found["values"].partition(":")[0]] += found["counts"]
         # a person is an account of a platform, as in trends and reports
         platform = pc.list_element(pc.split_pattern(table.column("id"), ":", max_splits=1), 0)
         account = pc.coalesce(table.column("author_id"), pc.utf8_lower(table.column("author")))

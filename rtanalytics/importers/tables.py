@@ -343,8 +343,10 @@ def _csv_rows(path: Path) -> Iterator[Row]:
     except UnicodeDecodeError:
         hint = f", or {_RENAMED}"
         with open_bytes(path) as packed:
-            header = packed.readline().decode("cp1252", "replace")
-        _columns(path, next(csv.reader([header])), f"; if they have other names, {_RENAMED}")
+            header = packed.readline()
+        if not header.startswith((b"\xff\xfe", b"\xfe\xff")):
+            names = next(csv.reader([header.decode("cp1252", "replace")]))
+            _columns(path, names, f"; if they have other names, {_RENAMED}")
         raise (
             _undecodable(path, hint) or TableError(f"{path} is not UTF-8; save it as UTF-8{hint}")
         ) from None

@@ -10,6 +10,7 @@ import pytest
 
 from rtanalytics.cli import status
 from rtanalytics.ingest.health import WORDS
+from tests.cli.test_recordings import rta
 
 NOW = datetime(2026, 5, 15, 19, 30, tzinfo=UTC)
 
@@ -69,3 +70,16 @@ def test_singular_and_plural(capsys):
     lines = shown(capsys, trender={"state": "ok", "bins": 1})
     assert "1 bin published" in lines["trender"]
     assert lines["recorded"].strip() == "recorded in archive: 1 event"
+
+
+def test_status_starts_no_server(tmp_path, monkeypatch):
+    """On a machine where nothing was collected yet, and says so."""
+    monkeypatch.setenv("RTANALYTICS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    file = tmp_path / "conference.toml"
+    file.write_text('name = "x"\narchive = "archive"\n')
+    run = rta("status", file)
+    assert run.returncode == 0, run.stderr
+    assert "never started" in run.stdout
+    assert "not collected yet" in run.stdout
+    assert not (tmp_path / "home").exists()

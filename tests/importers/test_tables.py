@@ -279,7 +279,11 @@ def test_a_cut_off_parquet_file_is_no_table(tmp_path: Path) -> None:
             b"Datum;Wer;Was\n",
             r"other names, name them with --columns created_at=COLUMN,text=",
         ),
-        ("t.csv", b"Datum;Gru\xdf\n", r"save it as UTF-8, or name them with --columns created_at="),
+        (
+            "t.csv",
+            b"Datum;Gru\xdf\n",
+            r"has Datum;Gruß; if they have other names, name them with --columns created_at=",
+        ),
         ("t.csv", b"created_at,source,text,id\n2026-05-15,irc,a,b,c\n", r"line 2: 5 fields.*4 columns"),
         ("t.csv", b"created_at,source,text,id\n2026-05-15,irc,a\n", r"line 2: 3 fields"),
         ("t.csv", b'created_at,source,text,id\n2026-05-15,irc,"a\nb,1\n', r"line 2: invalid CSV"),

@@ -163,7 +163,7 @@ class TopicModel(Options):
     bias: float = setting(-2.17, number())
     evidence: float = setting(1.72, number())
     people: float = setting(0.20, number())
-    own_words: float = setting(1.48, number())
+    own_words: float = setting(1.35, number())
     share: float = setting(0.39, number())
     name: float = setting(1.43, number())
     known: float = setting(2.21, number())
@@ -256,7 +256,7 @@ class TopicFilter(Options):
         "free": "free_lists",
     }
 
-    min_probability: float = setting(0.28, number(0, 1, open=True))
+    min_probability: float = setting(0.35, number(0, 1, open=True))
     keep_probability: float = setting(0.2, number(0, 1, open=True))
     topic_model: TopicModel = setting({}, table(TopicModel))
     common_word_weight: float = setting(0.15, number(0, 1))

@@ -254,8 +254,13 @@ class Recording:
             return Schedule.from_json(path.read_bytes())
         except FileNotFoundError:
             return Schedule()
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise ArchiveError(f"{path}: {error}") from None
+        except ValueError as error:
+            raise ArchiveError(
+                f"{path} is not a list of talks as rtanalytics writes it ({error}); remove it, and name a"
+                " schedule of another format with --schedule FILE, or with schedule = in a conference.toml"
+            ) from None
 
     @cached_property
     def truth(self) -> list[ReferenceTopic]:

@@ -13,6 +13,7 @@ from rtanalytics.cli.options import Algorithm, Archive, ConferenceOption, Top
 from rtanalytics.cli.recordings import trend_settings
 from rtanalytics.cli.terminal import progress, safe
 from rtanalytics.clock import zone_of
+from rtanalytics.conference import read_conference
 from rtanalytics.session import SessionError, open_conference, read_talks
 from rtanalytics.wording import counted
 
@@ -59,6 +60,13 @@ def report(
     if width is None and conference is None and not opened.live:
         width = "30min"
     settings = trend_settings(opened, algorithm, width, top, conference)
+    if conference is not None:
+        described = read_conference(conference)
+        title = title or described.title
+        if timezone is None and described.timezone != "UTC":  # the default, if the file names none
+            timezone = described.timezone
+        if schedule is None and described.schedule is not None:
+            schedule = described.path(described.schedule)
     try:
         topics = None if truth is None else read_topics(truth)
         talks = None

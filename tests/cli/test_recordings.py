@@ -414,3 +414,21 @@ def test_an_option_without_effect_is_refused(archive: Path, command: list[str], 
     assert run.returncode == 2
     assert option in run.stderr
     assert "has no effect" in " ".join(run.stderr.replace("│", " ").split())
+
+
+def test_a_report_takes_title_zone_and_schedule_of_the_conference(tmp_path: Path) -> None:
+    """With ``--conference``, and unless an option says otherwise."""
+    write_recording(tmp_path / "archive", [event(n, author=f"u{n}") for n in range(5)])
+    (tmp_path / "plan.csv").write_text("start,end,title\n2026-05-15 11:00,2026-05-15 12:00,Wheels\n")
+    (tmp_path / "c.toml").write_text(
+        'name = "x"\ntitle = "Wheel days"\ntimezone = "Europe/Berlin"\nschedule = "plan.csv"\n'
+    )
+    given = ("report", tmp_path / "archive", "--conference", tmp_path / "c.toml", "--out", tmp_path / "r.md")
+    run = rta(*given)
+    assert run.returncode == 0, run.stderr
+    text = (tmp_path / "r.md").read_text()
+    assert text.startswith("# Wheel days\n")
+    assert "Europe/Berlin" in text
+    assert "Wheels" in text
+    assert rta(*given, "--title", "Other").returncode == 0
+    assert (tmp_path / "r.md").read_text().startswith("# Other\n")

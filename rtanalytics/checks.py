@@ -75,7 +75,7 @@ class Options:
         self._complete(given, prefix)
 
     def _complete(self, given: Mapping[str, Any], prefix: str) -> None:
-        """Check fields against each other."""
+        """Check conditions that concern several fields; subclasses override this method."""
 
     def _check_names(self, given: Iterable[str], prefix: str = "", keywords: Iterable[str] = ()) -> None:
         """Raise an error about a setting that does not exist, with the name that was probably meant."""

@@ -128,7 +128,7 @@ class AmbiguousOrder(InvalidValue):
 
 
 class SpreadsheetNumber(InvalidValue):
-    """A time that a spreadsheet has turned into its number of days."""
+    """A value such as 46157.396: a time that a spreadsheet stored as a number of days since 1899-12-30."""
 
     def __init__(self, value: object, what: str) -> None:
         super().__init__(

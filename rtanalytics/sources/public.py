@@ -8,7 +8,7 @@ __all__ = ["is_public"]
 
 
 def is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Return True for an address on the public Internet; IPv4 within IPv6 is checked too.
+    """Return True for an address on the public Internet; an IPv4 address inside an IPv6 one is checked, too.
 
     Examples
     --------

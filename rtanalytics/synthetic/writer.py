@@ -184,7 +184,7 @@ class Writer:
     def fresh_from(
         self, deal: Callable[[], Template], context: Context, at: int, tries: int = 4
     ) -> tuple[str, bool]:
-        """Return a text as :meth:`fresh` does, but with templates that the function ``deal`` returns."""
+        """Return a new text, as :meth:`fresh` does, made from templates that ``deal`` returns."""
         self._at = at
         for _ in range(tries):
             template = deal()

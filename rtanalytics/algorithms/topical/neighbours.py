@@ -194,7 +194,7 @@ class Neighbours(TopicAlgorithm):
     def _learn(
         self, state: _Library, view: View, bin: int, terms: Ints, counts: Floats, courses: Floats
     ) -> None:
-        """Add the courses that end here to the library, and the bin to the history."""
+        """Add the series of counts that end with this bin to the library, and the bin to the history."""
         counted = view.documents.bin(bin, view.settings.channel)
         size = len(view.documents.vocabulary)
         if len(state.sums) < size:

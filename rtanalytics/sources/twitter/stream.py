@@ -276,7 +276,7 @@ class XStream(StreamedSource, XSearch):
     async def _search(self, cursor: bytes | None, state: Ledger, *, searching: bool) -> Batch:
         """Take one step of a search, beside the stream or instead of it."""
         now, beside = monotonic(), self._lines is not None
-        # a search follows the connection anyway
+        # no search now: the stream will connect soon, and a search follows each connection
         soon = now < self._connect_at <= now + self.timings.first.total_seconds()
         if not searching and not beside and (soon or now < self._search_at):
             until = self._connect_at if soon or now < self._connect_at < self._search_at else self._search_at

@@ -32,8 +32,6 @@ _KNOWN = 0.1
 """A group is spam only if less than this share of its people posted before."""
 _NAMELIKE = 0.5
 """Likeness to names from which a word names a thing."""
-_LINGERING = 0.5
-"""Share of ``keep_probability`` from which a topic that was found shortly before stays listed."""
 _SPARE = 2
 """Number of topics per listed topic among which a sliding list chooses."""
 _CANDIDATES = 20
@@ -129,7 +127,7 @@ class Chooser:
             probable = group.judge(min_score, active, rule)
             stays = probable >= rule.keep_probability and topics.listed_at(before, group.keys)
             found = (probable >= rule.min_probability or stays) and self._by_enough(group, learnt)
-            if found or (group.lingers and probable >= _LINGERING * rule.keep_probability):
+            if found or (group.lingers and probable >= rule.keep_probability):
                 group.lingers = not found
                 names |= set(group.keys[:FIRST])
                 groups.append(group)

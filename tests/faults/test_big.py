@@ -242,7 +242,10 @@ def test_a_feed_of_real_entries_is_read_or_says_why_not(
 
 
 def test_each_kind_starts_quickly_and_takes_little_at_rest(tmp_path: Path, redis_server: Server) -> None:
-    """From its process's beginning to its first poll 1.5 s at most, and 120 MB afterwards, kind by kind."""
+    """From its process's beginning to its first poll 1.5 s at most, and 120 MB afterwards, kind by kind.
+
+    On a slow machine five times as long as a process takes that only imports the libraries.
+    """
     world, took = World(tmp_path, redis_server.url), {}
     try:
         for name in world.names:
@@ -262,7 +265,15 @@ def test_each_kind_starts_quickly_and_takes_little_at_rest(tmp_path: Path, redis
             assert memory <= 120, name
     finally:
         world.close()
-    assert all(seconds <= 1.5 for seconds in took.values()), took
+    limit = max(1.5, 5 * min(importing() for _ in range(3)))
+    assert all(seconds <= limit for seconds in took.values()), (limit, took)
+
+
+def importing() -> float:
+    """Seconds of a process that imports the libraries that every source needs."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import aiohttp, msgspec, redis, regex"], check=True)
+    return time.monotonic() - began
 
 
 def started(world: World, name: str, before: int) -> float:

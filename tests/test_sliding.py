@@ -152,3 +152,27 @@ def test_an_author_is_counted_once_in_a_window() -> None:
     events = [say(i, "hello", i, author="ada") for i in range(14)]
     assert [bin.authors for bin in sliding(events)][:14] == [1] * 14
     assert Author(handle="ada") == events[0].author
+
+
+def test_a_deleted_message_is_no_example_of_a_topic_that_lingers() -> None:
+    """A view removes the quote once; the next lists must not bring it back."""
+    quiet = [say(i, "hello from the hall", i / 4) for i in range(240)]
+    trender = Trender(bin=WIDTH, grace=GRACE, every=STEP)
+    events = sorted(quiet + burst(46, 1000), key=lambda e: e.received_at)
+    at = AT + timedelta(minutes=62)
+    before = trender.push([*(Delivery(0, e) for e in events if e.received_at < at), Watermark(at + GRACE)])
+    gone = before[-1].trends[0].examples[0]
+    delete = Event(id=gone, source="irc:#x", op="delete", created_at=at, received_at=at + GRACE)
+    after = trender.push([Delivery(0, delete), Watermark(at + GRACE + 3 * STEP)])
+    assert after[-1].trends
+    assert all(gone not in trend.examples for bin in after[1:] for trend in bin.trends)
+
+
+def test_silence_while_a_topic_lingers_is_not_learned() -> None:
+    """Else a late message, after which the bins with messages are learned again, would change later lists."""
+    quiet = [say(i, f"hello from the hall {i % 7}", i / 4) for i in range(240)]
+    later = [say(3000 + i, f"hello again {i % 5}", 100 + i / 4) for i in range(120)]
+    late = say(9000, "a late word", 50, delay=65)
+    events = sorted([*quiet, *burst(46, 1000), *later, *burst(118, 2000)], key=lambda e: e.received_at)
+    again = sorted([*events, late], key=lambda e: e.received_at)
+    assert live(again, 11, timedelta(minutes=2)) == sliding(again)

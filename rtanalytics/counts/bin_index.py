@@ -114,6 +114,11 @@ class BinIndex:
         alive: Ints = rows[self._log.alive.values[self._log.at(rows)]]
         return alive
 
+    def is_counted(self, id: str) -> bool:
+        """Return True if the current revision of an event counts."""
+        row = self._current.get(id)
+        return row is not None and bool(self._log.alive.values[row - self._log.base])
+
     def drop_empty(self, bins: Iterable[int]) -> None:
         """Drop those of the given bins that have no counted row left."""
         for bin in bins:

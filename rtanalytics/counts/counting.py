@@ -359,6 +359,10 @@ class TermCounts:
         self._cache[bin] = result.terms.astype(np.int32), result.counts, result.totals
         return result
 
+    def is_counted(self, id: str) -> bool:
+        """Return True if an event counts: it was added, and not deleted, muted or dropped since."""
+        return self._index.is_counted(id)
+
     def rows_since(self, moment: datetime, bin: int) -> Ints:
         """Return the rows of a bin and of the bin before it that were posted from a moment on, in order."""
         rows = np.concatenate([self._index.alive(bin - 1), self._index.alive(bin)])

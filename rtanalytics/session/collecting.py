@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from rtanalytics.archive import RecordingMeta
 from rtanalytics.conference import Conference
 from rtanalytics.ingest.processes import exclusive_lock
 from rtanalytics.ingest.recorder import KEEP_EVERY
@@ -17,7 +16,7 @@ from rtanalytics.ingest.supervisor import Supervisor, WorkerSpec
 from rtanalytics.ingest.workers import recorder_worker, source_worker
 from rtanalytics.session.connection import address, connecting
 from rtanalytics.session.errors import SessionError
-from rtanalytics.session.opening import conference_settings, read_sources
+from rtanalytics.session.opening import conference_settings, read_sources, recording_meta
 from rtanalytics.session.trender import trender_worker
 from rtanalytics.settings import Settings
 from rtanalytics.streams.redis import RedisStream
@@ -93,13 +92,7 @@ def collecting(
         stream = RedisStream(url, name)
         with connecting(conference, path), stream.connection.errors():
             check_server(stream.connection.client)
-        meta = RecordingMeta(
-            title=conference.title,
-            timezone=conference.timezone,
-            hashtags=conference.hashtags,
-            accounts=conference.accounts,
-            ignore=conference.ignore,
-        )
+        meta = recording_meta(conference)
         schedule = settings.schedule if conference.schedule else None
         keep = {spec.producer: spec.keep for spec in specs if spec.keep is not None}
         limits = (conference.limits, conference.most_entries)

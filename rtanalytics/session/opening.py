@@ -23,7 +23,7 @@ from rtanalytics.schedule import Schedule
 from rtanalytics.settings import Settings, SettingsError, SettingsOptions
 
 if TYPE_CHECKING:
-    from rtanalytics.archive import Recording
+    from rtanalytics.archive import Recording, RecordingMeta
     from rtanalytics.sources.base import SourceSpec
     from rtanalytics.streams import EventStream
 
@@ -35,6 +35,7 @@ __all__ = [
     "open_conference",
     "read_sources",
     "read_talks",
+    "recording_meta",
     "recording_settings",
 ]
 
@@ -114,7 +115,7 @@ class OpenedConference:
         ArchiveError
             If nothing has been recorded; the message says how to begin.
         """
-        from rtanalytics.archive import ArchiveError, Recording, RecordingMeta
+        from rtanalytics.archive import ArchiveError, Recording
 
         if self.opened is not None:
             return self.opened
@@ -123,17 +124,9 @@ class OpenedConference:
                 f"{self.folder} holds no recording yet; 'rtanalytics collect' with its conference.toml"
                 " begins one, 'rtanalytics import' fills one from files"
             )
-        own = self.conference
-        if own is None:
+        if self.conference is None:
             return Recording(self.folder)
-        meta = RecordingMeta(
-            title=self.title,
-            timezone=self.timezone,
-            hashtags=own.hashtags,
-            accounts=own.accounts,
-            ignore=own.ignore,
-        )
-        return Recording(self.folder, meta=meta, schedule=self.schedule)
+        return Recording(self.folder, meta=recording_meta(self.conference), schedule=self.schedule)
 
     def busiest(self, span: timedelta = timedelta(hours=9)) -> tuple[datetime, datetime]:
         """Return start and end of the period in which most messages were received.
@@ -300,6 +293,19 @@ def frequent_tags(recording: Recording, settings: Settings) -> list[tuple[str, f
         for tag, count in used.most_common()
         if count > OWN_SHARE * len(texts) and tag not in known
     ]
+
+
+def recording_meta(conference: Conference) -> RecordingMeta:
+    """Return what a ``conference.toml`` says about the recording of the conference."""
+    from rtanalytics.archive import RecordingMeta
+
+    return RecordingMeta(
+        title=conference.title,
+        timezone=conference.timezone,
+        hashtags=conference.hashtags,
+        accounts=conference.accounts,
+        ignore=conference.ignore,
+    )
 
 
 def conference_settings(conference: Conference) -> Settings:

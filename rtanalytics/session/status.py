@@ -29,7 +29,7 @@ def conference_status(conference: Conference, path: str | Path) -> dict[str, Any
     if uses_embedded_server(conference) and read_state(default_folder()) is None:
         return {
             "conference": conference.name,
-            "stream": f"{conference.name} (the embedded server was never started)",
+            "stream": conference.name,
             "health": {},
             "buckets": {},
             "server": None,

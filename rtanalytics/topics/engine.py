@@ -220,7 +220,9 @@ class Engine:
             self._next = step + 1 if is_shown and self._steps > 1 else None
             if is_shown:
                 self._newest = step
-                yield self._list(bin) if place == self._steps - 1 else self._list_ahead(bin, end, window)
+                # a bin without messages is not learned: when earlier bins change, it would be missing
+                whole = window.size and place == self._steps - 1
+                yield self._list(bin) if whole else self._list_ahead(bin, end, window)
         if watermark < FOREVER and (self._closed is None or complete > self._closed):
             self._closed = complete
 
@@ -437,7 +439,14 @@ class _Member:
         shown: dict[str, _Shown] = {}
         for id, one in sorted(self._shown.items(), key=lambda entry: entry[1].found, reverse=True):
             if end - one.found <= self._settings.bin and id not in ids and about.isdisjoint(one.signature):
-                trend = replace(one.trend, bin_start=end - self._step, bin_end=end, split_from="", merged=[])
+                trend = replace(
+                    one.trend,
+                    bin_start=end - self._step,
+                    bin_end=end,
+                    examples=[id for id in one.trend.examples if self._counts.is_counted(id)],
+                    split_from="",
+                    merged=[],
+                )
                 shown[id] = one._replace(trend=trend)
                 about.update(one.signature)
         for group, trend in zip(groups, trends, strict=True):
